@@ -1,0 +1,1 @@
+"""Alert policy: from replies to latched, counted, acknowledged alerts. Core ring."""

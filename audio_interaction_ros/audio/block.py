@@ -1,0 +1,40 @@
+"""
+The audio that enters the house: one block, as a source delivered it.
+
+Knows nothing of ROS or files; those convert into a block.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ['AudioBlock', 'AudioChunk']
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioBlock:
+    """What a source delivered at once: any length, rate and channel count."""
+
+    samples: np.ndarray  # [frames] or [frames, channels], float32 in [-1, 1] or an integer type
+    sample_rate_hz: int
+    stamp_ns: int | None
+    """Time of the first sample; None: continue where the block before ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioChunk:
+    """Exactly 400 ms of 16 kHz mono audio."""
+
+    samples: np.ndarray  # [6400] float32
+    stamp_ns: int
+    """Time of the first sample."""
+    lost_samples_before: int
+    """Samples (at 16 kHz) missing between the chunk before and this one."""
+    end_of_stream: bool = False
+    """True: the stream ended here; missing samples were padded with zeros."""
+
+    @property
+    def rms_dbfs(self) -> float:
+        """Level in dB relative to full scale; -inf becomes -120."""
+        rms = float(np.sqrt(np.mean(np.square(self.samples, dtype=np.float64))))
+        return float(20.0 * np.log10(max(rms, 1e-6)))

@@ -1,0 +1,1 @@
+"""Readable torch reference of the model, its checkpoints and its tokenizer."""

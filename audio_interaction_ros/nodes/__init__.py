@@ -1,0 +1,1 @@
+"""ROS 2 shell: the only place that imports rclpy or messages."""

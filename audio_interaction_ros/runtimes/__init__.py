@@ -1,0 +1,1 @@
+"""Backends that run the model: one encoder and one decoder protocol, many frameworks."""

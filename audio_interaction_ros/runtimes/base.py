@@ -1,0 +1,113 @@
+"""
+What a backend must offer: an encoder for one chunk and a decoder for one step.
+
+Owns the vocabulary between streaming and backends. Knows numpy only; a backend brings its own
+framework. Arrays that a backend returns are owned by the caller and never written again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from audio_interaction_ros.protocol import TokenIds
+
+__all__ = ['Decoder', 'Encoder', 'EncoderSpec', 'DecoderSpec', 'StepRequest', 'StepResult']
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec:
+    """Shapes and identity of an encoder."""
+
+    model_id: str
+    """Hash of the weights; a decoder accepts features of its own model only."""
+    mel_bins: int
+    features_per_chunk: int
+    feature_width: int
+    mel_decay_per_s: float = 0.0
+    """Decay of the running log-mel maximum, in log10 units per second; 0 = keep for ever."""
+    mel_maximum_floor: float = -10.0
+    """The running log-mel maximum never falls below this (log10 power)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec:
+    """Shapes and identity of a decoder."""
+
+    model_id: str
+    features_per_chunk: int
+    feature_width: int
+    vocab_size: int
+    token_ids: TokenIds
+    max_positions: int
+    """Positions (cache slots) per lane that the model was trained for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRequest:
+    """
+    One lane's share of one forward pass.
+
+    T positions are fed; their keys and values are written to cache slots that the caller chose.
+    ``visible`` tells which slots written earlier may be attended to; the new positions see
+    these and, causally, each other. Before the pass, keys in ``rotate_slots`` are re-rotated by
+    ``rotate_by`` positions (the sink of a bounded context keeps its distance this way).
+    """
+
+    lane: int
+    ids: np.ndarray  # [T] int64
+    slots: np.ndarray  # [T] int64, cache slots to write, all different
+    positions: np.ndarray  # [T] int64, absolute RoPE positions
+    visible: np.ndarray  # [S_max] bool, slots of earlier steps
+    feature_index: np.ndarray  # [F] int64, where in 0..T-1 embeddings are overwritten; may be []
+    features: np.ndarray  # [F, feature_width] float32
+    read: np.ndarray  # [R] int64, which of 0..T-1 to score
+    want_text: bool
+    """True: score the vocabulary at the last of ``read``; False: only the two controls."""
+    rotate_slots: np.ndarray | None = None  # [K] int64
+    rotate_by: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What one lane gets back from one forward pass."""
+
+    control_logits: np.ndarray  # [R, 2] float32: silence, respond
+    text_logits: np.ndarray | None  # [vocab_size] float32 at the last read position, if wanted
+
+
+class Encoder(Protocol):
+    """Turns the mel of one chunk into features; state (left context) is its own."""
+
+    spec: EncoderSpec
+
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return features [features_per_chunk, feature_width] float32 of mel [bins, 40]."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all left context, as at the start of a stream."""
+        ...
+
+
+class Decoder(Protocol):
+    """One forward pass over several lanes; holds the key/value cache of each lane."""
+
+    spec: DecoderSpec
+
+    def open(self, *, lanes: int, slots: int) -> None:
+        """Allocate the cache for a number of lanes with S_max slots each; drops older caches."""
+        ...
+
+    def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
+        """Run one pass; results in the order of the requests, at most one per lane."""
+        ...
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokenize text without any structural id."""
+        ...
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the raw bytes that a vocabulary token stands for."""
+        ...

@@ -1,0 +1,1 @@
+"""Streaming: FIFO, lanes, bounded context, machine, events. No torch, no ROS."""

@@ -1,0 +1,92 @@
+"""
+What a lane says as it listens: small frozen records, each stamped with audio time.
+
+Times are nanoseconds of the stream's own clock (message stamps); latencies are measured by
+whoever publishes.
+"""
+
+from dataclasses import dataclass
+
+from audio_interaction_ros.protocol import Emotion
+
+__all__ = [
+    'ContextRolled', 'Event', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
+    'Silence', 'StreamReset',
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    lane: str
+    stamp_ns: int
+    """End of the chunk (audio time) that the lane had heard when this happened."""
+    epoch: int
+    seq: int
+    """Sequence number of that chunk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence(Event):
+    """The lane decided to stay silent."""
+
+    p_respond: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyStarted(Event):
+    """The lane decided to respond."""
+
+    reply_id: str
+    """"epoch-n", unique within a lane."""
+    p_respond: float
+    start_ns: int
+    """Audio time at which what is answered began: end of this lane's previous reply, or later
+    the first non-silent chunk since."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyEmotion(Event):
+    """The first token of the reply named a tone."""
+
+    reply_id: str
+    emotion: Emotion
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyText(Event):
+    """More text; ``delta`` holds whole characters only."""
+
+    reply_id: str
+    delta: str
+    text: str
+    """All text of the reply so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyFinished(Event):
+    """The reply is over and the lane listens again."""
+
+    reply_id: str
+    text: str
+    emotion: Emotion
+    reason: str
+    """end | budget | loop | cancel | reset."""
+    start_ns: int
+    end_ns: int
+    """Audio span that was answered: start of what was heard to the chunk of the decision."""
+    p_respond: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextRolled(Event):
+    """Oldest blocks were evicted from the lane's context."""
+
+    evicted: int
+    """Positions evicted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamReset(Event):
+    """A new epoch began or a reset was asked for; the context starts from its prompt."""
