@@ -1,0 +1,300 @@
+"""
+Configuration: frozen dataclasses with help under each field, and strict loading from YAML.
+
+Knows neither ROS nor models. Nodes declare their parameters from these classes, so a field's
+help is written once.
+"""
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audio_interaction_ros.errors import ConfigurationError
+
+__all__ = [
+    'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
+    'ModelConfig', 'RecordConfig', 'TranscriptConfig', 'build', 'fields_with_help', 'load_yaml',
+]
+
+OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
+DRAIN_LAYOUTS = ('A_prime', 'A', 'B', 'C')
+LANE_KINDS = ('transcript', 'translation', 'reply')
+
+
+def _require(condition: bool, key: str, expected: str, found: object) -> None:
+    if not condition:
+        raise ConfigurationError(
+            f'{key}: expected {expected}, found {found!r}; change it in the configuration')
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioConfig:
+    """What comes in from the audio topic."""
+
+    msg_type: str = 'auto'
+    """Type name of the audio messages; auto looks the topic up in the graph."""
+    channel_select: int = -1
+    """Channel to listen to, from 0; -1 mixes all channels."""
+    sample_rate_hz: int = 16_000
+    """Sample rate of message types that do not carry one."""
+    gap_tolerance_ms: float = 60.0
+    """Stamps may be off by this much before missing audio is assumed."""
+    mute_holdoff_ms: float = 400.0
+    """Replies stay suppressed for this long after the robot stopped speaking."""
+    silence_warning_s: float = 10.0
+    """Digital silence of this length is reported in diagnostics."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _require(self.channel_select >= -1, 'audio.channel_select', '-1 or a channel',
+                 self.channel_select)
+        _require(self.gap_tolerance_ms > 0, 'audio.gap_tolerance_ms', 'more than 0',
+                 self.gap_tolerance_ms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FifoConfig:
+    """The bounded queue between encoder and decoder."""
+
+    capacity: int = 32
+    """Chunks of 0.4 s that the queue holds."""
+    overflow: str = 'drop_oldest'
+    """What goes when it is full: drop_oldest, drop_newest or merge_silence."""
+    drain: str = 'A_prime'
+    """How a backlog is read after a reply: A_prime, A, B or C (docs/protocol.md)."""
+    credit_timeout_s: float = 2.0
+    """Without credit for this long the decoder is treated as gone."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and names."""
+        _require(1 <= self.capacity <= 1000, 'fifo.capacity', '1 to 1000', self.capacity)
+        _require(self.overflow in OVERFLOW_POLICIES, 'fifo.overflow',
+                 f'one of {", ".join(OVERFLOW_POLICIES)}', self.overflow)
+        _require(self.drain in DRAIN_LAYOUTS, 'fifo.drain',
+                 f'one of {", ".join(DRAIN_LAYOUTS)}', self.drain)
+        _require(self.credit_timeout_s > 0, 'fifo.credit_timeout_s', 'more than 0',
+                 self.credit_timeout_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneConfig:
+    """One always-on instruction context over the stream."""
+
+    name: str
+    """Name of the lane, unique."""
+    kind: str = 'reply'
+    """Which message its replies become: transcript, translation or reply."""
+    prompt: str = ''
+    """System prompt of the lane; empty: the model's own prompt for a lane of this name."""
+    threshold: float = 0.5
+    """The lane responds when p_respond reaches this."""
+    release: float = 1.0
+    """Hysteresis: after a reply p_respond must fall below this once before the next one."""
+    refractory_s: float = 0.0
+    """Seconds of audio after a reply in which the lane stays silent."""
+    max_reply_tokens: int = 96
+    """Token budget of one reply; the end is forced when it is used up."""
+    alerts: bool = False
+    """True: replies of this lane may raise alerts."""
+
+    def __post_init__(self) -> None:
+        """Check ranges and names."""
+        key = f'lane.{self.name}'
+        _require(bool(self.name), 'lane.name', 'a name', self.name)
+        _require(self.kind in LANE_KINDS, f'{key}.kind', f'one of {", ".join(LANE_KINDS)}',
+                 self.kind)
+        _require(0 < self.threshold <= 1, f'{key}.threshold', 'above 0, up to 1', self.threshold)
+        _require(0 < self.release <= 1, f'{key}.release', 'above 0, up to 1', self.release)
+        _require(self.refractory_s >= 0, f'{key}.refractory_s', '0 or more', self.refractory_s)
+        _require(self.max_reply_tokens >= 1, f'{key}.max_reply_tokens', '1 or more',
+                 self.max_reply_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which model runs and where."""
+
+    path: str = 'edge'
+    """Folder or Hugging Face repository id of a checkpoint; edge: the shipped default."""
+    runtime: str = 'torch'
+    """Backend that runs it."""
+    device: str = 'cpu'
+    """Device of the backend."""
+    dtype: str = 'float32'
+    """Arithmetic of the decoder: float32, bfloat16 or int8."""
+    threads: int = 2
+    """CPU threads of the backend."""
+    slots: int = 1024
+    """Positions kept per lane: prompt, ring of recent audio, room for a reply."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _require(self.threads >= 1, 'model.threads', '1 or more', self.threads)
+        _require(self.slots >= 128, 'model.slots', '128 or more', self.slots)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriptConfig:
+    """How final transcripts are made."""
+
+    second_pass: str = 'none'
+    """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
+    buffer_s: float = 30.0
+    """Seconds of audio kept in memory for the second pass."""
+
+    def __post_init__(self) -> None:
+        """Check names."""
+        _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
+                 'none or whisper', self.second_pass)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertsConfig:
+    """Where alert rules stand and from which severity they act."""
+
+    rules: str = ''
+    """Path of the rules file; empty: the shipped config/alerts.yaml."""
+    event_min_severity: int = 2
+    """alerts/event fires from this severity (0 INFO to 3 CRITICAL)."""
+    hold_min_severity: int = 3
+    """alerts/hold is true while an unacknowledged alert of this severity is active."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for key in ('event_min_severity', 'hold_min_severity'):
+            _require(0 <= getattr(self, key) <= 3, f'alerts.{key}', '0 to 3', getattr(self, key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig:
+    """Recording for debugging; nothing is written unless a directory is named."""
+
+    directory: str = ''
+    """Where audio is written; empty: nothing is ever written."""
+    retention_s: float = 3600.0
+    """Recordings older than this are deleted."""
+
+
+def _default_lanes() -> tuple[LaneConfig, ...]:
+    return (LaneConfig(name='transcript', kind='transcript'),
+            LaneConfig(name='translation', kind='translation'),
+            LaneConfig(name='assistant', kind='reply', alerts=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssistantConfig:
+    """Everything that a running assistant is told."""
+
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    fifo: FifoConfig = field(default_factory=FifoConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    transcript: TranscriptConfig = field(default_factory=TranscriptConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
+    lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)
+
+    def __post_init__(self) -> None:
+        """Check that lanes have different names."""
+        names = [lane.name for lane in self.lanes]
+        _require(bool(names) and len(set(names)) == len(names), 'lanes',
+                 'at least one lane, all names different', names)
+
+
+@dataclass(frozen=True)
+class FieldHelp:
+    """One configurable field."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+
+
+@lru_cache
+def _help_texts(cls: type) -> dict[str, str]:
+    """Read the string under each annotated field of a class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef), 'only classes carry field help'
+    texts = {}
+    for statement, after in zip(body.body, body.body[1:], strict=False):
+        if (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+                and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
+            texts[statement.target.id] = inspect.cleandoc(str(after.value.value))
+    return texts
+
+
+def fields_with_help(cls: type) -> Iterator[FieldHelp]:
+    """Yield name, type, default and help of each scalar field of a configuration class."""
+    hints = typing.get_type_hints(cls)
+    for item in dataclasses.fields(cls):
+        if hints[item.name] in (str, int, float, bool):
+            default = None if item.default is dataclasses.MISSING else item.default
+            yield FieldHelp(item.name, hints[item.name], default,
+                            _help_texts(cls).get(item.name, ''))
+
+
+def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """
+    Build a configuration dataclass from plain values.
+
+    ``where`` names the place in messages. Raises ConfigurationError for an unknown key or a
+    value of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigurationError(f'{where}: expected a mapping of keys, found {values!r}')
+    hints = typing.get_type_hints(cls)
+    known = {item.name for item in dataclasses.fields(cls)}
+    for key in values:
+        if key not in known:
+            raise ConfigurationError(
+                f'{where}: unknown key {key!r}; expected one of {", ".join(sorted(known))}')
+    return cls(**{key: _convert(hints[key], value, f'{where}.{key}')
+                  for key, value in values.items()})
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return build(typing.cast(type, kind), value, where)
+    if typing.get_origin(kind) is tuple:
+        return tuple(build(typing.get_args(kind)[0], item, f'{where}[{i}]')
+                     for i, item in enumerate(value))
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ConfigurationError(f'{where}: expected {kind.__name__}, found {value!r}')
+    return value
+
+
+def load_yaml(path: str | Path) -> AssistantConfig:
+    """
+    Load an assistant configuration.
+
+    A ROS 2 parameter file is understood as well: its ``/**: ros__parameters:`` wrapper is taken
+    off. Raises ConfigurationError naming the file and the key.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding='utf-8')) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f'{path}: expected a readable YAML file: {error}') from error
+    if isinstance(values, Mapping) and set(values) == {'/**'}:
+        values = _from_ros(values['/**'].get('ros__parameters', {}))
+    return build(AssistantConfig, values, str(path))
+
+
+def _from_ros(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn ``lanes: [names]`` plus ``lane: {name: {…}}`` into a list of lanes."""
+    values = dict(parameters)
+    settings = values.pop('lane', {})
+    names = values.pop('lanes', None)
+    if names is not None:
+        values['lanes'] = [{'name': name, **settings.get(name, {})} for name in names]
+    return values
