@@ -1,0 +1,158 @@
+"""
+The audio tower: mel of one window in, features of one chunk out.
+
+Owns one encoder that covers the Qwen2.5-Omni audio tower (one 400 ms block per window, pairs of
+frames averaged) and the Whisper encoder (a sliding window, newest frames kept and stacked), with
+the projector into the language model's width. Parameters carry Hugging Face names. Holds no
+state between windows; left context is part of the window that the caller gives.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+
+__all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'sinusoids']
+
+MEL_FILL = -1.5
+"""Normalised log-mel of digital silence; fills the window before a stream starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioTowerConfig:
+    """Shape of an audio tower."""
+
+    mel_bins: int
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    window_frames: int = MEL_FRAMES_PER_CHUNK
+    """Mel frames per pass: one chunk and its left context, a multiple of 40."""
+    keep_frames: int = MEL_FRAMES_PER_CHUNK // 2
+    """Newest encoder frames (20 ms each) that are kept: those of the chunk."""
+    pool: int = 1
+    """Encoder frames averaged into one before the last norm (2 in Qwen2.5-Omni)."""
+    stack: int = 1
+    """Frames laid side by side into one feature."""
+    projector: str = 'linear'
+    """linear (one layer, ``proj``) or mlp (two with a GELU between, ``projector.0/.2``)."""
+    projector_hidden: int = 0
+    """Width between the two layers of an mlp projector."""
+    output_width: int
+    """Width of a feature, that of the language model."""
+
+    def __post_init__(self) -> None:
+        if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
+            raise ConfigurationError(
+                f'audio_tower.window_frames must be a positive multiple of {MEL_FRAMES_PER_CHUNK}'
+                f', is {self.window_frames}; correct the model configuration')
+        if self.keep_frames > self.window_frames // 2 or self.keep_frames % (
+                self.pool * self.stack):
+            raise ConfigurationError(
+                f'audio_tower.keep_frames must divide by pool x stack = {self.pool * self.stack}'
+                f' and fit the window ({self.window_frames // 2} encoder frames), is '
+                f'{self.keep_frames}; correct the model configuration')
+        if self.projector not in ('linear', 'mlp'):
+            raise ConfigurationError(
+                f"audio_tower.projector must be 'linear' or 'mlp', is {self.projector!r}; "
+                'correct the model configuration')
+
+    @property
+    def features_per_chunk(self) -> int:
+        """Features that one pass gives."""
+        return self.keep_frames // self.pool // self.stack
+
+    @property
+    def left_context_chunks(self) -> int:
+        """Earlier chunks that a window holds beside the newest."""
+        return self.window_frames // MEL_FRAMES_PER_CHUNK - 1
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Return Whisper's positions [length, width] float32: sines, then cosines."""
+    scale = np.log(10_000.0) / (width // 2 - 1)
+    angles = np.arange(length)[:, None] * np.exp(-scale * np.arange(width // 2))[None, :]
+    table = np.concatenate((np.sin(angles), np.cos(angles)), axis=1)
+    return torch.from_numpy(table.astype(np.float32))
+
+
+class _Attention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width, bias=False)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, time, width = x.shape
+        shape = (batch, time, self.heads, width // self.heads)
+        query, key, value = (project(x).view(shape).transpose(1, 2)
+                             for project in (self.q_proj, self.k_proj, self.v_proj))
+        out = F.scaled_dot_product_attention(query, key, value)
+        return self.out_proj(out.transpose(1, 2).reshape(batch, time, width))
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: AudioTowerConfig) -> None:
+        super().__init__()
+        self.self_attn = _Attention(config.width, config.heads)
+        self.self_attn_layer_norm = nn.LayerNorm(config.width)
+        self.fc1 = nn.Linear(config.width, config.mlp_width)
+        self.fc2 = nn.Linear(config.mlp_width, config.width)
+        self.final_layer_norm = nn.LayerNorm(config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.self_attn(self.self_attn_layer_norm(x))
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+
+class AudioTower(nn.Module):
+    """Convolutions, bidirectional layers over one window, and the projector."""
+
+    def __init__(self, config: AudioTowerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.conv1 = nn.Conv1d(config.mel_bins, config.width, 3, padding=1)
+        self.conv2 = nn.Conv1d(config.width, config.width, 3, stride=2, padding=1)
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.ln_post = nn.LayerNorm(config.width)
+        stacked = config.width * config.stack
+        if config.projector == 'linear':
+            self.proj = nn.Linear(stacked, config.output_width)
+        else:
+            self.projector = nn.Sequential(
+                nn.Linear(stacked, config.projector_hidden), nn.GELU(),
+                nn.Linear(config.projector_hidden, config.output_width))
+        # Fixed by formula, so not in checkpoints; positions restart with every window.
+        self.register_buffer('positions', sinusoids(config.window_frames // 2, config.width),
+                             persistent=False)
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Return stacked frames [B, N, width * stack] of mel [B, bins, window_frames]."""
+        config = self.config
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel))))
+        x = x.transpose(1, 2)
+        x = x + self.get_buffer('positions').to(x.dtype)
+        for layer in self.layers:
+            x = layer(x)
+        x = x[:, -config.keep_frames:]
+        if config.pool > 1:
+            x = F.avg_pool1d(x.transpose(1, 2), config.pool).transpose(1, 2)
+        x = self.ln_post(x)
+        return x.reshape(x.shape[0], config.features_per_chunk, config.width * config.stack)
+
+    def project(self, frames: Tensor) -> Tensor:
+        """Return features [B, N, output_width] of stacked frames [B, N, width * stack]."""
+        return self.proj(frames) if self.config.projector == 'linear' else self.projector(frames)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Return features [B, N, output_width] of mel [B, bins, window_frames]."""
+        return self.project(self.encode(mel))

@@ -1,0 +1,242 @@
+"""
+The language model: one decoder for Qwen2/Qwen2.5 (attention bias) and Llama-type checkpoints.
+
+Owns the layers, the rotary tables and the key/value cache. Parameters carry Hugging Face names,
+so a Qwen2 or Llama state dict loads as it is. Knows nothing of audio, tokens' meaning or lanes'
+phases: the caller says which cache slots are written and which may be seen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ['Decoder', 'DecoderConfig', 'KVCache', 'rope_tables', 'rotate']
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """Shape of a decoder."""
+
+    layers: int
+    width: int
+    mlp_width: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    """Rows of the embedding, padding rows included."""
+    rope_base: float = 1_000_000.0
+    norm_eps: float = 1e-6
+    attention_bias: bool = False
+    """True: query, key and value projections have a bias (Qwen2); the output never has."""
+    tied_head: bool = False
+    """True: the head is the embedding; False: it has weights of its own."""
+
+
+def rope_tables(positions: np.ndarray, head_dim: int, base: float) -> tuple[Tensor, Tensor]:
+    """
+    Return cosines and sines [..., head_dim] float32 for integer positions [...].
+
+    Angles are taken in float64 on the host, so they are exact at any position of a long stream.
+    Both halves of the last axis are equal (half-split convention).
+    """
+    exponents = np.arange(0, head_dim, 2, dtype=np.float64) / head_dim
+    angles = np.asarray(positions, dtype=np.float64)[..., None] / np.power(float(base), exponents)
+    angles = np.concatenate((angles, angles), axis=-1)
+    return (torch.from_numpy(np.cos(angles).astype(np.float32)),
+            torch.from_numpy(np.sin(angles).astype(np.float32)))
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate the last axis of x by the angles of cos and sin, broadcast, in float32."""
+    first, second = x.float().chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return (x.float() * cos + turned * sin).to(x.dtype)
+
+
+class KVCache:
+    """
+    Preallocated keys and values [layers, lanes, kv_heads, slots + 1, head_dim].
+
+    The extra slot swallows what padded positions write; it is never read. Keys are stored
+    rotated, so a slot's place says nothing of its position.
+    """
+
+    def __init__(self, config: DecoderConfig, *, lanes: int, slots: int,
+                 dtype: torch.dtype = torch.float32, device: torch.device | str = 'cpu') -> None:
+        shape = (config.layers, lanes, config.kv_heads, slots + 1, config.head_dim)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.slots = slots
+        self.lanes = lanes
+
+    @property
+    def trash(self) -> int:
+        """Index of the slot that padded positions write to."""
+        return self.slots
+
+    def write(self, layer: int, lanes: Tensor, slots: Tensor, key: Tensor, value: Tensor) -> None:
+        """Store key and value [B, kv_heads, T, head_dim] in slots [B, T] of lanes [B]."""
+        self.keys[layer][lanes[:, None], :, slots] = key.transpose(1, 2).to(self.keys.dtype)
+        self.values[layer][lanes[:, None], :, slots] = value.transpose(1, 2).to(self.keys.dtype)
+
+    def read(self, layer: int, lanes: Tensor, span: int) -> tuple[Tensor, Tensor]:
+        """Return keys and values [B, kv_heads, span, head_dim]; a view if lanes are a range."""
+        first, last = int(lanes[0]), int(lanes[-1])
+        pick: slice | Tensor = lanes
+        if lanes.tolist() == list(range(first, last + 1)):
+            pick = slice(first, last + 1)
+        return self.keys[layer, pick, :, :span], self.values[layer, pick, :, :span]
+
+    def rotate(self, lane: int, slots: Tensor, cos: Tensor, sin: Tensor) -> None:
+        """Turn the keys in slots [K] of a lane, in all layers, by one angle [head_dim]."""
+        self.keys[:, lane, :, slots] = rotate(self.keys[:, lane, :, slots], cos, sin)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    # query [B, H, T, D]; key, value [B, K, S, D]; mask [B, 1, T, S] bool or None (causal).
+    batch, heads, time, dim = query.shape
+    group = heads // key.shape[1]
+    if mask is None:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True,
+                                              enable_gqa=group > 1)
+    # The query heads of a group lie along time, so that the cache is read without a copy.
+    folded = query.reshape(batch, key.shape[1], group * time, dim)
+    out = F.scaled_dot_product_attention(folded, key, value,
+                                         attn_mask=mask.repeat(1, 1, group, 1))
+    return out.reshape(batch, heads, time, dim)
+
+
+class _RMSNorm(nn.Module):
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.float()
+        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return self.weight * wide.to(x.dtype)
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
+        bias = config.attention_bias
+        self.q_proj = nn.Linear(config.width, queries, bias=bias)
+        self.k_proj = nn.Linear(config.width, keys, bias=bias)
+        self.v_proj = nn.Linear(config.width, keys, bias=bias)
+        self.o_proj = nn.Linear(queries, config.width, bias=False)
+
+    def forward(self, x: Tensor, step: '_Step', layer: int) -> Tensor:
+        batch, time, _ = x.shape
+        shape = (batch, time, -1, self.config.head_dim)
+        query = rotate(self.q_proj(x).view(shape).transpose(1, 2), step.cos, step.sin)
+        key = rotate(self.k_proj(x).view(shape).transpose(1, 2), step.cos, step.sin)
+        value = self.v_proj(x).view(shape).transpose(1, 2)
+        if step.cache is not None:
+            assert step.mask is not None
+            step.cache.write(layer, step.lanes, step.slots, key, value)
+            key, value = step.cache.read(layer, step.lanes, step.mask.shape[-1])
+        out = _attend(query, key, value, step.mask)
+        return self.o_proj(out.transpose(1, 2).reshape(batch, time, -1))
+
+
+class _MLP(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.width, config.mlp_width, bias=False)
+        self.up_proj = nn.Linear(config.width, config.mlp_width, bias=False)
+        self.down_proj = nn.Linear(config.mlp_width, config.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.input_layernorm = _RMSNorm(config.width, config.norm_eps)
+        self.self_attn = _Attention(config)
+        self.post_attention_layernorm = _RMSNorm(config.width, config.norm_eps)
+        self.mlp = _MLP(config)
+
+    def forward(self, x: Tensor, step: '_Step', layer: int) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), step, layer)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class _Stack(nn.Module):
+    # Exists for the "model." prefix of the parameter names only.
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.width)
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
+        self.norm = _RMSNorm(config.width, config.norm_eps)
+
+
+@dataclass(frozen=True)
+class _Step:
+    # What all layers of one forward pass share; cos, sin [B, 1, T, D].
+    cos: Tensor
+    sin: Tensor
+    cache: KVCache | None
+    lanes: Tensor
+    slots: Tensor
+    mask: Tensor | None
+
+
+class Decoder(nn.Module):
+    """A pre-norm transformer with grouped queries, rotary positions and a gated MLP."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = _Stack(config)
+        self.lm_head = (None if config.tied_head
+                        else nn.Linear(config.width, config.vocab_size, bias=False))
+
+    @property
+    def head_weight(self) -> Tensor:
+        """Return the weight [vocab_size, width] that scores the vocabulary."""
+        return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return embeddings [B, T, width] of ids [B, T]."""
+        return self.model.embed_tokens(ids)
+
+    def forward(self, embeddings: Tensor, cos: Tensor, sin: Tensor, *,
+                cache: KVCache | None = None, lanes: Tensor | None = None,
+                slots: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """
+        Return normalised hidden states [B, T, width] of embeddings [B, T, width].
+
+        ``cos`` and ``sin`` are [B, T, head_dim] (or [1, T, head_dim]). Without a cache the pass
+        is causal, or follows ``mask`` [B, 1, T, T] (True = visible). With a cache, keys and
+        values go to ``slots`` [B, T] of ``lanes`` [B] (0..B-1 if None) and ``mask``
+        [B, 1, T, span] tells which of the first ``span`` slots each position sees.
+        """
+        if cache is not None and (slots is None or mask is None):
+            raise ValueError('a pass with a cache needs slots and a mask')
+        if lanes is None:
+            lanes = torch.arange(embeddings.shape[0], device=embeddings.device)
+        step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes,
+                     lanes if slots is None else slots, mask)
+        x = embeddings
+        for index, layer in enumerate(self.model.layers):
+            x = layer(x, step, index)
+        return self.model.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return scores [..., vocab_size] of hidden states [..., width]."""
+        return F.linear(hidden, self.head_weight)
+
+    def control_logits(self, hidden: Tensor, silence_id: int, respond_id: int) -> Tensor:
+        """Return scores [..., 2] of silence and respond; reads two rows of the head only."""
+        rows = torch.tensor((silence_id, respond_id), device=hidden.device)
+        return F.linear(hidden, self.head_weight.index_select(0, rows))
