@@ -1,0 +1,174 @@
+"""
+Log-mel frames: the streaming form, its slow whole-file twin and the filters of both.
+
+Same numbers as openai-whisper: 16 kHz, FFT of 400, hop of 160, periodic Hann window, centred
+frames with reflect padding, Slaney filters, log10 with a floor of 1e-10, clipped 8 below the
+maximum, then (x + 4) / 4. Owns the running maximum. Knows nothing of blocks, stamps or models.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import (
+    CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, MEL_HOP_SAMPLES, SAMPLE_RATE_HZ)
+
+__all__ = [
+    'HISTORY_SAMPLES', 'LOOK_AHEAD_SAMPLES', 'MEL_OF_SILENCE', 'StreamingMel', 'mel_filters',
+    'whole_file_mel',
+]
+
+_FFT = 400
+HISTORY_SAMPLES = _FFT // 2  # the first frame of a chunk starts this far before the chunk
+LOOK_AHEAD_SAMPLES = HISTORY_SAMPLES - MEL_HOP_SAMPLES  # 40: the last frame ends this far after
+_BUFFER_SAMPLES = HISTORY_SAMPLES + CHUNK_SAMPLES + LOOK_AHEAD_SAMPLES  # 6,640
+_CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
+_POWER_FLOOR = 1e-10
+_RANGE = 8.0  # log10 power kept below the maximum
+MEL_OF_SILENCE = -1.5
+"""What digital silence becomes when nothing louder was heard."""
+
+
+def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
+    """Return Hz of Slaney mels: linear up to 1 kHz (15 mels), then 27 mels per factor 6.4."""
+    return np.where(mel < 15.0, mel * (200.0 / 3.0),
+                    1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0)))
+
+
+@lru_cache(maxsize=4)
+def mel_filters(bins: int) -> np.ndarray:
+    """Return the area-normalised triangular Slaney filters [bins, 201] float64, 0 to 8 kHz."""
+    if bins < 1:
+        raise ConfigurationError(
+            f'Expected a positive number of mel bins, got {bins}; correct the model '
+            'configuration')
+    top = 15.0 + 27.0 * np.log(SAMPLE_RATE_HZ / 2 / 1000.0) / np.log(6.4)
+    edges = _slaney_to_hz(np.linspace(0.0, top, bins + 2))  # [bins + 2]
+    hz = np.linspace(0.0, SAMPLE_RATE_HZ / 2, _FFT // 2 + 1)  # [201]
+    rising = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - hz) / (edges[2:] - edges[1:-1])[:, None]
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    filters.flags.writeable = False
+    return filters
+
+
+@lru_cache(maxsize=1)
+def _window() -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)  # periodic Hann
+
+
+def _log_power(padded: np.ndarray, bins: int) -> np.ndarray:
+    """Return log10 mel power [bins, T] float64 of padded samples [400 + 160 * (T - 1)]."""
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
+    spectrum = np.fft.rfft(frames * _window(), axis=1)  # [T, 201]
+    power = spectrum.real ** 2 + spectrum.imag ** 2
+    return np.log10(np.maximum(mel_filters(bins) @ power.T, _POWER_FLOOR))
+
+
+def _scale(log_power: np.ndarray, maximum: float) -> np.ndarray:
+    return ((np.maximum(log_power, maximum - _RANGE) + 4.0) / 4.0).astype(np.float32)
+
+
+def whole_file_mel(
+        samples: np.ndarray, bins: int, maximum: float | None = None) -> np.ndarray:
+    """
+    Return the mel [bins, N // 160] float32 of N >= 201 samples at once, as openai-whisper.
+
+    ``maximum`` (log10 power) replaces the maximum over the file.
+    """
+    padded = np.pad(np.asarray(samples, dtype=np.float64), HISTORY_SAMPLES, mode='reflect')
+    frames = len(samples) // MEL_HOP_SAMPLES
+    log_power = _log_power(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)], bins)
+    return _scale(log_power, float(log_power.max()) if maximum is None else maximum)
+
+
+class StreamingMel:
+    """
+    Turns 16 kHz mono samples into the mel [bins, 40] of one chunk after another.
+
+    The mel of chunk k (counted from the start or the last flush) appears with the push that
+    brings sample 6,400 * (k + 1) + 40, that is 2.5 ms after the chunk's end. Cost and memory
+    per chunk are constant.
+    """
+
+    def __init__(
+            self, *, bins: int = 128, decay_per_s: float = 0.0, maximum_floor: float = -10.0,
+            maximum: float | None = None):
+        """
+        Begin a stream.
+
+        The maximum is that of all chunks so far, the present one included; it falls by
+        ``decay_per_s`` (log10 power) per second of audio, but never below ``maximum_floor``.
+        ``maximum`` fixes it instead.
+        """
+        if decay_per_s < 0.0:
+            raise ConfigurationError(
+                f'Expected a mel decay of 0 or more per second, got {decay_per_s}; correct the '
+                'model configuration')
+        mel_filters(bins)  # refuses a wrong number of bins now rather than at the first chunk
+        self.bins = bins
+        self._decay_per_chunk = decay_per_s * _CHUNK_S
+        self._maximum_floor = maximum_floor
+        self._fixed_maximum = maximum
+        self._buffer = np.zeros(_BUFFER_SAMPLES, dtype=np.float64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples and the maximum."""
+        self._maximum = self._maximum_floor
+        self._begin()
+
+    def push(self, samples: np.ndarray) -> list[np.ndarray]:
+        """Take any number of samples [n] and return the mels [bins, 40] float32 now complete."""
+        mels = []
+        taken = 0
+        while taken < len(samples):
+            part = min(len(samples) - taken, _BUFFER_SAMPLES - self._fill)
+            self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
+            self._fill += part
+            taken += part
+            if self._fill == _BUFFER_SAMPLES:
+                mels.append(self._compute())
+                kept = HISTORY_SAMPLES + LOOK_AHEAD_SAMPLES
+                self._buffer[:kept] = self._buffer[CHUNK_SAMPLES:].copy()
+                self._fill = kept
+        return mels
+
+    def flush(self) -> list[np.ndarray]:
+        """
+        Return the mels of what is pending and begin anew, keeping the maximum.
+
+        An incomplete chunk is padded with zeros to 6,400 samples; the look-ahead is reflected.
+        """
+        pending = self._fill - HISTORY_SAMPLES
+        if pending == 0:
+            return []
+        mels = self.push(np.zeros(-pending % CHUNK_SAMPLES))
+        end = self._fill
+        assert end == HISTORY_SAMPLES + CHUNK_SAMPLES, 'flush must end on a whole chunk'
+        self._buffer[end:] = self._buffer[end - 1 - LOOK_AHEAD_SAMPLES:end - 1][::-1]
+        mels.append(self._compute())
+        self._begin()
+        return mels
+
+    def _begin(self) -> None:
+        self._fill = HISTORY_SAMPLES
+        self._history_is_known = False
+
+    def _compute(self) -> np.ndarray:
+        if not self._history_is_known:  # start of a stream: reflect around its first sample
+            start = HISTORY_SAMPLES
+            self._buffer[:start] = self._buffer[start + 1:2 * start + 1][::-1]
+            self._history_is_known = True
+        log_power = _log_power(self._buffer, self.bins)
+        assert log_power.shape == (self.bins, MEL_FRAMES_PER_CHUNK), 'one chunk, 40 frames'
+        return _scale(log_power, self._next_maximum(float(log_power.max())))
+
+    def _next_maximum(self, chunk_maximum: float) -> float:
+        if self._fixed_maximum is not None:
+            return self._fixed_maximum
+        decayed = self._maximum - self._decay_per_chunk
+        self._maximum = max(decayed, chunk_maximum, self._maximum_floor)
+        return self._maximum
