@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import textwrap
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from audio_interaction_ros.errors import ConfigurationError
 __all__ = [
     'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
     'ModelConfig', 'RecordConfig', 'TranscriptConfig', 'build', 'fields_with_help', 'load_yaml',
+    'resolve_lanes',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -95,8 +96,8 @@ class LaneConfig:
     """Which message its replies become: transcript, translation or reply."""
     prompt: str = ''
     """System prompt of the lane; empty: the model's own prompt for a lane of this name."""
-    threshold: float = 0.5
-    """The lane responds when p_respond reaches this."""
+    threshold: float = 0.0
+    """The lane responds when p_respond reaches this; 0: the model's own threshold."""
     release: float = 1.0
     """Hysteresis: after a reply p_respond must fall below this once before the next one."""
     refractory_s: float = 0.0
@@ -112,11 +113,19 @@ class LaneConfig:
         _require(bool(self.name), 'lane.name', 'a name', self.name)
         _require(self.kind in LANE_KINDS, f'{key}.kind', f'one of {", ".join(LANE_KINDS)}',
                  self.kind)
-        _require(0 < self.threshold <= 1, f'{key}.threshold', 'above 0, up to 1', self.threshold)
+        _require(0 <= self.threshold <= 1, f'{key}.threshold', '0 to 1', self.threshold)
         _require(0 < self.release <= 1, f'{key}.release', 'above 0, up to 1', self.release)
         _require(self.refractory_s >= 0, f'{key}.refractory_s', '0 or more', self.refractory_s)
         _require(self.max_reply_tokens >= 1, f'{key}.max_reply_tokens', '1 or more',
                  self.max_reply_tokens)
+
+
+def resolve_lanes(lanes: Iterable[LaneConfig], *, prompts: Mapping[str, str],
+                  thresholds: Mapping[str, float]) -> tuple[LaneConfig, ...]:
+    """Fill in what a lane leaves to the model: its prompt and its threshold, by lane name."""
+    return tuple(dataclasses.replace(
+        lane, prompt=lane.prompt or prompts.get(lane.name, ''),
+        threshold=lane.threshold or thresholds.get(lane.name, 0.5)) for lane in lanes)
 
 
 @dataclass(frozen=True, kw_only=True)

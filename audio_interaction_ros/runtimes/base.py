@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_interaction_ros.protocol import TokenIds
 
-__all__ = ['Decoder', 'Encoder', 'EncoderSpec', 'DecoderSpec', 'StepRequest', 'StepResult']
+__all__ = ['Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'StepRequest', 'StepResult']
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,108 @@
+"""
+A runtime without a model: replies come from a script, for tests, demos and soaks.
+
+Its vocabulary is the 256 bytes followed by the structural ids.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from audio_interaction_ros.protocol import Emotion, TokenIds
+from audio_interaction_ros.runtimes.base import (
+    DecoderSpec,
+    EncoderSpec,
+    StepRequest,
+    StepResult,
+)
+
+__all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder']
+
+SCRIPTED_TOKEN_IDS = TokenIds(
+    user=256, assistant=257, silence=258, respond=259, text_end=260, pad=261, online=262,
+    offline=263, language=264, system=259, audio_pad=265, audio_begin=266, audio_end=267,
+    emotions=(268, 269, 270, 271, 272, 273))
+_VOCAB_SIZE = 274
+_FEATURES, _WIDTH = 2, 4
+
+
+class ScriptedEncoder:
+    """Features that hold the mean and maximum of the chunk's mel."""
+
+    def __init__(self, *, model_id: str = 'scripted', mel_bins: int = 80) -> None:
+        self.spec = EncoderSpec(model_id=model_id, mel_bins=mel_bins,
+                                features_per_chunk=_FEATURES, feature_width=_WIDTH)
+
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return features [2, 4] of mel [bins, 40]."""
+        values = (mel.mean(), mel.max(), mel.min(), mel.std())
+        return np.tile(np.array(values, dtype=np.float32), (_FEATURES, 1))
+
+    def reset(self) -> None:
+        """Do nothing: there is no left context."""
+
+
+class ScriptedDecoder:
+    """
+    Says what a script tells it, on the chunk that the script names.
+
+    ``script`` maps a lane's index to {number of the chunk in the lane's life, from 0: (emotion,
+    text)}; all other chunks are answered by silence.
+    """
+
+    def __init__(self, *, script: Mapping[int, Mapping[int, tuple[Emotion, str]]],
+                 model_id: str = 'scripted', max_positions: int = 256) -> None:
+        self.spec = DecoderSpec(
+            model_id=model_id, features_per_chunk=_FEATURES, feature_width=_WIDTH,
+            vocab_size=_VOCAB_SIZE, token_ids=SCRIPTED_TOKEN_IDS, max_positions=max_positions)
+        self._script = script
+        self.requests: list[StepRequest] = []
+        """The requests of the newest pass, to look at."""
+
+    def open(self, *, lanes: int, slots: int) -> None:
+        """Start all lanes anew."""
+        self._heard = [0] * lanes
+        self._cued: list[tuple[Emotion, str]] = [(Emotion.NORMAL, '')] * lanes
+        self._says: list[list[int]] = [[] for _ in range(lanes)]
+        self._slots = slots
+
+    def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
+        """Answer each request from the script."""
+        self.requests = list(requests)
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: StepRequest) -> StepResult:
+        assert request.visible.shape == (self._slots,), 'visible must cover every slot'
+        assert not request.visible[request.slots].any() or not len(request.read), \
+            'a slot in sight is overwritten'
+        if request.want_text:
+            return StepResult(control_logits=np.zeros((len(request.read), 2), np.float32),
+                              text_logits=self._speak(request))
+        logits = np.array([self._decide(request, at) for at in request.read], np.float32)
+        self._heard[request.lane] += len(request.feature_index) // _FEATURES
+        return StepResult(control_logits=logits.reshape(-1, 2), text_logits=None)
+
+    def _decide(self, request: StepRequest, at: int) -> tuple[float, float]:
+        chunks = int(np.count_nonzero(request.feature_index < at)) // _FEATURES
+        cue = self._script.get(request.lane, {}).get(self._heard[request.lane] + chunks - 1)
+        if cue is None:
+            return 5.0, -5.0
+        self._cued[request.lane] = cue
+        return -5.0, 5.0
+
+    def _speak(self, request: StepRequest) -> np.ndarray:
+        ids = self.spec.token_ids
+        if request.ids[-1] == ids.respond:
+            emotion, text = self._cued[request.lane]
+            self._says[request.lane] = [ids.emotions[emotion], *text.encode(), ids.text_end]
+        logits = np.full(_VOCAB_SIZE, -5.0, np.float32)
+        logits[self._says[request.lane].pop(0)] = 5.0
+        return logits
+
+    def encode_text(self, text: str) -> list[int]:
+        """Return the bytes of a text."""
+        return list(text.encode())
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return one byte, none for a structural id."""
+        return bytes([token]) if token < 256 else b''

@@ -1,0 +1,43 @@
+"""From two control logits to one decision: threshold, hysteresis, refractory time."""
+
+import numpy as np
+
+__all__ = ['DecisionGate', 'respond_probability']
+
+
+def respond_probability(control_logits: np.ndarray) -> np.ndarray:
+    """Return p_respond [R] of control logits [R, 2] (silence, respond); greedy is 0.5."""
+    difference = control_logits[:, 0].astype(np.float64) - control_logits[:, 1]
+    return 1.0 / (1.0 + np.exp(np.clip(difference, -60.0, 60.0)))
+
+
+class DecisionGate:
+    """
+    Decides whether a probability is enough to respond now.
+
+    ``threshold`` and ``release`` are probabilities, ``refractory_ns`` is audio time after the
+    decision that started a reply. A release of 1 switches hysteresis off.
+    """
+
+    def __init__(self, *, threshold: float, release: float, refractory_ns: int) -> None:
+        self._threshold = threshold
+        self._release = release
+        self._refractory_ns = refractory_ns
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget earlier replies."""
+        self._armed = True
+        self._quiet_until_ns: int | None = None
+
+    def decide(self, p_respond: float, stamp_ns: int) -> bool:
+        """Return True to respond at this audio time."""
+        if p_respond < self._release:
+            self._armed = True
+        if self._quiet_until_ns is not None and stamp_ns < self._quiet_until_ns:
+            return False
+        if not self._armed or p_respond < self._threshold:
+            return False
+        self._armed = self._release >= 1.0
+        self._quiet_until_ns = stamp_ns + self._refractory_ns
+        return True

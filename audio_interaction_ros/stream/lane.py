@@ -1,0 +1,238 @@
+"""
+One lane: an instruction context with its own prompt, cache slots and phase.
+
+Says what it wants from the next forward pass (``request``) and turns what came back into events
+(``on_result``). Knows neither the other lanes nor how the pass is computed.
+"""
+
+from collections.abc import Callable
+from itertools import count
+
+import numpy as np
+
+from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
+from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.context import Allocation, Context
+from audio_interaction_ros.stream.decision import DecisionGate, respond_probability
+from audio_interaction_ros.stream.detokenizer import Detokenizer
+from audio_interaction_ros.stream.events import (
+    ContextRolled,
+    Event,
+    ReplyEmotion,
+    ReplyFinished,
+    ReplyStarted,
+    ReplyText,
+    Silence,
+    StreamReset,
+)
+from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
+
+__all__ = ['Lane']
+
+AUDIBLE_DBFS = -45.0
+"""A chunk above this level may begin what a reply answers."""
+_NO_INDEX = np.zeros(0, dtype=np.int64)
+
+
+class Lane:
+    """The streaming state of one instruction context."""
+
+    def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
+                 prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
+        self.config = config
+        self._index, self._spec, self._slots, self._drain = index, spec, slots, drain
+        self._token_bytes = token_bytes
+        self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
+        self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
+                                  refractory_ns=round(config.refractory_s * 1e9))
+        self._suppressed = sorted(spec.token_ids.structural - {spec.token_ids.text_end})
+        self._replies = count()
+        self._newest: EncodedChunk | None = None
+        self.restart(prompt)
+
+    def restart(self, prompt: list[int] | None = None) -> None:
+        """Forget everything heard; a new prompt replaces the old one."""
+        if prompt is not None:
+            self._prefix = prefix_block(self._spec.token_ids, prompt)
+        self._context = Context(slots=self._slots)
+        self._state = State()
+        self._gate.reset()
+        self._prefix_fed = False
+        self._batch: list[EncodedChunk] = []
+        self._rolled = 0
+        self._start_ns: int | None = None
+        self._answered_ns: int | None = None
+
+    @property
+    def speaking(self) -> bool:
+        """True inside a reply."""
+        return self._state.phase is Phase.SPEAKING
+
+    @property
+    def context(self) -> Context:
+        """The lane's cache bookkeeping, to look at."""
+        return self._context
+
+    @property
+    def most_chunks(self) -> int:
+        """How many queued chunks the lane takes at once."""
+        block = self._spec.features_per_chunk + 3
+        return 1 if self._drain == 'C' else max(1, self._context.ring_slots // (3 * block))
+
+    # -- what the lane wants -------------------------------------------------------------
+
+    def request(self, take: Callable[[int], list[EncodedChunk]]) -> StepRequest | None:
+        """
+        Return the lane's share of the next pass, None when it has nothing to do.
+
+        ``take`` hands over queued chunks; it is called only while the lane listens.
+        """
+        if not self._prefix_fed or self._context.sink_is_stale:
+            return self._feed_prefix()
+        if self.speaking:
+            return self._feed_reply()
+        self._batch = take(self.most_chunks)
+        return self._feed_chunks(self._batch) if self._batch else None
+
+    def _feed_prefix(self) -> StepRequest:
+        place = (self._context.refresh_sink() if self._prefix_fed
+                 else self._context.open_sink(len(self._prefix)))
+        self._prefix_fed = True
+        self._batch = []
+        return self._request(self._prefix, place, read=_NO_INDEX)
+
+    def _feed_reply(self) -> StepRequest:
+        self._batch = []
+        ids, self._state.pending = self._state.pending, []
+        place = self._allocate(len(ids), new_unit=False)
+        return self._request(ids, place, read=np.array([len(ids) - 1]), want_text=True)
+
+    def _feed_chunks(self, chunks: list[EncodedChunk]) -> StepRequest:
+        ids, self._state.pending = self._state.pending, []
+        per_chunk = self._spec.features_per_chunk
+        slots, read = [], []
+        for chunk in chunks:
+            if read and self._drain != 'B':
+                ids.append(self._spec.token_ids.silence)
+            slots.extend(range(len(ids) + 1, len(ids) + 1 + per_chunk))
+            ids.extend(listening_block(self._spec.token_ids, per_chunk, None))
+            read.append(len(ids) - 1)
+            self._note(chunk)
+        if self._drain in ('A', 'B'):
+            read = read[-1:]
+        place = self._allocate(len(ids), new_unit=True)
+        return self._request(ids, place, read=np.array(read), feature_index=np.array(slots),
+                             features=np.concatenate([chunk.features for chunk in chunks]))
+
+    def _allocate(self, length: int, *, new_unit: bool) -> Allocation:
+        place = self._context.allocate(length, new_unit=new_unit)
+        self._rolled += place.evicted
+        return place
+
+    def _request(self, ids: list[int], place: Allocation, *, read: np.ndarray,
+                 want_text: bool = False, feature_index: np.ndarray = _NO_INDEX,
+                 features: np.ndarray | None = None) -> StepRequest:
+        if features is None:
+            features = np.zeros((0, self._spec.feature_width), dtype=np.float32)
+        return StepRequest(
+            lane=self._index, ids=np.array(ids, dtype=np.int64), slots=place.slots,
+            positions=place.positions, visible=place.visible, feature_index=feature_index,
+            features=features, read=read, want_text=want_text)
+
+    def _note(self, chunk: EncodedChunk) -> None:
+        """Remember the newest chunk and where what we answer began."""
+        self._newest = chunk
+        if self._answered_ns is None:
+            self._answered_ns = chunk.stamp_ns
+        if self._start_ns is None and chunk.rms_dbfs > AUDIBLE_DBFS:
+            # One chunk of lead-in, so that a soft onset is not cut off.
+            self._start_ns = max(chunk.stamp_ns - CHUNK_NS, self._answered_ns)
+
+    # -- what came back ------------------------------------------------------------------
+
+    def on_result(self, result: StepResult) -> list[Event]:
+        """Turn the result of the lane's last request into events."""
+        events: list[Event] = []
+        if self._rolled:
+            events.append(ContextRolled(**self._where, evicted=self._rolled))
+            self._rolled = 0
+        if self._batch:
+            events.append(self._decide(respond_probability(result.control_logits)))
+        elif result.text_logits is not None:
+            events.extend(self._speak(self._choose(result.text_logits)))
+        return events
+
+    def cancel(self) -> list[Event]:
+        """End a running reply now; no events when none is running."""
+        outcome = self._machine.cancel(self._state)
+        return [] if outcome is None else self._finish(outcome)
+
+    def reset_event(self) -> StreamReset:
+        """Return the event that tells of a restart."""
+        return StreamReset(**self._where)
+
+    @property
+    def _where(self) -> dict:
+        newest = self._newest
+        if newest is None:
+            return {'lane': self.config.name, 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
+        return {'lane': self.config.name, 'stamp_ns': newest.stamp_ns + CHUNK_NS,
+                'epoch': newest.epoch, 'seq': newest.seq}
+
+    def _decide(self, p_each: np.ndarray) -> Event:
+        # A' takes the strongest decision of the backlog; a single chunk has just one.
+        p_respond = float(p_each.max())
+        where = self._where
+        own_voice = any(chunk.robot_speaking for chunk in self._batch)
+        respond = not own_voice and self._gate.decide(p_respond, where['stamp_ns'])
+        ids = self._spec.token_ids
+        outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
+        if outcome is Outcome.SILENCE:
+            return Silence(**where, p_respond=p_respond)
+        self._begin(where, p_respond)
+        return ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
+                            start_ns=self._reply_start_ns)
+
+    def _begin(self, where: dict, p_respond: float) -> None:
+        self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
+        self._reply_p = p_respond
+        self._reply_end_ns = where['stamp_ns']
+        first = self._batch[0].stamp_ns
+        self._reply_start_ns = first if self._start_ns is None else self._start_ns
+        self._start_ns, self._answered_ns = None, self._reply_end_ns
+        self._text = Detokenizer()
+
+    def _choose(self, logits: np.ndarray) -> int:
+        """Greedy choice with structural ids suppressed; an emotion may only come first."""
+        scores = logits.copy()
+        emotions = list(self._spec.token_ids.emotions)
+        allowed = scores[emotions] if not self._state.tokens else None
+        scores[self._suppressed] = -np.inf
+        if allowed is not None:
+            scores[emotions] = allowed
+        return int(scores.argmax())
+
+    def _speak(self, token: int) -> list[Event]:
+        outcome = self._machine.on_token(self._state, token)
+        if outcome is Outcome.EMOTION:
+            return [ReplyEmotion(**self._where, reply_id=self._reply_id,
+                                 emotion=self._state.emotion)]
+        if outcome is Outcome.END:
+            return self._finish(outcome)
+        events = self._say(self._text.push(self._token_bytes(token)))
+        return events + self._finish(outcome) if outcome.finishes else events
+
+    def _say(self, delta: str) -> list[Event]:
+        if not delta:
+            return []
+        return [ReplyText(**self._where, reply_id=self._reply_id, delta=delta,
+                          text=self._text.text)]
+
+    def _finish(self, outcome: Outcome) -> list[Event]:
+        events = self._say(self._text.flush())
+        return [*events, ReplyFinished(
+            **self._where, reply_id=self._reply_id, text=self._text.text.strip(),
+            emotion=self._state.emotion, reason=outcome.value, start_ns=self._reply_start_ns,
+            end_ns=self._reply_end_ns, p_respond=self._reply_p)]
