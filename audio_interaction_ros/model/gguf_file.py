@@ -1,0 +1,94 @@
+"""
+Reader of a llama-type GGUF file: tensors under Decoder's names, and the byte-level tokenizer.
+
+Owns the names inside a GGUF and the row order that llama.cpp gives query and key projections.
+Quantised blocks are expanded by the ``gguf`` package.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
+
+__all__ = ['llama_tensors', 'llama_tokenizer', 'unpermute']
+
+LAYER_NAMES = {
+    'attn_norm': 'input_layernorm', 'ffn_norm': 'post_attention_layernorm',
+    'attn_q': 'self_attn.q_proj', 'attn_k': 'self_attn.k_proj', 'attn_v': 'self_attn.v_proj',
+    'attn_output': 'self_attn.o_proj', 'ffn_gate': 'mlp.gate_proj', 'ffn_up': 'mlp.up_proj',
+    'ffn_down': 'mlp.down_proj',
+}
+TOP_NAMES = {'token_embd.weight': 'model.embed_tokens.weight',
+             'output_norm.weight': 'model.norm.weight', 'output.weight': 'lm_head.weight'}
+CONTROL_TOKEN = 3  # token_type of GGUF
+
+
+def reader(path: Path) -> Any:
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise MissingDependencyError('reading a GGUF needs the gguf package: '
+                                     'pip install "gguf>=0.17"') from error
+    return GGUFReader(path)
+
+
+def field(source: Any, name: str) -> Any:
+    if name not in source.fields:
+        raise CheckpointError(f'expected the field {name} in the GGUF, found none; '
+                              'it is not a llama-type model')
+    return source.fields[name].contents()
+
+
+def unpermute(weight: np.ndarray, heads: int) -> np.ndarray:
+    """
+    Turn rows [heads * d, in] from llama.cpp's interleaved RoPE pairs back into halves.
+
+    The converter of llama.cpp moves row i of the first half of a head to row 2 i and row i of
+    the second half to row 2 i + 1.
+    """
+    pairs = weight.reshape(heads, -1, 2, *weight.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(weight.shape)
+
+
+def llama_tensors(path: Path) -> dict[str, np.ndarray]:
+    """Return float32 tensors in Hugging Face's Llama names; the head is absent when tied."""
+    from gguf import dequantize
+    source = reader(path)
+    heads = {'attn_q': field(source, 'llama.attention.head_count'),
+             'attn_k': field(source, 'llama.attention.head_count_kv')}
+    tensors = {}
+    for tensor in source.tensors:
+        value = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        if tensor.name in TOP_NAMES:
+            tensors[TOP_NAMES[tensor.name]] = value
+            continue
+        _, layer, kind, leaf = tensor.name.split('.')
+        if kind in heads:
+            value = unpermute(value, heads[kind])
+        tensors[f'model.layers.{layer}.{LAYER_NAMES[kind]}.{leaf}'] = value
+    return tensors
+
+
+def llama_tokenizer(path: Path) -> Any:
+    """Rebuild the byte-level BPE of SmolLM2 (single digits apart) from the GGUF's metadata."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    source = reader(path)
+    kind = field(source, 'tokenizer.ggml.pre')
+    if kind != 'smollm':
+        raise CheckpointError(f'expected the pre-tokenizer smollm, got {kind!r}; its splitting '
+                              'rule is not known here')
+    tokens = field(source, 'tokenizer.ggml.tokens')
+    merges = [tuple(pair.split(' ')) for pair in field(source, 'tokenizer.ggml.merges')]
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
+                                     merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([
+        AddedToken(token, special=True, normalized=False) for token, type_ in
+        zip(tokens, field(source, 'tokenizer.ggml.token_type'), strict=True)
+        if type_ == CONTROL_TOKEN])
+    return tokenizer
