@@ -56,7 +56,8 @@ def mel_filters(bins: int) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _window() -> np.ndarray:
-    return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)  # periodic Hann
+    window: np.ndarray = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
+    return window  # periodic Hann
 
 
 def _log_power(padded: np.ndarray, bins: int) -> np.ndarray:
@@ -64,11 +65,13 @@ def _log_power(padded: np.ndarray, bins: int) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
     spectrum = np.fft.rfft(frames * _window(), axis=1)  # [T, 201]
     power = spectrum.real ** 2 + spectrum.imag ** 2
-    return np.log10(np.maximum(mel_filters(bins) @ power.T, _POWER_FLOOR))
+    log_power: np.ndarray = np.log10(np.maximum(mel_filters(bins) @ power.T, _POWER_FLOOR))
+    return log_power
 
 
 def _scale(log_power: np.ndarray, maximum: float) -> np.ndarray:
-    return ((np.maximum(log_power, maximum - _RANGE) + 4.0) / 4.0).astype(np.float32)
+    mel: np.ndarray = (np.maximum(log_power, maximum - _RANGE) + 4.0) / 4.0
+    return mel.astype(np.float32)
 
 
 def whole_file_mel(
@@ -113,12 +116,15 @@ class StreamingMel:
         self._maximum_floor = maximum_floor
         self._fixed_maximum = maximum
         self._buffer = np.zeros(_BUFFER_SAMPLES, dtype=np.float64)
-        self.reset()
+        self._fill = HISTORY_SAMPLES
+        self._maximum = maximum_floor
+        self._history_is_known = False
 
     def reset(self) -> None:
         """Forget all samples and the maximum."""
         self._maximum = self._maximum_floor
-        self._begin()
+        self._fill = HISTORY_SAMPLES
+        self._history_is_known = False
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
         """Take any number of samples [n] and return the mels [bins, 40] float32 now complete."""
@@ -150,12 +156,9 @@ class StreamingMel:
         assert end == HISTORY_SAMPLES + CHUNK_SAMPLES, 'flush must end on a whole chunk'
         self._buffer[end:] = self._buffer[end - 1 - LOOK_AHEAD_SAMPLES:end - 1][::-1]
         mels.append(self._compute())
-        self._begin()
-        return mels
-
-    def _begin(self) -> None:
         self._fill = HISTORY_SAMPLES
         self._history_is_known = False
+        return mels
 
     def _compute(self) -> np.ndarray:
         if not self._history_is_known:  # start of a stream: reflect around its first sample

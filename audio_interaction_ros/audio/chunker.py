@@ -1,0 +1,76 @@
+"""
+Samples to chunks of exactly 6,400, each with the time of its first sample.
+
+Owns the incomplete chunk and the mapping from 16 kHz sample to stamp. Knows nothing of blocks
+or of other rates; whoever sees a gap tells it by ``fill`` and ``move``.
+"""
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+
+__all__ = ['SAMPLE_NS', 'Chunker']
+
+SAMPLE_NS = 1_000_000_000 // SAMPLE_RATE_HZ  # 62,500 ns, exact
+
+
+class Chunker:
+    """Cuts 16 kHz mono into chunks; the first sample is at 0 ns until ``move`` says else."""
+
+    def __init__(self) -> None:
+        """Begin with nothing pending."""
+        self._buffer = np.zeros(CHUNK_SAMPLES, dtype=np.float32)
+        self._fill = 0
+        self._start_ns = 0  # time of the incomplete chunk's first sample
+        self._lost_samples = 0
+
+    @property
+    def pending(self) -> np.ndarray:
+        """The samples [n < 6400] of the incomplete chunk, a copy."""
+        pending: np.ndarray = self._buffer[:self._fill].copy()
+        return pending
+
+    @property
+    def end_ns(self) -> int:
+        """Time at which the samples so far end."""
+        return self._start_ns + self._fill * SAMPLE_NS
+
+    def push(self, samples: np.ndarray) -> list[AudioChunk]:
+        """Take any number of samples [n] float32 and return the chunks now complete."""
+        chunks = []
+        taken = 0
+        while taken < len(samples):
+            part = min(len(samples) - taken, CHUNK_SAMPLES - self._fill)
+            self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
+            self._fill += part
+            taken += part
+            if self._fill == CHUNK_SAMPLES:
+                chunks.append(self._finish(end_of_stream=False))
+        return chunks
+
+    def pad(self, *, end_of_stream: bool = False) -> list[AudioChunk]:
+        """Complete the incomplete chunk with zeros; nothing pending, no chunk."""
+        if self._fill == 0:
+            return []
+        self._buffer[self._fill:] = 0.0
+        return [self._finish(end_of_stream=end_of_stream)]
+
+    def move(self, delta_ns: int) -> None:
+        """Correct the clock: all samples from the incomplete chunk on are later by this."""
+        self._start_ns += delta_ns
+
+    def skip(self, stamp_ns: int, *, lost_samples: int) -> None:
+        """Go on at another time with a new chunk; the incomplete one must be padded before."""
+        assert self._fill == 0, 'an incomplete chunk would straddle the skip'
+        self._start_ns = stamp_ns
+        self._lost_samples += lost_samples
+
+    def _finish(self, *, end_of_stream: bool) -> AudioChunk:
+        chunk = AudioChunk(
+            samples=self._buffer.copy(), stamp_ns=self._start_ns,
+            lost_samples_before=self._lost_samples, end_of_stream=end_of_stream)
+        self._start_ns += CHUNK_SAMPLES * SAMPLE_NS
+        self._fill = 0
+        self._lost_samples = 0
+        return chunk

@@ -1,0 +1,175 @@
+"""
+From blocks of any format to chunks: convert, resample, cut, and account for what is missing.
+
+Owns the health counters of the input. Knows nothing of mel, models or messages. Nothing that a
+source sends is dropped; what it did not send is filled with zeros (up to one chunk) or skipped,
+and counted either way.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.chunker import SAMPLE_NS, Chunker
+from audio_interaction_ros.audio.convert import to_mono_with_report
+from audio_interaction_ros.audio.resample import Resampler
+from audio_interaction_ros.audio.timeline import JumpKind, Timeline
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_NS
+
+__all__ = ['FrontEnd', 'FrontEndStats']
+
+_NS_PER_MS = 1_000_000
+_DC_SHARE = 0.1  # of the newest chunk in the running mean: about 4 s
+_DIGITAL_SILENCE = 1e-6  # peak, -120 dB: no microphone is that quiet
+
+
+@dataclass(kw_only=True)
+class FrontEndStats:
+    """What was seen since the front end was made; ``reset`` keeps it."""
+
+    nonfinite_samples: int = 0
+    """NaN or infinite samples, replaced by 0."""
+    clipped_samples: int = 0
+    """Samples at or beyond full scale, at the rate of the source."""
+    gaps: int = 0
+    """Times that audio was missing between two blocks."""
+    lost_samples: int = 0
+    """Samples (at 16 kHz) missing in all gaps, filled ones included."""
+    backwards_stamps: int = 0
+    """Blocks stamped earlier than the audio before them ended."""
+    format_changes: int = 0
+    """Changes of rate, channel count or sample type."""
+    dc_offset: float = 0.0
+    """Running mean over about 4 s, of full scale 1; reported, not removed."""
+    chunks: int = 0
+    silent_chunks: int = 0
+    """Chunks of digital silence: a muted or wrong microphone."""
+
+
+class FrontEnd:
+    """Takes blocks as they come and returns chunks of 400 ms as they complete."""
+
+    def __init__(
+            self, *, channel_select: int | None = None, gap_tolerance_ms: float = 60.0):
+        """
+        Begin a stream.
+
+        ``channel_select`` counts from 0; None mixes all channels. A stamp further than
+        ``gap_tolerance_ms`` from where the audio before it ended is a gap or a jump back.
+        """
+        if not gap_tolerance_ms > 0.0:
+            raise ConfigurationError(
+                f'Expected gap_tolerance_ms above 0, got {gap_tolerance_ms}; the operator must '
+                'correct it')
+        self._channel_select = channel_select
+        self._tolerance_ns = round(gap_tolerance_ms * _NS_PER_MS)
+        self.stats = FrontEndStats()
+        self.reset()
+
+    @property
+    def pending(self) -> np.ndarray:
+        """The samples [n < 6400] that follow the last chunk returned, a copy."""
+        return self._chunker.pending
+
+    def push(self, block: AudioBlock) -> list[AudioChunk]:
+        """
+        Take a block of any length and return the chunks now complete.
+
+        Raises AudioFormatError, with nothing changed, for a block that cannot be understood.
+        """
+        mono = to_mono_with_report(block, self._channel_select)
+        self.stats.nonfinite_samples += mono.report.nonfinite_samples
+        self.stats.clipped_samples += mono.report.clipped_samples
+        if len(mono.samples) == 0:
+            return []
+        chunks = self._follow_format(block)
+        chunks += self._follow_stamp(block)
+        chunks += self._take(mono.samples)
+        return self._observed(chunks)
+
+    def flush(self) -> list[AudioChunk]:
+        """
+        End the stream: return what was pending, its last chunk padded with zeros and marked.
+
+        Nothing pending, no chunk. The next block begins a new stream.
+        """
+        chunks = self._chunker.push(self._resampler.flush()) if self._resampler else []
+        chunks += self._chunker.pad(end_of_stream=True)
+        self.reset()
+        return self._observed(chunks)
+
+    def reset(self) -> None:
+        """Forget all audio and the clock; the counters stay."""
+        self._format: tuple[int, int, str] | None = None
+        self._resampler: Resampler | None = None
+        self._rate_hz = 0
+        self._chunker = Chunker()
+        self._timeline = Timeline(tolerance_ns=self._tolerance_ns)
+
+    def _follow_format(self, block: AudioBlock) -> list[AudioChunk]:
+        """Take over the format of a block; a new rate drains the old resampler."""
+        samples = block.samples
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        now = (block.sample_rate_hz, channels, samples.dtype.name)
+        if self._format is not None and now != self._format:
+            self.stats.format_changes += 1
+        self._format = now
+        if self._resampler is not None and block.sample_rate_hz == self._rate_hz:
+            return []
+        return self._begin_segment(block.sample_rate_hz)
+
+    def _begin_segment(self, rate_hz: int) -> list[AudioChunk]:
+        """Drain the resampler and begin a new one where the audio so far ends."""
+        chunks = []
+        if self._resampler is not None:
+            chunks = self._chunker.push(self._resampler.flush())
+            self._timeline.restart(self._timeline.next_ns)
+        self._resampler = Resampler(sample_rate_hz=rate_hz)
+        self._rate_hz = rate_hz
+        return chunks
+
+    def _follow_stamp(self, block: AudioBlock) -> list[AudioChunk]:
+        jump = self._timeline.judge(
+            block.stamp_ns, frames=len(block.samples), rate_hz=self._rate_hz)
+        if jump.kind is JumpKind.GAP:
+            self.stats.gaps += 1
+            self.stats.lost_samples += round(jump.delta_ns / SAMPLE_NS)
+            if jump.delta_ns <= CHUNK_NS:
+                zeros = round(jump.delta_ns * self._rate_hz / 1e9)
+                return self._take(np.zeros(zeros, dtype=np.float32))
+            return self._skip(jump.delta_ns)
+        if jump.kind is JumpKind.BACKWARDS:
+            self.stats.backwards_stamps += 1
+            if -jump.delta_ns > CHUNK_NS:
+                return self._skip(jump.delta_ns)
+        self._timeline.move(jump.delta_ns)
+        self._chunker.move(jump.delta_ns)
+        return []
+
+    def _skip(self, delta_ns: int) -> list[AudioChunk]:
+        """Finish the present chunk with zeros and go on at another time."""
+        goal_ns = self._timeline.next_ns + delta_ns
+        chunks = self._begin_segment(self._rate_hz) + self._chunker.pad()
+        lost = max(0, round((goal_ns - self._chunker.end_ns) / SAMPLE_NS))
+        self._chunker.skip(goal_ns, lost_samples=lost)
+        self._timeline.restart(goal_ns)
+        return chunks
+
+    def _take(self, samples: np.ndarray) -> list[AudioChunk]:
+        """Pass on samples at the rate of the source."""
+        assert self._resampler is not None, 'a format is known before samples are taken'
+        self._timeline.advance(len(samples), rate_hz=self._rate_hz)
+        return self._chunker.push(self._resampler.push(samples))
+
+    def _observed(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
+        """Count what the chunks show."""
+        for chunk in chunks:
+            mean = float(chunk.samples.mean(dtype=np.float64))
+            share = 1.0 if self.stats.chunks == 0 else _DC_SHARE
+            self.stats.dc_offset += share * (mean - self.stats.dc_offset)
+            self.stats.chunks += 1
+            if float(np.abs(chunk.samples).max()) <= _DIGITAL_SILENCE:
+                self.stats.silent_chunks += 1
+        return chunks

@@ -1,0 +1,134 @@
+"""
+The listening side as one object: blocks in, encoded chunks out.
+
+Joins the front end, the mel and an encoder, and keeps each chunk's metadata until its mel is
+there (40 samples later). Numbers the chunks. Knows nothing of queues, lanes or messages.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.frontend import FrontEnd
+from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.runtimes.base import Encoder
+from audio_interaction_ros.stream.chunk import EncodedChunk
+
+__all__ = ['ListeningPipeline']
+
+
+class ListeningPipeline:
+    """Encodes a stream chunk by chunk; one at a time per encoder, as it holds state."""
+
+    def __init__(
+            self, *, frontend: FrontEnd, mel: StreamingMel, encoder: Encoder, epoch: int = 1,
+            silence_dbfs: float = -60.0,
+            on_chunk: Callable[[AudioChunk], None] | None = None):
+        """
+        Begin a stream.
+
+        Chunks below ``silence_dbfs`` (RMS) are marked silent. ``on_chunk`` is told each chunk of
+        audio before it is encoded, in order.
+        """
+        if mel.bins != encoder.spec.mel_bins:
+            raise ConfigurationError(
+                f'Expected a mel of {encoder.spec.mel_bins} bins, as the encoder was trained '
+                f'with, got {mel.bins}; the caller must build StreamingMel from the encoder spec')
+        self.frontend = frontend
+        self._mel = mel
+        self._encoder = encoder
+        self._silence_dbfs = silence_dbfs
+        self._on_chunk = on_chunk
+        self._expected_ns: int | None = None  # a chunk before this jumped back
+        self.reset(epoch)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that chunks are marked with."""
+        return self._epoch
+
+    @property
+    def next_seq(self) -> int:
+        """Sequence number of the next chunk that ``push`` or ``flush`` returns."""
+        return self._seq
+
+    def push(self, block: AudioBlock) -> list[EncodedChunk]:
+        """
+        Take a block of any length and return the chunks encoded now.
+
+        Raises AudioFormatError, with nothing changed, for a block that cannot be understood.
+        """
+        encoded = []
+        for chunk in self.frontend.push(block):
+            encoded += self._take(chunk)
+        return encoded + self._look_ahead()
+
+    def flush(self) -> list[EncodedChunk]:
+        """End the stream: return what was pending, its last chunk marked with end_of_stream."""
+        encoded = []
+        for chunk in self.frontend.flush():
+            encoded += self._take(chunk)
+        if self._waiting:
+            self._waiting[-1] = replace(self._waiting[-1], end_of_stream=True)
+        encoded += self._finish_mel()
+        self._mel.reset()
+        self._encoder.reset()
+        self._expected_ns = None
+        return encoded
+
+    def reset(self, epoch: int) -> None:
+        """Forget all audio and context and number the chunks of a new epoch from 0."""
+        self.frontend.reset()
+        self._mel.reset()
+        self._encoder.reset()
+        self._epoch = epoch
+        self._seq = 0
+        self._waiting: deque[AudioChunk] = deque()  # chunks whose mel is not there yet
+        self._ahead = 0  # samples of the incomplete chunk that the mel has had already
+        self._expected_ns = None
+
+    def _take(self, chunk: AudioChunk) -> list[EncodedChunk]:
+        """Pass a chunk to the mel; after a gap the mel begins anew, with its maximum kept."""
+        encoded = []
+        if chunk.lost_samples_before > 0:
+            encoded = self._finish_mel()
+            self._encoder.reset()
+        if self._on_chunk is not None:
+            self._on_chunk(chunk)
+        self._waiting.append(chunk)
+        mels = self._mel.push(chunk.samples[self._ahead:])
+        self._ahead = 0
+        return encoded + [self._encode(mel) for mel in mels]
+
+    def _finish_mel(self) -> list[EncodedChunk]:
+        """Complete the mel of chunks that wait, without their look-ahead."""
+        assert self._ahead == 0, 'the mel has samples of a chunk that never came'
+        return [self._encode(mel) for mel in self._mel.flush()]
+
+    def _look_ahead(self) -> list[EncodedChunk]:
+        """Give the mel the few samples after the last chunk that its last frame needs."""
+        if self._ahead == LOOK_AHEAD_SAMPLES:
+            return []
+        pending = self.frontend.pending[:LOOK_AHEAD_SAMPLES]
+        mels = self._mel.push(pending[self._ahead:])
+        self._ahead = len(pending)
+        return [self._encode(mel) for mel in mels]
+
+    def _encode(self, mel: np.ndarray) -> EncodedChunk:
+        chunk = self._waiting.popleft()
+        jumped_back = self._expected_ns is not None and chunk.stamp_ns < self._expected_ns
+        rms_dbfs = chunk.rms_dbfs
+        encoded = EncodedChunk(
+            features=self._encoder.encode(mel), stamp_ns=chunk.stamp_ns, epoch=self._epoch,
+            seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=rms_dbfs,
+            lost_samples_before=chunk.lost_samples_before, silent=rms_dbfs < self._silence_dbfs,
+            discontinuity=chunk.lost_samples_before > 0 or jumped_back,
+            end_of_stream=chunk.end_of_stream)
+        self._seq += 1
+        self._expected_ns = chunk.stamp_ns + CHUNK_NS // 2  # half a chunk of slack for steering
+        return encoded
