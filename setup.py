@@ -1,0 +1,51 @@
+"""ament_python package: modules, commands, and the files that a node finds by package share."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'audio_interaction_ros'
+SHARED_FOLDERS = ('launch', 'config', 'models', 'samples')
+
+
+def shared_files(folder: str) -> list[tuple[str, list[str]]]:
+    """Return (install folder, files) of every folder below one, as data_files wants it."""
+    by_place: dict[str, list[str]] = {}
+    for path in sorted(Path(folder).rglob('*')):
+        if path.is_file() and '__pycache__' not in path.parts:
+            by_place.setdefault(f'share/{NAME}/{path.parent.as_posix()}', []).append(str(path))
+    return list(by_place.items())
+
+
+def requirements(name: str) -> list[str]:
+    """Return the requirements of one file under requirements/."""
+    lines = Path('requirements', name).read_text(encoding='utf-8').splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description="A robot's always-on ears: streaming audio to transcripts, replies and alerts.",
+    license='Apache-2.0',
+    maintainer='audio_interaction_ros maintainers',
+    maintainer_email='maintainers@audio-interaction.invalid',
+    python_requires='>=3.10',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        *(entry for folder in SHARED_FOLDERS for entry in shared_files(folder)),
+    ],
+    install_requires=['setuptools', *requirements('run.txt')],
+    extras_require={'test': ['pytest', *requirements('dev.txt')]},
+    zip_safe=True,
+    entry_points={
+        'console_scripts': [
+            'audio-interaction = audio_interaction_ros.cli.main:main',
+            *(f'{node} = audio_interaction_ros.nodes.{node}:main'
+              for node in ('microphone_node', 'audio_file_node', 'encoder_node',
+                           'decoder_node', 'assistant')),
+        ],
+    },
+)
