@@ -32,8 +32,9 @@ MEL_OF_SILENCE = -1.5
 
 def _slaney_to_hz(mel: np.ndarray) -> np.ndarray:
     """Return Hz of Slaney mels: linear up to 1 kHz (15 mels), then 27 mels per factor 6.4."""
-    return np.where(mel < 15.0, mel * (200.0 / 3.0),
-                    1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0)))
+    hz: np.ndarray = np.where(
+        mel < 15.0, mel * (200.0 / 3.0), 1000.0 * np.exp((mel - 15.0) * (np.log(6.4) / 27.0)))
+    return hz
 
 
 @lru_cache(maxsize=4)
@@ -48,7 +49,7 @@ def mel_filters(bins: int) -> np.ndarray:
     hz = np.linspace(0.0, SAMPLE_RATE_HZ / 2, _FFT // 2 + 1)  # [201]
     rising = (hz - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - hz) / (edges[2:] - edges[1:-1])[:, None]
-    filters = np.maximum(0.0, np.minimum(rising, falling))
+    filters: np.ndarray = np.maximum(0.0, np.minimum(rising, falling))
     filters *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
     filters.flags.writeable = False
     return filters

@@ -95,7 +95,7 @@ def _read_stream(stream: BinaryIO, block_ms: float) -> Iterator[AudioBlock]:
     block_bytes = _frames(block_ms, form.rate_hz) * frame_bytes
     position = 0
     left = form.data_bytes
-    while data := head + stream.read(min(block_bytes, left) - len(head)):
+    while data := head + stream.read(max(0, min(block_bytes, left) - len(head))):
         head = b''
         left -= len(data)
         whole = data[:len(data) - len(data) % frame_bytes]  # a read is short only at the end
