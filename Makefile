@@ -1,0 +1,48 @@
+# Everything a person does with this repository. `make` or `make help` lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SOURCE ?= file
+FILE ?= samples/scene.flac
+ARGS ?=
+TESTS ?=
+
+# A shell in which the environment, ROS 2 and the messages are found.
+ENVIRONMENT := . scripts/env.sh
+
+ifeq ($(SOURCE),file)
+SOURCE_ARGS := --source file --file $(FILE) --exit-at-end
+else
+SOURCE_ARGS := --source $(SOURCE)
+endif
+
+.PHONY: help setup assistant build test lint bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?(.*)/\1|\2/' \
+	  | while IFS='|' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
+	@echo '  variables: SOURCE=file|mic|none  FILE=path  ARGS="more arguments"  TESTS="pytest arguments"'
+
+setup:  ## create .venv, install what is needed (ROS 2 too), build the messages
+	@scripts/setup_environment.sh
+
+assistant: setup  ## listen to the sample scene, to FILE=... or to SOURCE=mic, and print what is heard
+	@$(ENVIRONMENT) && python -m audio_interaction_ros.nodes.assistant $(SOURCE_ARGS) --print $(ARGS)
+
+build: setup  ## colcon build of both packages, for `ros2 run` and `ros2 launch`
+	@$(ENVIRONMENT) && colcon build
+
+test: setup  ## run the tests; TESTS="-m unit" or TESTS=test/audio picks some
+	@$(ENVIRONMENT) && export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} \
+	  && python -m pytest -q $(TESTS)
+
+lint: setup  ## ruff and mypy
+	@$(ENVIRONMENT) && ruff check . && mypy
+
+bench: setup  ## measure; prints a table with the machine and writes JSON
+	@$(ENVIRONMENT) && python -m bench $(ARGS)
+
+clean:  ## remove what was made here: .venv, build, install, log and caches
+	rm -rf .venv build install log .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,263 @@
+"""
+Sets up the project's environment: packages in ``.venv``, the messages built into ``install``.
+
+On a machine without ROS the ROS 2 wheels are installed too; where a distribution is sourced
+(``ROS_DISTRO``), its rclpy, messages and colcon are used. Each step leaves a stamp with the hash
+of what it was made from, so a second run does nothing. Knows nothing of models and their weights.
+
+Standard library only, and plain syntax: it must reach its own error message on an old Python.
+"""
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / '.venv'
+PYTHON = ENVIRONMENT / 'bin' / 'python'
+MESSAGES = ROOT / 'audio_interaction_msgs'
+INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
+REQUIREMENTS = ROOT / 'requirements'
+BUILD_PREFIX = '/opt/python/'
+"""The ROS 2 wheels were built under this folder, in one sub-folder per Python version."""
+
+
+def say(text):
+    """Print one line of progress."""
+    print(f'[setup] {text}', flush=True)
+
+
+def fail(text):
+    """Stop with a message for the person at the keyboard."""
+    raise SystemExit(f'[setup] error: {text}')
+
+
+def ros_distribution():
+    """Return the name of the sourced ROS 2 distribution, empty when there is none."""
+    return os.environ.get('ROS_DISTRO', '')
+
+
+def check_machine():
+    """Stop with what is missing and how to get it."""
+    if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
+        fail(f'expected Python 3.10 or newer, this is {platform.python_version()} '
+             f'({sys.executable}); set PYTHON to a newer one')
+    missing = [f'{need} ({package})' for need, package, found in (
+        ('a C++ compiler', 'g++', shutil.which('c++') or shutil.which('g++')),
+        ('make', 'make', shutil.which('make')),
+        ('Python.h', 'python3-dev',
+         Path(sysconfig.get_path('include'), 'Python.h').exists()),
+        ('the venv module', 'python3-venv', has_module('ensurepip')),
+    ) if not found]
+    if missing:
+        fail('the interface package cannot be built here; missing: ' + ', '.join(missing)
+             + '. On Debian or Ubuntu: apt install g++ make python3-dev python3-venv')
+    if not ros_distribution() and (sys.platform, platform.machine()) != ('linux', 'x86_64'):
+        fail(f'ROS 2 wheels exist for Linux on x86_64 only, this is {sys.platform} on '
+             f'{platform.machine()}; install ROS 2, source its setup.bash and run again')
+
+
+def has_module(name):
+    """Return whether this Python could import a module."""
+    import importlib.util
+    return importlib.util.find_spec(name) is not None
+
+
+def run(*command, quiet=False, env=None):
+    """Run a command from the root; stop with its output when it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, text=True,
+                          stdout=subprocess.PIPE if quiet else None,
+                          stderr=subprocess.STDOUT if quiet else None)
+    if done.returncode:
+        fail(f'{" ".join(str(part) for part in command[:6])} ... ended with '
+             f'{done.returncode}\n{(done.stdout or "")[-6000:]}')
+
+
+def digest(paths, *extra):
+    """Return a hash of the files and of the extra strings."""
+    total = hashlib.sha256('\n'.join(extra).encode())
+    for path in sorted(paths):
+        total.update(f'{path.relative_to(ROOT)}\n'.encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def once(name, key, action):
+    """Do what is not yet done under this key; the stamp lies beside what was made."""
+    stamp = ENVIRONMENT / f'.{name}.stamp'
+    if stamp.exists() and stamp.read_text() == key:
+        say(f'{name}: up to date')
+        return
+    started = time.monotonic()
+    say(f'{name}: working ...')
+    stamp.unlink(missing_ok=True)
+    action()
+    stamp.write_text(key)
+    say(f'{name}: done in {time.monotonic() - started:.0f} s')
+
+
+def create_environment():
+    """Create .venv unless one that was made here stands; with ROS it sees the system's packages."""
+    made_here = PYTHON.exists() and str(ENVIRONMENT) in (
+        ENVIRONMENT / 'bin' / 'activate').read_text()
+    if made_here and subprocess.run([str(PYTHON), '-c', '']).returncode == 0:
+        return
+    say(f'creating {ENVIRONMENT.name} with Python {platform.python_version()}')
+    site = ['--system-site-packages'] if ros_distribution() else []
+    run(sys.executable, '-m', 'venv', '--clear', *site, ENVIRONMENT)
+
+
+def pip_install(*what):
+    """Install into the environment under the project's constraints; pip shows its progress."""
+    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '-q',
+        '--progress-bar', 'on', '-c', REQUIREMENTS / 'constraints.txt',
+        *numpy_of_distribution(), *what)
+
+
+def numpy_of_distribution():
+    """Keep to the major version of numpy that a sourced distribution was built with."""
+    if not ros_distribution():
+        return []
+    found = subprocess.run([sys.executable, '-c', 'import numpy; print(numpy.__version__)'],
+                           capture_output=True, text=True, check=False).stdout
+    return [f'numpy<{int(found.split(".")[0]) + 1}'] if found else []
+
+
+def install_torch():
+    """
+    Install the build of torch for this machine without pulling gigabytes of CUDA libraries.
+
+    On x86_64 only a ``+cpu`` build is taken unless ``TORCH=any``; elsewhere the plain one is.
+    """
+    version = (REQUIREMENTS / 'constraints.txt').read_text().split('torch==')[1].split()[0]
+    if subprocess.run([str(PYTHON), '-c', f'import torch, sys; '
+                       f'sys.exit(torch.__version__.split("+")[0] != "{version}")'],
+                      capture_output=True).returncode == 0:
+        return
+    if platform.machine() != 'x86_64' or os.environ.get('TORCH') == 'any':
+        pip_install(f'torch=={version}')
+        return
+    found = subprocess.run([str(PYTHON), '-m', 'pip', 'install', '-q',
+                            '--disable-pip-version-check', f'torch=={version}+cpu',
+                            *numpy_of_distribution()], cwd=ROOT)
+    if found.returncode:
+        fail(f'pip found no torch=={version}+cpu. Add the index of PyTorch\'s CPU wheels '
+             '(see "Get started" on the PyTorch site) with PIP_EXTRA_INDEX_URL and run again, '
+             'or accept the build with CUDA (several GB): TORCH=any make setup')
+
+
+def install_packages():
+    """Install everything; the order keeps the large download first and visible."""
+    say('packages: torch')
+    install_torch()
+    files = ['run.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
+    for name in files:
+        say(f'packages: {name} ({len(requirement_lines(name))})')
+        pip_install('-r', REQUIREMENTS / name)
+    if ros_distribution():
+        if not shutil.which('colcon'):
+            pip_install('colcon-common-extensions')
+    else:
+        repair_prefixes()
+    say('packages: this one, editable')
+    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '-q', '--no-deps',
+        '--no-build-isolation', '--editable', ROOT)
+
+
+def requirement_lines(name):
+    """Return the requirements in a file, without its comments."""
+    lines = (REQUIREMENTS / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+def repair_prefixes():
+    """
+    Point the wheels' CMake files at this environment instead of at their builder's Python.
+
+    Python's own headers are not in a virtual environment, so their path goes to the interpreter.
+    """
+    tag = f'cp{sys.version_info.major}{sys.version_info.minor}'
+    old = f'{BUILD_PREFIX}{tag}-{tag}'.encode()
+    headers = f'/include/python{sys.version_info.major}.{sys.version_info.minor}'.encode()
+    new_headers = sysconfig.get_path('include').encode()
+    changed = 0
+    for folder in (ENVIRONMENT / 'share', ENVIRONMENT / 'lib' / 'cmake'):
+        for path in folder.rglob('*'):
+            if not path.is_file() or path.is_symlink():
+                continue
+            content = path.read_bytes()
+            if old in content:
+                path.write_bytes(content.replace(old + headers, new_headers)
+                                 .replace(old, str(ENVIRONMENT).encode()))
+                changed += 1
+    say(f'packages: {changed} CMake files of the ROS 2 wheels repaired')
+
+
+def build_environment():
+    """Return the variables that colcon needs."""
+    env = dict(os.environ, VIRTUAL_ENV=str(ENVIRONMENT))
+    env['PATH'] = f'{ENVIRONMENT / "bin"}{os.pathsep}{env["PATH"]}'
+    if not ros_distribution():
+        env['AMENT_PREFIX_PATH'] = env['CMAKE_PREFIX_PATH'] = str(ENVIRONMENT)
+    return env
+
+
+def build_messages():
+    """Build the interface package with colcon and make it importable in the environment."""
+    shutil.rmtree(ROOT / 'build' / 'audio_interaction_msgs', ignore_errors=True)
+    shutil.rmtree(INSTALLED_MESSAGES, ignore_errors=True)
+    run('colcon', 'build', '--base-paths', MESSAGES, '--packages-select',
+        'audio_interaction_msgs', '--cmake-args', f'-DPython3_EXECUTABLE={PYTHON}',
+        '-DBUILD_TESTING=OFF', quiet=True, env=build_environment())
+    link_messages()
+
+
+def link_messages():
+    """
+    Let the environment's Python find the messages without any variable set.
+
+    Modules through a .pth file; libraries through links in the folder that the ROS 2 wheels put on
+    the loader's path. A sourced distribution needs ``scripts/env.sh`` for the libraries.
+    """
+    patterns = ('lib/python3*/site-packages', 'local/lib/python3*/dist-packages')
+    places = [path for pattern in patterns for path in INSTALLED_MESSAGES.glob(pattern)]
+    if not places:
+        fail(f'colcon left no Python modules under {INSTALLED_MESSAGES}; see log/latest_build')
+    site = next((ENVIRONMENT / 'lib').glob('python3*/site-packages'))
+    (site / 'audio_interaction_msgs.pth').write_text(f'{places[0]}\n')
+    for library in (INSTALLED_MESSAGES / 'lib').glob('*.so'):
+        link = ENVIRONMENT / 'lib' / library.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(library)
+
+
+def main():
+    """Set up what is not up to date."""
+    parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
+    parser.add_argument('--force', action='store_true', help='forget what was done before')
+    arguments = parser.parse_args()
+    check_machine()
+    started = time.monotonic()
+    with_what = f'ROS 2 {ros_distribution()}' if ros_distribution() else 'ROS 2 wheels'
+    say(f'Python {platform.python_version()}, {with_what}')
+    if arguments.force:
+        for stamp in ENVIRONMENT.glob('.*.stamp'):
+            stamp.unlink()
+    create_environment()
+    base = (str(ROOT), platform.python_version(), ros_distribution())
+    # setup.py lists the commands that the editable install creates
+    packages = digest([*REQUIREMENTS.glob('*.txt'), ROOT / 'setup.py'], *base)
+    once('packages', packages, install_packages)
+    sources = [path for path in MESSAGES.rglob('*') if path.is_file()]
+    once('messages', digest(sources, packages), build_messages)
+    say(f'ready after {time.monotonic() - started:.1f} s')
+
+
+if __name__ == '__main__':
+    main()
