@@ -27,7 +27,7 @@ _WAVE_TYPES = {
     (_WAVE_PCM, 8): 'u1', (_WAVE_PCM, 16): '<i2', (_WAVE_PCM, 32): '<i4',
     (_WAVE_FLOAT, 32): '<f4', (_WAVE_FLOAT, 64): '<f8'}
 _UNKNOWN_LENGTH = 0x7FFF_0000  # writers into a pipe put 0 or something from here up
-_COMPRESSED = (b'fLaC', b'OggS', b'ID3', b'\xff\xfb', b'\xff\xf3', b'\xff\xf2')
+_COMPRESSED = (b'fLaC', b'OggS', b'ID3')  # a bare MP3 frame could be raw samples as well
 
 
 @dataclass(frozen=True, kw_only=True)
