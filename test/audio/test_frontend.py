@@ -108,6 +108,17 @@ def test_jitter_within_the_tolerance_is_no_gap():
     assert max(map(abs, off)) < 5_000_000
 
 
+@pytest.mark.parametrize('size', [37, 441, 5000])
+def test_stamps_rounded_to_milliseconds_do_not_make_slicing_matter(size):
+    def stamped(block_size):
+        return [
+            block(samples[i:i + block_size], round(i / 16000, 3))
+            for i in range(0, len(samples), block_size)]
+
+    samples = noise(32_000)
+    assert_same(run(stamped(size)), run(stamped(1600)))
+
+
 @pytest.mark.parametrize('drift', [200e-6, -200e-6])
 def test_a_drifting_clock_is_followed_without_gaps(drift):
     frontend = FrontEnd()
