@@ -131,9 +131,12 @@ class AudioTower(nn.Module):
             self.projector = nn.Sequential(
                 nn.Linear(stacked, config.projector_hidden), nn.GELU(),
                 nn.Linear(config.projector_hidden, config.output_width))
-        # Fixed by formula, so not in checkpoints; positions restart with every window.
-        self.register_buffer('positions', sinusoids(config.window_frames // 2, config.width),
-                             persistent=False)
+        self.place_positions()
+
+    def place_positions(self) -> None:
+        """Compute the positions: fixed by formula, not in checkpoints, anew in every window."""
+        table = sinusoids(self.config.window_frames // 2, self.config.width)
+        self.register_buffer('positions', table, persistent=False)
 
     def encode(self, mel: Tensor) -> Tensor:
         """Return stacked frames [B, N, width * stack] of mel [B, bins, window_frames]."""

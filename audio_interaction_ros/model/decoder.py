@@ -234,7 +234,9 @@ class Decoder(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return scores [..., vocab_size] of hidden states [..., width]."""
-        return F.linear(hidden, self.head_weight)
+        if self.lm_head is not None:
+            return self.lm_head(hidden)
+        return F.linear(hidden, self.model.embed_tokens.weight)
 
     def control_logits(self, hidden: Tensor, silence_id: int, respond_id: int) -> Tensor:
         """Return scores [..., 2] of silence and respond; reads two rows of the head only."""

@@ -1,0 +1,162 @@
+"""
+What a model folder's ``config.yaml`` says, loaded strictly.
+
+Owns the format of our own layout. Knows nothing of weights.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audio_interaction_ros.config import build
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.audio_tower import AudioTowerConfig
+from audio_interaction_ros.model.decoder import DecoderConfig
+from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
+
+__all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config', 'load_config']
+
+FORMAT = 'audio-interaction/1'
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelConfig:
+    """How the running maximum of the log-mel behaves."""
+
+    decay_per_s: float = 0.0
+    """Fall of the running maximum in log10 units per second; 0 keeps it for ever."""
+    maximum_floor: float = -10.0
+    """The running maximum never falls below this (log10 power)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig:
+    """Public weights that a folder of trained differences builds upon."""
+
+    whisper: str
+    """Name of the Whisper encoder, known to base_weights."""
+    language_model: str
+    """Name of the language model, known to base_weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Everything about a model except its weights."""
+
+    model: str
+    """Name of the model, for people."""
+    audio_tower: AudioTowerConfig
+    decoder: DecoderConfig
+    token_ids: TokenIds = RELEASED_TOKEN_IDS
+    mel: MelConfig = field(default_factory=MelConfig)
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """System prompt per lane name."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Decision threshold per lane name, from a validation split."""
+    max_positions: int = 2048
+    """Positions per lane that the model was trained for."""
+    base: BaseConfig | None = None
+    """Public weights to merge with; None: the folder holds all weights."""
+    lora_scale: float = 1.0
+    """Factor of the low-rank differences when they are merged."""
+
+    def __post_init__(self) -> None:
+        """Check that tower and decoder fit each other and the token ids the vocabulary."""
+        if self.audio_tower.output_width != self.decoder.width:
+            raise ConfigurationError(
+                f'audio_tower.output_width: expected decoder.width {self.decoder.width}, found '
+                f'{self.audio_tower.output_width}; correct the model configuration')
+        highest = max(self.token_ids.structural)
+        if highest >= self.decoder.vocab_size:
+            raise ConfigurationError(
+                f'token_ids: expected ids below decoder.vocab_size {self.decoder.vocab_size}, '
+                f'found {highest}; correct the model configuration')
+
+
+_NESTED = {'audio_tower': AudioTowerConfig, 'decoder': DecoderConfig, 'mel': MelConfig,
+           'base': BaseConfig}
+_REQUIRED = ('model', 'audio_tower', 'decoder')
+
+
+def _token_ids(values: Any, where: str) -> TokenIds:
+    names = [item.name for item in dataclasses.fields(TokenIds)]
+    if not isinstance(values, Mapping) or set(values) != set(names):
+        found = sorted(values) if isinstance(values, Mapping) else values
+        raise ConfigurationError(f'{where}: expected exactly the keys {names}, found {found}')
+    emotions = values['emotions']
+    plain = {key: value for key, value in values.items() if key != 'emotions'}
+    if not (isinstance(emotions, list | tuple) and len(emotions) == 6
+            and all(type(i) is int for i in (*emotions, *plain.values()))):
+        raise ConfigurationError(
+            f'{where}: expected integer ids and six under emotions, found {values!r}')
+    return TokenIds(emotions=tuple(emotions), **plain)
+
+
+def _scalars(values: Any, kind: type, where: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping) or not all(
+            isinstance(value, (int, float) if kind is float else kind)
+            for value in values.values()):
+        raise ConfigurationError(
+            f'{where}: expected a mapping from lane to {kind.__name__}, found {values!r}')
+    return {str(key): kind(value) for key, value in values.items()}
+
+
+def _value(key: str, value: Any, where: str) -> Any:
+    if key in _NESTED:
+        return None if value is None and key == 'base' else build(_NESTED[key], value, where)
+    if key == 'token_ids':
+        return _token_ids(value, where)
+    if key == 'prompts':
+        return _scalars(value, str, where)
+    if key == 'thresholds':
+        return _scalars(value, float, where)
+    kind = {'model': str, 'max_positions': int, 'lora_scale': float}[key]
+    if not isinstance(value, (int, float) if kind is float else kind) or value is True:
+        raise ConfigurationError(f'{where}: expected {kind.__name__}, found {value!r}')
+    return kind(value)
+
+
+def load_config(path: Path) -> CheckpointConfig:
+    """
+    Load a model's ``config.yaml``.
+
+    Raises ConfigurationError naming file and key for an unknown or missing key, a wrong type, or
+    another format than this version reads.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigurationError(f'{path}: expected a readable YAML file: {error}') from error
+    if not isinstance(values, dict) or values.get('format') != FORMAT:
+        found = values.get('format') if isinstance(values, dict) else values
+        raise ConfigurationError(
+            f'{path}: expected format {FORMAT!r}, found {found!r}; convert the model again or '
+            'update this package')
+    del values['format']
+    known = [item.name for item in dataclasses.fields(CheckpointConfig)]
+    for key in values:
+        if key not in known:
+            raise ConfigurationError(
+                f'{path}: unknown key {key!r}; expected one of {", ".join(known)}')
+    for key in _REQUIRED:
+        if key not in values:
+            raise ConfigurationError(f'{path}: expected key {key!r}, found none; add it')
+    try:
+        return CheckpointConfig(**{key: _value(key, value, f'{path}: {key}')
+                                   for key, value in values.items()})
+    except TypeError as error:  # a required field of a nested dataclass
+        raise ConfigurationError(f'{path}: {error}; add the missing key') from error
+
+
+def dump_config(config: CheckpointConfig, path: Path) -> None:
+    """Write a ``config.yaml`` that load_config reads back equal."""
+    values = dataclasses.asdict(config)
+    values['token_ids']['emotions'] = list(config.token_ids.emotions)
+    if config.base is None:
+        del values['base'], values['lora_scale']
+    path.write_text(yaml.safe_dump({'format': FORMAT, **values}, sort_keys=False,
+                                   allow_unicode=True), encoding='utf-8')

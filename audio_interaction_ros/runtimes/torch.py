@@ -1,0 +1,226 @@
+"""
+The torch backend: encoder and decoder of runtimes.base over the modules of model.
+
+Owns the left context of the encoder and the padding of ragged lanes into one batch. Knows
+nothing of phases, prompts or eviction; slots, positions and visibility come with each request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.audio_tower import MEL_FILL
+from audio_interaction_ros.model.checkpoint import LoadedModel
+from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables, rotate
+from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.runtimes.base import (
+    DecoderSpec,
+    EncoderSpec,
+    StepRequest,
+    StepResult,
+)
+
+__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder']
+
+DTYPES = ('float32', 'bfloat16', 'int8')
+
+
+def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
+    if dtype not in DTYPES:
+        raise ConfigurationError(f'dtype: expected one of {", ".join(DTYPES)}, found {dtype!r}; '
+                                 'change model.dtype')
+    if dtype == 'int8':
+        if device != 'cpu':
+            raise ConfigurationError(f"dtype: int8 expects device 'cpu', found {device!r}; "
+                                     'change model.dtype or model.device')
+        return torch.ao.quantization.quantize_dynamic(decoder, {nn.Linear}, dtype=torch.qint8)
+    return decoder.to(device=device, dtype=getattr(torch, dtype))
+
+
+class TorchEncoder:
+    """Encodes one chunk at a time; remembers the mel of earlier chunks as left context."""
+
+    def __init__(self, loaded: LoadedModel, *, dtype: str = 'float32',
+                 device: str = 'cpu') -> None:
+        config = loaded.config
+        self.spec = EncoderSpec(
+            model_id=loaded.model_id, mel_bins=config.audio_tower.mel_bins,
+            features_per_chunk=config.audio_tower.features_per_chunk,
+            feature_width=config.audio_tower.output_width,
+            mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
+        # Convolutions and norms have no int8 form here, and the tower is small beside the rest.
+        self._dtype = torch.float32 if dtype == 'float32' else torch.bfloat16
+        self._device = device
+        self._tower = loaded.tower.to(device=device, dtype=self._dtype)
+        self._window_frames = config.audio_tower.window_frames
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all left context, as at the start of a stream."""
+        self._window = np.full((self.spec.mel_bins, self._window_frames), MEL_FILL, np.float32)
+
+    @torch.inference_mode()
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return features [features_per_chunk, feature_width] float32 of mel [bins, 40]."""
+        expected = (self.spec.mel_bins, MEL_FRAMES_PER_CHUNK)
+        if mel.shape != expected:
+            raise ValueError(f'expected mel {expected}, found {mel.shape}')
+        self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,
+                                      dtype=np.float32)
+        window = torch.from_numpy(self._window)[None].to(self._device, self._dtype)
+        return self._tower(window)[0].float().cpu().numpy()
+
+
+@dataclass
+class _Turned:
+    # Keys as they were when first turned: turning these by the sum of all angles keeps the
+    # rounding of a low-precision cache from adding up over days.
+    slots: np.ndarray
+    keys: Tensor  # [layers, kv_heads, K, head_dim] float32
+    by: int
+
+
+class TorchDecoder:
+    """Runs ragged requests of several lanes as one padded batch."""
+
+    def __init__(self, loaded: LoadedModel, *, dtype: str = 'float32',
+                 device: str = 'cpu') -> None:
+        config = loaded.config
+        self.spec = DecoderSpec(
+            model_id=loaded.model_id,
+            features_per_chunk=config.audio_tower.features_per_chunk,
+            feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
+            token_ids=config.token_ids, max_positions=config.max_positions)
+        self._config = config.decoder
+        self._tokenizer = loaded.tokenizer
+        self._device = device
+        ids = config.token_ids
+        head = loaded.decoder.head_weight
+        self._controls = head[[ids.silence, ids.respond]].detach().float().to(device)
+        self._decoder = _prepare(loaded.decoder, dtype, device)
+        self._dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
+        self._cache: KVCache | None = None
+        self._turned: dict[int, _Turned] = {}
+
+    def open(self, *, lanes: int, slots: int) -> None:
+        """Allocate the cache for a number of lanes with ``slots`` slots each."""
+        self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
+                              device=self._device)
+        self._turned = {}
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokenize text without any structural id."""
+        return self._tokenizer.encode(text)
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the raw bytes that a vocabulary token stands for."""
+        return self._tokenizer.token_bytes(token)
+
+    @torch.inference_mode()
+    def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
+        """
+        Run one pass; results in the order of the requests, at most one request per lane.
+
+        Raises ValueError for a lane or slot that was not opened.
+        """
+        if not requests:
+            return []
+        cache = self._checked(requests)
+        for request in requests:
+            self._turn(cache, request)
+        ordered = sorted(range(len(requests)), key=lambda i: requests[i].lane)
+        batch = [requests[i] for i in ordered]
+        hidden = self._forward(cache, batch)
+        results = {i: self._result(request, hidden[row])
+                   for row, (i, request) in enumerate(zip(ordered, batch, strict=True))}
+        return [results[i] for i in range(len(requests))]
+
+    def _checked(self, requests: Sequence[StepRequest]) -> KVCache:
+        cache = self._cache
+        if cache is None:
+            raise ValueError('open() must be called before step()')
+        lanes = [request.lane for request in requests]
+        if len(set(lanes)) != len(lanes) or not all(0 <= i < cache.lanes for i in lanes):
+            raise ValueError(f'expected different lanes below {cache.lanes}, found {lanes}')
+        for request in requests:
+            slots = request.slots
+            if not len(slots) or slots.min() < 0 or slots.max() >= cache.slots:
+                raise ValueError(f'lane {request.lane}: expected slots below {cache.slots}, '
+                                 f'found {slots.tolist()}')
+        return cache
+
+    def _turn(self, cache: KVCache, request: StepRequest) -> None:
+        lane, slots = request.lane, request.rotate_slots
+        if slots is not None and len(slots) and request.rotate_by:
+            index = torch.from_numpy(np.asarray(slots, np.int64)).to(self._device)
+            turned = self._turned.get(lane)
+            if turned is None or not np.array_equal(turned.slots, slots):
+                turned = _Turned(np.array(slots), cache.keys[:, lane, :, index].float(), 0)
+                self._turned[lane] = turned
+            turned.by += request.rotate_by
+            cos, sin = self._angles(np.asarray(turned.by))
+            cache.keys[:, lane, :, index] = rotate(turned.keys, cos, sin).to(self._dtype)
+        known = self._turned.get(lane)
+        if known is not None and np.isin(request.slots, known.slots).any():
+            del self._turned[lane]
+
+    def _angles(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
+        cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base)
+        return cos.to(self._device), sin.to(self._device)
+
+    def _forward(self, cache: KVCache, batch: Sequence[StepRequest]) -> Tensor:
+        # Returns hidden [B, T, width]; shorter requests are padded at the end.
+        rows, time = len(batch), max(len(request.ids) for request in batch)
+        ids = np.full((rows, time), self.spec.token_ids.pad, np.int64)
+        slots = np.full((rows, time), cache.trash, np.int64)
+        positions = np.zeros((rows, time), np.int64)
+        for row, request in enumerate(batch):
+            count = len(request.ids)
+            ids[row, :count] = request.ids
+            slots[row, :count] = request.slots
+            positions[row, :count] = request.positions
+        cos, sin = self._angles(positions)
+        return self._decoder(
+            self._embed(batch, ids), cos, sin, cache=cache,
+            lanes=torch.tensor([request.lane for request in batch], device=self._device),
+            slots=torch.from_numpy(slots).to(self._device),
+            mask=torch.from_numpy(_mask(batch, time)).to(self._device))
+
+    def _embed(self, batch: Sequence[StepRequest], ids: np.ndarray) -> Tensor:
+        embeddings = self._decoder.embed(torch.from_numpy(ids).to(self._device))
+        for row, request in enumerate(batch):
+            if len(request.feature_index):
+                index = torch.from_numpy(np.asarray(request.feature_index, np.int64))
+                features = torch.from_numpy(np.ascontiguousarray(request.features, np.float32))
+                embeddings[row, index.to(self._device)] = features.to(self._device,
+                                                                      embeddings.dtype)
+        return embeddings
+
+    def _result(self, request: StepRequest, hidden: Tensor) -> StepResult:
+        read = torch.from_numpy(np.asarray(request.read, np.int64)).to(self._device)
+        picked = hidden[read]
+        text = None
+        if request.want_text:
+            text = self._decoder.logits(picked[-1:])[0].float().cpu().numpy()
+        return StepResult(control_logits=(picked.float() @ self._controls.T).cpu().numpy(),
+                          text_logits=text)
+
+
+def _mask(batch: Sequence[StepRequest], time: int) -> np.ndarray:
+    # [B, 1, T, span] bool over the first ``span`` slots, those that anyone writes or sees.
+    span = 1 + max(max(int(np.flatnonzero(request.visible)[-1]) if request.visible.any() else 0,
+                       int(request.slots.max())) for request in batch)
+    mask = np.zeros((len(batch), 1, time, span), np.bool_)
+    for row, request in enumerate(batch):
+        count = len(request.slots)
+        seen = request.visible[:span]
+        mask[row, 0, :count, :len(seen)] = seen
+        # What a slot held before this pass is gone: it shows itself causally only.
+        mask[row, 0, :count, request.slots] = np.tri(count, dtype=np.bool_).T
+        # A padded position must see something, or its row becomes NaN.
+        mask[row, 0, count:, request.slots[0]] = True
+    return mask
