@@ -1,0 +1,143 @@
+"""
+The walls of the house: who may import whom, read from the sources and checked in a process.
+
+Every import statement counts, also one inside a function; only type checking is exempt.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = 'audio_interaction_ros'
+
+FACTS = {'protocol', 'config', 'errors'}
+CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
+RUNTIME = FACTS | {'runtimes'}
+EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'cli', 'nodes'}
+FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
+ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
+       'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
+       'launch_ros', 'rosidl_runtime_py', 'ament_index_python'}
+FRAMEWORKS = {'torch', 'transformers', 'onnxruntime', 'onnx', 'tensorrt', 'tensorflow'}
+
+# module or package -> (what of this package it may import, what else besides the standard
+# library); the longest matching name counts.
+ROWS = {
+    'protocol': (FACTS, set()),
+    'errors': (FACTS, set()),
+    'config': (FACTS, {'yaml'}),
+    'audio': (CORE, {'numpy', 'soxr', 'soundfile'}),
+    'stream': (CORE, {'numpy'}),
+    'alerts': (CORE, {'numpy', 'yaml'}),
+    'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
+    'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
+    'runtimes': (RUNTIME, {'numpy'}),
+    'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.second_pass': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+}
+SHELL = ('train', 'export', 'eval', 'bench')
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT / PACKAGE).with_suffix('').parts
+    return '.'.join(part for part in parts if part != '__init__')
+
+
+def imports(path):
+    """Return the dotted names that a source imports; ``from x import y`` counts as x.y."""
+    tree = ast.parse(path.read_text(encoding='utf-8'), filename=str(path))
+    exempt = {id(child) for node in ast.walk(tree) if isinstance(node, ast.If)
+              and 'TYPE_CHECKING' in ast.dump(node.test)
+              for statement in node.body for child in ast.walk(statement)}
+    for node in ast.walk(tree):
+        if id(node) in exempt:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{path}: a relative import; write the full name'
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def inside(name, allowed):
+    return any(name == room or name.startswith(f'{room}.') for room in allowed)
+
+
+def violations(path, ours, others):
+    for name in imports(path):
+        top, _, rest = name.partition('.')
+        if top == PACKAGE:
+            if rest != '__version__' and not inside(rest, ours):
+                yield name
+        elif top not in sys.stdlib_module_names and top not in others:
+            yield name
+
+
+def row_of(module):
+    rows = [row for row in ROWS if inside(module, (row,))]
+    return ROWS[max(rows, key=len)] if rows else None
+
+
+SOURCES = sorted((ROOT / PACKAGE).rglob('*.py'))
+
+
+@pytest.mark.parametrize('path', [p for p in SOURCES if row_of(module_name(p))],
+                         ids=lambda path: module_name(path))
+def test_a_module_imports_only_what_its_row_allows(path):
+    ours, others = row_of(module_name(path))
+    assert list(violations(path, ours, others)) == []
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: module_name(path) or PACKAGE)
+def test_only_nodes_import_ros(path):
+    if inside(module_name(path), ('nodes',)):
+        return
+    names = list(imports(path))
+    assert [name for name in names if name.partition('.')[0] in ROS] == []
+    assert [name for name in names if name.startswith(f'{PACKAGE}.nodes')] == []
+
+
+@pytest.mark.parametrize('path', SOURCES, ids=lambda path: module_name(path) or PACKAGE)
+def test_nothing_of_the_package_imports_the_workshop(path):
+    assert [name for name in imports(path) if name.partition('.')[0] in SHELL] == []
+
+
+@pytest.mark.parametrize('path', sorted(
+    path for folder in SHELL for path in (ROOT / folder).rglob('*.py')),
+    ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_workshop_imports_no_ros(path):
+    names = list(imports(path))
+    assert [name for name in names if name.partition('.')[0] in ROS] == []
+    assert [name for name in names if name.startswith(f'{PACKAGE}.nodes')] == []
+
+
+def test_the_rows_see_a_violation(tmp_path):
+    wrong = tmp_path / 'wrong.py'
+    wrong.write_text('def f():\n    import torch\n'
+                     f'from {PACKAGE}.nodes.qos import X\nimport os\n')
+    assert sorted(violations(wrong, *ROWS['stream'])) == [f'{PACKAGE}.nodes.qos.X', 'torch']
+
+
+def run_fresh(code):
+    return subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
+                                    'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
+                                    'config'])
+def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
+    heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})
+    done = run_fresh(
+        f'import {PACKAGE}.{module}\nimport sys\n'
+        f'came = [name for name in {heavy} if name in sys.modules]\n'
+        'assert not came, came')
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ('', '')

@@ -1,0 +1,39 @@
+"""Every YAML file that ships loads with the loader that reads it in service."""
+
+from pathlib import Path
+
+import pytest
+
+from audio_interaction_ros.alerts.rules import AlertRules, load_rules
+from audio_interaction_ros.config import AssistantConfig, load_yaml
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[1]
+ALERT_RULES = {'alerts.yaml'}
+
+CONFIGURATIONS = sorted((ROOT / 'config').glob('*.yaml'))
+MODELS = sorted((ROOT / 'models').glob('*/config.yaml'))
+
+
+@pytest.mark.parametrize('path', CONFIGURATIONS, ids=lambda path: path.name)
+def test_a_configuration_loads(path):
+    if path.name in ALERT_RULES:
+        assert isinstance(load_rules(path), AlertRules)
+    else:
+        assert isinstance(load_yaml(path), AssistantConfig)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize('path', MODELS or [None],
+                         ids=lambda path: path.parent.name if path else 'none')
+def test_a_model_configuration_loads(path):
+    if path is None:
+        pytest.skip('no model ships with this checkout')
+    pytest.importorskip('torch', reason='the configuration of a model names torch modules')
+    from audio_interaction_ros.model.config import load_config
+    assert load_config(path).model
+
+
+def test_the_alert_rules_ship():
+    assert ALERT_RULES <= {path.name for path in CONFIGURATIONS}
