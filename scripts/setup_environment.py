@@ -103,7 +103,7 @@ def once(name, key, action):
 
 
 def create_environment():
-    """Create .venv unless one that was made here stands; with ROS it sees the system's packages."""
+    """Create .venv unless one made here stands; with ROS it sees the system's packages."""
     made_here = PYTHON.exists() and str(ENVIRONMENT) in (
         ENVIRONMENT / 'bin' / 'activate').read_text()
     if made_here and subprocess.run([str(PYTHON), '-c', '']).returncode == 0:

@@ -1,0 +1,157 @@
+"""
+The set-up script, without installing anything: stamps, messages, and the two repairs.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+SCRIPTS = Path(__file__).parents[1] / 'scripts'
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Load a fresh copy of the script that works in an empty folder."""
+    spec = importlib.util.spec_from_file_location(
+        'setup_environment', SCRIPTS / 'setup_environment.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.ROOT = tmp_path
+    module.ENVIRONMENT = tmp_path / '.venv'
+    module.ENVIRONMENT.mkdir()
+    monkeypatch.delenv('ROS_DISTRO', raising=False)
+    return module
+
+
+def test_a_step_runs_again_only_when_its_key_changes(script):
+    done = []
+    for key in ('a', 'a', 'b', 'b', 'a'):
+        script.once('step', key, lambda key=key: done.append(key))
+    assert done == ['a', 'b', 'a']
+
+
+def test_a_step_that_failed_runs_again(script):
+    done = []
+
+    def breaks():
+        raise SystemExit('no network')
+
+    with pytest.raises(SystemExit):
+        script.once('step', 'a', breaks)
+    script.once('step', 'a', lambda: done.append(1))
+    assert done == [1]
+
+
+def test_a_key_follows_content_names_and_extra(script, tmp_path):
+    one = tmp_path / 'one.txt'
+    one.write_text('x>=1,<2')
+    keys = [script.digest([one]), script.digest([one], '3.11')]
+    one.write_text('x>=1,<3')
+    keys.append(script.digest([one]))
+    keys.append(script.digest([one.rename(tmp_path / 'two.txt')]))
+    assert len(set(keys)) == 4
+
+
+def test_an_old_python_is_refused_with_what_to_do(script, monkeypatch):
+    version = namedtuple('Version', 'major minor micro')(3, 9, 18)
+    monkeypatch.setattr(script.sys, 'version_info', version)
+    with pytest.raises(SystemExit, match=r'expected Python 3\.10 or newer.*PYTHON'):
+        script.check_machine()
+
+
+def test_a_missing_compiler_is_named_with_its_package(script, monkeypatch):
+    monkeypatch.setattr(script.shutil, 'which',
+                        lambda name: None if name in ('c++', 'g++') else f'/bin/{name}')
+    with pytest.raises(SystemExit, match=r'a C\+\+ compiler \(g\+\+\).*apt install'):
+        script.check_machine()
+
+
+def test_a_machine_without_wheels_is_told_to_install_ros(script, monkeypatch):
+    monkeypatch.setattr(script.shutil, 'which', lambda name: f'/bin/{name}')
+    monkeypatch.setattr(script, 'has_module', lambda name: True)
+    monkeypatch.setattr(script.Path, 'exists', lambda path: True)
+    monkeypatch.setattr(script.platform, 'machine', lambda: 'aarch64')
+    with pytest.raises(SystemExit, match='install ROS 2, source its setup.bash'):
+        script.check_machine()
+    monkeypatch.setenv('ROS_DISTRO', 'jazzy')
+    script.check_machine()
+
+
+def test_the_builders_paths_become_this_environments(script):
+    tag = f'cp{sys.version_info.major}{sys.version_info.minor}'
+    python = f'python{sys.version_info.major}.{sys.version_info.minor}'
+    old = f'/opt/python/{tag}-{tag}'
+    cmake = script.ENVIRONMENT / 'share' / 'std_msgs' / 'Export.cmake'
+    cmake.parent.mkdir(parents=True)
+    cmake.write_text(f'"{old}/include/{python};{old}/lib/{python}/site-packages/numpy"')
+    untouched = script.ENVIRONMENT / 'share' / 'other.bin'
+    untouched.write_bytes(b'\xff\x00/opt/other')
+    script.repair_prefixes()
+    environment = script.ENVIRONMENT
+    assert cmake.read_text() == (f'"{sysconfig.get_path("include")};'
+                                 f'{environment}/lib/{python}/site-packages/numpy"')
+    assert untouched.read_bytes() == b'\xff\x00/opt/other'
+
+
+def test_built_messages_are_found_by_the_environment(script, tmp_path):
+    script.INSTALLED_MESSAGES = tmp_path / 'install' / 'audio_interaction_msgs'
+    modules = script.INSTALLED_MESSAGES / 'lib' / 'python3.11' / 'site-packages'
+    modules.mkdir(parents=True)
+    library = script.INSTALLED_MESSAGES / 'lib' / 'libx.so'
+    library.write_bytes(b'')
+    site = script.ENVIRONMENT / 'lib' / 'python3.11' / 'site-packages'
+    site.mkdir(parents=True)
+    for _ in range(2):  # a rebuild replaces the links
+        script.link_messages()
+    assert (site / 'audio_interaction_msgs.pth').read_text().strip() == str(modules)
+    assert (script.ENVIRONMENT / 'lib' / 'libx.so').resolve() == library.resolve()
+
+
+def test_an_empty_build_is_an_error(script, tmp_path):
+    script.INSTALLED_MESSAGES = tmp_path / 'install' / 'audio_interaction_msgs'
+    with pytest.raises(SystemExit, match='colcon left no Python modules'):
+        script.link_messages()
+
+
+def shell(root, commands, **variables):
+    """Run bash commands in a copy of the project that has only scripts/env.sh."""
+    (root / 'scripts').mkdir(exist_ok=True)
+    shutil.copy(SCRIPTS / 'env.sh', root / 'scripts')
+    return subprocess.run(['bash', '-c', commands], cwd=root, capture_output=True, text=True,
+                          check=False, env={'PATH': os.environ['PATH'], **variables})
+
+
+def test_sourcing_twice_changes_nothing(tmp_path):
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (tmp_path / 'install/audio_interaction_msgs/lib/python3.11/site-packages').mkdir(parents=True)
+    show = 'env | grep -E "^(PATH|PYTHONPATH|LD_LIBRARY_PATH|AMENT_PREFIX_PATH|OMP|KMP)" | sort'
+    once = shell(tmp_path, f'. scripts/env.sh; {show}').stdout
+    assert shell(tmp_path, f'. scripts/env.sh; . scripts/env.sh; {show}').stdout == once
+    assert f'AMENT_PREFIX_PATH={tmp_path}/install/audio_interaction_msgs:' in once
+    assert 'OMP_WAIT_POLICY=PASSIVE' in once
+    assert 'KMP_BLOCKTIME=0' in once
+
+
+def test_a_sourced_distribution_stays_in_charge(tmp_path):
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    found = shell(tmp_path, '. scripts/env.sh; echo "$AMENT_PREFIX_PATH"', ROS_DISTRO='jazzy',
+                  AMENT_PREFIX_PATH='/opt/ros/jazzy')
+    assert found.stdout.strip() == '/opt/ros/jazzy'
+
+
+def test_without_a_set_up_the_shell_says_so(tmp_path):
+    found = shell(tmp_path, '. scripts/env.sh')
+    assert "run 'make setup' first" in found.stderr
