@@ -29,8 +29,8 @@ from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.tokenizer import Tokenizer
 
 __all__ = [
-    'LoadedModel', 'assign', 'build_modules', 'cache_folder', 'file_hash', 'load', 'load_tensors',
-    'locate', 'save', 'verify_manifest', 'write_manifest',
+    'LoadedModel', 'assign', 'build_modules', 'cache_folder', 'check_shapes', 'file_hash',
+    'load', 'load_tensors', 'locate', 'save', 'verify_manifest', 'write_manifest',
 ]
 
 TOWER_PREFIX = 'audio_tower.'
@@ -106,12 +106,8 @@ def load_tensors(paths: Iterable[Path]) -> dict[str, Tensor]:
     return tensors
 
 
-def assign(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """
-    Make tensors the module's parameters in float32, strictly.
-
-    Raises CheckpointError naming the first key that is missing, unknown or of another shape.
-    """
+def check_shapes(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raise CheckpointError naming the first key missing, unknown or of another shape."""
     expected = {key: value.shape for key, value in module.state_dict().items()}
     for key, shape in expected.items():
         if key not in tensors:
@@ -124,6 +120,10 @@ def assign(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None
         if key not in expected:
             raise CheckpointError(f'{where}: found {key} {list(tensors[key].shape)}, which the '
                                   'configuration does not expect')
+
+def assign(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Make tensors the module's parameters in float32; check_shapes says what is refused."""
+    check_shapes(module, tensors, where)
     module.load_state_dict({key: value.float() for key, value in tensors.items()}, assign=True)
 
 
@@ -186,16 +186,17 @@ def _download(repo_id: str) -> Path:
                               'check the name and the network, or give a folder') from error
 
 
-def load(name: str | Path) -> LoadedModel:
+def load(name: str | Path, *, cache: Path | None = None) -> LoadedModel:
     """
     Load a model from a folder, a shipped model's name or a repository id.
 
-    A released checkpoint is converted once into the cache and read from there afterwards.
+    A released checkpoint is converted once into ``cache`` (default: cache_folder()) and read
+    from there afterwards.
     """
     folder = locate(str(name))
     if not (folder / 'config.yaml').is_file():
         from audio_interaction_ros.model.released import converted
-        folder = converted(folder)
+        folder = converted(folder, cache or cache_folder())
     model_hash = verify_manifest(folder)
     config = load_config(folder / 'config.yaml')
     if config.base is not None:

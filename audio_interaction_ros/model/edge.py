@@ -1,0 +1,73 @@
+"""
+Our own layout over public base weights: a folder holds only what was trained.
+
+Owns how low-rank differences and new vocabulary rows are merged into the base. Where base
+weights come from is base_weights' business.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.checkpoint import DECODER_PREFIX, TOWER_PREFIX, load_tensors
+from audio_interaction_ros.model.config import CheckpointConfig
+
+__all__ = ['merge', 'merged_tensors']
+
+EMBEDDING = 'model.embed_tokens.weight'
+
+
+def _add_lora(decoder: dict[str, Tensor], trained: dict[str, Tensor], scale: float) -> None:
+    for key in [key for key in trained if key.startswith('lora.') and key.endswith('.A')]:
+        name = key.removeprefix('lora.').removesuffix('.A')
+        target, other = f'{name}.weight', f'lora.{name}.B'
+        if target not in decoder or other not in trained:
+            raise CheckpointError(f'{key}: expected {target} in the base and {other} beside it; '
+                                  'the trained weights are of another base')
+        low, high = trained.pop(key).float(), trained.pop(other).float()
+        shape = (high.shape[0], low.shape[1])
+        if decoder[target].shape != shape or high.shape[1] != low.shape[0]:
+            raise CheckpointError(f'{key}: expected B @ A {list(decoder[target].shape)}, found '
+                                  f'{list(high.shape)} @ {list(low.shape)}; the trained weights '
+                                  'are of another base')
+        decoder[target] = decoder[target].float() + scale * (high @ low)
+
+
+def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[str, Tensor],
+          scale: float, *, tied_head: bool) -> dict[str, Tensor]:
+    """
+    Return all tensors of a model, prefixed, from base tensors and trained ones.
+
+    ``trained`` holds ``projector.*``, ``lora.<name>.A`` [r, in] and ``.B`` [out, r], and
+    ``control_rows`` [n, width], which follow the base vocabulary. CheckpointError for any other.
+    """
+    tower, decoder, trained = dict(tower), dict(decoder), dict(trained)
+    _add_lora(decoder, trained, scale)
+    rows = trained.pop('control_rows', None)
+    if rows is not None:
+        decoder[EMBEDDING] = torch.cat((decoder[EMBEDDING].float(), rows.float()))
+    if tied_head:
+        decoder.pop('lm_head.weight', None)
+    for key in list(trained):
+        if key.startswith(('projector.', 'proj.')):
+            tower[key] = trained.pop(key)
+    if trained:
+        raise CheckpointError(f'trained weights: found {min(trained)}, expected projector.*, '
+                              'lora.* and control_rows only; the folder is of another version')
+    return ({TOWER_PREFIX + key: value for key, value in tower.items()}
+            | {DECODER_PREFIX + key: value for key, value in decoder.items()})
+
+
+def merged_tensors(folder: Path, config: CheckpointConfig) -> tuple[dict[str, Tensor], Path]:
+    """Return all tensors of a folder that builds upon base weights, and its tokenizer's path."""
+    assert config.base is not None, 'only folders with a base are merged'
+    whisper, language_model = fetch(config.base.whisper), fetch(config.base.language_model)
+    tensors = merge(load_tensors([whisper / 'model.safetensors']),
+                    load_tensors([language_model / 'model.safetensors']),
+                    load_tensors(sorted(folder.glob('*.safetensors'))), config.lora_scale,
+                    tied_head=config.decoder.tied_head)
+    own = folder / 'tokenizer.json'
+    return tensors, own if own.is_file() else language_model / 'tokenizer.json'
