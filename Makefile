@@ -38,7 +38,7 @@ test: setup  ## run the tests; TESTS="-m unit" or TESTS=test/audio picks some
 	  && python -m pytest -q $(TESTS)
 
 lint: setup  ## ruff and mypy
-	@$(ENVIRONMENT) && ruff check . && mypy
+	@$(ENVIRONMENT) && python -m ruff check . && python -m mypy
 
 bench: setup  ## measure; prints a table with the machine and writes JSON
 	@$(ENVIRONMENT) && python -m bench $(ARGS)

@@ -156,10 +156,9 @@ def install_packages():
     """Install everything; the order keeps the large download first and visible."""
     say('packages: torch')
     install_torch()
-    files = ['run.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
-    for name in files:
-        say(f'packages: {name} ({len(requirement_lines(name))})')
-        pip_install('-r', REQUIREMENTS / name)
+    for path in requirement_files():
+        say(f'packages: {path.name}')
+        pip_install('-r', path)
     if ros_distribution():
         if not shutil.which('colcon'):
             pip_install('colcon-common-extensions')
@@ -170,10 +169,10 @@ def install_packages():
         '--no-build-isolation', '--editable', ROOT)
 
 
-def requirement_lines(name):
-    """Return the requirements in a file, without its comments."""
-    lines = (REQUIREMENTS / name).read_text().splitlines()
-    return [line for line in lines if line and not line.startswith('#')]
+def requirement_files():
+    """Return the files that this machine needs, in the order of installation."""
+    names = ['run.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
+    return [REQUIREMENTS / name for name in names]
 
 
 def repair_prefixes():
@@ -252,7 +251,8 @@ def main():
     create_environment()
     base = (str(ROOT), platform.python_version(), ros_distribution())
     # setup.py lists the commands that the editable install creates
-    packages = digest([*REQUIREMENTS.glob('*.txt'), ROOT / 'setup.py'], *base)
+    packages = digest([*requirement_files(), REQUIREMENTS / 'constraints.txt',
+                       ROOT / 'setup.py'], *base)
     once('packages', packages, install_packages)
     sources = [path for path in MESSAGES.rglob('*') if path.is_file()]
     once('messages', digest(sources, packages), build_messages)

@@ -5,6 +5,7 @@ The repository as a whole: manifests, interface package, commands, and what no f
 import ast
 import os
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -186,13 +187,37 @@ def test_a_command_leads_to_a_main(command):
     assert 'main' in names
 
 
-@pytest.mark.parametrize('name', ['run.txt', 'dev.txt', 'ros.txt'])
+@pytest.mark.parametrize('name', ['run.txt', 'dev.txt', 'ros.txt', 'train.txt'])
 def test_a_requirement_has_both_bounds(name):
     lines = [line for line in (ROOT / 'requirements' / name).read_text().splitlines()
              if line and not line.startswith('#')]
     assert lines
     for line in lines:
         assert re.fullmatch(r'[\w.\[\]-]+(==[\d.]+|>=[\d.]+,<[\d.]+)', line), line
+
+
+def third_party(folder):
+    """Return the names of all top-level modules imported below a folder that are not Python's."""
+    names = set()
+    for path in (ROOT / folder).rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names.add(node.module.split('.')[0])
+    own = {'audio_interaction_ros', 'train', 'bench'}
+    return names - set(sys.stdlib_module_names) - own
+
+
+@pytest.mark.parametrize(('folder', 'files'), [
+    ('audio_interaction_ros', ('run.txt',)), ('train', ('run.txt', 'train.txt'))])
+def test_every_import_is_a_requirement(folder, files):
+    named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari'}
+    required = {named_otherwise.get(name, name) for file in files for name in re.findall(
+        r'^([\w-]+)[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
+    ros = {element.text for element in ElementTree.parse(
+        ROOT / 'package.xml').getroot().iter('exec_depend')}
+    assert third_party(folder) <= required | ros
 
 
 def test_every_make_target_that_the_documents_name_exists():
