@@ -236,16 +236,23 @@ def test_a_script_can_be_executed(name):
     assert os.access(ROOT / name, os.X_OK)
 
 
+def whole_strings(path):
+    """Return the string constants of a source that do not merely continue an f-string."""
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    continued = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
+                 for part in node.values[1:]}
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)
+            and isinstance(node.value, str) and id(node) not in continued]
+
+
 def test_topic_names_are_relative():
     # Several robots share a network by namespace; /diagnostics is the one agreed global name.
     allowed = {'/diagnostics'}
     sources = [*(ROOT / 'audio_interaction_ros' / 'nodes').rglob('*.py'),
                *(ROOT / 'launch').glob('*.py')]
     assert sources
-    absolute = [f'{path.name}:{node.lineno}: {node.value}' for path in sources
-                for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
-                if isinstance(node, ast.Constant) and isinstance(node.value, str)
-                and re.fullmatch(r'(/\w+)+', node.value) and node.value not in allowed]
+    absolute = [f'{path.name}: {text}' for path in sources for text in whole_strings(path)
+                if re.fullmatch(r'(/\w+)+', text) and text not in allowed]
     for path in (ROOT / 'config').glob('*.yaml'):
         absolute += [f'{path.name}: {line}' for line in path.read_text(
             encoding='utf-8').splitlines() if re.search(r':\s*[\'"]?/\w+', line.split('#')[0])
