@@ -1,0 +1,89 @@
+"""`python -m bench [all|frontend|encoder|decoder|hour|nodes]`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.runtimes.registry import Runtime
+from bench import decoder, encoder, frontend, hour, machine, models, nodes, report
+from bench.measure import Figure
+
+ROOT = Path(__file__).parents[1]
+PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog='python -m bench', description='Measure the assistant on this machine: prints a '
+        'table and writes JSON under bench/results.')
+    parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS))
+    parser.add_argument('--model', default='edge',
+                        help='folder, shipped name or repository id; random: weights of chance in '
+                             'the shape of the edge model (times are the same)')
+    parser.add_argument('--device', default='cpu', help='device of the backend')
+    parser.add_argument('--dtype', default='float32', help='float32, bfloat16 or int8')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
+    parser.add_argument('--repeat', type=int, default=60, help='measurements per figure')
+    parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
+    parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
+                        help='length of the part "hour" (9,000 chunks are one hour)')
+    parser.add_argument('--seconds', type=float, default=300.0, help='length of the part "nodes"')
+    parser.add_argument('--file', type=Path, help='recording that the part "nodes" plays')
+    parser.add_argument('--params-file', type=Path,
+                        help='ROS parameter file for the part "nodes"')
+    parser.add_argument('--output', type=Path, help='where the JSON goes')
+    options = parser.parse_args()
+    if options.chunks < 2 * hour.EARLY:
+        parser.error(f'--chunks: expected at least {2 * hour.EARLY}, got {options.chunks}')
+    return options
+
+
+def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
+    @cache
+    def runtime() -> Runtime:
+        return models.load(options.model, threads=options.threads, dtype=options.dtype,
+                           device=options.device)
+
+    return {
+        # First, so that the memory of a model does not hide its own.
+        'hour': lambda: hour.run(rules_path=str(ROOT / 'config' / 'alerts.yaml'),
+                                 chunks=options.chunks),
+        'frontend': lambda: frontend.run(chunks=max(100, 5 * options.repeat)),
+        'encoder': lambda: encoder.run(runtime().encoder, repeat=options.repeat),
+        'decoder': lambda: decoder.run(runtime().decoder, runtime().encoder,
+                                       repeat=options.repeat, slots=options.slots),
+        'nodes': lambda: nodes.run(
+            seconds=options.seconds, file=options.file, params_file=options.params_file,
+            model=options.model, dtype=options.dtype, threads=options.threads)}
+
+
+def main() -> int:
+    """Measure what was asked for; exit with 1 when a part could not be measured."""
+    options = _options()
+    told = machine.describe()
+    sections: dict[str, list[Figure]] = {}
+    failures: dict[str, str] = {}
+    for name, part in _parts(options).items():
+        if options.part not in ('all', name):
+            continue
+        print(f'measuring {name} ...', file=sys.stderr, flush=True)
+        try:
+            sections[name] = part()
+        except (AudioInteractionError, nodes.NodesError) as error:
+            failures[name] = str(error)
+    print(report.table(told, sections))
+    for name, message in failures.items():
+        print(f'\n{name} could not be measured: {message}', file=sys.stderr)
+    plain = {key: str(value) if isinstance(value, Path) else value
+             for key, value in vars(options).items()}
+    path = report.write_json(options.output, command=options.part, machine=told, options=plain,
+                             sections=sections, failures=failures)
+    print(f'\nwritten to {path}')
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""
+Audio to measure with: a sample scene where there is one, synthetic sound otherwise.
+
+The same every time. Times do not depend on what is heard, except that replies cost steps.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+
+__all__ = ['BLOCK_SAMPLES', 'SAMPLE_SCENE', 'blocks', 'scene', 'synthetic']
+
+SAMPLE_SCENE = Path(__file__).parents[1] / 'samples' / 'scene.flac'
+BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10  # 100 ms, as a microphone would deliver
+START_NS = 1_000_000_000
+
+
+def synthetic(seconds: float, *, seed: int = 0) -> np.ndarray:
+    """Return [n] float32: noise in bursts of syllable length over a quiet floor."""
+    rng = np.random.default_rng(seed)
+    count = round(seconds * SAMPLE_RATE_HZ)
+    time_s = np.arange(count, dtype=np.float32) / SAMPLE_RATE_HZ
+    bursts = np.clip(np.sin(2 * np.pi * 2.5 * time_s) * np.sin(2 * np.pi * 0.11 * time_s), 0, 1)
+    noise = rng.standard_normal(count, dtype=np.float32)
+    return ((0.15 * bursts + 0.002) * noise).astype(np.float32)
+
+
+def scene(seconds: float, path: Path | None = None) -> tuple[np.ndarray, str]:
+    """Return [n] float32 of a length, the sample scene repeated, and what it was made of."""
+    path = path or SAMPLE_SCENE
+    if not path.is_file():
+        return synthetic(seconds), 'synthetic bursts (no sample scene here)'
+    parts = [np.asarray(block.samples, dtype=np.float32) for block in read_blocks(path)]
+    once = np.concatenate([part if part.ndim == 1 else part.mean(axis=1) for part in parts])
+    count = round(seconds * SAMPLE_RATE_HZ)
+    repeats = -(-count // len(once))
+    return np.tile(once, repeats)[:count], f'{path.name}, repeated'
+
+
+def blocks(samples: np.ndarray, *, start_ns: int = START_NS) -> Iterator[AudioBlock]:
+    """Cut samples at 16 kHz into stamped blocks of 100 ms."""
+    for start in range(0, len(samples), BLOCK_SAMPLES):
+        yield AudioBlock(samples=samples[start:start + BLOCK_SAMPLES],
+                         sample_rate_hz=SAMPLE_RATE_HZ,
+                         stamp_ns=start_ns + start * 1_000_000_000 // SAMPLE_RATE_HZ)

@@ -1,0 +1,110 @@
+"""
+The decoder: one pass for one and three lanes, backlogs, and the wait for a first word.
+
+Passes are asked of the backend directly, with a context as full as after minutes of listening,
+so the figures hold for the steady state and not for an empty cache.
+"""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.protocol import CHUNK_NS, listening_block
+from audio_interaction_ros.runtimes.base import Decoder, DecoderSpec, Encoder, StepRequest
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.events import ReplyFinished, ReplyText
+from audio_interaction_ros.stream.session import Session
+from bench.measure import Figure, peak_memory_mib, spread, time_calls
+
+__all__ = ['run']
+
+BACKLOGS = (1, 2, 4, 8, 16)
+
+
+def run(decoder: Decoder, encoder: Encoder | None = None, *, repeat: int = 60, slots: int = 1024,
+        backlogs: tuple[int, ...] = BACKLOGS) -> list[Figure]:
+    """Return ms per step, per drained backlog, and from a chunk's end to the first text."""
+    slots = min(slots, decoder.spec.max_positions)
+    figures: list[Figure] = []
+    for lanes in (1, 3):
+        decoder.open(lanes=lanes, slots=slots)
+        figures += _steps(decoder, lanes, slots, repeat)
+    decoder.open(lanes=3, slots=slots)
+    for chunks in backlogs:
+        if chunks * (decoder.spec.features_per_chunk + 3) * 2 > slots:
+            break
+        batch = [_listening(decoder.spec, lane, slots, chunks) for lane in range(3)]
+        times = time_calls(lambda batch=batch: decoder.step(batch),  # type: ignore[misc]
+                           repeat=max(5, repeat // chunks))
+        figures.append(spread(f'drain {chunks} chunks, 3 lanes', times,
+                              note=f'{np.median(times) / chunks:.3g} ms per chunk, one pass'))
+    if encoder is not None:
+        figures.append(_first_text(decoder, encoder, slots, repeat=max(5, repeat // 6)))
+    return [*figures, Figure(what='peak memory', unit='MiB', value=peak_memory_mib())]
+
+
+def _steps(decoder: Decoder, lanes: int, slots: int, repeat: int) -> Iterator[Figure]:
+    name = '1 lane' if lanes == 1 else f'{lanes} lanes'
+    listening = [_listening(decoder.spec, lane, slots, 1) for lane in range(lanes)]
+    positions = len(listening[0].ids)
+    times = time_calls(lambda: decoder.step(listening), repeat=repeat)
+    yield spread(f'listening step, {name}, {positions} positions', times, unit='ms/step')
+    speaking = [_speaking(decoder.spec, lane, slots) for lane in range(lanes)]
+    times = time_calls(lambda: decoder.step(speaking), repeat=repeat)
+    yield spread(f'reply step, {name}, 1 position', times, unit='ms/step')
+
+
+def _listening(spec: DecoderSpec, lane: int, slots: int, chunks: int) -> StepRequest:
+    """Return a listening step over one or more chunks, at the end of a nearly full context."""
+    ids_of = spec.token_ids
+    ids = listening_block(ids_of, spec.features_per_chunk, ids_of.silence) * chunks
+    at = np.array(ids, dtype=np.int64)
+    index = np.flatnonzero(at == ids_of.pad)
+    rng = np.random.default_rng(lane)
+    features = rng.standard_normal((len(index), spec.feature_width)).astype(np.float32)
+    return _request(lane, slots, at, index=index, features=features * 0.02,
+                    read=np.flatnonzero(at == ids_of.assistant), want_text=False)
+
+
+def _speaking(spec: DecoderSpec, lane: int, slots: int) -> StepRequest:
+    return _request(lane, slots, np.array([spec.token_ids.respond], dtype=np.int64),
+                    index=np.zeros(0, dtype=np.int64),
+                    features=np.zeros((0, spec.feature_width), dtype=np.float32),
+                    read=np.zeros(1, dtype=np.int64), want_text=True)
+
+
+def _request(lane: int, slots: int, ids: np.ndarray, *, index: np.ndarray, features: np.ndarray,
+             read: np.ndarray, want_text: bool) -> StepRequest:
+    first = slots - len(ids)
+    visible = np.zeros(slots, dtype=bool)
+    visible[:first] = True
+    places = np.arange(first, slots)
+    return StepRequest(lane=lane, ids=ids, slots=places, positions=places, visible=visible,
+                       feature_index=index, features=features, read=read, want_text=want_text)
+
+
+def _first_text(decoder: Decoder, encoder: Encoder, slots: int, *, repeat: int) -> Figure:
+    """Time from having the mel of a chunk to the first text of the reply that it triggers."""
+    lane = LaneConfig(name='assistant', threshold=1e-12, max_reply_tokens=8)
+    session = Session(decoder=decoder, lanes=(lane,), slots=slots)
+    spec = encoder.spec
+    mel = np.random.default_rng(0).uniform(-1, 1, (spec.mel_bins, 40)).astype(np.float32)
+    times = []
+    for seq in range(repeat + 2):
+        began = time.perf_counter()
+        session.push(EncodedChunk(features=encoder.encode(mel), stamp_ns=seq * CHUNK_NS, epoch=1,
+                                  seq=seq, model_id=spec.model_id, rms_dbfs=-20.0))
+        times.append(1000.0 * _until_text(session, began))
+        session.drain()
+    return spread('first text, 1 lane, offline', times[2:],
+                  note='encode + decision + steps up to the first text')
+
+
+def _until_text(session: Session, began: float) -> float:
+    while session.busy:
+        events = session.step()
+        if any(isinstance(event, ReplyText | ReplyFinished) for event in events):
+            break
+    return time.perf_counter() - began

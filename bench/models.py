@@ -1,0 +1,71 @@
+"""
+The model that is measured: a real one, or random weights in the shape of the edge model.
+
+A step costs the same whatever the weights are, so `--model random` gives the times of the edge
+model where its weights are not at hand. It says nothing of quality.
+"""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from audio_interaction_ros.protocol import TokenIds
+from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+
+if TYPE_CHECKING:
+    from audio_interaction_ros.model.checkpoint import LoadedModel
+
+__all__ = ['RANDOM', 'load']
+
+RANDOM = 'random'
+
+_VOCABULARY = 49_152  # SmolLM2; the structural ids follow
+_IDS = TokenIds(
+    user=_VOCABULARY, assistant=_VOCABULARY + 1, silence=_VOCABULARY + 2,
+    respond=_VOCABULARY + 3, text_end=_VOCABULARY + 4, pad=_VOCABULARY + 5,
+    online=_VOCABULARY + 6, offline=_VOCABULARY + 7, language=_VOCABULARY + 8,
+    system=_VOCABULARY + 9, audio_pad=_VOCABULARY + 10, audio_begin=_VOCABULARY + 11,
+    audio_end=_VOCABULARY + 12,
+    emotions=tuple(range(_VOCABULARY + 13, _VOCABULARY + 19)))  # type: ignore[arg-type]
+
+
+def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
+    """Load a model as the assistant would, or make a random one of the edge model's shape."""
+    if model != RANDOM:
+        return load_runtime(model, threads=threads, dtype=dtype, device=device)
+    # The registry sets the OpenMP policy before torch is loaded; do as it does.
+    import os
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    import torch
+
+    from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
+    torch.set_num_threads(threads)
+    loaded = _random_edge()
+    return Runtime(encoder=TorchEncoder(loaded, dtype=dtype, device=device),
+                   decoder=TorchDecoder(loaded, dtype=dtype, device=device),
+                   config=loaded.config)
+
+
+def _random_edge() -> 'LoadedModel':
+    import torch
+
+    from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+    from audio_interaction_ros.model.checkpoint import LoadedModel
+    from audio_interaction_ros.model.config import CheckpointConfig
+    from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
+    torch.manual_seed(0)
+    config = CheckpointConfig(
+        model='random weights in the shape of edge',
+        audio_tower=AudioTowerConfig(
+            mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=200,
+            keep_frames=20, stack=4, projector='mlp', projector_hidden=1024, output_width=576),
+        decoder=DecoderConfig(
+            layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
+            vocab_size=_VOCABULARY + 19, rope_base=100_000.0, norm_eps=1e-5, tied_head=True),
+        token_ids=_IDS, max_positions=1024)
+    tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)
+    for parameter in (*tower.parameters(), *decoder.parameters()):
+        torch.nn.init.normal_(parameter, std=0.02)
+    letters = SimpleNamespace(encode=lambda text: list(text.encode()),
+                              token_bytes=lambda token: bytes([97 + token % 26]))
+    return LoadedModel(config=config, tower=tower.eval(), decoder=decoder.eval(),
+                       tokenizer=letters, model_id=RANDOM)  # type: ignore[arg-type]

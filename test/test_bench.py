@@ -1,0 +1,76 @@
+"""The benchmark's own arithmetic, and the long run: sizes and counts, never times."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from audio_interaction_ros.alerts.rules import load_rules
+from bench import hour, machine, nodes, report
+from bench.measure import Figure, spread
+
+pytestmark = pytest.mark.unit
+
+RULES = Path(__file__).parents[1] / 'config' / 'alerts.yaml'
+
+
+def test_a_long_stream_keeps_nothing():
+    rules = load_rules(RULES)
+    short = hour.soak(chunks=300, rules=rules)
+    long = hour.soak(chunks=900, rules=rules)
+    assert long.positions > 3 * 256  # the ring went round several times
+    assert short.used_slots <= 256 and long.used_slots <= 256
+    assert short.queued == long.queued == 0
+    assert len(long.chunk_ms) == 900
+    assert long.replies > 2 * short.replies > 0
+    assert long.alerts > short.alerts > 0
+
+
+def test_a_spread_has_its_percentiles_and_refuses_nothing_measured():
+    figure = spread('x', range(1, 102))
+    assert (figure.value, figure.p95, figure.p99, figure.samples) == (51, 96, 100, 101)
+    with pytest.raises(ValueError, match='x: expected at least one'):
+        spread('x', [])
+
+
+@pytest.mark.parametrize(('value', 'p95', 'goal', 'met'), [
+    (1, None, None, None), (1, None, 1, True), (2, None, 1, False), (1, 3, 2, False)])
+def test_a_goal_is_of_the_95th_percentile_where_there_is_one(value, p95, goal, met):
+    assert Figure(what='x', unit='ms', value=value, p95=p95, goal=goal).met is met
+
+
+def test_the_table_says_what_was_missed_and_the_json_reads_back(tmp_path):
+    sections = {'part': [Figure(what='wait', unit='ms', value=300.0, goal=250),
+                         Figure(what='memory', unit='MiB', value=math.nan)]}
+    told = machine.describe()
+    text = report.table(told, sections)
+    assert '<= 250 MISSED' in text and told['processor'] in text
+    path = report.write_json(tmp_path / 'out' / 'x.json', command='part', machine=told,
+                             options={}, sections=sections, failures={'nodes': 'no ROS'})
+    read = json.loads(path.read_text())
+    assert read['results']['part'][0]['met'] is False
+    assert read['results']['part'][1]['value'] is None
+    assert read['failures'] == {'nodes': 'no ROS'}
+
+
+def decision(lane, respond, latency_s, depth=0):
+    return json.dumps({'kind': 'decision', 'lane': lane, 'respond': respond,
+                       'decision_latency_s': latency_s, 'queue_depth': depth})
+
+
+def test_stalls_are_late_decisions_of_listening_lanes_only():
+    observed = nodes.Observed()
+    for line in ('{"kind": "ready"}', decision('a', False, 0.1), decision('a', True, 0.2),
+                 decision('b', False, 0.5, 3),  # a stall
+                 decision('a', False, 0.9),  # follows a reply of the lane: resuming
+                 decision('a', False, 0.1)):
+        observed.take(line)
+    observed.take(json.dumps({'kind': 'diagnostics', 'name': 'decoder: model', 'message': '',
+                              'level': 0, 'values': {'real-time factor': '0.4'}}))
+    found = {figure.what: figure for figure in nodes.figures(observed)}
+    assert found['stalls'].value == 1 and not found['stalls'].met
+    assert found['decision latency, listening'].samples == 4
+    assert found['decision latency, resuming after a reply'].value == pytest.approx(900)
+    assert found['deepest queue'].value == 3
+    assert found['real-time factor (decoder: model)'].met
