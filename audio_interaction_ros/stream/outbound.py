@@ -80,7 +80,7 @@ class OutboundFifo:
         if chunk.epoch != self._epoch:
             self._begin(chunk.epoch)
         self._offered += 1
-        if self._owed_samples and not self._pending:
+        if self._owed_samples:
             chunk = self._bear_loss(chunk, self._owed_samples)
             self._owed_samples = 0
         self._pending.append(chunk)
@@ -88,20 +88,19 @@ class OutboundFifo:
             self._drop(self._victim(now))
 
     def on_credit(
-            self, epoch: int, consumed_seq: int, now: float, *, consumer: str = '',
-            fresh: bool = False) -> None:
+            self, epoch: int, consumed_seq: int, now: float, *, consumer: str = '') -> None:
         """
         Learn that the decoder lives and what it has consumed.
 
+        ``consumed_seq`` is the newest sequence number that every lane has taken, -1 for none.
         ``consumer`` identifies the decoder's session; when it changes, what was in flight went
-        down with the one before. ``fresh``: the decoder has consumed nothing of this epoch yet,
-        so ``consumed_seq`` says nothing. Credit of another epoch is a sign of life only.
+        down with the one before. Credit of another epoch is a sign of life only.
         """
         if self._consumer is not None and consumer != self._consumer:
             self._write_off_in_flight()
         self._consumer = consumer
         self._credit_at = now
-        if epoch != self._epoch or fresh:
+        if epoch != self._epoch:
             return
         reached = min(consumed_seq, self._next_seq - 1)
         if reached > self._consumed_seq:

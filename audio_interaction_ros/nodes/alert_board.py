@@ -1,0 +1,122 @@
+"""
+Alerts as topics and services: one message per change, the open ones, the event and the hold.
+
+Owns publishers, timers and services; when a reply is an alert is the policy's matter. All of
+it runs in one callback group, so the policy needs no lock.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audio_interaction_msgs.msg import Alert, AlertArray
+from audio_interaction_msgs.srv import AcknowledgeAlert
+from rclpy.callback_groups import CallbackGroup
+from std_msgs.msg import Bool, Empty
+
+from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.config import AlertsConfig, LaneConfig
+from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.diagnostics import WARN, Report
+from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.messages import alert_message
+from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.stream.events import ReplyFinished
+
+__all__ = ['AlertBoard']
+
+_ACTIVE_PERIOD_S, _HOLD_PERIOD_S = 0.5, 0.2
+
+
+class AlertBoard:
+    """The alert topics of one decoder node."""
+
+    def __init__(self, *, node: ManagedNode, settings: AlertsConfig, group: CallbackGroup,
+                 lanes: Sequence[LaneConfig]) -> None:
+        """Load the rules and create the topics; raises ConfigurationError for bad rules."""
+        rules = load_rules(Path(settings.rules) if settings.rules
+                           else shipped('config/alerts.yaml'))
+        self._policy = AlertPolicy(rules, AlertSettings(
+            lanes=tuple(lane.name for lane in lanes if lane.alerts)))
+        self._node, self._settings = node, settings
+        self._frame_id = ''
+        self._now_ns = 0
+        self._changes = node.managed_publisher(Alert, 'alerts', qos.EVENTS)
+        self._active = node.managed_publisher(AlertArray, 'alerts/active', qos.ALERTS_ACTIVE)
+        self._event = node.managed_publisher(Empty, 'alerts/event', qos.FINAL_TEXT)
+        self._hold = node.managed_publisher(Bool, 'alerts/hold', qos.FLAG)
+        node.managed_timer(_ACTIVE_PERIOD_S, self._publish_active, callback_group=group)
+        node.managed_timer(_HOLD_PERIOD_S, self._publish_hold, callback_group=group)
+        node.managed_service(AcknowledgeAlert, 'alerts/acknowledge', self._on_acknowledge,
+                             callback_group=group)
+        node.managed_service(AcknowledgeAlert, 'alerts/clear', self._on_clear,
+                             callback_group=group)
+
+    def on_reply(self, reply: ReplyFinished, frame_id: str) -> None:
+        """Take in a finished reply."""
+        self._frame_id = frame_id
+        self._now_ns = max(self._now_ns, reply.stamp_ns)
+        self._show(self._policy.on_reply(reply))
+
+    def tick(self, now_ns: int) -> None:
+        """Let audio time pass."""
+        self._now_ns = now_ns
+        self._show(self._policy.tick(now_ns))
+
+    def report(self) -> Report:
+        """Say how many alerts are open."""
+        report = Report()
+        alerts = self._policy.active
+        waiting = [alert for alert in alerts if alert.state is AlertState.ACTIVE]
+        report.values.update(active=len(alerts), unacknowledged=len(waiting),
+                             **vars(self._policy.stats))
+        if waiting:
+            report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
+        return report
+
+    def _show(self, changes: Sequence[AlertChange]) -> None:
+        for change in changes:
+            self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
+            if (change.kind in (ChangeKind.RAISED, ChangeKind.ESCALATED)
+                    and change.alert.severity >= self._settings.event_min_severity):
+                self._event.publish(Empty())
+        if changes:
+            self._publish_active()
+            self._publish_hold()
+
+    def _publish_active(self) -> None:
+        alerts = self._policy.active
+        message = AlertArray(
+            alerts=[alert_message(alert, frame_id=self._frame_id) for alert in alerts],
+            max_severity=max((int(alert.severity) for alert in alerts), default=0),
+            any_unacknowledged=any(alert.state is AlertState.ACTIVE for alert in alerts))
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.header.frame_id = self._frame_id
+        self._active.publish(message)
+
+    def _publish_hold(self) -> None:
+        severity = Severity(self._settings.hold_min_severity)
+        self._hold.publish(Bool(data=self._policy.hold(severity)))
+
+    def _on_acknowledge(self, request: Any, response: Any) -> Any:
+        changes = self._policy.acknowledge(request.id, request.operator_name, self._now_ns)
+        return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
+
+    def _on_clear(self, request: Any, response: Any) -> Any:
+        changes = self._policy.clear(request.id, self._now_ns, request.operator_name)
+        return self._answer(changes, ChangeKind.CLEARED, request, response)
+
+    def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
+                response: Any) -> Any:
+        self._show(changes)
+        done = [change.alert.id for change in changes if change.kind is kind]
+        if done:
+            self._node.get_logger().info(
+                f'{", ".join(done)} {kind.value} by {request.operator_name or "nobody named"}: '
+                f'{request.response}')
+        response.success = bool(done) or not request.id
+        response.message = (f'{kind.value}: {", ".join(done)}' if done else
+                            f'no alert {request.id!r} is open' if request.id else 'none is open')
+        return response

@@ -1,0 +1,206 @@
+"""
+audio_file_node: a sound file or a rosbag2 as an audio topic, at real time or as fast as consumed.
+
+Owns the pace. Blocks of a file are stamped from the moment it starts; messages of a bag are
+published as recorded, in their own type and with their own stamps.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from audio_interaction_msgs.msg import AudioChunk, FifoCredit
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
+from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.bag import BagMessage, read_bag
+from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
+from audio_interaction_ros.nodes.messages import audio_message
+from audio_interaction_ros.nodes.running import run
+from audio_interaction_ros.protocol import CHUNK_NS
+
+__all__ = ['AudioFileNode', 'main']
+
+_NS = 1_000_000_000
+_PARAMETERS = {
+    'path': ('', 'WAV, FLAC, Ogg, Opus file, or a rosbag2 folder.'),
+    'topic': ('', 'Audio topic inside the bag; empty: the only one of a supported type.'),
+    'pace': ('realtime', 'realtime, or consumed: as fast as the decoder takes it.'),
+    'block_ms': (100, 'Length of the blocks of a file.'),
+    'tail_s': (1.6, 'Silence after the end, so that a late decision can fire.'),
+    'frame_id': ('audio_file', 'frame_id of the messages of a file.'),
+    'wait_for_decoder': (True, 'Start when a decoder offers credit; false: when somebody '
+                               'listens.'),
+    'max_ahead': (4, 'Chunks of 0.4 s that may be under way with pace consumed.'),
+}
+
+
+class AudioFileNode(Node):
+    """Publishes one recording and then stays silent; ``finished`` tells when."""
+
+    def __init__(self, **options: Any) -> None:
+        """Declare parameters and start the thread that keeps the pace."""
+        super().__init__('audio_file_node', **options)
+        for name, (default, text) in _PARAMETERS.items():
+            self.declare_parameter(name, default, ParameterDescriptor(description=text))
+        self.finished = False
+        self.failure = ''
+        self.published_s = 0.0
+        self._consumed: tuple[int, int] | None = None
+        self._first_consumed = self._start_epoch = 0
+        self._news = threading.Condition()
+        self._closing = False
+        self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
+        self.diagnostics = Diagnostics(node=self, tasks={'file': self._report})
+        self._thread = threading.Thread(target=self._run, name='audio_file', daemon=True)
+        self._thread.start()
+
+    def destroy_node(self) -> None:
+        """Stop publishing, then destroy the node."""
+        with self._news:
+            self._closing = True
+            self._news.notify_all()
+        self._thread.join()
+        super().destroy_node()
+
+    def _value(self, name: str) -> Any:
+        return self.get_parameter(name).value
+
+    def _run(self) -> None:
+        try:
+            self._play()
+        except AudioInteractionError as error:
+            self.failure = str(error)
+        except Exception as error:  # noqa: BLE001 - the operator must see whatever it is
+            self.failure = f'playing failed: {error!r}'
+        if self.failure and not self._closing:
+            self.get_logger().error(self.failure)
+        self.finished = True
+
+    def _play(self) -> None:
+        path, pace = Path(self._value('path')), self._value('pace')
+        if pace not in ('realtime', 'consumed'):
+            raise ConfigurationError(
+                f'pace: expected realtime or consumed, found {pace!r}; change the parameter')
+        if not self._value('path'):
+            raise ConfigurationError('path: expected a file or a rosbag2, found nothing; set the '
+                                     'parameter path')
+        if path.is_dir():
+            first = next(messages := read_bag(path, self._value('topic')))
+            publisher = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
+            items = self._bag_items(first, messages)
+        else:
+            publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
+            items = self._file_items(path)
+        if not self._wait_for_ears(publisher):
+            return
+        self._publish(publisher, items, pace)
+
+    def _bag_items(self, first: BagMessage, rest: Iterator[BagMessage]
+                   ) -> Iterator[tuple[float, Any]]:
+        yield 0.0, first.data
+        for message in rest:
+            yield (message.stamp_ns - first.stamp_ns) / _NS, message.data
+
+    def _file_items(self, path: Path) -> Iterator[tuple[float, Any]]:
+        start_ns = 0
+        for seq, block in enumerate(self._blocks(path)):
+            if not seq:
+                start_ns = self.get_clock().now().nanoseconds
+            end_s = ((block.stamp_ns or 0) + len(block.samples) * _NS / block.sample_rate_hz) / _NS
+            stamped = replace(block, stamp_ns=start_ns + (block.stamp_ns or 0))
+            # due when its last sample has been spoken, as from a microphone
+            yield end_s, audio_message(stamped, seq=seq, frame_id=self._value('frame_id'))
+
+    def _blocks(self, path: Path) -> Iterator[AudioBlock]:
+        """Yield the blocks of the file and then the tail of silence."""
+        position_ns, last = 0, None
+        for block in read_blocks(path, self._value('block_ms')):
+            yield block
+            last = block
+            position_ns = (block.stamp_ns or 0) + len(block.samples) * _NS // block.sample_rate_hz
+        if last is None:
+            return
+        count = int(last.sample_rate_hz * self._value('block_ms') / 1000)
+        silence = np.zeros((count, *last.samples.shape[1:]), last.samples.dtype)
+        end_ns = position_ns + int(self._value('tail_s') * _NS)
+        while position_ns < end_ns:
+            yield replace(last, samples=silence, stamp_ns=position_ns)
+            position_ns += count * _NS // last.sample_rate_hz
+
+    def _wait_for_ears(self, publisher: Any) -> bool:
+        """Wait until somebody will hear the first block; False when closing."""
+        told = False
+        while not self._closing:
+            credit = self._consumed is not None or not self._value('wait_for_decoder')
+            if credit and publisher.get_subscription_count():
+                return True
+            if not told:
+                self.get_logger().info('waiting for an encoder and a decoder')
+                told = True
+            self._sleep(0.05)
+        return False
+
+    def _publish(self, publisher: Any, items: Iterator[tuple[float, Any]], pace: str) -> None:
+        began = time.monotonic()
+        self._first_consumed = self._consumed[1] if self._consumed else 0
+        self._start_epoch = self._consumed[0] if self._consumed else 0
+        for due_s, message in items:
+            if pace == 'realtime':
+                while not self._closing and (left := began + due_s - time.monotonic()) > 0:
+                    self._sleep(left)
+            else:
+                self._wait_for_room(due_s)
+            if self._closing:
+                return
+            publisher.publish(message)
+            self.published_s = due_s
+        self.get_logger().info(f'played {self.published_s:.1f} s')
+
+    def _wait_for_room(self, due_s: float) -> None:
+        """Wait until no more than max_ahead chunks are under way."""
+        def consumed_chunks() -> int:
+            if self._consumed is None:
+                return 0
+            epoch, consumed = self._consumed
+            return consumed - (self._first_consumed if epoch == self._start_epoch else 0)
+        sent_chunks = due_s * _NS / CHUNK_NS
+        with self._news:
+            while (not self._closing
+                   and sent_chunks - consumed_chunks() > self._value('max_ahead')):
+                self._news.wait(0.5)
+
+    def _sleep(self, seconds: float) -> None:
+        with self._news:
+            if not self._closing:
+                self._news.wait(seconds)
+
+    def _on_credit(self, message: Any) -> None:
+        with self._news:
+            self._consumed = (message.epoch, message.consumed_seq)
+            if self._value('pace') == 'consumed':
+                self._news.notify_all()
+
+    def _report(self) -> Report:
+        report = Report(values={'path': self._value('path'), 'published_s': self.published_s,
+                                'finished': self.finished})
+        if self.failure:
+            report.add(ERROR, self.failure)
+        return report
+
+
+def main(args: list[str] | None = None) -> int:
+    """Play one recording."""
+    return run(lambda: [AudioFileNode()], args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,167 @@
+"""
+The subscription to the audio topic, whatever type it turns out to have.
+
+Owns finding the topic's type, converting its messages and what diagnostics say of the input.
+Knows nothing of chunks; blocks go to a callback.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.config import AudioConfig
+from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
+from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, AudioConverter, import_message
+from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Report
+
+__all__ = ['AudioInput']
+
+_TOPIC, _INFO_TOPIC = 'audio', 'audio_info'
+_QUIET_AFTER_S = 2.0
+
+
+class AudioInput:
+    """
+    Listens to ``audio`` between open() and close(); ``poll`` must be called now and then.
+
+    ``on_block`` returns False when the block had to be dropped.
+    """
+
+    def __init__(self, *, node: Node, settings: AudioConfig, group: CallbackGroup,
+                 on_block: Callable[[AudioBlock, str], bool]) -> None:
+        """Do nothing yet."""
+        self._node, self._settings, self._group = node, settings, group
+        self._on_block = on_block
+        self._converter: AudioConverter | None = None
+        self._subscriptions: list[Any] = []
+        self._wanted = False
+        self._problem = ''
+        self._opened_at = self._last_at = 0.0
+        self._last_refusal_at = float('-inf')
+        self._refusal = ''
+        self.received = self.refused = self.dropped = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True while audio is wanted, found or not."""
+        return self._wanted
+
+    def open(self) -> None:
+        """Begin to listen, as soon as the topic's type is known."""
+        self._wanted = True
+        self._opened_at = self._last_at = time.monotonic()
+        self.poll()
+
+    def close(self) -> None:
+        """Stop: after this no audio enters the process through here. Idempotent."""
+        self._wanted = False
+        self._converter = None
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
+
+    def poll(self) -> None:
+        """Subscribe if audio is wanted and its type has become known."""
+        if not self._wanted or self._subscriptions:
+            return
+        try:
+            type_name = self._find_type()
+            if type_name:
+                self._subscribe(type_name)
+            problem = ''
+        except AudioInteractionError as error:
+            problem = str(error)
+        if problem and problem != self._problem:
+            self._node.get_logger().error(problem)
+        self._problem = problem
+
+    def _find_type(self) -> str:
+        if self._settings.msg_type != 'auto':
+            return self._settings.msg_type
+        found = [info.topic_type for info in self._publishers()]
+        for type_name in SUPPORTED_TYPES:
+            if type_name in found:
+                return type_name
+        if found:
+            raise AudioFormatError(
+                f'{self._name()}: expected one of {", ".join(SUPPORTED_TYPES)}, found '
+                f'{found[0]}; remap audio to another topic')
+        return ''
+
+    def _subscribe(self, type_name: str) -> None:
+        converter = AudioConverter(
+            type_name=type_name, sample_rate_hz=self._settings.sample_rate_hz)
+        if not converter.stamped:
+            self._node.get_logger().warning(
+                f'{self._name()}: {type_name} has no stamps; arrival time stands in')
+        self._converter = converter
+        self._subscriptions.append(self._node.create_subscription(
+            converter.message_type, _TOPIC, self._on_message, qos.AUDIO_IN,
+            callback_group=self._group))
+        if converter.wants_info:
+            self._subscriptions.append(self._node.create_subscription(
+                import_message('audio_common_msgs/msg/AudioInfo'), _INFO_TOPIC, self._on_info,
+                qos.FINAL_TEXT, callback_group=self._group))
+
+    def _on_info(self, message: Any) -> None:
+        try:
+            if self._converter is not None:
+                self._converter.on_info(message)
+        except AudioFormatError as error:
+            self.refuse(str(error))
+
+    def _on_message(self, message: Any) -> None:
+        converter = self._converter
+        if converter is None:
+            return
+        self.received += 1
+        self._last_at = time.monotonic()
+        try:
+            block = converter.to_block(message, self._node.get_clock().now().nanoseconds)
+        except AudioFormatError as error:
+            self.refuse(str(error))
+            return
+        header = getattr(message, 'header', None)
+        if not self._on_block(block, header.frame_id if header is not None else ''):
+            self.dropped += 1
+
+    def refuse(self, reason: str) -> None:
+        """Count a message that could not be understood; log each reason once per 5 s."""
+        self.refused += 1
+        now = time.monotonic()
+        if reason != self._refusal or now - self._last_refusal_at > 5.0:
+            self._node.get_logger().error(f'{self._name()}: {reason}')
+            self._last_refusal_at = now
+        self._refusal = reason
+
+    def report(self, report: Report) -> None:
+        """Say how the input does."""
+        publishers = self._publishers()
+        age = time.monotonic() - self._last_at
+        kind = self._converter.type_name if self._converter else 'unknown'
+        report.values.update(
+            topic=self._name(), type=kind, publishers=len(publishers), received=self.received,
+            refused=self.refused, dropped_blocks=self.dropped, age_s=age)
+        if not self._wanted:
+            return
+        if self._problem:
+            report.add(ERROR, self._problem)
+        elif not publishers:
+            report.add(WARN, f'no publisher on {self._name()}; start a microphone or remap audio')
+        elif age > _QUIET_AFTER_S:
+            report.add(WARN, f'no audio for {age:.0f} s on {self._name()}')
+        if time.monotonic() - self._last_refusal_at < 10.0:
+            report.add(ERROR, self._refusal)
+        for info in publishers:
+            if self._converter and info.topic_type != kind:
+                report.add(WARN, f'{info.node_name} publishes {info.topic_type}, not {kind}')
+
+    def _publishers(self) -> list[Any]:
+        return list(self._node.get_publishers_info_by_topic(self._name()))
+
+    def _name(self) -> str:
+        return str(self._node.resolve_topic_name(_TOPIC))

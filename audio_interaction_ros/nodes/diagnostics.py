@@ -1,0 +1,151 @@
+"""
+Diagnostics of a node: named tasks, published once a second.
+
+Owns the message and the timer, in a callback group of its own so that a busy node still
+reports. What a task says is the node's matter.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+
+from audio_interaction_ros.nodes import qos
+
+__all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report', 'Timings']
+
+OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
+ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+
+
+@dataclass
+class Report:
+    """What one task has to say; the worst level wins, messages are joined."""
+
+    level: bytes = OK
+    messages: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, level: bytes, message: str) -> None:
+        """Add a finding."""
+        self.level = max(self.level, level)
+        self.messages.append(message)
+
+
+class Diagnostics:
+    """Publishes the tasks of one node at 1 Hz on the relative topic ``diagnostics``."""
+
+    def __init__(self, *, node: Node, tasks: Mapping[str, Callable[[], Report]]) -> None:
+        """Start the timer."""
+        self._node = node
+        self._tasks = tasks
+        self._publisher = node.create_publisher(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+        self._timer = node.create_timer(
+            1.0, self.publish, callback_group=MutuallyExclusiveCallbackGroup())
+
+    def publish(self) -> None:
+        """Publish now."""
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        for name, task in self._tasks.items():
+            array.status.append(self._status(name, self._run(task)))
+        self._publisher.publish(array)
+
+    def _run(self, task: Callable[[], Report]) -> Report:
+        try:
+            return task()
+        except Exception as error:  # noqa: BLE001 - one broken task must not silence the rest
+            report = Report()
+            report.add(ERROR, f'diagnostics task failed: {error!r}')
+            return report
+
+    def _status(self, name: str, report: Report) -> DiagnosticStatus:
+        values = [KeyValue(key=key, value=_text(value)) for key, value in report.values.items()]
+        return DiagnosticStatus(
+            level=report.level, name=f'{self._node.get_name()}: {name}',
+            message='; '.join(report.messages) or 'ok',
+            hardware_id=self._node.get_namespace().strip('/'), values=values)
+
+
+def _text(value: Any) -> str:
+    return f'{value:.4g}' if isinstance(value, float) else str(value)
+
+
+class Timings:
+    """Newest durations of a repeated computation."""
+
+    def __init__(self, *, length: int = 256) -> None:
+        """Start empty; ``length`` durations are remembered."""
+        self._seconds: deque[float] = deque(maxlen=length)
+
+    def add(self, seconds: float) -> None:
+        """Take in one duration."""
+        self._seconds.append(seconds)
+
+    def percentile_ms(self, percent: float) -> float:
+        """Return a percentile in ms, 0 before the first duration."""
+        values = list(self._seconds)
+        return float(np.percentile(values, percent)) * 1000 if values else 0.0
+
+
+class BusyMeter:
+    """Real-time factor: seconds of computing per second of audio, over the newest seconds."""
+
+    def __init__(self, *, window_s: float = 5.0) -> None:
+        """Start empty."""
+        self._window_s = window_s
+        self._spans: deque[tuple[float, float, float]] = deque()
+        self._over_since: float | None = None
+
+    def add(self, end: float, seconds: float, audio_s: float) -> None:
+        """Take in a computation that ended at ``end`` and worked off ``audio_s`` of audio."""
+        self._spans.append((end, seconds, audio_s))
+        while self._spans[0][0] < end - self._window_s:
+            self._spans.popleft()
+
+    def factor(self, now: float) -> float:
+        """Return the real-time factor of the window, 0 where nothing was computed."""
+        spans = [span for span in list(self._spans) if span[0] >= now - self._window_s]
+        busy, audio_s = sum(span[1] for span in spans), sum(span[2] for span in spans)
+        return busy / (audio_s or self._window_s)
+
+    def overload_s(self, now: float) -> float:
+        """Return for how long the factor has been above 1, as seen by calls of this."""
+        if self.factor(now) <= 1.0:
+            self._over_since = None
+            return 0.0
+        if self._over_since is None:
+            self._over_since = now
+        return now - self._over_since
+
+
+class QosWatch:
+    """Names publishers of a topic whose quality of service never connects to ours."""
+
+    def __init__(self, *, node: Node) -> None:
+        """Watch nothing yet."""
+        self._node = node
+        self._topics: dict[str, Any] = {}
+
+    def watch(self, topic: str, profile: Any) -> None:
+        """Watch a topic that the node subscribes to with this profile."""
+        self._topics[topic] = profile
+
+    def check(self, report: Report) -> None:
+        """Add a warning for each publisher that cannot be heard."""
+        for topic, profile in self._topics.items():
+            name = self._node.resolve_topic_name(topic)
+            for info in self._node.get_publishers_info_by_topic(name):
+                reason = qos.mismatch(info.qos_profile, profile)
+                if reason:
+                    report.add(WARN, f'{name}: publisher {_node_name(info)} has an incompatible '
+                                     f'QoS: {reason}')
+
+
+def _node_name(info: Any) -> str:
+    return f'{info.node_namespace.rstrip("/")}/{info.node_name}'

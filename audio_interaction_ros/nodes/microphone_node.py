@@ -1,0 +1,239 @@
+"""
+microphone_node: a sound card as an audio topic; survives unplugging.
+
+Owns the device. Its callback runs in PortAudio's thread and only enqueues; a timer opens the
+device again when it went away.
+"""
+
+import sys
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+from audio_interaction_msgs.msg import AudioChunk
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from std_srvs.srv import SetBool
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.errors import (
+    AudioFormatError,
+    AudioInteractionError,
+    MissingDependencyError,
+)
+from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
+from audio_interaction_ros.nodes.messages import audio_message
+from audio_interaction_ros.nodes.running import run
+
+__all__ = ['MicrophoneNode', 'choose_device', 'list_devices', 'main', 'sound_library']
+
+_NS = 1_000_000_000
+_SILENT_DEVICE_S = 2.0  # no callback for this long: the device is gone
+_RETRY_S = 1.0
+_DRIFT_NS = 100_000_000  # stamps follow the sample count until they are off by this much
+_QUEUE_BLOCKS = 100
+_PARAMETERS = {
+    'device': ('', 'Part of the name, or the index, of the input device; empty: the default.'),
+    'sample_rate_hz': (0, 'Sample rate; 0: what the device prefers.'),
+    'channels': (1, 'Channels to open.'),
+    'block_ms': (100, 'Length of a message.'),
+    'frame_id': ('microphone', 'frame_id of the messages.'),
+}
+
+
+def sound_library() -> Any:
+    """Return the sounddevice module; raises MissingDependencyError where it cannot work."""
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:
+        raise MissingDependencyError(
+            f'A microphone needs PortAudio ({error}); run: pip install sounddevice, and on '
+            f'Debian: apt install libportaudio2') from error
+    return sounddevice
+
+
+def list_devices(library: Any) -> str:
+    """Return a line per input device: index, name, channels, preferred rate."""
+    lines = [f'{index:3d}  {device["name"]}  ({device["max_input_channels"]} channels, '
+             f'{device["default_samplerate"]:.0f} Hz)'
+             for index, device in enumerate(library.query_devices())
+             if device['max_input_channels'] > 0]
+    return '\n'.join(lines) or 'no input device found'
+
+
+def choose_device(library: Any, wanted: str) -> int | None:
+    """
+    Return the index of the input device that is meant; None for the default.
+
+    Raises AudioFormatError, listing the devices, when none or several match.
+    """
+    if not wanted:
+        return None
+    inputs = {index: device['name'] for index, device in enumerate(library.query_devices())
+              if device['max_input_channels'] > 0}
+    if wanted.isdigit() and int(wanted) in inputs:
+        return int(wanted)
+    matches = [index for index, name in inputs.items() if wanted.lower() in name.lower()]
+    exact = [index for index, name in inputs.items() if wanted == name]
+    if len(exact or matches) != 1:
+        raise AudioFormatError(
+            f'Expected one input device like {wanted!r}, found {len(exact or matches)}; set the '
+            f'parameter device to one of:\n{list_devices(library)}')
+    return (exact or matches)[0]
+
+
+class MicrophoneNode(Node):
+    """Publishes what an input device hears."""
+
+    def __init__(self, *, library: Any = None, **options: Any) -> None:
+        """Open the device; ``library`` stands in for sounddevice in tests."""
+        super().__init__('microphone_node', **options)
+        for name, (default, text) in _PARAMETERS.items():
+            self.declare_parameter(name, default, ParameterDescriptor(
+                description=text, dynamic_typing=name == 'device'))
+        self._library = library
+        self._stream: Any = None
+        self._blocks: deque[tuple[np.ndarray, int]] = deque(maxlen=_QUEUE_BLOCKS)
+        self._listening = True
+        self._problem = ''
+        self._rate_hz = 0
+        self._seq = self._overflows = self._reopened = 0
+        self._next_ns: int | None = None
+        self._heard_at = float('-inf')
+        group = MutuallyExclusiveCallbackGroup()
+        self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
+        self._guard = self.create_guard_condition(self._drain, callback_group=group)
+        self.create_timer(_RETRY_S, self._watch, callback_group=group)
+        self.create_service(SetBool, '~/set_listening', self._on_set_listening,
+                            callback_group=group)
+        self.diagnostics = Diagnostics(node=self, tasks={'microphone': self._report})
+        self._watch()
+
+    def destroy_node(self) -> None:
+        """Close the device, then destroy the node."""
+        self._listening = False
+        self._close()
+        super().destroy_node()
+
+    def _watch(self) -> None:
+        """Open the device if it should be open and is not, or went silent."""
+        if not self._listening:
+            return
+        if self._stream is not None:
+            if self._stream.active and time.monotonic() - self._heard_at < _SILENT_DEVICE_S:
+                return
+            self.get_logger().warning('the device went away; opening it again')
+            self._close()
+            self._forget_devices()
+            self._reopened += 1
+        try:
+            self._open()
+            problem = ''
+        except AudioInteractionError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - PortAudio has its own exceptions
+            problem = (f'Expected a device that opens, got {error}; check the parameter device '
+                       f'(--list-devices)')
+        if problem and problem != self._problem:
+            self.get_logger().error(problem)
+        self._problem = problem
+
+    def _open(self) -> None:
+        if self._library is None:
+            self._library = sound_library()
+        device = choose_device(self._library, str(self.get_parameter('device').value))
+        rate_hz = self.get_parameter('sample_rate_hz').value
+        if not rate_hz:
+            info = self._library.query_devices(device, 'input')
+            rate_hz = round(info['default_samplerate'])
+        self._rate_hz, self._next_ns = rate_hz, None
+        self._heard_at = time.monotonic()
+        stream = self._library.InputStream(
+            device=device, samplerate=rate_hz, dtype='int16',
+            channels=self.get_parameter('channels').value, callback=self._on_audio,
+            blocksize=rate_hz * self.get_parameter('block_ms').value // 1000)
+        stream.start()
+        self._stream = stream
+        self.get_logger().info(f'listening to device {device if device is not None else "default"}'
+                               f' at {rate_hz} Hz')
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            try:
+                stream.close()
+            except Exception as error:  # noqa: BLE001 - it is gone anyway
+                self.get_logger().warning(f'closing the device: {error}')
+        self._blocks.clear()
+
+    def _forget_devices(self) -> None:
+        """Let PortAudio look for devices again; it does so only when it starts."""
+        for name in ('_terminate', '_initialize'):
+            function = getattr(self._library, name, None)
+            if function is not None:
+                function()
+
+    def _on_audio(self, samples: np.ndarray, frames: int, _time: Any, status: Any) -> None:
+        """Take a block in PortAudio's thread."""
+        self._heard_at = time.monotonic()
+        if status:
+            self._overflows += 1
+            self._next_ns = None
+        now_ns = self.get_clock().now().nanoseconds
+        measured_ns = now_ns - frames * _NS // self._rate_hz
+        if self._next_ns is None or abs(measured_ns - self._next_ns) > _DRIFT_NS:
+            self._next_ns = measured_ns
+        self._blocks.append((samples.copy(), self._next_ns))
+        self._next_ns += frames * _NS // self._rate_hz
+        if self._listening:
+            self._guard.trigger()
+
+    def _drain(self) -> None:
+        while self._blocks and self._listening:
+            samples, stamp_ns = self._blocks.popleft()
+            self._publisher.publish(audio_message(
+                AudioBlock(samples=samples, sample_rate_hz=self._rate_hz, stamp_ns=stamp_ns),
+                seq=self._seq, frame_id=self.get_parameter('frame_id').value))
+            self._seq += 1
+
+    def _on_set_listening(self, request: Any, response: Any) -> Any:
+        self._listening = request.data
+        if request.data:
+            self._watch()
+        else:
+            self._close()
+        response.success = not self._problem
+        response.message = self._problem or (
+            'listening' if request.data else 'the device is closed')
+        return response
+
+    def _report(self) -> Report:
+        report = Report(values={
+            'listening': self._listening, 'open': self._stream is not None,
+            'sample_rate_hz': self._rate_hz, 'published': self._seq,
+            'overflows': self._overflows, 'reopened': self._reopened})
+        if not self._listening:
+            report.add(WARN, 'muted by ~/set_listening: the device is closed')
+        elif self._problem:
+            report.add(ERROR, self._problem)
+        return report
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node, or list the devices with --list-devices."""
+    arguments = sys.argv[1:] if args is None else args
+    if '--list-devices' in arguments:
+        try:
+            print(list_devices(sound_library()))
+        except MissingDependencyError as error:
+            print(error, file=sys.stderr)
+            return 1
+        return 0
+    return run(lambda: [MicrophoneNode()], args)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

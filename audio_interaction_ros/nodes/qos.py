@@ -1,0 +1,49 @@
+"""
+Quality of service of every topic, in one place, and which mismatch prevents a connection.
+
+Owns the table of docs/interfaces.md. Knows no node.
+"""
+
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+
+__all__ = [
+    'ALERTS_ACTIVE', 'AUDIO_IN', 'AUDIO_OUT', 'CREDIT', 'DECISIONS', 'DIAGNOSTICS', 'EVENTS',
+    'FLAG', 'FINAL_TEXT', 'encoded', 'mismatch',
+]
+
+
+def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoSProfile:
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST, depth=depth,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=(DurabilityPolicy.TRANSIENT_LOCAL if latched
+                    else DurabilityPolicy.VOLATILE))
+
+
+AUDIO_IN = _profile(50, reliable=False)  # a reliable reader gets nothing from best effort
+AUDIO_OUT = _profile(50)
+FLAG = _profile(1)  # robot_speaking, alerts/hold
+CREDIT = _profile(1)
+EVENTS = _profile(50)  # transcript, translation, reply, alerts
+FINAL_TEXT = _profile(10)  # the String topics and alerts/event
+ALERTS_ACTIVE = _profile(1, latched=True)
+DECISIONS = _profile(50, reliable=False)
+DIAGNOSTICS = _profile(10)
+
+
+def encoded(capacity: int) -> QoSProfile:
+    """Return the profile of the chunk queue; the same at both ends."""
+    return _profile(capacity + 2)
+
+
+def mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
+    """Return why the two never connect; empty where they do."""
+    verdict, reason = qos_check_compatible(publisher, subscription)
+    return reason if verdict == QoSCompatibility.ERROR else ''

@@ -1,0 +1,117 @@
+"""
+The one thread of a node that computes.
+
+ROS callbacks only convert and ``put``; the worker computes and ``emit``s; a guard condition
+wakes the executor, which hands what was emitted to ``publish``. The worker never touches
+rclpy apart from triggering that guard condition. Knows nothing of audio.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+__all__ = ['Worker', 'WorkerFailure']
+
+
+class WorkerFailure:
+    """Emitted when setup or compute raised; the worker has stopped."""
+
+    def __init__(self, error: BaseException) -> None:
+        """Carry the error."""
+        self.error = error
+
+
+class Worker:
+    """
+    Runs ``setup()`` once and then ``compute(items) -> busy`` until closed.
+
+    ``compute`` gets everything that was put since; while it returns True it is called again at
+    once, with an empty list if nothing came. ``capacity`` bounds the inbox; ``put`` returns
+    False and drops the item where it is full.
+    """
+
+    def __init__(self, *, node: Node, group: CallbackGroup, setup: Callable[[], None],
+                 compute: Callable[[list[Any]], bool], publish: Callable[[Any], None],
+                 capacity: int, name: str) -> None:
+        """Create the guard condition; call start() to begin."""
+        self._setup, self._compute, self._publish = setup, compute, publish
+        self._node = node
+        self._capacity = capacity
+        self._inbox: deque[Any] = deque()
+        self._outbox: deque[Any] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._busy = False
+        self._guard = node.create_guard_condition(self._drain, callback_group=group)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing waits, runs or is still to be published."""
+        with self._wake:
+            return not (self._inbox or self._busy or self._outbox)
+
+    @property
+    def alive(self) -> bool:
+        """True while the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._busy = True  # until setup is through
+        self._thread.start()
+
+    def put(self, item: Any, *, always: bool = False) -> bool:
+        """Hand in an item; ``always`` is for commands, which no full inbox may refuse."""
+        with self._wake:
+            if self._closing or (len(self._inbox) >= self._capacity and not always):
+                return False
+            self._inbox.append(item)
+            self._wake.notify()
+            return True
+
+    def emit(self, output: Any) -> None:
+        """Hand an output to the executor; called by compute, in the worker's thread."""
+        self._outbox.append(output)
+        if not self._closing:
+            self._guard.trigger()
+
+    def close(self) -> None:
+        """Stop after the running computation, join the thread, drop the rest."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+        self._node.destroy_guard_condition(self._guard)
+
+    def _run(self) -> None:
+        try:
+            self._setup()
+            self._busy = False
+            while (items := self._take()) is not None:
+                self._busy = self._compute(items)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must see it
+            self.emit(WorkerFailure(error))
+        finally:
+            self._busy = False
+
+    def _take(self) -> list[Any] | None:
+        """Return what was put, waiting for it unless busy; None when closing."""
+        with self._wake:
+            while not (self._inbox or self._busy or self._closing):
+                self._wake.wait()
+            if self._closing:
+                return None
+            items = list(self._inbox)
+            self._inbox.clear()
+            self._busy = True
+            return items
+
+    def _drain(self) -> None:
+        while self._outbox and not self._closing:
+            self._publish(self._outbox.popleft())
