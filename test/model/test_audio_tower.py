@@ -1,0 +1,57 @@
+import pytest
+import torch
+import transformers
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import (
+    Qwen2_5OmniAudioEncoderConfig,
+)
+from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+
+pytestmark = pytest.mark.torch
+
+
+@torch.inference_mode()
+def test_equals_qwen_omni_encoder():
+    torch.manual_seed(1)
+    theirs = Qwen2_5OmniAudioEncoder(Qwen2_5OmniAudioEncoderConfig(
+        num_mel_bins=16, d_model=32, encoder_layers=2, encoder_attention_heads=4,
+        encoder_ffn_dim=64, output_dim=24)).eval()
+    for parameter in theirs.parameters():
+        parameter.normal_(std=0.2)
+    ours = AudioTower(AudioTowerConfig(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64,
+                                       pool=2, output_width=24))
+    state = theirs.state_dict()
+    ours.load_state_dict({key: state[key] for key in ours.state_dict()})
+    mel = torch.randn(3, 16, 40)
+    expected = theirs(torch.cat(list(mel), dim=1), feature_lens=torch.tensor([40] * 3),
+                      aftercnn_lens=torch.tensor([20] * 3)).last_hidden_state
+    torch.testing.assert_close(ours(mel).reshape(30, 24), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_equals_whisper_encoder_and_stacks_the_newest_frames():
+    torch.manual_seed(1)
+    theirs = transformers.WhisperModel(transformers.WhisperConfig(
+        num_mel_bins=16, d_model=32, encoder_layers=2, encoder_attention_heads=4,
+        encoder_ffn_dim=64, decoder_layers=1, decoder_attention_heads=4, decoder_ffn_dim=8,
+        vocab_size=9, pad_token_id=0, bos_token_id=0, eos_token_id=0, decoder_start_token_id=0,
+        max_source_positions=100)).encoder.eval()
+    state = {key.replace('layer_norm.', 'ln_post.') if key.startswith('layer_norm.') else key:
+             value for key, value in theirs.state_dict().items() if 'embed_positions' not in key}
+    ours = AudioTower(AudioTowerConfig(
+        mel_bins=16, width=32, layers=2, heads=4, mlp_width=64, window_frames=200, stack=4,
+        projector='mlp', projector_hidden=8, output_width=24))
+    missing, unexpected = ours.load_state_dict(state, strict=False)
+    assert unexpected == [] and all(key.startswith('projector.') for key in missing)
+    mel = torch.randn(1, 16, 200)
+    expected = theirs(mel).last_hidden_state[:, -20:].reshape(1, 5, 128)
+    torch.testing.assert_close(ours.encode(mel), expected, atol=1e-4, rtol=1e-4)
+    assert ours(mel).shape == (1, 5, 24)
+
+
+def test_refuses_frames_that_do_not_stack():
+    with pytest.raises(ConfigurationError, match='keep_frames'):
+        AudioTowerConfig(mel_bins=16, width=32, layers=1, heads=4, mlp_width=64, stack=3,
+                         output_width=8)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+
+pytestmark = pytest.mark.torch
+
+SHAPE = {'hidden_size': 48, 'intermediate_size': 96, 'num_hidden_layers': 2,
+         'num_attention_heads': 6, 'num_key_value_heads': 2, 'vocab_size': 99,
+         'rms_norm_eps': 1e-5, 'rope_theta': 1e4}
+
+
+@pytest.mark.parametrize('tied', [False, True])
+@pytest.mark.parametrize('family', ['Qwen2', 'Llama'])
+@torch.inference_mode()
+def test_equals_transformers(family, tied):
+    torch.manual_seed(1)
+    config = getattr(transformers, f'{family}Config')(**SHAPE, tie_word_embeddings=tied)
+    theirs = getattr(transformers, f'{family}ForCausalLM')(config).eval()
+    for parameter in theirs.parameters():
+        parameter.normal_(std=0.2)
+    ours = Decoder(DecoderConfig(
+        layers=2, width=48, mlp_width=96, heads=6, kv_heads=2, head_dim=8, vocab_size=99,
+        rope_base=1e4, norm_eps=1e-5, attention_bias=family == 'Qwen2', tied_head=tied))
+    state = theirs.state_dict()
+    if tied:
+        del state['lm_head.weight']
+    ours.load_state_dict(state)
+    ids = torch.randint(0, 99, (2, 13))
+    found = ours.logits(ours(ours.embed(ids), *rope_tables(np.arange(13)[None], 8, 1e4)))
+    torch.testing.assert_close(found, theirs(ids).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_reach_every_parameter():
+    decoder = Decoder(DecoderConfig(layers=2, width=16, mlp_width=32, heads=4, kv_heads=2,
+                                    head_dim=4, vocab_size=9, attention_bias=True))
+    hidden = decoder(decoder.embed(torch.arange(9)[None]), *rope_tables(np.arange(9)[None], 4, 1e4))
+    torch.nn.functional.cross_entropy(decoder.logits(hidden)[0], torch.arange(9)).backward()
+    missing = [name for name, parameter in decoder.named_parameters() if parameter.grad is None]
+    assert missing == []
+
+
+def test_control_logits_are_two_of_all_logits():
+    decoder = Decoder(DecoderConfig(layers=1, width=16, mlp_width=32, heads=4, kv_heads=2,
+                                    head_dim=4, vocab_size=9))
+    hidden = torch.randn(3, 16)
+    torch.testing.assert_close(decoder.control_logits(hidden, 7, 2),
+                               decoder.logits(hidden)[:, [7, 2]])
+
+
+def test_angles_stay_exact_far_into_a_stream():
+    cos, _ = rope_tables(np.array([10_000_000]), 8, 1e4)
+    assert cos[0, 0].item() == pytest.approx(np.cos(1e7), abs=1e-7)
