@@ -36,8 +36,9 @@ def test_equals_transformers(family, tied):
 def test_gradients_reach_every_parameter():
     decoder = Decoder(DecoderConfig(layers=2, width=16, mlp_width=32, heads=4, kv_heads=2,
                                     head_dim=4, vocab_size=9, attention_bias=True))
-    hidden = decoder(decoder.embed(torch.arange(9)[None]), *rope_tables(np.arange(9)[None], 4, 1e4))
-    torch.nn.functional.cross_entropy(decoder.logits(hidden)[0], torch.arange(9)).backward()
+    ids = torch.arange(9)
+    hidden = decoder(decoder.embed(ids[None]), *rope_tables(np.arange(9)[None], 4, 1e4))
+    torch.nn.functional.cross_entropy(decoder.logits(hidden)[0], ids).backward()
     missing = [name for name, parameter in decoder.named_parameters() if parameter.grad is None]
     assert missing == []
 

@@ -1,0 +1,182 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError
+from audio_interaction_ros.model.checkpoint import (
+    assign,
+    file_hash,
+    load,
+    locate,
+    write_manifest,
+)
+from audio_interaction_ros.model.config import dump_config, load_config
+from audio_interaction_ros.model.edge import merge
+from audio_interaction_ros.model.parity import write_released
+from audio_interaction_ros.model.released import convert_tower
+
+pytestmark = pytest.mark.torch
+
+REFERENCE = Path(__file__).parents[1] / 'data' / 'tiny_reference.json'
+
+
+@pytest.fixture(scope='module')
+def reference():
+    return json.loads(REFERENCE.read_text())
+
+
+@pytest.fixture
+def released(tmp_path, reference):
+    folder = tmp_path / 'released'
+    folder.mkdir()
+    write_released(folder, reference)
+    return folder
+
+
+@pytest.fixture
+def own(released, tmp_path):
+    load(released, cache=tmp_path)
+    return next((tmp_path / 'converted').iterdir())
+
+
+def lm_tensors(folder):
+    return {key: value for path in folder.glob('model-*.safetensors')
+            for key, value in load_file(path).items()}
+
+
+def replace_lm(folder, tensors, name, wrap=lambda tensors: tensors):
+    for path in folder.glob('model*safetensors*'):
+        path.unlink()
+    torch.save(wrap(tensors), folder / name)
+
+
+def interleave(tensors, heads=4, groups=2, dim=16):
+    result = {}
+    for key, value in tensors.items():
+        if '.attn.qkv.' in key:
+            q, k, v = value.split((heads * dim, groups * dim, groups * dim))
+            rest = value.shape[1:]
+            per = heads // groups
+            parts = [q.reshape(groups, per, dim, *rest)]
+            parts += [part.reshape(groups, 1, dim, *rest) for part in (k, v)]
+            value = torch.cat(parts, dim=1).reshape(value.shape)
+        result[key.replace('.attn.qkv.', '.attn.attn.')] = value
+    return result
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(
+        (*one.tower.parameters(), *one.decoder.parameters()),
+        (*other.tower.parameters(), *other.decoder.parameters()), strict=True))
+
+
+def test_every_known_form_gives_the_same_model(released, tmp_path):
+    expected = load(released, cache=tmp_path / 'a')
+    tensors = lm_tensors(released)
+    replace_lm(released, interleave(tensors), 'MiniOmni3_LM.pt')
+    (released / 'audiointeraction_ChunkwisedEncoder.pth').rename(
+        released / 'MiniOmni3_ChunkwisedEncoder.pth')
+    (released / 'qwen25OmniConfig').rename(released / 'qwen_2_5_omni_config')
+    assert same(load(released, cache=tmp_path / 'b'), expected)
+    (released / 'MiniOmni3_LM.pt').unlink()
+    replace_lm(released, tensors, 'lit_model.pth', lambda t: {'model': t, 'step': 3})
+    assert same(load(released, cache=tmp_path / 'c'), expected)
+
+
+def test_is_converted_once_and_keeps_its_identity(released, tmp_path):
+    first = load(released, cache=tmp_path)
+    folder, = (tmp_path / 'converted').iterdir()
+    time = (folder / 'manifest.json').stat().st_mtime_ns
+    assert load(released, cache=tmp_path).model_id == first.model_id
+    assert (folder / 'manifest.json').stat().st_mtime_ns == time
+    assert load(folder).model_id == first.model_id
+
+
+def test_precursor_adapter_takes_the_place_of_proj():
+    adapter = {'audio_adapter.weight': torch.ones(3, 2), 'audio_adapter.bias': torch.ones(3)}
+    tower = convert_tower({'thinker.audio_tower.conv1.bias': torch.zeros(2)}, adapter)
+    assert set(tower) == {'conv1.bias', 'proj.weight', 'proj.bias'}
+    kept = convert_tower({'proj.weight': torch.zeros(3, 2), 'proj.bias': torch.zeros(3)}, adapter)
+    assert not kept['proj.weight'].any()
+
+
+def test_mismatch_names_key_and_both_shapes(released, tmp_path):
+    values = yaml.safe_load((released / 'model_config.yaml').read_text())
+    values['intermediate_size'] = 170
+    (released / 'model_config.yaml').write_text(yaml.safe_dump(values))
+    with pytest.raises(CheckpointError, match=re.escape(
+            'model.layers.0.mlp.gate_proj.weight [170, 64], found [160, 64]')):
+        load(released, cache=tmp_path)
+
+
+def test_missing_and_unknown_keys_are_named():
+    module = torch.nn.Linear(2, 3)
+    with pytest.raises(CheckpointError, match=r'bias \[3\], found no such key'):
+        assign(module, {'weight': torch.zeros(3, 2)}, 'here')
+    with pytest.raises(CheckpointError, match=r'here: found extra \[1\]'):
+        assign(module, {**module.state_dict(), 'extra': torch.zeros(1)}, 'here')
+
+
+@pytest.mark.parametrize('name', ['audiointeraction_ChunkwisedEncoder.pth',
+                                  'model-00001-of-00002.safetensors'])
+def test_corrupt_release_is_named_with_its_hash(released, tmp_path, name):
+    (released / name).write_bytes(b'not weights')
+    with pytest.raises(CheckpointError, match=file_hash(released / name)):
+        load(released, cache=tmp_path)
+
+
+def test_corrupt_own_file_is_named_with_both_hashes(own):
+    path = own / 'decoder.safetensors'
+    expected = file_hash(path)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f'{expected}, found {file_hash(path)}'):
+        load(own)
+
+
+def test_pickle_with_code_is_refused(released, tmp_path):
+    torch.save({'conv1.bias': print}, released / 'audiointeraction_ChunkwisedEncoder.pth')
+    with pytest.raises(CheckpointError, match='state dict'):
+        load(released, cache=tmp_path)
+
+
+def test_unknown_configuration_key_is_named(own):
+    config = load_config(own / 'config.yaml')
+    dump_config(config, own / 'again.yaml')
+    assert load_config(own / 'again.yaml') == config
+    values = yaml.safe_load((own / 'config.yaml').read_text())
+    values['decoder']['colour'] = 3
+    (own / 'config.yaml').write_text(yaml.safe_dump(values))
+    write_manifest(own)
+    with pytest.raises(ConfigurationError, match='colour'):
+        load(own)
+
+
+def test_names_what_is_no_model():
+    with pytest.raises(CheckpointError, match='no-such-model'):
+        locate('no-such-model')
+
+
+def test_merges_trained_differences():
+    base = {'model.embed_tokens.weight': torch.zeros(5, 2), 'x.weight': torch.ones(3, 2)}
+    trained = {'lora.x.A': torch.ones(1, 2), 'lora.x.B': torch.ones(3, 1),
+               'control_rows': torch.ones(2, 2), 'projector.0.weight': torch.ones(1)}
+    merged = merge({'conv1.bias': torch.ones(1)}, base, trained, 0.5, tied_head=True)
+    assert torch.equal(merged['decoder.x.weight'], torch.full((3, 2), 1.5))
+    assert merged['decoder.model.embed_tokens.weight'].sum(1).tolist() == [0] * 5 + [2] * 2
+    assert set(merged) >= {'audio_tower.projector.0.weight', 'audio_tower.conv1.bias'}
+    with pytest.raises(CheckpointError, match='surprise'):
+        merge({}, base, {'surprise': torch.ones(1)}, 1.0, tied_head=True)
+
+
+def test_save_file_is_what_a_manifest_covers(tmp_path):
+    save_file({'x': torch.ones(1)}, tmp_path / 'x.safetensors')
+    write_manifest(tmp_path)
+    assert json.loads((tmp_path / 'manifest.json').read_text()) == {
+        'x.safetensors': file_hash(tmp_path / 'x.safetensors')}
