@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from audio_interaction_ros.protocol import Emotion
 
 __all__ = [
-    'ContextRolled', 'Event', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
-    'Silence', 'StreamReset',
+    'ContextRolled', 'Event', 'FinalTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted',
+    'ReplyText', 'Silence', 'StreamReset',
 ]
 
 
@@ -77,6 +77,19 @@ class ReplyFinished(Event):
     end_ns: int
     """Audio span that was answered: start of what was heard to the chunk of the decision."""
     p_respond: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalTranscript(Event):
+    """A second pass over the buffered audio replaced the streamed text of a reply."""
+
+    reply_id: str
+    text: str
+    language: str
+    """BCP-47 code that the second pass recognised; empty when unknown."""
+    streamed_text: str
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)

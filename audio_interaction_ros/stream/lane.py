@@ -112,7 +112,8 @@ class Lane:
     def _feed_chunks(self, chunks: list[EncodedChunk]) -> StepRequest:
         ids, self._state.pending = self._state.pending, []
         per_chunk = self._spec.features_per_chunk
-        slots, read = [], []
+        slots: list[int] = []
+        read: list[int] = []
         for chunk in chunks:
             if read and self._drain != 'B':
                 ids.append(self._spec.token_ids.silence)

@@ -7,6 +7,7 @@ hidden loop and no thread: whoever owns the session decides when to step.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
@@ -118,7 +119,7 @@ class Session:
         events, self._outbox = self._outbox, []
         due = []
         for i, lane in enumerate(self._lanes):
-            request = lane.request(lambda most, i=i: self._fifo.take(i, most))
+            request = lane.request(partial(self._fifo.take, i))
             if request is not None:
                 due.append((lane, request))
         if due:

@@ -1,0 +1,46 @@
+"""Entry point of `audio-interaction`: picks a command and turns our errors into one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from audio_interaction_ros import __version__
+from audio_interaction_ros.cli import parity, stream
+from audio_interaction_ros.errors import AudioInteractionError
+
+__all__ = ['main']
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='audio-interaction',
+        description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
+    parser.add_argument('--version', action='version', version=__version__)
+    commands = parser.add_subparsers(dest='command', required=True)
+    for command in (stream, parity):
+        command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    # Spinning OpenMP threads on two busy cores cost 50 times the work itself.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    os.environ.setdefault('KMP_BLOCKTIME', '0')
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except AudioInteractionError as error:
+        print(f'audio-interaction: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, jq) left; the interpreter must not complain about stdout again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

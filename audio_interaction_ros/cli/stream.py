@@ -1,0 +1,89 @@
+"""`audio-interaction stream FILE|-`: play audio through the assistant and print events."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, load_yaml
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.offline import Assistant
+
+__all__ = ['add_parser']
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command's options."""
+    parser = commands.add_parser(
+        'stream', help='print the events of a recording as they happen',
+        description='Events are the same for any block size, with or without --realtime.')
+    parser.add_argument('file', metavar='FILE|-',
+                        help='wav, flac, ogg or opus; - reads wav or raw s16le 16 kHz mono')
+    parser.add_argument('--model', help='folder or Hugging Face id of a checkpoint '
+                                        '(default: the shipped edge model)')
+    parser.add_argument('--config', type=Path, help='YAML file of an assistant configuration')
+    parser.add_argument('--lanes', help='comma-separated names of lanes to run')
+    parser.add_argument('--second-pass', choices=('none', 'whisper'),
+                        help='re-read finished utterances for the final transcript')
+    parser.add_argument('--realtime', action='store_true', help='no faster than the audio plays')
+    parser.add_argument('--json', action='store_true', help='one JSON object per line')
+    parser.add_argument('--all', action='store_true', help='print silent decisions as well')
+    parser.set_defaults(run=_run)
+
+
+def _configuration(options: argparse.Namespace) -> AssistantConfig:
+    config = load_yaml(options.config) if options.config else AssistantConfig()
+    if options.model:
+        config = replace(config, model=replace(config.model, path=options.model))
+    if options.second_pass:
+        config = replace(config, transcript=replace(
+            config.transcript, second_pass=options.second_pass))
+    if options.lanes:
+        config = replace(config, lanes=_chosen(config.lanes, options.lanes.split(',')))
+    return config
+
+
+def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig, ...]:
+    known = {lane.name: lane for lane in lanes}
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f'--lanes: no lane is called {name!r}; expected some of {", ".join(known)}')
+    return tuple(known[name] for name in names)
+
+
+def _run(options: argparse.Namespace) -> int:
+    blocks: Iterator[AudioBlock] = read_blocks(options.file)
+    first = next(blocks, None)  # a wrong file is reported before a model is loaded
+    assistant = Assistant.load(_configuration(options))
+    printer = (JsonPrinter if options.json else TextPrinter)(silent_too=options.all)
+    pace = _realtime if options.realtime else _at_once
+    for event in assistant.listen(pace(_chain(first, blocks))):
+        printer.show(event)
+    printer.close(assistant)
+    return 0
+
+
+def _chain(first: AudioBlock | None, rest: Iterator[AudioBlock]) -> Iterator[AudioBlock]:
+    if first is not None:
+        yield first
+        yield from rest
+
+
+def _at_once(blocks: Iterator[AudioBlock]) -> Iterator[AudioBlock]:
+    return blocks
+
+
+def _realtime(blocks: Iterator[AudioBlock],
+              clock: Callable[[], float] = time.monotonic,
+              sleep: Callable[[float], None] = time.sleep) -> Iterator[AudioBlock]:
+    """Hand out each block when its last sample would have been captured."""
+    start, played_s = clock(), 0.0
+    for block in blocks:
+        played_s += len(block.samples) / block.sample_rate_hz
+        sleep(max(0.0, start + played_s - clock()))
+        yield block

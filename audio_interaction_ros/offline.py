@@ -1,0 +1,142 @@
+"""
+The whole assistant in one object without ROS: blocks of audio in, events and alerts out.
+
+Joins the listening pipeline, the session, the second pass and the alert policy. Every chunk is
+worked off before the next one enters, so the events of a recording depend on its samples only,
+not on how it was cut or how fast it came.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.alerts.alert import AlertChange
+from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.frontend import FrontEnd
+from audio_interaction_ros.audio.mel import StreamingMel
+from audio_interaction_ros.audio.pipeline import ListeningPipeline
+from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.runtimes.base import Decoder, Encoder
+from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.events import Event, FinalTranscript, ReplyFinished
+from audio_interaction_ros.stream.history import AudioHistory
+from audio_interaction_ros.stream.session import Session
+
+__all__ = ['Assistant', 'AssistantStats', 'build_pipeline']
+
+TAIL_S = 1.2
+"""Silence after the end of a recording, so that a late decision can fire (as the release)."""
+
+
+@dataclass
+class AssistantStats:
+    """What was heard and what it cost."""
+
+    audio_s: float = 0.0
+    busy_s: float = 0.0
+    replies: int = 0
+    alerts: int = 0
+
+    @property
+    def real_time_factor(self) -> float:
+        """Computing time per second of audio."""
+        return self.busy_s / self.audio_s if self.audio_s else 0.0
+
+
+def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:
+    """Return the listening side for an encoder, with the mel that it was trained with."""
+    select = config.audio.channel_select
+    return ListeningPipeline(
+        frontend=FrontEnd(channel_select=None if select < 0 else select,
+                          gap_tolerance_ms=config.audio.gap_tolerance_ms),
+        mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
+                         maximum_floor=encoder.spec.mel_maximum_floor),
+        encoder=encoder, **options)
+
+
+class Assistant:
+    """Listens to a stream and yields what it makes of it."""
+
+    def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
+                 second_pass: Any = None) -> None:
+        self._history = AudioHistory(seconds=config.transcript.buffer_s)
+        self._pipeline = build_pipeline(config, encoder, on_chunk=self._history.push)
+        self.session = Session(decoder=decoder, lanes=config.lanes, fifo=config.fifo,
+                               slots=min(config.model.slots, decoder.spec.max_positions))
+        self.policy = AlertPolicy(
+            load_rules(Path(config.alerts.rules) if config.alerts.rules
+                       else shipped('config/alerts.yaml')),
+            AlertSettings(lanes=tuple(lane.name for lane in config.lanes if lane.alerts)))
+        self._transcripts = {lane.name for lane in config.lanes if lane.kind == 'transcript'}
+        self._second_pass = second_pass
+        self.stats = AssistantStats()
+
+    @classmethod
+    def load(cls, config: AssistantConfig) -> 'Assistant':
+        """Load the model that a configuration names; lanes take their defaults from it."""
+        model = config.model
+        runtime = load_runtime(model.path, runtime=model.runtime, device=model.device,
+                               threads=model.threads, dtype=model.dtype)
+        lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
+                              thresholds=runtime.config.thresholds)
+        second_pass = None
+        if config.transcript.second_pass == 'whisper':
+            from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
+            second_pass = WhisperSecondPass()
+        return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
+                   decoder=runtime.decoder, second_pass=second_pass)
+
+    def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
+        """Yield events while the blocks come, to the end of the stream and a little beyond."""
+        for block in blocks:
+            self.stats.audio_s += len(block.samples) / block.sample_rate_hz
+            yield from self._work(self._pipeline.push, block)
+        tail = np.zeros(round(TAIL_S * SAMPLE_RATE_HZ), dtype=np.float32)
+        yield from self._work(self._pipeline.push, AudioBlock(
+            samples=tail, sample_rate_hz=SAMPLE_RATE_HZ, stamp_ns=None))
+        yield from self._work(self._pipeline.flush)
+
+    def _work(self, listen: Any, *block: AudioBlock) -> Iterator[Event | AlertChange]:
+        began = time.perf_counter()
+        for chunk in listen(*block):
+            for event in self._hear(chunk):
+                self.stats.busy_s += time.perf_counter() - began
+                yield event
+                began = time.perf_counter()
+        self.stats.busy_s += time.perf_counter() - began
+
+    def _hear(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
+        self.session.push(chunk)
+        while self.session.busy:
+            for event in self.session.step():
+                yield event
+                if isinstance(event, ReplyFinished):
+                    yield from self._consequences(event)
+        yield from self._count(self.policy.tick(chunk.stamp_ns))
+
+    def _consequences(self, reply: ReplyFinished) -> Iterator[Event | AlertChange]:
+        self.stats.replies += 1
+        yield from self._count(self.policy.on_reply(reply))
+        if self._second_pass is not None and reply.lane in self._transcripts:
+            yield self._read_again(reply)
+
+    def _count(self, changes: list[AlertChange]) -> list[AlertChange]:
+        self.stats.alerts += sum(change.previous is None for change in changes)
+        return changes
+
+    def _read_again(self, reply: ReplyFinished) -> FinalTranscript:
+        samples = self._history.between(reply.start_ns, reply.end_ns)
+        text, language = self._second_pass.transcribe(samples)
+        return FinalTranscript(
+            lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+            reply_id=reply.reply_id, text=text, language=language, streamed_text=reply.text,
+            start_ns=reply.start_ns, end_ns=reply.end_ns)

@@ -1,0 +1,32 @@
+"""The newest seconds of audio, kept in memory only, to be cut out by time stamps."""
+
+from collections import deque
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+
+__all__ = ['AudioHistory']
+
+
+class AudioHistory:
+    """Ring of chunks that covers the last ``seconds`` of audio."""
+
+    def __init__(self, *, seconds: float) -> None:
+        self._chunks: deque[AudioChunk] = deque(
+            maxlen=max(1, round(seconds * SAMPLE_RATE_HZ / CHUNK_SAMPLES)))
+
+    def push(self, chunk: AudioChunk) -> None:
+        """Add the newest chunk; the oldest one goes where the ring is full."""
+        self._chunks.append(chunk)
+
+    def between(self, start_ns: int, end_ns: int) -> np.ndarray:
+        """Return the samples [n] float32 of all chunks that touch this span; may be empty."""
+        inside = [chunk.samples for chunk in self._chunks
+                  if chunk.stamp_ns < end_ns and chunk.stamp_ns + CHUNK_NS > start_ns]
+        return np.concatenate(inside) if inside else np.zeros(0, dtype=np.float32)
+
+    def clear(self) -> None:
+        """Forget everything, as when the robot is told not to listen."""
+        self._chunks.clear()

@@ -1,0 +1,167 @@
+"""Lanes over one stream: decisions, replies, backlog, epochs, cancel, refusal, endurance."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from audio_interaction_ros.config import FifoConfig, LaneConfig
+from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
+from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS, ScriptedDecoder
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.events import (
+    ContextRolled,
+    ReplyFinished,
+    ReplyStarted,
+    ReplyText,
+    Silence,
+    StreamReset,
+)
+from audio_interaction_ros.stream.session import Session
+
+pytestmark = pytest.mark.unit
+
+LANES = (LaneConfig(name='transcript', kind='transcript'),
+         LaneConfig(name='assistant', alerts=True))
+
+
+def chunk(seq, **changes):
+    return replace(EncodedChunk(
+        features=np.zeros((2, 4), np.float32), stamp_ns=seq * 400_000_000, epoch=1, seq=seq,
+        model_id='scripted'), **changes)
+
+
+def session(script, lanes=LANES, **fifo):
+    decoder = ScriptedDecoder(script=script)
+    return Session(decoder=decoder, lanes=lanes, fifo=FifoConfig(**fifo)), decoder
+
+
+def finished(events):
+    return [event for event in events if isinstance(event, ReplyFinished)]
+
+
+def test_each_lane_replies_on_its_own_chunk():
+    """Text, emotion and stamps belong to the chunk that was answered."""
+    one, _ = session({0: {2: (Emotion.NORMAL, 'hello 你好')}, 1: {1: (Emotion.URGENT, 'Fire!')}})
+    events = []
+    for seq in range(4):
+        one.push(chunk(seq))
+        events += one.drain()
+    fire, hello = finished(events)
+    assert (fire.lane, fire.text, fire.emotion, fire.stamp_ns) == (
+        'assistant', 'Fire!', Emotion.URGENT, 800_000_000)
+    assert (hello.lane, hello.text, hello.reason, hello.end_ns) == (
+        'transcript', 'hello 你好', 'end', 1_200_000_000)
+    deltas = [e.delta for e in events if isinstance(e, ReplyText) and e.lane == 'transcript']
+    assert ''.join(deltas) == 'hello 你好' and '\ufffd' not in ''.join(deltas)
+
+
+def test_a_speaking_lane_blocks_no_other_and_leaves_its_queue_alone():
+    """While one lane speaks, the other takes every chunk at once."""
+    one, _ = session({0: {0: (Emotion.NORMAL, 'a long reply')}})
+    one.push(chunk(0))
+    one.step(), one.step()
+    for seq in range(1, 4):
+        one.push(chunk(seq))
+        decided = [e for e in one.step() if isinstance(e, Silence)]
+        assert [(e.lane, e.seq) for e in decided] == [('assistant', seq)]
+    assert one.queue_depth('transcript') == 3
+    assert one.queue_depth('assistant') == 0
+    assert one.consumed_seq == 0
+
+
+@pytest.mark.parametrize(('drain', 'passes', 'replies'), [
+    ('A_prime', 1, ['short']), ('A', 1, []), ('B', 1, []), ('C', 4, ['short'])])
+def test_drain_layouts(drain, passes, replies):
+    """An event in the middle of a backlog is caught by A' and C; A, A' and B need one pass."""
+    one, decoder = session({0: {1: (Emotion.NORMAL, 'short')}}, LANES[:1], drain=drain)
+    one.step()
+    for seq in range(4):
+        one.push(chunk(seq))
+    steps = one.stats.steps
+    reads = []
+    events = []
+    while one.busy:
+        events += one.step()
+        reads += [request for request in decoder.requests if len(request.feature_index)]
+    assert len(reads) == passes
+    assert [reply.text for reply in finished(events)] == replies
+    silences = np.count_nonzero(np.concatenate([r.ids for r in reads])
+                                == SCRIPTED_TOKEN_IDS.silence)
+    assert silences == {'A_prime': 3, 'A': 3, 'B': 0, 'C': 2}[drain]
+    assert one.stats.steps > steps
+
+
+def test_budget_cancel_and_set_prompt_end_a_reply():
+    """Each way to end a reply says so and the lane listens again."""
+    one, _ = session({0: {0: (Emotion.NORMAL, 'much too long'), 1: (Emotion.NORMAL, 'again')}},
+                     (replace(LANES[0], max_reply_tokens=4),))
+    one.push(chunk(0))
+    assert [reply.reason for reply in finished(one.drain())] == ['budget']
+    one.push(chunk(1))
+    one.step()
+    assert one.cancel('transcript')
+    assert [reply.reason for reply in finished(one.drain())] == ['cancel']
+    assert not one.cancel('transcript')
+    one.set_prompt('transcript', 'another')
+    assert any(isinstance(event, StreamReset) for event in one.step())
+    with pytest.raises(ConfigurationError, match='nobody'):
+        one.set_prompt('nobody', '')
+
+
+def test_a_new_epoch_starts_every_lane_anew():
+    """The running reply ends as reset would end it and the chunks count from 0 again."""
+    one, _ = session({})
+    one.push(chunk(0))
+    one.drain()
+    one.push(chunk(0, epoch=2))
+    events = one.drain()
+    assert sum(isinstance(event, StreamReset) for event in events) == 2
+    assert all(event.epoch == 2 for event in events if isinstance(event, Silence))
+
+
+def test_foreign_stale_and_missing_chunks_are_counted():
+    """A foreign model is refused by name; the stream goes on."""
+    one, _ = session({})
+    one.push(chunk(0))
+    with pytest.raises(ForeignModelError, match='other-model'):
+        one.push(chunk(1, model_id='other-model'))
+    one.push(chunk(0))
+    one.push(chunk(4))
+    assert (one.stats.refused, one.stats.stale, one.stats.missing) == (1, 1, 3)
+    assert len([e for e in one.drain() if isinstance(e, Silence)]) == 2
+
+
+def test_the_robots_own_voice_gets_no_reply():
+    """A flagged chunk is heard but not answered."""
+    one, _ = session({0: {0: (Emotion.NORMAL, 'echo')}}, LANES[:1])
+    one.push(chunk(0, robot_speaking=True))
+    assert [type(event) for event in one.drain()] == [Silence]
+
+
+def test_refractory_time_and_hysteresis():
+    """After a reply the lane stays silent, then needs one quiet chunk."""
+    every = {0: {i: (Emotion.NORMAL, 'x') for i in range(9) if i != 6}}
+    one, _ = session(every, (replace(LANES[0], refractory_s=1.2, release=0.5),))
+    started = []
+    for seq in range(9):
+        one.push(chunk(seq))
+        started += [e.seq for e in one.drain() if isinstance(e, ReplyStarted)]
+    assert started == [0, 7]
+
+
+def test_an_hour_in_constant_context():
+    """9,000 chunks: the ring rolls, nothing grows, every chunk is consumed."""
+    one, decoder = session({0: {i: (Emotion.NORMAL, 'tick') for i in range(50, 9_000, 50)}})
+    largest, rolled, replies = 0, 0, 0
+    for seq in range(9_000):
+        one.push(chunk(seq))
+        events = one.drain()
+        largest = max(largest, *(len(request.ids) for request in decoder.requests))
+        rolled += sum(isinstance(event, ContextRolled) for event in events)
+        replies += len(finished(events))
+    assert (one.fifo.stats.pushed, one.fifo.stats.consumed, len(one.fifo)) == (9_000, 9_000, 0)
+    assert all(lane.context.used <= 256 for lane in one.lanes)
+    assert largest <= 8
+    assert rolled > 1_000 and replies == 179

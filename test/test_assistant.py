@@ -1,0 +1,117 @@
+"""The whole assistant on a scripted model: the same events however the audio comes."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_interaction_ros import offline
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.cli import main as cli
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
+from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.stream.events import FinalTranscript, Silence
+
+pytestmark = pytest.mark.unit
+
+SCRIPT = {0: {4: (Emotion.NORMAL, 'good morning')}, 1: {6: (Emotion.URGENT, 'Glass breaking.')}}
+LANES = (LaneConfig(name='transcript', kind='transcript'),
+         LaneConfig(name='assistant', alerts=True))
+
+
+class Reader:
+    """A second pass that tells how much it was given."""
+
+    def transcribe(self, samples):
+        """Return the number of samples."""
+        return f'{len(samples)} samples', 'en'
+
+
+def assistant(second_pass=None):
+    config = AssistantConfig(lanes=LANES, transcript=TranscriptConfig(
+        second_pass='whisper' if second_pass else 'none'))
+    return Assistant(config=config, encoder=ScriptedEncoder(),
+                     decoder=ScriptedDecoder(script=SCRIPT), second_pass=second_pass)
+
+
+def noise(seconds=4.0, rate=16_000):
+    rng = np.random.default_rng(1)
+    return (0.1 * rng.standard_normal(round(seconds * rate))).astype(np.float32)
+
+
+def blocks(samples, size, rate=16_000):
+    for start in range(0, len(samples), size):
+        yield AudioBlock(samples=samples[start:start + size], sample_rate_hz=rate, stamp_ns=None)
+
+
+@pytest.mark.parametrize('size', [1, 333, 6_400, 64_000])
+def test_slicing_changes_no_event(size):
+    """One sample at a time gives what the whole file at once gives."""
+    samples = noise()
+    whole = list(assistant().listen(blocks(samples, len(samples))))
+    assert list(assistant().listen(blocks(samples, size))) == whole
+    # 4 s, then 1.2 s of silence for late decisions: 13 chunks, in each lane one decision each.
+    decided = [e for e in whole if isinstance(e, Silence)]
+    assert len(decided) == 2 * 13 - 2
+
+
+def test_replies_become_alerts_and_final_transcripts():
+    """The second pass reads the span that the reply answered."""
+    one = assistant(Reader())
+    events = list(one.listen(blocks(noise(), 1_600)))
+    final, = (event for event in events if isinstance(event, FinalTranscript))
+    assert (final.text, final.streamed_text, final.language) == (
+        '32000 samples', 'good morning', 'en')
+    alert, = (event.alert for event in events if hasattr(event, 'alert'))
+    assert alert.label == 'glass_break'
+    assert (one.stats.replies, one.stats.alerts) == (2, 1)
+    assert one.stats.audio_s == pytest.approx(4.0)
+
+
+@pytest.fixture
+def scripted_cli(monkeypatch):
+    """Let the command line run the scripted model."""
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(lambda cls, config: assistant()))
+
+
+def test_json_lines_are_the_same_in_real_time(tmp_path, scripted_cli, capsys, monkeypatch):
+    """With --json each line is an object with t, lane and event; pacing changes nothing."""
+    path = tmp_path / 'sound.wav'
+    soundfile.write(path, noise(), 16_000)
+    assert cli.main(['stream', str(path), '--json']) == 0
+    at_once = capsys.readouterr().out
+    slept = []
+    monkeypatch.setattr('audio_interaction_ros.cli.stream._realtime.__defaults__',
+                        (lambda: 0.0, slept.append))
+    assert cli.main(['stream', str(path), '--json', '--realtime']) == 0
+    assert capsys.readouterr().out == at_once
+    assert max(slept) == pytest.approx(4.0)
+    records = [json.loads(line) for line in at_once.splitlines()]
+    assert all({'t', 'lane', 'event'} <= set(record) for record in records)
+    finished = [r for r in records if r['event'] == 'ReplyFinished']
+    assert [(r['t'], r['lane'], r['text']) for r in finished] == [
+        (2.0, 'transcript', 'good morning'), (2.8, 'assistant', 'Glass breaking.')]
+
+
+def test_people_read_lines(tmp_path, scripted_cli, capsys):
+    """The text output shows replies, alerts and a summary."""
+    path = tmp_path / 'sound.flac'
+    soundfile.write(path, noise(), 16_000)
+    assert cli.main(['stream', str(path)]) == 0
+    out = capsys.readouterr().out
+    assert 'good morning' in out and 'ALERT' in out and 'real-time factor' in out
+
+
+@pytest.mark.parametrize(('arguments', 'message'), [
+    (['missing.wav'], 'missing.wav'),
+    (['-', '--lanes', 'nobody'], "no lane is called 'nobody'")])
+def test_mistakes_are_one_line_on_stderr(arguments, message, capsys, monkeypatch):
+    """A wrong file or lane ends with status 2 and says what is wrong."""
+    monkeypatch.setattr('audio_interaction_ros.cli.stream.read_blocks', lambda f: iter(())) \
+        if arguments[0] == '-' else None
+    assert cli.main(['stream', *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count('\n') == 1
