@@ -5,6 +5,8 @@ A step costs the same whatever the weights are, so `--model random` gives the ti
 model where its weights are not at hand. It says nothing of quality.
 """
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
 if TYPE_CHECKING:
     from audio_interaction_ros.model.checkpoint import LoadedModel
 
-__all__ = ['RANDOM', 'load']
+__all__ = ['RANDOM', 'load', 'save_random']
 
 RANDOM = 'random'
 
@@ -45,6 +47,30 @@ def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
                    config=loaded.config)
 
 
+def save_random(folder: Path) -> Path:
+    """Write the random model as a folder that a node can load, and return the folder."""
+    import torch
+
+    from audio_interaction_ros.model.checkpoint import DECODER_PREFIX, TOWER_PREFIX, save
+    loaded = _random_edge()
+    tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
+               for prefix, module in ((TOWER_PREFIX, loaded.tower),
+                                      (DECODER_PREFIX, loaded.decoder))
+               for name, value in module.state_dict().items()}
+    letters = {chr(97 + i): i for i in range(26)} | {'\u0120': 26}  # as a byte-level tokenizer
+    folder.mkdir(parents=True)
+    tokenizer = folder.with_suffix('.json')
+    tokenizer.write_text(json.dumps({
+        'version': '1.0', 'added_tokens': [], 'normalizer': None, 'post_processor': None,
+        'pre_tokenizer': {'type': 'ByteLevel', 'add_prefix_space': False, 'use_regex': True,
+                          'trim_offsets': True},
+        'decoder': {'type': 'ByteLevel', 'add_prefix_space': False, 'use_regex': True,
+                    'trim_offsets': True},
+        'model': {'type': 'BPE', 'vocab': letters, 'merges': []}}), encoding='utf-8')
+    save(folder, loaded.config, tensors, tokenizer)
+    return folder
+
+
 def _random_edge() -> 'LoadedModel':
     import torch
 
@@ -61,7 +87,9 @@ def _random_edge() -> 'LoadedModel':
         decoder=DecoderConfig(
             layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
             vocab_size=_VOCABULARY + 19, rope_base=100_000.0, norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024)
+        token_ids=_IDS, max_positions=1024,
+        # Chance would speak all the time; silence is what a robot hears most.
+        thresholds={'transcript': 1.0, 'translation': 1.0, 'assistant': 1.0})
     tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)
     for parameter in (*tower.parameters(), *decoder.parameters()):
         torch.nn.init.normal_(parameter, std=0.02)

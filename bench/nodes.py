@@ -2,10 +2,12 @@
 Five minutes of audio in real time through the real nodes, measured from outside.
 
 Starts the assistant as a process that plays a recording, and the probe as another that writes
-down its decisions and diagnostics. Decision latency is the one that the decoder publishes: from
-the arrival of a chunk's last sample to its decision, on the steady clock. A stall is a decision
-later than 400 ms of a lane that was listening; the decision that follows a reply covers what
-was queued meanwhile and counts as resuming.
+down its decisions and diagnostics. Two latencies: the one that the decoder publishes, from the
+arrival of an encoded chunk to its decision on the steady clock; and end to end, from the end of
+the chunk (its stamp) to the receipt of the decision by the probe, which adds the source's block
+of 100 ms, the look-ahead, the encoder and every hop. A stall is a decision of a lane that was
+listening, published more than 400 ms after its chunk; the decision that follows a reply covers
+what was queued meanwhile and counts as resuming.
 """
 
 import importlib.util
@@ -27,15 +29,19 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from bench import models
 from bench.audio import scene
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
 __all__ = ['NodesError', 'Observed', 'figures', 'run']
 
 STALL_S = 0.4
+FACTOR = 'real_time_factor'
 GOAL_P95_MS = 250.0
 GOAL_REAL_TIME_FACTOR = 0.5
 START_TIMEOUT_S = 180.0
+REPLAY_AGE_S = 60.0
+"""A stamp older than this is of another clock than ours; its age means nothing."""
 ASSISTANT = 'audio_interaction_ros.nodes.assistant'
 PROBE = 'audio_interaction_ros.nodes.probe'
 
@@ -75,6 +81,8 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         path = Path(folder) / 'scene.wav'
         _write_wav(path, samples)
+        if model == models.RANDOM:
+            model = str(models.save_random(Path(folder) / models.RANDOM))
         arguments = ['--ros-args', '-p', f'model.path:={model}', '-p', f'model.dtype:={dtype}',
                      '-p', f'model.threads:={threads}']
         if params_file is not None:
@@ -175,6 +183,11 @@ def figures(observed: Observed, origin: str = '') -> list[Figure]:
     every = [1000.0 * decision['decision_latency_s'] for decision in observed.decisions]
     made = [spread('decision latency, all', every, goal=GOAL_P95_MS,
                    note=f'{len(lanes)} lanes: {", ".join(lanes)}; {origin}')]
+    ages = [1000.0 * age for decision in listening
+            if 0 <= (age := decision.get('age_s', -1.0)) < REPLAY_AGE_S]
+    if ages:
+        made.append(spread('end to end, listening', ages, goal=GOAL_P95_MS,
+                           note='end of the chunk to receipt; source blocks of 100 ms'))
     for what, decisions in (('decision latency, listening', listening),
                             ('decision latency, resuming after a reply', resuming)):
         if decisions:
@@ -200,13 +213,19 @@ def _by_phase(decisions: list[dict[str, Any]]) -> tuple[list[dict], list[dict]]:
 
 def _load(observed: Observed) -> list[Figure]:
     made = []
+    whole: list[np.ndarray] = []
     for name, records in sorted(observed.diagnostics.items()):
-        factors = [float(value) for record in records for key, value in record['values'].items()
-                   if 'real' in key.lower() and 'factor' in key.lower()]
-        factors = [factor for factor in factors if factor == factor]
-        if factors:
-            made.append(spread(f'real-time factor ({name})', factors, unit='',
-                               goal=GOAL_REAL_TIME_FACTOR))
+        factors = np.array([float(record['values'][FACTOR]) for record in records
+                            if FACTOR in record['values']])
+        factors = factors[factors > 0]  # before the first chunk and after the last
+        if len(factors):
+            made.append(spread(f'real-time factor ({name})', factors.tolist(), unit=''))
+            whole.append(factors)
+    if whole:
+        made.append(Figure(what='real-time factor, sum of medians', unit='',
+                           value=float(sum(np.median(factors) for factors in whole)),
+                           goal=GOAL_REAL_TIME_FACTOR,
+                           note='computing seconds per second, from diagnostics'))
     if observed.played_s > 0:
         made.append(Figure(what='processor seconds per second, all threads', unit='s/s',
                            value=observed.cpu_s / observed.played_s))

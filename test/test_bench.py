@@ -54,8 +54,8 @@ def test_the_table_says_what_was_missed_and_the_json_reads_back(tmp_path):
     assert read['failures'] == {'nodes': 'no ROS'}
 
 
-def decision(lane, respond, latency_s, depth=0):
-    return json.dumps({'kind': 'decision', 'lane': lane, 'respond': respond,
+def decision(lane, respond, latency_s, depth=0, age_s=0.2):
+    return json.dumps({'kind': 'decision', 'lane': lane, 'respond': respond, 'age_s': age_s,
                        'decision_latency_s': latency_s, 'queue_depth': depth})
 
 
@@ -64,13 +64,16 @@ def test_stalls_are_late_decisions_of_listening_lanes_only():
     for line in ('{"kind": "ready"}', decision('a', False, 0.1), decision('a', True, 0.2),
                  decision('b', False, 0.5, 3),  # a stall
                  decision('a', False, 0.9),  # follows a reply of the lane: resuming
-                 decision('a', False, 0.1)):
+                 decision('a', False, 0.1, age_s=1e9)):
         observed.take(line)
-    observed.take(json.dumps({'kind': 'diagnostics', 'name': 'decoder: model', 'message': '',
-                              'level': 0, 'values': {'real-time factor': '0.4'}}))
+    for name, factor in (('encoder: model', '0.1'), ('decoder: model', '0.3'),
+                         ('decoder: model', '0.0')):
+        observed.take(json.dumps({'kind': 'diagnostics', 'name': name, 'message': '',
+                                  'level': 0, 'values': {'real_time_factor': factor}}))
     found = {figure.what: figure for figure in nodes.figures(observed)}
     assert found['stalls'].value == 1 and not found['stalls'].met
     assert found['decision latency, listening'].samples == 4
     assert found['decision latency, resuming after a reply'].value == pytest.approx(900)
     assert found['deepest queue'].value == 3
-    assert found['real-time factor (decoder: model)'].met
+    assert found['real-time factor, sum of medians'].value == pytest.approx(0.4)
+    assert found['end to end, listening'].samples == 3  # one stamp is of another clock

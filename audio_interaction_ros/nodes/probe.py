@@ -16,6 +16,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.convert import stamp_ns
 
 __all__ = ['ProbeNode', 'main']
 
@@ -43,7 +44,9 @@ class ProbeNode(Node):
                     self.create_subscription(kind, topic, handler, profile)
 
     def _on_decision(self, message: Decision) -> None:
-        self._write(kind='decision', epoch=message.epoch, seq=message.seq, lane=message.lane,
+        now_ns = self.get_clock().now().nanoseconds
+        self._write(kind='decision', age_s=(now_ns - stamp_ns(message.header.stamp)) / 1e9,
+                    epoch=message.epoch, seq=message.seq, lane=message.lane,
                     respond=message.respond, p_respond=message.p_respond,
                     queue_depth=message.queue_depth,
                     decision_latency_s=message.decision_latency_s)
