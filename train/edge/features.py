@@ -68,6 +68,8 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', default='train', choices=('train', 'validation'))
     parser.add_argument('--count', type=int, default=3000)
+    parser.add_argument('--kind', help='scenes of this kind only (default: a mixture)')
+    parser.add_argument('--first', type=int, default=0, help='number of the first scene')
     parser.add_argument('--shard', type=int, default=0, help='which of --shards this one does')
     parser.add_argument('--shards', type=int, default=1)
     parser.add_argument('--minutes', type=float, default=1e9, help='stop after so long')
@@ -76,11 +78,13 @@ def main() -> None:
     library = Library(arguments.data, arguments.speech, arguments.split)
     tower = load_tower()
     begin, chunks = time.monotonic(), 0
-    with (arguments.out / f'scenes-{arguments.shard}.jsonl').open('w', encoding='utf-8') as lines:
-        for index in range(arguments.shard, arguments.count, arguments.shards):
+    with (arguments.out / f'scenes-{arguments.first + arguments.shard}.jsonl').open('w', encoding='utf-8') as lines:
+        for index in range(arguments.first + arguments.shard, arguments.first + arguments.count,
+                           arguments.shards):
             if (time.monotonic() - begin) / 60 > arguments.minutes:
                 break
-            scene = compose(library, index, KINDS[index * 7 % len(KINDS)])
+            kind = arguments.kind or KINDS[index * 7 % len(KINDS)]
+            scene = compose(library, index, kind)
             features = encode(tower, windows(scene.samples))
             chunks += len(features)
             np.save(arguments.out / f'{scene.name}.npy', features)

@@ -3,7 +3,8 @@ Stage A: the projector learns to speak the language model's words, without the l
 
 CTC of projected features straight onto the frozen token embeddings: a feature scores a token by
 the product with that token's embedding. Minutes of CPU; without it stage B learns when to speak
-but not what was said. Checkpoints after every epoch; continues from the last one.
+but not what was said. Few clips are learned by heart, hence
+the dropout; the epoch that does best on held-out clips is kept.
 
     python -m train.edge.stage_a --features FEATURES --out projector.safetensors --minutes 4
 """
@@ -48,7 +49,9 @@ class Speller(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return log probabilities [B, T, 1 + tokens] of frames [B, T, 2048]."""
         # The projector's output has the embeddings' own scale, so stage B can start from it.
-        out = self.projector(frames) / self.unit
+        first, activation, last = self.projector
+        hidden = activation(first(F.dropout(frames, 0.25, self.training)))
+        out = last(F.dropout(hidden, 0.35, self.training)) / self.unit
         rows = torch.cat((self.blank, self.embeddings))
         logits = out @ rows.T / rows.shape[1] ** 0.5
         return F.log_softmax(torch.cat((logits[..., :1] + self.bias, logits[..., 1:]), -1), -1)
@@ -107,7 +110,8 @@ def main() -> None:
     if arguments.out.exists():
         model.projector.load_state_dict({name.removeprefix('projector.'): value for name, value
                                          in load_file(arguments.out).items()})
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.1)
+    best = float('inf')
     begin, epoch = time.monotonic(), 0
     print(f'{len(items)} clips, {len(used)} tokens in use', flush=True)
     while (done := (time.monotonic() - begin) / 60 / arguments.minutes) < 1.0:
@@ -123,13 +127,18 @@ def main() -> None:
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
+        model.eval()
         with torch.no_grad():
             validation = float(np.mean([float(loss_of(model, held[i:i + 20], index))
                                         for i in range(0, len(held), 20)]))
+        model.train()
         epoch += 1
         print(f'epoch {epoch}: loss {np.mean(losses or [0]):.3f}, held-out {validation:.3f}, '
               f'{done * arguments.minutes:.1f} min', flush=True)
+        if validation > best:
+            continue
+        best = validation
         save_file({f'projector.{name}': value for name, value in
                    model.projector.state_dict().items()}, arguments.out)
 

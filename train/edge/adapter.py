@@ -1,0 +1,104 @@
+"""
+The language model as it is trained: frozen, with low-rank differences and new control rows.
+
+Owns which parameters are trained and the names under which they are shipped. Computes the same
+function as the merged Decoder that serves.
+"""
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from train.edge.layout import BASE_VOCABULARY, IDS
+from train.edge.stage_a import projector_module
+
+__all__ = ['DECODER', 'RANK', 'SCALE', 'Edge', 'LowRank']
+
+RANK = 32
+SCALE = 1.0
+CONTROL_ROWS = 19
+DECODER = DecoderConfig(layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
+                        vocab_size=BASE_VOCABULARY + CONTROL_ROWS, rope_base=100_000.0,
+                        norm_eps=1e-5, attention_bias=False, tied_head=True)
+
+
+class LowRank(nn.Module):
+    """A frozen linear layer plus SCALE * B @ A; begins as the frozen layer."""
+
+    def __init__(self, base: nn.Linear) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(base.weight.data, requires_grad=False)
+        self.A = nn.Parameter(torch.randn(RANK, base.in_features) / base.in_features ** 0.5)
+        self.B = nn.Parameter(torch.zeros(base.out_features, RANK))
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = F.linear(x, self.A.to(x.dtype))
+        return F.linear(x, self.weight) + SCALE * F.linear(low, self.B.to(x.dtype))
+
+
+class Edge(nn.Module):
+    """Projector, adapted decoder, control rows; the frozen part in bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        state = load_file(fetch('smollm2-135m-instruct') / 'model.safetensors')
+        table = state.pop('model.embed_tokens.weight').float()
+        # The decoder itself needs no table: embeddings come from here, trained rows included.
+        self.decoder = Decoder(DecoderConfig(**{**vars(DECODER), 'vocab_size': 1}))
+        state['model.embed_tokens.weight'] = torch.zeros(1, DECODER.width)
+        self.decoder.load_state_dict({name: value.float() for name, value in state.items()})
+        self.decoder.requires_grad_(False).to(torch.bfloat16)
+        for layer in self.decoder.model.layers:
+            for block in (layer.self_attn, layer.mlp):
+                for name, child in list(block.named_children()):
+                    setattr(block, name, LowRank(child).float())
+                    getattr(block, name).weight.data = child.weight.data
+        self.register_buffer('table', table.to(torch.bfloat16))
+        rows = table.mean(0) + 0.5 * table.std() * torch.randn(CONTROL_ROWS, DECODER.width)
+        rows[IDS.respond - BASE_VOCABULARY] = table[1]  # <|im_start|>
+        rows[IDS.text_end - BASE_VOCABULARY] = table[2]  # <|im_end|>
+        self.control_rows = nn.Parameter(rows)
+        self.projector = projector_module()
+
+    def trained(self) -> dict[str, Tensor]:
+        """Return what is shipped, under the names that ``model.edge`` merges."""
+        tensors = {'control_rows': self.control_rows.data}
+        tensors |= {f'projector.{name}': value
+                    for name, value in self.projector.state_dict().items()}
+        for name, module in self.decoder.named_modules():
+            if isinstance(module, LowRank):
+                tensors |= {f'lora.{name}.A': module.A.data, f'lora.{name}.B': module.B.data}
+        return tensors
+
+    def load_trained(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from what ``trained`` returned; every tensor present is copied."""
+        own = self.trained()
+        for name, value in tensors.items():
+            own[name].copy_(value.float())
+
+    def rows(self) -> Tensor:
+        """Return all embeddings [vocabulary, width] bfloat16, control rows last."""
+        return torch.cat((self.table, self.control_rows.to(torch.bfloat16)))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Return embeddings [B, T, width] of ids [B, T]."""
+        new = ids >= BASE_VOCABULARY
+        words = F.embedding(ids.masked_fill(new, 0), self.table)
+        controls = F.embedding((ids - BASE_VOCABULARY).clamp(min=0), self.control_rows)
+        return torch.where(new[..., None], controls.to(torch.bfloat16), words)
+
+    def forward(self, ids: Tensor, frames: Tensor, where: tuple[Tensor, Tensor]) -> Tensor:
+        """
+        Return hidden states [B, T, width] bfloat16 of ids [B, T].
+
+        ``frames`` [F, 2048] float32 are projected and put at rows and columns ``where``.
+        """
+        embeddings = self.embed(ids).index_put(
+            where, self.projector(frames).to(torch.bfloat16))
+        cos, sin = rope_tables(np.arange(ids.shape[1])[None], DECODER.head_dim, DECODER.rope_base)
+        return self.decoder(embeddings, cos, sin)

@@ -1,0 +1,158 @@
+"""
+Stage B: when to speak and what to say, learned together on scenes.
+
+Low-rank differences, control rows and projector are trained with cross-entropy on text and on
+decisions (a due reply weighs twice). Prints progress, saves every two minutes and continues from
+the last save.
+
+    python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \\
+        --out trained.safetensors --minutes 20
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio_interaction_ros.model.base_weights import fetch
+from train.edge.adapter import Edge
+from train.edge.layout import (
+    BASE_VOCABULARY, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
+from train.edge.scenes import scene_rows
+
+__all__ = ['collate', 'losses', 'pick_lane', 'sequenced']
+
+POSITIONS = 1_600
+"""Positions of one batch, padding included."""
+RESPOND_WEIGHT = 2.0
+LANE_SHARE = {'speech': 0.8, 'mixed': 0.5, 'alert': 0.25, 'harmless': 0.5}
+"""How often a scene of a kind is seen by the transcript lane; else by the assistant lane."""
+Item = tuple[Sequenced, Path]
+
+
+def pick_lane(kind: str, rng: random.Random) -> str:
+    """Draw the lane that sees a scene this time."""
+    return 'transcript' if rng.random() < LANE_SHARE[kind] else 'assistant'
+
+
+def sequenced(row: dict, lane: str, tokenizer: Tokenizer) -> Sequenced:
+    """Return a scene as a lane's session."""
+    def encode(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+    replies = [None if reply is None else (reply[0], encode(reply[1]))
+               for reply in decisions(row['events'], lane, row['chunks'])]
+    return sequence(encode(PROMPTS[lane]), replies)
+
+
+def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
+    """Return ids, frames, where the frames go, control labels and text labels; right-padded."""
+    length = max(len(item.ids) for item, _ in items)
+
+    def stack(name: str, fill: int) -> Tensor:
+        rows = [np.pad(getattr(item, name), (0, length - len(item.ids)), constant_values=fill)
+                for item, _ in items]
+        return torch.from_numpy(np.stack(rows))
+
+    frames = np.concatenate([np.load(path).reshape(-1, 2048) for _, path in items])
+    where = (torch.tensor(np.repeat(np.arange(len(items)),
+                                    [len(item.feature_at) for item, _ in items])),
+             torch.tensor(np.concatenate([item.feature_at for item, _ in items])))
+    return (stack('ids', IDS.text_end), torch.from_numpy(frames.astype(np.float32)), where,
+            stack('control', IGNORE), stack('text', IGNORE))
+
+
+def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
+    """Return the mean losses of decisions and of text."""
+    ids, frames, where, control, text = collate(items)
+    hidden = model(ids, frames, where)
+    rows = model.rows()
+    pair = rows[[IDS.silence, IDS.respond]]
+    scores = F.linear(hidden[control != IGNORE], pair).float()
+    decision = F.cross_entropy(scores, control[control != IGNORE],
+                               weight=torch.tensor([1.0, RESPOND_WEIGHT]))
+    said = text != IGNORE
+    if not said.any():
+        return decision, torch.zeros(())
+    return decision, F.cross_entropy(F.linear(hidden[said], rows).float(), text[said])
+
+
+def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer,
+            rng: random.Random) -> Iterator[list[Item]]:
+    """Yield batches of alike lengths, for ever; every round draws lanes anew."""
+    while True:
+        items = [(sequenced(row, pick_lane(row['kind'], rng), tokenizer),
+                  folder / f'{row["name"]}.npy') for row in rows]
+        items.sort(key=lambda item: len(item[0].ids) + rng.random() * 30)
+        groups: list[list[Item]] = [[]]
+        for item in items:
+            if len(groups[-1]) and len(item[0].ids) * (len(groups[-1]) + 1) > POSITIONS:
+                groups.append([])
+            groups[-1].append(item)
+        yield from rng.sample(groups, len(groups))
+
+
+def parameter_groups(model: Edge, rate: float) -> list[dict]:
+    slow = [*model.projector.parameters(), model.control_rows]
+    known = {id(parameter) for parameter in slow}
+    fast = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
+    return [{'params': fast, 'scale': rate}, {'params': slow, 'scale': rate * 0.5}]
+
+
+def save(model: Edge, path: Path) -> None:
+    scratch = path.with_suffix('.part')
+    save_file({name: value.to(torch.float16).contiguous()
+               for name, value in model.trained().items()}, scratch)
+    scratch.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--features', type=Path, required=True)
+    parser.add_argument('--projector', type=Path, required=True)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--minutes', type=float, default=20.0)
+    parser.add_argument('--rate', type=float, default=8e-4)
+    arguments = parser.parse_args()
+    rng = random.Random(1)
+    tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
+    model = Edge()
+    start = arguments.out if arguments.out.exists() else arguments.projector
+    model.load_trained(load_file(start))
+    optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
+                                  betas=(0.9, 0.98))
+    rows = scene_rows(arguments.features)
+    print(f'{len(rows)} scenes, from {start.name}', flush=True)
+    begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
+    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng), start=1):
+        done = (time.monotonic() - begin) / 60 / arguments.minutes
+        if done >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group['lr'] = group['scale'] * min(1.0, step / 20) * max(0.05, 1 - done)
+        decision, text = losses(model, items)
+        optimizer.zero_grad()
+        (2.0 * decision + text).backward()
+        nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+        optimizer.step()
+        seen += len(items)
+        sums += (decision.item(), text.item(), 1)
+        if step % 20 == 0:
+            print(f'step {step}, {seen} scenes, decision {sums[0] / sums[2]:.4f}, text '
+                  f'{sums[1] / sums[2]:.3f}, {done * arguments.minutes:.1f} min', flush=True)
+            sums[:] = 0
+        if time.monotonic() - saved > 120:
+            save(model, arguments.out)
+            saved = time.monotonic()
+    save(model, arguments.out)
+
+
+if __name__ == '__main__':
+    main()
