@@ -138,8 +138,8 @@ class ModelConfig:
     """Backend that runs it."""
     device: str = 'cpu'
     """Device of the backend."""
-    dtype: str = 'float32'
-    """Arithmetic of the decoder: float32, bfloat16 or int8."""
+    dtype: str = 'auto'
+    """Arithmetic: float32, bfloat16, int8, or auto (bfloat16 where the device has it)."""
     threads: int = 2
     """CPU threads of the backend."""
     slots: int = 1024

@@ -19,7 +19,7 @@ PACKAGE = 'audio_interaction_ros'
 FACTS = {'protocol', 'config', 'errors'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'cli', 'nodes'}
+EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'resources', 'cli', 'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
@@ -38,7 +38,6 @@ ROWS = {
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     # Checks the whole chain from samples to logits, so it needs the front end's mel.
-    'model.parity': (FACTS | {'model', 'audio.mel'}, {'torch'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),

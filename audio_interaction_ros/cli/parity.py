@@ -17,5 +17,5 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from audio_interaction_ros.model.parity import main  # torch is loaded only when needed
+    from audio_interaction_ros.parity import main  # torch is loaded only when needed
     return main(options.prefix)

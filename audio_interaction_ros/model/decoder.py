@@ -91,10 +91,6 @@ class KVCache:
             pick = slice(first, last + 1)
         return self.keys[layer, pick, :, :span], self.values[layer, pick, :, :span]
 
-    def rotate(self, lane: int, slots: Tensor, cos: Tensor, sin: Tensor) -> None:
-        """Turn the keys in slots [K] of a lane, in all layers, by one angle [head_dim]."""
-        self.keys[:, lane, :, slots] = rotate(self.keys[:, lane, :, slots], cos, sin)
-
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     # query [B, H, T, D]; key, value [B, K, S, D]; mask [B, 1, T, S] bool or None (causal).

@@ -51,8 +51,7 @@ class StepRequest:
 
     T positions are fed; their keys and values are written to cache slots that the caller chose.
     ``visible`` tells which slots written earlier may be attended to; the new positions see
-    these and, causally, each other. Before the pass, keys in ``rotate_slots`` are re-rotated by
-    ``rotate_by`` positions (the sink of a bounded context keeps its distance this way).
+    these and, causally, each other. With an empty ``read`` the pass only fills the cache.
     """
 
     lane: int
@@ -65,8 +64,6 @@ class StepRequest:
     read: np.ndarray  # [R] int64, which of 0..T-1 to score
     want_text: bool
     """True: score the vocabulary at the last of ``read``; False: only the two controls."""
-    rotate_slots: np.ndarray | None = None  # [K] int64
-    rotate_by: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ class Runtime:
 
 
 def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
-                 threads: int | None = None, dtype: str = 'float32') -> Runtime:
+                 threads: int | None = None, dtype: str = 'auto') -> Runtime:
     """
     Load a model and bring it up on a backend.
 
@@ -54,7 +54,9 @@ def _torch(model: str, device: str, threads: int | None, dtype: str) -> Runtime:
         raise MissingDependencyError("runtime 'torch' needs PyTorch; run: pip install torch "
                                      '(CPU wheels: see README)') from error
     from audio_interaction_ros.model.checkpoint import load
-    from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
+    from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder, best_dtype
+    if dtype == 'auto':
+        dtype = best_dtype(device)
     if threads is not None:
         torch.set_num_threads(threads)
     loaded = load(model)

@@ -6,7 +6,6 @@ nothing of phases, prompts or eviction; slots, positions and visibility come wit
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import MEL_FILL
 from audio_interaction_ros.model.checkpoint import LoadedModel
-from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables, rotate
+from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import (
     DecoderSpec,
@@ -24,9 +23,16 @@ from audio_interaction_ros.runtimes.base import (
     StepResult,
 )
 
-__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder']
+__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype']
 
 DTYPES = ('float32', 'bfloat16', 'int8')
+
+
+def best_dtype(device: str) -> str:
+    """Return bfloat16 where the device computes in it natively, else float32."""
+    if device.partition(':')[0] != 'cpu':
+        return 'bfloat16'
+    return 'bfloat16' if torch.cpu.get_capabilities().get('avx512_bf16') else 'float32'
 
 
 def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
@@ -75,15 +81,6 @@ class TorchEncoder:
         return self._tower(window)[0].float().cpu().numpy()
 
 
-@dataclass
-class _Turned:
-    # Keys as they were when first turned: turning these by the sum of all angles keeps the
-    # rounding of a low-precision cache from adding up over days.
-    slots: np.ndarray
-    keys: Tensor  # [layers, kv_heads, K, head_dim] float32
-    by: int
-
-
 class TorchDecoder:
     """Runs ragged requests of several lanes as one padded batch."""
 
@@ -104,13 +101,11 @@ class TorchDecoder:
         self._decoder = _prepare(loaded.decoder, dtype, device)
         self._dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
         self._cache: KVCache | None = None
-        self._turned: dict[int, _Turned] = {}
 
     def open(self, *, lanes: int, slots: int) -> None:
         """Allocate the cache for a number of lanes with ``slots`` slots each."""
         self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
                               device=self._device)
-        self._turned = {}
 
     def encode_text(self, text: str) -> list[int]:
         """Tokenize text without any structural id."""
@@ -130,8 +125,6 @@ class TorchDecoder:
         if not requests:
             return []
         cache = self._checked(requests)
-        for request in requests:
-            self._turn(cache, request)
         ordered = sorted(range(len(requests)), key=lambda i: requests[i].lane)
         batch = [requests[i] for i in ordered]
         hidden = self._forward(cache, batch)
@@ -152,21 +145,6 @@ class TorchDecoder:
                 raise ValueError(f'lane {request.lane}: expected slots below {cache.slots}, '
                                  f'found {slots.tolist()}')
         return cache
-
-    def _turn(self, cache: KVCache, request: StepRequest) -> None:
-        lane, slots = request.lane, request.rotate_slots
-        if slots is not None and len(slots) and request.rotate_by:
-            index = torch.from_numpy(np.asarray(slots, np.int64)).to(self._device)
-            turned = self._turned.get(lane)
-            if turned is None or not np.array_equal(turned.slots, slots):
-                turned = _Turned(np.array(slots), cache.keys[:, lane, :, index].float(), 0)
-                self._turned[lane] = turned
-            turned.by += request.rotate_by
-            cos, sin = self._angles(np.asarray(turned.by))
-            cache.keys[:, lane, :, index] = rotate(turned.keys, cos, sin).to(self._dtype)
-        known = self._turned.get(lane)
-        if known is not None and np.isin(request.slots, known.slots).any():
-            del self._turned[lane]
 
     def _angles(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
         cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base)

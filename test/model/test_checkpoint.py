@@ -17,7 +17,7 @@ from audio_interaction_ros.model.checkpoint import (
 )
 from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model.edge import merge
-from audio_interaction_ros.model.parity import write_released
+from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.model.released import convert_tower
 
 pytestmark = pytest.mark.torch

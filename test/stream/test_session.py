@@ -153,7 +153,7 @@ def test_refractory_time_and_hysteresis():
 
 def test_an_hour_in_constant_context():
     """9,000 chunks: the ring rolls, nothing grows, every chunk is consumed."""
-    one, decoder = session({0: {i: (Emotion.NORMAL, 'tick') for i in range(50, 9_000, 50)}})
+    one, decoder = session({0: dict.fromkeys(range(50, 9000, 50), (Emotion.NORMAL, 'tick'))})
     largest, rolled, replies = 0, 0, 0
     for seq in range(9_000):
         one.push(chunk(seq))

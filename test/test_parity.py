@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model import parity
+from audio_interaction_ros import parity
 
 pytestmark = pytest.mark.torch
 
