@@ -1,0 +1,101 @@
+"""The recipe of the edge model: targets, layout, splits and measures."""
+
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip('torch')
+pytest.importorskip('jiwer')
+
+from audio_interaction_ros.protocol import Emotion
+from train.edge.compose import Event, Scene, is_validation, smoke_alarm
+from train.edge.evaluate import Tally, plain, sweep
+from train.edge.layout import IDS, IGNORE, decisions, sequence
+from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
+
+pytestmark = pytest.mark.torch
+
+SPEECH = {'kind': 'speech', 'due': 1.05, 'emotion': 0, 'text': 'Hello.'}
+SOUND = {'kind': 'sound', 'due': 0.8, 'emotion': 5, 'text': 'Siren.'}
+
+
+def test_a_reply_is_due_after_the_first_chunk_that_ends_late_enough():
+    assert decisions([SPEECH, SOUND], 'transcript', 4) == [None, None, (Emotion.NORMAL, 'Hello.'),
+                                                           None]
+    assert decisions([SPEECH, SOUND], 'assistant', 4) == [None, (Emotion.URGENT, 'Siren.'), None,
+                                                          None]
+
+
+def test_a_reply_due_past_the_end_is_left_out():
+    assert decisions([SPEECH], 'transcript', 2) == [None, None]
+
+
+def test_layout_of_two_chunks_and_a_reply():
+    laid = sequence([7], [(Emotion.URGENT, [8, 9]), None])
+    i = IDS
+    block = [i.audio_begin, *[i.pad] * 5, i.assistant]
+    assert laid.ids.tolist() == [
+        i.online, i.language, i.system, i.respond, 7, i.text_end,
+        *block, i.respond, i.emotions[5], 8, 9, i.text_end, *block]
+    assert (laid.ids[laid.feature_at] == i.pad).all() and len(laid.feature_at) == 10
+    assert [(int(at), int(laid.control[at])) for at in np.flatnonzero(laid.control != IGNORE)] == [
+        (12, 1), (24, 0)]
+    assert {int(at): int(laid.text[at]) for at in np.flatnonzero(laid.text != IGNORE)} == {
+        13: i.emotions[5], 14: 8, 15: 9, 16: i.text_end}
+
+
+def test_sides_of_the_split_share_no_sentence_and_no_voice():
+    texts = [f'Sentence number {"x" * n} is here' for n in range(1, 400)]
+    plan = utterances(texts, 300, seed=3)
+    sides = {side: [item for item in plan if item.split == side]
+             for side in ('train', 'validation')}
+    assert len(sides['validation']) == 150
+    assert not {item.voice for item in sides['train']} & set(VALIDATION_VOICES)
+    assert not set(sum(TRAIN_VOICES.values(), [])) & set(VALIDATION_VOICES)
+    spoken = {side: {text for item in items for text in texts if text in item.text}
+              for side, items in sides.items()}
+    assert spoken['train'] and not spoken['train'] & spoken['validation']
+
+
+def test_a_recording_stays_on_one_side():
+    sides = [is_validation(f'freesound:{n}') for n in range(1000)]
+    assert sides == [is_validation(f'freesound:{n}') for n in range(1000)]
+    assert 120 < sum(sides) < 280
+
+
+def test_trim_keeps_the_loud_part():
+    samples = np.zeros(16_000, np.float32)
+    samples[4000:8000] = 0.5
+    assert 4000 <= len(trim(samples)) <= 4800
+
+
+def test_smoke_alarm_has_three_beeps_in_four_seconds():
+    samples = smoke_alarm(random.Random(0), 4.0)
+    loud = np.abs(samples).reshape(-1, 800).max(axis=1) > 0.2
+    assert int((np.diff(loud.astype(int)) == 1).sum()) + int(loud[0]) == 3
+
+
+def test_sweep_counts_recall_and_false_fires():
+    rows = {t: (recall, false) for t, recall, false in sweep(
+        np.array([0.95, 0.45, 0.35, 0.1]), np.array([1, 1, 0, 0]))}
+    assert rows[0.5] == (0.5, 0.0)
+    assert rows[0.3] == (1.0, 0.5)
+
+
+def test_tally_matches_replies_with_events():
+    scene = Scene(name='a', kind='mixed', samples=np.zeros(160_000, np.float32), events=[
+        Event(kind='speech', start=1.0, end=3.0, due=3.45, text='Come here.'),
+        Event(kind='sound', start=5.0, end=7.0, due=5.8, text='Siren.', label='siren')])
+    tally = Tally()
+    tally.add(scene, [('transcript', 3.6, 'come here'), ('assistant', 6.0, 'Scream.'),
+                      ('assistant', 9.6, 'Siren.')], real=set())
+    report = tally.report()
+    assert report['wer'] == {'synthetic': 0.0}
+    assert report['timing'] == {'within one chunk': 1}
+    assert report['sounds']['siren'] == {'events': 1, 'any alert': 1, 'right': 0, 'repeated': 0}
+    assert report['false_replies'] == {'assistant in mixed': 1}
+
+
+def test_plain_text_has_no_case_and_no_punctuation():
+    assert plain("Don't -- STOP, now!") == "don't stop now"

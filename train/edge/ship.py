@@ -1,0 +1,50 @@
+"""
+Puts what was trained into a model folder: configuration, weights in float16, hashes.
+
+Owns nothing of training. Thresholds come from ``evaluate --pick``; the model card is written by
+hand and only hashed here.
+
+    python -m train.edge.ship --trained trained.safetensors --out models/edge \\
+        --threshold transcript=0.5 --threshold assistant=0.7
+"""
+
+import argparse
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from audio_interaction_ros.model.checkpoint import write_manifest
+from audio_interaction_ros.model.config import (
+    BaseConfig, CheckpointConfig, MelConfig, dump_config)
+from train.edge.adapter import DECODER, SCALE
+from train.edge.features import MEL, TOWER
+from train.edge.layout import IDS, PROMPTS
+
+__all__ = ['configuration']
+
+
+def configuration(thresholds: dict[str, float]) -> CheckpointConfig:
+    """Return everything about the model except its weights."""
+    return CheckpointConfig(
+        model='edge', audio_tower=TOWER, decoder=DECODER, token_ids=IDS, mel=MelConfig(**MEL),
+        prompts=PROMPTS, thresholds=thresholds, max_positions=2048, lora_scale=SCALE,
+        base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct'))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--trained', type=Path, required=True)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
+    arguments = parser.parse_args()
+    thresholds = {lane: float(value) for lane, _, value in (
+        item.partition('=') for item in arguments.threshold)}
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    dump_config(configuration(thresholds), arguments.out / 'config.yaml')
+    save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
+              arguments.out / 'trained.safetensors')
+    write_manifest(arguments.out)
+
+
+if __name__ == '__main__':
+    main()
