@@ -95,7 +95,7 @@ class AudioFileNode(Node):
                                      'parameter path')
         if path.is_dir():
             first = next(messages := read_bag(path, self._value('topic')))
-            publisher = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
+            publisher: Any = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(first, messages)
         else:
             publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)

@@ -212,8 +212,7 @@ class DecoderNode(ManagedNode):
 
     @staticmethod
     def _obey(session: Session, command: _Command) -> None:
-        {'reset': session.reset, 'cancel': session.cancel,
-         'set_prompt': session.set_prompt}[command.name](*command.arguments)
+        getattr(session, command.name)(*command.arguments)
 
     def _progress_of(self, session: Session, events: list[Event]) -> _Progress:
         shown = []

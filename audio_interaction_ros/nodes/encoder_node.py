@@ -105,7 +105,7 @@ class EncoderNode(ManagedNode):
         self._frame_id = ''
         self._timings, self._busy = Timings(), BusyMeter()
         self._pipeline: Any = None
-        self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, None
+        self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
         self._encoded = self.managed_publisher(

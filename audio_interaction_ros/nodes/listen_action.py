@@ -37,8 +37,7 @@ class ListenAction:
     def close(self) -> None:
         """Give up every goal and withdraw the action."""
         for future in list(self._waiting.values()):
-            if not future.done():
-                future.set_result(None)
+            self._give_up(future)
         self._server.destroy()
 
     async def _execute(self, goal: Any) -> Listen.Result:
@@ -49,7 +48,7 @@ class ListenAction:
         timer = None
         if limit_s > 0:
             timer = self._node.create_timer(
-                limit_s, lambda: future.done() or future.set_result(None),
+                limit_s, lambda: self._give_up(future),
                 callback_group=self._group)
         transcript = await future
         if timer is not None:
@@ -69,13 +68,14 @@ class ListenAction:
 
     def _on_cancel(self, goal: Any) -> CancelResponse:
         for handle, future in list(self._waiting.items()):
-            if handle.goal_id.uuid.tolist() == goal.goal_id.uuid.tolist():
-                # after the server has marked the goal, or it would be aborted
-                self._node.executor.create_task(self._give_up, handle, future)
+            executor = self._node.executor
+            if executor is not None and bytes(handle.goal_id.uuid) == bytes(goal.goal_id.uuid):
+                # later: the server marks the goal only after this returned
+                executor.create_task(self._give_up, future)
         return CancelResponse.ACCEPT
 
     @staticmethod
-    def _give_up(_handle: Any, future: Future) -> None:
+    def _give_up(future: Future) -> None:
         if not future.done():
             future.set_result(None)
 

@@ -39,7 +39,7 @@ def duration_message(nanoseconds: int) -> Duration:
 
 def _data(values: np.ndarray) -> 'array.array[int]':
     data = array.array('B')
-    data.frombytes(memoryview(np.ascontiguousarray(values)).cast('B'))
+    data.frombytes(np.ascontiguousarray(values).data.cast('B'))
     return data
 
 

@@ -7,7 +7,7 @@ and the range of a ROS parameter. Lanes are a list of names and one group per na
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
@@ -18,7 +18,7 @@ from audio_interaction_ros.errors import ConfigurationError
 __all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'read',
            'refuse_unknown']
 
-GROUPS = {item.name: item.default_factory for item in dataclasses.fields(AssistantConfig)
+GROUPS = {item.name: cast(type, item.default_factory) for item in dataclasses.fields(AssistantConfig)
           if item.name != 'lanes'}
 """Parameter groups and the classes they come from."""
 

@@ -1,0 +1,73 @@
+"""
+Start the assistant: microphone or recording, encoder and decoder.
+
+``single_process:=true`` (default) runs all in one process; false gives each node its own, and a
+node that dies is started again.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch_ros.actions import Node
+
+PACKAGE = 'audio_interaction_ros'
+ARGUMENTS = {
+    'namespace': ('audio_interaction', 'Namespace of all nodes and topics.', None),
+    'params_file': ('', 'Parameter file; empty: the shipped edge.yaml.', None),
+    'use_sim_time': ('false', 'Use the clock of a simulation or a bag.', ('true', 'false')),
+    'autostart': ('true', 'Configure and activate the lifecycle nodes.', ('true', 'false')),
+    'log_level': ('info', 'Log level of all nodes.', ('debug', 'info', 'warn', 'error', 'fatal')),
+    'source': ('mic', 'Where the audio comes from; none: an existing topic.',
+               ('mic', 'file', 'none')),
+    'file': ('', 'Recording or rosbag2 for source:=file.', None),
+    'audio_topic': ('audio', 'Topic with the audio.', None),
+    'audio_type': ('auto', 'Message type of that topic; auto: look it up.', None),
+    'model': ('', 'Model folder or repository id; empty: as in the parameter file.', None),
+    'runtime': ('', 'Backend; empty: as in the parameter file.', None),
+    'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
+    'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; the nodes depend on their values."""
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value=default, description=text,
+                                **({'choices': list(choices)} if choices else {}))
+          for name, (default, text, choices) in ARGUMENTS.items()),
+        OpaqueFunction(function=make_nodes)])
+
+
+def make_nodes(context: LaunchContext) -> list[Node]:
+    """Return the nodes that the arguments ask for."""
+    values = {name: context.launch_configurations[name] for name in ARGUMENTS}
+    share = Path(get_package_share_directory(PACKAGE))
+    overrides: dict[str, Any] = {
+        'use_sim_time': values['use_sim_time'] == 'true',
+        'autostart': values['autostart'] == 'true',
+        'audio.msg_type': values['audio_type']}
+    for argument, parameter in (('model', 'model.path'), ('runtime', 'model.runtime'),
+                                ('device', 'model.device')):
+        if values[argument]:
+            overrides[parameter] = values[argument]
+    common = {
+        'package': PACKAGE, 'namespace': values['namespace'], 'output': 'screen',
+        'parameters': [values['params_file'] or str(share / 'config' / 'edge.yaml'), overrides],
+        'remappings': [('audio', values['audio_topic'])],
+        'ros_arguments': ['--log-level', values['log_level']]}
+    if values['single_process'] == 'true':
+        file = ['--file', values['file']] if values['file'] else []
+        return [Node(executable='assistant', arguments=['--source', values['source'], *file],
+                     **common)]
+    alive = {'respawn': True, 'respawn_delay': 1.0}
+    nodes = [Node(executable='encoder_node', name='encoder_node', **alive, **common),
+             Node(executable='decoder_node', name='decoder_node', **alive, **common)]
+    if values['source'] == 'mic':
+        nodes.append(Node(executable='microphone_node', **alive, **common))
+    elif values['source'] == 'file':
+        common['parameters'] = [*common['parameters'], {'path': values['file']}]
+        nodes.append(Node(executable='audio_file_node', **common))
+    return nodes

@@ -1,0 +1,166 @@
+"""A robot of its own for each test: domain, namespace, executor, and a node that looks on."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+PATIENCE_S = 40.0
+
+
+def load_scripted():
+    spec = importlib.util.spec_from_file_location('scripted_process', HERE / 'scripted_process.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Robot:
+    """Nodes in process, spun by one executor; ``wait`` for conditions, never for time."""
+
+    def __init__(self, namespace):
+        import rclpy
+        from rclpy.executors import MultiThreadedExecutor
+        self.namespace = namespace
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.executor = MultiThreadedExecutor(num_threads=4, context=self.context)
+        self.nodes, self.seen, self.processes = [], {}, []
+        self.watcher = self.add(rclpy.create_node(
+            'watcher', namespace=namespace, context=self.context))
+        self._spinning = True
+        self._thread = threading.Thread(target=self._spin)
+        self._thread.start()
+        self._stamp_ns = 1_000_000_000_000
+
+    def _spin(self):
+        while self._spinning:
+            try:
+                self.executor.spin_once(timeout_sec=0.1)
+            except Exception as error:
+                if self._spinning:
+                    self.seen.setdefault('exceptions', []).append(error)
+
+    def options(self, parameters=None, *, start=False):
+        from rclpy.parameter import Parameter
+        return {'namespace': self.namespace, 'context': self.context,
+                'parameter_overrides': [Parameter(key, value=value) for key, value
+                                        in (parameters or {}).items()]}
+
+    def add(self, node):
+        self.executor.add_node(node)
+        self.nodes.append(node)
+        return node
+
+    def encoder(self, parameters=None, **more):
+        from audio_interaction_ros.nodes.encoder_node import EncoderNode
+        more.setdefault('runtime', load_scripted().scripted)
+        node = self.add(EncoderNode(**more, **self.options(parameters)))
+        node.autostart()
+        return node
+
+    def decoder(self, parameters=None, **more):
+        from audio_interaction_ros.nodes.decoder_node import DecoderNode
+        more.setdefault('runtime', load_scripted().scripted)
+        node = self.add(DecoderNode(**more, **self.options(parameters)))
+        node.autostart()
+        return node
+
+    def process(self, name, **environment):
+        """Start a node as a process of its own."""
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / 'scripted_process.py'), name, '--ros-args', '-r',
+             f'__ns:={self.namespace}'], env={**os.environ, **environment})
+        self.processes.append(process)
+        return process
+
+    def watch(self, kind, topic, profile):
+        seen = self.seen.setdefault(topic, [])
+        self.watcher.create_subscription(kind, topic, seen.append, profile)
+        return seen
+
+    def wait(self, condition, what):
+        limit = time.monotonic() + PATIENCE_S
+        while not condition():
+            if time.monotonic() > limit:
+                pytest.fail(f'never happened: {what}')
+            time.sleep(0.02)
+
+    def call(self, kind, name, **fields):
+        client = self.watcher.create_client(kind, name)
+        self.wait(lambda: client.service_is_ready(), f'service {name}')
+        future = client.call_async(kind.Request(**fields))
+        self.wait(future.done, f'answer of {name}')
+        self.watcher.destroy_client(client)
+        return future.result()
+
+    def microphone(self, kind=None):
+        from audio_interaction_msgs.msg import AudioChunk
+
+        from audio_interaction_ros.nodes import qos
+        return self.watcher.create_publisher(kind or AudioChunk, 'audio', qos.AUDIO_OUT)
+
+    def speak(self, publisher, chunks=1, *, level=3000, rate=16000, block=1600):
+        """Publish chunks of 0.4 s of noise, without waiting."""
+        from audio_interaction_ros.audio.block import AudioBlock
+        from audio_interaction_ros.nodes.messages import audio_message
+        noise = np.random.default_rng(0)
+        for _ in range(round(chunks * 0.4 * rate / block)):
+            samples = noise.normal(0, level, block).astype(np.int16)
+            publisher.publish(audio_message(
+                AudioBlock(samples=samples, sample_rate_hz=rate, stamp_ns=self._stamp_ns),
+                seq=0, frame_id='mic'))
+            self._stamp_ns += block * 1_000_000_000 // rate
+
+    def close(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self._spinning = False
+        self._thread.join()
+        self.executor.shutdown()
+        for node in reversed(self.nodes):
+            node.destroy_node()
+        self.context.try_shutdown()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def quiet_domain():
+    """Keep to this machine and to a domain that the process id chose."""
+    before = dict(os.environ)
+    os.environ['ROS_DOMAIN_ID'] = str(os.getpid() % 90 + 5)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    os.environ['PYTHONPATH'] = os.pathsep.join(
+        [str(HERE.parents[1]), os.environ.get('PYTHONPATH', '')])
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def robots():
+    """Return a function that makes robots."""
+    pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+    pytest.importorskip('audio_interaction_msgs.msg',
+                        reason='the messages are not built: run make setup')
+    made = []
+
+    def make(namespace='/robot'):
+        made.append(Robot(namespace))
+        return made[-1]
+    yield make
+    for robot in made:
+        robot.close()
+
+
+@pytest.fixture
+def robot(robots):
+    """Return one robot."""
+    return robots()
