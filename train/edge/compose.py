@@ -202,7 +202,8 @@ def background(library: Library, rng: random.Random, count: int, reference: floa
     return scaled(library.noise(rng, count), reference, below)
 
 
-def foreground(library: Library, rng: random.Random, kind: str) -> list[tuple[str, str, np.ndarray]]:
+def foreground(library: Library, rng: random.Random,
+               kind: str) -> list[tuple[str, str, np.ndarray]]:
     """Return what happens one after the other: (speech|sound|harmless, text or label, samples)."""
     if kind == 'speech':
         items = [('speech', *library.speech(rng))]

@@ -78,7 +78,8 @@ def main() -> None:
     library = Library(arguments.data, arguments.speech, arguments.split)
     tower = load_tower()
     begin, chunks = time.monotonic(), 0
-    with (arguments.out / f'scenes-{arguments.first + arguments.shard}.jsonl').open('w', encoding='utf-8') as lines:
+    name = f'scenes-{arguments.first + arguments.shard}.jsonl'
+    with (arguments.out / name).open('w', encoding='utf-8') as lines:
         for index in range(arguments.first + arguments.shard, arguments.first + arguments.count,
                            arguments.shards):
             if (time.monotonic() - begin) / 60 > arguments.minutes:

@@ -1,10 +1,10 @@
-"""
+r"""
 Puts what was trained into a model folder: configuration, weights in float16, hashes.
 
 Owns nothing of training. Thresholds come from ``evaluate --pick``; the model card is written by
 hand and only hashed here.
 
-    python -m train.edge.ship --trained trained.safetensors --out models/edge \\
+    python -m train.edge.ship --trained trained.safetensors --out models/edge \
         --threshold transcript=0.5 --threshold assistant=0.7
 """
 

@@ -1,11 +1,11 @@
-"""
+r"""
 Stage B: when to speak and what to say, learned together on scenes.
 
 Low-rank differences, control rows and projector are trained with cross-entropy on text and on
 decisions (a due reply weighs twice). Prints progress, saves every two minutes and continues from
 the last save.
 
-    python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \\
+    python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
         --out trained.safetensors --minutes 20
 """
 
@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.layout import (
-    BASE_VOCABULARY, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
+    IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
 from train.edge.scenes import scene_rows
 
 __all__ = ['collate', 'losses', 'pick_lane', 'sequenced']

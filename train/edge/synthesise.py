@@ -129,8 +129,8 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """Return float32 speech at 16 kHz; pace and pitch are drawn around the voice's own."""
     family, _, name = voice.partition(':')
     if family == 'hibari':
-        audio, rate = hibari()(text, speed=rng.uniform(0.85, 1.25), seed=rng.randrange(9999)), 24_000
-        rate = round(rate * rng.uniform(0.82, 1.12))  # shifts pitch and formants: other speakers
+        audio = hibari()(text, speed=rng.uniform(0.85, 1.25), seed=rng.randrange(9999))
+        rate = round(24_000 * rng.uniform(0.82, 1.12))  # shifts pitch and formants: other speakers
     elif family == 'flite':
         audio, rate = run_command(['flite', '-voice', name, '--setf',
                                    f'duration_stretch={rng.uniform(0.8, 1.15):.2f}',
