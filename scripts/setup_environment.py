@@ -131,25 +131,24 @@ def numpy_of_distribution():
 
 def install_torch():
     """
-    Install the build of torch for this machine without pulling gigabytes of CUDA libraries.
+    Install the CPU build of torch where pip finds one, else the plain one.
 
-    On x86_64 only a ``+cpu`` build is taken unless ``TORCH=any``; elsewhere the plain one is.
+    On x86_64 the plain build brings gigabytes of CUDA libraries, so the fallback says so.
     """
     version = (REQUIREMENTS / 'constraints.txt').read_text().split('torch==')[1].split()[0]
     if subprocess.run([str(PYTHON), '-c', f'import torch, sys; '
                        f'sys.exit(torch.__version__.split("+")[0] != "{version}")'],
                       capture_output=True).returncode == 0:
         return
-    if platform.machine() != 'x86_64' or os.environ.get('TORCH') == 'any':
-        pip_install(f'torch=={version}')
-        return
-    found = subprocess.run([str(PYTHON), '-m', 'pip', 'install', '-q',
-                            '--disable-pip-version-check', f'torch=={version}+cpu',
-                            *numpy_of_distribution()], cwd=ROOT)
-    if found.returncode:
-        fail(f'pip found no torch=={version}+cpu. Add the index of PyTorch\'s CPU wheels '
-             '(see "Get started" on the PyTorch site) with PIP_EXTRA_INDEX_URL and run again, '
-             'or accept the build with CUDA (several GB): TORCH=any make setup')
+    if platform.machine() == 'x86_64' and os.environ.get('TORCH') != 'any':
+        done = subprocess.run([str(PYTHON), '-m', 'pip', 'install', '-q',
+                               '--disable-pip-version-check', f'torch=={version}+cpu',
+                               *numpy_of_distribution()], cwd=ROOT, capture_output=True)
+        if done.returncode == 0:
+            return
+        say('pip finds no CPU build of torch; taking the one with CUDA (several GB). To save '
+            'them, name PyTorch\'s index of CPU wheels in PIP_EXTRA_INDEX_URL')
+    pip_install(f'torch=={version}')
 
 
 def install_packages():

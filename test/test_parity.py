@@ -10,7 +10,7 @@ from audio_interaction_ros import parity
 
 pytestmark = pytest.mark.torch
 
-PREFIX = Path(__file__).parents[1] / 'data' / 'tiny_reference'
+PREFIX = Path(__file__).parent / 'data' / 'tiny_reference'
 
 
 def test_equals_the_released_code(capsys):
