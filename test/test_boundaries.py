@@ -37,7 +37,6 @@ ROWS = {
     'alerts': (CORE, {'numpy', 'yaml'}),
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
-    # Checks the whole chain from samples to logits, so it needs the front end's mel.
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
