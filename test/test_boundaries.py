@@ -16,10 +16,10 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors'}
+FACTS = {'protocol', 'config', 'errors', 'resources'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'resources', 'cli', 'nodes'}
+EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'cli', 'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',

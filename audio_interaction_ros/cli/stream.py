@@ -12,6 +12,7 @@ from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, load_yaml
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.resources import shipped
 
 __all__ = ['add_parser']
 
@@ -25,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                         help='wav, flac, ogg or opus; - reads wav or raw s16le 16 kHz mono')
     parser.add_argument('--model', help='folder or Hugging Face id of a checkpoint '
                                         '(default: the shipped edge model)')
-    parser.add_argument('--config', type=Path, help='YAML file of an assistant configuration')
+    parser.add_argument('--config', type=Path, help='YAML file of an assistant (default: config/edge.yaml)')
     parser.add_argument('--lanes', help='comma-separated names of lanes to run')
     parser.add_argument('--second-pass', choices=('none', 'whisper'),
                         help='re-read finished utterances for the final transcript')
@@ -36,7 +37,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _configuration(options: argparse.Namespace) -> AssistantConfig:
-    config = load_yaml(options.config) if options.config else AssistantConfig()
+    if options.config or not options.model:
+        config = load_yaml(options.config or shipped('config/edge.yaml'))
+    else:
+        config = AssistantConfig()  # another model's lanes are the default three
     if options.model:
         config = replace(config, model=replace(config.model, path=options.model))
     if options.second_pass:

@@ -8,7 +8,6 @@ choice between layouts; ``released`` and ``edge`` own the other two. Knows nothi
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
+from audio_interaction_ros.errors import (
+    CheckpointError,
+    ConfigurationError,
+    MissingDependencyError,
+)
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.config import (
     CheckpointConfig,
@@ -27,6 +30,7 @@ from audio_interaction_ros.model.config import (
 )
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.resources import shipped
 
 __all__ = [
     'LoadedModel', 'assign', 'build_modules', 'cache_folder', 'check_shapes', 'file_hash',
@@ -161,12 +165,10 @@ def locate(name: str) -> Path:
     """
     if Path(name).is_dir():
         return Path(name)
-    roots = [Path(__file__).parents[2]]
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    roots += [Path(prefix) / 'share' / 'audio_interaction_ros' for prefix in prefixes if prefix]
-    for root in roots:
-        if (root / 'models' / name / 'config.yaml').is_file():
-            return root / 'models' / name
+    try:
+        return shipped(f'models/{name}/config.yaml').parent
+    except ConfigurationError:
+        pass  # no shipped model is called so; a repository may be
     if name.count('/') != 1 or name.startswith(('.', '/', '~')):
         raise CheckpointError(f'model {name!r}: expected an existing folder, a shipped model or a '
                               'Hugging Face repository id (owner/name), found none of these')
