@@ -13,8 +13,8 @@ import numpy as np
 
 from audio_interaction_ros.protocol import Emotion, TokenIds, listening_block, prefix_block
 
-__all__ = ['BASE_VOCABULARY', 'FEATURES', 'IGNORE', 'IDS', 'PROMPTS', 'Sequenced', 'decisions',
-           'sequence']
+__all__ = ['BASE_VOCABULARY', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'PROMPTS', 'Sequenced',
+           'decisions', 'sequence']
 
 BASE_VOCABULARY = 49_152
 FEATURES = 5

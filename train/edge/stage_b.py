@@ -10,6 +10,7 @@ the last save.
 """
 
 import argparse
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.layout import (
-    IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
+    CHUNK_S, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
 from train.edge.scenes import scene_rows
 
 __all__ = ['collate', 'losses', 'pick_lane', 'sequenced']
@@ -35,7 +36,7 @@ POSITIONS = 1_600
 RESPOND_WEIGHT = 2.0
 LANE_SHARE = {'speech': 0.8, 'mixed': 0.5, 'alert': 0.25, 'harmless': 0.5}
 """How often a scene of a kind is seen by the transcript lane; else by the assistant lane."""
-Item = tuple[Sequenced, Path]
+Item = tuple[Sequenced, np.ndarray]
 
 
 def pick_lane(kind: str, rng: random.Random) -> str:
@@ -52,6 +53,30 @@ def sequenced(row: dict, lane: str, tokenizer: Tokenizer) -> Sequenced:
     return sequence(encode(PROMPTS[lane]), replies)
 
 
+def crops(row: dict) -> list[dict]:
+    """Return each utterance of a scene as a scene of its own, from a chunk before it began."""
+    found = []
+    for event in row['events']:
+        first = max(0, int(event['start'] / CHUNK_S) - 1)
+        last = min(row['chunks'], math.ceil(event['due'] / CHUNK_S) + 1)
+        moved = {**event, 'due': event['due'] - first * CHUNK_S}
+        found.append({**row, 'first': first, 'chunks': last - first, 'events': [moved]})
+    return found
+
+
+def items_of(row: dict, folder: Path, tokenizer: Tokenizer, rng: random.Random,
+             crop: float) -> list[Item]:
+    """Return what is learned from a scene this time."""
+    lane = pick_lane(row['kind'], rng)
+    short = lane == 'transcript' and row['kind'] == 'speech' and rng.random() < crop
+    frames = np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
+    found = []
+    for part in crops(row) if short else [row]:
+        first = part.get('first', 0)
+        found.append((sequenced(part, lane, tokenizer), frames[first:first + part['chunks']]))
+    return found
+
+
 def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
     """Return ids, frames, where the frames go, control labels and text labels; right-padded."""
     length = max(len(item.ids) for item, _ in items)
@@ -61,7 +86,7 @@ def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], T
                 for item, _ in items]
         return torch.from_numpy(np.stack(rows))
 
-    frames = np.concatenate([np.load(path).reshape(-1, 2048) for _, path in items])
+    frames = np.concatenate([values.reshape(-1, 2048) for _, values in items])
     where = (torch.tensor(np.repeat(np.arange(len(items)),
                                     [len(item.feature_at) for item, _ in items])),
              torch.tensor(np.concatenate([item.feature_at for item, _ in items])))
@@ -85,11 +110,10 @@ def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
 
 
 def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer,
-            rng: random.Random) -> Iterator[list[Item]]:
+            rng: random.Random, crop: float = 0.0) -> Iterator[list[Item]]:
     """Yield batches of alike lengths, for ever; every round draws lanes anew."""
     while True:
-        items = [(sequenced(row, pick_lane(row['kind'], rng), tokenizer),
-                  folder / f'{row["name"]}.npy') for row in rows]
+        items = [item for row in rows for item in items_of(row, folder, tokenizer, rng, crop)]
         items.sort(key=lambda item: len(item[0].ids) + rng.random() * 30)
         groups: list[list[Item]] = [[]]
         for item in items:
@@ -119,6 +143,8 @@ def main() -> None:
     parser.add_argument('--projector', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=20.0)
+    parser.add_argument('--crop', type=float, default=0.0,
+                        help='share of speech scenes cut into single utterances')
     parser.add_argument('--rate', type=float, default=8e-4)
     arguments = parser.parse_args()
     rng = random.Random(1)
@@ -131,7 +157,8 @@ def main() -> None:
     rows = scene_rows(arguments.features)
     print(f'{len(rows)} scenes, from {start.name}', flush=True)
     begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
-    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng), start=1):
+    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng,
+                                            arguments.crop), start=1):
         done = (time.monotonic() - begin) / 60 / arguments.minutes
         if done >= 1.0:
             break
