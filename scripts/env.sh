@@ -36,9 +36,6 @@ else
     done
   done
   _air_prepend PYTHONPATH "$_air_root"
-  # Spinning OpenMP threads on busy cores made one encoder call 50 times slower.
-  export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-PASSIVE}"
-  export KMP_BLOCKTIME="${KMP_BLOCKTIME:-0}"
 fi
 unset -f _air_prepend
 unset _air_file _air_root _air_old _air_package _air_python

@@ -1,6 +1,9 @@
 """The whole assistant on a scripted model: the same events however the audio comes."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,3 +118,14 @@ def test_mistakes_are_one_line_on_stderr(arguments, message, capsys, monkeypatch
     assert cli.main(['stream', *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count('\n') == 1
+
+
+def test_the_package_keeps_threads_of_libraries_from_spinning():
+    """Importing any part sets what numpy and torch read when they load."""
+    code = ('import os; import audio_interaction_ros; '
+            'print(os.environ["OMP_WAIT_POLICY"], os.environ["OPENBLAS_NUM_THREADS"])')
+    environment = {key: value for key, value in os.environ.items()
+                   if not key.startswith(('OMP', 'KMP', 'GOMP', 'OPENBLAS'))}
+    done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True,
+                          text=True, check=True)
+    assert done.stdout.split() == ['PASSIVE', '1']

@@ -25,9 +25,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    # Spinning OpenMP threads on two busy cores cost 50 times the work itself.
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    os.environ.setdefault('KMP_BLOCKTIME', '0')
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)

@@ -26,7 +26,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                         help='wav, flac, ogg or opus; - reads wav or raw s16le 16 kHz mono')
     parser.add_argument('--model', help='folder or Hugging Face id of a checkpoint '
                                         '(default: the shipped edge model)')
-    parser.add_argument('--config', type=Path, help='YAML file of an assistant (default: config/edge.yaml)')
+    parser.add_argument('--config', type=Path,
+                        help='YAML file of an assistant (default: config/edge.yaml)')
     parser.add_argument('--lanes', help='comma-separated names of lanes to run')
     parser.add_argument('--second-pass', choices=('none', 'whisper'),
                         help='re-read finished utterances for the final transcript')

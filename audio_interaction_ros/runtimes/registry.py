@@ -5,8 +5,6 @@ The only place that knows all backends; each is imported when it is asked for, s
 needs a framework that is not used.
 """
 
-import os
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +42,6 @@ def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
 
 
 def _torch(model: str, device: str, threads: int | None, dtype: str) -> Runtime:
-    if 'torch' not in sys.modules:
-        # Spinning OpenMP threads on busy cores made one encoder call 50 times slower.
-        os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-        os.environ.setdefault('GOMP_SPINCOUNT', '0')
     try:
         import torch
     except ImportError as error:
