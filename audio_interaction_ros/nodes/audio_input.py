@@ -115,11 +115,12 @@ class AudioInput:
             self.refuse(str(error))
 
     def _on_message(self, message: Any) -> None:
-        converter = self._converter
-        if converter is None:
-            return
-        self.received += 1
-        self._last_at = time.monotonic()
+        if self._converter is not None:
+            self._last_at = time.monotonic()
+            self._take(self._converter, message)
+            self.received += 1
+
+    def _take(self, converter: AudioConverter, message: Any) -> None:
         try:
             block = converter.to_block(message, self._node.get_clock().now().nanoseconds)
         except AudioFormatError as error:

@@ -252,7 +252,7 @@ class DecoderNode(ManagedNode):
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
         if isinstance(output, WorkerFailure):
-            self._fall_back(output.error)
+            self.give_up(f'decoder cannot work: {output.error}')
         elif isinstance(output, _Ready):
             self.get_logger().info(f'decoder ready after {output.seconds:.1f} s')
             self.ready = True
@@ -279,13 +279,6 @@ class DecoderNode(ManagedNode):
         self._board.show(event, heard)
         if isinstance(event, ReplyFinished) and self._alerts is not None:
             self._alerts.on_reply(event, heard.frame_id)
-
-    def _fall_back(self, error: BaseException) -> None:
-        """Report why the worker stopped and become unconfigured, ready for another try."""
-        self.report_failure(f'decoder cannot work: {error}')
-        if self.active:
-            self.trigger_deactivate()
-        self.trigger_cleanup()
 
     def _publish_credit(self) -> None:
         if not self.ready or not self.active:

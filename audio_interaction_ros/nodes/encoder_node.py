@@ -201,7 +201,7 @@ class EncoderNode(ManagedNode):
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
         if isinstance(output, WorkerFailure):
-            self._fall_back(output.error)
+            self.give_up(f'encoder cannot work: {output.error}')
         elif isinstance(output, AudioFormatError):
             if self._input is not None:
                 self._input.refuse(str(output))
@@ -215,13 +215,6 @@ class EncoderNode(ManagedNode):
             for chunk in output:
                 self._fifo.offer(chunk, time.monotonic())
             self._send()
-
-    def _fall_back(self, error: BaseException) -> None:
-        """Report why the worker stopped and become unconfigured, ready for another try."""
-        self.report_failure(f'encoder cannot work: {error}')
-        if self.active:
-            self.trigger_deactivate()
-        self.trigger_cleanup()
 
     def _send(self) -> None:
         if (self._fifo is None or not self.active

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
@@ -41,23 +42,48 @@ class ManagedNode(LifecycleNode):
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
         self._groups, self._has_lanes = groups, lanes
+        self._starting = self._broken = False
         self._declare_error = ''
         try:
             parameters.declare(self, groups, lanes=lanes)
         except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
             self._declare_error = f'parameters: {error}'
             self.report_failure(self._declare_error)
+        self.create_timer(0.2, self._fall_back, callback_group=MutuallyExclusiveCallbackGroup())
 
     def autostart(self) -> None:
         """Configure and activate, unless the parameter autostart says otherwise."""
-        if self.get_parameter('autostart').value:
+        if not self.get_parameter('autostart').value:
+            return
+        self._starting = True
+        try:
             if self.trigger_configure() == _SUCCESS:
                 self.trigger_activate()
+        finally:
+            self._starting = False
 
     def report_failure(self, message: str) -> None:
         """Log and keep for diagnostics what stops the node from working."""
         self.failure = message
         self.get_logger().error(message)
+
+    def give_up(self, message: str) -> None:
+        """Report why the node cannot work; it becomes unconfigured, ready for another try."""
+        self.report_failure(message)
+        self._broken = True
+
+    def _fall_back(self) -> None:
+        """Leave the state in which the node cannot work, once no transition is under way."""
+        if not self._broken or self._starting:
+            return
+        state = self._state_machine.current_state[1]
+        if state == 'active':
+            self.trigger_deactivate()
+        elif state == 'inactive':
+            self._broken = False
+            self.trigger_cleanup()
+        elif state == 'unconfigured':
+            self._broken = False
 
     def managed_publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
         """Create a publisher that speaks only while active and goes at cleanup."""
@@ -156,7 +182,7 @@ class ManagedNode(LifecycleNode):
         raise NotImplementedError
 
     def _configure(self) -> None:
-        self.failure = ''
+        self.failure, self._broken = '', False
         if self._declare_error:
             raise AudioInteractionError(self._declare_error)
         parameters.refuse_unknown(self)

@@ -119,6 +119,20 @@ class Robot:
                 seq=0, frame_id='mic'))
             self._stamp_ns += block * 1_000_000_000 // rate
 
+    def tell(self, publisher, encoder, chunks, *, settle=True, **sound):
+        """
+        Publish chunks one after another, each when the one before was heard.
+
+        With ``settle`` each is decided on before the next: a backlog is drained in one pass,
+        with one decision, and a script's cue inside it would be missed.
+        """
+        for _ in range(chunks):
+            expected = encoder._input.received + 4
+            self.speak(publisher, 1, **sound)
+            self.wait(lambda expected=expected: encoder._input.received >= expected, 'heard')
+            if settle:
+                self.wait(lambda: encoder.idle, 'decided')
+
     def close(self):
         for process in self.processes:
             process.kill()

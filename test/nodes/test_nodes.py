@@ -53,6 +53,8 @@ def books(encoder):
 def listen(robot, encoder, publisher):
     """Wait until the encoder hears what the publisher says, and a decoder is there."""
     robot.wait(lambda: publisher.get_subscription_count() > 0, 'encoder listens')
+    robot.wait(lambda: encoder._input._subscriptions
+               and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
     robot.wait(lambda: books(encoder).decoder_present, 'decoder offers credit')
 
 
@@ -82,7 +84,7 @@ def test_audio_becomes_transcript_reply_and_alert(robot):
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 6.5)
+    robot.tell(microphone, encoder, 7)
     robot.wait(lambda: finals(transcripts) and finals(replies) and alerts, 'finals')
     assert finals(transcripts) == ['hello there']
     assert [one.revision for one in transcripts] == list(range(len(transcripts)))
@@ -111,8 +113,7 @@ def test_a_slow_decoder_loses_no_chunk_uncounted(robot, overflow):
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     for _ in range(10):
-        robot.speak(microphone, 3)
-        time.sleep(0.05)
+        robot.tell(microphone, encoder, 3, settle=False)
     robot.wait(lambda: books(encoder).offered >= 29, 'everything is encoded')
     robot.wait(lambda: encoder.idle and decoder.idle, 'everything is worked off')
     stats = books(encoder)
@@ -140,12 +141,12 @@ def test_a_new_epoch_starts_every_lane_anew(robot):
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 4.5)
+    robot.tell(microphone, encoder, 5)
     robot.wait(lambda: finals(transcripts) == ['once'], 'first epoch')
     encoder.trigger_deactivate()
     encoder.trigger_activate()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 2.5)
+    robot.tell(microphone, encoder, 3)
     robot.wait(lambda: decoder._session.stats.resets == 1, 'reset')
     robot.wait(lambda: encoder.idle, 'worked off')
     stats = books(encoder)
@@ -166,7 +167,7 @@ def test_set_listening_false_ends_capture_and_shows(robot):
     assert robot.call(SetBool, 'encoder_node/set_listening', data=True).success
     listen(robot, encoder, microphone)
     assert books(encoder).offered == offered
-    robot.speak(microphone, 2.5)
+    robot.tell(microphone, encoder, 3)
     robot.wait(lambda: books(encoder).offered > offered, 'it listens again')
 
 
@@ -177,7 +178,7 @@ def test_nothing_is_written_unless_a_directory_is_named(robot, tmp_path, monkeyp
     silent = robot.encoder({'record.directory': ''})
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 3.5)
+    robot.tell(microphone, encoder, 4)
     robot.wait(lambda: books(encoder).offered >= 3, 'encoded')
     assert silent._recorder is None
     encoder.trigger_deactivate()
@@ -198,11 +199,11 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     robot.wait(lambda: speaking.get_subscription_count() > 0, 'robot_speaking is heard')
     speaking.publish(Bool(data=True))
     robot.wait(lambda: encoder._speech.active(time.monotonic()), 'robot speaks')
-    robot.speak(microphone, 5)
+    robot.tell(microphone, encoder, 5)
     robot.wait(lambda: books(encoder).consumed >= 4, 'heard')
     speaking.publish(Bool(data=False))
     robot.wait(lambda: not encoder._speech.active(time.monotonic()), 'robot is silent')
-    robot.speak(microphone, 8)
+    robot.tell(microphone, encoder, 8)
     robot.wait(lambda: finals(replies), 'reply')
     assert finals(replies) == ['a person']
     assert decoder._suppressed_count == 1
@@ -225,7 +226,7 @@ def test_a_running_reply_can_be_cancelled(robot):
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 3.5)
+    robot.tell(microphone, encoder, 4, settle=False)
     robot.wait(lambda: replies, 'the reply begins')
     assert robot.call(Cancel, 'decoder_node/cancel', lane='assistant').success
     robot.wait(lambda: finals(replies), 'the reply ends')
@@ -251,7 +252,7 @@ def test_a_second_pass_makes_transcripts_final(robot, whisper, expected):
     encoder = robot.encoder(settings, transcriber=lambda _settings: whisper())
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 6.5)
+    robot.tell(microphone, encoder, 7)
     robot.wait(lambda: finals(transcripts), 'final transcript')
     assert len(finals(transcripts)) == 1 and finals(transcripts)[0].endswith(expected)
     assert transcripts[-1].revision > max(one.revision for one in transcripts[:-1])
@@ -279,7 +280,7 @@ def test_a_bad_message_is_named_and_the_node_lives(robot, name):
     listen(robot, encoder, microphone)
     microphone.publish(message)
     robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', words), 'named')
-    robot.speak(microphone, 3.5)
+    robot.tell(microphone, encoder, 4)
     robot.wait(lambda: books(encoder).consumed >= 3, 'the node lives')
 
 
@@ -336,8 +337,8 @@ def test_a_format_change_mid_stream_is_followed(robot):
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    robot.speak(microphone, 2.5)
-    robot.speak(microphone, 2.5, rate=48000, block=4800)
+    robot.tell(microphone, encoder, 3)
+    robot.tell(microphone, encoder, 3, rate=48000, block=4800)
     robot.wait(lambda: books(encoder).consumed >= 4, 'both are heard')
     assert encoder._pipeline.frontend.stats.format_changes == 1
 
@@ -378,6 +379,7 @@ def test_weights_that_do_not_load_leave_the_node_alive(robot):
     encoder = robot.encoder(runtime=corrupt)
     for node in ('decoder_node', 'encoder_node'):
         robot.wait(lambda node=node: says(diagnostics, f'{node}: model', 'sha256 abc'), 'named')
+    robot.wait(lambda: decoder._worker is None and encoder._worker is None, 'cleaned up')
     decoder._runtime = encoder._runtime = runtime(script={})
     decoder.autostart()
     encoder.autostart()
@@ -404,6 +406,6 @@ def test_two_robots_do_not_hear_each_other(robots):
         pairs.append((robot, robot.encoder(), robot.microphone()))
     for robot, encoder, microphone in pairs:
         listen(robot, encoder, microphone)
-        robot.speak(microphone, 4.5)
+        robot.tell(microphone, encoder, 5)
     pairs[0][0].wait(lambda: all(finals(one) for one in texts), 'both transcribe')
     assert [finals(one) for one in texts] == [['robot 1'], ['robot 2']]
