@@ -187,7 +187,7 @@ def figures(observed: Observed, origin: str = '') -> list[Figure]:
             if 0 <= (age := decision.get('age_s', -1.0)) < REPLAY_AGE_S]
     if ages:
         made.append(spread('end to end, listening', ages, goal=GOAL_P95_MS,
-                           note='end of the chunk to receipt; source blocks of 100 ms'))
+                           note='end of the chunk to receipt by another process'))
     for what, decisions in (('decision latency, listening', listening),
                             ('decision latency, resuming after a reply', resuming)):
         if decisions:

@@ -5,6 +5,7 @@ Owns the publishers and the revision count of each running reply. Which lane spe
 topic comes from its configuration.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Heard:
     """Steady second at which the decoder got it."""
     encode_latency_s: float = _NAN
     """From the end of its audio to its arrival, by the ROS clock; NaN for replayed audio."""
+
+    def latency_s(self) -> float:
+        """Return seconds since the end of its audio; of replayed audio, since its arrival."""
+        waited = time.monotonic() - self.arrived_at
+        return waited if math.isnan(self.encode_latency_s) else self.encode_latency_s + waited
 
 
 @dataclass
