@@ -105,7 +105,7 @@ class DecoderNode(ManagedNode):
         self.ready = False
         """True when the model is loaded."""
         self._progress = _Progress()
-        self._refusals = self._suppressed_count = self._rolled = 0
+        self._refusals = self._rolled = 0
         self._refusal, self._refused_at = '', float('-inf')
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
@@ -123,8 +123,7 @@ class DecoderNode(ManagedNode):
         self._timings, self._busy = Timings(), BusyMeter()
         self._progress = _Progress()
         self._session: Session | None = None
-        self._chunks: OrderedDict[tuple[int, int], tuple[bool, Heard]] = OrderedDict()
-        self._suppressed: set[tuple[str, str]] = set()
+        self._chunks: OrderedDict[tuple[int, int], Heard] = OrderedDict()
         self._joined, self._last_pushed = (0, 0), (0, -1)
         self._newest_end_ns = 0
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
@@ -206,7 +205,7 @@ class DecoderNode(ManagedNode):
             self._joined = (chunk.epoch, chunk.seq)
         self._last_pushed = (chunk.epoch, chunk.seq)
         self._newest_end_ns = chunk.stamp_ns + CHUNK_NS
-        self._chunks[chunk.epoch, chunk.seq] = (chunk.robot_speaking, item.heard)
+        self._chunks[chunk.epoch, chunk.seq] = item.heard
         while len(self._chunks) > _REMEMBERED_CHUNKS:
             self._chunks.popitem(last=False)
 
@@ -215,11 +214,8 @@ class DecoderNode(ManagedNode):
         getattr(session, command.name)(*command.arguments)
 
     def _progress_of(self, session: Session, events: list[Event]) -> _Progress:
-        shown = []
-        for event in events:
-            speaking, heard = self._chunks.get((event.epoch, event.seq), (False, Heard()))
-            if not self._suppress(session, event, speaking):
-                shown.append((event, heard))
+        shown = [(event, self._chunks.get((event.epoch, event.seq), Heard()))
+                 for event in events]
         epoch, newest = self._last_pushed
         if not len(session.fifo):
             consumed = newest + 1
@@ -234,20 +230,6 @@ class DecoderNode(ManagedNode):
                     for lane in session.lanes},
             oldest_age_s=0.0 if oldest is None else (self._newest_end_ns - oldest) / 1e9,
             newest_end_ns=self._newest_end_ns)
-
-    def _suppress(self, session: Session, event: Event, robot_speaking: bool) -> bool:
-        """End a reply to the robot's own voice, and keep all of it from the topics."""
-        key = (event.lane, getattr(event, 'reply_id', ''))
-        if isinstance(event, ReplyStarted) and robot_speaking:
-            session.cancel(event.lane)
-            self._suppressed.add(key)
-            self._suppressed_count += 1
-            return True
-        if key not in self._suppressed:
-            return False
-        if isinstance(event, ReplyFinished):
-            self._suppressed.discard(key)
-        return True
 
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
@@ -272,7 +254,7 @@ class DecoderNode(ManagedNode):
             self._decisions.publish(decision_message(
                 event, frame_id=heard.frame_id,
                 queue_depth=self._progress.depths.get(event.lane, 0),
-                latency_s=time.monotonic() - heard.arrived_at))
+                latency_s=heard.latency_s()))
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')
@@ -371,7 +353,7 @@ class DecoderNode(ManagedNode):
         session, progress = self._session if self._worker else None, self._progress
         report.values.update(
             lag_s=progress.oldest_age_s, depth=progress.depth, refused=self._refusals,
-            suppressed=self._suppressed_count, context_rolled=self._rolled)
+            context_rolled=self._rolled)
         if session is not None:
             report.values.update(vars(session.stats))
             report.values['dropped'] = session.fifo.stats.dropped
