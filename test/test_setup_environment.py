@@ -135,7 +135,8 @@ def test_sourcing_twice_changes_nothing(tmp_path):
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     (tmp_path / 'install/audio_interaction_msgs/lib/python3.11/site-packages').mkdir(parents=True)
-    show = 'env | grep -E "^(PATH|PYTHONPATH|LD_LIBRARY_PATH|AMENT_PREFIX_PATH|VIRTUAL_ENV)" | sort'
+    names = 'PATH|PYTHONPATH|LD_LIBRARY_PATH|AMENT_PREFIX_PATH|VIRTUAL_ENV'
+    show = f'env | grep -E "^({names})" | sort'
     once = shell(tmp_path, f'. scripts/env.sh; {show}').stdout
     assert shell(tmp_path, f'. scripts/env.sh; . scripts/env.sh; {show}').stdout == once
     assert f'AMENT_PREFIX_PATH={tmp_path}/install/audio_interaction_msgs:' in once

@@ -6,6 +6,7 @@ Owns the layers and their caches. Parameters carry transformers' names (without
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,8 @@ class _Layer(nn.Module):
         self.fc2 = nn.Linear(config.mlp_width, config.width)
         self.final_layer_norm = nn.LayerNorm(config.width)
 
-    def forward(self, x: Tensor, past: KeyValue | None, frames: KeyValue) -> tuple[Tensor, KeyValue]:
+    def forward(self, x: Tensor, past: KeyValue | None,
+                frames: KeyValue) -> tuple[Tensor, KeyValue]:
         normed = self.self_attn_layer_norm(x)
         key, value = self.self_attn.remember(normed)
         if past is not None:
@@ -83,7 +85,7 @@ class WhisperDecoder(nn.Module):
 
     def frames(self, encoded: Tensor) -> list[KeyValue]:
         """Return each layer's keys and values of encoder frames [1, S, width]."""
-        return [layer.encoder_attn.remember(encoded) for layer in self.layers]
+        return [cast(_Layer, layer).encoder_attn.remember(encoded) for layer in self.layers]
 
     def forward(self, ids: Tensor, frames: list[KeyValue],
                 past: list[KeyValue] | None = None) -> tuple[Tensor, list[KeyValue]]:

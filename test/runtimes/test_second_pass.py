@@ -2,8 +2,8 @@
 
 import pytest
 
-torch = pytest.importorskip('torch')
-transformers = pytest.importorskip('transformers')
+import torch
+import transformers
 
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.runtimes.second_pass import repeats

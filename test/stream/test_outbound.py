@@ -1,5 +1,6 @@
 """The sending half of the queue: order, credit, and accounting without a remainder."""
 
+from itertools import pairwise
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -161,7 +162,7 @@ def test_whatever_happens_the_books_balance_and_order_holds(steps, capacity, ove
         assert queue.stats(now).pending <= capacity
         assert 0 <= queue.in_flight <= capacity
     assert [one.stamp_ns for one in published] == sorted(one.stamp_ns for one in published)
-    for one, after in zip(published, published[1:], strict=False):
+    for one, after in pairwise(published):
         assert after.seq == (one.seq + 1 if after.epoch == one.epoch else 0)
 
 

@@ -1,5 +1,6 @@
 """The recipe of the edge model: targets, layout, splits and measures."""
 
+from itertools import chain
 import random
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_sides_of_the_split_share_no_sentence_and_no_voice():
              for side in ('train', 'validation')}
     assert len(sides['validation']) == 150
     assert not {item.voice for item in sides['train']} & set(VALIDATION_VOICES)
-    assert not set(sum(TRAIN_VOICES.values(), [])) & set(VALIDATION_VOICES)
+    assert not set(chain(*TRAIN_VOICES.values())) & set(VALIDATION_VOICES)
     spoken = {side: {text for item in items for text in texts if text in item.text}
               for side, items in sides.items()}
     assert spoken['train'] and not spoken['train'] & spoken['validation']
