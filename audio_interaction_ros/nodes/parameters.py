@@ -15,8 +15,7 @@ from rclpy.node import Node
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, build, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
 
-__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'read',
-           'refuse_unknown']
+__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'read', 'refuse_unknown', 'table']
 
 GROUPS = {item.name: cast(type, item.default_factory) for item in dataclasses.fields(AssistantConfig)
           if item.name != 'lanes'}
@@ -58,6 +57,17 @@ def declarations(groups: Sequence[str], lanes: Sequence[LaneConfig] = ()) -> Ite
                 yield Declared(f'lane.{lane.name}.{item.name}', item.type,
                                getattr(lane, item.name), item.help,
                                _RANGES.get(f'lane.{item.name}'))
+
+
+def table() -> str:
+    """Return the parameters as the Markdown table of docs/parameters.md."""
+    rows = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
+    for item in declarations(list(GROUPS), [LaneConfig(name='<name>')]):
+        span = '' if item.range is None else f'{item.range[0]:g} … {item.range[1]:g}'
+        meaning = ' '.join(item.help.split())
+        rows.append(f'| `{item.name}` | {item.type.__name__} | `{item.default!r}` | {span} | '
+                    f'{meaning} |')
+    return '\n'.join(rows)
 
 
 def declare(node: Node, groups: Sequence[str], *, lanes: bool = False) -> None:

@@ -191,7 +191,7 @@ def test_nothing_is_written_unless_a_directory_is_named(robot, tmp_path, monkeyp
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
-    decoder = robot.decoder(runtime=runtime(script={2: {2: 'my own voice', 9: 'a person'}}))
+    robot.decoder(runtime=runtime(script={2: {2: 'my own voice', 9: 'a person'}}))
     encoder = robot.encoder({'audio.mute_holdoff_ms': 0.0})
     microphone = robot.microphone()
     speaking = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
@@ -206,7 +206,6 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     robot.tell(microphone, encoder, 8)
     robot.wait(lambda: finals(replies), 'reply')
     assert finals(replies) == ['a person']
-    assert decoder._suppressed_count == 1
 
 
 def test_services_of_the_decoder_check_the_lane(robot):

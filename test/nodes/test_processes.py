@@ -25,10 +25,10 @@ pytestmark = pytest.mark.ros
 SCRIPT = Path(__file__).with_name('scripted_process.py')
 
 
-def hear(robot, microphone, credits):
+def hear(robot, microphone, offers):
     """Wait until an encoder process listens and a decoder process offers credit."""
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'an encoder listens')
-    robot.wait(lambda: credits, 'a decoder offers credit')
+    robot.wait(lambda: offers, 'a decoder offers credit')
 
 
 def speak_until(robot, microphone, condition, *, at_most):
@@ -50,10 +50,10 @@ def last(decisions):
 @pytest.mark.parametrize('victim', ['encoder_node', 'decoder_node'])
 def test_after_kill_9_the_other_goes_on_within_two_chunks(robot, victim):
     decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
-    credits = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
+    offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
     microphone = robot.microphone()
     processes = {name: robot.process(name) for name in ('encoder_node', 'decoder_node')}
-    hear(robot, microphone, credits)
+    hear(robot, microphone, offers)
     speak_until(robot, microphone, lambda: decisions, at_most=4)
     epoch = decisions[-1].epoch
     processes[victim].send_signal(signal.SIGKILL)
@@ -63,12 +63,12 @@ def test_after_kill_9_the_other_goes_on_within_two_chunks(robot, victim):
     assert survivor.poll() is None
     if victim == 'encoder_node':
         robot.wait(lambda: microphone.get_subscription_count() == 0, 'it is gone')
-    consumers = {one.header.frame_id for one in credits}
+    consumers = {one.header.frame_id for one in offers}
     robot.process(victim)
     if victim == 'encoder_node':
         robot.wait(lambda: microphone.get_subscription_count() > 0, 'it is back')
     else:
-        robot.wait(lambda: credits[-1].header.frame_id not in consumers, 'it is back')
+        robot.wait(lambda: offers[-1].header.frame_id not in consumers, 'it is back')
     time.sleep(0.5)  # both ends of every topic find each other
     before = last(decisions)
     taken = speak_until(robot, microphone, lambda: last(decisions) != before, at_most=4)
@@ -82,10 +82,10 @@ def test_after_kill_9_the_other_goes_on_within_two_chunks(robot, victim):
 
 
 def test_an_interrupt_ends_a_node_in_good_order(robot):
-    credits = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
+    offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
     microphone = robot.microphone()
     processes = [robot.process(name, STEP_S='0.2') for name in ('encoder_node', 'decoder_node')]
-    hear(robot, microphone, credits)
+    hear(robot, microphone, offers)
     robot.speak(microphone, 6)
     for process in processes:
         process.send_signal(signal.SIGINT)

@@ -1,0 +1,233 @@
+"""The parts of the nodes that need no graph: message families, parameters, names, devices."""
+
+import ast
+import re
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+pytest.importorskip('audio_interaction_msgs.msg',
+                    reason='the messages are not built: run make setup')
+
+from audio_interaction_ros.audio.convert import to_mono
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
+from audio_interaction_ros.nodes import parameters
+from audio_interaction_ros.nodes.convert import AudioConverter
+from audio_interaction_ros.nodes.messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
+from audio_interaction_ros.nodes.mp3 import looks_like_mp3
+from audio_interaction_ros.nodes.robot_speech import RobotSpeech
+from audio_interaction_ros.stream.chunk import EncodedChunk
+
+pytestmark = pytest.mark.ros
+
+ROOT = Path(__file__).parents[2]
+WAVE = np.array([0, 16384, -16384, 8192], np.int16)
+HEADER = types.SimpleNamespace(stamp=types.SimpleNamespace(sec=7, nanosec=5), frame_id='mic')
+
+
+@pytest.fixture
+def families(monkeypatch):
+    """Put in place message packages that are not installed here."""
+    for package, names in {'audio_common_msgs': ('AudioStamped', 'AudioDataStamped', 'AudioData',
+                                                 'AudioInfo'),
+                           'audio_utils_msgs': ('AudioFrame',)}.items():
+        module = types.ModuleType(f'{package}.msg')
+        for name in names:
+            setattr(module, name, type(name, (), {}))
+        monkeypatch.setitem(sys.modules, package, types.ModuleType(package))
+        monkeypatch.setitem(sys.modules, f'{package}.msg', module)
+
+
+def record(**fields):
+    return types.SimpleNamespace(**fields)
+
+
+def stamped(kind, field, data):
+    fields = {name: [] for name in ('float32_data', 'int32_data', 'int16_data', 'int8_data',
+                                    'uint8_data')}
+    fields[field] = data
+    return record(header=HEADER, audio=record(
+        audio_data=record(**fields), info=record(format=kind, channels=1, rate=16000, chunk=4)))
+
+
+FAMILY = {
+    'audio_common_msgs/msg/AudioStamped': [
+        stamped(1, 'float32_data', WAVE / 32768), stamped(8, 'int16_data', WAVE),
+        stamped(2, 'int32_data', WAVE.astype(np.int32) << 16),
+        stamped(16, 'int8_data', WAVE >> 8), stamped(32, 'uint8_data', (WAVE >> 8) + 128)],
+    'audio_common_msgs/msg/AudioDataStamped': [
+        record(header=HEADER, audio=record(data=WAVE.tobytes()))],
+    'audio_common_msgs/msg/AudioData': [record(data=WAVE.tobytes())],
+    'audio_utils_msgs/msg/AudioFrame': [
+        record(header=HEADER, format=name, channel_count=1, sampling_frequency=16000,
+               frame_sample_count=4, data=data) for name, data in (
+                   ('signed_16', WAVE.tobytes()), ('float', (WAVE / 32768).astype('<f4').tobytes()),
+                   ('signed_24', (WAVE.astype('<i4') << 16).view('u1').reshape(-1, 4)[:, 1:]
+                    .tobytes()),
+                   ('signed_padded_24', (WAVE.astype('<i4') << 8).tobytes()))],
+    'std_msgs/msg/Int16MultiArray': [record(data=WAVE.tolist())],
+    'std_msgs/msg/Float32MultiArray': [record(data=(WAVE / 32768).tolist())],
+    'audio_interaction_msgs/msg/AudioChunk': [
+        record(header=HEADER, encoding='s16le', sample_rate=16000, channels=1, frames=4,
+               data=WAVE.tobytes())],
+}
+
+
+@pytest.mark.parametrize('name', FAMILY)
+def test_every_family_brings_the_same_sound(families, name):
+    for message in FAMILY[name]:
+        converter = AudioConverter(type_name=name)
+        block = converter.to_block(message, 10 ** 12)
+        assert block.sample_rate_hz == 16000
+        np.testing.assert_allclose(to_mono(block), WAVE / 32768, atol=1e-6)
+        if converter.stamped:
+            assert block.stamp_ns == 7_000_000_005
+        else:
+            assert block.stamp_ns == 10 ** 12 - 250_000
+            assert converter.to_block(message, 10 ** 12).stamp_ns is None
+
+
+def test_an_unknown_family_and_a_missing_package_are_named():
+    with pytest.raises(AudioFormatError, match='remap audio'):
+        AudioConverter(type_name='std_msgs/msg/String')
+    if 'audio_utils_msgs' not in sys.modules:
+        with pytest.raises(MissingDependencyError, match='audio_utils_msgs'):
+            AudioConverter(type_name='audio_utils_msgs/msg/AudioFrame')
+
+
+MP3 = bytes([0xFF, 0xFB, 0x90, 0x00]) + bytes(413)  # one frame of 128 kbit/s at 44.1 kHz
+
+
+def test_mp3_is_refused_by_name_and_raw_samples_are_not(families):
+    converter = AudioConverter(type_name='audio_common_msgs/msg/AudioData')
+    for data in (MP3, MP3 + MP3, b'ID3' + bytes(100)):
+        with pytest.raises(AudioFormatError, match='format:=wave'):
+            converter.to_block(record(data=data), 0)
+    assert not looks_like_mp3(np.full(1600, -1025, '<i2').tobytes())  # FF FB FF FB …
+    converter.on_info(record(coding_format='MP3'))
+    with pytest.raises(AudioFormatError, match='format:=wave'):
+        converter.to_block(record(data=WAVE.tobytes()), 0)
+
+
+def test_audio_info_describes_the_data(families):
+    converter = AudioConverter(type_name='audio_common_msgs/msg/AudioDataStamped')
+    converter.on_info(record(coding_format='WAVE', sample_format='S16LE', channels=2,
+                             sample_rate=44100))
+    block = converter.to_block(record(header=HEADER, audio=record(data=WAVE.tobytes())), 0)
+    assert block.samples.shape == (2, 2) and block.sample_rate_hz == 44100
+
+
+def test_a_chunk_survives_the_wire():
+    features = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+    chunk = EncodedChunk(features=features, stamp_ns=123, epoch=4, seq=5, model_id='m',
+                         rms_dbfs=-30.0, lost_samples_before=7, silent=True, discontinuity=True,
+                         robot_speaking=True, end_of_stream=True)
+    message = chunk_message(chunk, frame_id='mic')
+    back = chunk_from_message(message)
+    np.testing.assert_array_equal(back.features, features)
+    for name in ('stamp_ns', 'epoch', 'seq', 'model_id', 'silent', 'end_of_stream'):
+        assert getattr(back, name) == getattr(chunk, name)
+    message.data = message.data[:-4]
+    with pytest.raises(AudioFormatError, match='160 bytes'):
+        chunk_from_message(message)
+
+
+def test_the_page_of_parameters_is_the_declaration():
+    page = (ROOT / 'docs/parameters.md').read_text(encoding='utf-8')
+    assert parameters.table() in page
+
+
+def test_every_parameter_has_a_meaning():
+    for item in parameters.declarations(list(parameters.GROUPS), AssistantConfig().lanes):
+        assert item.help.endswith('.'), item.name
+        if item.range is not None:
+            assert item.range[0] <= item.default <= item.range[1], item.name
+
+
+def test_no_topic_name_is_absolute():
+    calls = re.compile(r'(create|managed)_(lifecycle_)?(publisher|subscription|service|client)')
+    for path in (ROOT / 'audio_interaction_ros/nodes').glob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Call) and calls.search(ast.unparse(node.func)):
+                for argument in node.args:
+                    assert not re.match(r"""f?['"]/""", ast.unparse(argument)), path
+
+
+def test_the_hold_off_follows_the_robots_voice():
+    speech = RobotSpeech(holdoff_s=0.4)
+    assert not speech.active(0.0)
+    speech.set(True, 1.0)
+    assert speech.active(9.0)
+    speech.set(False, 10.0)
+    assert speech.active(10.3) and not speech.active(10.5)
+
+
+class FakeStream:
+    def __init__(self, library, **options):
+        self.options, self.library, self.active = options, library, False
+
+    def start(self):
+        self.active = True
+        self.library.streams.append(self)
+
+    def close(self):
+        self.active = False
+
+
+class FakeSound:
+    """A sound library with two inputs, which can be unplugged."""
+
+    def __init__(self):
+        self.streams, self.plugged = [], True
+
+    def query_devices(self, device=None, kind=None):
+        found = [{'name': 'HDA speakers', 'max_input_channels': 0, 'default_samplerate': 48000.0},
+                 {'name': 'USB microphone', 'max_input_channels': 1, 'default_samplerate': 48000.0},
+                 {'name': 'ReSpeaker array', 'max_input_channels': 6,
+                  'default_samplerate': 16000.0}] if self.plugged else []
+        return found if kind is None else found[device or 1]
+
+    def InputStream(self, **options):  # noqa: N802 - the name in sounddevice
+        return FakeStream(self, **options)
+
+
+def test_a_device_is_chosen_by_name_or_index():
+    library = FakeSound()
+    assert choose_device(library, '') is None
+    assert choose_device(library, 'respeaker') == 2
+    assert choose_device(library, '1') == 1
+    for wrong in ('webcam', 'e', '0'):
+        with pytest.raises(AudioFormatError, match='USB microphone'):
+            choose_device(library, wrong)
+
+
+def test_a_microphone_survives_unplugging_and_mute(robot):
+    from audio_interaction_msgs.msg import AudioChunk
+    from std_srvs.srv import SetBool
+
+    from audio_interaction_ros.nodes import qos
+    library = FakeSound()
+    heard = robot.watch(AudioChunk, 'audio', qos.AUDIO_IN)
+    node = robot.add(MicrophoneNode(library=library, **robot.options({'device': 'usb'})))
+    assert library.streams[0].options['device'] == 1
+    robot.wait(lambda: node._publisher.get_subscription_count() > 0, 'somebody listens')
+    robot.wait(lambda: node.count_publishers('audio') > 0, 'found')
+
+    def speak():
+        library.streams[-1].options['callback'](np.ones((4800, 1), np.int16), 4800, None, None)
+        return heard
+    robot.wait(speak, 'it is heard')
+    assert heard[0].sample_rate == 48000 and heard[0].frames == 4800
+    library.plugged = False
+    library.streams[0].active = False
+    robot.wait(lambda: node._problem, 'the loss is noticed')
+    library.plugged = True
+    robot.wait(lambda: len(library.streams) == 2, 'opened again')
+    assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
+    assert not library.streams[-1].active and node._stream is None
