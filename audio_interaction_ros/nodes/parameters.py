@@ -17,8 +17,8 @@ from audio_interaction_ros.errors import ConfigurationError
 
 __all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'read', 'refuse_unknown', 'table']
 
-GROUPS = {item.name: cast(type, item.default_factory) for item in dataclasses.fields(AssistantConfig)
-          if item.name != 'lanes'}
+GROUPS = {item.name: cast(type, item.default_factory)
+          for item in dataclasses.fields(AssistantConfig) if item.name != 'lanes'}
 """Parameter groups and the classes they come from."""
 
 _RANGES: dict[str, tuple[float, float]] = {
