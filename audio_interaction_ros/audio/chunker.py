@@ -32,6 +32,11 @@ class Chunker:
         return pending
 
     @property
+    def after_gap(self) -> bool:
+        """True when audio is missing right before the incomplete chunk."""
+        return self._lost_samples > 0
+
+    @property
     def end_ns(self) -> int:
         """Time at which the samples so far end."""
         return self._start_ns + self._fill * SAMPLE_NS

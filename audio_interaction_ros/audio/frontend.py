@@ -73,6 +73,11 @@ class FrontEnd:
         """The samples [n < 6400] that follow the last chunk returned, a copy."""
         return self._chunker.pending
 
+    @property
+    def pending_after_gap(self) -> bool:
+        """True when ``pending`` does not continue the last chunk: audio is missing between."""
+        return self._chunker.after_gap
+
     def push(self, block: AudioBlock) -> list[AudioChunk]:
         """
         Take a block of any length and return the chunks now complete.

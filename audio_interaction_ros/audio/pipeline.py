@@ -112,6 +112,8 @@ class ListeningPipeline:
 
     def _look_ahead(self) -> list[EncodedChunk]:
         """Give the mel the few samples after the last chunk that its last frame needs."""
+        if self.frontend.pending_after_gap:
+            return self._finish_mel()  # what follows is no continuation to look into
         if self._ahead == LOOK_AHEAD_SAMPLES:
             return []
         pending = self.frontend.pending[:LOOK_AHEAD_SAMPLES]

@@ -27,8 +27,10 @@ def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoS
                     else DurabilityPolicy.VOLATILE))
 
 
-AUDIO_IN = _profile(50, reliable=False)  # a reliable reader gets nothing from best effort
-AUDIO_OUT = _profile(50)
+# A reliable reader gets nothing from best effort. 250 blocks of 20 ms outlast a stall of 5 s,
+# as when a model is loaded in the same process.
+AUDIO_IN = _profile(250, reliable=False)
+AUDIO_OUT = _profile(250)
 FLAG = _profile(1)  # robot_speaking, alerts/hold
 CREDIT = _profile(1)
 EVENTS = _profile(50)  # transcript, translation, reply, alerts

@@ -194,3 +194,19 @@ def test_nothing_piles_up():
         listening.push(block(noise(6400), turn * 0.4))
         assert len(listening._waiting) <= 1
         assert len(listening.frontend.pending) < 6400
+
+
+@pytest.mark.parametrize('size', [1, 320, 1_600])
+def test_small_blocks_across_a_gap_lose_no_chunk(size):
+    """Audio after a gap is no look-ahead for the chunk before it, however small the blocks."""
+    listening = pipeline()
+    samples = noise(16_000)
+    encoded = []
+    for begin in (0.0, 3.0, 9.0):
+        for start in range(0, len(samples), size):
+            encoded += listening.push(block(samples[start:start + size], begin + start / 16_000))
+    encoded += listening.flush()
+    assert [chunk.seq for chunk in encoded] == list(range(9))
+    assert [chunk.discontinuity for chunk in encoded] == [i in (3, 6) for i in range(9)]
+    for i in range(3):
+        assert np.array_equal(encoded[i].features, encoded[i + 3].features)
