@@ -6,6 +6,7 @@ lives in one callback group, so nothing of it needs a lock.
 """
 
 import time
+import traceback
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -153,7 +154,7 @@ class EncoderNode(ManagedNode):
         began = time.monotonic()
         encoder = self._runtime(self.config.model).encoder
         self._pipeline = build_pipeline(self.config, encoder, on_chunk=self._on_chunk)
-        self._spoke = False
+        self._spoke, self._restarts = False, 0
         assert self._worker is not None, 'the worker runs this'
         self._worker.emit(_Ready(time.monotonic() - began))
 
@@ -191,6 +192,11 @@ class EncoderNode(ManagedNode):
         except AudioFormatError as error:
             assert self._worker is not None, 'the worker runs this'
             self._worker.emit(error)
+            return []
+        except Exception:  # a fault of ours must not make the robot deaf
+            self.get_logger().error(f'the stream starts anew after:\n{traceback.format_exc()}')
+            self._restarts += 1
+            self._pipeline.reset(self._pipeline.epoch)
             return []
         if self._spoke:
             chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
@@ -296,7 +302,9 @@ class EncoderNode(ManagedNode):
         report.values['level_dbfs'] = self._level_dbfs
         pipeline = self._pipeline
         if pipeline is not None:
-            report.values.update(vars(pipeline.frontend.stats))
+            report.values.update(vars(pipeline.frontend.stats), restarts=self._restarts)
+            if self._restarts:
+                report.add(WARN, f'the stream started anew {self._restarts} times after a fault')
         if self._silent_s >= self.config.audio.silence_warning_s:
             report.add(WARN, f'digital silence for {self._silent_s:.0f} s: is this the right '
                              f'microphone?')
