@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 SOURCE ?= file
 FILE ?= samples/scene.flac
+PARAMS ?= config/edge.yaml
 ARGS ?=
 TESTS ?=
 
@@ -22,13 +23,14 @@ endif
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?(.*)/\1|\2/' \
 	  | while IFS='|' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
-	@echo '  variables: SOURCE=file|mic|none  FILE=path  ARGS="more arguments"  TESTS="pytest arguments"'
+	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  ARGS="more arguments"  TESTS="pytest arguments"'
 
 setup:  ## create .venv, install what is needed (ROS 2 too), build the messages
 	@scripts/setup_environment.sh
 
 assistant: setup  ## listen to the sample scene, to FILE=... or to SOURCE=mic, and print what is heard
-	@$(ENVIRONMENT) && python -m audio_interaction_ros.nodes.assistant $(SOURCE_ARGS) --print $(ARGS)
+	@$(ENVIRONMENT) && python -m audio_interaction_ros.nodes.assistant $(SOURCE_ARGS) --print $(ARGS) \
+	  --ros-args --params-file $(PARAMS)
 
 build: setup  ## colcon build of both packages, for `ros2 run` and `ros2 launch`
 	@$(ENVIRONMENT) && colcon build
