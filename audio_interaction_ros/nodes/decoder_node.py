@@ -23,11 +23,11 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
 from audio_interaction_ros.nodes.diagnostics import (
     ERROR,
-    WARN,
     BusyMeter,
     Diagnostics,
     Report,
     Timings,
+    model_report,
 )
 from audio_interaction_ros.nodes.listen_action import ListenAction
 from audio_interaction_ros.nodes.managed import ManagedNode
@@ -329,23 +329,12 @@ class DecoderNode(ManagedNode):
         return report
 
     def _report_model(self) -> Report:
-        report = Report()
+        report = Report() if self._worker is None else model_report(
+            self.config.model, unit='step', loaded=self.ready, timings=self._timings,
+            busy=self._busy, too_slow='decoding is slower than real time; take a faster device, '
+                                      'a smaller model or fewer lanes')
         if self.failure:
             report.add(ERROR, self.failure)
-        if self._worker is None:
-            return report
-        now = time.monotonic()
-        model = self.config.model
-        report.values.update(
-            runtime=model.runtime, device=model.device, path=model.path, loaded=self.ready,
-            step_ms_p50=self._timings.percentile_ms(50),
-            step_ms_p95=self._timings.percentile_ms(95),
-            real_time_factor=self._busy.factor(now))
-        if not self.ready:
-            report.add(WARN, 'loading the model')
-        if self._busy.overload_s(now) > 5.0:
-            report.add(ERROR, 'decoding is slower than real time; take a faster device, a '
-                              'smaller model or fewer lanes')
         return report
 
     def _report_decode(self) -> Report:

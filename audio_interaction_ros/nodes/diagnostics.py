@@ -5,6 +5,7 @@ Owns the message and the timer, in a callback group of its own so that a busy no
 reports. What a task says is the node's matter.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
+from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes import qos
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
-           'Timings']
+           'Timings', 'model_report']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -123,6 +125,22 @@ class BusyMeter:
         if self._over_since is None:
             self._over_since = now
         return now - self._over_since
+
+
+def model_report(model: ModelConfig, *, unit: str, loaded: bool, timings: Timings,
+                 busy: BusyMeter, too_slow: str) -> Report:
+    """Report on a model at work; ``unit`` is what one of ``timings`` is spent on."""
+    report = Report()
+    now = time.monotonic()
+    report.values.update({
+        'runtime': model.runtime, 'device': model.device, 'path': model.path, 'loaded': loaded,
+        f'{unit}_ms_p50': timings.percentile_ms(50), f'{unit}_ms_p95': timings.percentile_ms(95),
+        'real_time_factor': busy.factor(now)})
+    if not loaded:
+        report.add(WARN, 'loading the model')
+    if busy.overload_s(now) > 5.0:
+        report.add(ERROR, too_slow)
+    return report
 
 
 class QosWatch:

@@ -27,6 +27,7 @@ from audio_interaction_ros.nodes.diagnostics import (
     Diagnostics,
     Report,
     Timings,
+    model_report,
 )
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_message
@@ -323,22 +324,11 @@ class EncoderNode(ManagedNode):
         return report
 
     def _report_model(self) -> Report:
-        report = Report()
+        report = Report() if self._worker is None else model_report(
+            self.config.model, unit='chunk', loaded=self._ready, timings=self._timings,
+            busy=self._busy, too_slow='encoding is slower than real time; take a faster device')
         if self.failure:
             report.add(ERROR, self.failure)
-        if self._worker is None:
-            return report
-        now = time.monotonic()
-        report.values.update(
-            runtime=self.config.model.runtime, device=self.config.model.device,
-            path=self.config.model.path, loaded=self._ready,
-            chunk_ms_p50=self._timings.percentile_ms(50),
-            chunk_ms_p95=self._timings.percentile_ms(95),
-            real_time_factor=self._busy.factor(now))
-        if not self._ready:
-            report.add(WARN, 'loading the model')
-        if self._busy.overload_s(now) > 5.0:
-            report.add(ERROR, 'encoding is slower than real time; take a faster device')
         if self._second_pass is not None:
             report.values['second_pass_done'] = self._second_pass.done
             if self._second_pass.failure:
