@@ -34,7 +34,7 @@ _PARAMETERS = {
     'path': ('', 'WAV, FLAC, Ogg, Opus file, or a rosbag2 folder.'),
     'topic': ('', 'Audio topic inside the bag; empty: the only one of a supported type.'),
     'pace': ('realtime', 'realtime, or consumed: as fast as the decoder takes it.'),
-    'block_ms': (100, 'Length of the blocks of a file.'),
+    'block_ms': (40, 'Length of the blocks of a file.'),
     'tail_s': (1.6, 'Silence after the end, so that a late decision can fire.'),
     'frame_id': ('audio_file', 'frame_id of the messages of a file.'),
     'wait_for_decoder': (True, 'Start when a decoder offers credit; false: when somebody '

@@ -39,7 +39,7 @@ _PARAMETERS = {
     'device': ('', 'Part of the name, or the index, of the input device; empty: the default.'),
     'sample_rate_hz': (0, 'Sample rate; 0: what the device prefers.'),
     'channels': (1, 'Channels to open.'),
-    'block_ms': (100, 'Length of a message.'),
+    'block_ms': (40, 'Length of a message.'),
     'frame_id': ('microphone', 'frame_id of the messages.'),
 }
 
