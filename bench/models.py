@@ -83,7 +83,8 @@ def _random_edge() -> 'LoadedModel':
         model='random weights in the shape of edge',
         audio_tower=AudioTowerConfig(
             mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=200,
-            keep_frames=20, stack=4, projector='mlp', projector_hidden=1024, output_width=576),
+            keep_frames=20, stack=4, second_look=True, projector='mlp',
+            projector_hidden=1024, output_width=576),
         decoder=DecoderConfig(
             layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
             vocab_size=_VOCABULARY + 19, rope_base=100_000.0, norm_eps=1e-5, tied_head=True),

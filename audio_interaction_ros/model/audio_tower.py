@@ -40,6 +40,8 @@ class AudioTowerConfig:
     """Encoder frames averaged into one before the last norm (2 in Qwen2.5-Omni)."""
     stack: int = 1
     """Frames laid side by side into one feature."""
+    second_look: bool = False
+    """Each feature also carries its frames of one chunk ago, heard again with what followed."""
     projector: str = 'linear'
     """linear (one layer, ``proj``) or mlp (two with a GELU between, ``projector.0/.2``)."""
     projector_hidden: int = 0
@@ -58,6 +60,10 @@ class AudioTowerConfig:
                 f'audio_tower.keep_frames must divide by pool x stack = {self.pool * self.stack}'
                 f' and fit the window ({self.window_frames // 2} encoder frames), is '
                 f'{self.keep_frames}; correct the model configuration')
+        if self.second_look and self.keep_frames * 2 > self.window_frames // 2:
+            raise ConfigurationError(
+                'audio_tower.second_look needs a window of two chunks or more, '
+                f'window_frames is {self.window_frames}; correct the model configuration')
         if self.projector not in ('linear', 'mlp'):
             raise ConfigurationError(
                 f"audio_tower.projector must be 'linear' or 'mlp', is {self.projector!r}; "
@@ -67,6 +73,11 @@ class AudioTowerConfig:
     def features_per_chunk(self) -> int:
         """Features that one pass gives."""
         return self.keep_frames // self.pool // self.stack
+
+    @property
+    def stacked_width(self) -> int:
+        """Numbers per feature before the projector."""
+        return self.width * self.stack * (2 if self.second_look else 1)
 
     @property
     def left_context_chunks(self) -> int:
@@ -124,7 +135,7 @@ class AudioTower(nn.Module):
         self.conv2 = nn.Conv1d(config.width, config.width, 3, stride=2, padding=1)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
         self.ln_post = nn.LayerNorm(config.width)
-        stacked = config.width * config.stack
+        stacked = config.stacked_width
         if config.projector == 'linear':
             self.proj = nn.Linear(stacked, config.output_width)
         else:
@@ -139,21 +150,27 @@ class AudioTower(nn.Module):
         self.register_buffer('positions', table, persistent=False)
 
     def encode(self, mel: Tensor) -> Tensor:
-        """Return stacked frames [B, N, width * stack] of mel [B, bins, window_frames]."""
-        config = self.config
+        """Return stacked frames [B, N, stacked_width] of mel [B, bins, window_frames]."""
+        keep = self.config.keep_frames
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel))))
         x = x.transpose(1, 2)
         x = x + self.get_buffer('positions').to(x.dtype)
         for layer in self.layers:
             x = layer(x)
-        x = x[:, -config.keep_frames:]
+        newest = self._stack(x[:, -keep:])
+        if not self.config.second_look:
+            return newest
+        return torch.cat((newest, self._stack(x[:, -2 * keep:-keep])), dim=-1)
+
+    def _stack(self, x: Tensor) -> Tensor:
+        config = self.config
         if config.pool > 1:
             x = F.avg_pool1d(x.transpose(1, 2), config.pool).transpose(1, 2)
         x = self.ln_post(x)
         return x.reshape(x.shape[0], config.features_per_chunk, config.width * config.stack)
 
     def project(self, frames: Tensor) -> Tensor:
-        """Return features [B, N, output_width] of stacked frames [B, N, width * stack]."""
+        """Return features [B, N, output_width] of stacked frames [B, N, stacked_width]."""
         return self.proj(frames) if self.config.projector == 'linear' else self.projector(frames)
 
     def forward(self, mel: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import transformers
@@ -49,6 +51,19 @@ def test_equals_whisper_encoder_and_stacks_the_newest_frames():
     expected = theirs(mel).last_hidden_state[:, -20:].reshape(1, 5, 128)
     torch.testing.assert_close(ours.encode(mel), expected, atol=1e-4, rtol=1e-4)
     assert ours(mel).shape == (1, 5, 24)
+    twice = AudioTower(replace(ours.config, second_look=True))
+    twice.load_state_dict(state, strict=False)
+    looked = twice.encode(mel)
+    torch.testing.assert_close(looked[..., :128], expected, atol=1e-4, rtol=1e-4)
+    earlier = theirs(mel).last_hidden_state[:, -40:-20].reshape(1, 5, 128)
+    torch.testing.assert_close(looked[..., 128:], earlier, atol=1e-4, rtol=1e-4)
+    assert twice(mel).shape == (1, 5, 24)
+
+
+def test_a_second_look_needs_a_window_of_two_chunks():
+    with pytest.raises(ConfigurationError, match='second_look'):
+        AudioTowerConfig(mel_bins=16, width=32, layers=1, heads=4, mlp_width=64, output_width=8,
+                         second_look=True)
 
 
 def test_refuses_frames_that_do_not_stack():

@@ -5,14 +5,13 @@ import random
 
 import numpy as np
 import pytest
-
-pytest.importorskip('torch')
-pytest.importorskip('jiwer')
+import torch
 
 from audio_interaction_ros.protocol import Emotion
 from train.edge.compose import Event, Scene, is_validation, smoke_alarm
 from train.edge.evaluate import Tally, plain, sweep
 from train.edge.layout import IDS, IGNORE, decisions, sequence
+from train.edge.stage_a import WIDTH, Speller, greedy
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 
 pytestmark = pytest.mark.torch
@@ -100,3 +99,23 @@ def test_tally_matches_replies_with_events():
 
 def test_plain_text_has_no_case_and_no_punctuation():
     assert plain("Don't -- STOP, now!") == "don't stop now"
+
+
+def test_the_folded_projector_reads_frames_as_they_are():
+    torch.manual_seed(0)
+    mean, deviation = torch.randn(WIDTH), torch.rand(WIDTH) + 0.5
+    speller = Speller(torch.randn(3, 576), mean, deviation).eval()
+    frames = torch.randn(2, WIDTH) * deviation + mean
+    weights = {name.removeprefix('projector.'): value for name, value in speller.folded().items()}
+    expected = speller.projector((frames - mean) / deviation)
+    speller.projector.load_state_dict(weights)
+    torch.testing.assert_close(speller.projector(frames), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_greedy_merges_repeats_and_drops_blanks(monkeypatch):
+    speller = Speller(torch.randn(2, 576), torch.zeros(WIDTH), torch.ones(WIDTH)).eval()
+    path = torch.tensor([[1, 1, 0, 1, 2, 2, 2]])
+    monkeypatch.setattr(Speller, 'forward',
+                        lambda self, frames: torch.nn.functional.one_hot(path, 3).float())
+    frames = np.zeros((6, WIDTH), np.float16)  # the seventh step is padding
+    assert greedy(speller, [(frames, [], 'speech')], [70, 80]) == [[70, 70, 80]]

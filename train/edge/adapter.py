@@ -96,7 +96,7 @@ class Edge(nn.Module):
         """
         Return hidden states [B, T, width] bfloat16 of ids [B, T].
 
-        ``frames`` [F, 2048] float32 are projected and put at rows and columns ``where``.
+        ``frames`` [F, 4096] float32 are projected and put at rows and columns ``where``.
         """
         embeddings = self.embed(ids).index_put(
             where, self.projector(frames).to(torch.bfloat16))

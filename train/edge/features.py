@@ -1,7 +1,7 @@
 """
 Encoder outputs of scenes, computed once: the encoder is frozen, so training never runs it.
 
-Owns the folder of features: ``NAME.npy`` [chunks, 5, 2048] float16 and one line per scene in
+Owns the folder of features: ``NAME.npy`` [chunks, 5, 4096] float16 and one line per scene in
 ``scenes-*.jsonl``. Mel and windows are made by the classes that serve the robot, so what is
 trained on is what is heard.
 
@@ -27,8 +27,8 @@ from train.edge.compose import Library, compose
 __all__ = ['MEL', 'TOWER', 'encode', 'load_tower', 'windows']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
-                         window_frames=200, keep_frames=20, stack=4, projector='mlp',
-                         projector_hidden=1024, output_width=576)
+                         window_frames=200, keep_frames=20, stack=4, second_look=True,
+                         projector='mlp', projector_hidden=1024, output_width=576)
 MEL = {'decay_per_s': 0.05, 'maximum_floor': 0.0}
 KINDS = ['speech'] * 12 + ['alert'] * 4 + ['harmless'] * 3 + ['mixed']
 
@@ -56,7 +56,7 @@ def windows(samples: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def encode(tower: AudioTower, mel: np.ndarray) -> np.ndarray:
-    """Return stacked frames [chunks, 5, 2048] float16 of windows [chunks, 80, 200]."""
+    """Return stacked frames [chunks, 5, 4096] float16 of windows [chunks, 80, 200]."""
     dtype = next(tower.parameters()).dtype
     return tower.encode(torch.tensor(mel, dtype=dtype)).float().numpy().astype(np.float16)
 

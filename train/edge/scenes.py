@@ -18,6 +18,6 @@ def scene_rows(folder: Path) -> list[dict]:
 
 
 def features(folder: Path, rows: list[dict]) -> Iterator[np.ndarray]:
-    """Yield features [chunks, 5, 2048] float16 of rows."""
+    """Yield features [chunks, 5, 4096] float16 of rows."""
     for row in rows:
         yield np.load(folder / f'{row["name"]}.npy')

@@ -1,20 +1,24 @@
-"""
+r"""
 Stage A: the projector learns to speak the language model's words, without the language model.
 
 CTC of projected features straight onto the frozen token embeddings: a feature scores a token by
-the product with that token's embedding. Minutes of CPU; without it stage B learns when to speak
-but not what was said. Few clips are learned by heart, hence
-the dropout; the epoch that does best on held-out clips is kept.
+the product with that token's embedding. What is said counts as words, what an alert sound is
+called too, and a harmless sound is to give nothing. Minutes of CPU; without it stage B learns
+when to speak but not what was said. The epoch with the fewest word errors on validation scenes
+is kept.
 
-    python -m train.edge.stage_a --features FEATURES --out projector.safetensors --minutes 4
+    python -m train.edge.stage_a --features FEATURES --validation VALIDATION \
+        --out projector.safetensors --minutes 15
 """
 
 import argparse
+import math
 import random
 import re
 import time
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
@@ -23,124 +27,173 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
+from train.edge.features import TOWER
+from train.edge.layout import FEATURES
 from train.edge.scenes import features, scene_rows
 
-__all__ = ['Speller', 'projector_module']
+__all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 
-Clip = tuple[np.ndarray, list[int]]
+Example = tuple[np.ndarray, list[int], str]
+"""Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
+FEATURE_S = 0.4 / FEATURES
+WIDTH = TOWER.stacked_width
 
 
 def projector_module() -> nn.Sequential:
     """Return the two layers that AudioTower calls ``projector``."""
-    return nn.Sequential(nn.Linear(2048, 1024), nn.GELU(), nn.Linear(1024, 576))
+    return nn.Sequential(nn.Linear(WIDTH, TOWER.projector_hidden), nn.GELU(),
+                         nn.Linear(TOWER.projector_hidden, TOWER.output_width))
 
 
 class Speller(nn.Module):
     """Projector, and scores against the embeddings of the tokens in use, blank first."""
 
-    def __init__(self, embeddings: Tensor) -> None:
+    def __init__(self, embeddings: Tensor, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
         self.projector = projector_module()
+        self.register_buffer('mean', mean)
+        self.register_buffer('deviation', deviation)
         self.register_buffer('embeddings', embeddings / embeddings.std())
         self.blank = nn.Parameter(torch.zeros(1, embeddings.shape[1]))
         self.bias = nn.Parameter(torch.zeros(1))
         self.unit = float(embeddings.std())
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return log probabilities [B, T, 1 + tokens] of frames [B, T, 2048]."""
-        # The projector's output has the embeddings' own scale, so stage B can start from it.
+        """Return log probabilities [B, T, 1 + tokens] float32 of frames [B, T, stacked_width]."""
         first, activation, last = self.projector
-        hidden = activation(first(F.dropout(frames, 0.25, self.training)))
-        out = last(F.dropout(hidden, 0.35, self.training)) / self.unit
-        rows = torch.cat((self.blank, self.embeddings))
-        logits = out @ rows.T / rows.shape[1] ** 0.5
+        with torch.autocast('cpu', torch.bfloat16):
+            x = F.dropout((frames - self.mean) / self.deviation, 0.15, self.training)
+            out = last(F.dropout(activation(first(x)), 0.25, self.training))
+            # The output has the embeddings' own scale, so stage B can start from it.
+            rows = torch.cat((self.blank, self.embeddings))
+            logits = (out / self.unit) @ rows.T / rows.shape[1] ** 0.5
+        logits = logits.float()
         return F.log_softmax(torch.cat((logits[..., :1] + self.bias, logits[..., 1:]), -1), -1)
 
+    def folded(self) -> dict[str, Tensor]:
+        """Return the projector for frames as they are: the scaling goes into its first layer."""
+        state = {name: value.clone() for name, value in self.projector.state_dict().items()}
+        state['0.weight'] /= self.deviation
+        state['0.bias'] -= state['0.weight'] @ self.mean
+        return {f'projector.{name}': value for name, value in state.items()}
 
-def clips(folder: Path, rows: list[dict], tokenizer: Tokenizer) -> list[Clip]:
-    """Return the speech of scenes: frames [T, 2048] up to 0.45 s after the end, and its ids."""
-    found = []
+
+def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
+    """Return every event up to when its answer is due, and every harmless scene as nothing."""
+    found: list[Example] = []
+    rows = scene_rows(folder)
     for row, values in zip(rows, features(folder, rows), strict=True):
-        flat = values.reshape(-1, 2048)
+        flat = values.reshape(-1, WIDTH)
         for event in row['events']:
-            if event['kind'] == 'speech':
-                words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
-                part = flat[max(0, int(event['start'] / 0.08) - 2):int(event['due'] / 0.08) + 1]
-                ids = tokenizer.encode(words).ids
-                if len(part) > len(ids) + 2:
-                    found.append((part, ids))
+            words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
+            until = event['due'] + (0.0 if event['kind'] == 'speech' else 0.8)
+            part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
+            ids = tokenizer.encode(words).ids
+            if len(part) > len(ids) + 2:
+                found.append((part, ids, event['kind']))
+        if not row['events']:
+            found.append((flat, [], 'harmless'))
     return found
 
 
-def batches(items: list[Clip], size: int, rng: random.Random) -> list[list[Clip]]:
+def batches(items: list[Example], size: int, rng: random.Random) -> list[list[Example]]:
     order = sorted(items, key=lambda item: len(item[0]) + rng.random() * 12)
     groups = [order[i:i + size] for i in range(0, len(order), size)]
     return rng.sample(groups, len(groups))
 
 
-def loss_of(model: Speller, batch: list[Clip], index: dict[int, int]) -> Tensor:
-    lengths = torch.tensor([len(frames) for frames, _ in batch])
-    padded = torch.zeros(len(batch), int(lengths.max()), 2048)
-    for row, (frames, _) in enumerate(batch):
-        padded[row, :len(frames)] = torch.from_numpy(frames.astype(np.float32))
-    targets = [torch.tensor([index[i] for i in ids]) for _, ids in batch]
-    scores = model(padded).transpose(0, 1)
-    return F.ctc_loss(scores, torch.cat(targets), lengths,
+def padded(batch: list[Example]) -> tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(frames) for frames, _, _ in batch])
+    frames = torch.zeros(len(batch), int(lengths.max()), WIDTH)
+    for row, (values, _, _) in enumerate(batch):
+        frames[row, :len(values)] = torch.from_numpy(values.astype(np.float32))
+    return frames, lengths
+
+
+def loss_of(model: Speller, batch: list[Example], index: dict[int, int]) -> Tensor:
+    frames, lengths = padded(batch)
+    targets = [torch.tensor([index[i] for i in ids], dtype=torch.long) for _, ids, _ in batch]
+    return F.ctc_loss(model(frames).transpose(0, 1), torch.cat(targets), lengths,
                       torch.tensor([len(t) for t in targets]), zero_infinity=True)
+
+
+@torch.no_grad()
+def greedy(model: Speller, batch: list[Example], used: list[int]) -> list[list[int]]:
+    """Return the best ids per feature, repeats merged and blanks left out."""
+    frames, lengths = padded(batch)
+    best = model(frames).argmax(-1)
+    return [[used[i - 1] for i in torch.unique_consecutive(row[:n]).tolist() if i]
+            for row, n in zip(best, lengths.tolist(), strict=True)]
+
+
+def validate(model: Speller, held: list[Example], used: list[int],
+             tokenizer: Tokenizer) -> dict[str, float]:
+    """Return word errors of speech, the share of sounds named, and of harmless scenes quiet."""
+    model.eval()
+    said = [tokenizer.decode(ids).strip().lower() for i in range(0, len(held), 16)
+            for ids in greedy(model, held[i:i + 16], used)]
+    model.train()
+    meant = [tokenizer.decode(ids).strip().lower() for _, ids, _ in held]
+    kinds = [kind for _, _, kind in held]
+    pairs = [(m, s) for m, s, kind in zip(meant, said, kinds, strict=True) if kind == 'speech']
+
+    def right(kind: str) -> float:
+        hits = [m == s for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
+        return float(np.mean(hits)) if hits else math.nan
+    return {'wer': jiwer.wer(*map(list, zip(*pairs, strict=True))), 'named': right('sound'),
+            'quiet': right('harmless')}
+
+
+def speller(items: list[Example], used: list[int], base: Path) -> Speller:
+    table = load_file(base / 'model.safetensors')['model.embed_tokens.weight'].float()
+    some = np.concatenate([frames for frames, _, _ in items[:1500]]).astype(np.float32)
+    return Speller(table[used], torch.from_numpy(some.mean(0)),
+                   torch.from_numpy(some.std(0) + 1e-3))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--features', type=Path, required=True)
+    parser.add_argument('--validation', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--minutes', type=float, default=4.0)
+    parser.add_argument('--minutes', type=float, default=15.0)
     parser.add_argument('--rate', type=float, default=1e-3)
     arguments = parser.parse_args()
     rng = random.Random(0)
     torch.manual_seed(0)
     base = fetch('smollm2-135m-instruct')
     tokenizer = Tokenizer.from_file(str(base / 'tokenizer.json'))
-    items = clips(arguments.features, scene_rows(arguments.features), tokenizer)
+    items = examples(arguments.features, tokenizer)
+    held = examples(arguments.validation, tokenizer)
     rng.shuffle(items)
-    held, items = items[:60], items[60:]
-    used = sorted({i for _, ids in items + held for i in ids})
+    used = sorted({i for _, ids, _ in items + held for i in ids})
     index = {token: place + 1 for place, token in enumerate(used)}
-    table = load_file(base / 'model.safetensors')['model.embed_tokens.weight'].float()
-    model = Speller(table[used])
-    if arguments.out.exists():
-        model.projector.load_state_dict({name.removeprefix('projector.'): value for name, value
-                                         in load_file(arguments.out).items()})
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.1)
-    best = float('inf')
-    begin, epoch = time.monotonic(), 0
-    print(f'{len(items)} clips, {len(used)} tokens in use', flush=True)
+    model = speller(items, used, base)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
+    best, begin, epoch = math.inf, time.monotonic(), 0
+    print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
     while (done := (time.monotonic() - begin) / 60 / arguments.minutes) < 1.0:
         losses = []
         for batch in batches(items, 16, rng):
             done = (time.monotonic() - begin) / 60 / arguments.minutes
             if done >= 1.0:
                 break
-            optimizer.param_groups[0]['lr'] = arguments.rate * min(1, 20 * done + 0.05) * max(
-                0.03, 1 - done)
+            optimizer.param_groups[0]['lr'] = arguments.rate * min(1, 30 * done + 0.05) * max(
+                0.02, 1 - done)
             loss = loss_of(model, batch, index)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             losses.append(loss.item())
-        model.eval()
-        with torch.no_grad():
-            validation = float(np.mean([float(loss_of(model, held[i:i + 20], index))
-                                        for i in range(0, len(held), 20)]))
-        model.train()
+        figures = validate(model, held, used, tokenizer)
         epoch += 1
-        print(f'epoch {epoch}: loss {np.mean(losses or [0]):.3f}, held-out {validation:.3f}, '
-              f'{done * arguments.minutes:.1f} min', flush=True)
-        if validation > best:
-            continue
-        best = validation
-        save_file({f'projector.{name}': value for name, value in
-                   model.projector.state_dict().items()}, arguments.out)
+        print(f'epoch {epoch}: loss {np.mean(losses or [0]):.3f}, validation '
+              + ', '.join(f'{name} {value:.3f}' for name, value in figures.items())
+              + f', {done * arguments.minutes:.1f} min', flush=True)
+        if figures['wer'] < best:
+            best = figures['wer']
+            save_file(model.folded(), arguments.out)
 
 
 if __name__ == '__main__':

@@ -86,7 +86,7 @@ def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], T
                 for item, _ in items]
         return torch.from_numpy(np.stack(rows))
 
-    frames = np.concatenate([values.reshape(-1, 2048) for _, values in items])
+    frames = np.concatenate([values.reshape(-1, values.shape[-1]) for _, values in items])
     where = (torch.tensor(np.repeat(np.arange(len(items)),
                                     [len(item.feature_at) for item, _ in items])),
              torch.tensor(np.concatenate([item.feature_at for item, _ in items])))
