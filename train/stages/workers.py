@@ -1,0 +1,195 @@
+"""
+The backends: a shard at a time in this process, in worker processes, or through Ray Data.
+
+Owns the life of the workers: whoever dies is replaced, its shard is done again, and a record that
+takes a worker with it twice is rejected. Knows nothing of resuming or of reports.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from audio_interaction_ros.errors import MissingDependencyError
+from train.stages.shards import Job, Shard, ShardReport, StageError, build
+
+__all__ = ['here', 'processes', 'through_ray']
+
+DEATHS = 2
+"""As often may one record end its worker before it is given up."""
+WAVE = 512
+"""Shards handed to Ray at once, which bounds the driver's memory."""
+Tick = Callable[[int], None]
+
+
+def here(job: Job, shards: Iterator[Shard], workers: int, tick: Tick) -> Iterator[ShardReport]:
+    """Build the shards in this process, for a debugger and for tiny inputs."""
+    for shard in shards:
+        try:
+            yield build(job, shard, tick)
+        except Exception as error:
+            raise _failure(shard, error) from error
+
+
+def _failure(shard: Shard, error: Exception) -> StageError:
+    """Return what ends the stage, of its own or of another kind, as one that says where."""
+    if isinstance(error, StageError):
+        return error
+    return StageError(f'Shard {shard.index} failed: {type(error).__name__}: {error}')
+
+
+def _serve(pipe: Connection, job: Job, at: Any, parent: int) -> None:
+    """Life of a worker: shards in, reports or failures out, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
+
+    def record(position: int) -> None:
+        at.value = position
+        if os.getppid() != parent:  # killed: do not go on behind the back of the next build
+            os._exit(1)
+
+    while True:
+        try:
+            shard = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(build(job, shard, record))
+        except Exception as error:
+            pipe.send(str(_failure(shard, error)))
+
+
+class _Worker:
+    def __init__(self, job: Job) -> None:
+        # Forking a process that has threads (torch, the progress bar) can leave a lock held.
+        context = multiprocessing.get_context('spawn')
+        self.at = context.RawValue('q', -1)
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, daemon=True,
+                                       args=(theirs, job, self.at, os.getpid()))
+        self.process.start()
+        theirs.close()
+        self.shard: Shard | None = None
+
+    def give(self, shard: Shard) -> None:
+        self.shard, self.at.value = shard, -1
+        with contextlib.suppress(OSError):  # it died while idle, which the sentinel tells next
+            self.pipe.send(shard)
+
+    def answer(self, ready: list[Any]) -> ShardReport | str | None:
+        """Return a report, a failure, or None for a worker that died; call when ready."""
+        try:
+            return self.pipe.recv() if self.pipe in ready or self.pipe.poll() else None
+        except (EOFError, OSError):
+            return None
+
+    def stop(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+class _Deaths:
+    """Counts workers that died at a record, and says what becomes of their shard."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._count: Counter[tuple[int, int]] = Counter()
+
+    def again(self, worker: _Worker) -> Shard:
+        """Return the shard to build again; raises StageError where that is hopeless."""
+        assert worker.shard is not None
+        shard, at = worker.shard, int(worker.at.value)
+        worker.process.join()
+        self._count[shard.index, at] += 1
+        if self._count[shard.index, at] < DEATHS:
+            return shard
+        where = f'at its record {at}' if at >= 0 else 'before its first record'
+        if at < 0 or self._job.on_error == 'raise':
+            raise StageError(
+                f'Shard {shard.index} failed: its worker died {DEATHS} times {where} (exit code '
+                f'{worker.process.exitcode}; -9 is a kill, often for want of memory)')
+        return replace(shard, doomed=shard.doomed | {at})
+
+
+def processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
+              ) -> Iterator[ShardReport]:
+    """Yield reports as shards finish in worker processes; ``tick`` gets records under way."""
+    crew: list[_Worker] = []
+    again: deque[Shard] = deque()
+    deaths = _Deaths(job)
+    try:
+        while True:
+            for place in range(workers):
+                idle = place >= len(crew) or crew[place].shard is None
+                shard = (again.popleft() if again else next(shards, None)) if idle else None
+                if shard is None:
+                    continue
+                if place >= len(crew):
+                    crew.append(_Worker(job))
+                crew[min(place, len(crew) - 1)].give(shard)
+            busy = [worker for worker in crew if worker.shard is not None]
+            if not busy:
+                return
+            ready = wait([each for worker in busy
+                          for each in (worker.pipe, worker.process.sentinel)], timeout=0.2)
+            tick(sum(max(0, worker.at.value) for worker in busy))
+            for worker in busy:
+                if worker.pipe not in ready and worker.process.sentinel not in ready:
+                    continue
+                answer = worker.answer(ready)
+                if isinstance(answer, str):
+                    raise StageError(answer)
+                if answer is None:
+                    again.append(deaths.again(worker))
+                    worker.stop()
+                    crew[crew.index(worker)] = _Worker(job)
+                else:
+                    worker.shard = None
+                    yield answer
+    finally:
+        for worker in crew:
+            worker.stop()
+
+
+def _row(job: bytes, row: dict[str, Any]) -> dict[str, Any]:
+    shard = pickle.loads(row['shard'])
+    try:
+        return {'report': pickle.dumps(build(pickle.loads(job), shard)), 'failure': ''}
+    except Exception as error:
+        return {'report': b'', 'failure': str(_failure(shard, error))}
+
+
+def through_ray(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
+                ) -> Iterator[ShardReport]:
+    """
+    Yield reports of shards built as Ray Data tasks, on the cluster that ``RAY_ADDRESS`` names.
+
+    Every node must see the stage's folder under the same path and be able to import the function.
+    Ray itself runs the tasks of a dead worker or node again.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingDependencyError('The Ray backend needs Ray Data: pip install "ray[data]"'
+                                     ) from error
+    if not ray.is_initialized():
+        os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # a build reports to nobody
+        ray.init(log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    work = partial(_row, ray.cloudpickle.dumps(job))
+    while wave := list(islice(shards, WAVE)):
+        rows = ray.data.from_items([{'shard': pickle.dumps(shard)} for shard in wave],
+                                   override_num_blocks=len(wave))
+        for row in rows.map(work, concurrency=workers).iter_rows():
+            if row['failure']:
+                raise StageError(row['failure'])
+            yield pickle.loads(row['report'])
