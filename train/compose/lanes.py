@@ -1,0 +1,125 @@
+"""
+What the lanes of a composed stream say, and after which chunk.
+
+Owns prompts, the estimate of when each word was spoken, and how a plan's answers become replies.
+The rules of position are in train.responses. Knows nothing of how audio was mixed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from audio_interaction_ros.protocol import Emotion
+from train.compose.audio import FRAME, RATE, active
+from train.compose.script import LanePlan
+from train.records import Event, Lane, Reply
+from train.responses import alert_replies, asr_replies, reply_chunk, translation_replies
+
+__all__ = ['CRITICAL', 'PROMPTS', 'lane_replies', 'phrases', 'word_ends']
+
+PROMPTS = {
+    'transcript': 'Transcribe the speech.',
+    'translation': 'Translate the speech.',
+    'assistant': 'Answer when you are spoken to. Warn about dangerous sounds.',
+}
+"""System prompt of each lane; part of the data."""
+
+CRITICAL: dict[str, tuple[str, str]] = {
+    'smoke_alarm': ('A smoke alarm is sounding. Check for fire and leave the building.', 'urgent'),
+    'carbon_monoxide_alarm': ('A carbon monoxide alarm is sounding. Go outside now and call for '
+                              'help.', 'urgent'),
+    'fire_alarm': ('A fire alarm is sounding. Please leave the building.', 'urgent'),
+    'siren': ('A siren is close by. Make way for the emergency vehicle.', 'urgent'),
+    'siren_wail': ('A siren is close by. Make way for the emergency vehicle.', 'urgent'),
+    'siren_yelp': ('A siren is very close. Make way for the emergency vehicle.', 'urgent'),
+    'siren_hi_lo': ('A siren is close by. Make way for the emergency vehicle.', 'urgent'),
+    'reversing_beep': ('A vehicle is reversing nearby. Stay clear of it.', 'urgent'),
+    'glass_break': ('Glass has broken. Mind the splinters.', 'urgent'),
+    'scream': ('Someone is screaming. They may need help.', 'urgent'),
+    'gunshot': ('That sounded like a gunshot. Take cover and call for help.', 'urgent'),
+    'explosion': ('That sounded like an explosion. Keep away and call for help.', 'urgent'),
+    'baby_cry': ('The baby is crying.', 'urgent'),
+    'fire_crackling': ('I hear fire crackling. Check where it burns.', 'urgent'),
+}
+"""Safety-critical label -> what the assistant says unasked, and in which tone. Ours."""
+
+PAUSES = re.compile(r'(?<=[,;:.!?，。；：！？])\s*')
+
+
+def word_ends(words: Sequence[str], samples: np.ndarray, start_s: float) -> list[float]:
+    """
+    Estimate when each word of an utterance ends, in seconds of the stream.
+
+    No corpus that we read gives word times. Each word gets a share of the voiced frames by its
+    number of letters, so pauses take no words; the last word ends with the last voiced frame.
+    """
+    voiced = np.flatnonzero(active(samples))
+    letters = np.cumsum([max(1, len(re.sub(r'\W', '', word))) for word in words])
+    shares = np.ceil(letters / letters[-1] * len(voiced)).astype(int) - 1
+    return [start_s + min(float(voiced[i] + 1) * FRAME, len(samples)) / RATE for i in shares]
+
+
+def phrases(text: str, translation: str) -> list[tuple[str, str]]:
+    """Pair phrases with their translations where both have as many; else the whole is one."""
+    source = [part for part in PAUSES.split(text.strip()) if part]
+    target = [part for part in PAUSES.split(translation.strip()) if part]
+    paired = len(source) == len(target)
+    return list(zip(source, target, strict=True)) if paired else [(text, translation)]
+
+
+def translated(event: Event, samples: np.ndarray) -> list[tuple[str, float]]:
+    pairs = phrases(event.clip.text, event.clip.translation)
+    # a reply is due when its phrase is over, the last one with the clip
+    ends = word_ends([source for source, _ in pairs], samples, event.start_s)
+    return [(target, end) for (_, target), end in zip(pairs, ends, strict=True)]
+
+
+def merged(replies: Iterable[Reply]) -> tuple[Reply, ...]:
+    """Return replies in order of chunks; several on one chunk become one, the urgent one first."""
+    by_chunk: dict[int, Reply] = {}
+    for reply in sorted(replies, key=lambda item: (
+            item.chunk, -Emotion[item.emotion.upper()])):
+        first = by_chunk.get(reply.chunk)
+        by_chunk[reply.chunk] = reply if first is None else Reply(
+            chunk=first.chunk, text=f'{first.text} {reply.text}', emotion=first.emotion,
+            event=first.event, review_of=first.review_of)
+    return tuple(by_chunk.values())
+
+
+def answered(plan: LanePlan, events: Sequence[Event],
+             critical: Mapping[str, tuple[str, str]]) -> tuple[Reply, ...]:
+    own = {answer.event for answer in plan.answers}
+    others = [event for index, event in enumerate(events) if index not in own]
+    alerts = [Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
+                    event=None if reply.event is None else events.index(others[reply.event]))
+              for reply in alert_replies(others, critical)]
+    answers = [Reply(chunk=reply_chunk(events[answer.event].end_s), text=answer.text,
+                     emotion=answer.emotion, event=answer.event) for answer in plan.answers]
+    replies = merged([*answers, *alerts])
+    place = {reply.event: index for index, reply in enumerate(replies)}
+    back = {answer.event: answer.review_of for answer in plan.answers}
+    return tuple(Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
+                       event=reply.event, review_of=place.get(back.get(reply.event, -1)))
+                 if reply.event is not None else reply for reply in replies)
+
+
+def lane_replies(plan: LanePlan, events: Sequence[Event], heard: Sequence[np.ndarray],
+                 critical: Mapping[str, tuple[str, str]] = CRITICAL) -> Lane:
+    """
+    Return a lane with its replies.
+
+    ``events`` begin with the plan's foreground, ``heard`` are its samples at 16 kHz (one array
+    per foreground event, as placed).
+    """
+    replies: list[Reply] = []
+    if plan.kind == 'answers':
+        return Lane(prompt=plan.prompt, replies=answered(plan, events, critical))
+    for index, (event, samples) in enumerate(zip(events, heard, strict=False)):
+        if plan.kind == 'words' and event.clip.text:
+            words = event.clip.text.split()
+            ends = word_ends(words, samples, event.start_s)
+            replies += asr_replies(list(zip(words, ends, strict=True)), event=index)
+        elif plan.kind == 'phrases' and event.clip.translation:
+            replies += translation_replies(translated(event, samples), event=index)
+    return Lane(prompt=plan.prompt, replies=merged(replies))
