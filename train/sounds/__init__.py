@@ -1,0 +1,1 @@
+"""Sounds made on demand: standardised signals and generators behind one protocol."""

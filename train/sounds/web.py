@@ -1,0 +1,79 @@
+"""
+One careful HTTP request for planners and generators.
+
+Owns the deadline over a whole answer, the size limit and errors in words. Knows no service. Keys
+travel in headers only, are never followed across a redirect and never stand in a message.
+"""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from audio_interaction_ros.errors import AudioInteractionError
+
+__all__ = ['WebError', 'post_json']
+
+_LARGEST = 64 * 1024 * 1024
+_PIECE = 64 * 1024
+
+
+class WebError(AudioInteractionError):
+    """A service did not answer as it should; the message says what came and who must act."""
+
+    def __init__(self, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.passing = passing
+        """Whether the same request may succeed later: a time-out, 429, or 5xx."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def _read(answer: Any, deadline: float, url: str) -> bytes:
+    pieces, size = [], 0
+    while piece := answer.read1(_PIECE):
+        size += len(piece)
+        pieces.append(piece)
+        if size > _LARGEST:
+            raise WebError(f'expected at most {_LARGEST} bytes from {url}, got more; check the '
+                           'address', passing=False)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return b''.join(pieces)
+
+
+def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None = None,
+              timeout_s: float = 60.0) -> bytes:
+    """
+    Send a JSON body; return the answer's bytes.
+
+    Raises WebError for anything but status 200 within the time, redirects included.
+    """
+    if not url.startswith(('http://', 'https://')):
+        raise WebError(f'expected an address that begins with http:// or https://, got {url!r}; '
+                       'correct it', passing=False)
+    deadline = time.monotonic() + timeout_s
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {'Content-Type': 'application/json', **(headers or {})})
+    try:
+        with _OPENER.open(request, timeout=timeout_s) as answer:
+            return _read(answer, deadline, url)
+    except urllib.error.HTTPError as error:
+        said = error.read(300).decode('utf-8', 'replace')
+        raise WebError(f'expected status 200 from {url}, got {error.code}: {said!r}; check key, '
+                       'model and quota', passing=error.code == 429 or error.code >= 500
+                       ) from error
+    except TimeoutError as error:
+        raise WebError(f'expected an answer from {url} within {timeout_s:g} s, none came; check '
+                       'the service or allow more time', passing=True) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise WebError(f'expected an answer from {url}, got {error}; check address and network',
+                       passing=True) from error
