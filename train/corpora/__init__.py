@@ -1,0 +1,1 @@
+"""Corpora into clips and dialogues: importers, licences, the recipe, the lhotse store."""
