@@ -1,18 +1,22 @@
 """
 Figures of a model, on scenes made of recordings and voices that training never saw.
 
-Two parts. ``--pick`` sweeps the decision threshold of each lane over cached validation features,
+Three parts. ``--pick`` sweeps the decision threshold of each lane over cached validation features,
 with the true past as context. ``--listen`` plays other mixtures through the real pipeline and
 session and reports word errors, timing, recall per sound and false replies, next to a model that
-never says anything. Owns the matching of replies with events.
+never says anything. ``--second-pass`` reads whole utterances with Whisper. Owns the matching of
+replies with events.
 
     python -m train.edge.evaluate --model models/edge --pick VALIDATION_FEATURES
     python -m train.edge.evaluate --model models/edge --listen 60 --data DATA --speech SPEECH
+    python -m train.edge.evaluate --second-pass 60 --data DATA --speech SPEECH
 """
 
 import argparse
 import json
+import random
 import re
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +27,16 @@ import torch
 
 from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.model.checkpoint import LoadedModel, load
+from audio_interaction_ros.model.checkpoint import LoadedModel
+from audio_interaction_ros.model.checkpoint import load as load_model
 from audio_interaction_ros.model.decoder import rope_tables
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.stream.session import Session
-from train.edge.compose import Event, Library, Scene, compose
+from train.edge.compose import Event, Library, Scene, compose, load
 from train.edge.features import KINDS
 from train.edge.layout import IGNORE, decisions, sequence
 from train.edge.scenes import scene_rows
@@ -76,7 +82,7 @@ def probabilities(model: LoadedModel, lane: str, row: dict, frames: np.ndarray) 
 
 def pick(name: str, folder: Path) -> None:
     """Print recall and false fires of each lane over thresholds."""
-    model = load(name)
+    model = load_model(name)
     model.decoder.to(torch.bfloat16)
     for lane in model.config.prompts:
         found = [probabilities(model, lane, row, np.load(folder / f'{row["name"]}.npy'))
@@ -145,6 +151,21 @@ class Tally:
                                   sorted(self.false.items())}}
 
 
+def second_pass(library: Library, count: int) -> dict:
+    """Return word errors and seconds per clip of Whisper's second pass, by kind of voice."""
+    reader, rng = WhisperSecondPass(language='en'), random.Random(0)
+    clips = {'synthetic': rng.sample(library.utterances, min(count, len(library.utterances))),
+             'real': rng.sample(library.real, min(count, len(library.real)))}
+    found = {}
+    for voice, items in clips.items():
+        begin = time.monotonic()
+        said = [plain(reader.transcribe(load(path))[0]) for _, path in items]
+        found[voice] = {'clips': len(items),
+                        'wer': round(jiwer.wer([plain(text) for text, _ in items], said), 3),
+                        's_per_clip': round((time.monotonic() - begin) / len(items), 2)}
+    return found
+
+
 def heard(runtime, scene: Scene) -> list[tuple[str, float, str]]:
     """Play a scene and 1.2 s of silence; return (lane, seconds, text) of every reply."""
     spec = runtime.encoder.spec
@@ -172,15 +193,19 @@ def main() -> None:
     parser.add_argument('--model', default='edge')
     parser.add_argument('--pick', type=Path, help='folder of validation features')
     parser.add_argument('--listen', type=int, default=0, help='number of scenes to play')
+    parser.add_argument('--second-pass', type=int, default=0, metavar='CLIPS',
+                        help='utterances of each kind of voice to read with Whisper')
     parser.add_argument('--data', type=Path)
     parser.add_argument('--speech', type=Path)
     parser.add_argument('--dtype', default='bfloat16')
     arguments = parser.parse_args()
     if arguments.pick:
         pick(arguments.model, arguments.pick)
-    if arguments.listen:
-        runtime = load_runtime(arguments.model, dtype=arguments.dtype)
-        library, tally = Library(arguments.data, arguments.speech, 'validation'), Tally()
+    library = Library(arguments.data, arguments.speech, 'validation') if arguments.data else None
+    if arguments.second_pass and library:
+        print(json.dumps(second_pass(library, arguments.second_pass)))
+    if arguments.listen and library:
+        runtime, tally = load_runtime(arguments.model, dtype=arguments.dtype), Tally()
         real = {text for text, _ in library.real}
         for index in range(FIRST_LISTENED, FIRST_LISTENED + arguments.listen):
             scene = compose(library, index, KINDS[index * 7 % len(KINDS)])

@@ -3,7 +3,8 @@ Stage B: when to speak and what to say, learned together on scenes.
 
 Low-rank differences, control rows and projector are trained with cross-entropy on text and on
 decisions (a due reply weighs twice). Prints progress, saves every two minutes and continues from
-the last save.
+the last save. Under torchrun the processes share the work; on two cores two processes of one
+thread each beat one process of two.
 
     python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
         --out trained.safetensors --minutes 20
@@ -11,6 +12,7 @@ the last save.
 
 import argparse
 import math
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -124,10 +127,23 @@ def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer,
 
 
 def parameter_groups(model: Edge, rate: float) -> list[dict]:
-    slow = [*model.projector.parameters(), model.control_rows]
-    known = {id(parameter) for parameter in slow}
-    fast = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
-    return [{'params': fast, 'scale': rate}, {'params': slow, 'scale': rate * 0.5}]
+    # Stage A has taught the projector already: large early gradients must not undo it.
+    rates = {'projector': 0.1, 'control_rows': 0.5}
+    groups: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(name.partition('.')[0], []).append(parameter)
+    return [{'params': members, 'scale': rate * rates.get(name, 1.0)}
+            for name, members in groups.items()]
+
+
+def average(tensors: list[Tensor]) -> None:
+    """Average tensors in place over the processes that torchrun started."""
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        tensor.copy_(part.view_as(tensor))
 
 
 def save(model: Edge, path: Path) -> None:
@@ -147,7 +163,10 @@ def main() -> None:
                         help='share of speech scenes cut into single utterances')
     parser.add_argument('--rate', type=float, default=8e-4)
     arguments = parser.parse_args()
-    rng = random.Random(1)
+    rank = int(os.environ.get('RANK', 0))
+    if 'RANK' in os.environ:
+        dist.init_process_group('gloo')
+    rng = random.Random(f'stage b {rank}')
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
     model = Edge()
     start = arguments.out if arguments.out.exists() else arguments.projector
@@ -155,30 +174,37 @@ def main() -> None:
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
                                   betas=(0.9, 0.98))
     rows = scene_rows(arguments.features)
+    trainable = [p for p in model.parameters() if p.requires_grad]
     print(f'{len(rows)} scenes, from {start.name}', flush=True)
     begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
     for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng,
                                             arguments.crop), start=1):
-        done = (time.monotonic() - begin) / 60 / arguments.minutes
+        done = torch.tensor((time.monotonic() - begin) / 60 / arguments.minutes)
+        if dist.is_initialized():
+            average([done])  # processes must stop after the same step
         if done >= 1.0:
             break
         for group in optimizer.param_groups:
-            group['lr'] = group['scale'] * min(1.0, step / 20) * max(0.05, 1 - done)
+            group['lr'] = group['scale'] * min(1.0, step / 20) * max(0.05, 1 - float(done))
         decision, text = losses(model, items)
         optimizer.zero_grad()
         (2.0 * decision + text).backward()
-        nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+        if dist.is_initialized():
+            average([p.grad for p in trainable if p.grad is not None])
+        nn.utils.clip_grad_norm_(trainable, 1.0)
         optimizer.step()
         seen += len(items)
         sums += (decision.item(), text.item(), 1)
-        if step % 20 == 0:
+        if rank == 0 and step % 20 == 0:
             print(f'step {step}, {seen} scenes, decision {sums[0] / sums[2]:.4f}, text '
-                  f'{sums[1] / sums[2]:.3f}, {done * arguments.minutes:.1f} min', flush=True)
+                  f'{sums[1] / sums[2]:.3f}, {float(done) * arguments.minutes:.1f} min',
+                  flush=True)
             sums[:] = 0
-        if time.monotonic() - saved > 120:
+        if rank == 0 and time.monotonic() - saved > 120:
             save(model, arguments.out)
             saved = time.monotonic()
-    save(model, arguments.out)
+    if rank == 0:
+        save(model, arguments.out)
 
 
 if __name__ == '__main__':
