@@ -1,0 +1,1 @@
+"""The four-stage trainer: recipes in, folders that the runtime loads out."""

@@ -1,0 +1,232 @@
+"""
+Streams to samples: what a stage learns from, in an order that depends on seed and number only.
+
+Owns which lanes and chunks become samples, what is left out and why, and the mixture of kinds.
+Token layout comes from ``train.tokens``, mel from ``features``. Knows no model weights.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.protocol import Emotion
+from train.records import Lane, RecordError, Reply, Stream, read_records
+from train.tokens import Layout, Sample, a_t, a_t_t, online, t_t
+from train.trainer.features import (
+    offline_windows, online_windows, read_chunks, why_unusable)
+from train.trainer.recipe import Data
+
+__all__ = ['Item', 'Prepared', 'Samples', 'batches', 'holds_out', 'kind_of', 'order']
+
+Encode = Callable[[str], list[int]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One sample to be: chunks ``first`` to ``first + chunks`` of a stream, heard by a lane."""
+
+    stream: Stream
+    audio: Path
+    lane: str
+    first: int
+    chunks: int
+
+    @property
+    def replies(self) -> tuple[Reply, ...]:
+        """Replies that fall into the item."""
+        return tuple(reply for reply in self.stream.lanes[self.lane].replies
+                     if self.first <= reply.chunk < self.first + self.chunks)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sample ready to be batched."""
+
+    sample: Sample
+    mel: tuple[np.ndarray, ...]
+    """Windows [n, bins, frames] float32, in order of time."""
+
+
+def kind_of(stream: Stream, lane: Lane) -> str:
+    """Return which share of stage four a lane belongs to, '' for none."""
+    if any(reply.review_of is not None for reply in lane.replies):
+        return 'history_review'
+    if not lane.replies:
+        return 'silent_verification'
+    return 'proactive' if stream.ability == 'proactive' else ''
+
+
+def holds_out(stream_id: str, share: float) -> bool:
+    """Tell whether a stream is held out: by its id alone, so the same in every run."""
+    digest = hashlib.sha256(stream_id.encode()).digest()
+    return int.from_bytes(digest[:8], 'big') < share * 2 ** 64
+
+
+def _items(stream: Stream, audio: Path, data: Data) -> Iterator[Item]:
+    for name, lane in stream.lanes.items():
+        if data.layout == 'online':
+            for first in range(0, stream.chunks, data.max_chunks):
+                yield Item(stream, audio, name, first,
+                           min(data.max_chunks, stream.chunks - first))
+        elif lane.replies and (data.layout != 't_t' or _asked(stream, lane.replies[0])):
+            # As the release: of a conversation only the first turn, and audio up to its reply.
+            last = lane.replies[0].chunk + 1
+            first = max(0, last - data.max_chunks)
+            yield Item(stream, audio, name, first, last - first)
+
+
+def _asked(stream: Stream, reply: Reply) -> str:
+    return '' if reply.event is None else stream.events[reply.event].clip.text
+
+
+@dataclass
+class Samples:
+    """The samples of some streams, by number."""
+
+    config: CheckpointConfig
+    encode: Encode
+    data: Data
+    items: list[Item] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Why streams or samples were left out, and how often."""
+    _cache: dict[int, Prepared] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, files: Sequence[Path], config: CheckpointConfig, encode: Encode, data: Data,
+             keep: Callable[[Stream], bool] = lambda _: True) -> 'Samples':
+        """Return the samples of files of Stream records; what cannot be used is counted."""
+        samples = cls(config, encode, data)
+        for file in files:
+            try:
+                for stream in read_records(file, Stream):
+                    if keep(stream):
+                        samples._add(stream, file.parent / stream.path)
+            except OSError as error:
+                raise RecordError(f'{file}: expected a file of streams ({error}); build it with '
+                                  'python -m train build or demo') from error
+        return samples
+
+    def _add(self, stream: Stream, audio: Path) -> None:
+        reason = why_unusable(audio, stream.chunks)
+        if reason:
+            self.skipped[reason] += 1
+            return
+        for item in _items(stream, audio, self.data):
+            if len(self._sample(item).ids) > self.data.max_positions:
+                self.skipped['more positions than data.max_positions'] += 1
+            else:
+                self.items.append(item)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, number: int) -> Prepared:
+        if number in self._cache:
+            return self._cache[number]
+        item = self.items[number]
+        prepared = Prepared(self._sample(item), self._mel(item))
+        if len(self._cache) < self.data.cache:
+            self._cache[number] = prepared
+        return prepared
+
+    def _mel(self, item: Item) -> tuple[np.ndarray, ...]:
+        if self.data.layout == 't_t':
+            return ()
+        samples = read_chunks(item.audio, item.first, item.chunks)
+        if self.data.layout == 'online':
+            return (online_windows(samples, self.config),)
+        return tuple(offline_windows(samples, self.config))
+
+    def _sample(self, item: Item) -> Sample:
+        lane, encode = item.stream.lanes[item.lane], self.encode
+        layout = Layout(self.config.token_ids, self.config.audio_tower.features_per_chunk)
+        if self.data.layout == 'online':
+            replies: list[tuple[Emotion, list[int]] | None] = [None] * item.chunks
+            for reply in item.replies:
+                replies[reply.chunk - item.first] = (Emotion[reply.emotion.upper()],
+                                                     encode(reply.text))
+            return online(layout, encode(lane.prompt), replies)
+        said = encode(item.replies[-1].text)
+        features = item.chunks * layout.features_per_chunk
+        if self.data.layout == 'a_t':  # the question is in the audio
+            return a_t(layout, encode(lane.prompt), features, said)
+        if self.data.layout == 'a_t_t':  # the instruction is the user's text
+            return a_t_t(layout, encode(self.data.system), features, encode(lane.prompt), said)
+        return t_t(layout, encode(lane.prompt), encode(_asked(item.stream, item.replies[-1])),
+                   said)
+
+    def prompts(self) -> dict[str, str]:
+        """Return the most frequent prompt of each lane name; a model carries them along."""
+        counts: dict[str, Counter[str]] = {}
+        for item in self.items:
+            prompt = item.stream.lanes[item.lane].prompt
+            counts.setdefault(item.lane, Counter())[prompt] += 1
+        return {name: count.most_common(1)[0][0] for name, count in sorted(counts.items())}
+
+
+def _mixture(items: Sequence[Item], shares: dict[str, float]) -> list[tuple[float, np.ndarray]]:
+    kinds = [kind_of(item.stream, item.stream.lanes[item.lane]) for item in items]
+    named = {kind: np.array([i for i, k in enumerate(kinds) if k == kind], np.int64)
+             for kind in shares}
+    for kind, members in named.items():
+        if shares[kind] > 0 and not len(members):
+            raise ConfigurationError(f'data.shares: {shares[kind]} of {kind} is wanted, found no '
+                                     'such stream; build some or change the recipe')
+    others = np.array([i for i, kind in enumerate(kinds) if kind not in shares], np.int64)
+    rest = 1.0 - sum(shares.values())
+    if rest > 1e-9 and not len(others):
+        raise ConfigurationError(f'data.shares: {rest:.2f} is left to other streams, found none; '
+                                 'make the shares sum to 1')
+    return [*((shares[kind], named[kind]) for kind in shares), (max(0.0, rest), others)]
+
+
+def order(items: Sequence[Item], data: Data, seed: int, epoch: int) -> np.ndarray:
+    """
+    Return the numbers of the samples of an epoch, as many as there are samples.
+
+    Without shares every sample comes once. With shares each draw picks a kind, then the next
+    sample of a shuffled round over that kind.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    if not data.shares:
+        return rng.permutation(len(items))
+    groups = _mixture(items, data.shares)
+    weights = np.array([weight for weight, _ in groups])
+    drawn = rng.choice(len(groups), size=len(items), p=weights / weights.sum())
+    numbers = np.empty(len(items), np.int64)
+    for index, (_, members) in enumerate(groups):
+        places = np.flatnonzero(drawn == index)
+        if len(places):
+            rounds = -(-len(places) // len(members))
+            numbers[places] = np.concatenate(
+                [rng.permutation(members) for _ in range(rounds)])[:len(places)]
+    return numbers
+
+
+def batches(samples: Samples, *, seed: int, batch: int, world: int, rank: int,
+            first: int) -> Iterator[list[int]]:
+    """
+    Yield the sample numbers of this process's micro-batch ``first``, ``first`` + 1, … for ever.
+
+    Micro-batch m of all processes together is a run of world * batch samples of the endless
+    order, so a run that is resumed goes on where it stood.
+    """
+    count = len(samples)
+    if not count:
+        raise ConfigurationError(
+            f'data.streams: expected at least one sample, found none (left out: '
+            f'{dict(samples.skipped)}); build streams or correct data.streams')
+    epoch_order = lru_cache(maxsize=2)(lambda epoch: order(samples.items, samples.data, seed,
+                                                           epoch))
+    start = (first * world + rank) * batch
+    while True:
+        numbers = range(start, start + batch)
+        yield [int(epoch_order(number // count)[number % count]) for number in numbers]
+        start += world * batch

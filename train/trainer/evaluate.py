@@ -1,0 +1,136 @@
+"""
+How good a stage is on held-out streams: decisions, text and sample replies.
+
+Owns the counting. Decisions are those that the runtime would take at threshold 0.5: the two
+control scores compared, nothing else.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from audio_interaction_ros.model.tokenizer import Tokenizer
+from train.trainer.batch import Batch, collate
+from train.trainer.data import Prepared
+from train.trainer.loss import IGNORE, RESPOND
+from train.trainer.model import Trainee
+
+__all__ = ['Counts', 'Generation', 'count', 'decisions', 'generate']
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was decided and predicted; counts add up over batches and processes."""
+
+    respond_due: int = 0
+    respond_given: int = 0
+    respond_right: int = 0
+    decisions: int = 0
+    text: int = 0
+    text_right: int = 0
+
+    def __add__(self, other: 'Counts') -> 'Counts':
+        return Counts(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
+
+    def values(self) -> list[int]:
+        """Return the counts in the order of the fields."""
+        return list(vars(self).values())
+
+    def measures(self) -> dict[str, float]:
+        """
+        Return shares of 1; nan where there was nothing to measure.
+
+        control_accuracy, precision and recall (of RESPOND), balanced_accuracy (mean of the
+        recalls of both decisions, so always-silent scores 0.5), text_accuracy.
+        """
+        silent = self.decisions - self.respond_due
+        wrong_alarms = self.respond_given - self.respond_right
+        recall = _share(self.respond_right, self.respond_due)
+        specificity = _share(silent - wrong_alarms, silent)
+        right = self.respond_right + silent - wrong_alarms
+        return {'control_accuracy': _share(right, self.decisions),
+                'precision': _share(self.respond_right, self.respond_given), 'recall': recall,
+                'balanced_accuracy': (recall + specificity) / 2,
+                'text_accuracy': _share(self.text_right, self.text)}
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A reply as it is due and as the model gives it, after the same context."""
+
+    expected: str
+    given: str
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float('nan')
+
+
+@torch.no_grad()
+def decisions(trainee: Trainee, batch: Batch) -> Tensor:
+    """Return p_respond [n] float32 at every control label, sample by sample in order of time."""
+    hidden = trainee.hidden(batch)[batch.control != IGNORE]
+    ids = trainee.config.token_ids
+    pair = trainee.head()[[ids.silence, ids.respond]]
+    return torch.softmax(hidden.float() @ pair.float().T, dim=-1)[:, 1]
+
+
+@torch.no_grad()
+def count(trainee: Trainee, batch: Batch) -> Counts:
+    """Return the counts of one batch."""
+    hidden, head = trainee.hidden(batch), trainee.head()
+    ids = trainee.config.token_ids
+    decides, says = batch.control != IGNORE, batch.text != IGNORE
+    pair = hidden[decides].float() @ head[[ids.silence, ids.respond]].float().T
+    given, due = pair[:, 1] > pair[:, 0], batch.control[decides] == RESPOND
+    words = (hidden[says] @ head.to(hidden.dtype).T).argmax(-1)
+    return Counts(int(due.sum()), int(given.sum()), int((given & due).sum()), len(due),
+                  len(words), int((words == batch.text[says]).sum()))
+
+
+@torch.no_grad()
+def generate(trainee: Trainee, prepared: Prepared, tokenizer: Tokenizer,
+             limit: int = 64) -> Generation | None:
+    """Return a sample's first reply and what the model says there greedily; None if silent."""
+    places = (prepared.sample.control == RESPOND).nonzero()[0]
+    if not len(places):
+        return None
+    start = int(places[0]) + 2  # RESPOND follows the decision
+    expected = _until_end(prepared.sample.text[start - 1:start - 1 + limit].tolist())
+    device = next(trainee.parameters()).device
+    batch = collate([prepared], trainee.config.token_ids.pad).to(device)
+    known = batch.ids[:, :start]
+    heard = tuple(type(one)(one.mel, one.rows, one.columns) for one in batch.heard)
+    given: list[int] = []
+    for _ in range(limit):
+        ids = torch.cat((known, torch.tensor([given], dtype=torch.long, device=device)), dim=1)
+        blank = torch.full_like(ids, IGNORE)
+        step = _cut(Batch(ids, blank, blank, heard), start)
+        scores = trainee.head().float() @ trainee.hidden(step)[0, -1].float()
+        token = int(scores.argmax())
+        if token == trainee.config.token_ids.text_end:
+            break
+        given.append(token)
+    return Generation(_text(expected, tokenizer), _text(given, tokenizer))
+
+
+def _until_end(ids: Sequence[int]) -> list[int]:
+    return list(ids[:ids.index(IGNORE)]) if IGNORE in ids else list(ids)
+
+
+def _cut(batch: Batch, length: int) -> Batch:
+    # Features of later chunks have no place yet; their windows stay, their places go to the end.
+    heard = []
+    for one in batch.heard:
+        per = len(one.columns) // len(one.mel)
+        windows = int((one.columns < length).sum()) // per
+        heard.append(type(one)(one.mel[:windows], one.rows[:windows * per],
+                               one.columns[:windows * per]))
+    return Batch(batch.ids, batch.control, batch.text,
+                 tuple(one for one in heard if len(one.mel)))
+
+
+def _text(ids: Iterable[int], tokenizer: Tokenizer) -> str:
+    return b''.join(map(tokenizer.token_bytes, ids)).decode('utf-8', 'replace')

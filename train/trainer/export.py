@@ -1,0 +1,44 @@
+"""
+What a stage writes at its end: a folder that the runtime, or the next stage, loads.
+
+Owns nothing of the format; ``model.checkpoint`` does.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model import checkpoint
+from train.trainer.model import Trainee
+
+__all__ = ['export']
+
+
+def export(trainee: Trainee, folder: Path, tokenizer_json: str, prompts: Mapping[str, str], *,
+           dtype: torch.dtype = torch.float32) -> None:
+    """
+    Write the model in the project's own layout, whole or not at all.
+
+    ``prompts`` are those that the lanes were trained with. CheckpointError when it cannot be
+    written.
+    """
+    config = dataclasses.replace(
+        trainee.config, base=None, prompts={**trainee.config.prompts, **prompts},
+        max_positions=max(trainee.config.max_positions, trainee.recipe.data.max_positions))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            scratch = Path(name)
+            (scratch / 'tokenizer.json').write_text(tokenizer_json, encoding='utf-8')
+            checkpoint.save(scratch / 'model', config, trainee.tensors(dtype),
+                            scratch / 'tokenizer.json')
+            if folder.exists():
+                folder.rename(scratch / 'before')
+            (scratch / 'model').rename(folder)
+    except OSError as error:
+        raise CheckpointError(f'{folder}: cannot write the model ({error}); make room, then run '
+                              'the same command again') from error
