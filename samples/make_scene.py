@@ -7,7 +7,6 @@ licence of Carnegie Mellon University), the alarm is the ISO 8201 rhythm, the ch
     python samples/make_scene.py samples/scene.flac
 """
 
-import random
 import subprocess
 import sys
 import tempfile
@@ -15,15 +14,15 @@ import tempfile
 import numpy as np
 import soundfile
 
-from train.edge.compose import doorbell, smoke_alarm
+from train.sounds.signals import make
 
 RATE = 16_000
 PARTS = (  # begins at second, what
     (1.0, 'slt', 'Please bring me a glass of water from the kitchen.'),
     (6.5, 'rms', 'What is the weather like today?'),
-    (11.0, 'alarm', ''),
+    (11.0, 'smoke_alarm_t3', ''),
     (19.0, 'slt', 'Stop right there and open the door.'),
-    (24.0, 'chime', ''),
+    (24.0, 'doorbell_two_tone', ''),
     (28.0, 'rms', 'Thank you very much.'),
 )
 
@@ -38,11 +37,10 @@ def say(voice: str, text: str) -> np.ndarray:
 
 
 def main() -> None:
-    scene = np.random.default_rng(1).standard_normal(32 * RATE).astype(np.float32) * 0.0004
-    rng = random.Random(4)
+    rng = np.random.default_rng(4)
+    scene = rng.standard_normal(32 * RATE).astype(np.float32) * 0.0004
     for second, what, text in PARTS:
-        clip = (smoke_alarm(rng, 5.0) * 0.6 if what == 'alarm'
-                else doorbell(rng) if what == 'chime' else say(what, text))
+        clip = say(what, text) if text else make(what, rng, seconds=5.0)
         start = int(second * RATE)
         scene[start:start + len(clip)] += clip[:len(scene) - start]
     soundfile.write(sys.argv[1], np.clip(scene, -1, 1), RATE)

@@ -1,14 +1,13 @@
 """The recipe of the edge model: targets, layout, splits and measures."""
 
 from itertools import chain
-import random
 
 import numpy as np
 import pytest
 import torch
 
 from audio_interaction_ros.protocol import Emotion
-from train.edge.compose import Event, Scene, is_validation, smoke_alarm
+from train.edge.compose import Event, Scene, is_validation
 from train.edge.evaluate import Tally, plain, sweep
 from train.edge.layout import IDS, IGNORE, decisions, sequence
 from train.edge.stage_a import WIDTH, Speller, greedy
@@ -68,12 +67,6 @@ def test_trim_keeps_the_loud_part():
     samples = np.zeros(16_000, np.float32)
     samples[4000:8000] = 0.5
     assert 4000 <= len(trim(samples)) <= 4800
-
-
-def test_smoke_alarm_has_three_beeps_in_four_seconds():
-    samples = smoke_alarm(random.Random(0), 4.0)
-    loud = np.abs(samples).reshape(-1, 800).max(axis=1) > 0.2
-    assert int((np.diff(loud.astype(int)) == 1).sum()) + int(loud[0]) == 3
 
 
 def test_sweep_counts_recall_and_false_fires():

@@ -21,8 +21,9 @@ from scipy.signal import fftconvolve, lfilter
 
 from audio_interaction_ros.protocol import Emotion
 from train.edge.synthesise import trim
+from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'compose', 'smoke_alarm']
+__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'compose']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
@@ -44,6 +45,11 @@ ALERTS: dict[str, tuple[str, Emotion]] = {
     'doorbell': ('Doorbell.', Emotion.NORMAL),
 }
 """What the assistant lane says of each sound, and in which tone."""
+
+COMPUTED = {'smoke_alarm': 1.0, 'doorbell': 0.7, 'siren': 0.4}
+"""How often a sound is a computed signal, where recordings exist too."""
+HARMLESS_SIGNALS = [name for label in ('phone_ring', 'appliance_beep', 'reversing_beep')
+                    for name in LABELS[label]]
 
 # Too close to an alert, or too much like speech, to be told from it by their label alone.
 NEITHER = {'alarm', 'fire_alarm', 'alarm_clock', 'dog_growl', 'wolf_howl', 'air_horn', 'buzzer',
@@ -77,6 +83,11 @@ class Scene:
     events: list[Event] = field(default_factory=list)
 
 
+def signal(name: str, rng: random.Random) -> np.ndarray:
+    """Return 3 to 5 s of a standardised signal from some device in some room."""
+    return make(name, np.random.default_rng(rng.randrange(1 << 30)), seconds=rng.uniform(3.0, 5.0))
+
+
 def is_validation(key: str, share: int = 5) -> bool:
     """Put one in ``share`` recordings aside, by the hash of the recording's identity."""
     return int(hashlib.sha256(key.encode()).hexdigest(), 16) % share == 0
@@ -87,27 +98,6 @@ def load(path: Path) -> np.ndarray:
     samples, rate = soundfile.read(path, dtype='float32')
     assert rate == RATE, f'{path}: expected {RATE} Hz, got {rate}'
     return samples
-
-
-def smoke_alarm(rng: random.Random, seconds: float = 5.0) -> np.ndarray:
-    """Return a smoke alarm in ISO 8201 rhythm (three beeps of 0.5 s, pause of 1.5 s)."""
-    time = np.arange(int(seconds * RATE)) / RATE
-    on = (time % 4.0 < 3.0) & (time % 1.0 < 0.5)
-    pitch = rng.choice([520.0, *[rng.uniform(2800, 3600)] * 4])
-    tone = np.sin(2 * np.pi * pitch * time)
-    if pitch < 1000 or rng.random() < 0.4:
-        tone = np.sign(tone) * 0.5
-    return lfilter([0.05], [1, -0.95], on.astype(float)).astype(np.float32) * tone * 0.7
-
-
-def doorbell(rng: random.Random) -> np.ndarray:
-    """Return a two-tone chime."""
-    time = np.arange(int(0.9 * RATE)) / RATE
-    high = rng.uniform(560, 900)
-    tones = [np.exp(-time * rng.uniform(3, 6)) * sum(
-        a * np.sin(2 * np.pi * pitch * n * time) for n, a in ((1, 1), (2, 0.4), (3, 0.15)))
-        for pitch in (high, high * 0.8)]
-    return (np.concatenate(tones) * 0.4).astype(np.float32)
 
 
 class Library:
@@ -154,16 +144,17 @@ class Library:
     def alert(self, rng: random.Random) -> tuple[str, np.ndarray]:
         """Return the label and at most 5 s of an alert sound, beginning with the sound."""
         label = rng.choice([*ALERTS, 'dog_bark', 'baby_cry', 'smoke_alarm', 'glass_break'])
-        if label == 'smoke_alarm':
-            return label, smoke_alarm(rng, rng.uniform(3.0, 5.0))
-        if label == 'doorbell' and (not self.sounds[label] or rng.random() < 0.7):
-            return label, doorbell(rng)
+        share = COMPUTED.get(label, 0.0) if self.sounds[label] else 1.0
+        if label in LABELS and rng.random() < share:
+            return label, signal(rng.choice(LABELS[label]), rng)
         if not self.sounds[label]:
             return self.alert(rng)
         return label, trim(load(rng.choice(self.sounds[label])), -28.0)[:5 * RATE]
 
     def noise(self, rng: random.Random, samples: int) -> np.ndarray:
         """Return so many samples of a harmless sound, repeated if it is shorter."""
+        if rng.random() < 0.06:
+            return np.resize(signal(rng.choice(HARMLESS_SIGNALS), rng), samples)
         clip = load(rng.choice(self.harmless[rng.choice(sorted(self.harmless))]))
         start = rng.randrange(max(1, len(clip) - samples))
         return np.resize(clip[start:start + samples], samples)
