@@ -152,6 +152,8 @@ class DecoderNode(ManagedNode):
     def stop(self) -> None:
         """Stop hearing; running replies are ended."""
         self._command('cancel', '')
+        if self._listen is not None:
+            self._listen.give_up('the node was deactivated')
 
     def tear_down(self) -> None:
         """Stop the thread and forget the session."""

@@ -18,6 +18,7 @@ from rclpy.node import Node
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
            'Timings', 'model_report']
@@ -48,8 +49,8 @@ class Diagnostics:
         self._node = node
         self._tasks = tasks
         self._publisher = node.create_publisher(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
-        self._timer = node.create_timer(
-            1.0, self.publish, callback_group=MutuallyExclusiveCallbackGroup())
+        self._timer = steady_timer(
+            node, 1.0, self.publish, callback_group=MutuallyExclusiveCallbackGroup())
 
     def publish(self) -> None:
         """Publish now."""

@@ -2,21 +2,38 @@
 The action ``listen``: wait for one final transcript, with partial ones as feedback.
 
 Listens to the topic ``transcript`` like any other node, so it does not matter who makes
-transcripts final. A goal waits in a coroutine and holds no executor thread.
+transcripts final. A goal waits as accepted and is executed, which takes no time, when its end is
+known: a goal that waited in a callback would hold a thread of the executor, and one that waited
+in a coroutine would keep the executor turning.
 """
 
+import threading
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from audio_interaction_msgs.action import Listen
 from audio_interaction_msgs.msg import Transcript
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.task import Future
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.steady import steady_timer
 
-__all__ = ['ListenAction']
+__all__ = ['ListenAction', 'same_language']
+
+_PERIOD_S = 0.1
+_TIMED_OUT = 'nothing was said within max_duration'
+
+
+@dataclass
+class _Waiting:
+    goal: Any
+    ends_at: float
+    """Steady clock, seconds; infinity: never."""
+    transcript: Transcript | None = None
+    message: str = ''
 
 
 class ListenAction:
@@ -25,65 +42,87 @@ class ListenAction:
     def __init__(self, *, node: ManagedNode) -> None:
         """Offer the action."""
         self._node = node
-        self._waiting: dict[Any, Future] = {}
-        group = ReentrantCallbackGroup()
+        self._waiting: list[_Waiting] = []
+        self._ended: list[_Waiting] = []
+        self._lock = threading.Lock()
+        group = MutuallyExclusiveCallbackGroup()
         node.managed_subscription(
             Transcript, 'transcript', self._on_transcript, qos.EVENTS, callback_group=group)
-        self._group = group
+        self._timer = steady_timer(node, _PERIOD_S, self._look, callback_group=group)
         self._server = ActionServer(
             node, Listen, 'listen', execute_callback=self._execute, callback_group=group,
-            cancel_callback=self._on_cancel)
+            goal_callback=self._on_goal, handle_accepted_callback=self._on_accepted,
+            cancel_callback=lambda _goal: CancelResponse.ACCEPT)
 
     def close(self) -> None:
-        """Give up every goal and withdraw the action."""
-        for future in list(self._waiting.values()):
-            self._give_up(future)
+        """Withdraw the action; goals that still wait are given up."""
+        self._node.destroy_timer(self._timer)
         self._server.destroy()
 
-    async def _execute(self, goal: Any) -> Listen.Result:
-        future: Future = Future()
-        self._waiting[goal] = future
+    def give_up(self, message: str) -> None:
+        """End every goal without a transcript."""
+        for waiting in self._take(lambda _waiting: True):
+            self._end(waiting, message=message)
+
+    def _on_goal(self, _request: Any) -> GoalResponse:
+        return GoalResponse.ACCEPT if self._node.active else GoalResponse.REJECT
+
+    def _on_accepted(self, goal: Any) -> None:
         limit = goal.request.max_duration
         limit_s = limit.sec + limit.nanosec / 1e9
-        timer = None
-        if limit_s > 0:
-            timer = self._node.create_timer(
-                limit_s, lambda: self._give_up(future),
-                callback_group=self._group)
-        transcript = await future
-        if timer is not None:
-            self._node.destroy_timer(timer)
-        del self._waiting[goal]
-        return self._result(goal, transcript)
+        ends_at = time.monotonic() + limit_s if limit_s > 0 else float('inf')
+        with self._lock:
+            self._waiting.append(_Waiting(goal, ends_at))
 
-    def _result(self, goal: Any, transcript: Transcript | None) -> Listen.Result:
-        if transcript is not None:
-            goal.succeed()
-            return Listen.Result(success=True, transcript=transcript)
+    def _on_transcript(self, message: Transcript) -> None:
+        if not message.is_final:
+            with self._lock:
+                goals = [waiting.goal for waiting in self._waiting]
+            for goal in goals:
+                goal.publish_feedback(Listen.Feedback(transcript=message))
+        elif message.text:
+            for waiting in self._take(lambda waiting: same_language(
+                    waiting.goal.request.language, message.language)):
+                self._end(waiting, transcript=message)
+
+    def _look(self) -> None:
+        """End the goals that were cancelled or have waited long enough."""
+        now = time.monotonic()
+        for waiting in self._take(lambda waiting: waiting.goal.is_cancel_requested):
+            self._end(waiting, message='cancelled')
+        for waiting in self._take(lambda waiting: waiting.ends_at <= now):
+            self._end(waiting, message=_TIMED_OUT)
+
+    def _take(self, wanted: Any) -> list[_Waiting]:
+        """Remove and return the goals that are wanted, so that each ends once."""
+        with self._lock:
+            taken = [waiting for waiting in self._waiting if wanted(waiting)]
+            self._waiting = [waiting for waiting in self._waiting
+                             if not any(waiting is one for one in taken)]
+            return taken
+
+    def _end(self, waiting: _Waiting, *, transcript: Transcript | None = None,
+             message: str = '') -> None:
+        waiting.transcript, waiting.message = transcript, message
+        with self._lock:
+            self._ended.append(waiting)
+        waiting.goal.execute()
+
+    def _execute(self, goal: Any) -> Listen.Result:
+        with self._lock:
+            ended = next(one for one in self._ended if one.goal == goal)
+            self._ended.remove(ended)
         if goal.is_cancel_requested:
             goal.canceled()
             return Listen.Result(message='cancelled')
-        goal.abort()
-        return Listen.Result(message='nothing was said within max_duration')
+        if ended.transcript is None:
+            goal.abort()
+            return Listen.Result(message=ended.message)
+        goal.succeed()
+        return Listen.Result(success=True, transcript=ended.transcript)
 
-    def _on_cancel(self, goal: Any) -> CancelResponse:
-        for handle, future in list(self._waiting.items()):
-            executor = self._node.executor
-            if executor is not None and bytes(handle.goal_id.uuid) == bytes(goal.goal_id.uuid):
-                # later: the server marks the goal only after this returned
-                executor.create_task(self._give_up, future)
-        return CancelResponse.ACCEPT
 
-    @staticmethod
-    def _give_up(future: Future) -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def _on_transcript(self, message: Transcript) -> None:
-        for goal, future in list(self._waiting.items()):
-            wanted = goal.request.language
-            if not message.is_final:
-                goal.publish_feedback(Listen.Feedback(transcript=message))
-            elif message.text and not future.done() and (
-                    not wanted or not message.language or message.language == wanted):
-                future.set_result(message)
+def same_language(wanted: str, found: str) -> bool:
+    """Tell whether a BCP-47 tag is what was wanted: en takes en-GB; an empty one fits any."""
+    wanted, found = wanted.lower(), found.lower()
+    return not wanted or not found or found == wanted or found.startswith(f'{wanted}-')

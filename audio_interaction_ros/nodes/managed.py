@@ -17,6 +17,7 @@ from rclpy.qos import QoSProfile
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.nodes import parameters
 from audio_interaction_ros.nodes.diagnostics import QosWatch
+from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ManagedNode']
 
@@ -49,7 +50,8 @@ class ManagedNode(LifecycleNode):
         except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
             self._declare_error = f'parameters: {error}'
             self.report_failure(self._declare_error)
-        self.create_timer(0.2, self._fall_back, callback_group=MutuallyExclusiveCallbackGroup())
+        steady_timer(self, 0.2, self._fall_back,
+                     callback_group=MutuallyExclusiveCallbackGroup())
 
     def autostart(self) -> None:
         """Configure and activate, unless the parameter autostart says otherwise."""
@@ -104,12 +106,12 @@ class ManagedNode(LifecycleNode):
 
     def managed_timer(self, period_s: float, callback: Callable[[], None],
                       **options: Any) -> None:
-        """Create a timer that calls only while active and goes at cleanup."""
+        """Create a timer of real time that calls only while active and goes at cleanup."""
         def gated() -> None:
             if self.active:
                 callback()
         self._entities.append(
-            (self.destroy_timer, self.create_timer(period_s, gated, **options)))
+            (self.destroy_timer, steady_timer(self, period_s, gated, **options)))
 
     def managed_service(self, kind: Any, name: str, callback: Callable[[Any, Any], Any],
                         **options: Any) -> None:

@@ -27,6 +27,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from audio_interaction_ros.nodes.messages import audio_message
 from audio_interaction_ros.nodes.running import run
+from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['MicrophoneNode', 'choose_device', 'list_devices', 'main', 'sound_library']
 
@@ -106,7 +107,7 @@ class MicrophoneNode(Node):
         group = MutuallyExclusiveCallbackGroup()
         self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
         self._guard = self.create_guard_condition(self._drain, callback_group=group)
-        self.create_timer(_RETRY_S, self._watch, callback_group=group)
+        steady_timer(self, _RETRY_S, self._watch, callback_group=group)
         self.create_service(SetBool, '~/set_listening', self._on_set_listening,
                             callback_group=group)
         self.diagnostics = Diagnostics(node=self, tasks={'microphone': self._report})

@@ -2,23 +2,96 @@
 
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import (
+    ExternalShutdownException,
+    ShutdownException,
+    SingleThreadedExecutor,
+    TimeoutException,
+)
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from audio_interaction_ros.nodes.managed import ManagedNode
 
-__all__ = ['run']
+__all__ = ['Spinner', 'run']
 
 _THREADS = 4
+_PERIOD_S = 0.2
+_BREATH_S = 0.001
+_IMPATIENT_S = 1.0
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
+
+
+class Spinner:
+    """
+    Runs the callbacks of nodes in a few threads and ends without leaving one under way.
+
+    rclpy's MultiThreadedExecutor destroys its guard condition at shutdown while callbacks still
+    run in its threads, and each of them then prints 'The following exception was never
+    retrieved: cannot use Destroyable …'. Here the threads are joined first. A callback that
+    raises is logged at once, with its traceback, and the others go on.
+    """
+
+    def __init__(self, *, threads: int = _THREADS) -> None:
+        """Make executor and threads; rclpy must be up."""
+        self._executor = SingleThreadedExecutor()  # it finds what is ready; the pool runs it
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
+        self._queued: set[Any] = set()
+        self._lock = threading.Lock()
+        self._nodes: list[Node] = []
+
+    def add(self, node: Node) -> None:
+        """Take in a node."""
+        self._nodes.append(node)
+        self._executor.add_node(node)
+
+    def spin_once(self) -> None:
+        """Hand one callback that is ready to a thread; wait for one for a moment only."""
+        try:
+            task, _, node = self._executor.wait_for_ready_callbacks(timeout_sec=_PERIOD_S)
+        except (TimeoutException, ShutdownException):
+            return
+        except ExternalShutdownException:
+            raise
+        except Exception:  # noqa: BLE001 - an entity that is destroyed meanwhile, in any thread
+            self._log(None)
+            return
+        with self._lock:
+            waits = task in self._queued
+            self._queued.add(task)
+        if waits:  # rclpy offers it again until it has begun
+            time.sleep(_BREATH_S)
+            return
+        self._pool.submit(self._call, task, node)
+
+    def close(self) -> None:
+        """Wait for the callbacks under way, then destroy the nodes."""
+        self._pool.shutdown()
+        self._executor.shutdown()
+        while self._nodes:
+            self._nodes.pop().destroy_node()
+
+    def _call(self, task: Any, node: Node | None) -> None:
+        with self._lock:
+            self._queued.discard(task)
+        task()
+        if task.done() and task.exception() is not None:
+            self._log(node, task.exception())
+
+    def _log(self, node: Node | None, error: BaseException | None = None) -> None:
+        trace = traceback.format_exc() if error is None else ''.join(
+            traceback.format_exception(error))
+        (node or self._nodes[0]).get_logger().error(f'a callback failed:\n{trace}')
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = None, *,
@@ -27,47 +100,49 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     Spin the nodes that ``make_nodes`` returns until a signal comes or ``done`` says so.
 
     Lifecycle nodes start by themselves unless their autostart parameter is false. Threads are
-    joined before rclpy goes down, or the process would end with 'terminate called'.
+    joined before rclpy goes down, or the process would end with 'terminate called'. A model that
+    is being loaded cannot be interrupted: another signal a second later ends the process at once.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    rclpy.init(args=list(args) if args is not None else None,
-               signal_handler_options=SignalHandlerOptions.NO)
-    stopping = False
-
-    def stop(*_: Any) -> None:
-        nonlocal stopping
-        stopping = True
-
-    previous = {number: signal.signal(number, stop)
-                for number in (signal.SIGINT, signal.SIGTERM)}
-    executor = MultiThreadedExecutor(num_threads=_THREADS)
-    nodes: list[Node] = []
+    stopping = threading.Event()
+    before = _stop_on_signals(stopping)
     try:
-        nodes.extend(make_nodes())
-        for node in nodes:
-            executor.add_node(node)
-        for node in nodes:
-            if isinstance(node, ManagedNode):
-                node.autostart()
-        while rclpy.ok() and not stopping and not done():
-            _spin(executor, nodes[0])
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        rclpy.init(args=list(args) if args is not None else None,
+                   signal_handler_options=SignalHandlerOptions.NO)
+        spinner = Spinner()
+        try:
+            nodes = list(make_nodes())
+            for node in nodes:
+                spinner.add(node)
+            for node in nodes:
+                if isinstance(node, ManagedNode) and not stopping.is_set():
+                    node.autostart()
+            while rclpy.ok() and not stopping.is_set() and not done():
+                spinner.spin_once()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            spinner.close()
+            rclpy.try_shutdown()
     finally:
-        executor.shutdown()
-        for node in reversed(nodes):
-            node.destroy_node()
-        rclpy.try_shutdown()
-        for number, handler in previous.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
     return 0
 
 
-def _spin(executor: MultiThreadedExecutor, node: Node) -> None:
-    """Run callbacks for a moment; one that fails is logged and the others go on."""
-    try:
-        executor.spin_once(timeout_sec=0.2)
-    except ExternalShutdownException:
-        raise
-    except Exception:  # noqa: BLE001 - a robot's ears must survive one bad callback
-        node.get_logger().error(f'a callback failed:\n{traceback.format_exc()}')
+def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:
+    """
+    Let a signal set ``stopping``, and one that comes a second later act as usual.
+
+    Returns the handlers from before. Ctrl-C in a terminal comes twice at once under ros2 launch.
+    """
+    first: list[float] = []
+
+    def stop(number: int, _frame: Any) -> None:
+        first.append(time.monotonic())
+        if first[-1] - first[0] > _IMPATIENT_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stopping.set()
+
+    return {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -128,6 +128,22 @@ def test_the_assistant_names_a_file_that_is_missing():
     assert 'Expected an audio file at nowhere.wav' in result.stderr
 
 
+@pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGTERM, None])
+def test_nothing_is_printed_at_the_end(robot, tmp_path, ending):
+    offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
+    path = recording(tmp_path / 'noise.wav', seconds=2)
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), 'assistant', '--source', 'file', '--file', str(path),
+         '--pace', 'consumed', *(['--exit-at-end'] if ending is None else []), '--ros-args', '-r',
+         f'__ns:={robot.namespace}', '--log-level', 'warn'],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    robot.wait(lambda: any(one.consumed_seq >= 4 for one in offers), 'it listens')
+    if ending is not None:
+        process.send_signal(ending)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, '')
+
+
 def test_a_bag_is_played_as_recorded(robot, tmp_path):
     rosbag2 = pytest.importorskip('rosbags.rosbag2', reason='rosbags is not installed')
     from audio_interaction_msgs.msg import AudioChunk
