@@ -33,6 +33,8 @@ class Step:
     """Label of a sound; empty for speech."""
     language: str = 'en'
     translation: str = ''
+    voice: str = ''
+    """Who speaks, where it is not the script's voice."""
     answer: str = ''
     """What the assistant says when the step is over; empty: it stays silent."""
     emotion: str = 'normal'

@@ -1,0 +1,1 @@
+"""Text to checked speech: spoken style, voices, and what a recogniser hears."""

@@ -1,0 +1,108 @@
+"""
+Every sentence of some scripts becomes a checked clip.
+
+Owns which sentence is said by which voice, the file of each and its record. One line is one
+record, so the stages can spread, resume and count it. Knows no streams.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from train.compose.script import Script
+from train.records import Clip
+from train.speech.check import checked
+from train.speech.protocol import Recogniser, Synthesiser, Voice, resampled, trimmed
+from train.speech.style import spoken
+
+__all__ = ['Line', 'cast', 'clip_of', 'key', 'lines']
+
+PEAK = 0.7
+SHIFTS = (0.86, 0.92, 1.0, 1.0, 1.07)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One sentence for one voice."""
+
+    id: str
+    text: str
+    voice: str
+    language: str = 'en'
+    translation: str = ''
+
+
+def key(text: str, voice: str, language: str) -> str:
+    """Return the id of a line: the same sentence of the same voice is spoken once."""
+    return 's' + hashlib.sha256(f'{language}|{voice}|{text}'.encode()).hexdigest()[:15]
+
+
+def cast(engines: Mapping[str, Synthesiser], language: str) -> list[str]:
+    """
+    Return the voices of some engines for a language, sorted; each also with shifted pitch.
+
+    Raises ConfigurationError when no engine speaks the language.
+    """
+    found = [str(Voice(engine=name, name=voice, shift=shift))
+             for name, engine in engines.items() for voice in engine.voices(language)
+             for shift in sorted(set(SHIFTS) if name == 'hibari' else {1.0})]
+    if not found:
+        raise ConfigurationError(f'speech: none of the engines {sorted(engines)} speaks '
+                                 f'{language!r} here; install or name another engine')
+    return sorted(found)
+
+
+def lines(scripts: Iterable[Script]) -> list[Line]:
+    """Return the distinct lines of scripts that have their voice, in order of appearance."""
+    found: dict[str, Line] = {}
+    for script in scripts:
+        for step in script.steps:
+            if step.say:
+                voice = step.voice or script.voice
+                name = key(step.say, voice, step.language)
+                found.setdefault(name, Line(
+                    id=name, text=step.say, voice=voice, language=step.language,
+                    translation=step.translation))
+    return list(found.values())
+
+
+def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recogniser | None,
+            out: Path, *, folder: str = 'speech') -> Clip:
+    """
+    Speak a line into ``out/folder/ID.flac`` and return its clip.
+
+    The text of the clip is what was written; what was said is its spoken style. Raises Dropped,
+    and ConfigurationError for a voice of an engine that is not there.
+    """
+    voice = Voice.parse(line.voice)
+    if voice.engine not in engines:
+        raise ConfigurationError(f'speech: expected an engine of {sorted(engines)}, got '
+                                 f'{voice.engine!r}; add it or change the script')
+    engine, said = engines[voice.engine], spoken(line.text, line.language).text
+
+    def say(attempt: int) -> np.ndarray:
+        rng = np.random.default_rng([attempt, *line.id.encode()])
+        samples, rate = engine.speak(said, voice.name, language=line.language, rng=rng)
+        return trimmed(resampled(samples, rate, voice.shift))
+    take = checked(line.text, line.language, say, recogniser)
+    path = f'{folder}/{line.id}.flac'
+    (out / folder).mkdir(parents=True, exist_ok=True)
+    samples = take.samples * (PEAK / max(1e-4, float(np.abs(take.samples).max())))
+    soundfile.write(out / path, samples, SAMPLE_RATE_HZ)
+    return Clip(
+        id=line.id, path=path, seconds=len(samples) / SAMPLE_RATE_HZ, text=line.text,
+        language=line.language, translation=line.translation, speaker=line.voice,
+        tags=tags(take.wer, take.takes), source=f'synthetic speech ({engine.name})',
+        source_id=line.id, licence=engine.licence, licence_group=engine.licence_group,
+        generated=True)
+
+
+def tags(wer: float, takes: int) -> tuple[str, ...]:
+    checks: Sequence[str] = () if wer < 0 else (f'wer_{wer:.2f}', f'takes_{takes}')
+    return ('speech', *checks)
