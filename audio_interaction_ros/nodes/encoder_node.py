@@ -110,6 +110,8 @@ class EncoderNode(ManagedNode):
         self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
+            self.managed_timer(self._recorder.period_s, self._recorder.delete_old, always=True,
+                               callback_group=MutuallyExclusiveCallbackGroup())
         self._encoded = self.managed_publisher(
             EncodedChunkMessage, 'encoded', qos.encoded(self.config.fifo.capacity))
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
@@ -186,7 +188,10 @@ class EncoderNode(ManagedNode):
             self._pipeline.reset(item.epoch)
             return []
         if isinstance(item, _Flush):
-            return list(self._pipeline.flush())
+            chunks = list(self._pipeline.flush())
+            if self._recorder is not None:
+                self._recorder.close()
+            return chunks
         self._spoke |= item.robot_speaking
         try:
             chunks = self._pipeline.push(item.block)
@@ -300,6 +305,8 @@ class EncoderNode(ManagedNode):
             return report
         self._input.report(report)
         report.values['recording'] = self.config.record.directory or 'off'
+        if self._recorder is not None and self._recorder.failure:
+            report.add(WARN, self._recorder.failure)
         report.values['level_dbfs'] = self._level_dbfs
         pipeline = self._pipeline
         if pipeline is not None:

@@ -104,11 +104,15 @@ class ManagedNode(LifecycleNode):
         self._entities.append((self.destroy_subscription, subscription))
         return subscription
 
-    def managed_timer(self, period_s: float, callback: Callable[[], None],
-                      **options: Any) -> None:
-        """Create a timer of real time that calls only while active and goes at cleanup."""
+    def managed_timer(self, period_s: float, callback: Callable[[], None], *,
+                      always: bool = False, **options: Any) -> None:
+        """
+        Create a timer of real time that goes at cleanup.
+
+        It calls only while the node is active, or ``always``.
+        """
         def gated() -> None:
-            if self.active:
+            if self.active or always:
                 callback()
         self._entities.append(
             (self.destroy_timer, steady_timer(self, period_s, gated, **options)))

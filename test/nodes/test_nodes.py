@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import os
 import time
 from pathlib import Path
 
@@ -188,6 +189,34 @@ def test_nothing_is_written_unless_a_directory_is_named(robot, tmp_path, monkeyp
     assert len(kept) == 1 and kept[0].startswith('kept/audio-')
     everything = [path for path in tmp_path.rglob('*') if path.is_file()]
     assert len(everything) == 1
+
+
+def test_recordings_are_deleted_while_running_also_when_inactive(robot, tmp_path):
+    encoder = robot.encoder({'record.directory': str(tmp_path), 'record.retention_s': 1.0})
+    robot.decoder()
+    for number, prepare in enumerate((lambda: None, encoder.trigger_deactivate)):
+        prepare()
+        old, foreign = tmp_path / f'audio-{number}.wav', tmp_path / 'notes.wav'
+        for path in (old, foreign):
+            path.write_bytes(b'x')
+            os.utime(path, (1, 1))
+        robot.wait(lambda old=old: not old.exists(), 'the recording is deleted')
+        assert foreign.exists()
+
+
+def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder()
+    folder = tmp_path / 'stick'
+    encoder = robot.encoder({'record.directory': str(folder)})
+    microphone = robot.microphone()
+    listen(robot, encoder, microphone)
+    folder.rmdir()
+    robot.tell(microphone, encoder, 4)
+    robot.wait(lambda: books(encoder).consumed >= 3, 'it hears')
+    robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'nothing is recorded'),
+               'it shows')
+    assert encoder._restarts == 0
 
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
