@@ -110,7 +110,8 @@ def beside(plan: Plan, mix: Mix, total: int, rng: np.random.Generator, root: Pat
         tracks['background'][start:start + len(samples)] += samples
         events.append(placed(clip, 'background', start, len(samples), gain))
     for clip in plan.ambient:
-        samples = audio.tile(read(clip, root), total, rng, crossfade_s=mix.crossfade_s)
+        samples = audio.tile(audio.read_clip(clip, root), total, rng,
+                             crossfade_s=mix.crossfade_s)
         samples, gain = scaled(samples, mix.level_dbfs + float(rng.choice(mix.ambient_db)))
         tracks['ambient'] += audio.fade(samples, mix.fade_s)
         events.append(placed(clip, 'ambient', 0, total, gain))
@@ -118,13 +119,14 @@ def beside(plan: Plan, mix: Mix, total: int, rng: np.random.Generator, root: Pat
 
 
 def noise(plan: Plan, mix: Mix, total: int, signal_power: float, rng: np.random.Generator,
-          root: Path, read: Reader) -> tuple[dict[str, np.ndarray], list[Event]]:
+          root: Path) -> tuple[dict[str, np.ndarray], list[Event]]:
     """Return both noise tracks; SNR is mean power of the foreground's spans over the noise's."""
     tracks: dict[str, np.ndarray] = {}
     events = []
     for name, clip, extra in zip(('noise_event', 'noise_ambient'), plan.noise,
                                  (0.0, mix.ambient_extra_db), strict=False):
-        samples = audio.tile(read(clip, root), total, rng, crossfade_s=mix.crossfade_s)
+        samples = audio.tile(audio.read_clip(clip, root), total, rng,
+                             crossfade_s=mix.crossfade_s)
         snr = rng.uniform(*mix.snr_db) + extra
         gain = (audio.decibels(signal_power) - snr
                 - audio.decibels(float((samples ** 2).mean())))
@@ -140,8 +142,7 @@ def gaps_between(starts: list[int], clips: list[np.ndarray], total: int) -> list
 
 
 def fill(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], total: int,
-         rng: np.random.Generator, root: Path,
-         read: Reader) -> tuple[np.ndarray, list[str]]:
+         rng: np.random.Generator, root: Path) -> tuple[np.ndarray, list[str]]:
     """
     Return the track of the gaps and the kind of each: room, zero or floor.
 
@@ -149,7 +150,7 @@ def fill(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], 
     share goes to the white floor.
     """
     track, kinds = np.zeros(total, np.float32), []
-    room = read(plan.room[0], root) if plan.room else None
+    room = audio.read_clip(plan.room[0], root) if plan.room else None
     weights = np.array(list(mix.gap_kinds.values()))
     for start, end in spans:
         kind = str(rng.choice(list(mix.gap_kinds), p=weights / weights.sum()))
@@ -172,7 +173,8 @@ def layers(plan: Plan, *, root: Path, mix: Mix | None = None,
     """
     Return the tracks of a plan's stream.
 
-    ``read`` returns the samples of a clip under ``root`` (it may run TFJP on them). Raises
+    ``read`` returns the samples of a foreground or background clip under ``root`` (it may run
+    TFJP on them; sounds that last are only tiled). Raises
     PlanError for a plan that cannot be, ClipError for a clip that cannot be used.
     """
     mix = mix or Mix()
@@ -194,9 +196,9 @@ def layers(plan: Plan, *, root: Path, mix: Mix | None = None,
                                events[index].gain_db)
     power = float(np.mean(np.concatenate(heard) ** 2))
     tracks, beds = beside(plan, mix, total, rng, root, read)
-    noises, noise_events = noise(plan, mix, total, power, rng, root, read)
+    noises, noise_events = noise(plan, mix, total, power, rng, root)
     spans = gaps_between(starts, heard, total)
-    gaps, kinds = fill(plan, mix, spans, beds, total, rng, root, read)
+    gaps, kinds = fill(plan, mix, spans, beds, total, rng, root)
     return Layers(tracks={'foreground': track, **tracks, **noises, 'gaps': gaps},
                   events=[*events, *beds, *noise_events], heard=heard, gap_kinds=kinds,
                   zeros=[span for span, kind in zip(spans, kinds, strict=True) if kind == 'zero'])

@@ -31,6 +31,8 @@ class Step:
     """Sentence that the user speaks; empty for a sound."""
     sound: str = ''
     """Label of a sound; empty for speech."""
+    clip: str = ''
+    """Id of one particular clip, instead of either."""
     language: str = 'en'
     translation: str = ''
     voice: str = ''
