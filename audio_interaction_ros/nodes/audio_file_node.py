@@ -55,7 +55,7 @@ class AudioFileNode(Node):
         self.failure = ''
         self.published_s = 0.0
         self._consumed: tuple[int, int] | None = None
-        self._first_consumed = self._start_epoch = 0
+        self._epoch, self._base = 0, 0.0
         self._news = threading.Condition()
         self._closing = False
         self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
@@ -151,8 +151,7 @@ class AudioFileNode(Node):
 
     def _publish(self, publisher: Any, items: Iterator[tuple[float, Any]], pace: str) -> None:
         began = time.monotonic()
-        self._first_consumed = self._consumed[1] if self._consumed else 0
-        self._start_epoch = self._consumed[0] if self._consumed else 0
+        self._epoch, self._base = self._consumed or (0, 0)
         for due_s, message in items:
             if pace == 'realtime':
                 while not self._closing and (left := began + due_s - time.monotonic()) > 0:
@@ -167,16 +166,23 @@ class AudioFileNode(Node):
 
     def _wait_for_room(self, due_s: float) -> None:
         """Wait until no more than max_ahead chunks are under way."""
-        def consumed_chunks() -> int:
-            if self._consumed is None:
-                return 0
-            epoch, consumed = self._consumed
-            return consumed - (self._first_consumed if epoch == self._start_epoch else 0)
         sent_chunks = due_s * _NS / CHUNK_NS
         with self._news:
             while (not self._closing
-                   and sent_chunks - consumed_chunks() > self._value('max_ahead')):
+                   and self._under_way(sent_chunks) > self._value('max_ahead')):
                 self._news.wait(0.5)
+
+    def _under_way(self, sent_chunks: float) -> float:
+        """Return how many of the chunks sent so far are not consumed yet."""
+        if self._consumed is None:
+            return sent_chunks
+        epoch, consumed = self._consumed
+        if epoch != self._epoch:
+            # A decoder that has heard nothing yet offers credit for epoch 0. Any later change
+            # is a restart of encoder or decoder: what was under way may be lost, count anew.
+            first = (self._epoch, self._base) == (0, 0)
+            self._epoch, self._base = epoch, 0 if first else consumed - sent_chunks
+        return sent_chunks - (consumed - self._base)
 
     def _sleep(self, seconds: float) -> None:
         with self._news:

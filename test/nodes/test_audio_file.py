@@ -1,0 +1,86 @@
+"""A recording as a source: its pace, its samples, and what it says when it cannot play."""
+
+import functools
+import importlib.util
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+
+from audio_interaction_msgs.msg import AudioChunk, FifoCredit
+from diagnostic_msgs.msg import DiagnosticArray
+from std_srvs.srv import Trigger
+
+from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
+
+pytestmark = pytest.mark.ros
+soundfile = pytest.importorskip('soundfile', reason='soundfile is not installed')
+
+SPEC = importlib.util.spec_from_file_location(
+    'scripted_process', Path(__file__).with_name('scripted_process.py'))
+SCRIPTED = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(SCRIPTED)
+CHUNK = 6400
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Return a file of 24 s, 60 chunks, of noise."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 60 * CHUNK)
+    soundfile.write(tmp_path / 'noise.flac', noise, 16000, 'PCM_16')
+    return tmp_path / 'noise.flac'
+
+
+def play(robot, source, **parameters):
+    return robot.add(AudioFileNode(**robot.options(
+        {'path': str(source), 'pace': 'consumed', 'tail_s': 0.4} | parameters)))
+
+
+def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
+    slow = functools.partial(SCRIPTED.scripted, script={}, step_s=0.02)
+    robot.decoder({'fifo.capacity': 6}, runtime=slow)
+    encoder = robot.encoder({'fifo.capacity': 6})
+    node = play(robot, recording, max_ahead=3)
+    ahead = []
+
+    def look(_message):
+        with node._news:
+            ahead.append(node._under_way(node.published_s / 0.4))
+    robot.watcher.create_subscription(AudioChunk, 'audio', look, qos.AUDIO_IN)
+    robot.wait(lambda: node.finished and encoder.idle, 'it is played')
+    assert node.failure == '' and max(ahead) <= 3
+    stats = encoder._fifo.stats(time.monotonic())
+    # without pace a queue of six chunks would have dropped most of it
+    assert stats.dropped == 0 and stats.consumed == stats.offered >= 60
+
+
+def test_consumed_pace_goes_on_when_the_encoder_starts_anew(robot, recording):
+    offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
+    quick = functools.partial(SCRIPTED.scripted, script={}, step_s=0.01)
+    robot.decoder(runtime=quick)
+    robot.encoder()
+    node = play(robot, recording, max_ahead=2)
+    robot.wait(lambda: offers and offers[-1].consumed_seq >= 5, 'the first epoch')
+    epoch = offers[-1].epoch
+    assert robot.call(Trigger, 'encoder_node/reset').success
+    robot.wait(lambda: offers[-1].epoch > epoch, 'the second epoch')
+    robot.wait(lambda: node.finished, 'it is played to the end')
+    assert node.published_s >= 24
+
+
+@pytest.mark.parametrize(('parameters', 'words'), [
+    ({'path': ''}, 'set the parameter path'), ({'pace': 'warp'}, "found 'warp'"),
+    ({'path': 'nowhere.wav'}, 'nowhere.wav')])
+def test_what_cannot_be_played_is_named(robot, recording, parameters, words):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    node = play(robot, recording, wait_for_decoder=False, **parameters)
+    robot.wait(lambda: any(words in item.message for array in diagnostics
+                           for item in array.status), 'named in diagnostics')
+    assert node.finished and words in node.failure
