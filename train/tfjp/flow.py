@@ -30,7 +30,7 @@ SILENCE_DBFS = -70.0
 SHORTEST = 5 * HOP
 REST = 0.01
 """Two samples below this share of what follows are an end that needs no fade."""
-CHANGE = 0.0001
+CHANGE = 0.001
 """A denoised clip differs when the difference holds this share of its energy."""
 VERDICTS = ('ok', 'silence', 'noise', 'short')
 

@@ -5,7 +5,7 @@ Knows neither silence gates nor cores; who calls decides whether what is quietes
 """
 
 import numpy as np
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import uniform_filter, uniform_filter1d
 
 from train.tfjp.spectrum import BINS, power, synthesise
 
@@ -16,6 +16,7 @@ GAMMA = 1.0
 """Over-subtraction (the paper's gamma)."""
 FLOOR_GAIN = 0.1
 """Least gain of a bin, -20 dB; the paper states none."""
+_SMOOTH = 5
 
 
 def quietest(levels: np.ndarray) -> np.ndarray:
@@ -28,11 +29,12 @@ def denoise(frames: np.ndarray, profile: np.ndarray) -> np.ndarray:
     """
     Return frames [T, 161] less a noise power [161], by spectral subtraction.
 
-    The gain is read off power smoothed over three frames and three bins, which keeps single
-    bins of noise from surviving as chirps.
+    The gain is read off power smoothed over five frames and five bins and a profile smoothed
+    alike, which keeps single bins of noise from surviving as chirps.
     """
-    smooth = uniform_filter(power(frames), size=3, mode='nearest')
-    share = np.divide(GAMMA * profile, smooth, out=np.zeros_like(smooth), where=smooth > 0)
+    smooth = uniform_filter(power(frames), size=_SMOOTH, mode='nearest')
+    taken = GAMMA * uniform_filter1d(profile, size=_SMOOTH, mode='nearest')
+    share = np.divide(taken, smooth, out=np.zeros_like(smooth), where=smooth > 0)
     return frames * np.sqrt(np.maximum(1 - share, FLOOR_GAIN ** 2))
 
 
