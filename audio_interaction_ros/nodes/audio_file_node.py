@@ -98,6 +98,7 @@ class AudioFileNode(Node):
             publisher: Any = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(first, messages)
         else:
+            next(read_blocks(path, self._value('block_ms')), None)  # a bad file is named at once
             publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
             items = self._file_items(path)
         if not self._wait_for_ears(publisher):
