@@ -18,7 +18,7 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.records import Clip
 from train.stages.shards import Rejected, write_whole
 
-__all__ = ['Cut', 'probe', 'read_16k', 'store']
+__all__ = ['Cut', 'probe', 'read_16k', 'store', 'stored_name', 'write_flac']
 
 MISSING = 'missing'
 UNREADABLE = 'unreadable'
@@ -107,8 +107,15 @@ def store(cut: Cut, folder: Path) -> Clip | Rejected:
         return Rejected(EMPTY, path.name)
     if not np.isfinite(samples).all():
         return Rejected(NOT_FINITE, path.name)
-    target = folder / stored_name(cut.id)
+    return write_flac(replace(cut.clip, id=cut.id), samples, SAMPLE_RATE_HZ, folder)
+
+
+def write_flac(clip: Clip, samples: np.ndarray, sample_rate_hz: int, folder: Path) -> Clip:
+    """Write float32 [n] as the audio of a clip under ``folder``; return the clip as it lies."""
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ)
+    target = folder / stored_name(clip.id)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, _flac(np.clip(samples, -1.0, 1.0)))
-    return replace(cut.clip, path=str(target.relative_to(folder)),
+    write_whole(target, _flac(np.clip(samples, -1.0, 1.0)), durable=False)
+    return replace(clip, path=str(target.relative_to(folder)),
                    seconds=len(samples) / SAMPLE_RATE_HZ)

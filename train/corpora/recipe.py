@@ -4,6 +4,7 @@ The recipe of the corpus: which source feeds which ability, with published count
 Owns the shape of ``recipes/corpora.yaml`` and its strict reading. Knows no file of any corpus.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ import yaml
 from audio_interaction_ros.errors import ConfigurationError
 from train.records import ABILITIES, LICENCE_GROUPS, RecordError, from_dict
 
-__all__ = ['RECIPE', 'Ability', 'Recipe', 'Row', 'Source', 'SharedHours', 'load_recipe']
+__all__ = ['RECIPE', 'Ability', 'Recipe', 'Row', 'SharedHours', 'Source', 'load_recipe',
+           'source_of']
 
 RECIPE = Path(__file__).parents[1] / 'recipes' / 'corpora.yaml'
 TASKS = 28
@@ -141,3 +143,9 @@ def load_recipe(path: Path = RECIPE) -> Recipe:
     if problems := list(_check(recipe)):
         raise ConfigurationError(f'{path}: correct the recipe: ' + '; '.join(problems))
     return recipe
+
+
+@functools.cache
+def source_of(name: str) -> Source:
+    """Return a source of the recipe that is part of the project."""
+    return load_recipe().sources[name]

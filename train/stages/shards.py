@@ -104,8 +104,11 @@ def storage(folder: Path) -> Iterator[None]:
             'is lost: free some space and run the same command again') from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there entirely or not at all, also after a power cut."""
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """
+    Write a file so that it is there entirely or not at all, where ``durable`` also after a power
+    cut (which costs milliseconds a file: too much for each of many small clips).
+    """
     # Two writers of one shard (an orphan of a killed build and the next build) write the same
     # bytes under names of their own; the later rename wins.
     scratch = path.with_name(f'.{path.name}.{os.getpid()}.part')
@@ -113,7 +116,8 @@ def write_whole(path: Path, data: bytes) -> None:
         with storage(path.parent), scratch.open('wb') as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
