@@ -30,6 +30,7 @@ from audio_interaction_ros.protocol import CHUNK_NS
 __all__ = ['AudioFileNode', 'main']
 
 _NS = 1_000_000_000
+_STALLED_S = 3.0  # with nothing waiting in the decoder, nothing is under way any more
 _PARAMETERS = {
     'path': ('', 'WAV, FLAC, Ogg, Opus file, or a rosbag2 folder.'),
     'topic': ('', 'Audio topic inside the bag; empty: the only one of a supported type.'),
@@ -56,6 +57,7 @@ class AudioFileNode(Node):
         self.published_s = 0.0
         self._consumed: tuple[int, int] | None = None
         self._epoch, self._base = 0, 0.0
+        self._moved_at, self._stalled = 0.0, False
         self._news = threading.Condition()
         self._closing = False
         self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
@@ -183,6 +185,8 @@ class AudioFileNode(Node):
             # is a restart of encoder or decoder: what was under way may be lost, count anew.
             first = (self._epoch, self._base) == (0, 0)
             self._epoch, self._base = epoch, 0 if first else consumed - sent_chunks
+        if self._stalled:  # an encoder that was reset has thrown away what was under way
+            self._base, self._stalled = consumed - sent_chunks, False
         return sent_chunks - (consumed - self._base)
 
     def _sleep(self, seconds: float) -> None:
@@ -192,7 +196,13 @@ class AudioFileNode(Node):
 
     def _on_credit(self, message: Any) -> None:
         with self._news:
-            self._consumed = (message.epoch, message.consumed_seq)
+            consumed = (message.epoch, message.consumed_seq)
+            now = time.monotonic()
+            if consumed != self._consumed or message.depth:
+                self._moved_at = now
+            elif now - self._moved_at > _STALLED_S:
+                self._moved_at, self._stalled = now, True
+            self._consumed = consumed
             if self._value('pace') == 'consumed':
                 self._news.notify_all()
 
