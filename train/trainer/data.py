@@ -155,8 +155,8 @@ class Samples:
             return online(layout, encode(lane.prompt), replies)
         said = encode(item.replies[-1].text)
         features = item.chunks * layout.features_per_chunk
-        if self.data.layout == 'a_t':  # the question is in the audio
-            return a_t(layout, encode(lane.prompt), features, said)
+        if self.data.layout == 'a_t':  # what is wanted is said in the audio
+            return a_t(layout, encode(self.data.system or lane.prompt), features, said)
         if self.data.layout == 'a_t_t':  # the instruction is the user's text
             return a_t_t(layout, encode(self.data.system), features, encode(lane.prompt), said)
         return t_t(layout, encode(lane.prompt), encode(_asked(item.stream, item.replies[-1])),

@@ -62,7 +62,7 @@ class Data:
     layout: str = 'online'
     """online, or an offline layout: a_t_t, a_t, t_t (docs/training.md)."""
     system: str = ''
-    """System prompt of a_t_t, where the lane's prompt is what the user writes."""
+    """System prompt of a_t_t, where the lane's prompt is what the user writes, and of a_t."""
     max_chunks: int = 60
     """L_max: chunks of 0.4 s per sample; a longer stream becomes several samples."""
     max_positions: int = 2048
