@@ -1,0 +1,176 @@
+"""
+From encoded prompts and replies to ids and labels: online sessions and offline tasks.
+
+A label stands at the position that predicts it. The control label at ASSISTANT is SILENCE or
+RESPOND; text labels are ids. No position has both. Knows no tokenizer, no audio and no file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.protocol import Emotion, TokenIds, listening_block, prefix_block
+
+__all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'Layout', 'Said', 'Sample', 'TokensError', 'a_t',
+           'a_t_t', 'online', 't_t']
+
+IGNORE = -100
+SILENCE, RESPOND = 0, 1
+Said = tuple[Emotion | None, Sequence[int]]
+"""Tone (None: no tag, which the grammar allows) and encoded text of a reply."""
+
+
+class TokensError(AudioInteractionError, ValueError):
+    """Ids that no session may hold; whoever encoded the text or wrote the row must change it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a model fixes: its structural ids and its features per chunk of 0.4 s."""
+
+    ids: TokenIds
+    features_per_chunk: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sample:
+    """T ids with their labels; IGNORE where nothing is learned."""
+
+    ids: np.ndarray  # [T] int64
+    feature_at: np.ndarray  # [F] int64, positions whose embeddings features overwrite
+    control: np.ndarray  # [T] int64: SILENCE or RESPOND at an ASSISTANT
+    text: np.ndarray  # [T] int64: the next id
+
+
+class _Builder:
+    """Collects ids; labels are given for an id and kept where that id is predicted."""
+
+    def __init__(self, ids: TokenIds) -> None:
+        self.names = ids
+        self.ids: list[int] = []
+        self.slots: list[int] = []
+        self._control: dict[int, int] = {}
+        self._text: dict[int, int] = {}
+
+    def add(self, ids: Sequence[int]) -> None:
+        """Add ids that are given, not learned."""
+        self.ids.extend(ids)
+
+    def add_slots(self, ids: Sequence[int], *, first: int, count: int) -> None:
+        """Add ids of which ``count`` from ``first`` on are audio slots."""
+        self.slots.extend(range(len(self.ids) + first, len(self.ids) + first + count))
+        self.ids.extend(ids)
+
+    def learn_text(self, ids: Sequence[int]) -> None:
+        """Add ids that are predicted one by one."""
+        for token in ids:
+            self._text[len(self.ids) - 1] = token
+            self.ids.append(token)
+
+    def learn_text_end(self) -> None:
+        """Learn the end of a text; the id itself enters with whatever comes next."""
+        self._text[len(self.ids) - 1] = self.names.text_end
+
+    def learn_control(self, decision: int) -> None:
+        """Learn a decision at the newest id; the id itself is added by the caller."""
+        self._control[len(self.ids) - 1] = decision
+
+    def sample(self) -> Sample:
+        labels = np.full((2, len(self.ids)), IGNORE, np.int64)
+        for row, targets in zip(labels, (self._control, self._text), strict=True):
+            row[list(targets)] = list(targets.values())
+        return Sample(ids=np.array(self.ids, np.int64),
+                      feature_at=np.array(self.slots, np.int64), control=labels[0],
+                      text=labels[1])
+
+
+def _plain(ids: TokenIds, encoded: Sequence[int], what: str) -> list[int]:
+    """Return encoded text as a list; raises TokensError for a structural id in it."""
+    wrong = sorted(ids.structural.intersection(encoded))
+    if wrong:
+        raise TokensError(f'{what}: expected ids of ordinary text, got structural ids {wrong}; '
+                          'encode it with the tokenizer of the model')
+    return list(encoded)
+
+
+def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]) -> Sample:
+    """
+    Lay out a session: an encoded prompt, then one chunk per item of ``replies``.
+
+    The item is what is said after the chunk, None for silence. Learned: the decision after every
+    chunk, and of a reply everything from its emotion to TEXT_END. As in the runtime, a decision
+    or end enters with the next chunk, so the last one is a label only.
+    """
+    ids, features = layout.ids, layout.features_per_chunk
+    build, previous = _Builder(ids), None
+    build.add(prefix_block(ids, _plain(ids, prompt, 'prompt')))
+    for chunk, said in enumerate(replies):
+        block = listening_block(ids, features, previous)
+        build.add_slots(block, first=len(block) - 1 - features, count=features)
+        build.learn_control(SILENCE if said is None else RESPOND)
+        previous = ids.silence
+        if said is not None:
+            emotion, text = said
+            build.add([ids.respond])
+            build.learn_text([] if emotion is None else [ids.emotions[emotion]])
+            build.learn_text(_plain(ids, text, f'reply after chunk {chunk}'))
+            build.learn_text_end()
+            previous = ids.text_end
+    return build.sample()
+
+
+def a_t_t(layout: Layout, system: Sequence[int], features: int, user: Sequence[int],
+          reply: Sequence[int]) -> Sample:
+    """Lay out audio of so many features, a user's text and a reply (offline; all encoded)."""
+    build = _offline(layout, system)
+    _audio(build, features)
+    _user(build, user)
+    return _reply(build, reply)
+
+
+def a_t(layout: Layout, system: Sequence[int], features: int, reply: Sequence[int]) -> Sample:
+    """Lay out audio of so many features and a reply (offline; encoded)."""
+    build = _offline(layout, system)
+    _audio(build, features)
+    return _reply(build, reply)
+
+
+def t_t(layout: Layout, system: Sequence[int], user: Sequence[int],
+        reply: Sequence[int]) -> Sample:
+    """Lay out a user's text and a reply (offline; encoded)."""
+    build = _offline(layout, system)
+    _user(build, user)
+    return _reply(build, reply)
+
+
+def _offline(layout: Layout, system: Sequence[int]) -> _Builder:
+    build = _Builder(layout.ids)
+    block = prefix_block(layout.ids, _plain(layout.ids, system, 'system prompt'))
+    build.add([layout.ids.offline, *block[1:]])
+    return build
+
+
+def _audio(build: _Builder, features: int) -> None:
+    if features < 1:
+        raise TokensError(f'features: expected at least 1, got {features}; leave the clip out')
+    ids = build.names
+    build.add_slots([ids.audio_begin, *[ids.audio_pad] * features, ids.audio_end], first=1,
+                    count=features)
+
+
+def _user(build: _Builder, text: Sequence[int]) -> None:
+    ids = build.names
+    build.add([ids.user, ids.respond, *_plain(ids, text, 'user text'), ids.text_end])
+
+
+def _reply(build: _Builder, text: Sequence[int]) -> Sample:
+    """Close with the reply block, learned as a whole: ASSISTANT, the decision and the text."""
+    ids = build.names
+    build.learn_text([ids.assistant])
+    build.learn_control(RESPOND)
+    build.add([ids.respond])
+    build.learn_text(_plain(ids, text, 'reply'))
+    build.learn_text_end()
+    return build.sample()
