@@ -217,4 +217,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options say and return the exit code."""
-    return ACTIONS[options.action](options, Console())
+    terminal = Console()
+    return ACTIONS[options.action](
+        options, terminal if terminal.is_terminal else Console(width=120))

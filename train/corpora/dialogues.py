@@ -89,7 +89,7 @@ def _instruction(row: Mapping[str, Any]) -> Pairs:
 
 def _dureader(row: Mapping[str, Any]) -> Pairs:
     answers = [answer['text'] if isinstance(answer, Mapping) else answer
-               for answer in row.get('answers') or []]
+               for answer in row['answers']]
     return [(row['question'], answers[0])] if answers else []
 
 
@@ -141,8 +141,8 @@ def _rows(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, list):
         for item in value:
             yield from _rows(item)
-    elif isinstance(value, dict) and isinstance(value.get('data'), list) and all(
-            isinstance(item, dict) for item in value['data']):  # as SQuAD
+    elif isinstance(value, dict) and isinstance(value.get('data'), list) and any(
+            isinstance(item, dict) and 'paragraphs' in item for item in value['data']):  # SQuAD
         for paragraph in (each for item in value['data'] for each in item['paragraphs']):
             yield from paragraph['qas']
     elif isinstance(value, dict) and value and all(

@@ -81,11 +81,11 @@ def _prepared(name: str, corpus: LhotseCorpus, folder: Path, manifests: Path,
         return getattr(module, f'prepare_{name}')(folder, output_dir=manifests, **options)
     except ImportError as error:
         raise MissingDependencyError(f'lhotse cannot read {corpus.source}: {error}') from error
-    except (AssertionError, OSError, ValueError, KeyError, RuntimeError) as error:
+    except (AssertionError, OSError, ValueError, LookupError, RuntimeError) as error:
         raise StageError(
             f"lhotse's recipe cannot read {corpus.source} in {folder} ({type(error).__name__}: "
-            f'{error}); expected {corpus.layout}. Where the error names a broken file, take the '
-            'file away and run again') from error
+            f'{error}); expected {corpus.layout}, no part of it empty. Where the error names a '
+            'broken file, take the file away and run again') from error
 
 
 def read_lhotse(name: str, folder: Path, manifests: Path, *, language: str = 'en',
