@@ -1,0 +1,241 @@
+"""
+From hearings to the figures of alerts: recall, false alarms, delay, calibration, trade-off.
+
+Owns how replies and p_respond become figures; what a detection is, eval.matching says. Knows
+neither models nor audio nor files.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eval.intervals import Estimate, bootstrap, calibration, percentiles, poisson, wilson
+from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
+
+__all__ = ['CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'figures', 'trade_off']
+
+CHUNK_S = 0.4
+PIECE_S = 10.0
+"""Backgrounds are cut into pieces of this length where a share of silence is counted."""
+THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
+              0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """One stream: what happened, what was said, and p_respond of a lane that never replies."""
+
+    name: str
+    kind: str
+    seconds: float
+    events: tuple[Sound, ...] = ()
+    replies: tuple[Said, ...] = ()
+    p: tuple[float, ...] = ()
+    """One value per chunk."""
+    computing: tuple[float, ...] = ()
+    """Per reply, in its order: seconds from the chunk to the first word."""
+    group: str = ''
+    origin: str = ''
+    condition: str = ''
+    raised: int = 0
+    """Alerts that the policy raised."""
+    unique_s: float = 0.0
+
+    @property
+    def pieces(self) -> int:
+        """Return how many pieces of PIECE_S a background has."""
+        return max(1, int(self.seconds / PIECE_S))
+
+
+def _weighted(cases: Iterable[tuple[str, bool]]) -> Estimate:
+    """Return the share of true cases with Wilson's interval, each group counting once."""
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for group, truth in cases:
+        groups[group].append(truth)
+    return wilson(sum(float(np.mean(mine)) for mine in groups.values()), len(groups))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One event and what became of it."""
+
+    heard: Heard
+    event: Sound
+    detection: Said | None
+    named: bool
+
+
+def _cases(heard: Sequence[Heard]) -> tuple[list[Case], list[tuple[Heard, Matched]]]:
+    cases, rest = [], []
+    for one in heard:
+        found = match(one.events, one.replies)
+        rest.append((one, found))
+        cases += [Case(one, *parts) for parts in zip(
+            one.events, found.detections, found.named(one.events), strict=True)]
+    return cases, rest
+
+
+def _macro(clusters: Sequence[Sequence[Case]], hit: Callable[[Case], bool]) -> float:
+    """Return the mean over classes of the share of hits."""
+    by_class: dict[str, list[bool]] = defaultdict(list)
+    for cluster in clusters:
+        for case in cluster:
+            by_class[case.event.label].append(hit(case))
+    return float(np.mean([np.mean(hits) for hits in by_class.values()])) if by_class else np.nan
+
+
+def _clusters(cases: Sequence[Case]) -> list[list[Case]]:
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.heard.group].append(case)
+    return list(groups.values())
+
+
+def _detected(case: Case) -> bool:
+    return case.detection is not None
+
+
+def _named(case: Case) -> bool:
+    return case.named
+
+
+def recall(cases: Sequence[Case]) -> dict[str, Any]:
+    """Return recall of any reply and of the right name, over events and over classes."""
+    clusters = _clusters(cases)
+    return {
+        'events': len(cases), 'recordings': len(clusters),
+        'any': _weighted((c.heard.group, _detected(c)) for c in cases),
+        'named': _weighted((c.heard.group, c.named) for c in cases),
+        'any_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _detected)),
+        'named_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _named))}
+
+
+def delays(cases: Sequence[Case]) -> dict[str, Any]:
+    """Return seconds from the event's end and onset to the decision, and to the first word."""
+    hit = [case for case in cases if case.detection is not None]
+    computing = {id(said): spent for case in hit for said, spent in zip(
+        case.heard.replies, case.heard.computing, strict=False)}
+    spent = [computing.get(id(case.detection), 0.0) for case in hit]
+    from_end = [case.detection.at - case.event.end for case in hit if case.detection]
+    from_onset = [case.detection.at - case.event.start for case in hit if case.detection]
+    return {'decision_from_end_s': percentiles(from_end),
+            'decision_from_onset_s': percentiles(from_onset),
+            'first_word_from_end_s': percentiles(list(np.add(from_end, spent))),
+            'first_word_from_onset_s': percentiles(list(np.add(from_onset, spent)))}
+
+
+def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]:
+    """Return false alarms per hour (bursts), alerts raised, and false replies of all sorts."""
+    hours = sum(one.seconds for one, _ in backgrounds) / 3600
+    alarms = sum(bursts([said.at for said in found.false if said.alarm])
+                 for one, found in backgrounds)
+    chatter = sum(sum(not said.alarm for said in found.false) for _, found in backgrounds)
+    replies = sum(len(found.false) for _, found in backgrounds)
+    quiet = [(pieces - len({min(int(said.at / PIECE_S), pieces - 1) for said in found.false}),
+              pieces) for one, found in backgrounds for pieces in [one.pieces]]
+    return {
+        'hours': hours, 'hours_of_different_recordings': sum(
+            one.unique_s for one, _ in backgrounds) / 3600,
+        'false_alarms': alarms, 'false_alarms_per_hour': poisson(alarms, hours),
+        'alerts_raised_per_hour': poisson(sum(one.raised for one, _ in backgrounds), hours),
+        'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
+            replies, hours),
+        'silent_pieces': bootstrap(quiet, lambda drawn: sum(a for a, _ in drawn) / max(
+            1, sum(b for _, b in drawn)))}
+
+
+def balanced(cases: Sequence[Case], backgrounds: Sequence[tuple[Heard, Matched]]) -> Estimate:
+    """Return the mean of recall (mean of classes) and share of silent pieces of background."""
+    silent = false_alarms(backgrounds)['silent_pieces']
+    found = bootstrap(_clusters(cases), lambda drawn: _macro(drawn, _detected))
+    spread = [((e.high - e.low) / 2) ** 2 for e in (found, silent)]
+    middle, half = (found.value + silent.value) / 2, sum(spread) ** 0.5 / 2
+    return Estimate(value=middle, low=max(0.0, middle - half), high=min(1.0, middle + half),
+                    n=found.n + silent.n)
+
+
+def figures(heard: Sequence[Heard]) -> dict[str, Any]:
+    """Return all figures of replies over event scenes and backgrounds."""
+    cases, rest = _cases([one for one in heard if one.events])
+    _, backgrounds = _cases([one for one in heard if not one.events])
+
+    def split(part: str) -> dict[str, Any]:
+        values = sorted({getattr(case.heard, part) for case in cases})
+        return {value: recall([c for c in cases if getattr(c.heard, part) == value])
+                for value in values}
+    labels = sorted({case.event.label for case in cases})
+    classes = {label: {**recall(mine), 'delay': delays(mine)} for label in labels
+               for mine in [[case for case in cases if case.event.label == label]]}
+    kinds = sorted({one.kind for one, _ in backgrounds})
+    return {
+        'recall': recall(cases), 'classes': classes, 'conditions': split('condition'),
+        'origins': split('origin'), 'delay': delays(cases),
+        'repeats_per_detection': sum(len(found.repeats) for _, found in rest) / max(
+            1, sum(case.detection is not None for case in cases)),
+        'false_before_events': sum(len(found.false) for _, found in rest),
+        'background': false_alarms(backgrounds),
+        'backgrounds': {kind: false_alarms([pair for pair in backgrounds if pair[0].kind == kind])
+                        for kind in kinds},
+        'balanced_accuracy': balanced(cases, backgrounds)}
+
+
+def always(heard: Sequence[Heard], respond: bool) -> list[Heard]:
+    """Return the streams as a policy hears them that never, or after every chunk, replies."""
+    def said(one: Heard) -> tuple[Said, ...]:
+        chunks = int(one.seconds / CHUNK_S)
+        return tuple(Said(at=(i + 1) * CHUNK_S, urgent=True) for i in range(chunks * respond))
+    return [Heard(name=one.name, kind=one.kind, seconds=one.seconds, events=one.events,
+                  replies=said(one), group=one.group, origin=one.origin,
+                  condition=one.condition, unique_s=one.unique_s) for one in heard]
+
+
+def _in_window(events: Sequence[Sound], at: float) -> bool:
+    return any(event.start < at <= event.end + GRACE_S for event in events)
+
+
+def _peaks(heard: Sequence[Heard]) -> list[tuple[float, bool]]:
+    """Return (largest p, truth): per event its window, per background its pieces."""
+    found = []
+    for one in heard:
+        times = [(i + 1) * CHUNK_S for i in range(len(one.p))]
+        for event in one.events:
+            mine = [p for at, p in zip(times, one.p, strict=True) if _in_window([event], at)]
+            found.append((max(mine, default=0.0), True))
+        per_piece = round(PIECE_S / CHUNK_S)
+        if not one.events:
+            found += [(max(one.p[at:at + per_piece]), False)
+                      for at in range(0, len(one.p), per_piece)]
+    return found
+
+
+def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
+    """Return calibration per chunk (is a reply now right?) and per window of some seconds."""
+    chunks = [(p, _in_window(one.events, (i + 1) * CHUNK_S))
+              for one in heard for i, p in enumerate(one.p)]
+    peaks = _peaks(heard)
+    return {'per chunk': calibration([p for p, _ in chunks], [y for _, y in chunks]),
+            'per event or 10 s': calibration([p for p, _ in peaks], [y for _, y in peaks])}
+
+
+def trade_off(heard: Sequence[Heard],
+              thresholds: Sequence[float] = THRESHOLDS) -> list[dict[str, Any]]:
+    """
+    Return recall (any reply) and false alarms per hour for thresholds, from p alone.
+
+    Exact for the first reply of a stream. For later ones it is a model: the lane that gave p
+    never replied, so its context has no replies in it.
+    """
+    events = [(one.group, max((p for i, p in enumerate(one.p) if _in_window(
+        [event], (i + 1) * CHUNK_S)), default=0.0)) for one in heard for event in one.events]
+    backgrounds = [one for one in heard if not one.events]
+    hours = sum(one.seconds for one in backgrounds) / 3600
+    points = []
+    for threshold in thresholds:
+        false = sum(bursts([(i + 1) * CHUNK_S for i, p in enumerate(one.p) if p >= threshold])
+                    for one in backgrounds)
+        points.append({'threshold': threshold, 'false_per_hour': poisson(false, hours),
+                       'recall': _weighted((group, p >= threshold) for group, p in events)})
+    return points

@@ -1,0 +1,111 @@
+"""
+Estimates with their 95 % confidence intervals, and calibration.
+
+Owns the statistics: Wilson for shares (E. B. Wilson, 1927), Garwood's exact interval for rates
+(F. Garwood, 1936), the percentile bootstrap over clusters for everything else. A cluster is what
+was drawn independently: a source recording, a speaker. Knows nothing of audio.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.stats import chi2
+
+__all__ = ['Estimate', 'bootstrap', 'calibration', 'percentiles', 'poisson', 'wilson']
+
+T = TypeVar('T')
+Z95 = 1.959964
+ROUNDS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure, its 95 % interval and what it was taken on; NaN where there is nothing."""
+
+    value: float
+    low: float
+    high: float
+    n: float
+    """Trials, clusters or hours, as its maker says."""
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return '–'
+        return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def wilson(successes: float, trials: float) -> Estimate:
+    """
+    Return a share with Wilson's interval; NaN without trials.
+
+    Clips of one source recording are not independent: give the sum over recordings of the share
+    of each, and the number of recordings.
+    """
+    if trials <= 0:
+        return Estimate(value=math.nan, low=0.0, high=1.0, n=0)
+    share, z2 = successes / trials, Z95 ** 2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 / (1 + z2 / trials) * math.sqrt(
+        share * (1 - share) / trials + z2 / (4 * trials ** 2))
+    return Estimate(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half),
+                    n=trials)
+
+
+def poisson(count: int, hours: float) -> Estimate:
+    """Return events per hour with Garwood's exact interval; NaN without time."""
+    if hours <= 0:
+        return Estimate(value=math.nan, low=0.0, high=math.inf, n=0)
+    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    return Estimate(value=count / hours, low=float(low) / hours,
+                    high=float(chi2.ppf(0.975, 2 * (count + 1))) / 2 / hours, n=hours)
+
+
+def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,
+              rounds: int = ROUNDS, seed: int = 0) -> Estimate:
+    """Return a statistic of clusters with its percentile interval; NaN without clusters."""
+    if not clusters:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    rng = np.random.default_rng(seed)
+    drawn = [statistic([clusters[i] for i in rng.integers(len(clusters), size=len(clusters))])
+             for _ in range(rounds)]
+    kept = [value for value in drawn if math.isfinite(value)] or [math.nan]
+    low, high = np.percentile(kept, (2.5, 97.5))
+    return Estimate(value=float(statistic(clusters)), low=float(low), high=float(high),
+                    n=len(clusters))
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return p50, p95 and how many; NaN for nothing."""
+    if not len(values):
+        return {'p50': math.nan, 'p95': math.nan, 'n': 0}
+    p50, p95 = np.percentile(np.asarray(values, float), (50, 95))
+    return {'p50': round(float(p50), 3), 'p95': round(float(p95), 3), 'n': len(values)}
+
+
+def calibration(scores: Sequence[float], truths: Sequence[bool], bins: int = 10) -> dict[str, Any]:
+    """
+    Return Brier score, expected calibration error and the points of a reliability plot.
+
+    Each point: mean score, share that was true with Wilson's interval, how many. Bins are of
+    equal width; empty ones are left out.
+    """
+    p, y = np.asarray(scores, float), np.asarray(truths, float)
+    if not len(p):
+        return {'brier': math.nan, 'ece': math.nan, 'n': 0, 'points': []}
+    which = np.minimum((p * bins).astype(int), bins - 1)
+    points = []
+    for index in sorted(set(which.tolist())):
+        mine = which == index
+        share = wilson(float(y[mine].sum()), int(mine.sum()))
+        points.append({'score': float(p[mine].mean()), 'share': share.value, 'low': share.low,
+                       'high': share.high, 'n': int(mine.sum())})
+    ece = sum(point['n'] * abs(point['score'] - point['share']) for point in points) / len(p)
+    return {'brier': float(((p - y) ** 2).mean()), 'ece': float(ece), 'n': len(p),
+            'points': points}

@@ -1,0 +1,199 @@
+"""
+Play samples through the assistant and keep what it made of them, on disk.
+
+Owns the record of one hearing and its cache: a hearing is found again when model, lanes, second
+pass and samples are the same, so a command that was killed goes on where it stopped and a sweep
+over thresholds needs no new pass. The stream goes through the pipeline, session and alert policy
+that serve the robot (offline.Assistant), block by block of 0.4 s, each worked off before the next.
+
+A lane whose name ends in ``_trace`` never replies (threshold 1): its p_respond is what the lane
+would see before its first reply at any threshold. Knows no metric.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.alerts.alert import AlertChange
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig, resolve_lanes
+from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.stream.events import (
+    Event,
+    FinalTranscript,
+    ReplyFinished,
+    ReplyStarted,
+    ReplyText,
+    Silence,
+)
+
+__all__ = ['CHUNK_S', 'TRACE', 'Hearing', 'Listener', 'Reply']
+
+CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
+TRACE = '_trace'
+NS = 1e9
+VERSION = 1
+"""Part of the key of the cache; one more when a hearing changes its meaning."""
+
+
+@dataclass
+class Reply:
+    """One reply of a lane; times are seconds of the stream."""
+
+    lane: str
+    at: float
+    """End of the chunk that it was decided on."""
+    p_respond: float
+    start: float = 0.0
+    end: float = 0.0
+    text: str = ''
+    urgent: bool = False
+    reason: str = ''
+    final: str | None = None
+    """Text of the second pass, where there is one."""
+    shown: list[tuple[float, str]] = field(default_factory=list)
+    """Each text that was shown: seconds of computing since the chunk came, and the text."""
+
+
+@dataclass
+class Hearing:
+    """What a model made of one stream."""
+
+    key: str
+    name: str
+    seconds: float
+    p: dict[str, list[float]] = field(default_factory=dict)
+    """p_respond per chunk, by lane."""
+    replies: list[Reply] = field(default_factory=list)
+    alerts: list[tuple[float, str]] = field(default_factory=list)
+    """Alerts that the policy raised: seconds, label."""
+    busy_s: float = 0.0
+
+    def of(self, lane: str) -> list[Reply]:
+        """Return the replies of a lane."""
+        return [reply for reply in self.replies if reply.lane == lane]
+
+
+def _from_json(row: dict[str, Any]) -> Hearing:
+    replies = [Reply(**{**reply, 'shown': [tuple(part) for part in reply['shown']]})
+               for reply in row.pop('replies')]
+    return Hearing(**{**row, 'replies': replies,
+                      'alerts': [tuple(alert) for alert in row['alerts']]})
+
+
+class Clock:
+    """Hands blocks out and remembers when the newest one came."""
+
+    def __init__(self, samples: np.ndarray) -> None:
+        self._samples = samples
+        self.began = time.perf_counter()
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """Yield blocks of one chunk, stamped from 0."""
+        for at in range(0, len(self._samples), CHUNK_SAMPLES):
+            self.began = time.perf_counter()
+            yield AudioBlock(samples=self._samples[at:at + CHUNK_SAMPLES],
+                             sample_rate_hz=SAMPLE_RATE_HZ,
+                             stamp_ns=round(at * NS / SAMPLE_RATE_HZ))
+
+
+class Listener:
+    """A model with its lanes, and the cache of what it heard."""
+
+    def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
+                 second_pass: Any = None) -> None:
+        """
+        Take a running model and the file of the cache, which need not exist yet.
+
+        Lanes take prompt and threshold from the model, as on the robot; a lane ``NAME_trace``
+        takes the prompt of ``NAME``.
+        """
+        settings = runtime.config
+        prompts = {name + end: prompt for end in ('', TRACE)
+                   for name, prompt in getattr(settings, 'prompts', {}).items()}
+        self.lanes = resolve_lanes(lanes, prompts=prompts,
+                                   thresholds=getattr(settings, 'thresholds', {}))
+        self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
+        self._known: dict[str, Hearing] = {}
+        self.fresh = 0
+        """Hearings that were not in the cache."""
+        if cache.exists():
+            self._known = {hearing.key: hearing for hearing in _read(cache)}
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of model, lanes and second pass."""
+        parts = [VERSION, self._runtime.encoder.spec.model_id,
+                 self._runtime.decoder.spec.model_id, [asdict(lane) for lane in self.lanes],
+                 type(self._second_pass).__name__]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def hear(self, name: str, samples: np.ndarray,
+             progress: Callable[[float], None] | None = None) -> Hearing:
+        """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
+        digest = hashlib.sha256(samples.astype('<f4').tobytes()).hexdigest()[:16]
+        key = f'{self.fingerprint}-{digest}'
+        if key not in self._known:
+            self._known[key] = self._hear(key, name, samples, progress)
+            self.fresh += 1
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            with self._cache.open('a', encoding='utf-8') as lines:
+                lines.write(json.dumps(asdict(self._known[key]), ensure_ascii=False) + '\n')
+        return self._known[key]
+
+    def _hear(self, key: str, name: str, samples: np.ndarray,
+              progress: Callable[[float], None] | None) -> Hearing:
+        self._runtime.encoder.reset()
+        assistant = Assistant(
+            config=AssistantConfig(lanes=self.lanes, model=ModelConfig()),
+            encoder=self._runtime.encoder, decoder=self._runtime.decoder,
+            second_pass=self._second_pass)
+        found = Hearing(key=key, name=name, seconds=len(samples) / SAMPLE_RATE_HZ)
+        clock, open_replies = Clock(samples), dict[tuple[str, str], Reply]()
+        for event in assistant.listen(clock.blocks()):
+            _note(found, open_replies, event, time.perf_counter() - clock.began)
+            if progress is not None and isinstance(event, Event):
+                progress(event.stamp_ns / NS)
+        found.busy_s = assistant.stats.busy_s
+        return found
+
+
+def _read(cache: Path) -> Iterator[Hearing]:
+    """Yield the hearings of a cache; a last line cut off by a kill is left out."""
+    for line in cache.read_text(encoding='utf-8').splitlines():
+        try:
+            yield _from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
+          event: Event | AlertChange, spent_s: float) -> None:
+    """Write one event down."""
+    if isinstance(event, AlertChange):
+        if event.previous is None:
+            found.alerts.append((event.alert.last_seen_ns / NS, event.alert.label))
+    elif isinstance(event, Silence):
+        found.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
+    elif isinstance(event, ReplyStarted):
+        found.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
+        reply = Reply(lane=event.lane, at=event.stamp_ns / NS, p_respond=event.p_respond)
+        open_replies[event.lane, event.reply_id] = reply
+        found.replies.append(reply)
+    elif isinstance(event, ReplyText):
+        open_replies[event.lane, event.reply_id].shown.append((round(spent_s, 4), event.text))
+    elif isinstance(event, ReplyFinished):
+        reply = open_replies[event.lane, event.reply_id]
+        reply.text, reply.reason = event.text, event.reason
+        reply.urgent = event.emotion.name == 'URGENT'
+        reply.start, reply.end = event.start_ns / NS, event.end_ns / NS
+    elif isinstance(event, FinalTranscript):
+        open_replies[event.lane, event.reply_id].final = event.text

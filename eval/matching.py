@@ -1,0 +1,95 @@
+"""
+What counts as a detection, a repeat and a false alarm. The only place that says so.
+
+A *reply* is one answer of the assistant lane, at the end of the chunk that it was decided on. An
+*event* is a sound that ought to be answered, from the onset to the end of what is heard of it.
+
+1. The window of an event is (onset, end + GRACE_S]. A reply at the onset itself cannot have heard
+   it. Whatever is said two seconds after the end is too late to be an answer.
+2. A reply inside one or more windows belongs to one event: among those that have no reply yet, to
+   one that it names, else to the one that began last; where all have one, to the one that began
+   last.
+3. The first reply of an event is its *detection*; it is *named* when it carries a label that is
+   right for the event. Each further reply of the event is a *repeat*: neither good nor bad.
+4. A reply outside every window is *false*. It is an *alarm* when it carries an alert label or is
+   urgent, otherwise *chatter*. False replies less than BURST_S after the one before make up one
+   burst, as the alert policy merges them into one alert: false alarms per hour count bursts.
+
+Knows no model, no audio and no metric. Times are seconds of the stream.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+__all__ = ['BURST_S', 'GRACE_S', 'Matched', 'Said', 'Sound', 'bursts', 'match']
+
+GRACE_S = 2.0
+BURST_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """An event that ought to be answered."""
+
+    label: str
+    start: float
+    end: float
+    accepts: frozenset[str] = frozenset()
+    """Alert labels that name it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """A reply of the assistant lane."""
+
+    at: float
+    """End of the chunk that it was decided on."""
+    labels: frozenset[str] = frozenset()
+    """Alert labels that its text carries."""
+    urgent: bool = False
+    text: str = ''
+
+    @property
+    def alarm(self) -> bool:
+        """Tell whether it raises an alert."""
+        return bool(self.labels) or self.urgent
+
+
+@dataclass
+class Matched:
+    """The replies of a stream, told apart."""
+
+    detections: list[Said | None]
+    """Per event its first reply."""
+    repeats: list[Said] = field(default_factory=list)
+    false: list[Said] = field(default_factory=list)
+
+    def named(self, events: Sequence[Sound]) -> list[bool]:
+        """Tell per event whether its detection names it."""
+        return [said is not None and bool(said.labels & event.accepts)
+                for said, event in zip(self.detections, events, strict=True)]
+
+
+def match(events: Sequence[Sound], replies: Sequence[Said]) -> Matched:
+    """Give every reply to an event or to none, in the order of time."""
+    found = Matched(detections=[None] * len(events))
+    for reply in sorted(replies, key=lambda said: said.at):
+        inside = [i for i, event in enumerate(events)
+                  if event.start < reply.at <= event.end + GRACE_S]
+        if not inside:
+            found.false.append(reply)
+            continue
+        free = [i for i in inside if found.detections[i] is None]
+        if not free:
+            found.repeats.append(reply)
+            continue
+        named = [i for i in free if reply.labels & events[i].accepts]
+        found.detections[max(named or free, key=lambda i: events[i].start)] = reply
+    return found
+
+
+def bursts(times: Sequence[float], gap: float = BURST_S) -> int:
+    """Return how many groups times make up whose neighbours are less than ``gap`` apart."""
+    ordered = sorted(times)
+    return bool(ordered) + sum(b - a >= gap for a, b in pairwise(ordered))

@@ -1,0 +1,112 @@
+"""
+What a command leaves behind: a table on the screen, JSON and where its pictures are.
+
+Owns the form of a result: command, machine, model, options, figures. Knows no figure.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any
+
+from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from bench.machine import describe
+from eval.intervals import Estimate
+
+__all__ = ['common_arguments', 'folder', 'model_of', 'plain', 'progress', 'show', 'write']
+
+
+def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
+    """Add the options that every command has."""
+    parser.add_argument('--data', type=Path, required=data, metavar='MANIFEST_FOLDER',
+                        help='folder with manifest.jsonl (path, label, licence_group, source_id, '
+                             'seconds; speaker, text, lang for speech)')
+    parser.add_argument('--model', default='edge', help='folder, shipped name or repository id')
+    parser.add_argument('--device', default='cpu', help='device of the backend')
+    parser.add_argument('--dtype', default='auto', help='float32, bfloat16, int8 or auto')
+    parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
+    parser.add_argument('--limit', type=int, default=0, metavar='N',
+                        help='at most N clips or streams of each kind, for a quick run')
+    parser.add_argument('--out', type=Path, metavar='FOLDER',
+                        help='where results and the cache go (default: eval/results/COMMAND); '
+                             'give the same one again to go on after a stop')
+
+
+def folder(options: argparse.Namespace, command: str) -> Path:
+    """Return the folder of the results, made."""
+    out = options.out or Path(__file__).parent / 'results' / command
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def model_of(options: argparse.Namespace) -> Runtime:
+    """Load the model that the options name."""
+    return load_runtime(options.model, device=options.device, threads=options.threads,
+                        dtype=options.dtype)
+
+
+def progress() -> Any:
+    """Return rich's progress bar, on the error stream."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    except ImportError as error:
+        raise MissingDependencyError('the evaluation needs rich; run: pip install -r '
+                                     'requirements/eval.txt') from error
+    return Progress('{task.description}', BarColumn(), MofNCompleteColumn(),
+                    TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return '–'
+    return f'{value:.3g}' if isinstance(value, float) else str(value)
+
+
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; NaN and None are a dash."""
+    from rich.console import Console
+    from rich.table import Table
+    table = Table(title=title, title_justify='left')
+    for index, column in enumerate(columns):
+        table.add_column(column, justify='right' if index else 'left', no_wrap=not index)
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON types: estimates as mappings, NaN and infinity as null."""
+    if isinstance(value, Estimate):
+        return plain(value.as_json())
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(vars(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def write(out: Path, command: str, options: argparse.Namespace, figures: dict[str, Any],
+          model_id: str = '') -> Path:
+    """Write ``COMMAND.json`` and return where."""
+    document = {'when': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'command': command,
+                'machine': describe(), 'model_id': model_id,
+                'options': {key: str(value) if isinstance(value, Path) else value
+                            for key, value in vars(options).items()}, 'figures': figures}
+    path = out / f'{command}.json'
+    path.write_text(json.dumps(plain(document), indent=1, ensure_ascii=False) + '\n',
+                    encoding='utf-8')
+    return path

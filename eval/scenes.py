@@ -1,0 +1,221 @@
+"""
+Streams to listen to, put together from held-out clips.
+
+Owns three kinds: one event each, dry or over a background; backgrounds without any event; half an
+hour with sparse events. Every stream depends on names and numbers only, so two models hear the
+same. Streams are made when they are asked for. Knows no model.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from audio_interaction_ros.alerts.rules import AlertRules
+from eval.classes import accepted, kind
+from eval.matching import Sound
+from eval.material import (
+    RATE,
+    Item,
+    MaterialError,
+    by_label,
+    chance,
+    gain,
+    load,
+    loop,
+    over,
+    rounds,
+    sounding,
+)
+
+__all__ = ['Plan', 'Scene', 'background_plans', 'event_plans', 'long_scene']
+
+LEAD_S, TAIL_S = 2.0, 2.4
+LONGEST_EVENT_S = 8.0
+BACKGROUND_S = 60.0
+MIXTURE = ('ambience', 'harmless', 'ambience', 'speech')
+"""Half of the background time is ambience, a quarter harmless sounds, a quarter speech."""
+GAP_S = 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """16 kHz mono samples [n] float32 and what happens in them."""
+
+    name: str
+    kind: str
+    """event, or the kind of background."""
+    samples: np.ndarray
+    events: tuple[Sound, ...] = ()
+    group: str = ''
+    origin: str = ''
+    condition: str = ''
+    unique_s: float = 0.0
+    """Seconds of recordings in it that were not heard before."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scene that is made when it is asked for."""
+
+    name: str
+    make: Callable[[], Scene]
+
+
+def cut(item: Item) -> np.ndarray:
+    """Return what sounds of a clip, at most LONGEST_EVENT_S."""
+    samples = load(item.path)
+    first, last = sounding(samples)
+    return samples[first:last][:round(LONGEST_EVENT_S * RATE)]
+
+
+def _bed(beds: Sequence[Item], name: str, seconds: float) -> np.ndarray:
+    """Return so many seconds of a background at -46 to -34 dBFS, chosen by name."""
+    item = beds[int(chance(name, 'bed') * len(beds))]
+    samples = loop(load(item.path), round(seconds * RATE), name)
+    return gain(samples, -46.0 + 12.0 * chance(name, 'level'))
+
+
+def event_scene(item: Item, beds: Sequence[Item], known: AlertRules,
+                snr_db: float | None) -> Scene:
+    """Return one event after LEAD_S, over a background (or dry) that goes on for TAIL_S."""
+    condition = 'dry' if snr_db is None else f'{snr_db:g} dB'
+    name, event = f'{item.name} {condition}', cut(item)
+    seconds = LEAD_S + len(event) / RATE + TAIL_S
+    bed = np.zeros(round(seconds * RATE), np.float32) if snr_db is None \
+        else _bed(beds, name, seconds)
+    sound = Sound(label=item.label, start=LEAD_S, end=LEAD_S + len(event) / RATE,
+                  accepts=accepted(item.label, known))
+    return Scene(name=name, kind='event', samples=over(event, round(LEAD_S * RATE), bed, snr_db),
+                 events=(sound,), group=item.group, origin=item.origin, condition=condition)
+
+
+def event_plans(items: Sequence[Item], known: AlertRules, *, snrs: Sequence[float | None],
+                per_class: int, limit: int = 0) -> list[Plan]:
+    """Return a plan per event clip and condition, at most ``per_class`` clips of a class."""
+    events = by_label([item for item in items if kind(item) == 'event' and not item.generated])
+    chosen = [item for label in sorted(events) for item in events[label][:per_class]]
+    # By chance, so that a short run has several classes.
+    chosen = sorted(chosen, key=lambda item: chance(item.name, 'order'))[:limit or None]
+    beds = [item for item in items if kind(item) == 'ambience']
+    if any(snr is not None for snr in snrs) and not beds:
+        raise MaterialError('expected background_* clips to mix events with, found none that is '
+                            'held out; add some or give --snr dry')
+
+    def plan(item: Item, snr: float | None) -> Plan:
+        return Plan(f'{item.name} {snr}', lambda: event_scene(item, beds, known, snr))
+    return [plan(item, snr) for item in chosen for snr in snrs]
+
+
+def background_scene(name: str, what: str, parts: Sequence[tuple[int, Item]],
+                     beds: Sequence[Item]) -> Scene:
+    """Return clips one after the other; what was heard before comes over another background."""
+    pieces: list[np.ndarray] = []
+    for number, item in parts:
+        sound = gain(load(item.path), -42.0 + 24.0 * chance(item.name, number, 'level'))
+        if what != 'ambience':
+            sound = np.concatenate([sound, np.zeros(round(GAP_S * RATE), np.float32)])
+        if number and beds:
+            sound = sound + _bed(beds, f'{name} {item.name} {number}', len(sound) / RATE)
+        pieces.append(sound)
+    samples = np.concatenate(pieces)
+    floor = np.random.default_rng(len(samples)).standard_normal(len(samples))
+    samples = np.clip(samples + floor * 10 ** (-70 / 20), -1, 1).astype(np.float32)
+    return Scene(name=name, kind=what, samples=samples,
+                 unique_s=sum(item.seconds for number, item in parts if not number))
+
+
+def background_plans(items: Sequence[Item], hours: float, limit: int = 0) -> list[Plan]:
+    """
+    Return plans of streams of about a minute without events, ``hours`` in all.
+
+    Each clip is heard once before any is heard again; then it has another level and another
+    background under it. Kinds follow MIXTURE as far as there are clips.
+    """
+    pools = {what: [item for item in items if kind(item) == what and item.seconds > 0]
+             for what in dict.fromkeys(MIXTURE)}
+    streams = {what: rounds(pool) for what, pool in pools.items() if pool}
+    if not streams:
+        raise MaterialError('expected held-out clips that are no events, found none; add '
+                            'backgrounds, harmless sounds or speech to the manifest')
+    beds, plans, total = pools['ambience'], list[Plan](), 0.0
+    while total < hours * 3600 and not (limit and len(plans) >= limit):
+        what = MIXTURE[len(plans) % len(MIXTURE)]
+        what = what if what in streams else next(iter(streams))
+        parts, seconds = [], 0.0
+        while seconds < BACKGROUND_S:
+            parts.append(next(streams[what]))
+            seconds += parts[-1][1].seconds + (GAP_S if what != 'ambience' else 0.0)
+        total += seconds
+        plans.append(_background_plan(f'background {len(plans):04d} {what}', what, parts, beds))
+    return plans
+
+
+def _background_plan(name: str, what: str, parts: list[tuple[int, Item]],
+                     beds: Sequence[Item]) -> Plan:
+    return Plan(name, lambda: background_scene(name, what, parts, beds))
+
+
+def long_scene(items: Sequence[Item], known: AlertRules, *, number: int, minutes: float,
+               every_s: float, same_s: float, snr_db: float) -> Scene:
+    """
+    Return a long stream with one event in every ``every_s`` seconds over changing backgrounds.
+
+    The last ``same_s`` seconds are the first ones again, sample by sample: what is heard
+    differently there is due to what came between.
+    """
+    total, same = round(minutes * 60 * RATE), round(same_s * RATE)
+    if total < 2 * same:
+        raise MaterialError(f'expected a stream of at least twice {same_s:g} s, got {minutes:g} '
+                            'minutes; give more --minutes or a shorter --compare')
+    samples = _long_bed([item for item in items if kind(item) == 'ambience'], number,
+                        total - same)
+    sounds = list[Sound]()
+    events = by_label([item for item in items if kind(item) == 'event' and not item.generated])
+    if not events:
+        raise MaterialError('expected held-out event clips, found none; add some to the manifest')
+    clips = {label: rounds(events[label]) for label in sorted(events)}
+    step = round(every_s * RATE)
+    for index, at in enumerate(range(0, total - same, step)):
+        label = sorted(clips)[(index + number) % len(clips)]
+        event = cut(next(islice(clips[label], 1))[1])
+        begin = at + round(chance('long', number, index) * max(1, step - len(event) - 3 * RATE))
+        if begin // same != (begin + len(event) + 3 * RATE) // same:
+            continue  # no event across the seam
+        samples = over_at(samples, event, begin, snr_db)
+        sounds.append(Sound(label=label, start=begin / RATE, end=(begin + len(event)) / RATE,
+                            accepts=accepted(label, known)))
+    shift = (total - same) / RATE
+    again = [Sound(label=sound.label, start=sound.start + shift, end=sound.end + shift,
+                   accepts=sound.accepts) for sound in sounds if sound.end <= same_s]
+    return Scene(name=f'long {number}', kind='long', events=(*sounds, *again),
+                 samples=np.concatenate([samples, samples[:same]]))
+
+
+def over_at(samples: np.ndarray, event: np.ndarray, at: int, snr_db: float) -> np.ndarray:
+    """Mix an event into a place of a long stream, in place."""
+    piece = samples[at:at + len(event)]
+    samples[at:at + len(event)] = over(event[:len(piece)], 0, piece, snr_db)
+    return samples
+
+
+def _long_bed(beds: Sequence[Item], number: int, count: int) -> np.ndarray:
+    """Return ``count`` samples of backgrounds one after the other, faded over a second."""
+    order = sorted(beds, key=lambda item: chance(item.name, 'long', number))
+    if not order:
+        raise MaterialError('expected background_* clips, found none that is held out; add some '
+                            'to the manifest')
+    bed, at, fade = np.zeros(count, np.float32), 0, RATE
+    for turn, item in rounds(order):
+        piece = gain(load(item.path), -46.0 + 10.0 * chance(item.name, turn, 'long'))
+        if len(piece) > 3 * fade:
+            ramp = np.linspace(0, 1, fade, dtype=np.float32)
+            piece[:fade] *= ramp
+            piece[-fade:] *= ramp[::-1]
+        piece = piece[:count - at]
+        bed[at:at + len(piece)] += piece
+        at += max(len(piece) - fade, 1)
+        if at >= count - fade:
+            return bed + gain(np.random.default_rng(number).standard_normal(count), -70.0)
+    raise AssertionError('rounds never end')
