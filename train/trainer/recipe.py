@@ -224,7 +224,7 @@ def _set(values: dict[str, Any], change: str) -> None:
     for parent in parents:
         below = place.get(parent)
         place[parent] = place = dict(below) if isinstance(below, dict) else {}
-    place[last] = yaml.load(text, _Loader)
+    place[last] = yaml.load(text, _Loader) if text else ''
 
 
 def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, Path]:
