@@ -28,6 +28,7 @@ __all__ = [
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
 DRAIN_LAYOUTS = ('A_prime', 'A', 'B', 'C')
+ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
 
 
@@ -144,11 +145,15 @@ class ModelConfig:
     """CPU threads of the backend."""
     slots: int = 1024
     """Positions kept per lane: prompt, ring of recent audio, room for a reply."""
+    rope_index_dtype: str = 'fp32'
+    """Position index: fp32, or fp16_compat as the released code has it (docs/protocol.md)."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         _require(self.threads >= 1, 'model.threads', '1 or more', self.threads)
         _require(self.slots >= 128, 'model.slots', '128 or more', self.slots)
+        _require(self.rope_index_dtype in ROPE_INDEX_DTYPES, 'model.rope_index_dtype',
+                 f'one of {", ".join(ROPE_INDEX_DTYPES)}', self.rope_index_dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +195,11 @@ class RecordConfig:
     directory: str = ''
     """Where audio is written; empty: nothing is ever written."""
     retention_s: float = 3600.0
-    """Recordings older than this are deleted."""
+    """Recordings older than this are deleted, also while running."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _require(self.retention_s > 0, 'record.retention_s', 'more than 0', self.retention_s)
 
 
 def _default_lanes() -> tuple[LaneConfig, ...]:

@@ -85,7 +85,8 @@ class Assistant:
         """Load the model that a configuration names; lanes take their defaults from it."""
         model = config.model
         runtime = load_runtime(model.path, runtime=model.runtime, device=model.device,
-                               threads=model.threads, dtype=model.dtype)
+                               threads=model.threads, dtype=model.dtype,
+                               rope_index_dtype=model.rope_index_dtype)
         lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds)
         second_pass = None

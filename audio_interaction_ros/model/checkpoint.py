@@ -14,7 +14,7 @@ from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import (
@@ -33,22 +33,29 @@ from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.resources import shipped
 
 __all__ = [
-    'LoadedModel', 'assign', 'build_modules', 'cache_folder', 'check_shapes', 'file_hash',
+    'LoadedModel', 'PARTS', 'assign', 'build_modules', 'cache_folder', 'check_shapes', 'file_hash',
     'load', 'load_tensors', 'locate', 'save', 'verify_manifest', 'write_manifest',
 ]
 
 TOWER_PREFIX = 'audio_tower.'
 DECODER_PREFIX = 'decoder.'
+PARTS = (TOWER_PREFIX, DECODER_PREFIX)
+"""The two halves of a model; encoder and decoder may run in different processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model in memory, float32 on the CPU, ready for a runtime."""
+    """
+    A model in memory, float32 on the CPU, ready for a runtime.
+
+    A half that was not asked for is on torch's meta device: it has shapes and takes no memory.
+    """
 
     config: CheckpointConfig
     tower: AudioTower
     decoder: Decoder
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
+    """None where the decoder was not asked for."""
     model_id: str
     """Name and hash of the weights; features carry it from encoder to decoder."""
 
@@ -97,12 +104,18 @@ def verify_manifest(folder: Path) -> str:
     return hashlib.sha256(weights.encode()).hexdigest()[:16]
 
 
-def load_tensors(paths: Iterable[Path]) -> dict[str, Tensor]:
-    """Return all tensors of safetensors files; a damaged file is named with its hash."""
+def load_tensors(paths: Iterable[Path], prefixes: tuple[str, ...] = ('',)) -> dict[str, Tensor]:
+    """
+    Return the tensors of safetensors files whose names begin with one of ``prefixes``.
+
+    A damaged file is named with its hash; what is not asked for is not read.
+    """
     tensors: dict[str, Tensor] = {}
     for path in paths:
         try:
-            tensors.update(load_file(path))
+            with safetensors.safe_open(path, framework='pt') as file:
+                tensors.update({key: file.get_tensor(key) for key in file.keys()  # noqa: SIM118
+                                if key.startswith(prefixes)})
         except (OSError, safetensors.SafetensorError) as error:
             found = file_hash(path) if path.is_file() else 'no such file'
             raise CheckpointError(f'{path}: expected a safetensors file, cannot read it ({error}; '
@@ -188,12 +201,15 @@ def _download(repo_id: str) -> Path:
                               'check the name and the network, or give a folder') from error
 
 
-def load(name: str | Path, *, cache: Path | None = None) -> LoadedModel:
+def load(name: str | Path, *, cache: Path | None = None,
+         parts: tuple[str, ...] = PARTS) -> LoadedModel:
     """
     Load a model from a folder, a shipped model's name or a repository id.
 
     A released checkpoint is converted once into ``cache`` (default: cache_folder()) and read
-    from there afterwards.
+    from there afterwards. Only the weights of ``parts`` are read into memory, of a model over
+    base weights only theirs are fetched; the manifest is checked as a whole, so both halves of
+    a model have one model_id.
     """
     folder = locate(str(name))
     if not (folder / 'config.yaml').is_file():
@@ -203,15 +219,17 @@ def load(name: str | Path, *, cache: Path | None = None) -> LoadedModel:
     config = load_config(folder / 'config.yaml')
     if config.base is not None:
         from audio_interaction_ros.model.edge import merged_tensors
-        tensors, tokenizer_path = merged_tensors(folder, config)
+        tensors, tokenizer_path = merged_tensors(folder, config, parts)
     else:
-        tensors = load_tensors(sorted(folder.glob('*.safetensors')))
+        tensors = load_tensors(sorted(folder.glob('*.safetensors')), parts)
         tokenizer_path = folder / 'tokenizer.json'
     tower, decoder = build_modules(config)
-    for module, prefix in ((tower, TOWER_PREFIX), (decoder, DECODER_PREFIX)):
+    modules: dict[str, nn.Module] = {TOWER_PREFIX: tower, DECODER_PREFIX: decoder}
+    for prefix, module in ((part, modules[part]) for part in parts):
         assign(module, {key.removeprefix(prefix): value for key, value in tensors.items()
                         if key.startswith(prefix)}, f'{folder} ({prefix[:-1]})')
     return LoadedModel(
         config=config, tower=tower.eval(), decoder=decoder.eval(),
-        tokenizer=Tokenizer(tokenizer_path, structural=config.token_ids.structural),
+        tokenizer=(Tokenizer(tokenizer_path, structural=config.token_ids.structural)
+                   if DECODER_PREFIX in parts else None),
         model_id=f'{config.model}-{model_hash}')

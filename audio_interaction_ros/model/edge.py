@@ -12,12 +12,18 @@ from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.checkpoint import DECODER_PREFIX, TOWER_PREFIX, load_tensors
+from audio_interaction_ros.model.checkpoint import (
+    DECODER_PREFIX,
+    PARTS,
+    TOWER_PREFIX,
+    load_tensors,
+)
 from audio_interaction_ros.model.config import CheckpointConfig
 
 __all__ = ['merge', 'merged_tensors']
 
 EMBEDDING = 'model.embed_tokens.weight'
+_TOWER_KEYS = ('projector.', 'proj.')
 
 
 def _add_lora(decoder: dict[str, Tensor], trained: dict[str, Tensor], scale: float) -> None:
@@ -52,7 +58,7 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
     if tied_head:
         decoder.pop('lm_head.weight', None)
     for key in list(trained):
-        if key.startswith(('projector.', 'proj.')):
+        if key.startswith(_TOWER_KEYS):
             tower[key] = trained.pop(key)
     if trained:
         raise CheckpointError(f'trained weights: found {min(trained)}, expected projector.*, '
@@ -61,13 +67,31 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
             | {DECODER_PREFIX + key: value for key, value in decoder.items()})
 
 
-def merged_tensors(folder: Path, config: CheckpointConfig) -> tuple[dict[str, Tensor], Path]:
-    """Return all tensors of a folder that builds upon base weights, and its tokenizer's path."""
+def merged_tensors(folder: Path, config: CheckpointConfig,
+                   parts: tuple[str, ...] = PARTS) -> tuple[dict[str, Tensor], Path]:
+    """
+    Return the tensors of a folder that builds upon base weights, and its tokenizer's path.
+
+    Base weights are fetched and read for ``parts`` only. The path is that of no file where the
+    decoder is not among them and the folder has no tokenizer of its own.
+    """
     assert config.base is not None, 'only folders with a base are merged'
-    whisper, language_model = fetch(config.base.whisper), fetch(config.base.language_model)
-    tensors = merge(load_tensors([whisper / 'model.safetensors']),
-                    load_tensors([language_model / 'model.safetensors']),
-                    load_tensors(sorted(folder.glob('*.safetensors'))), config.lora_scale,
-                    tied_head=config.decoder.tied_head)
-    own = folder / 'tokenizer.json'
-    return tensors, own if own.is_file() else language_model / 'tokenizer.json'
+    base: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+    tokenizer = folder / 'tokenizer.json'
+    for part, name in ((TOWER_PREFIX, config.base.whisper),
+                       (DECODER_PREFIX, config.base.language_model)):
+        if part in parts:
+            weights = fetch(name)
+            base[part] = load_tensors([weights / 'model.safetensors'])
+            if part == DECODER_PREFIX and not tokenizer.is_file():
+                tokenizer = weights / 'tokenizer.json'
+    trained = {key: value for key, value in load_tensors(
+        sorted(folder.glob('*.safetensors'))).items() if _part_of(key) in parts}
+    merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,
+                   tied_head=config.decoder.tied_head)
+    return merged, tokenizer
+
+
+def _part_of(key: str) -> str:
+    """Return which part a trained tensor belongs to, as merge takes them."""
+    return TOWER_PREFIX if key.startswith(_TOWER_KEYS) else DECODER_PREFIX

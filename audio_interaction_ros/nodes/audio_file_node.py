@@ -154,7 +154,7 @@ class AudioFileNode(Node):
 
     def _publish(self, publisher: Any, items: Iterator[tuple[float, Any]], pace: str) -> None:
         began = time.monotonic()
-        self._epoch, self._base = self._consumed or (0, 0)
+        (self._epoch, self._base), self._stalled = self._consumed or (0, 0), False
         for due_s, message in items:
             if pace == 'realtime':
                 while not self._closing and (left := began + due_s - time.monotonic()) > 0:

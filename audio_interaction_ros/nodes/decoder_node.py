@@ -34,7 +34,7 @@ from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.reply_board import Heard, ReplyBoard
 from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_configured
+from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -94,7 +94,7 @@ class _Progress:
 class DecoderNode(ManagedNode):
     """The deciding and speaking half of the assistant."""
 
-    def __init__(self, *, runtime: RuntimeSource = load_configured, **options: Any) -> None:
+    def __init__(self, *, runtime: RuntimeSource = load_decoder, **options: Any) -> None:
         """Declare parameters; ``runtime`` loads the model."""
         super().__init__('decoder_node', groups=('fifo', 'model', 'transcript', 'alerts'),
                          lanes=True, **options)

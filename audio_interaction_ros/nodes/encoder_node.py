@@ -34,7 +34,7 @@ from audio_interaction_ros.nodes.messages import chunk_message
 from audio_interaction_ros.nodes.recorder import Recorder
 from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_configured
+from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_encoder
 from audio_interaction_ros.nodes.second_pass import SecondPassLink, load_transcriber
 from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
 from audio_interaction_ros.offline import build_pipeline
@@ -72,7 +72,7 @@ class _Ready:
 class EncoderNode(ManagedNode):
     """The listening half of the assistant."""
 
-    def __init__(self, *, runtime: RuntimeSource = load_configured,
+    def __init__(self, *, runtime: RuntimeSource = load_encoder,
                  transcriber: Any = load_transcriber, **options: Any) -> None:
         """Declare parameters; ``runtime`` and ``transcriber`` load the models."""
         super().__init__('encoder_node',

@@ -1,21 +1,32 @@
 """How a node gets its model: by configuration, or handed in by tests and by ``assistant``."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from audio_interaction_ros.config import ModelConfig
-from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from audio_interaction_ros.runtimes.registry import HALVES, Runtime, load_runtime
 
-__all__ = ['RuntimeSource', 'SharedRuntime', 'load_configured']
+__all__ = ['RuntimeSource', 'SharedRuntime', 'load_configured', 'load_decoder', 'load_encoder']
 
 RuntimeSource = Callable[[ModelConfig], Runtime]
 """Loads what a configuration names; called in a worker thread."""
 
 
-def load_configured(model: ModelConfig) -> Runtime:
-    """Load the model that a configuration names."""
+def load_configured(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
+    """Load the model that a configuration names, or one half of it."""
     return load_runtime(model.path, runtime=model.runtime, device=model.device,
-                        threads=model.threads, dtype=model.dtype)
+                        threads=model.threads, dtype=model.dtype,
+                        rope_index_dtype=model.rope_index_dtype, halves=halves)
+
+
+def load_encoder(model: ModelConfig) -> Runtime:
+    """Load the encoder only, as an encoder_node that is a process of its own needs it."""
+    return load_configured(model, halves=('encoder',))
+
+
+def load_decoder(model: ModelConfig) -> Runtime:
+    """Load the decoder only, as a decoder_node that is a process of its own needs it."""
+    return load_configured(model, halves=('decoder',))
 
 
 class SharedRuntime:

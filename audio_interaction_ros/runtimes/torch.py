@@ -84,9 +84,10 @@ class TorchEncoder:
 class TorchDecoder:
     """Runs ragged requests of several lanes as one padded batch."""
 
-    def __init__(self, loaded: LoadedModel, *, dtype: str = 'float32',
-                 device: str = 'cpu') -> None:
+    def __init__(self, loaded: LoadedModel, *, dtype: str = 'float32', device: str = 'cpu',
+                 rope_index_dtype: str = 'fp32') -> None:
         config = loaded.config
+        self._rope_index_dtype = rope_index_dtype
         self.spec = DecoderSpec(
             model_id=loaded.model_id,
             features_per_chunk=config.audio_tower.features_per_chunk,
@@ -109,10 +110,12 @@ class TorchDecoder:
 
     def encode_text(self, text: str) -> list[int]:
         """Tokenize text without any structural id."""
+        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
         return self._tokenizer.encode(text)
 
     def token_bytes(self, token: int) -> bytes:
         """Return the raw bytes that a vocabulary token stands for."""
+        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
         return self._tokenizer.token_bytes(token)
 
     @torch.inference_mode()
@@ -147,7 +150,8 @@ class TorchDecoder:
         return cache
 
     def _angles(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
-        cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base)
+        cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base,
+                               index_dtype=self._rope_index_dtype)
         return cos.to(self._device), sin.to(self._device)
 
     def _forward(self, cache: KVCache, batch: Sequence[StepRequest]) -> Tensor:

@@ -1,5 +1,6 @@
 import json
 import re
+import types
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.checkpoint import (
+    DECODER_PREFIX,
+    TOWER_PREFIX,
     assign,
     file_hash,
     load,
@@ -16,6 +19,7 @@ from audio_interaction_ros.model.checkpoint import (
     write_manifest,
 )
 from audio_interaction_ros.model.config import dump_config, load_config
+from audio_interaction_ros.model import edge
 from audio_interaction_ros.model.edge import merge
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.model.released import convert_tower
@@ -180,3 +184,37 @@ def test_save_file_is_what_a_manifest_covers(tmp_path):
     write_manifest(tmp_path)
     assert json.loads((tmp_path / 'manifest.json').read_text()) == {
         'x.safetensors': file_hash(tmp_path / 'x.safetensors')}
+
+
+@pytest.mark.parametrize(('wanted', 'loaded', 'absent'), [
+    (TOWER_PREFIX, 'tower', 'decoder'), (DECODER_PREFIX, 'decoder', 'tower')])
+def test_a_half_is_loaded_without_the_other(own, wanted, loaded, absent):
+    whole, half = load(own), load(own, parts=(wanted,))
+    assert half.model_id == whole.model_id
+    for key, value in getattr(whole, loaded).state_dict().items():
+        assert torch.equal(getattr(half, loaded).state_dict()[key], value), key
+    assert all(value.is_meta for value in getattr(half, absent).state_dict().values())
+    assert (half.tokenizer is None) == (wanted == TOWER_PREFIX)
+
+
+@pytest.mark.parametrize(('part', 'fetched', 'keys'), [
+    (TOWER_PREFIX, ['w'], {'audio_tower.conv1.bias', 'audio_tower.projector.0.weight'}),
+    (DECODER_PREFIX, ['l'], {'decoder.x.weight', 'decoder.model.embed_tokens.weight'})])
+def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part, fetched, keys):
+    tensors = {
+        'w': {'conv1.bias': torch.ones(1)},
+        'l': {'model.embed_tokens.weight': torch.zeros(5, 2), 'x.weight': torch.ones(3, 2)},
+        'own': {'lora.x.A': torch.ones(1, 2), 'lora.x.B': torch.ones(3, 1),
+                'control_rows': torch.ones(2, 2), 'projector.0.weight': torch.ones(1)}}
+    for name, values in tensors.items():
+        (tmp_path / name).mkdir()
+        save_file(values, tmp_path / name / 'model.safetensors')
+    asked = []
+    monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or tmp_path / name)
+    config = types.SimpleNamespace(
+        base=types.SimpleNamespace(whisper='w', language_model='l'), lora_scale=0.5,
+        decoder=types.SimpleNamespace(tied_head=True))
+    merged, _ = edge.merged_tensors(tmp_path / 'own', config, (part,))
+    assert asked == fetched and set(merged) == keys
+    whole, _ = edge.merged_tensors(tmp_path / 'own', config)
+    assert all(torch.equal(whole[key], value) for key, value in merged.items())

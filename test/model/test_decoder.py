@@ -3,7 +3,13 @@ import pytest
 import torch
 import transformers
 
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.decoder import (
+    Decoder,
+    DecoderConfig,
+    rope_index,
+    rope_tables,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -54,3 +60,32 @@ def test_control_logits_are_two_of_all_logits():
 def test_angles_stay_exact_far_into_a_stream():
     cos, _ = rope_tables(np.array([10_000_000]), 8, 1e4)
     assert cos[0, 0].item() == pytest.approx(np.cos(1e7), abs=1e-7)
+
+
+def test_the_index_of_the_release_is_exact_up_to_2048():
+    positions = np.arange(2049)
+    np.testing.assert_array_equal(rope_index(positions, 'fp16_compat'), positions)
+    for ours, theirs in zip(rope_tables(positions, 128, 1e6),
+                            rope_tables(positions, 128, 1e6, index_dtype='fp16_compat'),
+                            strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_index_of_the_release_collapses_above_2048():
+    found = rope_index(np.arange(2048, 2056), 'fp16_compat')
+    # half to even: 2051, 2052 and 2053 share an angle, 2050 and 2054 stand alone
+    assert found.tolist() == [2048, 2048, 2050, 2052, 2052, 2052, 2054, 2056]
+    above = rope_index(np.arange(4096, 8193), 'fp16_compat')
+    assert set(np.diff(np.unique(above))) == {4.0}
+    cos, _ = rope_tables(np.array([2051, 2053]), 8, 1e4, index_dtype='fp16_compat')
+    assert torch.equal(cos[0], cos[1])
+    cos, _ = rope_tables(np.array([2051, 2053]), 8, 1e4)
+    assert not torch.equal(cos[0], cos[1])
+
+
+def test_positions_that_the_index_cannot_hold_are_refused():
+    assert rope_index(np.array([65_504]), 'fp16_compat').tolist() == [65_504]
+    with pytest.raises(ConfigurationError, match='ends at position 65504, found 65505'):
+        rope_index(np.array([1, 65_505]), 'fp16_compat')
+    with pytest.raises(ConfigurationError, match='model.rope_index_dtype'):
+        rope_tables(np.arange(3), 8, 1e4, index_dtype='fp8')

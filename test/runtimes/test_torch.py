@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 
 from audio_interaction_ros.errors import ConfigurationError
@@ -10,7 +11,7 @@ from audio_interaction_ros.model.audio_tower import (
     AudioTower,
     AudioTowerConfig,
 )
-from audio_interaction_ros.model.checkpoint import LoadedModel
+from audio_interaction_ros.model.checkpoint import LoadedModel, save
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
 from audio_interaction_ros.protocol import TokenIds
@@ -159,3 +160,37 @@ def test_unknown_names_are_refused(loaded):
         load_runtime('edge', runtime='abacus')
     with pytest.raises(ConfigurationError, match='model.dtype'):
         TorchDecoder(dataclasses.replace(loaded), dtype='float7')
+
+
+def test_a_half_is_brought_up_alone_and_the_other_says_it_is_absent(tmp_path, loaded):
+    folder = tmp_path / 'model'
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE(vocab={'a': 0}, merges=[]))
+    bpe.save(str(tmp_path / 'tokenizer.json'))
+    save(folder, loaded.config, {
+        **{f'audio_tower.{key}': value for key, value in loaded.tower.state_dict().items()},
+        **{f'decoder.{key}': value for key, value in loaded.decoder.state_dict().items()},
+    }, tmp_path / 'tokenizer.json')
+    mel = np.random.default_rng(0).standard_normal((8, 40), dtype=np.float32)
+    encoder = load_runtime(str(folder), dtype='float32', halves=('encoder',))
+    decoder = load_runtime(str(folder), dtype='float32', halves=('decoder',))
+    np.testing.assert_array_equal(encoder.encoder.encode(mel), TorchEncoder(loaded).encode(mel))
+    assert encoder.encoder.spec.model_id == decoder.decoder.spec.model_id
+    decoder.decoder.open(lanes=1, slots=SLOTS)
+    for absent, use in ((encoder.decoder, 'open'), (decoder.encoder, 'encode')):
+        with pytest.raises(ConfigurationError, match='only the other half'):
+            getattr(absent, use)
+    with pytest.raises(ConfigurationError, match='halves'):
+        load_runtime(str(folder), halves=('middle',))
+
+
+def test_the_position_index_can_be_that_of_the_release(loaded):
+    outcomes = {}
+    for place in (2000, 3000):
+        for dtype in ('fp32', 'fp16_compat'):
+            decoder = TorchDecoder(loaded, rope_index_dtype=dtype)
+            decoder.open(lanes=1, slots=SLOTS)
+            slots = np.arange(6)
+            outcomes[place, dtype] = decoder.step([request(
+                [20, 21, 22, 23, 24, 25], slots=slots, positions=place + slots)])[0].control_logits
+    np.testing.assert_array_equal(outcomes[2000, 'fp32'], outcomes[2000, 'fp16_compat'])
+    assert np.abs(outcomes[3000, 'fp32'] - outcomes[3000, 'fp16_compat']).max() > 1e-6
