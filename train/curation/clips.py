@@ -4,6 +4,7 @@ Reading a clip for curation, and writing one that curation made.
 Owns what counts as unreadable. Knows no plan and no verdict.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,14 @@ def load(clip: Clip, root: Path) -> np.ndarray:
 
 
 def store(samples: np.ndarray, path: Path) -> None:
-    """Write samples as FLAC, all or nothing; louder than full scale is turned down."""
-    peak = float(np.abs(samples).max(initial=0.0))
-    scratch = path.with_name(path.name + '.part')
+    """
+    Write samples as FLAC, all or nothing; louder than full scale is turned down.
+
+    Raises OSError, of a full disk for one.
+    """
+    file, peak = io.BytesIO(), float(np.abs(samples).max(initial=0.0))
+    soundfile.write(file, samples / max(peak, 1.0), RATE, format='FLAC')
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(scratch, samples / max(peak, 1.0), RATE, format='FLAC')
+    scratch = path.with_name(path.name + '.part')
+    scratch.write_bytes(file.getvalue())
     scratch.replace(path)

@@ -15,7 +15,8 @@ import numpy as np
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 
-__all__ = ['EXTRACTORS', 'Extractor', 'extractor', 'log_mel_statistics', 'whisper_states']
+__all__ = ['EXTRACTORS', 'Extractor', 'extractor', 'log_mel_statistics', 'whisper_states',
+           'with_states']
 
 _RATE = 16_000
 _BINS = 64
@@ -71,7 +72,6 @@ def log_mel_statistics(samples: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _whisper() -> Any:
     """Return Whisper's encoder over windows of 2 s, and the list its layers write into."""
-    import torch
     from safetensors.torch import load_file
 
     from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
@@ -81,7 +81,12 @@ def _whisper() -> Any:
         window_frames=_WINDOW_FRAMES, keep_frames=_WINDOW_FRAMES // 2))
     state = load_file(fetch('whisper-base') / 'model.safetensors')
     tower.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
-    states: list[torch.Tensor] = []
+    return with_states(tower)
+
+
+def with_states(tower: Any) -> tuple[Any, list[Any]]:
+    """Return a tower ready to listen, and the list that each of its layers writes into."""
+    states: list[Any] = []
     for layer in tower.layers:
         layer.register_forward_hook(lambda _module, _given, out: states.append(out))
     return tower.eval(), states

@@ -6,6 +6,7 @@ no plan; how it is fitted stands in ``fit_tagger``.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ class LinearTagger:
                              basis=np.float32(file['basis']) / _BASIS_GAIN,
                              weights=file['weights'], bias=file['bias'])
             tagger.scores(np.zeros((1, len(tagger.mean)), np.float32))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
+                zipfile.BadZipFile) as error:
             raise CheckpointError(f'{path.name}: expected a tagger, got {error}; fit one with '
                                   'python -m train curate fit-tagger') from error
         return tagger

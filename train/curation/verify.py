@@ -14,8 +14,9 @@ import numpy as np
 from train.curation.clips import RATE
 from train.curation.plan import SubEvent
 from train.curation.tagger import Tagger
+from train.sounds.signals import LABELS
 
-__all__ = ['CHECKS', 'VERDICTS', 'Conflict', 'Neighbour', 'Verdict', 'verify']
+__all__ = ['CHECKS', 'VERDICTS', 'Conflict', 'Verdict', 'verify']
 
 CHECKS = ('identity', 'cleanliness', 'duration', 'continuity')
 VERDICTS = ('accept', 'reprocess', 'reject')
@@ -28,14 +29,15 @@ FOREIGN_SCORE = 0.7
 QUIETEST_DBFS = -55.0
 CLIPPED_SHARE = 0.005
 LONGEST_SILENCE_S = 0.6
+"""Longer silence is cut by TFJP, except in signals that a standard gives pauses."""
+PULSED = frozenset(LABELS)
 SILENCE_DB = 45.0
 """A frame this far under the loud ones is silent."""
 SHORTEST_FACTOR, LONGEST_FACTOR = 0.5, 2.0
 EDGE_DB = 12.0
-"""A sound that begins or ends less than this under its loud part was cut through."""
-FLOOR_JUMP_DB = 40.0
-"""Two neighbours whose floors differ by more sound pasted together."""
+"""A sound whose last 5 ms are less than this under its loud part was cut through."""
 _FRAME = 320
+_EDGE = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +52,6 @@ class Conflict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbour:
-    """What stands before in the stream."""
-
-    source: str
-    floor_db: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The outcome with all that speaks against the sound."""
 
@@ -66,17 +60,15 @@ class Verdict:
     conflicts: tuple[Conflict, ...]
     heard: Mapping[str, float]
     """The best tags with their scores."""
-    floor_db: float
-    """Level of the quiet frames under the loud ones, 0 or less."""
     unverified: str = ''
     """Not empty: why identity rests on the label of the source alone."""
 
 
 def _levels(samples: np.ndarray) -> np.ndarray:
-    """Return the level of 20 ms frames in dBFS, -120 at the least."""
-    padded = np.pad(samples.astype(np.float64), (0, -len(samples) % _FRAME))
-    levels: np.ndarray = 10 * np.log10(
-        np.maximum((padded.reshape(-1, _FRAME) ** 2).mean(axis=1), 1e-12))
+    """Return the level of 20 ms frames in dBFS, -120 at the least; less is one frame."""
+    frame = min(_FRAME, len(samples))
+    whole = samples[:len(samples) // frame * frame].astype(np.float64).reshape(-1, frame)
+    levels: np.ndarray = 10 * np.log10(np.maximum((whole ** 2).mean(axis=1), 1e-12))
     return levels
 
 
@@ -109,7 +101,8 @@ def _cleanliness(event: SubEvent, samples: np.ndarray, levels: np.ndarray) -> It
     if clipped > CLIPPED_SHARE:
         yield Conflict(check='cleanliness', reason=f'{clipped:.1%} of the samples are clipped')
     silent = _longest_run(levels < max(loud - SILENCE_DB, -70.0)) * _FRAME / RATE
-    if event.role == 'foreground' and silent > LONGEST_SILENCE_S:
+    pulsed = PULSED & {*event.accept_tags}
+    if event.role == 'foreground' and silent > LONGEST_SILENCE_S and not pulsed:
         yield Conflict(check='cleanliness', reason=f'silent for {silent:.1f} s', mendable=True)
 
 
@@ -121,30 +114,28 @@ def _duration(event: SubEvent, seconds: float) -> Iterator[Conflict]:
                               f'{event.rough_duration_s:g} s')
 
 
-def _continuity(event: SubEvent, levels: np.ndarray, source: str, floor_db: float,
-                before: Neighbour | None) -> Iterator[Conflict]:
+def _continuity(event: SubEvent, samples: np.ndarray, levels: np.ndarray, source: str,
+                before: str) -> Iterator[Conflict]:
+    """Foregrounds follow one another: none repeats the last, none ends in mid-air."""
     if event.role != 'foreground':
         return
-    if before is not None and source and source == before.source:
+    if source and source == before:
         yield Conflict(check='continuity', reason=f'the same recording as just before ({source})')
-    if before is not None and abs(floor_db - before.floor_db) > FLOOR_JUMP_DB:
-        yield Conflict(check='continuity', mendable=floor_db > before.floor_db,
-                       reason=f'floor jumps from {before.floor_db:.0f} to {floor_db:.0f} dB')
     loud = float(np.percentile(levels, 95))
-    if float(levels[-1]) > loud - EDGE_DB:
+    if loud >= QUIETEST_DBFS and _levels(samples[-_EDGE:])[0] > loud - EDGE_DB:
         yield Conflict(check='continuity', reason='ends in the middle of the sound', mendable=True)
 
 
 def verify(samples: np.ndarray, event: SubEvent, *, tagger: Tagger, label: str = '',
-           source: str = '', before: Neighbour | None = None) -> Verdict:
+           source: str = '', before: str = '') -> Verdict:
     """
     Return the verdict on float32 samples [n] at 16 kHz as a sub-event.
 
     ``label`` is what the source of a real clip says of it, empty for generated sounds: it counts
-    only where the tagger knows none of the accept-tags. ``before`` is the foreground before.
+    only where the tagger knows none of the accept-tags. ``before`` is the recording of the
+    foreground before.
     """
     levels = _levels(samples)
-    floor_db = float(np.percentile(levels, 10) - np.percentile(levels, 95))
     tags = tagger.tags(samples, source=source)
     conflicts: list[Conflict] = []
     unverified = ''
@@ -158,8 +149,8 @@ def verify(samples: np.ndarray, event: SubEvent, *, tagger: Tagger, label: str =
                                   f'{list(event.accept_tags)} and no source vouches for it'))
     conflicts += _cleanliness(event, samples, levels)
     conflicts += _duration(event, len(samples) / RATE)
-    conflicts += _continuity(event, levels, source, floor_db, before)
+    conflicts += _continuity(event, samples, levels, source, before)
     verdict = ('accept' if not conflicts else
                'reprocess' if all(c.mendable for c in conflicts) else 'reject')
-    return Verdict(verdict=verdict, conflicts=tuple(conflicts), heard=dict(
-        list(tags.items())[:BEST]), floor_db=floor_db, unverified=unverified)
+    return Verdict(verdict=verdict, conflicts=tuple(conflicts), heard={
+        label: float(score) for label, score in list(tags.items())[:BEST]}, unverified=unverified)
