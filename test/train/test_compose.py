@@ -10,8 +10,9 @@ import soundfile
 pytest.importorskip('scipy')
 
 from train.compose import Answer, ClipError, LanePlan, Mix, Plan, PlanError, audio, compose, layers
-from train.compose.lanes import PROMPTS, phrases, word_ends
+from train.compose.lanes import CRITICAL, PROMPTS, Rules, phrases, word_ends
 from train.records import Clip, from_dict, to_dict
+from train.responses import RulesJudge
 
 pytestmark = pytest.mark.unit
 
@@ -233,3 +234,27 @@ def test_another_rate_is_resampled(tmp_path):
     samples = audio.read_clip(clip, tmp_path)
     assert len(samples) == RATE and audio.active_db(samples) == pytest.approx(
         audio.active_db(tone(1.0)), abs=0.1)
+
+
+def test_the_noise_of_a_gap_goes_on_under_the_event_after_it(tmp_path, clips):
+    mix = replace(DRY, gap_kinds={'floor': 1.0})
+    built = layers(plan_of(clips, noise=()), root=tmp_path, mix=mix)
+    for event in built.events[:3]:
+        middle = int((event.start_s + event.end_s) / 2 * RATE)
+        assert built.tracks['gaps'][middle - 800:middle + 800].all()
+
+
+def test_what_is_alerted_to_is_what_the_rules_call_for():
+    judge = RulesJudge()
+    for label in CRITICAL:
+        assert judge.judge(Clip(id='x', path='x', seconds=1.0, label=label)).label == 'respond'
+
+
+def test_a_least_delay_moves_answers_and_a_latest_time_moves_alerts(tmp_path, clips):
+    plan = plan_of(clips)
+    _, stream = compose(plan, root=tmp_path, mix=DRY)
+    rules = Rules(least_delay_s=0.4, alert_latest_s=0.1)
+    _, moved = compose(plan, root=tmp_path, mix=replace(DRY, rules=rules))
+    answer, alert = (reply.chunk for reply in stream.lanes['assistant'].replies)
+    later, sooner = (reply.chunk for reply in moved.lanes['assistant'].replies)
+    assert later == answer + 1 and sooner < alert

@@ -15,7 +15,7 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
 from train.compose import audio
-from train.compose.lanes import CRITICAL, lane_replies
+from train.compose.lanes import Rules, lane_replies
 from train.compose.script import Plan, PlanError
 from train.records import Clip, Event, Stream
 
@@ -51,7 +51,7 @@ class Mix:
     output_db: tuple[float, float] = (-10.0, 0.0)
     """Level of the whole, below what keeps the peak at 0.9."""
     longest_s: float = 60.0
-    critical: Mapping[str, tuple[str, str]] = field(default_factory=lambda: dict(CRITICAL))
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(kw_only=True)
@@ -146,24 +146,27 @@ def fill(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], 
     """
     Return the track of the gaps and the kind of each: room, zero or floor.
 
-    A gate shuts only when nothing else happens in the gap; without a recording of a room, its
-    share goes to the white floor.
+    Room and floor go on under the event after the gap: a noise that stopped where speech begins
+    would tell the answer. A gate shuts only when nothing else happens in the gap; without a
+    recording of a room, its share goes to the white floor.
     """
     track, kinds = np.zeros(total, np.float32), []
     room = audio.read_clip(plan.room[0], root) if plan.room else None
     weights = np.array(list(mix.gap_kinds.values()))
-    for start, end in spans:
+    for (start, end), until in zip(spans, [*[start for start, _ in spans[1:]], total],
+                                   strict=True):
         kind = str(rng.choice(list(mix.gap_kinds), p=weights / weights.sum()))
         busy = any(event.start_s * RATE < end and event.end_s * RATE > start for event in beds)
         kind = 'room' if kind == 'zero' and busy else kind
         kind = 'floor' if kind == 'room' and room is None else kind
         if kind == 'room':
             assert room is not None
-            samples = audio.tile(room, end - start, rng, crossfade_s=mix.crossfade_s)
+            samples = audio.tile(room, until - start, rng, crossfade_s=mix.crossfade_s)
             level = mix.level_dbfs - rng.uniform(*mix.room_below_db)
-            track[start:end] = audio.fade(scaled(samples, level)[0], mix.fade_s)
+            track[start:until] = audio.fade(scaled(samples, level)[0], mix.fade_s)
         elif kind == 'floor':
-            track[start:end] = audio.floor_noise(end - start, rng.uniform(*mix.floor_dbfs), rng)
+            level = rng.uniform(*mix.floor_dbfs)
+            track[start:until] = audio.floor_noise(until - start, level, rng)
         kinds.append(kind)
     return track, kinds
 
@@ -225,7 +228,7 @@ def compose(plan: Plan, *, root: Path, mix: Mix | None = None,
         audio.gate(samples, start, end, mix.fade_s)
     events = tuple(replace(event, gain_db=round(float(event.gain_db + gain), 2))
                    for event in built.events)
-    lanes = {name: lane_replies(lane, events, built.heard, mix.critical)
+    lanes = {name: lane_replies(lane, events, built.heard, mix.rules)
              for name, lane in plan.lanes.items()}
     return samples, Stream(
         id=plan.id, ability=plan.ability, task=plan.task, seed=plan.seed,
