@@ -85,8 +85,6 @@ def test_two_clips_of_one_id_are_refused():
 class Meanings:
     """Knows that hounds are dogs."""
 
-    name = 'meanings'
-
     def embed(self, texts):
         return np.array([['hound' in text or 'dog' in text, 'rain' in text, 0.1]
                          for text in texts], np.float32)

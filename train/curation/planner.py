@@ -32,7 +32,10 @@ class PlannerError(AudioInteractionError):
 class Planner(Protocol):
     """Anything that makes plans."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name that stands in plans."""
+        ...
 
     def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> Plan:
         """Return a checked plan for a stream; PlannerError when none can be had."""

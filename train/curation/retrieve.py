@@ -34,8 +34,6 @@ _POOL = 60
 class Embedder(Protocol):
     """Anything that puts texts into a space where likeness is the cosine."""
 
-    name: str
-
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return float32 [len(texts), width]."""
         ...

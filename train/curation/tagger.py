@@ -32,8 +32,10 @@ _BASIS_GAIN = 1_024.0
 class Tagger(Protocol):
     """Anything that says what is heard."""
 
-    labels: frozenset[str]
-    """Every label it can give."""
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every label it can give."""
+        ...
 
     def tags(self, samples: np.ndarray, *, source: str = '') -> dict[str, float]:
         """
@@ -68,7 +70,7 @@ class LinearTagger:
     bias: np.ndarray  # [folds, names]
 
     @property
-    def labels(self) -> frozenset[str]:  # type: ignore[override]
+    def labels(self) -> frozenset[str]:
         """Every label it can give."""
         return frozenset(self.names)
 

@@ -55,7 +55,10 @@ class Sound:
 class Generator(Protocol):
     """Anything that makes sounds; ``generate`` raises GenerationError and nothing else."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name that stands in reports."""
+        ...
 
     def generate(self, request: Request) -> Sound:
         """Return a sound for the request, of about its length."""
