@@ -18,11 +18,11 @@ else
 SOURCE_ARGS := --source $(SOURCE)
 endif
 
-.PHONY: help setup assistant build test lint bench clean
+.PHONY: help setup assistant build test lint bench corpus-demo clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?(.*)/\1|\2/' \
-	  | while IFS='|' read -r target text; do printf '  make %-10s %s\n' "$$target" "$$text"; done
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?(.*)/\1|\2/' \
+	  | while IFS='|' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  ARGS="more arguments"  TESTS="pytest arguments"'
 
 setup:  ## create .venv, install what is needed (ROS 2 too), build the messages
@@ -44,6 +44,10 @@ lint: setup  ## ruff and mypy
 
 bench: setup  ## measure; prints a table with the machine and writes JSON
 	@$(ENVIRONMENT) && python -m bench $(ARGS)
+
+corpus-demo: setup  ## build about an hour of training streams of all seven abilities, and a page
+	@$(ENVIRONMENT) && python -m pip install -q -r requirements/train.txt -c requirements/constraints.txt \
+	  && OMP_NUM_THREADS=1 python -m train demo --out work/corpus-demo $(ARGS)
 
 clean:  ## remove what was made here: .venv, build, install, log and caches
 	rm -rf .venv build install log .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
