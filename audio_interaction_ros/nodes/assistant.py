@@ -99,8 +99,7 @@ def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None)
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
     assistant = Assistant(parse(remove_ros_args(arguments)[1:]), runtime=runtime)
-    code = run(assistant.nodes, arguments, done=assistant.done)
-    return code or assistant.exit_code
+    return run(assistant.nodes, arguments, done=assistant.done, code=lambda: assistant.exit_code)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Spinning nodes and ending in good order; the same for every command of this package."""
 
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.worker import left_behind
 
 __all__ = ['Spinner', 'run']
 
@@ -95,13 +97,14 @@ class Spinner:
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = None, *,
-        done: Callable[[], bool] = lambda: False) -> int:
+        done: Callable[[], bool] = lambda: False, code: Callable[[], int] = lambda: 0) -> int:
     """
     Spin the nodes that ``make_nodes`` returns until a signal comes or ``done`` says so.
 
     Lifecycle nodes start by themselves unless their autostart parameter is false. Threads are
-    joined before rclpy goes down, or the process would end with 'terminate called'. A model that
-    is being loaded cannot be interrupted: another signal a second later ends the process at once.
+    joined before rclpy goes down, or the process would end with 'terminate called'. Returns what
+    ``code`` says, except where a thread still computes, as when a model is being loaded: then
+    the process ends here with that code.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
@@ -127,7 +130,11 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0
+    if left_behind():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code())
+    return code()
 
 
 def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:

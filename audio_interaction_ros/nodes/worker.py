@@ -14,7 +14,20 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-__all__ = ['Worker', 'WorkerFailure']
+__all__ = ['Worker', 'WorkerFailure', 'left_behind']
+
+_PATIENCE_S = 1.0
+_left_behind: list[threading.Thread] = []
+
+
+def left_behind() -> bool:
+    """
+    Tell whether a closed worker still computes: loading a model cannot be interrupted.
+
+    A process must not end in the ordinary way then: Python would stop the thread inside native
+    code, and C++ answers with 'terminate called'.
+    """
+    return any(thread.is_alive() for thread in _left_behind)
 
 
 class WorkerFailure:
@@ -81,12 +94,19 @@ class Worker:
             self._guard.trigger()
 
     def close(self) -> None:
-        """Stop after the running computation, join the thread, drop the rest."""
+        """
+        Stop after the running computation and drop the rest.
+
+        Waits for the thread, but not for ever: one that loads a model is left to itself. What
+        it still emits is dropped.
+        """
         with self._wake:
             self._closing = True
             self._wake.notify()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
+            _left_behind[:] = [thread for thread in (*_left_behind, self._thread)
+                               if thread.is_alive()]
         self._node.destroy_guard_condition(self._guard)
 
     def _run(self) -> None:

@@ -2,7 +2,7 @@
 Runs one node with a scripted model, as a process of its own: ``scripted_process.py NODE …``.
 
 Not a test. Environment: SCRIPT = JSON {lane: {chunk: text}}, STEP_S = seconds per decoder
-step, MODEL_ID = identity of the model.
+step, MODEL_ID = identity of the model, LOAD_S = seconds that loading takes.
 """
 
 import json
@@ -31,6 +31,7 @@ class SlowDecoder(ScriptedDecoder):
 
 def scripted(_model=None, *, script=None, step_s=None, model_id=None):
     """Return a runtime that says what its script says."""
+    time.sleep(float(os.environ.get('LOAD_S', 0.0)))
     script = script if script is not None else json.loads(os.environ.get('SCRIPT', '{}'))
     model_id = model_id or os.environ.get('MODEL_ID', 'scripted')
     decoder = SlowDecoder(model_id=model_id, script={

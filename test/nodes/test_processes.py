@@ -128,6 +128,20 @@ def test_the_assistant_names_a_file_that_is_missing():
     assert 'Expected an audio file at nowhere.wav' in result.stderr
 
 
+@pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGTERM])
+def test_a_model_that_is_being_loaded_does_not_hold_up_the_end(robot, ending):
+    environment = {**os.environ, 'LOAD_S': '600'}
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), 'encoder_node', '--ros-args', '-r',
+         f'__ns:={robot.namespace}'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment)
+    robot.wait(lambda: 'encoder_node' in robot.watcher.get_node_names(), 'it is there')
+    robot.wait(lambda: robot.watcher.count_subscribers('encoded/credit'), 'it is configured')
+    process.send_signal(ending)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, '')
+
+
 @pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGTERM, None])
 def test_nothing_is_printed_at_the_end(robot, tmp_path, ending):
     offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
