@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip('lhotse')
-
 from audio_interaction_ros.errors import MissingDependencyError
 from train.corpora import command
 from train.corpora.adapters import read_audioset, read_covost2, read_dns, read_fma, snake

@@ -288,6 +288,8 @@ def test_ray_data_writes_the_same_bytes_and_outlives_a_killed_worker(tmp_path, f
     from functools import partial
     mark = tmp_path / 'mark'
     function = partial(functions.killed_once, mark=str(mark))
+    # A cluster of its own: another could not import the functions of this test.
+    ray.init(address='local', num_cpus=2, log_to_driver=False, include_dashboard=False)
     try:
         report = stage(tmp_path, function, backend='ray', workers=2)
         assert mark.exists()

@@ -33,7 +33,8 @@ def _import(options: argparse.Namespace, console: Console) -> int:
         language=options.language, parts=options.part, workers=options.workers,
         resume=not options.fresh, backend=options.backend)
     console.print(f'{report.records_out} of {report.records_in} records, '
-                  f'{report.audio_hours:.2f} hours, in {report.folder}')
+                  f'{report.audio_hours:.2f} hours, in {report.folder} '
+                  f'({report.hours_per_core_hour:.0f} hours per core-hour)')
     _rejections(console, report.rejected)
     if options.corpus in DIALOGUES:
         return 0
