@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train.curation import planner
 from train.curation.plan import PlanError, problems
 from train.curation.planner import GrammarPlanner, draw_bag
 from train.records import Clip
@@ -42,6 +46,18 @@ def test_the_bag_steers_the_plan():
 def test_a_stream_of_impossible_length_is_refused(seconds):
     with pytest.raises(PlanError, match='expected a stream'):
         GrammarPlanner().plan((), seconds=seconds, seed=1)
+
+
+def test_the_grammar_can_say_what_it_plans():
+    grammar = yaml.safe_load(Path(planner.__file__).with_name('grammar.yaml').read_text())
+    places = grammar['places'].values()
+    labels = {label for place in places for role in ('background', 'foreground')
+              for label in place[role]}
+    assert labels <= set(grammar['sounds'])
+    assert {label for chain in grammar['sequences'] for label in chain} <= labels
+    for label, sound in grammar['sounds'].items():
+        low, high = sound.get('seconds', (1, 2))
+        assert 0.2 <= low < high, label
 
 
 def test_a_bag_has_each_label_once_and_repeats_by_seed():

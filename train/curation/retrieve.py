@@ -27,8 +27,8 @@ _STOP = frozenset((
     'a', 'an', 'and', 'are', 'at', 'behind', 'by', 'for', 'from', 'in', 'into', 'is', 'it', 'its',
     'near', 'of', 'off', 'on', 'one', 'or', 'over', 'recording', 'sound', 'sounds', 'the', 'then',
     'there', 'through', 'to', 'up', 'very', 'while', 'with'))
-_POOL = 60
-"""Clips that the embedder may add."""
+_POOL = 1_000
+"""Clips that are ranked for a query; of many equals chance should have some to choose from."""
 
 
 class Embedder(Protocol):
@@ -119,13 +119,13 @@ class ClipIndex:
         return [from_dict(Clip, json.loads(record)) for record, in rows]
 
     def _by_words(self, words: Sequence[str]) -> list[tuple[int, float]]:
-        """Return (row, score) of all clips with one of the words, best first."""
+        """Return (row, score) of clips with one of the words, best first."""
         if not words:
             return []
         asked = ' OR '.join(f'"{word}"' for word in dict.fromkeys(words))
         rows = self._base.execute(
             f'SELECT rowid, -bm25(clips, {_WEIGHTS}) AS score FROM clips '
-            'WHERE clips MATCH ? ORDER BY score DESC', (asked,))
+            'WHERE clips MATCH ? ORDER BY score DESC, rowid LIMIT ?', (asked, _POOL))
         return [(row, float(score)) for row, score in rows]
 
     def _by_meaning(self, query: str) -> list[tuple[int, float]]:
