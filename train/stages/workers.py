@@ -60,10 +60,15 @@ def _serve(pipe: Connection, job: Job, at: Any, parent: int) -> None:
             shard = pipe.recv()
         except EOFError:
             return
+        answer: ShardReport | str
         try:
-            pipe.send(build(job, shard, record))
+            answer = build(job, shard, record)
         except Exception as error:
-            pipe.send(str(_failure(shard, error)))
+            answer = str(_failure(shard, error))
+        try:
+            pipe.send(answer)
+        except OSError:  # killed: nobody is left to tell
+            return
 
 
 class _Worker:
