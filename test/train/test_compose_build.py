@@ -11,9 +11,13 @@ import soundfile
 pytest.importorskip('scipy')
 pytest.importorskip('num2words')
 
-from train.compose import ClipError, Script, Step
+from train.compose import ClipError, Script, Step, compose
 from train.compose.bind import Pool, Unbound, bind, scripts_of
 from train.compose.command import build_all, read_cleaned
+from train.compose.curated import curated_plan
+from train.curation.curate import CurationResult, Placed
+from train.curation.plan import Constraint, SubEvent
+from train.curation.plan import Plan as CuratedPlan
 from train.records import Clip, Stream, read_records, write_records
 from train.speech.make import key
 
@@ -143,3 +147,42 @@ def test_the_command_builds_and_leaves_out_licence_groups(tmp_path, clips, capsy
     assert '0 streams' in capsys.readouterr().out
     assert main([*arguments, '--out', str(tmp_path / 'two'), '--exclude-group', 'wild']) == 2
     assert 'wild' in capsys.readouterr().err
+
+
+def curated(clips: list[Clip], **changes) -> CurationResult:
+    events = {name: SubEvent(name=name, role=role, rough_duration_s=1.0, brief_description=name,
+                             query='a b c d', caption='It rings.', accept_tags=(name,))
+              for name, role in (('doorbell', 'foreground'), ('smoke_alarm', 'background'),
+                                 ('hum', 'ambient'))}
+    found = {clip.label: clip for clip in clips if clip.label}
+    placed = tuple(Placed(event=event, clip=found[name], how='retrieved')
+                   for name, event in events.items())
+    plan = {'scenario': 'A flat.', 'seconds': 20.0, 'sub_events': tuple(events.values()),
+            'id': 'c1', 'seed': 4, 'constraints': (
+                Constraint(kind='not_together', first='smoke_alarm', second='doorbell'),)}
+    return CurationResult(**{'plan': CuratedPlan(**{**plan, **changes.pop('plan', {})}),
+                             'placed': placed, 'rejections': (), **changes})
+
+
+def test_a_curated_scenario_becomes_a_stream_that_keeps_its_rules(tmp_path, clips):
+    for seed in range(8):
+        plan = curated_plan(curated(clips, plan={'seed': seed}))
+        assert (plan.ability, plan.task) == ('proactive', 'equipment_or_fire')
+        _, stream = compose(plan, root=tmp_path)
+        bell, alarm, hum = stream.events
+        assert (bell.role, alarm.role, hum.role) == ('foreground', 'background', 'ambient')
+        assert alarm.end_s <= bell.start_s or bell.end_s <= alarm.start_s
+        reply, = stream.lanes['assistant'].replies
+        assert reply.event == 1 and reply.emotion == 'urgent'
+
+
+def test_a_scenario_with_a_sound_missing_or_without_a_place_is_counted(tmp_path, clips):
+    whole = curated(clips)
+    lacking = curated(clips, placed=whole.placed[:1] + whole.placed[2:])
+    impossible = curated(clips, plan={'id': 'c2', 'constraints': tuple(
+        Constraint(kind='before', first=first, second=second) for first, second in (
+            ('smoke_alarm', 'doorbell'), ('doorbell', 'smoke_alarm')))})
+    built = build_all([], [], root=tmp_path, out=tmp_path / 'out', workers=0,
+                      curated=[whole, lacking, impossible])
+    assert [stream.id for stream in built.streams] == ['curated-c1']
+    assert built.rejections == {'no sound for a sub-event': 1, 'plan refused': 1}

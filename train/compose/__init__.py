@@ -2,7 +2,7 @@
 
 from train.compose.audio import ClipError
 from train.compose.mix import Mix, compose, layers
-from train.compose.script import Answer, LanePlan, Plan, PlanError, Script, Step
+from train.compose.script import Answer, LanePlan, Order, Plan, PlanError, Script, Step
 
-__all__ = ['Answer', 'ClipError', 'LanePlan', 'Mix', 'Plan', 'PlanError', 'Script', 'Step',
-           'compose', 'layers']
+__all__ = ['Answer', 'ClipError', 'LanePlan', 'Mix', 'Order', 'Plan', 'PlanError', 'Script',
+           'Step', 'compose', 'layers']

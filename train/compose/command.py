@@ -19,11 +19,13 @@ import soundfile
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.compose.audio import ClipError, read_clip
 from train.compose.bind import NOISE_PROBABILITY, Pool, Unbound, bind, scripts_of
+from train.compose.curated import curated_plan
 from train.compose.mix import Mix, compose
 from train.compose.script import Plan, PlanError, Script
 from train.corpora.licences import check_groups, write_attribution
+from train.curation.curate import CurationResult
 from train.records import Clip, Stream, read_records, write_records
-from train.stages import Rejected, StageReport, read_stage, run_stage
+from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.stages.shards import storage
 from train.tfjp import process
 
@@ -98,16 +100,35 @@ def bound(scripts: Iterable[Script], pool: Pool, *, noise_probability: float = N
     return plans, unbound
 
 
+def curated_plans(results: Iterable[CurationResult], pool: Pool
+                  ) -> tuple[list[Plan], list[tuple[str, str, str]]]:
+    """Return the plans of curated scenarios, and for each without one its reason."""
+    plans, unbound = [], []
+    for result in results:
+        rng = np.random.default_rng(stable_seed(result.plan.id, result.plan.seed))
+        room = (pool.room[int(rng.integers(len(pool.room)))],) if pool.room else ()
+        try:
+            plans.append(curated_plan(result, room=room))
+        except Unbound as error:
+            unbound.append((result.plan.id, error.reason, error.detail))
+    return plans, unbound
+
+
 def build_all(scripts: Iterable[Script], clips: Iterable[Clip], *, root: Path, out: Path,
               workers: int, mix: Mix | None = None, clean: bool = True, resume: bool = True,
               backend: str = 'processes',
-              noise_probability: float = NOISE_PROBABILITY) -> Built:
+              noise_probability: float = NOISE_PROBABILITY,
+              curated: Iterable[CurationResult] = ()) -> Built:
     """
-    Build the streams of scripts from clips (paths relative to root) into a folder.
+    Build the streams of scripts and curated scenarios from clips into a folder.
+
+    Paths of clips are relative to root, or absolute.
 
     Raises StageError for a full disk or a folder that holds another build.
     """
     plans, unbound = bound(scripts, Pool.of(clips), noise_probability=noise_probability)
+    more, missing = curated_plans(curated, Pool.of(clips))
+    plans, unbound = [*plans, *more], [*unbound, *missing]
     report = run_stage('streams', plans, partial(
         compose_plan, root=root, out=out, mix=mix or Mix(), clean=clean), out=out,
         workers=workers, resume=resume, backend=backend, shard_size=SHARD)
@@ -127,10 +148,12 @@ def build_all(scripts: Iterable[Script], clips: Iterable[Clip], *, root: Path, o
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument('--clips', type=Path, action='append', required=True,
+    parser.add_argument('--clips', type=Path, action='append', default=[],
                         help='JSON lines of clips; may be given several times')
     parser.add_argument('--scripts', type=Path, default=None,
                         help='JSON lines of scripts; without: what the speech clips give')
+    parser.add_argument('--curated', type=Path, default=None,
+                        help='folder that "curate run" left: its scenarios become streams too')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--backend', choices=('processes', 'ray'), default='processes')
@@ -162,9 +185,11 @@ def run(options: argparse.Namespace) -> int:
     clips, left_out = clips_of(options.clips, check_groups(options.exclude_group))
     scripts = (list(read_records(options.scripts, Script)) if options.scripts
                else scripts_of(clips))
+    curated = (list(read_stage(options.curated / 'curated', CurationResult))
+               if options.curated else [])
     built = build_all(scripts, clips, root=Path('/'), out=out, workers=options.workers,
                       clean=not options.no_tfjp, resume=not options.anew,
-                      backend=options.backend, noise_probability=options.noise)
+                      backend=options.backend, noise_probability=options.noise, curated=curated)
     report = built.report
     print(f'{len(built.streams)} streams, {report.audio_hours:.3f} h, '
           f'{report.core_hours * 3600:.0f} core-seconds: {report.hours_per_core_hour:.0f} hours '

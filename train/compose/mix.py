@@ -16,11 +16,12 @@ from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
 from train.compose import audio
 from train.compose.lanes import Rules, lane_replies
-from train.compose.script import Plan, PlanError
+from train.compose.script import Order, Plan, PlanError
 from train.records import Clip, Event, Stream
 
 __all__ = ['Layers', 'Mix', 'compose', 'layers']
 
+DRAWS = 300
 TAIL_S = 0.8  # at least: the reply to the last event needs a chunk
 
 
@@ -98,7 +99,27 @@ def sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
     return starts, total
 
 
-def beside(plan: Plan, mix: Mix, total: int, rng: np.random.Generator, root: Path,
+def kept(order: Order, spans: list[tuple[int, int]]) -> bool:
+    """Tell whether a rule holds between spans; one between events not yet placed does."""
+    if max(order.first, order.second) >= len(spans):
+        return True
+    (start, end), (other_start, other_end) = spans[order.first], spans[order.second]
+    return end <= other_start or (order.kind == 'not_together' and other_end <= start)
+
+
+def free_start(plan: Plan, spans: list[tuple[int, int]], count: int, total: int,
+               rng: np.random.Generator) -> int:
+    """Return a random place for so many samples at which the plan's rules hold."""
+    for _ in range(DRAWS):
+        start = int(rng.integers(total - count + 1))
+        if all(kept(order, [*spans, (start, start + count)]) for order in plan.orders):
+            return start
+    raise PlanError(f'plan {plan.id}: no place for background {len(spans)} at which all of '
+                    f'{plan.orders} hold; plan longer gaps or fewer rules')
+
+
+def beside(plan: Plan, mix: Mix, spans: list[tuple[int, int]], total: int,
+           rng: np.random.Generator, root: Path,
            read: Reader) -> tuple[dict[str, np.ndarray], list[Event]]:
     """Return the background and ambient tracks: once at a random time, and all the time."""
     tracks = {role: np.zeros(total, np.float32) for role in ('background', 'ambient')}
@@ -106,7 +127,8 @@ def beside(plan: Plan, mix: Mix, total: int, rng: np.random.Generator, root: Pat
     for clip in plan.background:
         samples = audio.fade(read(clip, root)[:total], mix.fade_s)
         samples, gain = scaled(samples, mix.level_dbfs + float(rng.choice(mix.background_db)))
-        start = int(rng.integers(total - len(samples) + 1))
+        start = free_start(plan, spans, len(samples), total, rng)
+        spans = [*spans, (start, start + len(samples))]
         tracks['background'][start:start + len(samples)] += samples
         events.append(placed(clip, 'background', start, len(samples), gain))
     for clip in plan.ambient:
@@ -198,7 +220,9 @@ def layers(plan: Plan, *, root: Path, mix: Mix | None = None,
         events[index] = placed(plan.foreground[index], 'foreground', start, len(samples),
                                events[index].gain_db)
     power = float(np.mean(np.concatenate(heard) ** 2))
-    tracks, beds = beside(plan, mix, total, rng, root, read)
+    tracks, beds = beside(plan, mix, [
+        (start, start + len(samples)) for start, samples in zip(starts, heard, strict=True)],
+        total, rng, root, read)
     noises, noise_events = noise(plan, mix, total, power, rng, root)
     spans = gaps_between(starts, heard, total)
     gaps, kinds = fill(plan, mix, spans, beds, total, rng, root)

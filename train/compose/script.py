@@ -11,11 +11,12 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import Emotion
 from train.records import ABILITIES, Clip
 
-__all__ = ['LONGEST', 'Answer', 'LanePlan', 'Plan', 'PlanError', 'Script', 'Step']
+__all__ = ['LONGEST', 'Answer', 'LanePlan', 'Order', 'Plan', 'PlanError', 'Script', 'Step']
 
 LONGEST = 15
 """Most foreground events of a stream (the paper plans 3 to 15 sub-events)."""
 LANE_KINDS = ('words', 'phrases', 'answers')
+ORDERS = ('before', 'not_together')
 EMOTIONS = tuple(emotion.name.lower() for emotion in Emotion)
 
 
@@ -85,6 +86,16 @@ class LanePlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Order:
+    """A rule between two events, by their place in foreground followed by background."""
+
+    kind: str
+    """before: first ends before second begins; not_together: they never overlap."""
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A stream to be composed: clips by role, and how each lane answers."""
 
@@ -99,6 +110,7 @@ class Plan:
     """Event-like and ambient noise over the whole stream; none or two."""
     room: tuple[Clip, ...] = ()
     """Recorded room noise for the gaps; none or one."""
+    orders: tuple[Order, ...] = ()
     lanes: dict[str, LanePlan] = field(default_factory=dict)
     gap_s: tuple[float, float] = (0.8, 2.4)
     """Shortest and longest gap before each event and at the end (the release: 20-60 frames)."""
@@ -115,6 +127,12 @@ class Plan:
             (len(self.room) < 2, f'room: expected none or 1, got {len(self.room)}'),
             (len(self.gap_s) == 2 and 0 <= self.gap_s[0] <= self.gap_s[1],
              f'gap_s: expected (shortest, longest) in seconds, got {self.gap_s}')]
+        known = count + len(self.background)
+        rules += [(order.kind in ORDERS and order.first != order.second
+                   and 0 <= min(order.first, order.second)
+                   and max(order.first, order.second) < known,
+                   f'orders: expected two of {known} events and one of {ORDERS}, got {order}')
+                  for order in self.orders]
         for name, lane in self.lanes.items():
             rules.append((lane.kind in LANE_KINDS,
                           f'lanes.{name}.kind: expected one of {LANE_KINDS}, got {lane.kind!r}'))
