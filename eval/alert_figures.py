@@ -109,8 +109,10 @@ def recall(cases: Sequence[Case]) -> dict[str, Any]:
         'events': len(cases), 'recordings': len(clusters),
         'any': _weighted((c.heard.group, _detected(c)) for c in cases),
         'named': _weighted((c.heard.group, c.named) for c in cases),
-        'any_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _detected)),
-        'named_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _named))}
+        'any_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _detected),
+                                         share=True),
+        'named_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _named),
+                                           share=True)}
 
 
 def delays(cases: Sequence[Case]) -> dict[str, Any]:
@@ -144,13 +146,13 @@ def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]
         'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
             replies, hours),
         'silent_pieces': bootstrap(quiet, lambda drawn: sum(a for a, _ in drawn) / max(
-            1, sum(b for _, b in drawn)))}
+            1, sum(b for _, b in drawn)), share=True)}
 
 
 def balanced(cases: Sequence[Case], backgrounds: Sequence[tuple[Heard, Matched]]) -> Estimate:
     """Return the mean of recall (mean of classes) and share of silent pieces of background."""
     silent = false_alarms(backgrounds)['silent_pieces']
-    found = bootstrap(_clusters(cases), lambda drawn: _macro(drawn, _detected))
+    found = bootstrap(_clusters(cases), lambda drawn: _macro(drawn, _detected), share=True)
     spread = [((e.high - e.low) / 2) ** 2 for e in (found, silent)]
     middle, half = (found.value + silent.value) / 2, sum(spread) ** 0.5 / 2
     return Estimate(value=middle, low=max(0.0, middle - half), high=min(1.0, middle + half),

@@ -34,7 +34,8 @@ class Estimate:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return '–'
-        return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
+        digits = 2 if self.high < 10 else 1
+        return f'{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]'
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -68,8 +69,13 @@ def poisson(count: int, hours: float) -> Estimate:
 
 
 def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,
-              rounds: int = ROUNDS, seed: int = 0) -> Estimate:
-    """Return a statistic of clusters with its percentile interval; NaN without clusters."""
+              share: bool = False, rounds: int = ROUNDS, seed: int = 0) -> Estimate:
+    """
+    Return a statistic of clusters with its percentile interval; NaN without clusters.
+
+    ``share``: the statistic is a share. Where all clusters agree on 0 or 1 no resampling can tell
+    how sure that is; Wilson's interval over the clusters is given instead.
+    """
     if not clusters:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
     rng = np.random.default_rng(seed)
@@ -77,8 +83,10 @@ def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], 
              for _ in range(rounds)]
     kept = [value for value in drawn if math.isfinite(value)] or [math.nan]
     low, high = np.percentile(kept, (2.5, 97.5))
-    return Estimate(value=float(statistic(clusters)), low=float(low), high=float(high),
-                    n=len(clusters))
+    value = float(statistic(clusters))
+    if share and low == high and value in (0.0, 1.0):
+        return wilson(value * len(clusters), len(clusters))
+    return Estimate(value=value, low=float(low), high=float(high), n=len(clusters))
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

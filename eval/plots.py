@@ -5,6 +5,7 @@ Owns how figures look: one colour per thing in all pictures, intervals always dr
 metric: it draws what it is given.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,13 @@ def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
         axes.errorbar(x, y, yerr=ends, color=colour, marker='o', markersize=4, capsize=2,
                       linewidth=1.4, label=f'{name}: n = {curve["n"]}, ECE {curve["ece"]:.3f}, '
                       f'Brier {curve["brier"]:.3f}')
-        below = 12 if colour == BLUE else -16
         for point in points:
             axes.annotate(str(point['n']), (point['score'], point['share']), fontsize=6.5,
-                          color=colour, textcoords='offset points', xytext=(4, below - 6))
+                          color=colour, textcoords='offset points',
+                          xytext=(4, 3) if colour == BLUE else (-4, 9),
+                          ha='left' if colour == BLUE else 'right')
     axes.set(xlabel='p_respond (mean of the bin)', ylabel='share in which a reply was due',
-             xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title='Calibration of p_respond')
+             xlim=(-0.04, 1.02), ylim=(-0.02, 1.18), title='Calibration of p_respond')
     axes.legend(fontsize=7.5, loc='upper left')
     return _save(figure, path)
 
@@ -73,10 +75,15 @@ def tradeoff(path: Path, points: Sequence[dict[str, Any]], chosen: float,
     axes.fill_between(rate, low, high, color=BLUE, alpha=0.15, linewidth=0)
     axes.plot(rate, recall, color=BLUE, marker='o', markersize=3, linewidth=1.4,
               label='any threshold (95 % interval of recall)')
-    for point in points[::max(1, len(points) // 8)]:
+    written: list[tuple[float, float]] = []
+    for point in points:
+        place = (math.log10(1 + point['false_per_hour'].value), point['recall'].value)
+        if any(math.dist(place, other) < 0.12 for other in written):
+            continue
+        written.append(place)
         axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=BLUE,
                       xy=(point['false_per_hour'].value, point['recall'].value),
-                      textcoords='offset points', xytext=(4, -9))
+                      textcoords='offset points', xytext=(5, 4))
     nearest = min(points, key=lambda point: abs(point['threshold'] - chosen))
     axes.plot(nearest['false_per_hour'].value, nearest['recall'].value, marker='D', color=ORANGE,
               markersize=8, linestyle='', label=f'configured threshold {chosen:.2f}')
@@ -86,7 +93,8 @@ def tradeoff(path: Path, points: Sequence[dict[str, Any]], chosen: float,
              xlim=(-0.05, max(10.0, *rate) * 1.3), ylim=(-0.03, 1.03),
              title='What a threshold costs')
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
-    axes.legend(fontsize=7.5, loc='lower right')
+    axes.legend(fontsize=7.5, loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=2,
+                frameon=False)
     return _save(figure, path)
 
 

