@@ -122,6 +122,10 @@ def _check(recipe: Recipe) -> Iterator[str]:
     for shared in recipe.hours_together:
         if unknown := sorted(set(shared.rows) - set(names)):
             yield f'hours_together names rows that do not exist: {unknown}'
+    for name, ability in recipe.abilities.items():
+        if abs(ability.items - 1000 * ability.published_thousands) >= 1000:
+            yield (f'abilities.{name}: the rows add up to {ability.items}, published are '
+                   f'{ability.published_thousands} thousand')
     tasks = [task for ability in recipe.abilities.values() for task in ability.tasks]
     if len(set(tasks)) != len(tasks) or len(tasks) != TASKS:
         yield f'expected {TASKS} tasks of different names, got {len(set(tasks))} in {len(tasks)}'
