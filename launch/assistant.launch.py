@@ -24,7 +24,8 @@ ARGUMENTS = {
                ('mic', 'file', 'none')),
     'file': ('', 'Recording or rosbag2 for source:=file.', None),
     'audio_topic': ('audio', 'Topic with the audio.', None),
-    'audio_type': ('auto', 'Message type of that topic; auto: look it up.', None),
+    'audio_type': ('', 'Message type of that topic, or auto to look it up; empty: as in the '
+                       'parameter file.', None),
     'model': ('', 'Model folder or repository id; empty: as in the parameter file.', None),
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
@@ -47,17 +48,20 @@ def make_nodes(context: LaunchContext) -> list[Node]:
     share = Path(get_package_share_directory(PACKAGE))
     overrides: dict[str, Any] = {
         'use_sim_time': values['use_sim_time'] == 'true',
-        'autostart': values['autostart'] == 'true',
-        'audio.msg_type': values['audio_type']}
-    for argument, parameter in (('model', 'model.path'), ('runtime', 'model.runtime'),
-                                ('device', 'model.device')):
+        'autostart': values['autostart'] == 'true'}
+    for argument, parameter in (('audio_type', 'audio.msg_type'), ('model', 'model.path'),
+                                ('runtime', 'model.runtime'), ('device', 'model.device')):
         if values[argument]:
             overrides[parameter] = values[argument]
+    params_file = Path(values['params_file'] or share / 'config' / 'edge.yaml').expanduser()
+    if not params_file.is_file():
+        raise FileNotFoundError(f'params_file: expected a file, found none at {params_file}')
     common = {
         'package': PACKAGE, 'namespace': values['namespace'], 'output': 'screen',
-        'parameters': [values['params_file'] or str(share / 'config' / 'edge.yaml'), overrides],
+        'parameters': [str(params_file), overrides],
         'remappings': [('audio', values['audio_topic'])],
-        'ros_arguments': ['--log-level', values['log_level']]}
+        'ros_arguments': ['--log-level', values['log_level']],
+        'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],

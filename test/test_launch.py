@@ -1,0 +1,175 @@
+"""
+The launch file: its arguments, and what its processes are told.
+
+Executed for real where launch and launch_ros are installed, with stand-ins for the commands of
+the package; elsewhere its source must at least agree with setup.py and with the documentation.
+"""
+
+import ast
+import json
+import runpy
+import sys
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import setuptools
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[1]
+LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
+ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
+             'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process']
+
+STAND_IN = '''#!{python}
+"""Writes down what it was told, then waits to be ended."""
+import json, os, signal, sys, yaml
+told = {{'arguments': sys.argv[1:], 'parameters': {{}}}}
+for position, word in enumerate(sys.argv):
+    if word == '--params-file':
+        for node in yaml.safe_load(open(sys.argv[position + 1])).values():
+            told['parameters'].update(node['ros__parameters'])
+name = os.path.basename(sys.argv[0])
+path = os.path.join({folder!r}, name + '.json')
+with open(path + '.part', 'w') as file:
+    json.dump(told, file)
+os.rename(path + '.part', path)
+signal.sigwait([signal.SIGINT, signal.SIGTERM])
+'''
+
+
+def source_tree():
+    return ast.parse(LAUNCH_FILE.read_text(encoding='utf-8'))
+
+
+def executables():
+    """Return the names that the launch file gives as executable=…"""
+    return {keyword.value.value for node in ast.walk(source_tree()) if isinstance(node, ast.Call)
+            for keyword in node.keywords if keyword.arg == 'executable'}
+
+
+def console_scripts(monkeypatch):
+    """Return {command: (module, function)} of setup.py."""
+    seen = {}
+    monkeypatch.setattr(setuptools, 'setup', seen.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(ROOT / 'setup.py'))
+    pairs = (line.split(' = ') for line in seen['entry_points']['console_scripts'])
+    return {name: tuple(target.split(':')) for name, target in pairs}
+
+
+def test_the_arguments_are_the_documented_ones():
+    declared = next(ast.literal_eval(node.value) for node in source_tree().body
+                    if isinstance(node, ast.Assign) and node.targets[0].id == 'ARGUMENTS')
+    assert list(declared) == ARGUMENTS
+    page = (ROOT / 'docs/deployment.md').read_text(encoding='utf-8')
+    for name, (default, text, choices) in declared.items():
+        assert f'`{name}`' in page and text.endswith('.')
+        assert choices is None or default in choices
+
+
+def test_every_executable_is_a_command_of_the_package(monkeypatch):
+    scripts = console_scripts(monkeypatch)
+    assert executables() == set(scripts) - {'audio-interaction'}
+    for module, function in scripts.values():
+        tree = ast.parse((ROOT / f'{module.replace(".", "/")}.py').read_text(encoding='utf-8'))
+        assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Return a function that launches with arguments and returns what each command was told."""
+    pytest.importorskip('launch', reason='launch is not installed (it is not on PyPI)')
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (it is not on PyPI)')
+    from launch import LaunchDescription, LaunchService
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+    prefix = tmp_path / 'prefix'
+    index = prefix / 'share/ament_index/resource_index/packages'
+    commands = prefix / 'lib/audio_interaction_ros'
+    share = prefix / 'share/audio_interaction_ros'
+    for folder in (index, commands, share):
+        folder.mkdir(parents=True)
+    (index / 'audio_interaction_ros').touch()
+    (share / 'config').symlink_to(ROOT / 'config')
+    for name in executables():
+        (commands / name).write_text(STAND_IN.format(python=sys.executable, folder=str(tmp_path)))
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', str(prefix))
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+
+    def run(expected, **arguments):
+        service = LaunchService(noninteractive=True)
+        service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(str(LAUNCH_FILE)),
+            launch_arguments=list(arguments.items()))]))
+        files = [tmp_path / f'{name}.json' for name in expected]
+
+        def end_when_told():
+            limit = time.monotonic() + 60
+            while not all(file.exists() for file in files) and time.monotonic() < limit:
+                time.sleep(0.05)
+            time.sleep(0.5)  # whoever is not expected shows up
+            service.shutdown()
+        threading.Thread(target=end_when_told, daemon=True).start()
+        code = service.run()
+        told = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob('*.json')}
+        for file in tmp_path.glob('*.json'):
+            file.unlink()
+        return code, told
+    return run
+
+
+def after(words, option):
+    return [follower for word, follower in pairwise(words) if word == option]
+
+
+def test_one_process_is_told_everything(launch, tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('/**: {ros__parameters: {audio: {msg_type: auto}, fifo: {capacity: 5}}}')
+    code, told = launch(
+        ['assistant'], namespace='robot1/ears', params_file=str(own), use_sim_time='true',
+        autostart='false', log_level='debug', source='file', file='a.wav',
+        audio_topic='/mic/audio',
+        audio_type='std_msgs/msg/Int16MultiArray', model='m', runtime='torch', device='cuda')
+    assert code == 0 and list(told) == ['assistant']
+    words = told['assistant']['arguments']
+    assert words[:4] == ['--source', 'file', '--file', 'a.wav']
+    assert {'__ns:=/robot1/ears', 'audio:=/mic/audio'} <= set(after(words, '-r'))
+    assert after(words, '--log-level') == ['debug']
+    assert told['assistant']['parameters'] == {
+        'audio': {'msg_type': 'auto'}, 'fifo': {'capacity': 5}, 'use_sim_time': True,
+        'autostart': False, 'audio.msg_type': 'std_msgs/msg/Int16MultiArray', 'model.path': 'm',
+        'model.runtime': 'torch', 'model.device': 'cuda'}
+
+
+def test_nothing_but_the_clock_and_the_start_is_overridden_by_default(launch):
+    _, told = launch(['assistant'])
+    given = told['assistant']['parameters']
+    assert given['model']['path'] == 'edge' and given['lanes'] == ['transcript', 'assistant']
+    assert {key for key in given if '.' in key} == set()
+    assert told['assistant']['arguments'][:2] == ['--source', 'mic']
+    assert '__ns:=/audio_interaction' in after(told['assistant']['arguments'], '-r')
+
+
+@pytest.mark.parametrize(('source', 'more'), [
+    ('none', set()), ('mic', {'microphone_node'}), ('file', {'audio_file_node'})])
+def test_processes_of_their_own(launch, source, more):
+    expected = {'encoder_node', 'decoder_node'} | more
+    code, told = launch(expected, single_process='false', source=source, file='a.wav')
+    assert code == 0 and set(told) == expected
+    for name in expected:
+        assert '__ns:=/audio_interaction' in after(told[name]['arguments'], '-r')
+    if source == 'file':
+        assert told['audio_file_node']['parameters']['path'] == 'a.wav'
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('source', 'telephone'), ('autostart', 'perhaps'), ('log_level', 'loud'),
+    ('params_file', 'nowhere.yaml')])
+def test_a_wrong_argument_ends_the_launch(launch, name, value):
+    code, told = launch([], **{name: value})
+    assert code != 0 and told == {}
