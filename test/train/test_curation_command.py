@@ -72,7 +72,7 @@ def test_a_run_places_generates_and_reports(folder, tmp_path, capsys):
     result, = read_stage(tmp_path / 'out' / 'curated', CurationResult)
     how = {p.event.name: p.how.partition('+')[0] for p in result.placed}
     assert how == {'rain': 'retrieved', 'dog_bark': 'retrieved', 'doorbell': 'generated'}
-    assert result.missing == ('harp',)
+    assert result.dropped == ('harp',)
     assert soundfile.info(result.placed[2].clip.path).samplerate == RATE
     report = json.loads((tmp_path / 'out' / 'report.json').read_text())
     assert report['placed'] == 3

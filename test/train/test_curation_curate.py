@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from train.curation.curate import CurationResult, curate, summary
-from train.curation.plan import Plan, PlanError, SubEvent
+from train.curation.plan import Constraint, Plan, PlanError, SubEvent
 from train.curation.retrieve import ClipIndex
 from train.curation.verify import verify
 from train.records import Clip, from_dict, to_dict
@@ -293,6 +293,24 @@ def test_a_recording_is_used_once_in_a_plan(folder):
     plan = dataclasses.replace(PLAN, sub_events=(
         *PLAN.sub_events, event('dog_bark_2', accept=('dog_bark',))))
     assert curated(folder, [GARDEN, BARK, COUGH], plan=plan).missing == ('dog_bark_2',)
+
+
+def test_what_has_no_sound_is_taken_out_where_a_plan_is_left(folder):
+    rules = (Constraint(kind='before', first='dog_bark', second='cough'),
+             Constraint(kind='before', first='dog_bark', second='harp'))
+    plan = dataclasses.replace(PLAN, constraints=rules, sub_events=(
+        *PLAN.sub_events, event('harp', seconds=1.0)))
+    result = curated(folder, [GARDEN, BARK, COUGH], plan=plan)
+    assert result.missing == ('harp',)
+    pruned = result.pruned()
+    assert (pruned.missing, pruned.dropped) == ((), ('harp',))
+    assert pruned.plan.constraints == rules[:1]
+    assert pruned.plan.scenario == 'Dog_bark, then cough; all the time garden.'
+    assert pruned.pruned() == pruned
+    assert summary([pruned])['missing'] == {'harp': 1}
+    assert summary([pruned])['sub_events'] == 4
+    few = curated(folder, [GARDEN, BARK])  # two sub-events are no plan
+    assert few.pruned() == few
 
 
 def test_a_plan_that_contradicts_itself_is_refused(folder):

@@ -80,6 +80,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
     parser.add_argument('--generators', nargs='*', choices=sorted(GENERATORS), default=['signals'],
                         help='asked in this order where no clip fits')
+    parser.add_argument('--whole', action='store_true',
+                        help='leave plans alone whose sub-events have no sound (default: such '
+                             'sub-events are taken out where a plan is left)')
     parser.add_argument('--audiox-url', default=AudioX.url)
     parser.add_argument('--elevenlabs-url', default=ElevenLabs.url)
     parser.add_argument('--workers', type=int, default=1)
@@ -163,11 +166,12 @@ def _generator(names: Sequence[str], urls: dict[str, str]) -> Generator:
 
 
 def curate_one(plan: Plan, *, index: str, tagger: str, generators: tuple[str, ...],
-               urls: dict[str, str], out: str) -> CurationResult:
+               urls: dict[str, str], out: str, whole: bool = False) -> CurationResult:
     """Curate one plan with tools that each process opens once; a function for ``run_stage``."""
     found, heard = _tools(index, tagger)
-    return curate(plan, index=found, tagger=heard, generator=_generator(generators, urls),
-                  out=Path(out))
+    result = curate(plan, index=found, tagger=heard, generator=_generator(generators, urls),
+                    out=Path(out))
+    return result if whole else result.pruned()
 
 
 def _digest(path: Path) -> str:
@@ -185,7 +189,7 @@ def _run(options: argparse.Namespace) -> None:
     urls = {name: getattr(options, field) for name, field in _PLACES.items()}
     one = partial(curate_one, index=str(out / 'clips.sqlite'),
                   tagger=str(options.tagger.absolute()), generators=tuple(options.generators),
-                  urls=urls, out=str(out / 'sounds'))
+                  urls=urls, out=str(out / 'sounds'), whole=options.whole)
     settings: dict[str, Any] = {
         'tagger': _digest(options.tagger),
         'clips': hashlib.sha256(repr(clips).encode()).hexdigest()}

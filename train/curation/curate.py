@@ -16,7 +16,7 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from train.curation.clips import RATE, load, store
-from train.curation.plan import Plan, SubEvent, check
+from train.curation.plan import Plan, SubEvent, check, problems
 from train.curation.retrieve import ClipIndex
 from train.curation.tagger import Tagger
 from train.curation.verify import Verdict, verify
@@ -58,6 +58,18 @@ class Refusal:
     reasons: tuple[str, ...]
 
 
+def _retold(events: Iterable[SubEvent]) -> str:
+    """Return a scenario in the words of its sub-events."""
+    by_role: dict[str, list[str]] = {}
+    for event in events:
+        by_role.setdefault(event.role, []).append(event.brief_description.rstrip('.'))
+    told = [', then '.join(by_role.get('foreground', [])),
+            *(f'meanwhile {text}' for text in by_role.get('background', [])),
+            *(f'all the time {text}' for text in by_role.get('ambient', []))]
+    text = '; '.join(part for part in told if part)
+    return f'{text[:1].upper()}{text[1:]}.'
+
+
 @dataclass(frozen=True, kw_only=True)
 class CurationResult:
     """What became of a plan."""
@@ -65,6 +77,8 @@ class CurationResult:
     plan: Plan
     placed: tuple[Placed, ...]
     rejections: tuple[Refusal, ...]
+    dropped: tuple[str, ...] = ()
+    """Sub-events that were taken out of the plan because they had no sound."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -76,6 +90,21 @@ class CurationResult:
     def usable(self) -> bool:
         """Whether a stream can be built: an ambient sound and a foreground are there."""
         return {'ambient', 'foreground'} <= {placed.event.role for placed in self.placed}
+
+    def pruned(self) -> 'CurationResult':
+        """
+        Return the result without its missing sub-events, if what is left is still a plan.
+
+        The scenario is then told anew from what is heard; a result that would be no plan any more
+        is returned as it is.
+        """
+        gone = self.missing
+        left = tuple(e for e in self.plan.sub_events if e.name not in gone)
+        plan = replace(self.plan, sub_events=left, scenario=_retold(left), constraints=tuple(
+            c for c in self.plan.constraints if not {c.first, c.second} & {*gone}))
+        if not gone or not self.usable or problems(plan):
+            return self
+        return replace(self, plan=plan, dropped=gone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,11 +289,12 @@ def summary(results: Iterable[CurationResult]) -> dict[str, Any]:
     return {
         'plans': len(results), 'usable_plans': sum(result.usable for result in results),
         'complete_plans': sum(not result.missing for result in results),
-        'sub_events': sum(len(result.plan.sub_events) for result in results),
+        'pruned_plans': sum(bool(result.dropped) for result in results),
+        'sub_events': sum(len(r.plan.sub_events) + len(r.dropped) for r in results),
         'placed': len(placed), 'placed_how': count(p.how for p in placed),
         'placed_by_role': count(p.event.role for p in placed),
         'identity_unverified': sum(bool(p.unverified) for p in placed),
         'generated': sum(p.clip.generated for p in placed),
         'refused': len(refused), 'refused_at': count(r.stage for r in refused),
         'refused_by': count(c for r in refused for c in r.checks),
-        'missing': count(name for result in results for name in result.missing)}
+        'missing': count(name for r in results for name in (*r.missing, *r.dropped))}
