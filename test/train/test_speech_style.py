@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip('num2words')
 
+from train.responses.language import UnusableAnswerError
+from train.speech.rewrite import LanguageRewriter
 from train.speech.style import spoken
 
 pytestmark = pytest.mark.unit
@@ -75,3 +77,33 @@ def test_any_text_ends_without_digits_and_rewriting_again_changes_nothing_more(t
     once = spoken(text).text
     if once != text:
         assert not any(char.isdigit() for char in spoken(once).text)
+
+
+class Answers:
+    """A language model that gives these answers, one after the other."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def ask(self, system, user, schema, *, seed=0):
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise UnusableAnswerError('no JSON')
+        return answer
+
+
+def test_a_language_model_rewrites_and_the_rules_finish():
+    model = Answers({'text': 'It is twenty degrees, 5%.',
+                     'changes': [{'before': '20°', 'after': 'twenty degrees'}]})
+    result = LanguageRewriter(model=model).rewrite('It is 20°, 5%.', 'en')
+    assert result.text == 'It is twenty degrees, five percent.'
+    assert [change.rule for change in result.changes] == ['model', 'percent']
+
+
+@pytest.mark.parametrize('answers', [
+    (None, None), ({'text': '', 'changes': []}, None),
+    ({'text': 'Sure! Here is the text that you wanted me to rewrite for you.', 'changes': []},
+     {'text': 'I ate three eggs.', 'changes': [1]})])
+def test_without_a_usable_answer_the_rules_do_it(answers):
+    result = LanguageRewriter(model=Answers(*answers)).rewrite('I ate 3 eggs', 'en')
+    assert result.text == 'I ate three eggs'

@@ -11,7 +11,7 @@ from pathlib import Path
 from train.compose.script import Script
 from train.records import Clip, read_records, write_records
 from train.speech.check import Dropped
-from train.speech.engines import NAMES, EngineSettings, engines, recogniser
+from train.speech.engines import NAMES, EngineSettings, engines, recogniser, rewriter
 from train.speech.make import Line, cast, clip_of, lines
 from train.stages import Rejected, StageReport, read_stage, run_stage
 
@@ -26,7 +26,7 @@ def speak_line(line: Line, *, settings: EngineSettings, check: bool,
     """Stage function: a line becomes its clip, or is dropped."""
     listener = recogniser(line.language) if check else None
     try:
-        return clip_of(line, engines(settings), listener, out)
+        return clip_of(line, engines(settings), listener, out, rewriter=rewriter(settings))
     except Dropped as error:
         return Rejected(reason='not understood (WER above 0.10 three times)', detail=str(error))
 
@@ -52,6 +52,9 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--cosyvoice-url', default='', help='http://host:port of its server')
     parser.add_argument('--cosyvoice-speaker', action='append', default=[])
     parser.add_argument('--cosyvoice-rate', type=int, default=22_050)
+    parser.add_argument('--rewriter-url', default='',
+                        help='OpenAI-compatible endpoint that rewrites to spoken style')
+    parser.add_argument('--rewriter-model', default='', help='its model')
 
 
 def engine_settings(options: argparse.Namespace) -> EngineSettings:
@@ -62,7 +65,8 @@ def engine_settings(options: argparse.Namespace) -> EngineSettings:
         piper_licence=options.piper_licence, piper_licence_group=options.piper_licence_group,
         cosyvoice_url=options.cosyvoice_url,
         cosyvoice_speakers=tuple(options.cosyvoice_speaker),
-        cosyvoice_rate=options.cosyvoice_rate)
+        cosyvoice_rate=options.cosyvoice_rate, rewriter_url=options.rewriter_url,
+        rewriter_model=options.rewriter_model)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,12 +13,15 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from train.speech.cosyvoice import CosyVoice
 from train.speech.local import EspeakNg, Flite, Hibari
 from train.speech.neural import Kokoro, Piper
+from train.responses.language import LanguageModel
 from train.speech.protocol import Recogniser, Synthesiser
+from train.speech.rewrite import LanguageRewriter, Rewriter, RuleRewriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ['NAMES', 'EngineSettings', 'engines', 'present', 'recogniser']
+__all__ = ['NAMES', 'EngineSettings', 'engines', 'present', 'recogniser',
+           'rewriter']
 
 NAMES = ('hibari', 'espeak-ng', 'flite', 'kokoro', 'piper', 'cosyvoice')
 
@@ -36,6 +39,9 @@ class EngineSettings:
     cosyvoice_url: str = ''
     cosyvoice_speakers: tuple[str, ...] = ()
     cosyvoice_rate: int = 22_050
+    rewriter_url: str = ''
+    """OpenAI-compatible endpoint that rewrites to spoken style; empty: the rules alone."""
+    rewriter_model: str = ''
 
 
 def one(name: str, settings: EngineSettings) -> Synthesiser:
@@ -59,6 +65,14 @@ def one(name: str, settings: EngineSettings) -> Synthesiser:
 def engines(settings: EngineSettings) -> dict[str, Synthesiser]:
     """Return the named engines; raises ConfigurationError for what is wrong or missing."""
     return {name: one(name, settings) for name in settings.names}
+
+
+def rewriter(settings: EngineSettings) -> Rewriter:
+    """Return the rewriter of spoken style."""
+    if not settings.rewriter_url:
+        return RuleRewriter()
+    return LanguageRewriter(model=LanguageModel(url=settings.rewriter_url,
+                                                model=settings.rewriter_model))
 
 
 def present() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from train.compose.script import Script
 from train.records import Clip
 from train.speech.check import checked
 from train.speech.protocol import Recogniser, Synthesiser, Voice, resampled, trimmed
-from train.speech.style import spoken
+from train.speech.rewrite import Rewriter, RuleRewriter
 
 __all__ = ['Line', 'cast', 'clip_of', 'key', 'lines']
 
@@ -73,7 +73,7 @@ def lines(scripts: Iterable[Script]) -> list[Line]:
 
 
 def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recogniser | None,
-            out: Path, *, folder: str = 'speech') -> Clip:
+            out: Path, *, folder: str = 'speech', rewriter: Rewriter | None = None) -> Clip:
     """
     Speak a line into ``out/folder/ID.flac`` and return its clip.
 
@@ -84,7 +84,8 @@ def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recognis
     if voice.engine not in engines:
         raise ConfigurationError(f'speech: expected an engine of {sorted(engines)}, got '
                                  f'{voice.engine!r}; add it or change the script')
-    engine, said = engines[voice.engine], spoken(line.text, line.language).text
+    engine = engines[voice.engine]
+    said = (rewriter or RuleRewriter()).rewrite(line.text, line.language).text
 
     def say(attempt: int) -> np.ndarray:
         rng = np.random.default_rng([attempt, *line.id.encode()])
