@@ -46,6 +46,7 @@ def test_a_wanted_label_and_a_fitting_length_come_first():
     index = ClipIndex(CLIPS)
     assert found(index, 'rain or dog', labels=('rain',))[0] == 'r1'
     assert found(index, 'dog bark', seconds=9.0)[0] == 'b2'
+    assert found(index, 'any dog', labels=('rain', 'dog_bark'))[0] == 'r1'
     assert found(index, 'dog bark', seconds=9.0, count=1) == ['b2']
 
 

@@ -140,7 +140,8 @@ class ClipIndex:
         """
         Return the best clips for a query in words.
 
-        ``labels`` are further words (in snake_case) and lift clips that carry them as label.
+        ``labels`` are further words (in snake_case) and lift clips that carry them as label,
+        most of all the first, which is meant; the others will do.
         Of clips that match about as well, those of 0.5 to 2 times ``seconds`` come first, then
         chance decides by ``seed``: the same few clips would else stand in every stream.
         ``without`` names source_ids (or ids) that are not wanted.
@@ -155,10 +156,12 @@ class ClipIndex:
             hit.clip.id, hit.clip.source_id or hit.clip.id} & without]
         top = max((hit.score for hit in hits), default=0.0) or 1.0
 
-        def order(hit: Hit) -> tuple[bool, int, bool, str]:
+        meant = {label: min(i, 1) for i, label in reversed(list(enumerate(labels)))}
+
+        def order(hit: Hit) -> tuple[int, int, bool, str]:
             fits = seconds is None or 0.5 * seconds <= hit.clip.seconds <= 2.0 * seconds
             chance = hashlib.blake2s(f'{seed} {hit.clip.id}'.encode(), digest_size=8).hexdigest()
-            return hit.clip.label not in labels, -round(8 * hit.score / top), not fits, chance
+            return meant.get(hit.clip.label, 2), -round(8 * hit.score / top), not fits, chance
 
         return sorted(hits, key=order)[:count]
 
