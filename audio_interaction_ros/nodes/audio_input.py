@@ -17,7 +17,7 @@ from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, AudioConverter, import_message
-from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Report
+from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Report, publisher_name, unheard
 
 __all__ = ['AudioInput']
 
@@ -42,7 +42,7 @@ class AudioInput:
         self._wanted = False
         self._problem = ''
         self._opened_at = self._last_at = 0.0
-        self._last_refusal_at = float('-inf')
+        self._last_refusal_at = self._last_drop_at = float('-inf')
         self._refusal = ''
         self.received = self.refused = self.dropped = 0
 
@@ -129,6 +129,7 @@ class AudioInput:
         header = getattr(message, 'header', None)
         if not self._on_block(block, header.frame_id if header is not None else ''):
             self.dropped += 1
+            self._last_drop_at = time.monotonic()
 
     def refuse(self, reason: str) -> None:
         """Count a message that could not be understood; log each reason once per 5 s."""
@@ -157,9 +158,15 @@ class AudioInput:
             report.add(WARN, f'no audio for {age:.0f} s on {self._name()}')
         if time.monotonic() - self._last_refusal_at < 10.0:
             report.add(ERROR, self._refusal)
+        if time.monotonic() - self._last_drop_at < 10.0:
+            report.add(WARN, f'{self.dropped} blocks of audio dropped so far: the encoder is too '
+                             f'slow')
         for info in publishers:
-            if self._converter and info.topic_type != kind:
-                report.add(WARN, f'{info.node_name} publishes {info.topic_type}, not {kind}')
+            problem = unheard(info, qos.AUDIO_IN)
+            if problem:
+                report.add(WARN, f'{self._name()}: {problem}')
+            elif self._converter and info.topic_type != kind:
+                report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not {kind}')
 
     def _publishers(self) -> list[Any]:
         return list(self._node.get_publishers_info_by_topic(self._name()))

@@ -7,7 +7,7 @@ so what arrives meanwhile is taken between two text tokens.
 
 import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
 from audio_interaction_ros.nodes.diagnostics import (
     ERROR,
+    WARN,
     BusyMeter,
     Diagnostics,
     Report,
@@ -53,6 +54,7 @@ __all__ = ['DecoderNode', 'main']
 _CREDIT_PERIOD_S = 0.25
 _LIVE_LATENCY_S = 30.0  # audio older than this at arrival is a replay
 _REMEMBERED_CHUNKS = 4096
+_SHOWN_DECISIONS = 75  # half a minute
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,10 @@ class DecoderNode(ManagedNode):
         self.ready = False
         """True when the model is loaded."""
         self._progress = _Progress()
-        self._refusals = self._rolled = 0
+        self._refusals = self._rolled = self._replies = 0
         self._refusal, self._refused_at = '', float('-inf')
+        self._nearest: dict[str, deque[float]] = {}
+        self._thresholds: dict[str, float] = {}
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
             'decode': self._report_decode, 'alerts': self._report_alerts})
@@ -170,6 +174,7 @@ class DecoderNode(ManagedNode):
         runtime = self._runtime(self.config.model)
         lanes = resolve_lanes(self.config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds)
+        self._thresholds = {lane.name: lane.threshold for lane in lanes}
         self._session = Session(
             decoder=runtime.decoder, lanes=lanes, fifo=self.config.fifo,
             slots=min(self.config.model.slots, runtime.decoder.spec.max_positions))
@@ -257,6 +262,9 @@ class DecoderNode(ManagedNode):
                 event, frame_id=heard.frame_id,
                 queue_depth=self._progress.depths.get(event.lane, 0),
                 latency_s=heard.latency_s()))
+            self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
+                event.p_respond)
+        self._replies += isinstance(event, ReplyStarted)
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')
@@ -327,7 +335,15 @@ class DecoderNode(ManagedNode):
 
     def _report_input(self) -> Report:
         report = Report()
+        report.values.update(state=self.state, replies=self._replies)
+        if not self.active:
+            report.add(WARN, f'not deciding: the node is {self.state}')
+        elif not self.get_publishers_info_by_topic(self.resolve_topic_name('encoded')):
+            report.add(WARN, f'no encoder on {self.resolve_topic_name("encoded")}')
         self.qos_watch.check(report)
+        for name, lane in self._nearest.items():
+            report.values[f'{name}.p_respond_max'] = max(lane, default=float('nan'))
+            report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
         return report
 
     def _report_model(self) -> Report:

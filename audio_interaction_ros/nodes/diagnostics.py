@@ -21,7 +21,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
-           'Timings', 'model_report']
+           'Timings', 'model_report', 'publisher_name', 'unheard']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -161,11 +161,17 @@ class QosWatch:
         for topic, profile in self._topics.items():
             name = self._node.resolve_topic_name(topic)
             for info in self._node.get_publishers_info_by_topic(name):
-                reason = qos.mismatch(info.qos_profile, profile)
-                if reason:
-                    report.add(WARN, f'{name}: publisher {_node_name(info)} has an incompatible '
-                                     f'QoS: {reason}')
+                problem = unheard(info, profile)
+                if problem:
+                    report.add(WARN, f'{name}: {problem}')
 
 
-def _node_name(info: Any) -> str:
+def unheard(info: Any, profile: Any) -> str:
+    """Return why a publisher never connects to a subscription; empty where it does."""
+    reason = qos.mismatch(info.qos_profile, profile)
+    return f'publisher {publisher_name(info)} has an incompatible QoS: {reason}' if reason else ''
+
+
+def publisher_name(info: Any) -> str:
+    """Return the full name of the node of an endpoint."""
     return f'{info.node_namespace.rstrip("/")}/{info.node_name}'

@@ -22,6 +22,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_input import AudioInput
 from audio_interaction_ros.nodes.diagnostics import (
     ERROR,
+    OK,
     WARN,
     BusyMeter,
     Diagnostics,
@@ -298,9 +299,13 @@ class EncoderNode(ManagedNode):
     def _report_input(self) -> Report:
         report = Report()
         self.qos_watch.check(report)
+        report.values.update(state=self.state, listening=self._listening)
+        if not self.active:
+            report.add(WARN, f'not listening: the node is {self.state}')
         if not self._listening:
             report.add(WARN, 'muted by ~/set_listening: no audio is captured')
-        report.values['listening'] = self._listening
+        elif self.active and not self._ready:
+            report.add(WARN, 'not listening yet: the model is being loaded')
         if self._input is None:
             return report
         self._input.report(report)
@@ -308,6 +313,8 @@ class EncoderNode(ManagedNode):
         if self._recorder is not None and self._recorder.failure:
             report.add(WARN, self._recorder.failure)
         report.values['level_dbfs'] = self._level_dbfs
+        if self._speech.active(time.monotonic()):
+            report.add(OK, 'the robot speaks: lanes stay silent')
         pipeline = self._pipeline
         if pipeline is not None:
             report.values.update(vars(pipeline.frontend.stats), restarts=self._restarts)

@@ -64,6 +64,11 @@ class ManagedNode(LifecycleNode):
         finally:
             self._starting = False
 
+    @property
+    def state(self) -> str:
+        """Name of the lifecycle state: unconfigured, inactive, active or finalized."""
+        return str(self._state_machine.current_state[1])
+
     def report_failure(self, message: str) -> None:
         """Log and keep for diagnostics what stops the node from working."""
         self.failure = message
@@ -78,7 +83,7 @@ class ManagedNode(LifecycleNode):
         """Leave the state in which the node cannot work, once no transition is under way."""
         if not self._broken or self._starting:
             return
-        state = self._state_machine.current_state[1]
+        state = self.state
         if state == 'active':
             self.trigger_deactivate()
         elif state == 'inactive':

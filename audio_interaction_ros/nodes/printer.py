@@ -1,8 +1,15 @@
-"""Prints what the assistant says, one line per final; for demos and for looking on."""
+"""
+Prints what the assistant says, one line per final, and why it is quiet; for looking on.
 
+A finding of the diagnostics is printed when two reports in a row have it, once until it changes.
+"""
+
+import re
+import sys
 from typing import Any
 
 from audio_interaction_msgs.msg import Alert, Reply, Transcript, Translation
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
 from audio_interaction_ros.alerts.alert import AlertState, Severity
@@ -20,6 +27,9 @@ class PrinterNode(Node):
         """Subscribe; times are printed relative to the first thing seen."""
         super().__init__('printer', **options)
         self._zero_ns: int | None = None
+        self._findings: dict[str, tuple[str, bool]] = {}
+        self.create_subscription(DiagnosticArray, 'diagnostics', self._on_diagnostics,
+                                 qos.DIAGNOSTICS)
         self.create_subscription(Transcript, 'transcript', self._on_transcript, qos.EVENTS)
         self.create_subscription(Translation, 'translation', self._on_translation, qos.EVENTS)
         self.create_subscription(Reply, 'reply', self._on_reply, qos.EVENTS)
@@ -33,6 +43,16 @@ class PrinterNode(Node):
         if self._zero_ns is None:
             self._zero_ns = time_ns
         print(f'{(time_ns - self._zero_ns) / 1e9:8.1f} s  {topic:12s} {text}', flush=True)
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            bad = status.level != DiagnosticStatus.OK
+            finding = re.sub(r'\d+', '', status.message) if bad else ''
+            before, printed = self._findings.get(status.name, ('', False))
+            if bad and finding == before and not printed:
+                print(f'  quiet?  {status.name}: {status.message}', file=sys.stderr, flush=True)
+                printed = True
+            self._findings[status.name] = (finding, printed and finding == before)
 
     def _on_transcript(self, message: Any) -> None:
         if message.is_final:

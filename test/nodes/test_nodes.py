@@ -342,11 +342,10 @@ def test_offset_and_clipping_show_in_diagnostics(robot):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     hear(robot, np.tile(np.array([1.0, 0.0], np.float32), 3200), times=3)
 
-    def values():
-        found = status(diagnostics, 'encoder_node: audio input')
-        return {item.key: item.value for item in found.values} if found else {}
-    robot.wait(lambda: float(values().get('dc_offset', 0)) > 0.4, 'offset')
-    robot.wait(lambda: int(values().get('clipped_samples', 0)) > 0, 'clipping')
+    def value(key):
+        return float(values(diagnostics, 'encoder_node: audio input').get(key, 0))
+    robot.wait(lambda: value('dc_offset') > 0.4, 'offset')
+    robot.wait(lambda: value('clipped_samples') > 0, 'clipping')
 
 
 def test_digital_silence_is_named(robot):
@@ -398,6 +397,94 @@ def test_an_incompatible_publisher_is_named(robot):
     for task in ('decoder_node: input', 'encoder_node: audio input'):
         robot.wait(lambda task=task: says(diagnostics, task, 'watcher has an incompatible QoS'),
                    f'named by {task}')
+
+
+def values(messages, name):
+    found = status(messages, name)
+    return {item.key: item.value for item in found.values} if found else {}
+
+
+def test_a_node_that_is_not_active_says_so(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder({'autostart': False})
+    encoder = robot.encoder({'autostart': False})
+    for task in ('decoder_node: input', 'encoder_node: audio input'):
+        robot.wait(lambda task=task: says(diagnostics, task, 'the node is unconfigured'), task)
+    encoder.trigger_configure()
+    robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'the node is inactive'),
+               'inactive')
+
+
+def test_a_decoder_without_an_encoder_says_so(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder()
+    robot.wait(lambda: says(diagnostics, 'decoder_node: input', 'no encoder on /robot/encoded'),
+               'named')
+    robot.encoder()
+    robot.wait(lambda: says(diagnostics, 'decoder_node: input', 'ok'), 'it is found')
+
+
+def test_losses_show_in_diagnostics(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    settings = {'fifo.capacity': 2}
+    robot.decoder(settings, runtime=runtime(script={}, step_s=0.2))
+    encoder = robot.encoder(settings)
+    microphone = robot.microphone()
+    listen(robot, encoder, microphone)
+    robot.tell(microphone, encoder, 12, settle=False)
+    robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'chunks dropped so far'), 'named')
+    assert int(values(diagnostics, 'encoder_node: fifo')['dropped_overflow']) > 0
+    encoder._worker._capacity = 0
+    robot.speak(microphone, 1)
+    robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'encoder is too slow'),
+               'blocks of audio too')
+
+
+def test_how_near_a_lane_came_to_responding_shows(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder({'lane.assistant.threshold': 0.9})
+    encoder = robot.encoder()
+    microphone = robot.microphone()
+    listen(robot, encoder, microphone)
+    robot.tell(microphone, encoder, 3)
+    robot.wait(lambda: 'assistant.p_respond_max' in values(diagnostics, 'decoder_node: input'),
+               'it shows')
+    found = values(diagnostics, 'decoder_node: input')
+    assert 0 <= float(found['assistant.p_respond_max']) < float(found['assistant.threshold'])
+    assert found['assistant.threshold'] == '0.9'
+
+
+def test_an_audio_publisher_of_another_type_is_named(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.microphone(Int16MultiArray)
+    robot.encoder({'audio.msg_type': 'audio_interaction_msgs/msg/AudioChunk'})
+    robot.decoder()
+    robot.wait(lambda: says(diagnostics, 'encoder_node: audio input',
+                            '/robot/watcher publishes std_msgs/msg/Int16MultiArray'), 'named')
+
+
+def test_the_robots_own_voice_shows(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.encoder()
+    speaking = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
+    robot.wait(lambda: speaking.get_subscription_count() > 0, 'robot_speaking is heard')
+    speaking.publish(Bool(data=True))
+    robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'the robot speaks'), 'named')
+
+
+def test_the_printer_says_once_why_it_is_quiet(robot, capfd):
+    from audio_interaction_ros.nodes.printer import PrinterNode
+    robot.add(PrinterNode(**robot.options()))
+    robot.encoder()
+    said = []
+
+    def printed():
+        said.append(capfd.readouterr().err)
+        return 'no publisher on /robot/audio' in ''.join(said)
+    robot.wait(printed, 'it says so')
+    microphone = robot.microphone()
+    robot.wait(lambda: microphone.get_subscription_count() > 0, 'somebody speaks')
+    assert ''.join(said).count('no publisher on') == 1
 
 
 def test_weights_that_do_not_load_leave_the_node_alive(robot):
