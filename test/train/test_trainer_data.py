@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-torch = pytest.importorskip('torch')
-soundfile = pytest.importorskip('soundfile')
+pytest.importorskip('torch')
+pytest.importorskip('soundfile')
+
+import soundfile
+import torch
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.source import read_blocks
@@ -181,6 +184,31 @@ def test_a_share_of_streams_that_are_not_there_is_refused(records):
     samples = samples_of(records, shares={'history_review': 0.3})
     with pytest.raises(ConfigurationError, match='history_review'):
         order(samples.items, samples.data, 0, 0)
+
+
+@pytest.mark.parametrize('layout', ['a_t_t', 'a_t', 't_t'])
+def test_offline_samples_are_the_first_turn(records, layout):
+    plain = list(read_records(records, Stream))[0]
+    asked = dataclasses.replace(plain.events[0], clip=dataclasses.replace(
+        plain.events[0].clip, text='Which tone?'))
+    path = rewritten(records, 'asked.jsonl', events=(asked, *plain.events[1:]))
+    samples = samples_of(path, layout=layout, system='Help.')
+    first = plain.lanes['assistant'].replies[0]
+    sample, mel = samples[0].sample, samples[0].mel
+    assert len(samples) == 1 and sample.ids[0] == IDS.offline
+    audio = 0 if layout == 't_t' else first.chunk + 1
+    assert len(sample.feature_at) == 5 * audio == 5 * sum(
+        one.shape[0] * one.shape[2] // 40 for one in mel)
+    user = {'a_t_t': 'Name each tone.', 'a_t': '', 't_t': 'Which tone?'}[layout]
+    given = bytes(int(i) for i in sample.ids[5:] if i < 256).decode()
+    system = 'Name each tone.' if layout == 't_t' else 'Help.'
+    assert system + user + first.text == bytes(
+        int(i) for i in sample.ids if i < 256).decode() and given.endswith(first.text)
+    assert collate([samples[0]], IDS.pad).labels == len(first.text) + 3
+
+
+def test_text_without_a_spoken_question_is_no_text_sample(records):
+    assert len(samples_of(records, layout='t_t')) == 0
 
 
 def test_holding_out_depends_on_the_id_alone():

@@ -2,8 +2,9 @@
 
 import pytest
 
-torch = pytest.importorskip('torch')
+pytest.importorskip('torch')
 
+import torch
 from torch.nn import functional as F
 
 from train.trainer.loss import BLOCK, IGNORE, RESPOND, SILENCE, dual_loss, targets

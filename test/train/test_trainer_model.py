@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-torch = pytest.importorskip('torch')
+pytest.importorskip('torch')
 
 from safetensors.torch import save_file
+import torch
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model import checkpoint

@@ -1,6 +1,7 @@
 """Recipes: the paper's numbers, strict reading, learning rates, launch configurations."""
 
 import dataclasses
+import itertools
 import json
 
 import pytest
@@ -92,7 +93,7 @@ def test_the_rate_rises_for_three_percent_and_falls_to_nothing():
     assert learning_rate(recipe, 0) == pytest.approx(peak / 2400)
     assert peak == max(rates) == 5e-5
     assert learning_rate(recipe, 2400 + 77_600 // 2) == pytest.approx(peak / 2)
-    assert all(a > b for a, b in zip(rates[24:], rates[25:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[24:]))
     assert learning_rate(recipe, recipe.run.steps) == 0.0
 
 

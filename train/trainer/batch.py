@@ -42,9 +42,9 @@ class Batch:
 
     def to(self, device: torch.device | str) -> 'Batch':
         """Return the batch on a device."""
-        return Batch(*(value.to(device) for value in (self.ids, self.control, self.text)),
-                     heard=tuple(Heard(*(value.to(device) for value in vars(one).values()))
-                                 for one in self.heard))
+        heard = tuple(Heard(one.mel.to(device), one.rows.to(device), one.columns.to(device))
+                      for one in self.heard)
+        return Batch(self.ids.to(device), self.control.to(device), self.text.to(device), heard)
 
 
 def _heard(samples: Sequence[Prepared]) -> tuple[Heard, ...]:

@@ -28,10 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _with_files(recipe: Recipe, options: argparse.Namespace) -> Recipe:
-    files = {'streams': options.streams, 'evaluation': options.evaluation}
-    named = {key: tuple(str(path.resolve()) for path in paths)
-             for key, paths in files.items() if paths}
-    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, **named))
+    data = recipe.data
+    data = dataclasses.replace(
+        data, streams=_resolved(options.streams) or data.streams,
+        evaluation=_resolved(options.evaluation) or data.evaluation)
+    return dataclasses.replace(recipe, data=data)
+
+
+def _resolved(paths: list[Path] | None) -> tuple[str, ...]:
+    return tuple(str(path.resolve()) for path in paths or ())
 
 
 def read_samples(recipe: Recipe, start: Start, folder: Path) -> tuple[Samples, Samples]:
@@ -58,10 +63,11 @@ def run(options: argparse.Namespace) -> int:
     recipe = _with_files(recipe, options)
     start = prepare(recipe, path)
     samples, held_out = read_samples(recipe, start, path.parent)
-    print(f'{len(samples)} samples, {len(held_out)} held out; left out: '
-          f'{dict(samples.skipped + held_out.skipped) or "none"}')
-    report = Trainer(recipe, start, samples, held_out, options.out, cpu=options.cpu).run(
-        options.until)
-    print(f'step {report.step}, loss {report.loss:.4f}; '
-          + (f'model: {report.model}' if report.model else 'not over: run the same command again'))
+    trainer = Trainer(recipe, start, samples, held_out, options.out, cpu=options.cpu)
+    say = trainer.accelerator.print  # of many processes one speaks
+    say(f'{len(samples)} samples, {len(held_out)} held out; left out: '
+        f'{dict(samples.skipped + held_out.skipped) or "none"}')
+    report = trainer.run(options.until)
+    say(f'step {report.step}, loss {report.loss:.4f}; '
+        + (f'model: {report.model}' if report.model else 'not over: run the same command again'))
     return 0

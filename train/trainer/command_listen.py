@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _chosen(options: argparse.Namespace) -> list[Stream]:
-    streams = []
+    streams: list[Stream] = []
     for stream in read_records(options.streams, Stream):
         if stream.id in options.id if options.id else len(streams) < options.first:
             streams.append(stream)

@@ -82,7 +82,7 @@ class Trainer:
         self.recipe, self.out, self._start = recipe, out, start
         self.samples, self.held_out = samples, held_out
         self.accelerator = make_accelerator(recipe, cpu=cpu)
-        torch.manual_seed(recipe.run.seed)  # low-rank differences are drawn
+        _seed(recipe.run.seed)  # low-rank differences are drawn
         self.trainee = Trainee(start.config, start.tower, start.decoder, recipe)
         self._halve_frozen()
         optimizer = recipe.optimizer
@@ -238,6 +238,11 @@ class Trainer:
                 json.dumps(saving.provenance(), indent=1) + '\n', encoding='utf-8')
         self.accelerator.wait_for_everyone()
         return folder
+
+
+def _seed(seed: int) -> None:
+    from accelerate.utils import set_seed
+    set_seed(seed)
 
 
 def _only(names: set[str], models: list[Any], weights: list[dict], folder: str) -> None:

@@ -9,11 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ['IGNORE', 'SILENCE', 'RESPOND', 'dual_loss', 'targets']
+from train.tokens.layout import IGNORE, RESPOND, SILENCE
 
-IGNORE = -100
-SILENCE, RESPOND = 0, 1
-"""Control labels; every other position holds IGNORE."""
+__all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'dual_loss', 'targets']
+
 BLOCK = 1024
 """Positions scored against the vocabulary at a time; bounds the memory of the scores."""
 

@@ -102,7 +102,7 @@ def _read_state(folder: Path) -> dict[str, Any]:
 
 
 def _flat(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and key != 'shares':
             flat |= _flat(value, f'{prefix}{key}.')
@@ -118,7 +118,7 @@ def check_same(folder: Path, state: dict[str, Any], parameters: dict[str, nn.Par
     wanted, found = _shapes(parameters), state['shapes']
     for name, shape in wanted.items():
         if found.get(name) != shape:
-            came = 'no such key' if name not in found else found[name]
+            came = found.get(name, 'no such key')
             raise CheckpointError(f'{folder}: another model: expected {name} {shape}, found '
                                   f'{came}; {advice}')
     for name in found:

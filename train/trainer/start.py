@@ -18,7 +18,7 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.checkpoint import (
-    DECODER_PREFIX, TOWER_PREFIX, assign, build_modules, cache_folder, load, load_tensors, locate)
+    assign, build_modules, cache_folder, load, load_tensors, locate)
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.released import convert_tower, converted
@@ -61,7 +61,7 @@ def _random(config: CheckpointConfig, seed: int) -> tuple[AudioTower, Decoder]:
     for module in decoder.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
-            if getattr(module, 'bias', None) is not None:
+            if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
     return tower, decoder
 
