@@ -1,6 +1,7 @@
 """TFJP: what holds for every clip, what is found in one, and how odd audio is reported."""
 
 import json
+import sys
 import tracemalloc
 
 import numpy as np
@@ -265,6 +266,14 @@ def test_a_picture_shows_before_and_after(tmp_path):
     image = png.read_bytes()
     assert image[:8] == b'\x89PNG\r\n\x1a\n' and len(image) > 20_000
     assert soundfile.info(out).frames % GRID == 0
+
+
+def test_a_picture_without_its_library_names_the_command(tmp_path, capsys, monkeypatch):
+    from train.__main__ import main
+    monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
+    out = tmp_path / 'out.flac'
+    assert main(['tfjp', 'example', str(out), '--picture', str(tmp_path / 'out.png')]) == 2
+    assert 'pip install' in capsys.readouterr().err
 
 
 def test_a_folder_is_worked_through_with_a_report(tmp_path, capsys):

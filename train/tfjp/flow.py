@@ -40,7 +40,7 @@ class TfjpReport:
     """What was found in a clip and done to it."""
 
     loops: int
-    """Times that the first three steps changed the clip, at most MAX_LOOPS."""
+    """Times that the first three steps (or else the grid) changed it, at most MAX_LOOPS."""
     settled: bool
     """False when the last allowed loop still changed it."""
     cut_s: float
@@ -157,10 +157,11 @@ def _round(clip: _Clip, *, budget: int, whole: bool) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """What one pass of the first three steps saw, in terms of the frames that it kept."""
+    """What one pass of the first three steps saw."""
 
     gate: float
     quiet: np.ndarray
+    """The quietest frames, as indices of the frames that went in."""
     is_noise: bool
     changed: bool
 
@@ -183,7 +184,8 @@ def _cut_and_clean(frames: np.ndarray, least_gate: float,
         rest = denoise(cleaned, power(cleaned[quiet]).mean(axis=0))
         if power(cleaned - rest).sum() > CHANGE * power(cleaned).sum():
             cleaned, changed = rest, True
-    return stay, cleaned, _Look(gate=gate, quiet=quiet, is_noise=is_noise, changed=changed)
+    return stay, cleaned, _Look(gate=gate, quiet=stay[quiet], is_noise=is_noise,
+                                changed=changed)
 
 
 def _move(core: tuple[int, int], kept: np.ndarray, start: int) -> tuple[int, int]:

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.errors import MissingDependencyError
 from train.tfjp.flow import GRID, TfjpResult
 from train.tfjp.silence import applied_gate, runs, silent_frames
-from train.tfjp.spectrum import HOP, TfjpError, analyse, level_db, power
+from train.tfjp.spectrum import HOP, analyse, level_db, power
 
 __all__ = ['draw', 'example']
 
@@ -40,13 +41,14 @@ def _add(samples: np.ndarray, at: float, sound: np.ndarray) -> None:
 
 
 def draw(before: np.ndarray, result: TfjpResult, path: Path, *, title: str = '') -> None:
-    """Write a PNG of samples [n] and what came of them; raises TfjpError without matplotlib."""
+    """Write a PNG of samples [n] and what came of them; needs matplotlib, else raises."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise TfjpError('a picture expected matplotlib, which is not installed; install it with '
-                        "pip install 'matplotlib>=3.8,<4'") from error
+        raise MissingDependencyError(
+            'a picture expected matplotlib, which is not installed; install it with pip install '
+            "'matplotlib>=3.8,<4'") from error
     report = result.report
     seconds = max(len(before), len(result.samples), GRID) / _RATE
     figure = Figure(figsize=(10, 6.4), dpi=100, layout='constrained',
