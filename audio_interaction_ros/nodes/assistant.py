@@ -69,9 +69,15 @@ class Assistant:
         if not self._file.finished:
             return False
         self._ended_at = self._ended_at or now
-        if not (self._encoder.idle and self._decoder.idle):
+        busy = [node.get_name() for node in (self._encoder, self._decoder) if not node.idle]
+        if busy:
             self._idle_since = None
-            return now - self._ended_at > _GIVE_UP_S
+            if now - self._ended_at > _GIVE_UP_S:
+                self._encoder.get_logger().warning(
+                    f'{" and ".join(busy)} still busy {_GIVE_UP_S:.0f} s after the end of the '
+                    f'recording; what is missing now will not come')
+                return True
+            return False
         self._idle_since = self._idle_since or now
         return now - self._idle_since > _SETTLED_S
 

@@ -17,7 +17,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
-from audio_interaction_ros.nodes import parameters
+from audio_interaction_ros.nodes import assistant, parameters
 from audio_interaction_ros.nodes.convert import AudioConverter
 from audio_interaction_ros.nodes.messages import chunk_from_message, chunk_message
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
@@ -159,6 +159,22 @@ def test_no_topic_name_is_absolute():
             if isinstance(node, ast.Call) and calls.search(ast.unparse(node.func)):
                 for argument in node.args:
                     assert not re.match(r"""f?['"]/""", ast.unparse(argument)), path
+
+
+def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
+    said = []
+    nodes = {name: types.SimpleNamespace(
+        idle=name == 'encoder_node', failure='', get_name=lambda name=name: name,
+        get_logger=lambda: types.SimpleNamespace(warning=said.append))
+        for name in ('encoder_node', 'decoder_node')}
+    options = assistant.parse(['--source', 'file', '--file', 'a', '--exit-at-end'])
+    one = assistant.Assistant(options)
+    one._encoder, one._decoder = nodes.values()
+    one._file = types.SimpleNamespace(failure='', finished=True)
+    assert not one.done() and not said
+    monkeypatch.setattr(assistant, '_GIVE_UP_S', -1.0)
+    assert one.done() and one.exit_code == 0
+    assert 'decoder_node still busy' in said[0] and 'encoder_node' not in said[0]
 
 
 def test_the_hold_off_follows_the_robots_voice():
