@@ -188,7 +188,7 @@ def test_a_share_of_streams_that_are_not_there_is_refused(records):
 
 @pytest.mark.parametrize('layout', ['a_t_t', 'a_t', 't_t'])
 def test_offline_samples_are_the_first_turn(records, layout):
-    plain = list(read_records(records, Stream))[0]
+    plain = next(read_records(records, Stream))
     asked = dataclasses.replace(plain.events[0], clip=dataclasses.replace(
         plain.events[0].clip, text='Which tone?'))
     path = rewritten(records, 'asked.jsonl', events=(asked, *plain.events[1:]))

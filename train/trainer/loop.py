@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from train.trainer import saving
 from train.trainer.batch import Batch, collate
@@ -82,6 +82,11 @@ class Trainer:
         self.recipe, self.out, self._start = recipe, out, start
         self.samples, self.held_out = samples, held_out
         self.accelerator = make_accelerator(recipe, cpu=cpu)
+        processes = self.accelerator.num_processes
+        if processes != recipe.run.gpus:  # the effective batch would be another
+            raise ConfigurationError(
+                f'run.gpus: expected {recipe.run.gpus} processes, found {processes}; start with '
+                f'accelerate launch, or say --set run.gpus={processes}')
         _seed(recipe.run.seed)  # low-rank differences are drawn
         self.trainee = Trainee(start.config, start.tower, start.decoder, recipe)
         self._halve_frozen()

@@ -43,7 +43,7 @@ class Model:
     """Which model is trained and what it starts from."""
 
     shape: str
-    """A ``config.yaml`` of the project's own layout, relative to the recipe."""
+    """A ``config.yaml`` of the project's own layout, beside the recipe or a shipped one."""
     weights: str = ''
     """Folder (that an earlier stage wrote, or of Qwen2.5-Omni), repository id; '' = random."""
     tokenizer: str = ''

@@ -22,7 +22,7 @@ from audio_interaction_ros.model.checkpoint import (
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.released import convert_tower, converted
-from train.trainer.recipe import Recipe
+from train.trainer.recipe import RECIPES, Recipe
 
 __all__ = ['Start', 'byte_tokenizer', 'grown', 'omni_tensors', 'prepare', 'shape_of']
 
@@ -51,8 +51,9 @@ def byte_tokenizer() -> str:
 
 
 def shape_of(recipe: Recipe, recipe_path: Path) -> CheckpointConfig:
-    """Return the configuration that a recipe names; its path is relative to the recipe."""
-    return load_config(recipe_path.parent / recipe.model.shape)
+    """Return the configuration that a recipe names, beside the recipe or a shipped one."""
+    path = recipe_path.parent / recipe.model.shape
+    return load_config(path if path.is_file() else RECIPES / recipe.model.shape)
 
 
 def _random(config: CheckpointConfig, seed: int) -> tuple[AudioTower, Decoder]:
