@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
+from rich.console import Console
+
 from train.compose.command import Built, build_all, clips_of
 from train.compose.script import Script
 from train.corpora.recipe import load_recipe
@@ -85,13 +87,19 @@ def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, chec
     voices = speakers(settings)
     scripts = Writer(voices, seed=seed).hours(hours)
     write_records(out / 'scripts.jsonl', scripts)
+    said = Console(stderr=True)
+    said.print(f'1/3 sounds: {len(plans(seed))}')
     sounds = run_stage('sounds-made', plans(seed), partial(make_clip, out=out), out=out,
                        workers=workers, resume=resume, shard_size=16)
     clips = [*read_stage(Path(sounds.folder), Clip), *packaged_clips(), *clips_of(extra, ())[0]]
-    spoken, speech = speak_all(lines(scripts), settings=settings, check=check, out=out,
+    todo = lines(scripts)
+    said.print(f'2/3 speech: {len(todo)} lines, {len(voices)} voices'
+               + (', each heard by a recogniser (about 1.5 core-seconds)' if check else ''))
+    spoken, speech = speak_all(todo, settings=settings, check=check, out=out,
                                workers=workers, resume=resume)
     clips += spoken
     write_records(out / 'clips.jsonl', clips)
+    said.print(f'3/3 streams: {len(scripts)}')
     built = build_all(scripts, clips, root=out, out=out, workers=workers, resume=resume)
     return Demo(out=out, built=built, scripts=scripts, voices=voices, clips=clips,
                 stages={'sounds': sounds, 'speech': speech, 'streams': built.report},

@@ -116,8 +116,9 @@ def shown(stream: Stream, out: Path) -> str:
         + (f', {reply.emotion}' if reply.emotion != 'normal' else '')
         + (f', looks back at reply {back}' if (back := looks_back(stream, lane, reply)) else '')
         + '</span></li>' for number, lane, reply in numbered(stream))
-    silent = '' if said else '<p class=note>Nobody is answered here: every lane that could ' \
-        'reply stays silent.</p>'
+    silent = '' if said else '<p class=note>Nobody is answered here' + (
+        ': the assistant stays silent.' if 'assistant' in stream.lanes
+        else '; the words are taken down.') + '</p>'
     return (f'<h3>{TITLES[stream.ability]}: {text(stream.task.replace("_", " "))}</h3>'
             f'<p class=note>{text(stream.scenario)} {stream.chunks} chunks, '
             f'{stream.chunks * CHUNK_S:.1f} s, seed {stream.seed}, {text(stream.id)}</p>'

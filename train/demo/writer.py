@@ -20,6 +20,11 @@ from train.stages import stable_seed
 __all__ = ['PHRASES', 'Writer', 'estimated_s', 'phrases']
 
 PHRASES = Path(__file__).with_name('phrases.yaml')
+BESIDE = 0.25
+"""Share of streams with a harmless sound at a random time beside what is said."""
+COUNTED = ('order_and_count', 'recent_event', 'conditional_instruction', 'sound_open_question',
+           'sound_choice_question')
+"""Tasks that a further sound would make untrue."""
 GAP_S, LETTER_S, SOUND_S = 1.6, 0.062, 3.0
 
 
@@ -66,6 +71,8 @@ class Writer:
         rng = np.random.default_rng(stable_seed(self._seed, name))
         voice = str(rng.choice(self._voices))
         task, steps, more = self._by_ability[ability](rng)
+        if task not in COUNTED and rng.random() < BESIDE:
+            more = {**more, 'background': (str(rng.choice(self._book['harmless'])),)}
         return Script(id=name, ability=ability, task=task, steps=steps, voice=voice,
                       seed=stable_seed(self._seed, name) % 2 ** 31, **more)
 
