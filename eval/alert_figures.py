@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.intervals import Estimate, bootstrap, calibration, percentiles, poisson, wilson
+from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
 
 __all__ = ['CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'figures', 'trade_off']
@@ -78,20 +78,16 @@ def _cases(heard: Sequence[Heard]) -> tuple[list[Case], list[tuple[Heard, Matche
     return cases, rest
 
 
-def _macro(clusters: Sequence[Sequence[Case]], hit: Callable[[Case], bool]) -> float:
-    """Return the mean over classes of the share of hits."""
-    by_class: dict[str, list[bool]] = defaultdict(list)
-    for cluster in clusters:
-        for case in cluster:
-            by_class[case.event.label].append(hit(case))
-    return float(np.mean([np.mean(hits) for hits in by_class.values()])) if by_class else np.nan
-
-
-def _clusters(cases: Sequence[Case]) -> list[list[Case]]:
-    groups: dict[str, list[Case]] = defaultdict(list)
+def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Estimate:
+    """Return the mean over classes of the share of hits, with a bootstrap over recordings."""
+    labels = sorted({case.event.label for case in cases})
+    groups = sorted({case.heard.group for case in cases})
+    hits, counts = np.zeros((2, len(groups), len(labels)))
     for case in cases:
-        groups[case.heard.group].append(case)
-    return list(groups.values())
+        place = groups.index(case.heard.group), labels.index(case.event.label)
+        hits[place] += hit(case)
+        counts[place] += 1
+    return quotients(hits, counts, share=True)
 
 
 def _detected(case: Case) -> bool:
@@ -104,15 +100,12 @@ def _named(case: Case) -> bool:
 
 def recall(cases: Sequence[Case]) -> dict[str, Any]:
     """Return recall of any reply and of the right name, over events and over classes."""
-    clusters = _clusters(cases)
     return {
-        'events': len(cases), 'recordings': len(clusters),
+        'events': len(cases), 'recordings': len({case.heard.group for case in cases}),
         'any': _weighted((c.heard.group, _detected(c)) for c in cases),
         'named': _weighted((c.heard.group, c.named) for c in cases),
-        'any_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _detected),
-                                         share=True),
-        'named_mean_of_classes': bootstrap(clusters, lambda drawn: _macro(drawn, _named),
-                                           share=True)}
+        'any_mean_of_classes': _mean_of_classes(cases, _detected),
+        'named_mean_of_classes': _mean_of_classes(cases, _named)}
 
 
 def delays(cases: Sequence[Case]) -> dict[str, Any]:
@@ -145,14 +138,14 @@ def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]
         'alerts_raised_per_hour': poisson(sum(one.raised for one, _ in backgrounds), hours),
         'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
             replies, hours),
-        'silent_pieces': bootstrap(quiet, lambda drawn: sum(a for a, _ in drawn) / max(
-            1, sum(b for _, b in drawn)), share=True)}
+        'silent_pieces': quotients(
+            [a for a, _ in quiet], [b for _, b in quiet], share=True)}
 
 
 def balanced(cases: Sequence[Case], backgrounds: Sequence[tuple[Heard, Matched]]) -> Estimate:
     """Return the mean of recall (mean of classes) and share of silent pieces of background."""
     silent = false_alarms(backgrounds)['silent_pieces']
-    found = bootstrap(_clusters(cases), lambda drawn: _macro(drawn, _detected), share=True)
+    found = _mean_of_classes(cases, _detected)
     spread = [((e.high - e.low) / 2) ** 2 for e in (found, silent)]
     middle, half = (found.value + silent.value) / 2, sum(spread) ** 0.5 / 2
     return Estimate(value=middle, low=max(0.0, middle - half), high=min(1.0, middle + half),

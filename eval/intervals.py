@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.stats import chi2
 
-__all__ = ['Estimate', 'bootstrap', 'calibration', 'percentiles', 'poisson', 'wilson']
+__all__ = ['Estimate', 'bootstrap', 'calibration', 'percentiles', 'poisson', 'quotients',
+           'wilson']
 
 T = TypeVar('T')
 Z95 = 1.959964
@@ -55,8 +56,9 @@ def wilson(successes: float, trials: float) -> Estimate:
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * math.sqrt(
         share * (1 - share) / trials + z2 / (4 * trials ** 2))
-    return Estimate(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half),
-                    n=trials)
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return Estimate(value=share, low=low if successes else 0.0,
+                    high=high if successes < trials else 1.0, n=trials)
 
 
 def poisson(count: int, hours: float) -> Estimate:
@@ -68,14 +70,43 @@ def poisson(count: int, hours: float) -> Estimate:
                     high=float(chi2.ppf(0.975, 2 * (count + 1))) / 2 / hours, n=hours)
 
 
-def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,
-              share: bool = False, rounds: int = ROUNDS, seed: int = 0) -> Estimate:
+def quotients(above: Any, below: Any, *, share: bool = False, rounds: int = ROUNDS,
+              seed: int = 0) -> Estimate:
     """
-    Return a statistic of clusters with its percentile interval; NaN without clusters.
+    Return the mean over columns of sum(above) / sum(below), with a bootstrap over rows.
 
-    ``share``: the statistic is a share. Where all clusters agree on 0 or 1 no resampling can tell
+    Both are [clusters] or [clusters, columns]; a column without anything below is left out. One
+    column: wrong words over words; a column per class: the mean over classes of their recall.
+    ``share``: the figure is a share. Where all clusters agree on 0 or 1 no resampling can tell
     how sure that is; Wilson's interval over the clusters is given instead.
     """
+    a, b = (np.asarray(part, float) for part in (above, below))
+    if not a.size:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    a, b = (part.reshape(len(part), -1) for part in (a, b))
+    count = len(a)
+    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), rounds)
+    value = float(_mean_quotient(np.ones((1, count)), a, b)[0])
+    drawn = _mean_quotient(weights.astype(float), a, b)
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (math.nan, math.nan)
+    if share and low == high and value in (0.0, 1.0):
+        return wilson(value * count, count)
+    return Estimate(value=value, low=float(low), high=float(high), n=count)
+
+
+def _mean_quotient(weights: np.ndarray, above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Return the figure for each row of weights [rounds, clusters]."""
+    over, under = weights @ above, weights @ below
+    there = under > 0
+    each = np.divide(over, under, out=np.zeros_like(over), where=there)
+    columns = there.sum(1)
+    return np.where(columns > 0, each.sum(1) / np.maximum(columns, 1), math.nan)
+
+
+def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,
+              rounds: int = ROUNDS, seed: int = 0) -> Estimate:
+    """Return any statistic of clusters with its percentile interval; NaN without clusters."""
     if not clusters:
         return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
     rng = np.random.default_rng(seed)
@@ -83,10 +114,8 @@ def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], 
              for _ in range(rounds)]
     kept = [value for value in drawn if math.isfinite(value)] or [math.nan]
     low, high = np.percentile(kept, (2.5, 97.5))
-    value = float(statistic(clusters))
-    if share and low == high and value in (0.0, 1.0):
-        return wilson(value * len(clusters), len(clusters))
-    return Estimate(value=value, low=float(low), high=float(high), n=len(clusters))
+    return Estimate(value=float(statistic(clusters)), low=float(low), high=float(high),
+                    n=len(clusters))
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

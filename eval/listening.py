@@ -145,9 +145,19 @@ class Listener:
             self._known[key] = self._hear(key, name, samples, progress)
             self.fresh += 1
             self._cache.parent.mkdir(parents=True, exist_ok=True)
+            cut_off = self._cut_off()
             with self._cache.open('a', encoding='utf-8') as lines:
+                lines.write('\n' if cut_off else '')
                 lines.write(json.dumps(asdict(self._known[key]), ensure_ascii=False) + '\n')
         return self._known[key]
+
+    def _cut_off(self) -> bool:
+        """Tell whether a kill left the cache without the end of its last line."""
+        if not self._cache.exists() or not self._cache.stat().st_size:
+            return False
+        with self._cache.open('rb') as file:
+            file.seek(-1, 2)
+            return file.read() != b'\n'
 
     def _hear(self, key: str, name: str, samples: np.ndarray,
               progress: Callable[[float], None] | None) -> Hearing:

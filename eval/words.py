@@ -12,8 +12,10 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from audio_interaction_ros.errors import MissingDependencyError
-from eval.intervals import Estimate, bootstrap
+from eval.intervals import Estimate, quotients
 
 __all__ = ['Utterance', 'erased', 'errors', 'erasure', 'normal', 'ratio', 'wer', 'word_times']
 
@@ -62,24 +64,16 @@ def _pooled(utterances: Sequence[Utterance]) -> dict[str, tuple[int, int]]:
     return groups
 
 
-def _rate(counts: Sequence[tuple[int, ...]]) -> float:
-    words = sum(count[1] for count in counts)
-    return sum(count[0] for count in counts) / words if words else float('nan')
-
-
 def wer(utterances: Sequence[Utterance]) -> Estimate:
     """Return wrong words per word of the reference, with a bootstrap over groups."""
-    return bootstrap(list(_pooled(utterances).values()), _rate)
+    counts = np.array(list(_pooled(utterances).values())).reshape(-1, 2)
+    return quotients(counts[:, 0], counts[:, 1])
 
 
 def ratio(mine: Sequence[Utterance], other: Sequence[Utterance]) -> Estimate:
     """Return the word error rate over that of somebody else on the same utterances, paired."""
     a, b = _pooled(mine), _pooled(other)
-
-    def quotient(drawn: Sequence[tuple[int, ...]]) -> float:
-        below = _rate([count[2:] for count in drawn])
-        return _rate([count[:2] for count in drawn]) / below if below else float('nan')
-    return bootstrap([(*a[group], *b[group]) for group in a], quotient)
+    return quotients([a[group][0] for group in a], [b[group][0] for group in a])
 
 
 def erased(before: str, after: str) -> int:

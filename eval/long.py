@@ -1,0 +1,131 @@
+"""
+``python -m eval long``: half an hour with sparse events; does it still hear at the end?
+
+Owns the comparison: the last minutes of each stream are the first ones again, sample by sample, so
+what is found less often there was lost to the time between. Leaves ``long.json`` and a picture.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.runtimes.registry import Runtime
+from eval import plots, report
+from eval.alert_figures import Heard
+from eval.alerts import LANE, heard_from, lanes
+from eval.classes import rules
+from eval.intervals import percentiles, poisson, quotients, wilson
+from eval.listening import TRACE, Listener
+from eval.matching import Matched, bursts, match
+from eval.material import held_out
+from eval.scenes import long_scene
+
+__all__ = ['add_arguments', 'figures', 'run']
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    report.common_arguments(parser)
+    parser.add_argument('--minutes', type=float, default=30.0, help='length of a stream')
+    parser.add_argument('--streams', type=int, default=2, help='how many streams')
+    parser.add_argument('--every', type=float, default=30.0, metavar='SECONDS',
+                        help='one event in each of these')
+    parser.add_argument('--compare', type=float, default=5.0, metavar='MINUTES',
+                        help='length of the part that comes first and last')
+    parser.add_argument('--snr', type=float, default=15.0, help='dB above the background')
+    parser.add_argument('--threshold', type=float, default=0.0)
+
+
+def figures(heard: Sequence[Heard], minutes: float, compare_min: float) -> dict[str, Any]:
+    """Return recall first and last, their quotient, false alarms per hour and per five minutes."""
+    pairs = [(one, match(one.events, one.replies)) for one in heard]
+    twins = [twin for one, found in pairs for twin in _twins(one, found, minutes, compare_min)]
+    first, last = (sum(twin[side] for twin in twins) for side in (0, 1))
+    hours = sum(one.seconds for one, _ in pairs) / 3600
+    alarms = [said.at for _, found in pairs for said in found.false if said.alarm]
+    count = sum(bursts([said.at for said in found.false if said.alarm]) for _, found in pairs)
+
+    every = [said for _, found in pairs for said in found.detections]
+    return {
+        'streams': len(pairs), 'hours': hours, 'events': len(every),
+        'recall': wilson(sum(said is not None for said in every), len(every)),
+        'pairs': len(twins), 'recall_first': wilson(first, len(twins)),
+        'recall_last': wilson(last, len(twins)),
+        'last_over_first': quotients(
+            [b for _, b in twins], [a for a, _ in twins]),
+        'found_first_lost_last': sum(a and not b for a, b in twins),
+        'found_last_only': sum(b and not a for a, b in twins),
+        'false_alarms_per_hour': poisson(count, hours),
+        'false_alarms_by_five_minutes': np.histogram(
+            alarms, bins=np.arange(0, minutes * 60 + 300, 300))[0].tolist(),
+        'p_first_minus_last': percentiles([
+            abs(a - b) for one in heard for a, b in _same_chunks(one, minutes, compare_min)])}
+
+
+def _twins(one: Heard, found: Matched, minutes: float, compare_min: float) -> list[
+        tuple[bool, bool]]:
+    """Return (found first, found last) of each event that comes in both parts."""
+    shift, hit = (minutes - compare_min) * 60, dict[float, bool]()
+    for event, said in zip(one.events, found.detections, strict=True):
+        hit[round(event.start, 3)] = said is not None
+    return [(hit[start], hit[round(start + shift, 3)]) for start in hit
+            if start < compare_min * 60 and round(start + shift, 3) in hit]
+
+
+def _same_chunks(one: Heard, minutes: float, compare_min: float) -> list[tuple[float, float]]:
+    count = round(compare_min * 60 / 0.4)
+    shift = round((minutes - compare_min) * 60 / 0.4)
+    return list(zip(one.p[:count], one.p[shift:shift + count], strict=False))
+
+
+def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
+    """Measure; return 0."""
+    out, known = report.folder(options, 'long'), rules()
+    items = held_out(options.data)
+    runtime = runtime or report.model_of(options)
+    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl')
+    heard = []
+    with report.progress() as bar:
+        count = min(options.streams, options.limit or options.streams)
+        task = bar.add_task('seconds heard', total=round(count * options.minutes * 60))
+        for number in range(count):
+            scene = long_scene(items, known, number=number, minutes=options.minutes,
+                               every_s=options.every, same_s=options.compare * 60,
+                               snr_db=options.snr)
+            before = number * options.minutes * 60
+
+            def show(seconds: float, before: float = before) -> None:
+                bar.update(task, completed=round(before + seconds))
+            heard.append(heard_from(scene, listener.hear(scene.name, scene.samples, show), known))
+            show(options.minutes * 60)
+    found = {'threshold': listener.lanes[0].threshold, 'lane': LANE, 'trace': LANE + TRACE,
+             **figures(heard, options.minutes, options.compare)}
+    plots.timeline(out / 'long.png', [drawing(one) for one in heard], options.minutes,
+                   options.compare)
+    path = report.write(out, 'long', options, found, runtime.encoder.spec.model_id)
+    tell(found)
+    print(f'written to {path}')
+    return 0
+
+
+def drawing(one: Heard) -> dict[str, Any]:
+    """Return what the picture shows of a stream."""
+    found = match(one.events, one.replies)
+    pairs = list(zip(one.events, found.detections, strict=True))
+    return {'name': one.name, 'p': one.p, 'false': [said.at for said in found.false],
+            'found': [event.start for event, said in pairs if said is not None],
+            'missed': [event.start for event, said in pairs if said is None]}
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print the table."""
+    names = {'recall': 'recall, all of the stream', 'recall_first': 'recall, first part',
+             'recall_last': 'recall, last part (the same audio)',
+             'last_over_first': 'last over first', 'found_first_lost_last': 'found first, lost '
+             'last', 'found_last_only': 'found last only',
+             'false_alarms_per_hour': 'false alarms per hour'}
+    report.show(f'{found["streams"]} long streams, {found["hours"]:.2f} h, {found["events"]} '
+                f'events, {found["pairs"]} heard twice', ['', 'figure'],
+                [(name, found[key]) for key, name in names.items()])

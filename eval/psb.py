@@ -1,0 +1,283 @@
+"""
+``python -m eval psb``: ProactiveSound-Bench, tiers Single and Multiple.
+
+Owns the reading of its manifest, the scoring and the making of the Multiple tier. A model's
+decision on a clip is RESPOND when any chunk of it, or of the silence behind it, gets a reply. A
+row without a legal decision is wrong and lowers the coverage that is reported; the official
+scorer drops it. The benchmark's audio is not part of this project: without it, predictions in a
+file can be scored, and the two policies that need no ears always are.
+"""
+
+import argparse
+import json
+import random
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.runtimes.registry import Runtime
+from eval import plots, report
+from eval.intervals import Estimate, quotients, wilson
+from eval.listening import CHUNK_S, Hearing, Listener
+from eval.material import RATE, MaterialError, load
+
+__all__ = ['Row', 'add_arguments', 'decision_of', 'read_benchmark', 'read_predictions', 'run',
+           'score', 'triples', 'windows']
+
+LANE = 'assistant'
+MANIFEST = 'proactive_reply_benchmark.jsonl'
+DECISIONS = ('RESPOND', 'IGNORE')
+LATE_CHUNKS = 2
+TAG = re.compile(r'<decision>\s*(respond|ignore)\s*</decision>', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip of the benchmark."""
+
+    id: str
+    path: str
+    domain: str
+    category: str
+    description: str
+    respond: bool
+
+
+def _row(values: Mapping[str, Any], where: str) -> Row:
+    try:
+        path, decision = str(values['path']), str(values['decision']).upper()
+        domain, category = Path(path).parts[-4:-2]
+        if decision not in DECISIONS:
+            raise ValueError(f'decision {decision!r}')
+        return Row(id=str(values['id']), path=path, domain=domain, category=category,
+                   description=str(values.get('description', '')),
+                   respond=decision == 'RESPOND')
+    except (KeyError, ValueError, TypeError) as error:
+        raise MaterialError(
+            f'{where}: expected id, path …/DOMAIN/SUB/DECISION/ID.wav and decision RESPOND or '
+            f'IGNORE, got {values!r} ({error}); fetch the manifest again') from error
+
+
+def read_benchmark(path: Path) -> list[Row]:
+    """Return the rows of a manifest, or of the one in a folder; MaterialError names the line."""
+    path = path / MANIFEST if path.is_dir() else path
+    if not path.is_file():
+        raise MaterialError(f'{path}: expected the manifest of ProactiveSound-Bench, found none; '
+                            'fetch it from its authors and give its folder in --data')
+    rows = []
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise MaterialError(f'{path}:{number}: expected JSON, got {line[:60]!r}; fetch the '
+                                'manifest again') from error
+        rows.append(_row(values, f'{path}:{number}'))
+    if len({row.id for row in rows}) != len(rows):
+        raise MaterialError(f'{path}: expected different ids, found some twice; fetch it again')
+    return rows
+
+
+def decision_of(values: Mapping[str, Any]) -> bool | None:
+    """Return what a predicted row decided, None for nothing legal: the tag, or the plain field."""
+    raw = str(values.get('response', values.get('raw', '')))
+    tag = TAG.search(raw)
+    if tag:
+        return tag.group(1).upper() == 'RESPOND'
+    plain = str(values.get('decision', '')).strip().upper()
+    return {'RESPOND': True, 'IGNORE': False}.get(plain)
+
+
+def read_predictions(path: Path) -> dict[str, bool | None]:
+    """Return decisions by id of a file of {id, decision} or {id, response: '<Decision>…'}."""
+    found = {}
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
+        try:
+            values = json.loads(line)
+            found[str(values['id'])] = decision_of(values)
+        except (ValueError, KeyError, TypeError) as error:
+            raise MaterialError(f'{path}:{number}: expected an object with id, got '
+                                f'{line[:60]!r}; correct the predictions') from error
+    return found
+
+
+def _balanced(pairs: Sequence[tuple[Row, bool | None]]) -> Estimate:
+    """Return the mean of recall and specificity, with a bootstrap over rows."""
+    sides = np.array([[row.respond, not row.respond] for row, _ in pairs], float).reshape(-1, 2)
+    right = np.array([given == row.respond for row, given in pairs], float)
+    return quotients(sides * right[:, None], sides)
+
+
+def score(rows: Sequence[Row], decisions: Mapping[str, bool | None]) -> dict[str, Any]:
+    """Return accuracy in all and by domain, recall, specificity, F1 and coverage."""
+    pairs = [(row, decisions.get(row.id)) for row in rows]
+    due = [given is True for row, given in pairs if row.respond]
+    quiet = [given is False for row, given in pairs if not row.respond]
+    said = [row.respond for row, given in pairs if given is True]
+    hits = sum(due)
+    precision = hits / len(said) if said else float('nan')
+    domains = {}
+    for domain in sorted({row.domain for row in rows}):
+        mine = [pair for pair in pairs if pair[0].domain == domain]
+        domains[domain] = wilson(sum(given == row.respond for row, given in mine), len(mine))
+    return {
+        'rows': len(rows), 'coverage': sum(given is not None for _, given in pairs) / max(
+            1, len(pairs)),
+        'accuracy': wilson(sum(given == row.respond for row, given in pairs), len(pairs)),
+        'domains': domains, 'recall': wilson(hits, len(due)),
+        'specificity': wilson(sum(quiet), len(quiet)), 'precision': precision,
+        'f1': 2 * hits / (len(said) + len(due)) if said or due else float('nan'),
+        'balanced_accuracy': _balanced(pairs),
+        'respond_rate': len(said) / max(1, len(pairs)),
+        'semantic': 'not measured: it needs the reranker and the reference answers'}
+
+
+def triples(rows: Sequence[Row], *, seed: int = 0, size: int = 3) -> list[tuple[Row, ...]]:
+    """
+    Return the streams of the Multiple tier: ``size`` clips of one sub-category each, in order.
+
+    The authors did not release theirs; these follow from the seed and the ids alone. Each clip
+    is the first of exactly one stream, so that all are asked at least once.
+    """
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.id):
+        groups[row.domain, row.category].append(row)
+    streams = []
+    for name, mine in sorted(groups.items()):
+        rng = random.Random(f'{seed} {"/".join(name)}')
+        for row in mine:
+            others = [other for other in mine if other is not row]
+            rng.shuffle(others)
+            streams.append((row, *others[:size - 1]))
+    return streams
+
+
+def windows(lengths_s: Sequence[float]) -> list[tuple[float, float]]:
+    """
+    Return (after, until) in seconds for clips played one after the other.
+
+    An event's replies come between its onset and LATE_CHUNKS after the next one. What comes in
+    these chunks belongs to the event before, so the windows do not overlap.
+    """
+    onsets = np.concatenate([[0.0], np.cumsum(lengths_s)])
+    late = LATE_CHUNKS * CHUNK_S
+    starts = [0.0, *(onset + late for onset in onsets[1:-1])]
+    return [(start, end + late) for start, end in zip(starts, onsets[1:], strict=True)]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    report.common_arguments(parser)
+    parser.add_argument('--predictions', type=Path,
+                        help='score this file ({id, decision} or {id, response} a line) instead '
+                             'of listening')
+    parser.add_argument('--threshold', type=float, default=0.0)
+    parser.add_argument('--seed', type=int, default=0, help='of the Multiple tier')
+    parser.add_argument('--tier', default='both', choices=('single', 'multiple', 'both'))
+
+
+def _replied(hearing: Hearing, after: float, until: float) -> bool:
+    return any(reply.text and after < reply.at <= until for reply in hearing.of(LANE))
+
+
+def _samples(folder: Path, row: Row) -> np.ndarray | None:
+    path = folder / row.path
+    return load(path) if path.is_file() else None
+
+
+def listen_single(listener: Listener, folder: Path, rows: Sequence[Row]) -> dict[
+        str, bool | None]:
+    """Return the decision on each clip, None where its audio is missing."""
+    found: dict[str, bool | None] = {}
+    with report.progress() as bar:
+        task = bar.add_task('Single', total=len(rows))
+        for row in rows:
+            samples = _samples(folder, row)
+            found[row.id] = None if samples is None else _replied(
+                listener.hear(row.id, samples), -1.0, np.inf)
+            bar.advance(task)
+    return found
+
+
+def listen_multiple(listener: Listener, folder: Path, streams: Sequence[tuple[Row, ...]]) -> list[
+        tuple[Row, bool | None]]:
+    """Return the decision on each event of each stream, None where audio is missing."""
+    found: list[tuple[Row, bool | None]] = []
+    with report.progress() as bar:
+        task = bar.add_task('Multiple', total=len(streams))
+        for stream in streams:
+            clips = [_samples(folder, row) for row in stream]
+            there = [clip for clip in clips if clip is not None]
+            if len(there) < len(clips):
+                found += [(row, None) for row in stream]
+            else:
+                hearing = listener.hear('+'.join(row.id for row in stream), np.concatenate(there))
+                spans = windows([len(clip) / RATE for clip in there])
+                found += [(row, _replied(hearing, *span))
+                          for row, span in zip(stream, spans, strict=True)]
+            bar.advance(task)
+    return found
+
+
+def _multiple(pairs: Sequence[tuple[Row, bool | None]]) -> dict[str, Any]:
+    """Score events of streams; a clip that stands in several streams counts each time."""
+    rows = [Row(id=f'{row.id} {number}', path=row.path, domain=row.domain, category=row.category,
+                description=row.description, respond=row.respond)
+            for number, (row, _) in enumerate(pairs)]
+    return score(rows, {row.id: given for row, (_, given) in zip(rows, pairs, strict=True)})
+
+
+def policies(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the scores of the two policies that need no ears."""
+    return {'always IGNORE': score(rows, {row.id: False for row in rows}),
+            'always RESPOND': score(rows, {row.id: True for row in rows})}
+
+
+def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
+    """Measure; return 0."""
+    out, rows = report.folder(options, 'psb'), read_benchmark(options.data)
+    folder = options.data if options.data.is_dir() else options.data.parent
+    rows = rows[:options.limit or None]
+    found, model_id = policies(rows), ''
+    if options.predictions:
+        found['predictions, Single'] = score(rows, read_predictions(options.predictions))
+    elif any((folder / row.path).is_file() for row in rows):
+        runtime = runtime or report.model_of(options)
+        model_id = runtime.encoder.spec.model_id
+        listener = Listener(runtime, (LaneConfig(
+            name=LANE, threshold=options.threshold, max_reply_tokens=48),),
+            cache=out / 'hearings.jsonl')
+        if options.tier != 'multiple':
+            found['model, Single'] = score(rows, listen_single(listener, folder, rows))
+        if options.tier != 'single':
+            found['model, Multiple'] = _multiple(listen_multiple(
+                listener, folder, triples(rows, seed=options.seed)))
+    else:
+        print('NOT MEASURED: the audio of the benchmark is not beside its manifest; only the two '
+              'policies that need no ears are scored. Put the audio there or give --predictions.')
+    plots.bars(out / 'psb.png', {domain: {name: part['domains'][domain]
+                                          for name, part in found.items()}
+                                 for domain in next(iter(found.values()))['domains']},
+               title='ProactiveSound-Bench: decisions that are right', label='accuracy')
+    path = report.write(out, 'psb', options, found, model_id)
+    tell(found)
+    print(f'written to {path}')
+    return 0
+
+
+def tell(found: dict[str, Any]) -> None:
+    """Print the tables."""
+    report.show('ProactiveSound-Bench', ['', 'rows', 'coverage', 'accuracy', 'recall',
+                                         'specificity', 'F1', 'balanced accuracy'],
+                [(name, part['rows'], part['coverage'], part['accuracy'], part['recall'],
+                  part['specificity'], part['f1'], part['balanced_accuracy'])
+                 for name, part in found.items()])
+    domains = list(next(iter(found.values()))['domains'])
+    report.show('Accuracy by domain', ['', *domains],
+                [(name, *(f'{100 * part["domains"][domain].value:.1f}' for domain in domains))
+                 for name, part in found.items()])

@@ -1,0 +1,141 @@
+"""Alerts from recordings to figures, with a model that replies to what is loud."""
+
+import argparse
+import json
+
+import pytest
+
+from eval import alerts, long
+from eval.alert_figures import Heard, always, balanced, calibrations, figures, trade_off
+from eval.alert_figures import _cases as cases_of
+from eval.listening import Listener
+from eval.matching import Said, Sound
+
+pytestmark = pytest.mark.unit
+
+ALARM = Sound(label='smoke_alarm', start=2.0, end=3.0, accepts=frozenset({'smoke_alarm'}))
+DOG = Sound(label='dog_bark', start=2.0, end=3.0, accepts=frozenset({'dog_bark'}))
+
+
+def heard(**values):
+    return Heard(**{'name': 'x', 'kind': 'event', 'seconds': 8.0, 'group': 'g', **values})
+
+
+def options_of(module, folder, out, *words):
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return parser.parse_args(['--data', str(folder), '--out', str(out), *words])
+
+
+def test_recall_counts_each_recording_once_and_classes_alike():
+    hit = (Said(at=3.2, labels=frozenset({'smoke_alarm'})),)
+    streams = [heard(events=(ALARM,), replies=hit, group='a'),
+               heard(events=(ALARM,), group='a'), heard(events=(ALARM,), replies=hit, group='b'),
+               heard(events=(DOG,), replies=hit, group='c')]
+    found = figures(streams)
+    assert found['recall']['any'].value == pytest.approx((0.5 + 1 + 1) / 3)
+    assert found['recall']['named'].value == pytest.approx(0.5)
+    assert found['recall']['any_mean_of_classes'].value == pytest.approx((2 / 3 + 1) / 2)
+    assert found['classes']['dog_bark']['named'].value == 0.0
+    assert found['delay']['decision_from_end_s']['p50'] == pytest.approx(0.2)
+    assert found['delay']['decision_from_onset_s']['p50'] == pytest.approx(1.2)
+
+
+def test_false_alarms_are_counted_on_backgrounds_only_and_chatter_apart():
+    streams = [
+        heard(events=(ALARM,), replies=(Said(at=1.0, urgent=True),)),
+        heard(kind='ambience', seconds=1800.0, raised=1, replies=(
+            Said(at=5.0, urgent=True), Said(at=6.0, urgent=True), Said(at=100.0)))]
+    found = figures(streams)
+    assert found['false_before_events'] == 1
+    assert found['background']['false_alarms_per_hour'].value == 2.0
+    assert found['background']['alerts_raised_per_hour'].value == 2.0
+    assert found['background']['chatter_per_hour'].value == 2.0
+    assert found['background']['silent_pieces'].value == pytest.approx(178 / 180)
+
+
+def test_the_policies_without_a_model():
+    streams = [heard(events=(ALARM,)), heard(kind='speech', seconds=3600.0)]
+    silent, loud = (figures(always(streams, respond)) for respond in (False, True))
+    assert silent['recall']['any'].value == 0.0 and loud['recall']['any'].value == 1.0
+    assert silent['background']['false_replies_per_hour'].value == 0.0
+    assert loud['background']['false_replies_per_hour'].value == 9000.0
+    assert loud['background']['false_alarms_per_hour'].value == 360.0
+    for policy in (silent, loud):
+        assert policy['balanced_accuracy'].value == 0.5
+
+
+def test_balanced_accuracy_of_a_perfect_model():
+    streams = [heard(events=(ALARM,), replies=(Said(at=2.4),)), heard(seconds=100.0)]
+    cases, _ = cases_of(streams[:1])
+    assert balanced(cases, cases_of(streams[1:])[1]).value == 1.0
+
+
+def test_trade_off_and_calibration_come_from_p_alone():
+    streams = [heard(events=(ALARM,), p=(0, 0, 0, 0, 0, 0.7, *[0.0] * 14)),
+               heard(seconds=20.0, p=(0.6, *[0.1] * 49))]
+    low, middle, high = trade_off(streams, (0.5, 0.65, 0.8))
+    assert (low['recall'].value, low['false_per_hour'].value) == (1.0, pytest.approx(180))
+    assert (middle['recall'].value, middle['false_per_hour'].value) == (1.0, 0.0)
+    assert high['recall'].value == 0.0
+    found = calibrations(streams)
+    assert found['per chunk']['n'] == 70 and found['per event or 10 s']['n'] == 3
+
+
+def test_the_whole_command_and_again_from_the_cache(parts, tmp_path, capsys):
+    folder, out = parts.small_folder(tmp_path / 'data'), tmp_path / 'out'
+    options = options_of(alerts, folder, out, '--hours', '0.01', '--snr', 'dry')
+    assert alerts.run(options, parts.loud_runtime()) == 0
+    assert '4 streams heard now, 0 from the cache' in capsys.readouterr().out
+    found = json.loads((out / 'alerts.json').read_text())['figures']
+    recall = found['model']['recall']
+    assert recall['any']['value'] == 1.0 and recall['named']['value'] == pytest.approx(2 / 3)
+    assert found['model']['background']['false_alarms'] == 0
+    assert found['always_silent']['recall']['any']['value'] == 0.0
+    assert 'siren' in found['classes_without_recordings']
+    for name in ('reliability', 'tradeoff', 'recall'):
+        assert (out / f'{name}.png').stat().st_size > 5_000
+    assert alerts.run(options, parts.loud_runtime()) == 0
+    assert '0 streams heard now, 4 from the cache' in capsys.readouterr().out
+
+
+def test_a_cache_is_of_one_model_and_survives_a_line_cut_off(parts, tmp_path):
+    cache = tmp_path / 'hearings.jsonl'
+    first = Listener(parts.loud_runtime(), alerts.lanes(), cache=cache)
+    before = first.hear('x', parts.tone(2.0))
+    cache.write_text(cache.read_text() + '{"key": "cut')
+    same = Listener(parts.loud_runtime(), alerts.lanes(), cache=cache)
+    assert same.hear('x', parts.tone(2.0)) == before and same.fresh == 0
+    for fresh in (1, 0):
+        other = Listener(parts.loud_runtime(), alerts.lanes(0.99), cache=cache)
+        assert other.hear('x', parts.tone(2.0)).of('assistant') == [] and other.fresh == fresh
+
+
+def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_path):
+    listener = Listener(parts.loud_runtime(), alerts.lanes(), cache=tmp_path / 'h')
+    found = listener.hear('x', parts.tone(2.0))
+    assert {reply.lane for reply in found.replies} == {'assistant'}
+    assert found.of('assistant')[0].at == pytest.approx(0.4)
+    assert len(found.p['assistant_trace']) == 8 == len(found.p['assistant'])
+    assert found.p['assistant_trace'][0] > 0.5 > found.p['assistant_trace'][1]
+
+
+def test_a_long_stream_is_compared_with_its_own_beginning(parts, tmp_path):
+    folder, out = parts.small_folder(tmp_path / 'data'), tmp_path / 'out'
+    options = options_of(long, folder, out, '--minutes', '1', '--compare', '0.4', '--every', '8',
+                         '--streams', '1', '--snr', '30')
+    assert long.run(options, parts.loud_runtime()) == 0
+    found = json.loads((out / 'long.json').read_text())['figures']
+    assert found['pairs'] > 0 and found['recall_first']['value'] > 0
+    assert (out / 'long.png').stat().st_size > 5_000
+
+
+def test_what_is_lost_in_the_last_part_is_counted():
+    events = tuple(Sound(label='x', start=s, end=s + 1) for s in (10.0, 40.0, 70.0, 100.0))
+    one = heard(seconds=120.0, events=events, replies=(
+        Said(at=10.4), Said(at=40.4), Said(at=70.4), Said(at=60.0, urgent=True)))
+    found = long.figures([one], minutes=2.0, compare_min=1.0)
+    assert (found['recall_first'].value, found['recall_last'].value) == (1.0, 0.5)
+    assert found['last_over_first'].value == 0.5
+    assert (found['found_first_lost_last'], found['found_last_only']) == (1, 0)
+    assert found['false_alarms_per_hour'].value == 30.0

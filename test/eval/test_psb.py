@@ -1,0 +1,145 @@
+"""ProactiveSound-Bench: the published table of labels gives the published baselines."""
+
+import argparse
+import json
+
+import pytest
+
+from eval import psb
+from eval.material import MaterialError
+
+pytestmark = pytest.mark.unit
+
+TABLE = {
+    'Daily Living Sounds': {'Daily Affairs': (29, 97), 'Housekeeping': (11, 25),
+                            'Personal Care': (5, 14)},
+    'Equipment': {'House Equipment States': (37, 60),
+                  'Industrial Tools & Instruments': (29, 14)},
+    'Human Sound Signals': {'Body Movements': (9, 20), 'Collective Ambience': (2, 17),
+                            'Emotion Expression': (31, 9), 'Physiological states': (31, 37)},
+    'Music': {'Artistic': (7, 8)},
+    'Nature & Environment': {'Ecological & Biological Context': (9, 8),
+                             'Environment background': (22, 36),
+                             'Geological Events & Hazards': (11, 0),
+                             'Meteorological Dynamics': (12, 5)},
+    'Traffic': {'Large Traffic': (4, 3), 'Traffic': (11, 4), 'Vehicle': (7, 20)}}
+"""RESPOND and IGNORE per sub-category, as published."""
+
+
+def lines(table=None):
+    number = 0
+    for domain, parts in (table or TABLE).items():
+        for category, counts in parts.items():
+            for decision, count in zip(psb.DECISIONS, counts, strict=True):
+                for _ in range(count):
+                    name = f'{number:08x}'
+                    number += 1
+                    yield {'id': name, 'description': 'x', 'decision': decision, 'path':
+                           f'./proactive-sound-effect/{domain}/{category}/{decision}/{name}.wav'}
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / psb.MANIFEST
+    path.write_text(''.join(json.dumps(line) + '\n' for line in lines()))
+    return psb.read_benchmark(tmp_path)
+
+
+def test_always_ignore_scores_as_published(rows):
+    found = psb.policies(rows)['always IGNORE']
+    assert len(rows) == 644 and round(100 * found['accuracy'].value, 2) == 58.54
+    assert {domain: round(100 * share.value, 1) for domain, share in found['domains'].items()} == {
+        'Human Sound Signals': 53.2, 'Daily Living Sounds': 75.1, 'Equipment': 52.9,
+        'Traffic': 55.1, 'Nature & Environment': 47.6, 'Music': 53.3}
+    assert found['balanced_accuracy'].value == 0.5 and found['recall'].value == 0.0
+
+
+def test_always_respond_scores_as_published(rows):
+    found = psb.policies(rows)['always RESPOND']
+    assert round(100 * found['accuracy'].value, 2) == 41.46
+    assert [round(100 * share.value, 1) for share in found['domains'].values()] == [
+        24.9, 47.1, 46.8, 46.7, 52.4, 44.9]
+    assert (found['recall'].value, found['specificity'].value) == (1.0, 0.0)
+
+
+def test_what_is_missing_or_illegal_is_wrong_and_lowers_the_coverage(rows):
+    right = {row.id: row.respond for row in rows}
+    assert psb.score(rows, right)['accuracy'].value == psb.score(rows, right)['f1'] == 1.0
+    few = {row.id: row.respond for row in rows[:161]}
+    few[rows[1].id] = None
+    found = psb.score(rows, few)
+    assert found['accuracy'].value == found['coverage'] == 160 / 644
+
+
+@pytest.mark.parametrize(('values', 'expected'), [
+    ({'response': '<decision> respond </DECISION><Reply>Help!</Reply>'}, True),
+    ({'response': '<Decision>IGNORE</Decision>'}, False), ({'response': 'I would respond'}, None),
+    ({'response': 'Error: no audio'}, None), ({'decision': 'ignore'}, False),
+    ({'decision': 'maybe'}, None), ({}, None)])
+def test_a_decision_is_legal_in_its_tag_or_its_field(values, expected):
+    assert psb.decision_of(values) is expected
+
+
+@pytest.mark.parametrize('line', [
+    'no json', '{"id": "1", "path": "x.wav", "decision": "RESPOND"}',
+    '{"id": "1", "path": "./p/D/S/RESPOND/1.wav", "decision": "SOMETIMES"}'])
+def test_a_wrong_row_is_named(tmp_path, line):
+    path = tmp_path / psb.MANIFEST
+    path.write_text(line + '\n')
+    with pytest.raises(MaterialError, match=f'{psb.MANIFEST}:1'):
+        psb.read_benchmark(path)
+
+
+def test_a_row_that_comes_twice_is_refused(tmp_path):
+    path = tmp_path / psb.MANIFEST
+    line = json.dumps(next(lines())) + '\n'
+    path.write_text(line * 2)
+    with pytest.raises(MaterialError, match='twice'):
+        psb.read_benchmark(path)
+
+
+def test_streams_of_several_events_follow_from_the_seed_and_stay_in_a_category(rows):
+    streams = psb.triples(rows, seed=1)
+    assert streams == psb.triples(list(reversed(rows)), seed=1) != psb.triples(rows, seed=2)
+    assert sorted(stream[0].id for stream in streams) == sorted(row.id for row in rows)
+    assert all(len({(row.domain, row.category) for row in stream}) == 1
+               and len({row.id for row in stream}) == len(stream) == 3 for stream in streams)
+
+
+def test_windows_end_two_chunks_after_the_next_onset_and_do_not_overlap():
+    assert psb.windows([2.0, 3.0]) == [(0.0, 2.8), (2.8, 5.8)]
+
+
+def run(folder, out, runtime, *words):
+    parser = argparse.ArgumentParser()
+    psb.add_arguments(parser)
+    assert psb.run(parser.parse_args(['--data', str(folder), '--out', str(out), *words]),
+                   runtime) == 0
+    return json.loads((out / 'psb.json').read_text())['figures']
+
+
+def test_the_whole_command_with_audio(parts, tmp_path):
+    import soundfile
+    entries = list(lines({'Music': {'Artistic': (2, 2)}}))
+    for number, entry in enumerate(entries):
+        path = tmp_path / entry['path']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        loud = entry['decision'] == 'RESPOND'
+        if number < 3:
+            soundfile.write(path, parts.tone(1.2) if loud else parts.hiss(1.2), parts.RATE)
+    (tmp_path / psb.MANIFEST).write_text(''.join(json.dumps(e) + '\n' for e in entries))
+    found = run(tmp_path, tmp_path / 'out', parts.loud_runtime())
+    single = found['model, Single']
+    assert single['coverage'] == single['accuracy']['value'] == 0.75
+    assert found['model, Multiple']['rows'] == 12
+
+
+def test_without_audio_predictions_are_scored_or_it_is_said(parts, rows, tmp_path, capsys):
+    assert set(run(tmp_path, tmp_path / 'out', None)) == {'always IGNORE', 'always RESPOND'}
+    assert 'NOT MEASURED' in capsys.readouterr().out
+    given = tmp_path / 'given.jsonl'
+    given.write_text(''.join(json.dumps(
+        {'id': row.id, 'response': f'<Decision>{psb.DECISIONS[not row.respond]}</Decision>'})
+        + '\n' for row in rows))
+    found = run(tmp_path, tmp_path / 'out', None, '--predictions', str(given))
+    assert found['predictions, Single']['accuracy']['value'] == 1.0
