@@ -28,6 +28,7 @@ __all__ = ['Spinner', 'run']
 _THREADS = 4
 _PERIOD_S = 0.2
 _BREATH_S = 0.001
+_TOO_OFTEN = 100
 _IMPATIENT_S = 1.0
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
@@ -51,6 +52,7 @@ class Spinner:
         self._queued: set[Any] = set()
         self._lock = threading.Lock()
         self._nodes: list[Node] = []
+        self._stumbled = 0
 
     def add(self, node: Node) -> None:
         """Take in a node."""
@@ -65,9 +67,10 @@ class Spinner:
             return
         except ExternalShutdownException:
             raise
-        except Exception:  # noqa: BLE001 - an entity that is destroyed meanwhile, in any thread
-            self._log(None)
+        except Exception as error:  # noqa: BLE001 - a robot's ears must survive whatever it is
+            self._stumble(error)
             return
+        self._stumbled = 0
         with self._lock:
             waits = task in self._queued
             self._queued.add(task)
@@ -83,6 +86,15 @@ class Spinner:
         while self._nodes:
             self._nodes.pop().destroy_node()
 
+    def _stumble(self, error: Exception) -> None:
+        """Log what keeps callbacks from being found."""
+        self._stumbled += 1
+        # A topic or service that another thread destroys while it is looked at is gone the
+        # next time; each release and call has its own name for the exception.
+        if type(error).__name__ != 'InvalidHandle' or self._stumbled == _TOO_OFTEN:
+            self._log(None, error)
+        time.sleep(_BREATH_S)
+
     def _call(self, task: Any, node: Node | None) -> None:
         with self._lock:
             self._queued.discard(task)
@@ -90,9 +102,8 @@ class Spinner:
         if task.done() and task.exception() is not None:
             self._log(node, task.exception())
 
-    def _log(self, node: Node | None, error: BaseException | None = None) -> None:
-        trace = traceback.format_exc() if error is None else ''.join(
-            traceback.format_exception(error))
+    def _log(self, node: Node | None, error: BaseException) -> None:
+        trace = ''.join(traceback.format_exception(error))
         (node or self._nodes[0]).get_logger().error(f'a callback failed:\n{trace}')
 
 

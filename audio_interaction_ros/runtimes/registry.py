@@ -73,6 +73,12 @@ def _torch(model: str, device: str, threads: int | None, dtype: str, rope_index_
                                      '(CPU wheels: see README)') from error
     from audio_interaction_ros.model.checkpoint import DECODER_PREFIX, TOWER_PREFIX, load
     from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder, best_dtype
+    kind = device.partition(':')[0]
+    if kind == 'cuda' and not torch.cuda.is_available():
+        raise ConfigurationError(
+            f'device: expected one that torch {torch.__version__} can use here, found {device!r} '
+            f'without a usable GPU; change model.device, or install the driver and a torch with '
+            f'CUDA')
     if dtype == 'auto':
         dtype = best_dtype(device)
     if threads is not None:

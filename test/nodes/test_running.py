@@ -11,6 +11,8 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.steady import steady_timer
@@ -89,3 +91,35 @@ def test_timers_go_on_where_the_simulated_clock_stands_still():
         return [node]
     assert run(make, [], done=lambda: len(calls) >= 3) == 0
     assert set(calls) == {0}
+
+
+def test_entities_may_go_while_they_are_waited_for(capfd):
+    """Another thread makes and destroys topics, timers and services while the executor looks."""
+    rounds, stop = [], threading.Event()
+
+    def churn(node):
+        while not stop.is_set():
+            made = (node.create_timer(0.001, lambda: None),
+                    node.create_service(Trigger, 'asked', lambda _request, response: response),
+                    node.create_subscription(String, 'said', print, 10))
+            node.destroy_timer(made[0])
+            node.destroy_service(made[1])
+            node.destroy_subscription(made[2])
+            rounds.append(1)
+
+    threads = []
+
+    def make():
+        node = rclpy.create_node('changing')
+        node.create_timer(0.001, lambda: None)
+        threads.append(threading.Thread(target=churn, args=(node,)))
+        threads[0].start()
+        return [node]
+
+    def done():
+        if len(rounds) >= 50:
+            stop.set()
+            threads[0].join()
+        return stop.is_set()
+    assert run(make, [], done=done) == 0
+    assert capfd.readouterr().err == ''

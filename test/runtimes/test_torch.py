@@ -158,6 +158,9 @@ def test_encoder_sees_earlier_chunks_until_reset(loaded):
 def test_unknown_names_are_refused(loaded):
     with pytest.raises(ConfigurationError, match='model.runtime'):
         load_runtime('edge', runtime='abacus')
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigurationError, match='model.device'):
+            load_runtime('edge', device='cuda:0')
     with pytest.raises(ConfigurationError, match='model.dtype'):
         TorchDecoder(dataclasses.replace(loaded), dtype='float7')
 
