@@ -46,7 +46,7 @@ def tone(seconds, pitch=1000.0, level=0.3):
     return (level * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
 
 
-def hiss(seconds, level=1.001, seed=0):
+def hiss(seconds, level=0.001, seed=0):
     return (level * np.random.default_rng(seed).standard_normal(
         round(seconds * RATE))).astype(np.float32)
 
