@@ -34,13 +34,13 @@ def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> N
     parser.add_argument('--limit', type=int, default=0, metavar='N',
                         help='at most N clips or streams of each kind, for a quick run')
     parser.add_argument('--out', type=Path, metavar='FOLDER',
-                        help='where results and the cache go (default: eval/results/COMMAND); '
+                        help='where results and the cache go (default: work/eval/COMMAND); '
                              'give the same one again to go on after a stop')
 
 
 def folder(options: argparse.Namespace, command: str) -> Path:
     """Return the folder of the results, made."""
-    out = options.out or Path(__file__).parent / 'results' / command
+    out = options.out or Path(__file__).parents[1] / 'work' / 'eval' / command
     out.mkdir(parents=True, exist_ok=True)
     return out
 
