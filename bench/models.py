@@ -51,7 +51,7 @@ def save_random(folder: Path) -> Path:
     """Write the random model as a folder that a node can load, and return the folder."""
     import torch
 
-    from audio_interaction_ros.model.checkpoint import DECODER_PREFIX, TOWER_PREFIX, save
+    from audio_interaction_ros.model.layout import DECODER_PREFIX, TOWER_PREFIX, save
     loaded = _random_edge()
     tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
                for prefix, module in ((TOWER_PREFIX, loaded.tower),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.checkpoint import (
+from audio_interaction_ros.model.layout import (
     DECODER_PREFIX,
     PARTS,
     TOWER_PREFIX,

@@ -19,7 +19,7 @@ import yaml
 from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model import checkpoint
+from audio_interaction_ros.model import layout
 from audio_interaction_ros.model.audio_tower import AudioTowerConfig
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import DecoderConfig
@@ -56,7 +56,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # pickle, zip and torch raise many kinds for a damaged file
         raise CheckpointError(
             f'{path}: expected a state dict of tensors, cannot read it ({error}; sha256 '
-            f'{checkpoint.file_hash(path)}); fetch the model again') from error
+            f'{layout.file_hash(path)}); fetch the model again') from error
     if isinstance(values, dict) and isinstance(values.get('model'), dict):
         values = values['model']  # a training checkpoint holds the optimizer too
     if not isinstance(values, dict):
@@ -72,7 +72,7 @@ def _read_lm(folder: Path) -> dict[str, Tensor]:
         except (ValueError, KeyError) as error:
             raise CheckpointError(f'{index}: expected a weight_map, cannot read it ({error}); '
                                   'fetch the model again') from error
-        tensors = checkpoint.load_tensors(folder / name
+        tensors = layout.load_tensors(folder / name
                                           for name in sorted(set(weight_map.values())))
         for key, name in weight_map.items():
             if key not in tensors:
@@ -81,7 +81,7 @@ def _read_lm(folder: Path) -> dict[str, Tensor]:
         return tensors
     shards = sorted(folder.glob('model*.safetensors'))
     if shards:
-        return checkpoint.load_tensors(shards)
+        return layout.load_tensors(shards)
     return _unpickle(_first(folder, LM_PICKLES, 'language model weights'))
 
 
@@ -200,12 +200,12 @@ def _convert(source: Path, target: Path) -> None:
     encoder = _unpickle(_first(source, ENCODER_PICKLES, 'audio tower weights'))
     decoder = convert_decoder(lm_tensors, config.decoder)
     tower = convert_tower(encoder, lm_tensors)
-    modules = checkpoint.build_modules(config)
+    modules = layout.build_modules(config)
     for module, tensors in zip(modules, (tower, decoder), strict=True):
-        checkpoint.check_shapes(module, tensors, str(source))
-    tensors = {checkpoint.TOWER_PREFIX + key: value for key, value in tower.items()}
-    tensors |= {checkpoint.DECODER_PREFIX + key: value for key, value in decoder.items()}
-    checkpoint.save(target, config, tensors, tokenizer)
+        layout.check_shapes(module, tensors, str(source))
+    tensors = {layout.TOWER_PREFIX + key: value for key, value in tower.items()}
+    tensors |= {layout.DECODER_PREFIX + key: value for key, value in decoder.items()}
+    layout.save(target, config, tensors, tokenizer)
 
 
 def converted(source: Path, cache: Path) -> Path:

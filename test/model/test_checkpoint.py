@@ -9,18 +9,12 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model.checkpoint import (
-    DECODER_PREFIX,
-    TOWER_PREFIX,
-    assign,
-    file_hash,
-    load,
-    locate,
-    write_manifest,
-)
-from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model import edge
+from audio_interaction_ros.model.checkpoint import load, locate
+from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model.edge import merge
+from audio_interaction_ros.model.layout import (
+    DECODER_PREFIX, TOWER_PREFIX, assign, file_hash, write_manifest)
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.model.released import convert_tower
 

@@ -11,7 +11,8 @@ from audio_interaction_ros.model.audio_tower import (
     AudioTower,
     AudioTowerConfig,
 )
-from audio_interaction_ros.model.checkpoint import LoadedModel, save
+from audio_interaction_ros.model.checkpoint import LoadedModel
+from audio_interaction_ros.model.layout import save
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
 from audio_interaction_ros.protocol import TokenIds

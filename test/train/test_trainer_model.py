@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +12,12 @@ from safetensors.torch import save_file
 import torch
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model import checkpoint
+from audio_interaction_ros.model import checkpoint, layout
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.config import load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.parity import write_released
 from train.trainer.batch import collate
 from train.trainer.data import Samples
 from train.trainer.export import export
@@ -53,9 +55,9 @@ def trainee_of(*train, config=CONFIG, lora=None, checkpointing=False):
 
 def plain(tensors, config=CONFIG):
     """The model that the tensors of a trainee make, without anything of training."""
-    tower, decoder = checkpoint.build_modules(config)
+    tower, decoder = layout.build_modules(config)
     for module, prefix in ((tower, 'audio_tower.'), (decoder, 'decoder.')):
-        checkpoint.assign(module, {key.removeprefix(prefix): value.clone()
+        layout.assign(module, {key.removeprefix(prefix): value.clone()
                                    for key, value in tensors.items() if key.startswith(prefix)},
                           'here')
     recipe, _ = load_recipe('tiny', ['run.gradient_checkpointing=false'])
@@ -208,6 +210,21 @@ def test_a_stage_starts_from_what_another_wrote(tmp_path):
     assert loaded.config.max_positions == 4096
 
 
+def test_a_stage_starts_from_a_released_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
+    reference = json.loads((Path(__file__).parents[1] / 'data/tiny_reference.json').read_text())
+    folder = tmp_path / 'released'
+    folder.mkdir()
+    write_released(folder, reference)
+    loaded = checkpoint.load(folder)
+    shape, = (tmp_path / 'cache/converted').glob('*/config.yaml')
+    start = start_from(folder, f'model.shape={shape}')
+    torch.testing.assert_close(dict(start.decoder.state_dict()),
+                               dict(loaded.decoder.state_dict()))
+    assert json.loads(start.tokenizer_json) == json.loads(
+        (shape.parent / 'tokenizer.json').read_text())
+
+
 def test_weights_of_another_shape_are_refused_by_name(tmp_path):
     wide = dataclasses.replace(CONFIG, decoder=dataclasses.replace(CONFIG.decoder,
                                                                    mlp_width=128))
@@ -249,7 +266,7 @@ def test_a_model_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
     def full(*_):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(checkpoint, 'save', full)
+    monkeypatch.setattr(layout, 'save', full)
     with pytest.raises(CheckpointError, match='No space left'):
         export(trainee_of('lm'), tmp_path / 'model', byte_tokenizer(), {})
     assert checkpoint.load(tmp_path / 'model').model_id == before

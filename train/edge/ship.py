@@ -13,7 +13,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from audio_interaction_ros.model.checkpoint import write_manifest
+from audio_interaction_ros.model.layout import write_manifest
 from audio_interaction_ros.model.config import (
     BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE

@@ -1,7 +1,7 @@
 """
 What a stage writes at its end: a folder that the runtime, or the next stage, loads.
 
-Owns nothing of the format; ``model.checkpoint`` does.
+Owns nothing of the format; ``model.layout`` does.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model import checkpoint
+from audio_interaction_ros.model import layout
 from train.trainer.model import Trainee
 
 __all__ = ['export']
@@ -34,7 +34,7 @@ def export(trainee: Trainee, folder: Path, tokenizer_json: str, prompts: Mapping
         with tempfile.TemporaryDirectory(dir=folder.parent) as name:
             scratch = Path(name)
             (scratch / 'tokenizer.json').write_text(tokenizer_json, encoding='utf-8')
-            checkpoint.save(scratch / 'model', config, trainee.tensors(dtype),
+            layout.save(scratch / 'model', config, trainee.tensors(dtype),
                             scratch / 'tokenizer.json')
             if folder.exists():
                 folder.rename(scratch / 'before')

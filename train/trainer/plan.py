@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.model.checkpoint import build_modules
+from audio_interaction_ros.model.layout import build_modules
 from audio_interaction_ros.model.config import CheckpointConfig
 from train.trainer.loss import BLOCK
 from train.trainer.model import ADAPTERS, Trainee

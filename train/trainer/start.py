@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.checkpoint import (
-    assign, build_modules, cache_folder, load, load_tensors, locate)
+from audio_interaction_ros.model.checkpoint import load, locate
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
+from audio_interaction_ros.model.layout import assign, build_modules, cache_folder, load_tensors
 from audio_interaction_ros.model.released import convert_tower, converted
 from train.trainer.recipe import RECIPES, Recipe
 
