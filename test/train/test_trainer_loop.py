@@ -81,7 +81,8 @@ def test_the_runtime_decides_as_in_training(learnt, records):
     streams = list(read_records(records, Stream))
     for number in (0, 3):
         stream = streams[number]
-        heard = listen(stream, records.parent, str(report.model), dtype='float32')['assistant']
+        heard = listen(stream, records.parent, str(report.model), dtype='float32',
+                       threads=1)['assistant']
         forced = decisions(trainer.trainee, trainer._collate([trainer.samples[number]])).numpy()
         np.testing.assert_allclose(heard.p_respond, forced, atol=2e-4)
         assert heard.decided == (forced >= 0.5).tolist()
@@ -126,7 +127,8 @@ def test_the_next_stage_starts_from_the_model_with_low_rank_differences(learnt, 
                        'lora.rank=4', 'train=[adapter, lm]', 'optimizer.lr=1e-5', *SMALL[:4])
     last = after.run()
     assert last.measures['control_accuracy'] > 0.99
-    heard = listen(next(read_records(records, Stream)), records.parent, str(last.model))
+    heard = listen(next(read_records(records, Stream)), records.parent, str(last.model),
+                   threads=1)
     assert any(heard['assistant'].decided)
 
 
@@ -237,7 +239,8 @@ def test_the_command_trains_goes_on_and_streams(records, tmp_path, capsys):
     assert 'step 2,' in capsys.readouterr().out
     assert main(words) == 0
     assert f'model: {out / "model"}' in capsys.readouterr().out.replace('\n', '')
-    assert main(['listen', str(records), '--model', str(out / 'model'), '--first', '2']) == 0
+    assert main(['listen', str(records), '--model', str(out / 'model'), '--first', '2',
+                 '--threads', '1']) == 0
     told = capsys.readouterr().out
     assert 'tones-0-001' in told and '24 decisions: control accuracy' in told
     assert main(['listen', str(records), '--model', str(out / 'model'), '--id', 'none']) == 2

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--first', type=int, default=1, metavar='N',
                         help='without --id: this many streams from the start of the file')
     parser.add_argument('--device', default='cpu')
+    parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--dtype', default='auto', help='float32, bfloat16, int8 or auto')
 
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     for stream in _chosen(options):
         print(f'{stream.id}: {stream.scenario or stream.task} ({stream.chunks * CHUNK_S:.1f} s)')
         result = listen(stream, options.streams.parent, options.model, device=options.device,
-                        dtype=options.dtype)
+                        dtype=options.dtype, threads=options.threads)
         for name, heard in result.items():
             total += _show(stream, name, heard)
     shown = ', '.join(f'{name.replace("_", " ")} {value:.3f}'

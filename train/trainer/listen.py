@@ -55,14 +55,14 @@ def _within(assistant: Assistant, path: Path, chunks: int) -> Iterator[Event]:
 
 
 def listen(stream: Stream, folder: Path, model: str, *, device: str = 'cpu',
-           dtype: str = 'auto') -> Mapping[str, Heard]:
+           dtype: str = 'auto', threads: int = 2) -> Mapping[str, Heard]:
     """
     Return what each lane of a stream decided and said; audio paths are relative to ``folder``.
 
-    Prompts are the stream's own, thresholds 0.5.
+    Prompts are the stream's own, thresholds 0.5; ``threads`` is that of model.threads.
     """
     config = AssistantConfig(lanes=_lanes(stream), model=replace(
-        ModelConfig(), path=model, device=device, dtype=dtype, slots=SLOTS))
+        ModelConfig(), path=model, device=device, dtype=dtype, threads=threads, slots=SLOTS))
     assistant = Assistant.load(config)
     heard = {name: Heard() for name in stream.lanes}
     for event in _within(assistant, folder / stream.path, stream.chunks):

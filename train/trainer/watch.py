@@ -65,17 +65,20 @@ class Watch:
             self._bar.update(self._task, completed=step, loss=f'loss {loss:.4f}')
 
     def scalars(self, step: int, values: dict[str, float], group: str) -> None:
-        """Log numbers; those of an evaluation are printed too."""
+        """Log numbers; those of an evaluation, and all where there is no bar, are printed."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(f'{group}/{name}', value, step)
-        if self._bar is not None and group == 'evaluation':
-            shown = ', '.join(f'{name} {value:.3f}' for name, value in values.items())
-            self._bar.console.print(f'step {step}: {shown}')
+        if self._bar is None or (group == 'train' and self._bar.console.is_terminal):
+            return
+        # A log file shows no bar, so there every group is a line.
+        shown = ', '.join(f'{name} {value:.4g}' for name, value in values.items())
+        self._bar.console.print(f'step {step}: {shown}', soft_wrap=True)
 
     def text(self, step: int, text: str, name: str) -> None:
         """Log a text, such as a sample reply."""
         if self._writer is not None:
             self._writer.add_text(name, text, step)
         if self._bar is not None:
-            self._bar.console.print(f'  {name}: {text}'.replace('\n\n', ' | '), markup=False)
+            self._bar.console.print(f'  {name}: {text}'.replace('\n\n', ' | '), markup=False,
+                                    soft_wrap=True)
