@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from train.curation.plan import Constraint, SubEvent
 from train.curation.plan import Plan as CuratedPlan
 from train.records import Clip, Stream, read_records, write_records
 from train.speech.make import key
+from train.stages import StageError
 
 pytestmark = pytest.mark.unit
 
@@ -186,3 +188,20 @@ def test_a_scenario_with_a_sound_missing_or_without_a_place_is_counted(tmp_path,
                       curated=[whole, lacking, impossible])
     assert [stream.id for stream in built.streams] == ['curated-c1']
     assert built.rejections == {'no sound for a sub-event': 1, 'plan refused': 1}
+
+
+def test_a_full_disk_ends_the_build_and_nothing_finished_is_lost(tmp_path, clips):
+    scripts = [script(f's{number:02d}', seed=number) for number in range(18)]
+    whole = build_all(scripts, clips, root=tmp_path, out=tmp_path / 'whole', workers=0)
+    sizes = {one.id: (tmp_path / 'whole' / one.path).stat().st_size for one in whole.streams}
+    scripts.sort(key=lambda one: sizes[one.id])  # the largest comes in the second shard
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes.values()) - 1, before[1]))
+        with pytest.raises(StageError, match='No room left'):
+            build_all(scripts, clips, root=tmp_path, out=tmp_path / 'out', workers=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    built = build_all(scripts, clips, root=tmp_path, out=tmp_path / 'out', workers=0)
+    assert built.report.resumed_shards == 1 and len(built.streams) == 18
+    assert not list((tmp_path / 'out' / 'audio').glob('*.part'))

@@ -5,6 +5,7 @@ Owns reading a clip strictly and the signal steps. Everything is float32 mono at
 is random comes from the generator that is handed in. Knows no plan and no lane.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
 from train.records import Clip
+from train.stages.shards import storage, write_whole
 
 __all__ = ['ClipError', 'active', 'active_db', 'decibels', 'device', 'fade', 'floor_noise',
-           'gate', 'ratio', 'read_clip', 'room_response', 'tile']
+           'gate', 'ratio', 'read_clip', 'room_response', 'tile', 'write_clip']
 
 FRAME = 320  # 20 ms
 ACTIVE_RANGE_DB = 30.0
@@ -64,6 +66,19 @@ def read_clip(clip: Clip, root: Path) -> np.ndarray:
     if rate != RATE:
         mono = soxr.resample(mono, rate, RATE)
     return np.ascontiguousarray(mono, np.float32)
+
+
+def write_clip(path: Path, samples: np.ndarray) -> None:
+    """
+    Write samples [n] at 16 kHz as 16-bit FLAC, all or nothing.
+
+    Raises StageError for a full disk: the library that encodes would say nothing of it.
+    """
+    data = io.BytesIO()
+    soundfile.write(data, samples, RATE, format='FLAC', subtype='PCM_16')
+    with storage(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data.getvalue(), durable=False)
 
 
 def active(samples: np.ndarray) -> np.ndarray:

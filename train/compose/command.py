@@ -14,10 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.compose.audio import ClipError, read_clip
+from train.compose.audio import ClipError, read_clip, write_clip
 from train.compose.bind import NOISE_PROBABILITY, Pool, Unbound, bind, scripts_of
 from train.compose.curated import curated_plan
 from train.compose.mix import Mix, compose
@@ -26,7 +24,6 @@ from train.corpora.licences import check_groups, write_attribution
 from train.curation.curate import CurationResult
 from train.records import Clip, Stream, read_records, write_records
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
-from train.stages.shards import storage
 from train.tfjp import process
 
 __all__ = ['Built', 'add_arguments', 'bound', 'build_all', 'compose_plan', 'read_cleaned', 'run']
@@ -61,12 +58,7 @@ def compose_plan(plan: Plan, *, root: Path, out: Path, mix: Mix,
         return Rejected(reason='clip cannot be used', detail=str(error))
     except PlanError as error:
         return Rejected(reason='plan refused', detail=str(error))
-    path = out / stream.path
-    with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix('.part')
-        soundfile.write(scratch, samples, SAMPLE_RATE_HZ, format='FLAC', subtype='PCM_16')
-        scratch.replace(path)
+    write_clip(out / stream.path, samples)
     return stream
 
 

@@ -94,7 +94,7 @@ def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, chec
     clips = [*read_stage(Path(sounds.folder), Clip), *packaged_clips(), *clips_of(extra, ())[0]]
     todo = lines(scripts)
     said.print(f'2/3 speech: {len(todo)} lines, {len(voices)} voices'
-               + (', each heard by a recogniser (about 1.5 core-seconds)' if check else ''))
+               + (', each heard by a recogniser (1.5 core-s)' if check else ''))
     spoken, speech = speak_all(todo, settings=settings, check=check, out=out,
                                workers=workers, resume=resume)
     clips += spoken

@@ -14,6 +14,7 @@ import soundfile
 from scipy.signal import butter, sosfilt
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
+from train.compose.audio import write_clip
 from train.records import Clip
 from train.sounds import signals
 from train.stages import stable_seed
@@ -208,8 +209,7 @@ def make_clip(plan: SoundPlan, *, out: Path, folder: str = 'sounds') -> Clip:
     samples = made.make(rng, int(rng.uniform(*made.seconds) * RATE))
     samples = samples / np.abs(samples).max() * 0.7
     path = f'{folder}/{plan.id}.flac'
-    (out / folder).mkdir(parents=True, exist_ok=True)
-    soundfile.write(out / path, samples.astype(np.float32), RATE)
+    write_clip(out / path, samples.astype(np.float32))
     return Clip(
         id=plan.id, path=path, seconds=len(samples) / RATE, label=made.label, tags=made.tags,
         source='train.demo.sounds', source_id=plan.id, licence='CC0-1.0', licence_group='free',

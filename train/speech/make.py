@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from train.compose.audio import write_clip
 from train.compose.script import Script
 from train.records import Clip
 from train.speech.check import checked
@@ -93,9 +93,8 @@ def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recognis
         return trimmed(resampled(samples, rate, voice.shift))
     take = checked(line.text, line.language, say, recogniser)
     path = f'{folder}/{line.id}.flac'
-    (out / folder).mkdir(parents=True, exist_ok=True)
     samples = take.samples * (PEAK / max(1e-4, float(np.abs(take.samples).max())))
-    soundfile.write(out / path, samples, SAMPLE_RATE_HZ)
+    write_clip(out / path, samples)
     return Clip(
         id=line.id, path=path, seconds=len(samples) / SAMPLE_RATE_HZ, text=line.text,
         language=line.language, translation=line.translation, speaker=line.voice,
