@@ -179,7 +179,8 @@ def test_a_clip_is_reprocessed_once_and_then_taken(folder):
     cut = ('bark', 'dog_bark', tone(400, 2.0, ends=False))
     result = curated(folder, [GARDEN, cut, COUGH], process=mended(tone(400, 1.8)))
     placed = result.placed[1]
-    assert (placed.how, placed.clip.id) == ('retrieved+tfjp', 'bark-tfjp')
+    assert (placed.how, placed.clip.id.partition('@')[0]) == ('retrieved+tfjp', 'bark')
+    assert placed.clip.source_id == 'bark'
     assert soundfile.info(placed.clip.path).frames == round(1.8 * RATE)
     assert placed.clip.seconds == pytest.approx(1.8)
     assert [r.stage for r in result.rejections] == ['retrieval']
@@ -311,6 +312,24 @@ def test_what_has_no_sound_is_taken_out_where_a_plan_is_left(folder):
     assert summary([pruned])['sub_events'] == 4
     few = curated(folder, [GARDEN, BARK])  # two sub-events are no plan
     assert few.pruned() == few
+
+
+@pytest.mark.parametrize('name', ['../../outside', '/etc/x', 'a b\x00c', '狗', 'x' * 300])
+def test_names_of_a_planner_do_not_lead_out_of_the_folder(folder, name):
+    plan = dataclasses.replace(PLAN, id=name, sub_events=(
+        PLAN.sub_events[0], PLAN.sub_events[2], event(name, accept=('dog_bark',))))
+    result = curated(folder, [GARDEN, COUGH], plan=plan, generator=Fixed(tone(400, 2.0)))
+    assert not result.missing
+    written, = (folder / 'out').iterdir()
+    assert result.placed[-1].clip.path == str(written)
+
+
+def test_two_plans_of_one_id_do_not_share_files(folder):
+    for seconds in (2.0, 2.5):
+        plan = dataclasses.replace(PLAN, sub_events=(
+            *PLAN.sub_events[::2], event('dog_bark', seconds=seconds)))
+        curated(folder, [GARDEN, COUGH], plan=plan, generator=Fixed(tone(400, seconds)))
+    assert len(list((folder / 'out').iterdir())) == 2
 
 
 def test_a_plan_that_contradicts_itself_is_refused(folder):

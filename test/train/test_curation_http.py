@@ -147,6 +147,12 @@ def test_the_model_is_told_what_contradicts(stub):
     assert "'mower': expected a duration" in stub.asked[1][2]['messages'][-1]['content']
 
 
+def test_the_model_does_not_choose_length_and_seed(stub):
+    stub.answers = [chat({**scene(), 'seconds': 999.0, 'seed': 1, 'id': '../x'}), chat(queries())]
+    plan = planner(stub).plan(BAG, seconds=20.0, seed=9)
+    assert (plan.seconds, plan.seed, plan.id) == (20.0, 9, 'language-9')
+
+
 def test_fenced_json_is_read(stub):
     stub.answers = [chat(f'```json\n{json.dumps(scene())}\n```'), chat(queries())]
     planner(stub, structured='json_object').plan(BAG, seconds=20.0, seed=9)
@@ -178,7 +184,7 @@ def test_a_planner_that_never_answers_is_given_up(stub):
 
 def test_a_wrong_key_is_not_tried_again(stub, monkeypatch):
     monkeypatch.setenv('OPENAI_API_KEY', 'secret')
-    stub.answers = [(401, b'no such key')]
+    stub.answers = [(401, b'no such key: secret')]
     with pytest.raises(PlannerError, match='401') as caught:
         planner(stub).plan(BAG, seconds=20.0, seed=9)
     assert 'secret' not in str(caught.value)

@@ -87,6 +87,12 @@ def test_constraints_that_can_hold_pass():
         Constraint(kind='not_together', first='bark', second='mower'))))
 
 
+@pytest.mark.parametrize('caption', [
+    'A dog', 'A bark of 0.5 s at 2.5 m!', 'A dog barks... It is near?', '一只狗在叫。很近。'])
+def test_sentences_are_counted_as_people_do(caption):
+    check(with_events(AMBIENT, event(), event('b', caption=caption)))
+
+
 @pytest.mark.parametrize('values', [
     None, [], 'plan', {}, {'scenario': 1}, {**to_dict(GOOD), 'colour': 1},
     {**to_dict(GOOD), 'sub_events': [{'name': 'x'}]}])

@@ -5,6 +5,8 @@ Owns the order of these steps, what becomes of the files and the account of ever
 Knows neither how a plan is made nor how a stream is mixed.
 """
 
+import hashlib
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -116,6 +118,17 @@ class _Candidate:
     """Whether the samples differ from the clip's file, so that they must be written."""
 
 
+def _slug(text: str) -> str:
+    """Return what of a text may stand in a file name: planners choose names freely."""
+    return re.sub(r'[^A-Za-z0-9_-]+', '_', text)[:40].strip('_')
+
+
+def _stem(plan: Plan) -> str:
+    """Return the beginning of the names of a plan's files, which no other plan has."""
+    digest = hashlib.blake2s(repr(plan).encode(), digest_size=4).hexdigest()
+    return f'{_slug(plan.id) or "plan"}-{digest}'
+
+
 def _seed(plan: Plan, event: SubEvent) -> int:
     return zlib.crc32(f'{plan.seed} {plan.id} {event.name}'.encode())
 
@@ -176,9 +189,10 @@ class _Curation:
         """Take a candidate; samples that no file holds are written."""
         clip = candidate.clip
         if candidate.changed:
-            name = f'{self.plan.id or "plan"}-{len(self.placed):02d}-{event.name}.flac'
-            store(candidate.samples, self.out / name)
-            clip = replace(clip, path=str((self.out / name).absolute()),
+            stem = f'{_stem(self.plan)}-{len(self.placed):02d}'
+            path = (self.out / f'{stem}-{_slug(event.name)}.flac').absolute()
+            store(candidate.samples, path)
+            clip = replace(clip, id=f'{clip.id}@{stem}', path=str(path),
                            seconds=len(candidate.samples) / RATE)
         how = candidate.stage.replace('retrieval', 'retrieved').replace('generation', 'generated')
         self.placed.append(Placed(event=event, clip=clip, how=how, heard=dict(verdict.heard),
@@ -201,9 +215,7 @@ class _Curation:
                 self.refuse(event, stage, candidate.clip.id, ['cleanliness'],
                             [mended.report.reason])
                 return False
-            candidate = replace(
-                candidate, samples=mended.samples, changed=True, stage=stage,
-                clip=replace(candidate.clip, id=f'{candidate.clip.id}-tfjp'))
+            candidate = replace(candidate, samples=mended.samples, changed=True, stage=stage)
             verdict = self.verdict(candidate, event)
         if verdict.verdict == 'accept':
             self.keep(candidate, event, verdict)
@@ -242,7 +254,7 @@ class _Curation:
         except (AudioInteractionError, OSError) as error:
             self.refuse(event, 'generation', self.generator.name, ['error'], [str(error)])
             return False
-        clip = Clip(id=f'{self.generator.name}-{self.plan.id}-{event.name}', path='',
+        clip = Clip(id=self.generator.name, path='',
                     seconds=len(samples) / RATE, label=sound.label, caption=event.caption,
                     tags=sound.tags, source=sound.source, generated=True,
                     source_id=f'{sound.source}:{seed}', licence=sound.licence,

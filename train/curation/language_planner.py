@@ -110,7 +110,7 @@ class LanguagePlanner:
         found = self._ask(messages, 'scenario', seed)
         events = [{**_PLACEHOLDER, **event} if isinstance(event, dict) else event
                   for event in found['sub_events']]
-        values = {**base, **found, 'sub_events': events}
+        values = {**found, **base, 'sub_events': events}
         self._read(values)
         return values
 

@@ -76,7 +76,9 @@ class Plan:
 
 
 def _text_problems(event: SubEvent) -> Iterator[str]:
-    words, sentences = len(event.query.split()), len(re.findall(r'[^.!?。！？]+', event.caption))
+    words = len(event.query.split())
+    sentences = sum(bool(part.strip()) for part in re.split(
+        r'[.!?]+(?:\s+|$)|[。！？]+', event.caption))
     if not event.name.strip() or not event.brief_description.strip():
         yield 'name and description must not be empty'
     if not 4 <= words <= 12:

@@ -50,6 +50,17 @@ def _read(answer: Any, deadline: float, url: str) -> bytes:
     return b''.join(pieces)
 
 
+def _said(error: urllib.error.HTTPError, headers: dict[str, str]) -> str:
+    """Return the beginning of what a refusal says; some services repeat the key in it."""
+    try:
+        said = error.read(300).decode('utf-8', 'replace')
+    except (OSError, http.client.HTTPException):
+        return ''
+    for value in headers.values():
+        said = said.replace(value.removeprefix('Bearer '), '…')
+    return said
+
+
 def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None = None,
               timeout_s: float = 60.0) -> bytes:
     """
@@ -67,7 +78,7 @@ def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None 
         with _OPENER.open(request, timeout=timeout_s) as answer:
             return _read(answer, deadline, url)
     except urllib.error.HTTPError as error:
-        said = error.read(300).decode('utf-8', 'replace')
+        said = _said(error, headers or {})
         raise WebError(f'expected status 200 from {url}, got {error.code}: {said!r}; check key, '
                        'model and quota', passing=error.code == 429 or error.code >= 500
                        ) from error
