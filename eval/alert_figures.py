@@ -78,16 +78,20 @@ def _cases(heard: Sequence[Heard]) -> tuple[list[Case], list[tuple[Heard, Matche
     return cases, rest
 
 
-def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Estimate:
-    """Return the mean over classes of the share of hits, with a bootstrap over recordings."""
-    labels = sorted({case.event.label for case in cases})
-    groups = sorted({case.heard.group for case in cases})
+def _by_class(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
+    """Return the mean over classes of the share of hits of (group, class, hit)."""
+    groups = sorted({group for group, _, _ in cases})
+    labels = sorted({label for _, label, _ in cases})
     hits, counts = np.zeros((2, len(groups), len(labels)))
-    for case in cases:
-        place = groups.index(case.heard.group), labels.index(case.event.label)
-        hits[place] += hit(case)
+    for group, label, hit in cases:
+        place = groups.index(group), labels.index(label)
+        hits[place] += hit
         counts[place] += 1
     return quotients(hits, counts, share=True)
+
+
+def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Estimate:
+    return _by_class([(case.heard.group, case.event.label, hit(case)) for case in cases])
 
 
 def _detected(case: Case) -> bool:
@@ -218,12 +222,12 @@ def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
 def trade_off(heard: Sequence[Heard],
               thresholds: Sequence[float] = THRESHOLDS) -> list[dict[str, Any]]:
     """
-    Return recall (any reply) and false alarms per hour for thresholds, from p alone.
+    Return recall (any reply, mean of classes) and false alarms per hour, from p alone.
 
     Exact for the first reply of a stream. For later ones it is a model: the lane that gave p
     never replied, so its context has no replies in it.
     """
-    events = [(one.group, max((p for i, p in enumerate(one.p) if _in_window(
+    events = [(one.group, event.label, max((p for i, p in enumerate(one.p) if _in_window(
         [event], (i + 1) * CHUNK_S)), default=0.0)) for one in heard for event in one.events]
     backgrounds = [one for one in heard if not one.events]
     hours = sum(one.seconds for one in backgrounds) / 3600
@@ -232,5 +236,6 @@ def trade_off(heard: Sequence[Heard],
         false = sum(bursts([(i + 1) * CHUNK_S for i, p in enumerate(one.p) if p >= threshold])
                     for one in backgrounds)
         points.append({'threshold': threshold, 'false_per_hour': poisson(false, hours),
-                       'recall': _weighted((group, p >= threshold) for group, p in events)})
+                       'recall': _by_class([(group, label, p >= threshold)
+                                            for group, label, p in events])})
     return points

@@ -28,6 +28,7 @@ from eval.listening import TRACE, Hearing, Listener
 from eval.matching import Said
 from eval.material import held_out
 from eval.scenes import Plan, Scene, background_plans, event_plans
+from eval.tagger import heard_by_tagger, read_scores
 
 __all__ = ['LANE', 'add_arguments', 'heard_from', 'lanes', 'listen', 'run']
 
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='at most so many clips of a class')
     parser.add_argument('--snr', default='dry,10', metavar='LIST',
                         help='conditions of events: dry, or dB above the background')
+    parser.add_argument('--tagger', type=Path, metavar='JSONL',
+                        help='scores of an AudioSet tagger on the clips, drawn beside the model')
     parser.add_argument('--threshold', type=float, default=0.0,
                         help='of the assistant lane (default: as the model says)')
 
@@ -100,6 +103,11 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     heard = [*listen(listener, events, 'events', known),
              *listen(listener, backgrounds, 'backgrounds', known)]
     found = measure(heard, threshold=listener.lanes[0].threshold)
+    if options.tagger:
+        found['tagger'] = trade_off(heard_by_tagger(
+            items, options.data, read_scores(options.tagger),
+            [one.name.rpartition(' ')[0] for one in heard if one.condition == 'dry']
+            or [one.name.rsplit(' ', 2)[0] for one in heard if one.events]))
     pictures(out, found)
     path = report.write(out, 'alerts', options, found, runtime.encoder.spec.model_id)
     tell(found)
@@ -121,7 +129,8 @@ def measure(heard: Sequence[Heard], threshold: float) -> dict[str, Any]:
 def pictures(out: Path, found: dict[str, Any]) -> None:
     """Draw reliability, trade-off and recall per class."""
     plots.reliability(out / 'reliability.png', found['calibration'])
-    plots.tradeoff(out / 'tradeoff.png', found['trade_off'], found['threshold'], GOAL)
+    plots.tradeoff(out / 'tradeoff.png', found['trade_off'], found['threshold'], GOAL,
+                   beside=found.get('tagger', ()))
     classes = found['model']['classes']
     if classes:
         plots.bars(out / 'recall.png', {
@@ -160,5 +169,10 @@ def tell(found: dict[str, Any]) -> None:
     report.show('Response delay, s', ['', 'p50', 'p95', 'n'],
                 [(name, row['p50'], row['p95'], row['n'])
                  for name, row in model['delay'].items()])
+    if 'tagger' in found:
+        report.show('A tagger on the clips themselves (not the mixtures)',
+                    ['score', 'recall', 'false alarms/h'],
+                    [(point['threshold'], point['recall'], point['false_per_hour'])
+                     for point in found['tagger'] if point['threshold'] in (0.1, 0.3, 0.5, 0.7)])
     if found['classes_without_recordings']:
         print('no held-out recording of: ' + ', '.join(found['classes_without_recordings']))

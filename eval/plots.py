@@ -64,8 +64,12 @@ def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
 
 
 def tradeoff(path: Path, points: Sequence[dict[str, Any]], chosen: float,
-             goal: tuple[float, float]) -> Path:
-    """Draw recall over false alarms per hour for thresholds; the goal is (rate, recall)."""
+             goal: tuple[float, float], beside: Sequence[dict[str, Any]] = ()) -> Path:
+    """
+    Draw recall over false alarms per hour for thresholds; the goal is (rate, recall).
+
+    ``beside`` are the points of a tagger that heard the clips themselves.
+    """
     figure, axes = _figure(6.8, 4.8)
     rate = [point['false_per_hour'].value for point in points]
     recall = [point['recall'].value for point in points]
@@ -84,6 +88,11 @@ def tradeoff(path: Path, points: Sequence[dict[str, Any]], chosen: float,
         axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=BLUE,
                       xy=(point['false_per_hour'].value, point['recall'].value),
                       textcoords='offset points', xytext=(5, 4))
+    if beside:
+        axes.plot([point['false_per_hour'].value for point in beside],
+                  [point['recall'].value for point in beside], color=GREY, marker='.',
+                  linewidth=1, linestyle=':', label='AudioSet tagger on the clips, unmixed')
+        rate = [*rate, *(point['false_per_hour'].value for point in beside)]
     nearest = min(points, key=lambda point: abs(point['threshold'] - chosen))
     axes.plot(nearest['false_per_hour'].value, nearest['recall'].value, marker='D', color=ORANGE,
               markersize=8, linestyle='', label=f'configured threshold {chosen:.2f}')

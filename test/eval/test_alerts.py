@@ -10,6 +10,8 @@ from eval.alert_figures import Heard, always, balanced, calibrations, figures, t
 from eval.alert_figures import _cases as cases_of
 from eval.listening import Listener
 from eval.matching import Said, Sound
+from eval.material import MaterialError, held_out
+from eval.tagger import heard_by_tagger, read_scores
 
 pytestmark = pytest.mark.unit
 
@@ -139,3 +141,21 @@ def test_what_is_lost_in_the_last_part_is_counted():
     assert found['last_over_first'].value == 0.5
     assert (found['found_first_lost_last'], found['found_last_only']) == (1, 0)
     assert found['false_alarms_per_hour'].value == 30.0
+
+
+def test_a_tagger_stands_beside_with_its_scores_on_the_clips(parts, tmp_path):
+    folder = parts.small_folder(tmp_path)
+    scores = tmp_path / 'scores.jsonl'
+    scores.write_text(''.join(json.dumps({'path': path, 'frames': frames}) + '\n'
+                              for path, frames in [
+        ('sounds/a.wav', [[[393, 0.9], [0, 0.99]], [[0, 0.9]]]), ('sounds/b.wav', [[[0, 0.9]]]),
+        ('bed/a.wav', [[]] * 40), ('bed/b.wav', [[[42, 0.6]], *[[]] * 30])]))
+    items = held_out(folder)
+    read = read_scores(scores)
+    heard_ = heard_by_tagger(items, folder, read, [item.name for item in items])
+    low, high = trade_off(heard_, (0.5, 0.7))
+    assert low['recall'].value == high['recall'].value == 0.5
+    assert (low['false_per_hour'].value > 0, high['false_per_hour'].value) == (True, 0.0)
+    scores.write_text('{"path": "x"}\n')
+    with pytest.raises(MaterialError, match='scores.jsonl:1'):
+        read_scores(scores)
