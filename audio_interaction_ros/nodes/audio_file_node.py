@@ -30,6 +30,7 @@ from audio_interaction_ros.protocol import CHUNK_NS
 __all__ = ['AudioFileNode', 'main']
 
 _NS = 1_000_000_000
+_MATCHING_S = 0.5  # a reader that the writer knows of may not know the writer yet
 _STALLED_S = 3.0  # with nothing waiting in the decoder, nothing is under way any more
 _PARAMETERS = {
     'path': ('', 'WAV, FLAC, Ogg, Opus file, or a rosbag2 folder.'),
@@ -145,7 +146,8 @@ class AudioFileNode(Node):
         while not self._closing:
             credit = self._consumed is not None or not self._value('wait_for_decoder')
             if credit and publisher.get_subscription_count():
-                return True
+                self._sleep(_MATCHING_S)
+                return not self._closing
             if not told:
                 self.get_logger().info('waiting for an encoder and a decoder')
                 told = True

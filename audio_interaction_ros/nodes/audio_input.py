@@ -45,6 +45,8 @@ class AudioInput:
         self._last_refusal_at = self._last_drop_at = float('-inf')
         self._refusal = ''
         self.received = self.refused = self.dropped = 0
+        self._format = (0, 0)
+        self._counted = (time.monotonic(), 0)
 
     @property
     def is_open(self) -> bool:
@@ -126,6 +128,8 @@ class AudioInput:
         except AudioFormatError as error:
             self.refuse(str(error))
             return
+        channels = block.samples.shape[1] if block.samples.ndim > 1 else 1
+        self._format = (block.sample_rate_hz, channels)
         header = getattr(message, 'header', None)
         if not self._on_block(block, header.frame_id if header is not None else ''):
             self.dropped += 1
@@ -147,7 +151,9 @@ class AudioInput:
         kind = self._converter.type_name if self._converter else 'unknown'
         report.values.update(
             topic=self._name(), type=kind, publishers=len(publishers), received=self.received,
-            refused=self.refused, dropped_blocks=self.dropped, age_s=age)
+            refused=self.refused, dropped_blocks=self.dropped, age_s=age,
+            messages_per_s=self._messages_per_s(), sample_rate_hz=self._format[0],
+            channels=self._format[1])
         if not self._wanted:
             return
         if self._problem:
@@ -167,6 +173,12 @@ class AudioInput:
                 report.add(WARN, f'{self._name()}: {problem}')
             elif self._converter and info.topic_type != kind:
                 report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not {kind}')
+
+    def _messages_per_s(self) -> float:
+        """Return the rate since this was last asked."""
+        now, (then, count) = time.monotonic(), self._counted
+        self._counted = (now, self.received)
+        return (self.received - count) / max(now - then, 1e-3)
 
     def _publishers(self) -> list[Any]:
         return list(self._node.get_publishers_info_by_topic(self._name()))

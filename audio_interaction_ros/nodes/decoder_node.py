@@ -125,6 +125,7 @@ class DecoderNode(ManagedNode):
         config = self.config
         self._flow = MutuallyExclusiveCallbackGroup()
         self._timings, self._busy = Timings(), BusyMeter()
+        self._configured_at = time.monotonic()
         self._progress = _Progress()
         self._session: Session | None = None
         self._chunks: OrderedDict[tuple[int, int], Heard] = OrderedDict()
@@ -348,9 +349,10 @@ class DecoderNode(ManagedNode):
 
     def _report_model(self) -> Report:
         report = Report() if self._worker is None else model_report(
-            self.config.model, unit='step', loaded=self.ready, timings=self._timings,
-            busy=self._busy, too_slow='decoding is slower than real time; take a faster device, '
-                                      'a smaller model or fewer lanes')
+            self.config.model, unit='step', loaded=self.ready, since=self._configured_at,
+            timings=self._timings, busy=self._busy,
+            too_slow='decoding is slower than real time; take a faster device, a smaller model '
+                     'or fewer lanes')
         if self.failure:
             report.add(ERROR, self.failure)
         return report

@@ -128,9 +128,13 @@ class BusyMeter:
         return now - self._over_since
 
 
-def model_report(model: ModelConfig, *, unit: str, loaded: bool, timings: Timings,
+def model_report(model: ModelConfig, *, unit: str, loaded: bool, since: float, timings: Timings,
                  busy: BusyMeter, too_slow: str) -> Report:
-    """Report on a model at work; ``unit`` is what one of ``timings`` is spent on."""
+    """
+    Report on a model at work, or being loaded ``since`` (steady clock).
+
+    ``unit`` is what one of ``timings`` is spent on.
+    """
     report = Report()
     now = time.monotonic()
     report.values.update({
@@ -138,7 +142,7 @@ def model_report(model: ModelConfig, *, unit: str, loaded: bool, timings: Timing
         f'{unit}_ms_p50': timings.percentile_ms(50), f'{unit}_ms_p95': timings.percentile_ms(95),
         'real_time_factor': busy.factor(now)})
     if not loaded:
-        report.add(WARN, 'loading the model')
+        report.add(WARN, f'loading the model for {now - since:.0f} s so far')
     if busy.overload_s(now) > 5.0:
         report.add(ERROR, too_slow)
     return report

@@ -107,6 +107,7 @@ class EncoderNode(ManagedNode):
         self._speech = RobotSpeech(holdoff_s=self.config.audio.mute_holdoff_ms / 1000)
         self._frame_id = ''
         self._timings, self._busy = Timings(), BusyMeter()
+        self._configured_at = time.monotonic()
         self._pipeline: Any = None
         self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
         if self.config.record.directory:
@@ -339,8 +340,9 @@ class EncoderNode(ManagedNode):
 
     def _report_model(self) -> Report:
         report = Report() if self._worker is None else model_report(
-            self.config.model, unit='chunk', loaded=self._ready, timings=self._timings,
-            busy=self._busy, too_slow='encoding is slower than real time; take a faster device')
+            self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
+            timings=self._timings, busy=self._busy,
+            too_slow='encoding is slower than real time; take a faster device')
         if self.failure:
             report.add(ERROR, self.failure)
         if self._second_pass is not None:

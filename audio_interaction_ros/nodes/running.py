@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import (
     ExternalShutdownException,
     ShutdownException,
@@ -45,9 +46,10 @@ class Spinner:
     raises is logged at once, with its traceback, and the others go on.
     """
 
-    def __init__(self, *, threads: int = _THREADS) -> None:
-        """Make executor and threads; rclpy must be up."""
-        self._executor = SingleThreadedExecutor()  # it finds what is ready; the pool runs it
+    def __init__(self, *, threads: int = _THREADS, context: Context | None = None) -> None:
+        """Make executor and threads; rclpy must be up in the context (None: the usual one)."""
+        # it finds what is ready; the pool runs it
+        self._executor = SingleThreadedExecutor(context=context)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
         self._queued: set[Any] = set()
         self._lock = threading.Lock()

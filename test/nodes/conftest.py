@@ -23,16 +23,17 @@ def load_scripted():
 
 
 class Robot:
-    """Nodes in process, spun by one executor; ``wait`` for conditions, never for time."""
+    """Nodes in process, spun as in production; ``wait`` for conditions, never for time."""
 
     def __init__(self, namespace):
         import rclpy
-        from rclpy.executors import MultiThreadedExecutor
+
+        from audio_interaction_ros.nodes.running import Spinner
         self.namespace = namespace
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
-        self.executor = MultiThreadedExecutor(num_threads=4, context=self.context)
-        self.nodes, self.seen, self.processes = [], {}, []
+        self.spinner = Spinner(context=self.context)
+        self.seen, self.processes = {}, []
         self.watcher = self.add(rclpy.create_node(
             'watcher', namespace=namespace, context=self.context))
         self._spinning = True
@@ -42,11 +43,7 @@ class Robot:
 
     def _spin(self):
         while self._spinning:
-            try:
-                self.executor.spin_once(timeout_sec=0.1)
-            except Exception as error:
-                if self._spinning:
-                    self.seen.setdefault('exceptions', []).append(error)
+            self.spinner.spin_once()
 
     def options(self, parameters=None, *, start=False):
         from rclpy.parameter import Parameter
@@ -55,8 +52,7 @@ class Robot:
                                         in (parameters or {}).items()]}
 
     def add(self, node):
-        self.executor.add_node(node)
-        self.nodes.append(node)
+        self.spinner.add(node)
         return node
 
     def encoder(self, parameters=None, **more):
@@ -139,9 +135,7 @@ class Robot:
             process.wait()
         self._spinning = False
         self._thread.join()
-        self.executor.shutdown()
-        for node in reversed(self.nodes):
-            node.destroy_node()
+        self.spinner.close()
         self.context.try_shutdown()
 
 

@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -42,6 +43,18 @@ SPEC.loader.exec_module(SCRIPTED)
 
 def runtime(**options):
     return functools.partial(SCRIPTED.scripted, **options)
+
+
+def held(go_on):
+    """Return a source of a runtime whose decoder computes nothing until the event is set."""
+    made = SCRIPTED.scripted(script={})
+    step = made.decoder.step
+
+    def wait_and_step(requests):
+        assert go_on.wait(120)
+        return step(requests)
+    made.decoder.step = wait_and_step
+    return lambda _model: made
 
 
 def finals(messages):
@@ -110,13 +123,15 @@ def test_audio_becomes_transcript_reply_and_alert(robot):
 @pytest.mark.parametrize('overflow', OVERFLOW_POLICIES)
 def test_a_slow_decoder_loses_no_chunk_uncounted(robot, overflow):
     settings = {'fifo.capacity': 3, 'fifo.overflow': overflow}
-    decoder = robot.decoder(settings, runtime=runtime(script={}, step_s=0.1))
+    go_on = threading.Event()
+    decoder = robot.decoder(settings, runtime=held(go_on))
     encoder = robot.encoder(settings)
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     for _ in range(10):
         robot.tell(microphone, encoder, 3, settle=False)
     robot.wait(lambda: books(encoder).offered >= 29, 'everything is encoded')
+    go_on.set()
     robot.wait(lambda: encoder.idle and decoder.idle, 'everything is worked off')
     stats = books(encoder)
     assert stats.offered == stats.consumed + stats.dropped
@@ -427,12 +442,14 @@ def test_a_decoder_without_an_encoder_says_so(robot):
 def test_losses_show_in_diagnostics(robot):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     settings = {'fifo.capacity': 2}
-    robot.decoder(settings, runtime=runtime(script={}, step_s=0.2))
+    go_on = threading.Event()
+    robot.decoder(settings, runtime=held(go_on))
     encoder = robot.encoder(settings)
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 12, settle=False)
     robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'chunks dropped so far'), 'named')
+    go_on.set()
     assert int(values(diagnostics, 'encoder_node: fifo')['dropped_overflow']) > 0
     encoder._worker._capacity = 0
     robot.speak(microphone, 1)
@@ -461,6 +478,35 @@ def test_an_audio_publisher_of_another_type_is_named(robot):
     robot.decoder()
     robot.wait(lambda: says(diagnostics, 'encoder_node: audio input',
                             '/robot/watcher publishes std_msgs/msg/Int16MultiArray'), 'named')
+
+
+def test_the_format_and_the_rate_of_the_audio_show(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder()
+    encoder = robot.encoder()
+    microphone = robot.microphone()
+    listen(robot, encoder, microphone)
+
+    def value(key):
+        robot.speak(microphone, 1, rate=48000, block=4800)
+        return float(values(diagnostics, 'encoder_node: audio input').get(key, 0))
+    robot.wait(lambda: value('messages_per_s') > 0, 'rate')
+    robot.wait(lambda: (value('sample_rate_hz'), value('channels')) == (48000, 1), 'format')
+
+
+def test_a_model_that_takes_long_to_load_says_for_how_long(robot):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    go_on = threading.Event()
+
+    def slow(_model):
+        go_on.wait(60)
+        return runtime(script={})()
+    encoder = robot.encoder(runtime=slow)
+    robot.wait(lambda: says(diagnostics, 'encoder_node: model', 'loading the model for '),
+               'it says so')
+    assert says(diagnostics, 'encoder_node: audio input', 'not listening yet')
+    go_on.set()
+    robot.wait(lambda: encoder._ready, 'ready')
 
 
 def test_the_robots_own_voice_shows(robot):
