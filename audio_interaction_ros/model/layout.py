@@ -48,10 +48,10 @@ def file_hash(path: Path) -> str:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write ``manifest.json`` with the hash of every other file of a folder."""
+    """Write ``manifest.json`` with the hash of every file of a folder but its card, README.md."""
     hashes = {path.relative_to(folder).as_posix(): file_hash(path)
               for path in sorted(folder.rglob('*'))
-              if path.is_file() and path.name != 'manifest.json'}
+              if path.is_file() and path.name not in ('manifest.json', 'README.md')}
     (folder / 'manifest.json').write_text(json.dumps(hashes, indent=1) + '\n', encoding='utf-8')
 
 

@@ -175,6 +175,7 @@ def test_merges_trained_differences():
 
 def test_save_file_is_what_a_manifest_covers(tmp_path):
     save_file({'x': torch.ones(1)}, tmp_path / 'x.safetensors')
+    (tmp_path / 'README.md').write_text('a card may grow without other weights')
     write_manifest(tmp_path)
     assert json.loads((tmp_path / 'manifest.json').read_text()) == {
         'x.safetensors': file_hash(tmp_path / 'x.safetensors')}

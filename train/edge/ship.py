@@ -2,7 +2,7 @@ r"""
 Puts what was trained into a model folder: configuration, weights in float16, hashes.
 
 Owns nothing of training. Thresholds come from ``evaluate --pick``; the model card is written by
-hand afterwards and stays out of the manifest.
+hand.
 
     python -m train.edge.ship --trained trained.safetensors --out models/edge \
         --threshold transcript=0.5 --threshold assistant=0.7
