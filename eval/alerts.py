@@ -99,7 +99,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                          limit=options.limit)
     backgrounds = background_plans(items, options.hours, options.limit)
     runtime = runtime or report.model_of(options)
-    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl')
+    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl',
+                        variant=report.variant(options))
     heard = [*listen(listener, events, 'events', known),
              *listen(listener, backgrounds, 'backgrounds', known)]
     found = measure(heard, threshold=listener.lanes[0].threshold)

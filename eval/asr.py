@@ -214,7 +214,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         second = WhisperSecondPass(language='en')
     runtime = runtime or report.model_of(options)
     listener = Listener(runtime, (LaneConfig(name=LANE, kind='transcript'),),
-                        cache=out / 'hearings.jsonl', second_pass=second)
+                        cache=out / 'hearings.jsonl',
+                        variant=report.variant(options), second_pass=second)
     beside = reader(out / 'whisper.jsonl', options.threads, options.beside)
     found = listen(listener, clips, beside)
     measured = measure(found, beside.name if beside else 'none')

@@ -109,18 +109,19 @@ class Listener:
     """A model with its lanes, and the cache of what it heard."""
 
     def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
-                 second_pass: Any = None) -> None:
+                 second_pass: Any = None, variant: str = '') -> None:
         """
         Take a running model and the file of the cache, which need not exist yet.
 
         Lanes take prompt and threshold from the model, as on the robot; a lane ``NAME_trace``
-        takes the prompt of ``NAME``.
+        takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of the key as well.
         """
         settings = runtime.config
         prompts = {name + end: prompt for end in ('', TRACE)
                    for name, prompt in getattr(settings, 'prompts', {}).items()}
         self.lanes = resolve_lanes(lanes, prompts=prompts,
                                    thresholds=getattr(settings, 'thresholds', {}))
+        self._variant = variant
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
         self._known: dict[str, Hearing] = {}
         self.fresh = 0
@@ -131,7 +132,7 @@ class Listener:
     @property
     def fingerprint(self) -> str:
         """Hash of model, lanes and second pass."""
-        parts = [VERSION, self._runtime.encoder.spec.model_id,
+        parts = [VERSION, self._variant, self._runtime.encoder.spec.model_id,
                  self._runtime.decoder.spec.model_id, [asdict(lane) for lane in self.lanes],
                  type(self._second_pass).__name__]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -85,7 +85,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     out, known = report.folder(options, 'long'), rules()
     items = held_out(options.data)
     runtime = runtime or report.model_of(options)
-    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl')
+    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl',
+                        variant=report.variant(options))
     heard = []
     with report.progress() as bar:
         count = min(options.streams, options.limit or options.streams)

@@ -251,7 +251,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         model_id = runtime.encoder.spec.model_id
         listener = Listener(runtime, (LaneConfig(
             name=LANE, threshold=options.threshold, max_reply_tokens=48),),
-            cache=out / 'hearings.jsonl')
+            cache=out / 'hearings.jsonl',
+                        variant=report.variant(options))
         if options.tier != 'multiple':
             found['model, Single'] = score(rows, listen_single(listener, folder, rows))
         if options.tier != 'single':

@@ -19,7 +19,8 @@ from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
 from bench.machine import describe
 from eval.intervals import Estimate
 
-__all__ = ['common_arguments', 'folder', 'model_of', 'plain', 'progress', 'show', 'write']
+__all__ = ['common_arguments', 'folder', 'model_of', 'plain', 'progress', 'show', 'variant',
+           'write']
 
 
 def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
@@ -43,6 +44,11 @@ def folder(options: argparse.Namespace, command: str) -> Path:
     out = options.out or Path(__file__).parents[1] / 'work' / 'eval' / command
     out.mkdir(parents=True, exist_ok=True)
     return out
+
+
+def variant(options: argparse.Namespace) -> str:
+    """Return what else than the weights decides what a model says."""
+    return f'{options.device} {options.dtype}'
 
 
 def model_of(options: argparse.Namespace) -> Runtime:

@@ -174,7 +174,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     if not by_direction:
         return not_measured(options, out, 'no held-out spoken sentence has a translation; add '
                             '"translation" to the manifest, or give --speech and --pairs')
-    listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl')
+    listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
+                        variant=report.variant(options))
     for sentences in by_direction.values():
         listen(listener, sentences)
     found = {direction: figures(mine) for direction, mine in sorted(by_direction.items())}
