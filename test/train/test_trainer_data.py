@@ -99,10 +99,17 @@ def test_a_long_stream_becomes_several_samples(records):
     assert np.concatenate(due).tolist() == [r.chunk for r in stream.lanes['assistant'].replies]
 
 
+def said(*replies):
+    return {'lanes': {'assistant': Lane(prompt='', replies=replies)}}
+
+
 @pytest.mark.parametrize('change, reason', [
     ({'path': 'gone.flac'}, 'missing'), ({'path': 'streams.jsonl'}, 'unreadable'),
-    ({'path': 'fast.wav'}, 'not 16000 Hz'), ({'chunks': 99}, 'shorter')])
-def test_audio_that_cannot_be_used_is_left_out_with_a_reason(records, change, reason):
+    ({'path': 'fast.wav'}, 'not 16000 Hz'), ({'chunks': 99}, 'shorter'),
+    (said(Reply(chunk=1, text='a'), Reply(chunk=1, text='b')), 'two replies'),
+    (said(Reply(chunk=8, text='a')), 'beyond the end'),
+    (said(Reply(chunk=0, text='a', emotion='cross')), 'unknown tone')])
+def test_a_stream_that_cannot_be_used_is_left_out_with_a_reason(records, change, reason):
     soundfile.write(records.with_name('fast.wav'), np.zeros(200_000), 44_100)
     path = rewritten(records, 'odd.jsonl', **change)
     samples = samples_of(path)

@@ -69,6 +69,18 @@ def holds_out(stream_id: str, share: float) -> bool:
     return int.from_bytes(digest[:8], 'big') < share * 2 ** 64
 
 
+def _why_wrong(stream: Stream) -> str:
+    for lane in stream.lanes.values():
+        chunks = [reply.chunk for reply in lane.replies]
+        if len(set(chunks)) < len(chunks):
+            return 'two replies of a lane after one chunk'
+        if not all(0 <= chunk < stream.chunks for chunk in chunks):
+            return 'a reply beyond the end of the stream'
+        if not all(reply.emotion.upper() in Emotion.__members__ for reply in lane.replies):
+            return 'a reply in an unknown tone'
+    return ''
+
+
 def _items(stream: Stream, audio: Path, data: Data) -> Iterator[Item]:
     for name, lane in stream.lanes.items():
         if data.layout == 'online':
@@ -114,7 +126,7 @@ class Samples:
         return samples
 
     def _add(self, stream: Stream, audio: Path) -> None:
-        reason = why_unusable(audio, stream.chunks)
+        reason = why_unusable(audio, stream.chunks) or _why_wrong(stream)
         if reason:
             self.skipped[reason] += 1
             return
