@@ -30,7 +30,7 @@ _THREADS = 4
 _PERIOD_S = 0.2
 _BREATH_S = 0.001
 _TOO_OFTEN = 100
-_IMPATIENT_S = 1.0
+_IMPATIENT_S = 10.0
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
@@ -152,9 +152,10 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
 
 def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:
     """
-    Let a signal set ``stopping``, and one that comes a second later act as usual.
+    Let a signal set ``stopping``, and one that comes ten seconds later act as usual.
 
-    Returns the handlers from before. Ctrl-C in a terminal comes twice at once under ros2 launch.
+    Returns the handlers from before. Under ros2 launch Ctrl-C comes twice: from the terminal
+    and, on a busy machine seconds later, from launch.
     """
     first: list[float] = []
 

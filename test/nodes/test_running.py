@@ -1,5 +1,6 @@
 """Spinning and ending: callbacks that fail, that are under way, that come back."""
 
+import signal
 import threading
 
 import pytest
@@ -91,6 +92,25 @@ def test_timers_go_on_where_the_simulated_clock_stands_still():
         return [node]
     assert run(make, [], done=lambda: len(calls) >= 3) == 0
     assert set(calls) == {0}
+
+
+def test_a_second_signal_does_not_hurt_a_process_that_ends(capfd):
+    calls, handler = [], signal.getsignal(signal.SIGINT)
+
+    def make():
+        node = rclpy.create_node('interrupted')
+        node.create_timer(0.01, lambda: calls.append(1))
+        return [node]
+
+    def done():
+        if calls:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+        return False
+    assert run(make, [], done=done) == 0
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert capfd.readouterr().err == ''
 
 
 def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch):
