@@ -61,6 +61,7 @@ class Listener:
 @pytest.mark.parametrize('text, heard, rate', [
     ('Hello there.', 'hello there', 0.0), ('I ate 3 eggs', 'I ate three eggs.', 0.0),
     ('It is 5%', 'it is five percent', 0.0), ('one two three four', 'one two tree four', 0.25),
+    ('In order, seven, two, five.', 'in order 725', 0.0), ('At 7:05.', 'At 705.', 0.0),
     ('ok', 'okay', 0.0), ('earthquake now', 'earth quake now', 0.0), ('hello', '', 1.0)])
 def test_error_rate_compares_what_is_said(text, heard, rate):
     assert error_rate(text, heard) == pytest.approx(rate)

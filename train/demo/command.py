@@ -125,12 +125,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def summary(demo: Demo) -> str:
     report = demo.built.report
     whole = report.audio_hours / demo.core_hours if demo.core_hours else 0.0
+    dropped = {reason: count for stage in demo.stages.values()
+               for reason, count in stage.rejected.items()} | demo.built.rejections
     rows = [f'{name:8s} {stage.records_out:5d} records  {stage.core_hours * 3600:7.0f} '
             f'core-seconds  {stage.seconds:6.0f} s' for name, stage in demo.stages.items()]
     return '\n'.join([
         *rows,
         f'{len(demo.built.streams)} streams, {report.audio_hours:.2f} h, in '
-        f'{demo.seconds / 60:.1f} minutes; left out: {demo.built.rejections or "nothing"}',
+        f'{demo.seconds / 60:.1f} minutes; left out: {dropped or "nothing"}',
         f'composing: {report.hours_per_core_hour:.0f} hours of stream per core-hour, so '
         f'{HOURS_PUBLISHED:,} h take {report.core_hours_for(HOURS_PUBLISHED):,.0f} core-hours; '
         f'with speech made and checked: {whole:.1f}'])

@@ -152,7 +152,7 @@ def left_out(demo: 'Demo') -> str:
         task.replace('_', ' ') for task in tasks) for ability, tasks in demo.unwritten().items())
     return (said + (f'<p class=note>For example:</p><ul class=note>{listed}</ul>' if listed
                     else '')
-            + (f'<p class=note>Sub-tasks of the recipe that no fresh machine has material for: '
+            + (f'<p class=note>Sub-tasks of the recipe without a stream here: '
                f'{text(missing)}.</p>' if missing else ''))
 
 

@@ -20,7 +20,7 @@ __all__ = ['HIGHEST_WER', 'RETRIES', 'Dropped', 'Take', 'checked', 'compared', '
 HIGHEST_WER = 0.10
 RETRIES = 2
 # Spellings in which a recogniser may differ from the writer without having misheard.
-SAME = {'ok': 'okay', 'colour': 'color', 'favourite': 'favorite', 'litre': 'liter',
+SAME = {'ok': 'okay', 'oh': 'zero', 'colour': 'color', 'favourite': 'favorite', 'litre': 'liter',
         'litres': 'liters', 'metre': 'meter', 'metres': 'meters', 'grey': 'gray',
         'neighbour': 'neighbor', 'centre': 'center', 'kilometre': 'kilometer',
         'kilometres': 'kilometers', 'theatre': 'theater', 'doctor': 'dr', 'mister': 'mr'}
@@ -50,13 +50,19 @@ def compared(text: str, language: str) -> str:
     return ' '.join(SAME.get(word, word) for word in said.split())
 
 
-def error_rate(text: str, heard: str, language: str = 'en') -> float:
-    """Return the word error rate; of characters for Chinese; 1.0 if only one of them is empty."""
-    reference, hypothesis = compared(text, language), compared(heard, language)
+def distance(reference: str, hypothesis: str) -> float:
     if not reference or not hypothesis:
         return 0.0 if reference == hypothesis else 1.0
     together = reference.replace(' ', '') == hypothesis.replace(' ', '')
     return 0.0 if together else float(jiwer.wer(reference, hypothesis))  # "earth quake" is heard
+
+
+def error_rate(text: str, heard: str, language: str = 'en') -> float:
+    """Return the word error rate; of characters for Chinese; 1.0 if only one of them is empty."""
+    # "725" is heard for a number, and for "seven, two, five"
+    digits = re.sub(r'(?<=\d)[,.:]?(?=\d)', ' ', heard)
+    return min(distance(compared(text, language), compared(one, language))
+               for one in {heard, digits})
 
 
 def checked(text: str, language: str, say: Callable[[int], np.ndarray],
