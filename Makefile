@@ -46,13 +46,11 @@ bench: setup  ## measure; prints a table with the machine and writes JSON
 	@$(ENVIRONMENT) && python -m bench $(ARGS)
 
 corpus-demo: setup  ## build about an hour of training streams of all seven abilities, and a page
-	@$(ENVIRONMENT) && python -m pip install -q -r requirements/train.txt -c requirements/constraints.txt \
-	  && OMP_NUM_THREADS=1 python -m train demo --out work/corpus-demo $(ARGS)
+	@$(ENVIRONMENT) && OMP_NUM_THREADS=1 python -m train demo --out work/corpus-demo $(ARGS)
 
 train-demo: setup  ## train a tiny model on those streams and stream one of them through the runtime
 	@test -f work/corpus-demo/streams.jsonl || $(MAKE) corpus-demo ARGS=
-	@$(ENVIRONMENT) && python -m pip install -q -r requirements/train.txt -c requirements/constraints.txt \
-	  && python -m train fit demo --streams work/corpus-demo/streams.jsonl --out work/train-demo --cpu $(ARGS) \
+	@$(ENVIRONMENT) && python -m train fit demo --streams work/corpus-demo/streams.jsonl --out work/train-demo --cpu $(ARGS) \
 	  && python -m train listen work/corpus-demo/streams.jsonl --model work/train-demo/model
 
 clean:  ## remove what was made here: .venv, build, install, log and caches

@@ -38,7 +38,11 @@ setup(
         *(entry for folder in SHARED_FOLDERS for entry in shared_files(folder)),
     ],
     install_requires=['setuptools', *requirements('run.txt')],
-    extras_require={'test': ['pytest', *requirements('dev.txt')]},
+    extras_require={
+        'train': requirements('train.txt'),
+        'eval': requirements('eval.txt'),
+        'test': [*requirements('train.txt'), *requirements('dev.txt')],
+    },
     zip_safe=True,
     entry_points={
         'console_scripts': [

@@ -170,7 +170,7 @@ def install_packages():
 
 def requirement_files():
     """Return the files that this machine needs, in the order of installation."""
-    names = ['run.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
+    names = ['run.txt', 'train.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
     return [REQUIREMENTS / name for name in names]
 
 

@@ -187,7 +187,8 @@ def test_a_command_leads_to_a_main(command):
     assert 'main' in names
 
 
-@pytest.mark.parametrize('name', ['run.txt', 'dev.txt', 'ros.txt', 'train.txt'])
+@pytest.mark.parametrize('name', sorted(
+    path.name for path in (ROOT / 'requirements').glob('*.txt') if path.name != 'constraints.txt'))
 def test_a_requirement_has_both_bounds(name):
     lines = [line for line in (ROOT / 'requirements' / name).read_text().splitlines()
              if line and not line.startswith('#')]
@@ -205,27 +206,30 @@ def third_party(folder):
                 names |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names.add(node.module.split('.')[0])
-    own = {'audio_interaction_ros', 'train', 'bench'}
+    own = {'audio_interaction_ros', 'train', 'bench', 'eval'}
     return names - set(sys.stdlib_module_names) - own
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt',)), ('train', ('run.txt', 'train.txt'))])
+    ('audio_interaction_ros', ('run.txt',)),
+    ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
+    ('eval', ('run.txt', 'train.txt', 'eval.txt'))])
 def test_every_import_is_a_requirement(folder, files):
-    named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari'}
-    required = {named_otherwise.get(name, name) for file in files for name in re.findall(
-        r'^([\w-]+)[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
+    named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari', 'piper-tts': 'piper'}
+    required = {named_otherwise.get(name, name.replace('-', '_')) for file in files
+                for name in re.findall(
+        r'^([\w-]+)(?:\[\w+\])?[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
     ros = {element.text for element in ElementTree.parse(
         ROOT / 'package.xml').getroot().iter('exec_depend')}
     assert third_party(folder) <= required | ros
 
 
 def test_every_make_target_that_the_documents_name_exists():
-    targets = set(re.findall(r'^([a-z]+):', (ROOT / 'Makefile').read_text(), re.M))
+    targets = set(re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.M))
     documents = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *(ROOT / 'docs').rglob('*.md')]
     # Commands only, in code: prose may "make sure".
     named = {target for path in documents for target in re.findall(
-        r'(?:^|`|&& |; )(?:\w+=\S+ )*make ([a-z]+)\b', path.read_text(encoding='utf-8'), re.M)}
+        r'(?:^|`|&& |; )(?:\w+=\S+ )*make ([a-z-]+)\b', path.read_text(encoding='utf-8'), re.M)}
     assert {'setup', 'test', 'lint', 'assistant', 'bench'} <= targets
     assert 'setup' in named
     assert named <= targets

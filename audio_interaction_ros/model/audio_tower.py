@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 
-__all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'sinusoids']
+__all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'scaled', 'sinusoids']
 
 MEL_FILL = -1.5
 """Normalised log-mel of digital silence; fills the window before a stream starts."""
@@ -48,6 +48,8 @@ class AudioTowerConfig:
     """Width between the two layers of an mlp projector."""
     output_width: int
     """Width of a feature, that of the language model."""
+    feature_norm: float = 0.0
+    """Length that every feature is scaled to, that of a token's embedding; 0 leaves it."""
 
     def __post_init__(self) -> None:
         if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
@@ -91,6 +93,15 @@ def sinusoids(length: int, width: int) -> Tensor:
     angles = np.arange(length)[:, None] * np.exp(-scale * np.arange(width // 2))[None, :]
     table = np.concatenate((np.sin(angles), np.cos(angles)), axis=1)
     return torch.from_numpy(table.astype(np.float32))
+
+
+def scaled(features: Tensor, norm: float) -> Tensor:
+    """
+    Return features [..., width] with that Euclidean length each; with 0 as they are.
+
+    A feature far longer than an embedding drowns what the layers of the language model add to it.
+    """
+    return F.normalize(features, dim=-1) * norm if norm else features
 
 
 class _Attention(nn.Module):
@@ -171,7 +182,8 @@ class AudioTower(nn.Module):
 
     def project(self, frames: Tensor) -> Tensor:
         """Return features [B, N, output_width] of stacked frames [B, N, stacked_width]."""
-        return self.proj(frames) if self.config.projector == 'linear' else self.projector(frames)
+        projector = self.proj if self.config.projector == 'linear' else self.projector
+        return scaled(projector(frames), self.config.feature_norm)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return features [B, N, output_width] of mel [B, bins, window_frames]."""

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 import transformers
+from torch.nn import functional as F
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import (
     Qwen2_5OmniAudioEncoderConfig,
 )
@@ -58,6 +59,18 @@ def test_equals_whisper_encoder_and_stacks_the_newest_frames():
     earlier = theirs(mel).last_hidden_state[:, -40:-20].reshape(1, 5, 128)
     torch.testing.assert_close(looked[..., 128:], earlier, atol=1e-4, rtol=1e-4)
     assert twice(mel).shape == (1, 5, 24)
+
+
+@torch.inference_mode()
+def test_features_are_scaled_to_the_length_of_an_embedding():
+    torch.manual_seed(1)
+    tower = AudioTower(AudioTowerConfig(mel_bins=16, width=32, layers=1, heads=4, mlp_width=64,
+                                        output_width=8, feature_norm=3.2))
+    features = tower(torch.randn(2, 16, 40))
+    torch.testing.assert_close(features.norm(dim=-1), torch.full((2, 20), 3.2))
+    plain = tower.proj(tower.encode(torch.ones(1, 16, 40)))
+    turned = F.cosine_similarity(plain, tower(torch.ones(1, 16, 40)), dim=-1)
+    torch.testing.assert_close(turned, torch.ones_like(turned))
 
 
 def test_a_second_look_needs_a_window_of_two_chunks():

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.model.audio_tower import scaled
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from train.edge.features import TOWER
 from train.edge.layout import BASE_VOCABULARY, IDS
 from train.edge.stage_a import projector_module
 
@@ -99,6 +101,6 @@ class Edge(nn.Module):
         ``frames`` [F, 4096] float32 are projected and put at rows and columns ``where``.
         """
         embeddings = self.embed(ids).index_put(
-            where, self.projector(frames).to(torch.bfloat16))
+            where, scaled(self.projector(frames), TOWER.feature_norm).to(torch.bfloat16))
         cos, sin = rope_tables(np.arange(ids.shape[1])[None], DECODER.head_dim, DECODER.rope_base)
         return self.decoder(embeddings, cos, sin)

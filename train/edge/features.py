@@ -28,7 +28,8 @@ __all__ = ['MEL', 'TOWER', 'encode', 'load_tower', 'windows']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
                          window_frames=200, keep_frames=20, stack=4, second_look=True,
-                         projector='mlp', projector_hidden=1024, output_width=576)
+                         feature_norm=3.2, projector='mlp', projector_hidden=1024,
+                         output_width=576)
 MEL = {'decay_per_s': 0.05, 'maximum_floor': 0.0}
 KINDS = ['speech'] * 12 + ['alert'] * 4 + ['harmless'] * 3 + ['mixed']
 

@@ -64,7 +64,7 @@ class Speller(nn.Module):
         with torch.autocast('cpu', torch.bfloat16):
             x = F.dropout((frames - self.mean) / self.deviation, 0.15, self.training)
             out = last(F.dropout(activation(first(x)), 0.25, self.training))
-            # The output has the embeddings' own scale, so stage B can start from it.
+            # Only the direction is used later: TOWER.feature_norm sets the length.
             rows = torch.cat((self.blank, self.embeddings))
             logits = (out / self.unit) @ rows.T / rows.shape[1] ** 0.5
         logits = logits.float()
