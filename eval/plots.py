@@ -151,6 +151,5 @@ def timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
     axes.set_yticks(range(len(streams)), [stream['name'] for stream in streams])
     axes.set(xlim=(0, minutes), ylim=(len(streams) - 0.4, -0.6), xlabel='minutes',
              title='Long streams: shaded parts are the same audio')
-    axes.legend(fontsize=7.5, ncols=3, loc='upper center', bbox_to_anchor=(0.5, -0.22),
-                frameon=False)
+    figure.legend(fontsize=7.5, ncols=3, loc='outside lower center', frameon=False)
     return _save(figure, path)
