@@ -32,9 +32,9 @@ def test_the_model_has_the_published_size():
     assert plan.lm_parameters == LM
 
 
-@pytest.mark.parametrize('name, parts', zip(STAGES, (
+@pytest.mark.parametrize('name, parts', list(zip(STAGES, (
     {'new_embeddings': 18 * 2048, 'head': HEAD}, {'adapter': ADAPTER},
-    {'adapter': ADAPTER, 'lm': LM}, {'adapter': ADAPTER, 'lm': LM}), strict=True))
+    {'adapter': ADAPTER, 'lm': LM}, {'adapter': ADAPTER, 'lm': LM}), strict=True)))
 def test_each_stage_trains_what_its_recipe_states_and_fits(name, parts):
     plan = plan_of(name)
     assert plan.trainable == parts
