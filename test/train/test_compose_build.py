@@ -134,6 +134,11 @@ def test_tfjp_cleans_recordings_and_leaves_generated_signals(tmp_path):
     made = Clip(id='x', path='x.flac', seconds=2.0, generated=True)
     assert len(read_cleaned(made, tmp_path)) == 2 * RATE
     assert len(read_cleaned(real, tmp_path)) < 2 * RATE - 8000
+    alarm = Clip(id='x', path='x.flac', seconds=2.0, label='smoke_alarm')
+    assert len(read_cleaned(alarm, tmp_path)) == 2 * RATE, 'its pauses are the signal'
+    soundfile.write(tmp_path / 'z.flac', 0.05 * rng.standard_normal(2 * RATE), RATE)
+    steady = Clip(id='z', path='z.flac', seconds=2.0, label='rain')
+    assert len(read_cleaned(steady, tmp_path)) == 2 * RATE
     soundfile.write(tmp_path / 'y.flac', 1e-4 * rng.standard_normal(RATE), RATE)
     with pytest.raises(ClipError, match='TFJP'):
         read_cleaned(Clip(id='y', path='y.flac', seconds=1.0), tmp_path)

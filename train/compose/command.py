@@ -24,6 +24,7 @@ from train.corpora.licences import check_groups, write_attribution
 from train.curation.curate import CurationResult
 from train.records import Clip, Stream, read_records, write_records
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
+from train.sounds.signals import LABELS
 from train.tfjp import process
 
 __all__ = ['Built', 'add_arguments', 'bound', 'build_all', 'compose_plan', 'read_cleaned', 'run']
@@ -35,13 +36,16 @@ def read_cleaned(clip: Clip, root: Path) -> np.ndarray:
     """
     Return a clip after TFJP, as the paper does at mix time.
 
-    Generated clips are left alone: synthetic speech is clean, and the pauses of a standardised
-    signal are what tells it from another. Raises ClipError where nothing is left.
+    Left alone are generated clips, which are clean; standardised signals, whose pauses are what
+    tells one from another; and steady noise, which has no core to find (rain, a vacuum cleaner).
+    Raises ClipError where nothing is left.
     """
     samples = read_clip(clip, root)
-    if clip.generated:
+    if clip.generated or clip.label in LABELS:
         return samples
     result = process(samples)
+    if result.report.verdict == 'noise':
+        return samples
     if result.report.verdict != 'ok':
         raise ClipError(f'clip {clip.id}: TFJP finds {result.report.verdict} '
                         f'({result.report.reason}); take it out of the manifest')
