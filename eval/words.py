@@ -31,8 +31,10 @@ def _normaliser() -> Any:
 
 
 def normal(text: str) -> str:
-    """Return a text as words that can be compared: lower case, digits, no punctuation."""
-    return ' '.join(re.sub(r'[^\w$%£€ ]', ' ', _normaliser()(text)).split())
+    """Return a text as words that can be compared: lower case, single digits, bare."""
+    words = re.sub(r'[^\w$%£€ ]', ' ', _normaliser()(text))
+    # Digit by digit, or "1, 2, 5" would be three errors against "125".
+    return ' '.join(re.sub(r'(?<=\d)(?=\d)', ' ', words).split())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize(('a', 'b'), [
     ("It's twenty five.", 'it is 25'), ('Mr. Smith, please!', 'mister smith please'),
-    ('five five five', '555')])
+    ('five five five', '555'), ('one two five', '1, 2, 5.'), ('78 Hill', '7-8 Hill')])
 def test_texts_that_say_the_same_are_equal(a, b):
     assert normal(a) == normal(b)
 
