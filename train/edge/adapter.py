@@ -45,6 +45,8 @@ class LowRank(nn.Module):
 class Edge(nn.Module):
     """Projector, adapted decoder, control rows; the frozen part in bfloat16."""
 
+    table: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
@@ -56,8 +58,9 @@ class Edge(nn.Module):
         self.decoder.load_state_dict({name: value.float() for name, value in state.items()})
         self.decoder.requires_grad_(False).to(torch.bfloat16)
         for layer in self.decoder.model.layers:
-            for block in (layer.self_attn, layer.mlp):
+            for block in (layer.get_submodule('self_attn'), layer.get_submodule('mlp')):
                 for name, child in list(block.named_children()):
+                    assert isinstance(child, nn.Linear), f'{name} is no linear layer'
                     setattr(block, name, LowRank(child).float())
                     getattr(block, name).weight.data = child.weight.data
         self.register_buffer('table', table.to(torch.bfloat16))

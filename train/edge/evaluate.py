@@ -63,8 +63,8 @@ def sweep(scores: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, fl
 def probabilities(model: LoadedModel, lane: str, row: dict, frames: np.ndarray) -> tuple[
         np.ndarray, np.ndarray]:
     """Return p_respond and label [chunks] of one scene, given the true past."""
-    def encode(text: str) -> list[int]:
-        return model.tokenizer.encode(text)
+    assert model.tokenizer is not None, 'the whole model was loaded'
+    encode = model.tokenizer.encode
     ids = model.config.token_ids
     replies = [None if reply is None else (reply[0], encode(reply[1]))
                for reply in decisions(row['events'], lane, row['chunks'])]
@@ -98,10 +98,10 @@ def pick(name: str, folder: Path) -> None:
 class Tally:
     """What was counted over all scenes."""
 
-    seconds: Counter = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     references: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     hypotheses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    timing: Counter = field(default_factory=Counter)
+    timing: Counter[str] = field(default_factory=Counter)
     sounds: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     false: Counter = field(default_factory=Counter)
 

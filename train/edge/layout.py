@@ -26,7 +26,8 @@ _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
                text_end=_NEW[4], pad=_NEW[5], online=_NEW[6], offline=_NEW[7],
                language=_NEW[8], system=_NEW[9], audio_pad=_NEW[10], audio_begin=_NEW[11],
-               audio_end=_NEW[12], emotions=tuple(_NEW[13:19]))
+               audio_end=_NEW[12],
+               emotions=(_NEW[13], _NEW[14], _NEW[15], _NEW[16], _NEW[17], _NEW[18]))
 Reply = tuple[Emotion, str]
 
 
@@ -54,7 +55,9 @@ def sequence(prompt: Sequence[int], replies: Sequence[tuple[Emotion, Sequence[in
              ids: TokenIds = IDS) -> Sequenced:
     """Lay out a session: ``replies`` holds, per chunk, an emotion and encoded text, or None."""
     tokens = prefix_block(ids, prompt)
-    control, text, feature_at = {}, {}, []
+    control: dict[int, int] = {}
+    text: dict[int, int] = {}
+    feature_at: list[int] = []
     previous = None
     for reply in replies:
         block = listening_block(ids, FEATURES, previous)

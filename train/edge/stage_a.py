@@ -48,6 +48,10 @@ def projector_module() -> nn.Sequential:
 class Speller(nn.Module):
     """Projector, and scores against the embeddings of the tokens in use, blank first."""
 
+    mean: Tensor
+    deviation: Tensor
+    embeddings: Tensor
+
     def __init__(self, embeddings: Tensor, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
         self.projector = projector_module()
@@ -140,8 +144,8 @@ def validate(model: Speller, held: list[Example], used: list[int],
     def right(kind: str) -> float:
         hits = [m == s for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
         return float(np.mean(hits)) if hits else math.nan
-    return {'wer': jiwer.wer(*map(list, zip(*pairs, strict=True))), 'named': right('sound'),
-            'quiet': right('harmless')}
+    return {'wer': jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]),
+            'named': right('sound'), 'quiet': right('harmless')}
 
 
 def speller(items: list[Example], used: list[int], base: Path) -> Speller:
