@@ -33,6 +33,7 @@ def _normaliser() -> Any:
 def normal(text: str) -> str:
     """Return a text as words that can be compared: lower case, single digits, bare."""
     words = re.sub(r'[^\w$%£€ ]', ' ', _normaliser()(text))
+    words = re.sub(r'\bone\b', '1', words)  # it writes a lone 1 as a word
     # Digit by digit, or "1, 2, 5" would be three errors against "125".
     return ' '.join(re.sub(r'(?<=\d)(?=\d)', ' ', words).split())
 
