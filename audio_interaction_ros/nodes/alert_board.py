@@ -5,7 +5,7 @@ Owns publishers, timers and services; when a reply is an alert is the policy's m
 it runs in one callback group, so the policy needs no lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,13 @@ class AlertBoard:
     """The alert topics of one decoder node."""
 
     def __init__(self, *, node: ManagedNode, settings: AlertsConfig, group: CallbackGroup,
-                 lanes: Sequence[LaneConfig]) -> None:
+                 lanes: Sequence[LaneConfig], hearing: Callable[[], bool]) -> None:
         """Load the rules and create the topics; raises ConfigurationError for bad rules."""
         rules = load_rules(Path(settings.rules) if settings.rules
                            else shipped('config/alerts.yaml'))
         self._policy = AlertPolicy(rules, AlertSettings(
             lanes=tuple(lane.name for lane in lanes if lane.alerts)))
-        self._node, self._settings = node, settings
+        self._node, self._settings, self._hearing = node, settings, hearing
         self._frame_id = ''
         self._now_ns = 0
         self._changes = node.managed_publisher(Alert, 'alerts', qos.EVENTS)
@@ -97,6 +97,9 @@ class AlertBoard:
         self._active.publish(message)
 
     def _publish_hold(self) -> None:
+        # To a multiplexer silence means locked, and without a model nobody listens.
+        if not self._hearing():
+            return
         severity = Severity(self._settings.hold_min_severity)
         self._hold.publish(Bool(data=self._policy.hold(severity)))
 

@@ -136,7 +136,7 @@ class DecoderNode(ManagedNode):
         self._board = ReplyBoard(node=self, lanes=config.lanes,
                                  draft=config.transcript.second_pass != 'none')
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
-                                  lanes=config.lanes)
+                                  lanes=config.lanes, hearing=lambda: self.ready)
         self._listen = ListenAction(node=self)
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPrompt, '~/set_prompt', self._on_set_prompt)

@@ -509,6 +509,21 @@ def test_a_model_that_takes_long_to_load_says_for_how_long(robot):
     robot.wait(lambda: encoder._ready, 'ready')
 
 
+def test_no_hold_is_lifted_before_the_model_is_loaded(robot):
+    holds = robot.watch(Bool, 'alerts/hold', qos.FLAG)
+    active = robot.watch(AlertArray, 'alerts/active', qos.ALERTS_ACTIVE)
+    go_on = threading.Event()
+
+    def slow(_model):
+        go_on.wait(60)
+        return runtime(script={})()
+    robot.decoder(runtime=slow)
+    robot.wait(lambda: len(active) >= 3, 'timers run')  # 2 Hz; the hold would have come at 5 Hz
+    assert not holds
+    go_on.set()
+    robot.wait(lambda: holds and not holds[-1].data, 'nothing is held')
+
+
 def test_the_robots_own_voice_shows(robot):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     robot.encoder()
