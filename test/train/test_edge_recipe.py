@@ -1,6 +1,8 @@
 """The recipe of the edge model: targets, layout, splits and measures."""
 
+import random
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from train.edge.compose import Event, Scene, is_validation
 from train.edge.evaluate import Tally, plain, sweep
 from train.edge.layout import IDS, IGNORE, decisions, sequence
 from train.edge.stage_a import WIDTH, Speller, greedy
+from train.edge.stage_b import draw_session, sequenced
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 
 pytestmark = pytest.mark.torch
@@ -42,6 +45,27 @@ def test_layout_of_two_chunks_and_a_reply():
         (12, 1), (24, 0)]
     assert {int(at): int(laid.text[at]) for at in np.flatnonzero(laid.text != IGNORE)} == {
         13: i.emotions[5], 14: 8, 15: 9, 16: i.text_end}
+
+
+def test_a_session_is_scenes_in_a_row():
+    class Words:
+        def encode(self, text, add_special_tokens):
+            return SimpleNamespace(ids=[len(text)])
+    quiet = {'events': [], 'chunks': 3}
+    spoken = {'events': [SPEECH], 'chunks': 4}
+    laid = sequenced([quiet, spoken, quiet], 'transcript', Words())
+    control = laid.control[laid.control != IGNORE]
+    assert control.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert len(laid.feature_at) == 10 * 5
+
+
+def test_sessions_are_of_both_lanes_and_no_longer_than_the_papers():
+    rows = {kind: [{'kind': kind, 'chunks': chunks} for chunks in (8, 25)]
+            for kind in ('speech', 'mixed', 'alert', 'harmless', 'long')}
+    drawn = [draw_session(rows, random.Random(seed)) for seed in range(300)]
+    assert {lane for lane, _ in drawn} == {'transcript', 'assistant'}
+    assert all(sum(row['chunks'] for row in scenes) <= 60 for _, scenes in drawn)
+    assert {len(scenes) for _, scenes in drawn} >= {1, 2, 3}
 
 
 def test_sides_of_the_split_share_no_sentence_and_no_voice():
@@ -103,6 +127,9 @@ def test_the_folded_projector_reads_frames_as_they_are():
     expected = speller.projector((frames - mean) / deviation)
     speller.projector.load_state_dict(weights)
     torch.testing.assert_close(speller.projector(frames), expected, atol=1e-4, rtol=1e-4)
+    speller.unfold({f'projector.{name}': value for name, value in weights.items()})
+    again = speller.projector((frames - mean) / deviation)
+    torch.testing.assert_close(again, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_greedy_merges_repeats_and_drops_blanks(monkeypatch):

@@ -27,6 +27,7 @@ __all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'compose']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
+LONGEST_S = 24  # 60 chunks, as in the paper
 
 ALERTS: dict[str, tuple[str, Emotion]] = {
     'dog_bark': ('Dog barking.', Emotion.URGENT),
@@ -203,6 +204,10 @@ def foreground(library: Library, rng: random.Random,
         return items
     if kind == 'alert':
         return [('sound', *library.alert(rng))]
+    if kind == 'long':
+        return [item for part in rng.choices(('speech', 'alert', 'harmless'), (4, 4, 3),
+                                             k=rng.choice((2, 3, 4)))
+                for item in foreground(library, rng, part)[:1]]
     if kind == 'mixed':
         items = [('speech', *library.speech(rng)), ('sound', *library.alert(rng))]
         return rng.sample(items, 2)
@@ -211,9 +216,14 @@ def foreground(library: Library, rng: random.Random,
 
 
 def compose(library: Library, seed: int, kind: str) -> Scene:
-    """Return scene number ``seed`` of a kind: speech, alert, mixed or harmless."""
+    """
+    Return scene number ``seed`` of a kind: speech, alert, mixed, harmless or long.
+
+    A long one has two to four things far apart, for else a model would learn that something
+    happens soon after a stream begins.
+    """
     rng = random.Random(f'{library.split} {kind} {seed}')
-    gap = rng.uniform(0.1, 1.2)
+    gap = rng.uniform(0.1, 6.0 if kind == 'long' else 1.2)
     pieces, events = [np.zeros(int(gap * RATE), np.float32)], []
     for what, name, clip in foreground(library, rng, kind):
         start = sum(map(len, pieces)) / RATE
@@ -226,8 +236,9 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
             text, emotion = ALERTS[name]
             events.append(Event(kind='sound', start=start, end=end, text=text, label=name,
                                 due=min(start + CLEAR_AFTER_S, end), emotion=emotion))
-        pieces.append(np.zeros(int(rng.uniform(0.95, 1.6) * RATE), np.float32))
-    samples = np.concatenate(pieces)
+        gap = rng.uniform(0.95, 6.0 if kind == 'long' else 1.6)
+        pieces.append(np.zeros(int(gap * RATE), np.float32))
+    samples = np.concatenate(pieces)[:LONGEST_S * RATE]
     samples = samples + background(library, rng, len(samples), level(samples))
     samples = np.clip(samples * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
     return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=samples, events=events)

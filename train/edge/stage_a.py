@@ -36,6 +36,13 @@ __all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 Example = tuple[np.ndarray, list[int], str]
 """Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
 FEATURE_S = 0.4 / FEATURES
+SHARPNESS = 24.0
+"""
+Score of a feature that points exactly along an embedding of mean length.
+
+Kept small on purpose: were features free to grow, a slight lean towards a token would already win,
+and the language model could not read what is nearly orthogonal to every word that it knows.
+"""
 WIDTH = TOWER.stacked_width
 
 
@@ -57,10 +64,8 @@ class Speller(nn.Module):
         self.projector = projector_module()
         self.register_buffer('mean', mean)
         self.register_buffer('deviation', deviation)
-        self.register_buffer('embeddings', embeddings / embeddings.std())
-        self.blank = nn.Parameter(torch.zeros(1, embeddings.shape[1]))
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.unit = float(embeddings.std())
+        self.register_buffer('embeddings', embeddings / embeddings.norm(dim=1).mean())
+        self.blank = nn.Parameter(torch.randn(1, embeddings.shape[1]) / embeddings.shape[1] ** 0.5)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return log probabilities [B, T, 1 + tokens] float32 of frames [B, T, stacked_width]."""
@@ -68,11 +73,16 @@ class Speller(nn.Module):
         with torch.autocast('cpu', torch.bfloat16):
             x = F.dropout((frames - self.mean) / self.deviation, 0.15, self.training)
             out = last(F.dropout(activation(first(x)), 0.25, self.training))
-            # Only the direction is used later: TOWER.feature_norm sets the length.
-            rows = torch.cat((self.blank, self.embeddings))
-            logits = (out / self.unit) @ rows.T / rows.shape[1] ** 0.5
-        logits = logits.float()
-        return F.log_softmax(torch.cat((logits[..., :1] + self.bias, logits[..., 1:]), -1), -1)
+            rows = torch.cat((F.normalize(self.blank, dim=-1), self.embeddings))
+            logits = F.normalize(out, dim=-1) @ rows.T
+        return F.log_softmax(SHARPNESS * logits.float(), -1)
+
+    def unfold(self, tensors: dict[str, Tensor]) -> None:
+        """Take in what ``folded`` returned, for the scaling of this data."""
+        state = {name.removeprefix('projector.'): value.clone() for name, value in tensors.items()}
+        state['0.bias'] += state['0.weight'] @ self.mean
+        state['0.weight'] *= self.deviation
+        self.projector.load_state_dict(state)
 
     def folded(self) -> dict[str, Tensor]:
         """Return the projector for frames as they are: the scaling goes into its first layer."""
@@ -89,6 +99,8 @@ def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
     for row, values in zip(rows, features(folder, rows), strict=True):
         flat = values.reshape(-1, WIDTH)
         for event in row['events']:
+            if event['due'] > len(flat) * FEATURE_S:
+                continue  # a long scene ends before this is over
             words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
             until = event['due'] + (0.0 if event['kind'] == 'speech' else 0.8)
             part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
@@ -162,6 +174,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=15.0)
     parser.add_argument('--rate', type=float, default=1e-3)
+    parser.add_argument('--start', type=Path, help='projector to go on from')
     arguments = parser.parse_args()
     rng = random.Random(0)
     torch.manual_seed(0)
@@ -173,6 +186,8 @@ def main() -> None:
     used = sorted({i for _, ids, _ in items + held for i in ids})
     index = {token: place + 1 for place, token in enumerate(used)}
     model = speller(items, used, base)
+    if arguments.start:
+        model.unfold(load_file(arguments.start))
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
     best, begin, epoch = math.inf, time.monotonic(), 0
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)

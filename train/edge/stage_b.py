@@ -11,11 +11,10 @@ thread each beat one process of two.
 """
 
 import argparse
-import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,56 +27,50 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
-from train.edge.layout import (
-    CHUNK_S, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
+from train.edge.layout import IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence
 from train.edge.scenes import scene_rows
 
-__all__ = ['collate', 'losses', 'pick_lane', 'sequenced']
+__all__ = ['collate', 'draw_session', 'losses', 'sequenced']
 
 POSITIONS = 1_600
 """Positions of one batch, padding included."""
 RESPOND_WEIGHT = 2.0
-LANE_SHARE = {'speech': 0.8, 'mixed': 0.5, 'alert': 0.25, 'harmless': 0.5}
-"""How often a scene of a kind is seen by the transcript lane; else by the assistant lane."""
+LONGEST_CHUNKS = 60
+SESSIONS = 96
+"""Sessions drawn at once and grouped by length."""
+LANES = {
+    'transcript': (0.6, {'speech': 0.6, 'mixed': 0.05, 'alert': 0.1, 'harmless': 0.1,
+                         'long': 0.15}),
+    'assistant': (0.4, {'speech': 0.15, 'mixed': 0.05, 'alert': 0.4, 'harmless': 0.2,
+                        'long': 0.2}),
+}
+"""How often a lane is drawn, and what it hears; the other lane's sounds are its silence."""
 Item = tuple[Sequenced, np.ndarray]
 
 
-def pick_lane(kind: str, rng: random.Random) -> str:
-    """Draw the lane that sees a scene this time."""
-    return 'transcript' if rng.random() < LANE_SHARE[kind] else 'assistant'
-
-
-def sequenced(row: dict, lane: str, tokenizer: Tokenizer) -> Sequenced:
-    """Return a scene as a lane's session."""
+def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sequenced:
+    """Return scenes, one after the other, as one session of a lane."""
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
     replies = [None if reply is None else (reply[0], encode(reply[1]))
-               for reply in decisions(row['events'], lane, row['chunks'])]
+               for row in rows for reply in decisions(row['events'], lane, row['chunks'])]
     return sequence(encode(PROMPTS[lane]), replies)
 
 
-def crops(row: dict) -> list[dict]:
-    """Return each utterance of a scene as a scene of its own, from a chunk before it began."""
-    found = []
-    for event in row['events']:
-        first = max(0, int(event['start'] / CHUNK_S) - 1)
-        last = min(row['chunks'], math.ceil(event['due'] / CHUNK_S) + 1)
-        moved = {**event, 'due': event['due'] - first * CHUNK_S}
-        found.append({**row, 'first': first, 'chunks': last - first, 'events': [moved]})
-    return found
+def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> tuple[
+        str, list[dict]]:
+    """
+    Draw a lane and the scenes that it hears in a row.
 
-
-def items_of(row: dict, folder: Path, tokenizer: Tokenizer, rng: random.Random,
-             crop: float) -> list[Item]:
-    """Return what is learned from a scene this time."""
-    lane = pick_lane(row['kind'], rng)
-    short = lane == 'transcript' and row['kind'] == 'speech' and rng.random() < crop
-    frames = np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
-    found = []
-    for part in crops(row) if short else [row]:
-        first = part.get('first', 0)
-        found.append((sequenced(part, lane, tokenizer), frames[first:first + part['chunks']]))
-    return found
+    Sessions of one scene would teach the model when in a stream something happens, not what.
+    """
+    lane = rng.choices(list(LANES), [share for share, _ in LANES.values()])[0]
+    weights = LANES[lane][1]
+    kinds = rng.choices(list(weights), list(weights.values()), k=rng.choice((1, 2, 3, 4, 5)))
+    rows = [rng.choice(by_kind[kind]) for kind in kinds]
+    while len(rows) > 1 and sum(row['chunks'] for row in rows) > LONGEST_CHUNKS:
+        rows.pop()
+    return lane, rows
 
 
 def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
@@ -113,11 +106,17 @@ def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
 
 
 def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer,
-            rng: random.Random, crop: float = 0.0) -> Iterator[list[Item]]:
-    """Yield batches of alike lengths, for ever; every round draws lanes anew."""
+            rng: random.Random) -> Iterator[list[Item]]:
+    """Yield batches of sessions of alike lengths, for ever."""
+    by_kind: dict[str, list[dict]] = {}
+    for row in rows:
+        by_kind.setdefault(row['kind'], []).append(row)
     while True:
-        items = [item for row in rows for item in items_of(row, folder, tokenizer, rng, crop)]
-        items.sort(key=lambda item: len(item[0].ids) + rng.random() * 30)
+        items = []
+        for lane, scenes in (draw_session(by_kind, rng) for _ in range(SESSIONS)):
+            frames = [np.load(folder / f'{row["name"]}.npy', mmap_mode='r') for row in scenes]
+            items.append((sequenced(scenes, lane, tokenizer), np.concatenate(frames)))
+        items.sort(key=lambda item: len(item[0].ids))
         groups: list[list[Item]] = [[]]
         for item in items:
             if len(groups[-1]) and len(item[0].ids) * (len(groups[-1]) + 1) > POSITIONS:
@@ -159,8 +158,6 @@ def main() -> None:
     parser.add_argument('--projector', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=20.0)
-    parser.add_argument('--crop', type=float, default=0.0,
-                        help='share of speech scenes cut into single utterances')
     parser.add_argument('--rate', type=float, default=8e-4)
     arguments = parser.parse_args()
     rank = int(os.environ.get('RANK', 0))
@@ -177,8 +174,7 @@ def main() -> None:
     trainable = [p for p in model.parameters() if p.requires_grad]
     print(f'{len(rows)} scenes, from {start.name}', flush=True)
     begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
-    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng,
-                                            arguments.crop), start=1):
+    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng), start=1):
         done = torch.tensor((time.monotonic() - begin) / 60 / arguments.minutes)
         if dist.is_initialized():
             average([done])  # processes must stop after the same step
@@ -196,7 +192,7 @@ def main() -> None:
         seen += len(items)
         sums += (decision.item(), text.item(), 1)
         if rank == 0 and step % 20 == 0:
-            print(f'step {step}, {seen} scenes, decision {sums[0] / sums[2]:.4f}, text '
+            print(f'step {step}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
                   f'{sums[1] / sums[2]:.3f}, {float(done) * arguments.minutes:.1f} min',
                   flush=True)
             sums[:] = 0
