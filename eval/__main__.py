@@ -1,16 +1,9 @@
-"""
-The commands of the evaluation: ``python -m eval COMMAND …``.
+"""The commands of the evaluation: ``python -m eval COMMAND …``."""
 
-Owns the list of commands and how an error reaches a person. A command's module is loaded only
-when it is asked for; it has ``add_arguments(parser)`` and ``run(options) -> int``.
-"""
-
-import argparse
-import importlib
 import sys
 from collections.abc import Sequence
 
-from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.cli.commands import run_command
 
 __all__ = ['COMMANDS', 'main']
 
@@ -21,34 +14,11 @@ COMMANDS = {
     'long': ('eval.long', 'half an hour with sparse events: does it keep listening?'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
 }
-"""Command -> its module and what it measures."""
-
-
-def usage() -> str:
-    lines = [f'  {name:12s}{about}' for name, (_, about) in COMMANDS.items()]
-    return '\n'.join(['usage: python -m eval COMMAND …', '', *lines, '',
-                      'python -m eval COMMAND --help says more'])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; 2 for an error that a person can correct."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ('-h', '--help'):
-        print(usage())
-        return 0 if words else 2
-    name, *rest = words
-    if name not in COMMANDS:
-        print(f'expected a command, got {name!r}\n\n{usage()}', file=sys.stderr)
-        return 2
-    module_name, about = COMMANDS[name]
-    try:
-        module = importlib.import_module(module_name)
-        parser = argparse.ArgumentParser(prog=f'python -m eval {name}', description=about)
-        module.add_arguments(parser)
-        return module.run(parser.parse_args(rest))
-    except AudioInteractionError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    return run_command('python -m eval', COMMANDS, arguments)
 
 
 if __name__ == '__main__':
