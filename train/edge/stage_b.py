@@ -11,10 +11,11 @@ thread each beat one process of two.
 """
 
 import argparse
+import math
 import os
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
-from train.edge.layout import IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence
+from train.edge.layout import (
+    CHUNK_S, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
 from train.edge.scenes import scene_rows
 
 __all__ = ['collate', 'draw_session', 'losses', 'sequenced']
@@ -73,6 +75,29 @@ def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> t
     return lane, rows
 
 
+def crop(row: dict, rng: random.Random) -> tuple[dict, int]:
+    """Return one event of a scene as a scene, from a chunk before it began, and that chunk."""
+    event = rng.choice(row['events'])
+    first = max(0, int(event['start'] / CHUNK_S) - 1)
+    last = min(row['chunks'], math.ceil(event['due'] / CHUNK_S) + 1)
+    return {**row, 'chunks': last - first,
+            'events': [{**event, 'due': event['due'] - first * CHUNK_S}]}, first
+
+
+def draw_item(by_kind: Mapping[str, Sequence[dict]], folder: Path, tokenizer: Tokenizer,
+              rng: random.Random, single: float) -> Item:
+    """Draw a session; with the probability ``single`` one utterance alone."""
+    def frames(row: dict) -> np.ndarray:
+        return np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
+    if rng.random() < single:
+        row = rng.choice(by_kind['speech'])
+        part, first = crop(row, rng)
+        heard = frames(row)[first:first + part['chunks']]
+        return sequenced([part], 'transcript', tokenizer), heard
+    lane, scenes = draw_session(by_kind, rng)
+    return sequenced(scenes, lane, tokenizer), np.concatenate([frames(row) for row in scenes])
+
+
 def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
     """Return ids, frames, where the frames go, control labels and text labels; right-padded."""
     length = max(len(item.ids) for item, _ in items)
@@ -105,17 +130,14 @@ def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
     return decision, F.cross_entropy(F.linear(hidden[said], rows).float(), text[said])
 
 
-def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer,
-            rng: random.Random) -> Iterator[list[Item]]:
-    """Yield batches of sessions of alike lengths, for ever."""
+def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer, rng: random.Random,
+            single: Callable[[], float]) -> Iterator[list[Item]]:
+    """Yield batches of sessions of alike lengths, for ever; ``single`` as in draw_item."""
     by_kind: dict[str, list[dict]] = {}
     for row in rows:
         by_kind.setdefault(row['kind'], []).append(row)
     while True:
-        items = []
-        for lane, scenes in (draw_session(by_kind, rng) for _ in range(SESSIONS)):
-            frames = [np.load(folder / f'{row["name"]}.npy', mmap_mode='r') for row in scenes]
-            items.append((sequenced(scenes, lane, tokenizer), np.concatenate(frames)))
+        items = [draw_item(by_kind, folder, tokenizer, rng, single()) for _ in range(SESSIONS)]
         items.sort(key=lambda item: len(item[0].ids))
         groups: list[list[Item]] = [[]]
         for item in items:
@@ -173,9 +195,18 @@ def main() -> None:
     rows = scene_rows(arguments.features)
     trainable = [p for p in model.parameters() if p.requires_grad]
     print(f'{len(rows)} scenes, from {start.name}', flush=True)
+
+    def elapsed() -> float:
+        return (time.monotonic() - begin) / 60 / arguments.minutes
+
+    def single() -> float:
+        # To read words is learned first, on utterances alone; when to speak, in long sessions.
+        return max(0.3, 1.0 - 2.0 * elapsed())
+
     begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
-    for step, items in enumerate(batches(rows, arguments.features, tokenizer, rng), start=1):
-        done = torch.tensor((time.monotonic() - begin) / 60 / arguments.minutes)
+    drawn = batches(rows, arguments.features, tokenizer, rng, single)
+    for step, items in enumerate(drawn, start=1):
+        done = torch.tensor(elapsed())
         if dist.is_initialized():
             average([done])  # processes must stop after the same step
         if done >= 1.0:
