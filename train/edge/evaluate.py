@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument('--model', default='edge')
     parser.add_argument('--pick', type=Path, help='folder of validation features')
     parser.add_argument('--listen', type=int, default=0, help='number of scenes to play')
+    parser.add_argument('--kind', help='scenes of this kind only (default: a mixture)')
     parser.add_argument('--second-pass', type=int, default=0, metavar='CLIPS',
                         help='utterances of each kind of voice to read with Whisper')
     parser.add_argument('--data', type=Path)
@@ -208,7 +209,7 @@ def main() -> None:
         runtime, tally = load_runtime(arguments.model, dtype=arguments.dtype), Tally()
         real = {text for text, _ in library.real}
         for index in range(FIRST_LISTENED, FIRST_LISTENED + arguments.listen):
-            scene = compose(library, index, KINDS[index * 7 % len(KINDS)])
+            scene = compose(library, index, arguments.kind or KINDS[index * 7 % len(KINDS)])
             replies = heard(runtime, scene)
             tally.add(scene, replies, real)
             print(scene.name, [(e.kind, round(e.due, 1), e.text) for e in scene.events],
