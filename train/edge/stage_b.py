@@ -41,9 +41,9 @@ LONGEST_CHUNKS = 60
 SESSIONS = 96
 """Sessions drawn at once and grouped by length."""
 LANES = {
-    'transcript': (0.6, {'speech': 0.6, 'mixed': 0.05, 'alert': 0.1, 'harmless': 0.1,
+    'transcript': (0.5, {'speech': 0.6, 'mixed': 0.05, 'alert': 0.1, 'harmless': 0.1,
                          'long': 0.15}),
-    'assistant': (0.4, {'speech': 0.15, 'mixed': 0.05, 'alert': 0.4, 'harmless': 0.2,
+    'assistant': (0.5, {'speech': 0.2, 'mixed': 0.05, 'alert': 0.35, 'harmless': 0.2,
                         'long': 0.2}),
 }
 """How often a lane is drawn, and what it hears; the other lane's sounds are its silence."""
@@ -59,6 +59,10 @@ def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sequence
     return sequence(encode(PROMPTS[lane]), replies)
 
 
+def draw_lane(rng: random.Random) -> str:
+    return rng.choices(list(LANES), [share for share, _ in LANES.values()])[0]
+
+
 def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> tuple[
         str, list[dict]]:
     """
@@ -66,7 +70,7 @@ def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> t
 
     Sessions of one scene would teach the model when in a stream something happens, not what.
     """
-    lane = rng.choices(list(LANES), [share for share, _ in LANES.values()])[0]
+    lane = draw_lane(rng)
     weights = LANES[lane][1]
     kinds = rng.choices(list(weights), list(weights.values()), k=rng.choice((1, 2, 3, 4, 5)))
     rows = [rng.choice(by_kind[kind]) for kind in kinds]
@@ -86,14 +90,19 @@ def crop(row: dict, rng: random.Random) -> tuple[dict, int]:
 
 def draw_item(by_kind: Mapping[str, Sequence[dict]], folder: Path, tokenizer: Tokenizer,
               rng: random.Random, single: float) -> Item:
-    """Draw a session; with the probability ``single`` one utterance alone."""
+    """
+    Draw a session; with the probability ``single`` one event alone.
+
+    Both lanes hear speech alone: only the prompt tells the one to write and the other to wait.
+    """
     def frames(row: dict) -> np.ndarray:
         return np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
     if rng.random() < single:
-        row = rng.choice(by_kind['speech'])
+        lane = draw_lane(rng)
+        kind = 'speech' if lane == 'transcript' else rng.choice(('speech', 'alert'))
+        row = rng.choice(by_kind[kind])
         part, first = crop(row, rng)
-        heard = frames(row)[first:first + part['chunks']]
-        return sequenced([part], 'transcript', tokenizer), heard
+        return sequenced([part], lane, tokenizer), frames(row)[first:first + part['chunks']]
     lane, scenes = draw_session(by_kind, rng)
     return sequenced(scenes, lane, tokenizer), np.concatenate([frames(row) for row in scenes])
 
@@ -200,7 +209,7 @@ def main() -> None:
         return (time.monotonic() - begin) / 60 / arguments.minutes
 
     def single() -> float:
-        # To read words is learned first, on utterances alone; when to speak, in long sessions.
+        # To read words is learned first, on single events; when to speak, in long sessions.
         return max(0.3, 1.0 - 2.0 * elapsed())
 
     begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
