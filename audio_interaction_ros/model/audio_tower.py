@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.whisper_attention import Attention
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 
 __all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'scaled', 'sinusoids']
@@ -104,35 +105,18 @@ def scaled(features: Tensor, norm: float) -> Tensor:
     return F.normalize(features, dim=-1) * norm if norm else features
 
 
-class _Attention(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, time, width = x.shape
-        shape = (batch, time, self.heads, width // self.heads)
-        query, key, value = (project(x).view(shape).transpose(1, 2)
-                             for project in (self.q_proj, self.k_proj, self.v_proj))
-        out = F.scaled_dot_product_attention(query, key, value)
-        return self.out_proj(out.transpose(1, 2).reshape(batch, time, width))
-
-
 class _Layer(nn.Module):
     def __init__(self, config: AudioTowerConfig) -> None:
         super().__init__()
-        self.self_attn = _Attention(config.width, config.heads)
+        self.self_attn = Attention(config.width, config.heads)
         self.self_attn_layer_norm = nn.LayerNorm(config.width)
         self.fc1 = nn.Linear(config.width, config.mlp_width)
         self.fc2 = nn.Linear(config.mlp_width, config.width)
         self.final_layer_norm = nn.LayerNorm(config.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.self_attn(self.self_attn_layer_norm(x))
+        normed = self.self_attn_layer_norm(x)
+        x = x + self.self_attn(normed, self.self_attn.remember(normed))
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
 

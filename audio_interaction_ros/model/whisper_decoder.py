@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.model.whisper_attention import Attention, KeyValue
+
 __all__ = ['WhisperDecoder', 'WhisperDecoderConfig']
 
 
@@ -27,35 +29,12 @@ class WhisperDecoderConfig:
     max_positions: int = 448
 
 
-KeyValue = tuple[Tensor, Tensor]
-
-
-class _Attention(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
-
-    def split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-    def remember(self, x: Tensor) -> KeyValue:
-        return self.split(self.k_proj(x)), self.split(self.v_proj(x))
-
-    def forward(self, x: Tensor, seen: KeyValue, *, causal: bool) -> Tensor:
-        out = F.scaled_dot_product_attention(self.split(self.q_proj(x)), *seen, is_causal=causal)
-        return self.out_proj(out.transpose(1, 2).flatten(2))
-
-
 class _Layer(nn.Module):
     def __init__(self, config: WhisperDecoderConfig) -> None:
         super().__init__()
-        self.self_attn = _Attention(config.width, config.heads)
+        self.self_attn = Attention(config.width, config.heads)
         self.self_attn_layer_norm = nn.LayerNorm(config.width)
-        self.encoder_attn = _Attention(config.width, config.heads)
+        self.encoder_attn = Attention(config.width, config.heads)
         self.encoder_attn_layer_norm = nn.LayerNorm(config.width)
         self.fc1 = nn.Linear(config.width, config.mlp_width)
         self.fc2 = nn.Linear(config.mlp_width, config.width)
@@ -68,7 +47,7 @@ class _Layer(nn.Module):
         if past is not None:
             key, value = torch.cat((past[0], key), 2), torch.cat((past[1], value), 2)
         x = x + self.self_attn(normed, (key, value), causal=past is None)
-        x = x + self.encoder_attn(self.encoder_attn_layer_norm(x), frames, causal=False)
+        x = x + self.encoder_attn(self.encoder_attn_layer_norm(x), frames)
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x)))), (key, value)
 
 

@@ -7,8 +7,6 @@ another answer is asked for, a few times. Knows no sound file.
 """
 
 import json
-import os
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ from train.curation.plan import (
     FEWEST, KINDS, MOST, Plan, PlanError, plan_schema, problems)
 from train.curation.planner import PlannerError
 from train.records import Clip, RecordError, from_dict
-from train.sounds.web import WebError, post_json
+from train.sounds.web import WebError, chat_json
 
 __all__ = ['LanguagePlanner']
 
@@ -73,15 +71,11 @@ class LanguagePlanner:
         form: dict[str, Any] = {'type': self.structured}
         if self.structured == 'json_schema':
             form['json_schema'] = {'name': part, 'schema': schema, 'strict': True}
-        key = os.environ.get(self.key_variable, '')
-        answer = post_json(
-            f'{self.url.rstrip("/")}/chat/completions',
-            {'model': self.model, 'messages': messages, 'temperature': self.temperature,
-             'seed': seed, 'response_format': form},
-            headers={'Authorization': f'Bearer {key}'} if key else {}, timeout_s=self.timeout_s)
+        body = {'model': self.model, 'messages': messages, 'temperature': self.temperature,
+                'seed': seed, 'response_format': form}
         try:
-            text = json.loads(answer)['choices'][0]['message']['content']
-            found = json.loads(re.sub(r'^\s*```(?:json)?|```\s*$', '', text))
+            found = chat_json(self.url, body, key_variable=self.key_variable,
+                              timeout_s=self.timeout_s)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise _UnusableError(f'the answer was not the JSON asked for ({error})') from error
         if not isinstance(found, dict) or not isinstance(found.get('sub_events'), list):

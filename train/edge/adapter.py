@@ -17,29 +17,17 @@ from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tab
 from train.edge.features import TOWER
 from train.edge.layout import BASE_VOCABULARY, IDS
 from train.edge.stage_a import projector_module
+from train.trainer.lora import LowRank, adapt
 
-__all__ = ['DECODER', 'RANK', 'SCALE', 'Edge', 'LowRank']
+__all__ = ['DECODER', 'RANK', 'SCALE', 'Edge']
 
 RANK = 32
 SCALE = 1.0
+ADAPTED = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')
 CONTROL_ROWS = 19
 DECODER = DecoderConfig(layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
                         vocab_size=BASE_VOCABULARY + CONTROL_ROWS, rope_base=100_000.0,
                         norm_eps=1e-5, attention_bias=False, tied_head=True)
-
-
-class LowRank(nn.Module):
-    """A frozen linear layer plus SCALE * B @ A; begins as the frozen layer."""
-
-    def __init__(self, base: nn.Linear) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(base.weight.data, requires_grad=False)
-        self.A = nn.Parameter(torch.randn(RANK, base.in_features) / base.in_features ** 0.5)
-        self.B = nn.Parameter(torch.zeros(base.out_features, RANK))
-
-    def forward(self, x: Tensor) -> Tensor:
-        low = F.linear(x, self.A.to(x.dtype))
-        return F.linear(x, self.weight) + SCALE * F.linear(low, self.B.to(x.dtype))
 
 
 class Edge(nn.Module):
@@ -57,12 +45,7 @@ class Edge(nn.Module):
         state['model.embed_tokens.weight'] = torch.zeros(1, DECODER.width)
         self.decoder.load_state_dict({name: value.float() for name, value in state.items()})
         self.decoder.requires_grad_(False).to(torch.bfloat16)
-        for layer in self.decoder.model.layers:
-            for block in (layer.get_submodule('self_attn'), layer.get_submodule('mlp')):
-                for name, child in list(block.named_children()):
-                    assert isinstance(child, nn.Linear), f'{name} is no linear layer'
-                    setattr(block, name, LowRank(child).float())
-                    getattr(block, name).weight.data = child.weight.data
+        adapt(self.decoder, ADAPTED, RANK, alpha=SCALE * RANK)
         self.register_buffer('table', table.to(torch.bfloat16))
         rows = table.mean(0) + 0.5 * table.std() * torch.randn(CONTROL_ROWS, DECODER.width)
         rows[IDS.respond - BASE_VOCABULARY] = table[1]  # <|im_start|>

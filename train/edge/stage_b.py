@@ -29,8 +29,9 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.layout import (
-    CHUNK_S, IDS, IGNORE, PROMPTS, Sequenced, decisions, sequence)
+    CHUNK_S, IDS, IGNORE, PROMPTS, decisions, sequence)
 from train.edge.scenes import scene_rows
+from train.tokens import Sample
 
 __all__ = ['collate', 'draw_session', 'losses', 'sequenced']
 
@@ -47,10 +48,10 @@ LANES = {
                         'long': 0.2}),
 }
 """How often a lane is drawn, and what it hears; the other lane's sounds are its silence."""
-Item = tuple[Sequenced, np.ndarray]
+Item = tuple[Sample, np.ndarray]
 
 
-def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sequenced:
+def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sample:
     """Return scenes, one after the other, as one session of a lane."""
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids

@@ -4,15 +4,12 @@ One question to a language model behind any OpenAI-compatible endpoint, answered
 A local server counts. Owns request and reading; what an answer must hold is the caller's matter.
 """
 
-import json
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from audio_interaction_ros.errors import AudioInteractionError
-from train.sounds.web import WebError, post_json
+from train.sounds.web import WebError, chat_json
 
 __all__ = ['LanguageModel', 'ResponsesError', 'UnusableAnswerError']
 
@@ -42,23 +39,18 @@ class LanguageModel:
 
         Raises UnusableAnswerError where another try may help, ResponsesError where not.
         """
-        key = os.environ.get(self.key_variable, '')
         body = {'model': self.model, 'temperature': self.temperature, 'seed': seed,
                 'messages': [{'role': 'system', 'content': system},
                              {'role': 'user', 'content': user}],
                 'response_format': {'type': 'json_schema', 'json_schema': {
                     'name': 'answer', 'schema': dict(schema), 'strict': True}}}
         try:
-            answer = post_json(f'{self.url.rstrip("/")}/chat/completions', body,
-                               headers={'Authorization': f'Bearer {key}'} if key else {},
-                               timeout_s=self.timeout_s)
+            found = chat_json(self.url, body, key_variable=self.key_variable,
+                              timeout_s=self.timeout_s)
+            return {name: found[name] for name in schema['properties']}
         except WebError as error:
             kind = UnusableAnswerError if error.passing else ResponsesError
             raise kind(f'language model {self.model}: {error}') from error
-        try:
-            text = json.loads(answer)['choices'][0]['message']['content']
-            found = json.loads(re.sub(r'^\s*```(?:json)?|```\s*$', '', text))
-            return {name: found[name] for name in schema['properties']}
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UnusableAnswerError(
                 f'language model {self.model}: expected a JSON object with '

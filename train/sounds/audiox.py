@@ -12,11 +12,10 @@ as non-commercial unless told otherwise. A call gives at most about 10 s.
 import base64
 import binascii
 import json
-import os
 from dataclasses import dataclass
 
 from train.sounds.generator import GenerationError, Request, Sound, decode
-from train.sounds.web import WebError, post_json
+from train.sounds.web import WebError, bearer, post_json
 
 __all__ = ['AudioX']
 
@@ -46,7 +45,6 @@ class AudioX:
         """Return what the model made of the caption; GenerationError when nothing came."""
         seconds = round(min(request.seconds, _LONGEST_S), 2)
         task = {'audiox_task': 't2a', 'seconds_start': 0.0, 'seconds_total': seconds}
-        key = os.environ.get(self.key_variable, '')
         try:
             answer = post_json(
                 f'{self.url.rstrip("/")}/v1/chat/completions',
@@ -54,8 +52,7 @@ class AudioX:
                     {'role': 'user', 'content': [{'type': 'text', 'text': request.caption}]}],
                  'num_inference_steps': self.steps, 'guidance_scale': self.guidance,
                  'seed': request.seed, 'extra_args': task, **task},
-                headers={'Authorization': f'Bearer {key}'} if key else {},
-                timeout_s=self.timeout_s)
+                headers=bearer(self.key_variable), timeout_s=self.timeout_s)
             data = base64.b64decode(json.loads(answer)['choices'][0]['message']['audio']['data'],
                                     validate=True)
         except WebError as error:

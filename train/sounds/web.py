@@ -7,6 +7,8 @@ travel in headers only, are never followed across a redirect and never stand in 
 
 import http.client
 import json
+import os
+import re
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +16,7 @@ from typing import Any
 
 from audio_interaction_ros.errors import AudioInteractionError
 
-__all__ = ['WebError', 'post_json']
+__all__ = ['WebError', 'bearer', 'chat_json', 'post_json']
 
 _LARGEST = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -88,3 +90,22 @@ def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None 
     except (OSError, http.client.HTTPException) as error:
         raise WebError(f'expected an answer from {url}, got {error}; check address and network',
                        passing=True) from error
+
+
+def bearer(key_variable: str) -> dict[str, str]:
+    """Return the header that carries a key of the environment; none where there is no key."""
+    key = os.environ.get(key_variable, '')
+    return {'Authorization': f'Bearer {key}'} if key else {}
+
+
+def chat_json(url: str, body: dict[str, Any], *, key_variable: str, timeout_s: float) -> Any:
+    """
+    Ask ``{url}/chat/completions`` and return the JSON that the model wrote, fenced or not.
+
+    Raises WebError as post_json does; KeyError, IndexError, TypeError or ValueError for an answer
+    in which no JSON stands where the OpenAI interface has it.
+    """
+    answer = post_json(f'{url.rstrip("/")}/chat/completions', body, headers=bearer(key_variable),
+                       timeout_s=timeout_s)
+    text = json.loads(answer)['choices'][0]['message']['content']
+    return json.loads(re.sub(r'^\s*```(?:json)?|```\s*$', '', text))
