@@ -283,7 +283,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return build(typing.cast(type, kind), value, where)
     if typing.get_origin(kind) is tuple:
-        return tuple(build(typing.get_args(kind)[0], item, f'{where}[{i}]')
+        if not isinstance(value, list | tuple):
+            raise ConfigurationError(f'{where}: expected a list, found {value!r}')
+        return tuple(_convert(typing.get_args(kind)[0], item, f'{where}[{i}]')
                      for i, item in enumerate(value))
     if kind is float and type(value) is int:
         return float(value)

@@ -3,8 +3,9 @@ The audio tower: mel of one window in, features of one chunk out.
 
 Owns one encoder that covers the Qwen2.5-Omni audio tower (one 400 ms block per window, pairs of
 frames averaged) and the Whisper encoder (a sliding window, newest frames kept and stacked), with
-the projector into the language model's width. Parameters carry Hugging Face names. Holds no
-state between windows; left context is part of the window that the caller gives.
+the projector into the language model's width, and, where configured, a sound branch. Parameters
+carry Hugging Face names. Holds no state between windows; left context is part of the window that
+the caller gives.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.whisper_attention import Attention
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 
-__all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'scaled', 'sinusoids']
+__all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'SoundBranch', 'scaled', 'sinusoids']
 
 MEL_FILL = -1.5
 """Normalised log-mel of digital silence; fills the window before a stream starts."""
@@ -51,6 +52,11 @@ class AudioTowerConfig:
     """Width of a feature, that of the language model."""
     feature_norm: float = 0.0
     """Length that every feature is scaled to, that of a token's embedding; 0 leaves it."""
+    sounds: tuple[str, ...] = ()
+    """What the sound branch tells apart, in its order; its feature is the last of every chunk."""
+    sound_levels: tuple[int, ...] = ()
+    """After how many layers the sound branch listens; the middle layers hear sounds best."""
+    sound_hidden: int = 256
 
     def __post_init__(self) -> None:
         if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
@@ -71,11 +77,27 @@ class AudioTowerConfig:
             raise ConfigurationError(
                 f"audio_tower.projector must be 'linear' or 'mlp', is {self.projector!r}; "
                 'correct the model configuration')
+        if bool(self.sounds) != bool(self.sound_levels) or any(
+                not 0 <= level <= self.layers for level in self.sound_levels):
+            raise ConfigurationError(
+                'audio_tower.sounds needs sound_levels, and sound_levels needs sounds, each level '
+                f'from 0 to {self.layers}; they are {len(self.sounds)} sounds and '
+                f'{self.sound_levels}; correct the model configuration')
+
+    @property
+    def word_features(self) -> int:
+        """Features of one pass that carry frames."""
+        return self.keep_frames // self.pool // self.stack
 
     @property
     def features_per_chunk(self) -> int:
         """Features that one pass gives."""
-        return self.keep_frames // self.pool // self.stack
+        return self.word_features + bool(self.sounds)
+
+    @property
+    def sound_width(self) -> int:
+        """Numbers that the sound branch listens to."""
+        return 3 * self.width * len(self.sound_levels)
 
     @property
     def stacked_width(self) -> int:
@@ -120,8 +142,26 @@ class _Layer(nn.Module):
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
 
+class SoundBranch(nn.Module):
+    """What sounds, as one more feature: the sum of what the sounds heard are called."""
+
+    def __init__(self, config: AudioTowerConfig) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(config.sound_width, config.sound_hidden)
+        self.classes = nn.Linear(config.sound_hidden, len(config.sounds))
+        self.names = nn.Linear(len(config.sounds), config.output_width)
+
+    def logits(self, heard: Tensor) -> Tensor:
+        """Return a score per sound [..., sounds] of summaries [..., sound_width]."""
+        return self.classes(F.gelu(self.hidden(heard)))
+
+    def forward(self, heard: Tensor) -> Tensor:
+        """Return a feature [..., output_width] of summaries [..., sound_width], any length."""
+        return self.names(torch.sigmoid(self.logits(heard)))
+
+
 class AudioTower(nn.Module):
-    """Convolutions, bidirectional layers over one window, and the projector."""
+    """Convolutions, bidirectional layers over one window, the projector and the sound branch."""
 
     def __init__(self, config: AudioTowerConfig) -> None:
         super().__init__()
@@ -137,6 +177,8 @@ class AudioTower(nn.Module):
             self.projector = nn.Sequential(
                 nn.Linear(stacked, config.projector_hidden), nn.GELU(),
                 nn.Linear(config.projector_hidden, config.output_width))
+        if config.sounds:
+            self.sound = SoundBranch(config)
         self.place_positions()
 
     def place_positions(self) -> None:
@@ -144,25 +186,40 @@ class AudioTower(nn.Module):
         table = sinusoids(self.config.window_frames // 2, self.config.width)
         self.register_buffer('positions', table, persistent=False)
 
-    def encode(self, mel: Tensor) -> Tensor:
-        """Return stacked frames [B, N, stacked_width] of mel [B, bins, window_frames]."""
-        keep = self.config.keep_frames
+    def levels(self, mel: Tensor) -> list[Tensor]:
+        """Return what goes into layer 1, 2, … and comes out of the last, each [B, T, width]."""
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel))))
         x = x.transpose(1, 2)
-        x = x + self.get_buffer('positions').to(x.dtype)
+        found = [x + self.get_buffer('positions').to(x.dtype)]
         for layer in self.layers:
-            x = layer(x)
+            found.append(layer(found[-1]))
+        return found
+
+    def stacked(self, x: Tensor) -> Tensor:
+        """Return stacked frames [B, N, stacked_width] of the last layer's output [B, T, width]."""
+        keep = self.config.keep_frames
         newest = self._stack(x[:, -keep:])
         if not self.config.second_look:
             return newest
         return torch.cat((newest, self._stack(x[:, -2 * keep:-keep])), dim=-1)
+
+    def heard(self, levels: list[Tensor]) -> Tensor:
+        """Return a summary [B, sound_width]: mean of the newest chunk, mean and spread of all."""
+        chosen = [levels[level] for level in self.config.sound_levels]
+        keep = self.config.keep_frames
+        return torch.cat([part for x in chosen for part in (
+            x[:, -keep:].mean(1), x.mean(1), x.std(1))], dim=-1)
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Return stacked frames [B, N, stacked_width] of mel [B, bins, window_frames]."""
+        return self.stacked(self.levels(mel)[-1])
 
     def _stack(self, x: Tensor) -> Tensor:
         config = self.config
         if config.pool > 1:
             x = F.avg_pool1d(x.transpose(1, 2), config.pool).transpose(1, 2)
         x = self.ln_post(x)
-        return x.reshape(x.shape[0], config.features_per_chunk, config.width * config.stack)
+        return x.reshape(x.shape[0], config.word_features, config.width * config.stack)
 
     def project(self, frames: Tensor) -> Tensor:
         """Return features [B, N, output_width] of stacked frames [B, N, stacked_width]."""
@@ -170,5 +227,10 @@ class AudioTower(nn.Module):
         return scaled(projector(frames), self.config.feature_norm)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Return features [B, N, output_width] of mel [B, bins, window_frames]."""
-        return self.project(self.encode(mel))
+        """Return features [B, N, output_width] of mel [B, bins, window_frames], sound last."""
+        levels = self.levels(mel)
+        features = self.project(self.stacked(levels[-1]))
+        if not self.config.sounds:
+            return features
+        sound = scaled(self.sound(self.heard(levels)), self.config.feature_norm)
+        return torch.cat((features, sound[:, None]), dim=1)

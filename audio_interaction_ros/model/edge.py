@@ -23,7 +23,7 @@ from audio_interaction_ros.model.config import CheckpointConfig
 __all__ = ['merge', 'merged_tensors']
 
 EMBEDDING = 'model.embed_tokens.weight'
-_TOWER_KEYS = ('projector.', 'proj.')
+_TOWER_KEYS = ('projector.', 'proj.', 'sound.')
 
 
 def _add_lora(decoder: dict[str, Tensor], trained: dict[str, Tensor], scale: float) -> None:
@@ -47,8 +47,9 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
     """
     Return all tensors of a model, prefixed, from base tensors and trained ones.
 
-    ``trained`` holds ``projector.*``, ``lora.<name>.A`` [r, in] and ``.B`` [out, r], and
-    ``control_rows`` [n, width], which follow the base vocabulary. CheckpointError for any other.
+    ``trained`` holds ``projector.*``, ``sound.*``, ``lora.<name>.A`` [r, in] and ``.B`` [out, r],
+    and ``control_rows`` [n, width], which follow the base vocabulary. CheckpointError for any
+    other.
     """
     tower, decoder, trained = dict(tower), dict(decoder), dict(trained)
     _add_lora(decoder, trained, scale)
@@ -61,8 +62,9 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
         if key.startswith(_TOWER_KEYS):
             tower[key] = trained.pop(key)
     if trained:
-        raise CheckpointError(f'trained weights: found {min(trained)}, expected projector.*, '
-                              'lora.* and control_rows only; the folder is of another version')
+        raise CheckpointError(
+            f'trained weights: found {min(trained)}, expected projector.*, sound.*, lora.* and '
+            'control_rows only; the folder is of another version')
     return ({TOWER_PREFIX + key: value for key, value in tower.items()}
             | {DECODER_PREFIX + key: value for key, value in decoder.items()})
 

@@ -83,3 +83,37 @@ def test_refuses_frames_that_do_not_stack():
     with pytest.raises(ConfigurationError, match='keep_frames'):
         AudioTowerConfig(mel_bins=16, width=32, layers=1, heads=4, mlp_width=64, stack=3,
                          output_width=8)
+
+
+SOUNDS = {'sounds': ('siren', 'rain', 'speech'), 'sound_levels': (0, 2), 'sound_hidden': 6}
+
+
+@torch.inference_mode()
+def test_the_sound_branch_gives_one_more_feature():
+    torch.manual_seed(1)
+    plain = AudioTower(AudioTowerConfig(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64,
+                                        output_width=8, feature_norm=3.2))
+    tower = AudioTower(replace(plain.config, **SOUNDS))
+    assert (plain.config.features_per_chunk, tower.config.features_per_chunk) == (20, 21)
+    missing, _ = tower.load_state_dict(plain.state_dict(), strict=False)
+    assert all(name.startswith('sound.') for name in missing)
+    mel = torch.randn(2, 16, 40)
+    features, levels = tower(mel), tower.levels(mel)
+    torch.testing.assert_close(features[:, :20], plain(mel))
+    heard = tower.heard(levels)
+    assert heard.shape == (2, tower.config.sound_width) == (2, 192)
+    torch.testing.assert_close(heard[:, 96:128], levels[2].mean(1))
+    torch.testing.assert_close(features[:, 20].norm(dim=-1), torch.full((2,), 3.2))
+    # Sure of the siren and of nothing else: the feature is what a siren is called.
+    tower.sound.classes.weight.zero_()
+    tower.sound.classes.bias.copy_(torch.tensor([50.0, -50.0, -50.0]))
+    tower.sound.names.bias.zero_()
+    called = F.normalize(tower.sound.names.weight[:, 0], dim=0) * 3.2
+    torch.testing.assert_close(tower(mel)[0, 20], called)
+
+
+@pytest.mark.parametrize('wrong', [{'sound_levels': ()}, {'sounds': ()}, {'sound_levels': (3,)}])
+def test_sounds_and_levels_belong_together(wrong):
+    with pytest.raises(ConfigurationError, match='sound_levels'):
+        AudioTowerConfig(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64, output_width=8,
+                         **{**SOUNDS, **wrong})

@@ -11,9 +11,11 @@ import torch
 from audio_interaction_ros.protocol import Emotion
 from train.edge.compose import Event, Scene, is_validation
 from train.edge.evaluate import Tally, plain, sweep
+from train.edge.dialogue import reply_to
 from train.edge.layout import IDS, IGNORE, decisions, sequence
 from train.edge.stage_a import WIDTH, Speller, greedy
-from train.edge.stage_b import draw_session, sequenced
+from train.edge.sound import average_precision, targets
+from train.edge.stage_b import crop, draw_session, sequenced
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 
 pytestmark = pytest.mark.torch
@@ -25,8 +27,40 @@ SOUND = {'kind': 'sound', 'due': 0.8, 'emotion': 5, 'text': 'Siren.'}
 def test_a_reply_is_due_after_the_first_chunk_that_ends_late_enough():
     assert decisions([SPEECH, SOUND], 'transcript', 4) == [None, None, (Emotion.NORMAL, 'Hello.'),
                                                            None]
-    assert decisions([SPEECH, SOUND], 'assistant', 4) == [None, (Emotion.URGENT, 'Siren.'), None,
-                                                          None]
+    assert decisions([{**SPEECH, 'text': 'He is at home.'}, SOUND], 'assistant', 4) == [
+        None, (Emotion.URGENT, 'Siren.'), None, None]
+
+
+def test_the_assistant_answers_what_it_is_asked():
+    asked = {**SPEECH, 'text': 'What is your name?'}
+    said = decisions([asked], 'assistant', 4)[2]
+    assert said == (Emotion.NORMAL, reply_to(asked['text'])) and said[1]
+
+
+def test_cropping_for_a_lane_takes_an_event_that_it_answers_to():
+    asked = {'kind': 'speech', 'start': 4.0, 'due': 6.0, 'emotion': 0, 'text': 'Stop.'}
+    told = {'kind': 'speech', 'start': 0.5, 'due': 2.0, 'emotion': 0, 'text': 'He is at home.'}
+    row = {'name': 'a', 'chunks': 16, 'events': [told, asked]}
+    for seed in range(8):
+        part, first = crop(row, random.Random(seed), 'assistant')
+        assert first == 9 and part['chunks'] == 7
+        assert decisions(part['events'], 'assistant', 7)[5] is not None
+
+
+def test_what_sounds_is_told_while_it_can_be_heard():
+    row = {'chunks': 6, 'sounding': [
+        {'label': 'siren', 'start': 0.9, 'end': 1.5, 'path': ''},
+        {'label': 'speech', 'start': 0.0, 'end': 0.1, 'path': ''},
+        {'label': 'unknown', 'start': 0.0, 'end': 2.0, 'path': ''}]}
+    assert targets(row, {'siren': 0, 'speech': 1}).T.tolist() == [
+        [0, 0, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]]
+
+
+def test_average_precision_of_a_perfect_and_a_reversed_order():
+    truth = np.array([1, 0, 0, 1])
+    assert average_precision(truth, np.array([0.9, 0.1, 0.2, 0.8])) == 1.0
+    assert average_precision(truth, np.array([0.1, 0.9, 0.8, 0.2])) == pytest.approx(
+        (1 / 3 + 2 / 4) / 2)
 
 
 def test_a_reply_due_past_the_end_is_left_out():
@@ -36,15 +70,15 @@ def test_a_reply_due_past_the_end_is_left_out():
 def test_layout_of_two_chunks_and_a_reply():
     laid = sequence([7], [(Emotion.URGENT, [8, 9]), None])
     i = IDS
-    block = [i.audio_begin, *[i.pad] * 5, i.assistant]
+    block = [i.audio_begin, *[i.pad] * 6, i.assistant]
     assert laid.ids.tolist() == [
         i.online, i.language, i.system, i.respond, 7, i.text_end,
         *block, i.respond, i.emotions[5], 8, 9, i.text_end, *block]
-    assert (laid.ids[laid.feature_at] == i.pad).all() and len(laid.feature_at) == 10
+    assert (laid.ids[laid.feature_at] == i.pad).all() and len(laid.feature_at) == 12
     assert [(int(at), int(laid.control[at])) for at in np.flatnonzero(laid.control != IGNORE)] == [
-        (12, 1), (24, 0)]
+        (13, 1), (26, 0)]
     assert {int(at): int(laid.text[at]) for at in np.flatnonzero(laid.text != IGNORE)} == {
-        13: i.emotions[5], 14: 8, 15: 9, 16: i.text_end}
+        14: i.emotions[5], 15: 8, 16: 9, 17: i.text_end}
 
 
 def test_a_session_is_scenes_in_a_row():
@@ -56,12 +90,12 @@ def test_a_session_is_scenes_in_a_row():
     laid = sequenced([quiet, spoken, quiet], 'transcript', Words())
     control = laid.control[laid.control != IGNORE]
     assert control.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
-    assert len(laid.feature_at) == 10 * 5
+    assert len(laid.feature_at) == 10 * 6
 
 
 def test_sessions_are_of_both_lanes_and_no_longer_than_the_papers():
     rows = {kind: [{'kind': kind, 'chunks': chunks} for chunks in (8, 25)]
-            for kind in ('speech', 'mixed', 'alert', 'harmless', 'long')}
+            for kind in ('speech', 'asked', 'alert', 'harmless', 'long')}
     drawn = [draw_session(rows, random.Random(seed)) for seed in range(300)]
     assert {lane for lane, _ in drawn} == {'transcript', 'assistant'}
     assert all(sum(row['chunks'] for row in scenes) <= 60 for _, scenes in drawn)

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.audio_tower import scaled
+from audio_interaction_ros.model.audio_tower import SoundBranch, scaled
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
-from train.edge.features import TOWER
+from train.edge.features import TOWER, tower_config
 from train.edge.layout import BASE_VOCABULARY, IDS
 from train.edge.stage_a import projector_module
 from train.trainer.lora import LowRank, adapt
@@ -31,13 +31,15 @@ DECODER = DecoderConfig(layers=30, width=576, mlp_width=1536, heads=9, kv_heads=
 
 
 class Edge(nn.Module):
-    """Projector, adapted decoder, control rows; the frozen part in bfloat16."""
+    """Projector, sound branch, adapted decoder, control rows; the frozen part in bfloat16."""
 
     table: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, sounds: tuple[str, ...] = ()) -> None:
+        """Take what the sound branch tells apart; without sounds it is not trained."""
         super().__init__()
         torch.manual_seed(0)
+        self.sounds = sounds
         state = load_file(fetch('smollm2-135m-instruct') / 'model.safetensors')
         table = state.pop('model.embed_tokens.weight').float()
         # The decoder itself needs no table: embeddings come from here, trained rows included.
@@ -52,12 +54,16 @@ class Edge(nn.Module):
         rows[IDS.text_end - BASE_VOCABULARY] = table[2]  # <|im_end|>
         self.control_rows = nn.Parameter(rows)
         self.projector = projector_module()
+        self.sound = SoundBranch(tower_config(sounds or ('any',)))
+        # Which sounds are heard is learned before; here only what they are called.
+        self.sound.requires_grad_(False).names.requires_grad_(bool(sounds))
 
     def trained(self) -> dict[str, Tensor]:
         """Return what is shipped, under the names that ``model.edge`` merges."""
         tensors = {'control_rows': self.control_rows.data}
-        tensors |= {f'projector.{name}': value
-                    for name, value in self.projector.state_dict().items()}
+        for part in ('projector', 'sound'):
+            tensors |= {f'{part}.{name}': value
+                        for name, value in getattr(self, part).state_dict().items()}
         for name, module in self.decoder.named_modules():
             if isinstance(module, LowRank):
                 tensors |= {f'lora.{name}.A': module.A.data, f'lora.{name}.B': module.B.data}
@@ -80,13 +86,20 @@ class Edge(nn.Module):
         controls = F.embedding((ids - BASE_VOCABULARY).clamp(min=0), self.control_rows)
         return torch.where(new[..., None], controls.to(torch.bfloat16), words)
 
-    def forward(self, ids: Tensor, frames: Tensor, where: tuple[Tensor, Tensor]) -> Tensor:
+    def features(self, frames: Tensor, heard: Tensor) -> Tensor:
+        """Return features [chunks * 6, width] of frames [chunks, 5, 4096] and summaries."""
+        features = torch.cat((self.projector(frames), self.sound(heard)[:, None]), dim=1)
+        return scaled(features, TOWER.feature_norm).flatten(0, 1)
+
+    def forward(self, ids: Tensor, frames: Tensor, heard: Tensor,
+                where: tuple[Tensor, Tensor]) -> Tensor:
         """
         Return hidden states [B, T, width] bfloat16 of ids [B, T].
 
-        ``frames`` [F, 4096] float32 are projected and put at rows and columns ``where``.
+        The features of ``frames`` [chunks, 5, 4096] and ``heard`` [chunks, 4608], both float32,
+        are put at rows and columns ``where``.
         """
         embeddings = self.embed(ids).index_put(
-            where, scaled(self.projector(frames), TOWER.feature_norm).to(torch.bfloat16))
+            where, self.features(frames, heard).to(torch.bfloat16))
         cos, sin = rope_tables(np.arange(ids.shape[1])[None], DECODER.head_dim, DECODER.rope_base)
         return self.decoder(embeddings, cos, sin)

@@ -1,5 +1,5 @@
 """
-Scenes for the first edge model: speech, alert sounds and harmless sounds on one time line.
+Scenes for the edge model: speech, alert sounds and harmless sounds on one time line.
 
 Owns what is mixed with what, how loud, and when each event is over or has become clear. Knows
 no tokens and no models. Sounds come from a folder with ``manifest.jsonl`` (fields path, label,
@@ -11,52 +11,64 @@ import hashlib
 import json
 import random
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 from scipy.signal import fftconvolve, lfilter
 
 from audio_interaction_ros.protocol import Emotion
+from train.edge.label import Label
 from train.edge.synthesise import trim
 from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'compose']
+__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'sound_names']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
 LONGEST_S = 24  # 60 chunks, as in the paper
 
+_U, _N = Emotion.URGENT, Emotion.NORMAL
 ALERTS: dict[str, tuple[str, Emotion]] = {
-    'dog_bark': ('Dog barking.', Emotion.URGENT),
-    'baby_cry': ('Baby crying.', Emotion.URGENT),
-    'glass_break': ('Glass breaking.', Emotion.URGENT),
-    'dish_break': ('Glass breaking.', Emotion.URGENT),
-    'siren': ('Siren.', Emotion.URGENT),
-    'smoke_alarm': ('Smoke alarm.', Emotion.URGENT),
-    'scream': ('Scream.', Emotion.URGENT),
-    'gunshot': ('Gunshot.', Emotion.URGENT),
-    'explosion': ('Explosion.', Emotion.URGENT),
-    'car_horn': ('Car horn.', Emotion.URGENT),
-    'fire_crackling': ('Fire crackling.', Emotion.URGENT),
-    'cough': ('Coughing.', Emotion.NORMAL),
-    'door_knock': ('Knock on the door.', Emotion.NORMAL),
-    'doorbell': ('Doorbell.', Emotion.NORMAL),
+    'smoke_alarm': ('A smoke alarm is sounding.', _U),
+    'fire_alarm': ('A fire alarm is sounding.', _U),
+    'fire_crackling': ('I hear fire crackling.', _U),
+    'siren': ('I hear a siren.', _U),
+    'car_alarm': ('A car alarm is sounding.', _U),
+    'car_horn': ('A car horn is honking.', _U),
+    'glass_break': ('I hear breaking glass.', _U),
+    'dish_break': ('I hear breaking glass.', _U),
+    'gunshot': ('I hear a gunshot.', _U),
+    'explosion': ('I hear an explosion.', _U),
+    'scream': ('Someone is screaming.', _U),
+    'baby_cry': ('A baby is crying.', _U),
+    'impact_hard': ('I heard a loud thud.', _U),
+    'door_bang': ('I heard a loud thud.', _U),
+    'cough': ('Someone is coughing.', _N),
+    'dog_bark': ('A dog is barking.', _N),
+    'door_knock': ('Someone is knocking on the door.', _N),
+    'doorbell': ('The doorbell is ringing.', _N),
+    'water_flow': ('Water is running.', _N),
+    'water_pouring': ('Water is running.', _N),
 }
 """What the assistant lane says of each sound, and in which tone."""
 
-COMPUTED = {'smoke_alarm': 1.0, 'doorbell': 0.7, 'siren': 0.4}
+COMPUTED = {'smoke_alarm': 1.0, 'fire_alarm': 0.8, 'car_alarm': 0.8, 'doorbell': 0.7,
+            'siren': 0.4}
 """How often a sound is a computed signal, where recordings exist too."""
 HARMLESS_SIGNALS = [name for label in ('phone_ring', 'appliance_beep', 'reversing_beep')
                     for name in LABELS[label]]
 
 # Too close to an alert, or too much like speech, to be told from it by their label alone.
-NEITHER = {'alarm', 'fire_alarm', 'alarm_clock', 'dog_growl', 'wolf_howl', 'air_horn', 'buzzer',
-           'bicycle_horn', 'train_horn', 'train_whistle', 'car_alarm', 'fire_ignite', 'bell',
-           'fireworks', 'glass_impact', 'pain_vocal', 'radio_chatter', 'church_bell', 'crowd',
-           'other_weapon', 'phone_tone', 'singing', 'speech_nonverbal', 'music', 'impact_hard'}
+NEITHER = {'alarm', 'alarm_clock', 'dog_growl', 'wolf_howl', 'air_horn', 'buzzer', 'bicycle_horn',
+           'train_horn', 'train_whistle', 'fire_ignite', 'bell', 'fireworks', 'glass_impact',
+           'pain_vocal', 'radio_chatter', 'church_bell', 'other_weapon', 'phone_tone', 'singing',
+           'speech_nonverbal', 'impact_wood', 'impact_plastic', 'impact_metal',
+           'water_bubbling', 'toilet_flush'}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +87,17 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sounding:
+    """Some clip that can be heard, event or not; times in seconds of the scene."""
+
+    label: str
+    start: float
+    end: float
+    path: str = ''
+    """Of a recording; empty for what was computed or spoken by a synthetic voice."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scene:
     """16 kHz mono samples [n] float32 and what happens in them."""
 
@@ -82,6 +105,15 @@ class Scene:
     kind: str
     samples: np.ndarray
     events: list[Event] = field(default_factory=list)
+    sounding: list[Sounding] = field(default_factory=list)
+
+
+def sound_names(data: Path) -> tuple[str, ...]:
+    """Return all labels that scenes of this data can carry, in the order of the alphabet."""
+    rows = map(json.loads, (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines())
+    heard = {row['label'] for row in rows if row['licence_group'] == 'free'}
+    return tuple(sorted({label for label in heard if not label.startswith('speech_')
+                         and label not in NEITHER} | set(ALERTS) | {'phone_ring', 'speech'}))
 
 
 def signal(name: str, rng: random.Random) -> np.ndarray:
@@ -101,64 +133,112 @@ def load(path: Path) -> np.ndarray:
     return samples
 
 
+class Clip(NamedTuple):
+    """A piece of sound to be placed: what it is, what is said or what it is called."""
+
+    kind: str
+    """speech | sound | harmless"""
+    text: str
+    label: str
+    samples: np.ndarray
+    path: str = ''
+
+
+REAL_SHARE = 0.25
+"""How often an utterance is a real recording."""
+REAL_KINDS = {'speech_command': 4, 'speech_addresses': 1, 'speech_names': 1, 'speech_numbers': 1,
+              'speech_phrase': 3, 'speech_word': 1}
+"""How often each kind of them, where there are any: sentences before single words."""
+
+
 class Library:
     """The clips of one split: utterances, real speech, alert sounds and harmless sounds."""
 
-    def __init__(self, data: Path, speech: Path, split: str) -> None:
-        self.split = split
+    def __init__(self, data: Path, speech: Sequence[Path], split: str,
+                 labels: Mapping[str, Label] | None = None) -> None:
+        """Read manifests; ``labels`` adds texts to real speech that came without."""
+        self.split, self.data = split, data
         self.sounds: dict[str, list[Path]] = defaultdict(list)
         self.harmless: dict[str, list[Path]] = defaultdict(list)
-        self.real: list[tuple[str, Path]] = []
+        self.real: dict[str, list[tuple[str, Path]]] = defaultdict(list)
         for line in (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines():
-            self._sort(json.loads(line), data)
+            self._sort(json.loads(line), labels or {})
         self.utterances = [
-            (row['text'], speech / row['path']) for row in map(json.loads, (
-                speech / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
+            (row['text'], folder / row['path']) for folder in speech
+            for row in map(json.loads, (
+                folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
             if row['split'] == split]
 
-    def _sort(self, row: dict, data: Path) -> None:
+    def _sort(self, row: dict, labels: Mapping[str, Label]) -> None:
         key = row.get('speaker') or row.get('source_id') or row['path']
         if row['licence_group'] != 'free' or (
                 is_validation(key) != (self.split == 'validation')):
             return
-        path, label = data / row['path'], row['label']
+        path, label = self.data / row['path'], row['label']
         if label.startswith('speech_') and label != 'speech_nonverbal':
-            if row.get('text') and row['seconds'] <= 11 and row.get('lang') == 'en':
-                text = row['text']
-                self.real.append((text[0].upper() + text[1:] + '.', path))
+            known = labels.get(row['path'])
+            text = known.text if known else row.get('text')
+            if text and row['seconds'] <= 11 and row.get('lang', 'en') == 'en' and not (
+                    known and known.doubtful):
+                self.real[label].append((sentence(text), path))
         elif label in ALERTS:
             if row.get('label_check') != 'not_confirmed' or label not in ('dog_bark', 'baby_cry'):
                 self.sounds[label].append(path)
         elif label not in NEITHER:
             self.harmless[label].append(path)
 
-    def speech(self, rng: random.Random) -> tuple[str, np.ndarray]:
-        """Return one utterance, trimmed: synthetic four times in five, else a real recording."""
-        if self.real and rng.random() < 0.2:
-            long = [item for item in self.real if '/alphanumeric/' in str(item[1])]
-            pool = long if long and rng.random() < 0.35 else self.real
-            text, path = rng.choice(pool)
-            return text, trim(load(path), -32.0)
+    def speech(self, rng: random.Random) -> Clip:
+        """Return one utterance, trimmed: most are synthetic."""
+        if self.real and rng.random() < REAL_SHARE:
+            kinds = [kind for kind in REAL_KINDS if self.real[kind]]
+            kind = rng.choices(kinds, [REAL_KINDS[kind] for kind in kinds])[0]
+            text, path = rng.choice(self.real[kind])
+            return Clip('speech', text, 'speech', trim(load(path), -32.0), self._name(path))
         text, path = rng.choice(self.utterances)
-        return text, load(path)
+        return Clip('speech', text, 'speech', load(path))
 
-    def alert(self, rng: random.Random) -> tuple[str, np.ndarray]:
-        """Return the label and at most 5 s of an alert sound, beginning with the sound."""
-        label = rng.choice([*ALERTS, 'dog_bark', 'baby_cry', 'smoke_alarm', 'glass_break'])
+    def alert(self, rng: random.Random) -> Clip:
+        """Return at most 5 s of an alert sound, beginning with the sound."""
+        label = rng.choice(sorted(ALERTS))
         share = COMPUTED.get(label, 0.0) if self.sounds[label] else 1.0
         if label in LABELS and rng.random() < share:
-            return label, signal(rng.choice(LABELS[label]), rng)
+            return Clip('sound', '', label, signal(rng.choice(LABELS[label]), rng))
         if not self.sounds[label]:
             return self.alert(rng)
-        return label, trim(load(rng.choice(self.sounds[label])), -28.0)[:5 * RATE]
+        path = rng.choice(self.sounds[label])
+        sound = trim(load(path), -28.0)
+        if len(sound) > 8 * RATE and rng.random() < 0.5:  # it may well be heard from its middle
+            sound = sound[rng.randrange(len(sound) - 6 * RATE):]
+        return Clip('sound', '', label, paced(sound[:6 * RATE], rng)[:5 * RATE], self._name(path))
 
-    def noise(self, rng: random.Random, samples: int) -> np.ndarray:
+    def noise(self, rng: random.Random, samples: int) -> Clip:
         """Return so many samples of a harmless sound, repeated if it is shorter."""
         if rng.random() < 0.06:
-            return np.resize(signal(rng.choice(HARMLESS_SIGNALS), rng), samples)
-        clip = load(rng.choice(self.harmless[rng.choice(sorted(self.harmless))]))
+            return Clip('harmless', '', 'phone_ring',
+                        np.resize(signal(rng.choice(HARMLESS_SIGNALS), rng), samples))
+        label = rng.choice(sorted(self.harmless))
+        path = rng.choice(self.harmless[label])
+        clip = load(path)
         start = rng.randrange(max(1, len(clip) - samples))
-        return np.resize(clip[start:start + samples], samples)
+        return Clip('harmless', '', label, np.resize(
+            paced(clip[start:start + samples + RATE], rng), samples), self._name(path))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.data).as_posix()
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital letter and ends with a stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ('' if text[-1:] in '.?!' else '.')
+
+
+def paced(samples: np.ndarray, rng: random.Random) -> np.ndarray:
+    """Return a sound up to 12 % faster and higher or slower and lower: another specimen."""
+    if rng.random() < 0.4 or len(samples) < 2:
+        return samples
+    at = np.arange(0.0, len(samples) - 1, rng.uniform(0.88, 1.13))
+    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
 
 
 def level(samples: np.ndarray) -> float:
@@ -182,37 +262,47 @@ def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
     return np.asarray(samples, np.float32)
 
 
-def background(library: Library, rng: random.Random, count: int, reference: float) -> np.ndarray:
+def background(library: Library, rng: random.Random, count: int,
+               reference: float) -> tuple[np.ndarray, Clip | None]:
     """Return what is heard everywhere: a sound bed, a quiet gap noise, white floor or zeros."""
     kind = rng.random()
-    if kind < 0.3:
-        return np.zeros(count, np.float32)
-    if kind < 0.5:
+    if kind < 0.2:
+        return np.zeros(count, np.float32), None
+    if kind < 0.4:
         white = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(count)
-        return np.asarray(white * 10 ** (-rng.uniform(45, 75) / 20), np.float32)
-    below = rng.uniform(18, 32) if kind < 0.75 else rng.uniform(6, 18)
-    return scaled(library.noise(rng, count), reference, below)
+        return np.asarray(white * 10 ** (-rng.uniform(45, 75) / 20), np.float32), None
+    below = rng.uniform(18, 32) if kind < 0.7 else rng.uniform(3, 18)
+    bed = library.noise(rng, count)
+    return scaled(bed.samples, reference, below), bed if below < 15 else None
 
 
-def foreground(library: Library, rng: random.Random,
-               kind: str) -> list[tuple[str, str, np.ndarray]]:
-    """Return what happens one after the other: (speech|sound|harmless, text or label, samples)."""
+def foreground(library: Library, rng: random.Random, kind: str) -> list[Clip]:
+    """Return what happens one after the other."""
     if kind == 'speech':
-        items = [('speech', *library.speech(rng))]
-        while rng.random() < 0.45 and sum(len(item[2]) for item in items) < 4 * RATE:
-            items.append(('speech', *library.speech(rng)))
+        items = [library.speech(rng)]
+        while rng.random() < 0.45 and sum(len(item.samples) for item in items) < 4 * RATE:
+            items.append(library.speech(rng))
         return items
     if kind == 'alert':
-        return [('sound', *library.alert(rng))]
+        return [library.alert(rng)]
     if kind == 'long':
         return [item for part in rng.choices(('speech', 'alert', 'harmless'), (4, 4, 3),
                                              k=rng.choice((2, 3, 4)))
                 for item in foreground(library, rng, part)[:1]]
     if kind == 'mixed':
-        items = [('speech', *library.speech(rng)), ('sound', *library.alert(rng))]
-        return rng.sample(items, 2)
-    return [('harmless', '', library.noise(rng, int(rng.uniform(3, 5) * RATE)))
-            for _ in range(rng.choice([1, 2]))]
+        return rng.sample([library.speech(rng), library.alert(rng)], 2)
+    return [library.noise(rng, int(rng.uniform(3, 5) * RATE)) for _ in range(rng.choice([1, 2]))]
+
+
+def placed(clip: Clip, start: float, end: float) -> Event | None:
+    """Return the event that a clip makes between these times; a harmless one makes none."""
+    if clip.kind == 'speech':
+        return Event(kind='speech', start=start, end=end, due=end + 0.45, text=clip.text)
+    if clip.kind == 'sound':
+        text, emotion = ALERTS[clip.label]
+        return Event(kind='sound', start=start, end=end, text=text, label=clip.label,
+                     due=min(start + CLEAR_AFTER_S, end), emotion=emotion)
+    return None
 
 
 def compose(library: Library, seed: int, kind: str) -> Scene:
@@ -224,21 +314,23 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
     """
     rng = random.Random(f'{library.split} {kind} {seed}')
     gap = rng.uniform(0.1, 6.0 if kind == 'long' else 1.2)
-    pieces, events = [np.zeros(int(gap * RATE), np.float32)], []
-    for what, name, clip in foreground(library, rng, kind):
+    pieces = [np.zeros(int(gap * RATE), np.float32)]
+    events, sounding = list[Event](), list[Sounding]()
+    for clip in foreground(library, rng, kind):
         start = sum(map(len, pieces)) / RATE
-        end = start + len(clip) / RATE
-        gain = 10 ** (-rng.uniform(0, 14) / 20) / max(1e-4, float(np.abs(clip).max())) * 0.9
-        pieces.append(room(clip * gain, rng))
-        if what == 'speech':
-            events.append(Event(kind='speech', start=start, end=end, due=end + 0.45, text=name))
-        elif what == 'sound':
-            text, emotion = ALERTS[name]
-            events.append(Event(kind='sound', start=start, end=end, text=text, label=name,
-                                due=min(start + CLEAR_AFTER_S, end), emotion=emotion))
+        end = start + len(clip.samples) / RATE
+        gain = 10 ** (-rng.uniform(0, 14) / 20) / max(1e-4, float(np.abs(clip.samples).max()))
+        pieces.append(room(clip.samples * gain * 0.9, rng))
+        event = placed(clip, start, end)
+        events += [event] if event else []
+        sounding.append(Sounding(label=clip.label, start=start, end=end, path=clip.path))
         gap = rng.uniform(0.95, 6.0 if kind == 'long' else 1.6)
         pieces.append(np.zeros(int(gap * RATE), np.float32))
     samples = np.concatenate(pieces)[:LONGEST_S * RATE]
-    samples = samples + background(library, rng, len(samples), level(samples))
-    samples = np.clip(samples * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
-    return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=samples, events=events)
+    noise, bed = background(library, rng, len(samples), level(samples))
+    if bed:
+        sounding.append(Sounding(label=bed.label, start=0.0, end=len(samples) / RATE,
+                                 path=bed.path))
+    samples = np.clip((samples + noise) * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
+    return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=samples, events=events,
+                 sounding=sounding)

@@ -9,16 +9,18 @@ import math
 from collections.abc import Mapping, Sequence
 
 from audio_interaction_ros.protocol import Emotion, TokenIds
+from train.edge.dialogue import reply_to
 from train.tokens import IGNORE, Layout, Said, Sample, online
 
 __all__ = ['BASE_VOCABULARY', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'PROMPTS', 'decisions',
-           'sequence']
+           'reply', 'sequence']
 
 BASE_VOCABULARY = 49_152
-FEATURES = 5
+FEATURES = 6
+"""Five of words, the last of sounds."""
 CHUNK_S = 0.4
-PROMPTS = {'transcript': 'Transcribe the speech.', 'assistant': 'Warn about dangerous sounds.'}
-_KINDS = {'transcript': 'speech', 'assistant': 'sound'}
+PROMPTS = {'transcript': 'Transcribe the speech.',
+           'assistant': 'Warn about dangerous sounds and answer questions.'}
 _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
                text_end=_NEW[4], pad=_NEW[5], online=_NEW[6], offline=_NEW[7],
@@ -28,13 +30,22 @@ IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3]
 Reply = tuple[Emotion, str]
 
 
+def reply(event: Mapping, lane: str) -> Reply | None:
+    """Return what a lane answers to an event; None when it has nothing to say to it."""
+    if event['kind'] == 'sound':
+        return (Emotion(event['emotion']), event['text']) if lane == 'assistant' else None
+    text = event['text'] if lane == 'transcript' else reply_to(event['text'])
+    return None if text is None else (Emotion.NORMAL, text)
+
+
 def decisions(events: Sequence[Mapping], lane: str, chunks: int) -> list[Reply | None]:
     """Return the reply due after each chunk; a reply due past the last chunk is not given."""
     due: list[Reply | None] = [None] * chunks
     for event in events:
         index = max(0, math.ceil(event['due'] / CHUNK_S) - 1)
-        if event['kind'] == _KINDS[lane] and index < chunks:
-            due[index] = (Emotion(event['emotion']), event['text'])
+        said = reply(event, lane)
+        if said is not None and index < chunks:
+            due[index] = said
     return due
 
 

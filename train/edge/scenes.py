@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 
-__all__ = ['features', 'scene_rows']
+__all__ = ['features', 'scene_rows', 'sounds_of']
 
 
 def scene_rows(folder: Path) -> list[dict]:
@@ -18,6 +19,12 @@ def scene_rows(folder: Path) -> list[dict]:
 
 
 def features(folder: Path, rows: list[dict]) -> Iterator[np.ndarray]:
-    """Yield features [chunks, 5, 4096] float16 of rows."""
+    """Yield features [chunks, 5, 4096] float16 of rows, read from disk when they are touched."""
     for row in rows:
-        yield np.load(folder / f'{row["name"]}.npy')
+        yield np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
+
+
+def sounds_of(path: Path) -> tuple[str, ...]:
+    """Return the sounds that the sound branch in a file of weights tells apart."""
+    with safe_open(path, 'np') as file:
+        return tuple(json.loads((file.metadata() or {})['sounds']))

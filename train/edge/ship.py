@@ -17,16 +17,18 @@ from audio_interaction_ros.model.layout import write_manifest
 from audio_interaction_ros.model.config import (
     BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE
-from train.edge.features import MEL, TOWER
+from train.edge.features import MEL, tower_config
 from train.edge.layout import IDS, PROMPTS
+from train.edge.scenes import sounds_of
 
 __all__ = ['configuration']
 
 
-def configuration(thresholds: dict[str, float]) -> CheckpointConfig:
+def configuration(thresholds: dict[str, float], sounds: tuple[str, ...]) -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
-        model='edge', audio_tower=TOWER, decoder=DECODER, token_ids=IDS, mel=MelConfig(**MEL),
+        model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
+        mel=MelConfig(**MEL),
         prompts=PROMPTS, thresholds=thresholds, max_positions=2048, lora_scale=SCALE,
         base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct'))
 
@@ -40,7 +42,8 @@ def main() -> None:
     thresholds = {lane: float(value) for lane, _, value in (
         item.partition('=') for item in arguments.threshold)}
     arguments.out.mkdir(parents=True, exist_ok=True)
-    dump_config(configuration(thresholds), arguments.out / 'config.yaml')
+    dump_config(configuration(thresholds, sounds_of(arguments.trained)),
+                arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')
     write_manifest(arguments.out)

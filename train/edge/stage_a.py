@@ -28,14 +28,13 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import TOWER
-from train.edge.layout import FEATURES
 from train.edge.scenes import features, scene_rows
 
 __all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 
 Example = tuple[np.ndarray, list[int], str]
 """Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
-FEATURE_S = 0.4 / FEATURES
+FEATURE_S = 0.4 / TOWER.word_features
 SHARPNESS = 24.0
 """
 Score of a feature that points exactly along an embedding of mean length.

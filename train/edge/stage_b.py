@@ -7,10 +7,11 @@ the last save. Under torchrun the processes share the work; on two cores two pro
 thread each beat one process of two.
 
     python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
-        --out trained.safetensors --minutes 20
+        --sound sound.safetensors --out trained.safetensors --minutes 20
 """
 
 import argparse
+import json
 import math
 import os
 import random
@@ -29,8 +30,8 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.layout import (
-    CHUNK_S, IDS, IGNORE, PROMPTS, decisions, sequence)
-from train.edge.scenes import scene_rows
+    CHUNK_S, IDS, IGNORE, PROMPTS, decisions, reply, sequence)
+from train.edge.scenes import scene_rows, sounds_of
 from train.tokens import Sample
 
 __all__ = ['collate', 'draw_session', 'losses', 'sequenced']
@@ -42,21 +43,24 @@ LONGEST_CHUNKS = 60
 SESSIONS = 96
 """Sessions drawn at once and grouped by length."""
 LANES = {
-    'transcript': (0.5, {'speech': 0.6, 'mixed': 0.05, 'alert': 0.1, 'harmless': 0.1,
-                         'long': 0.15}),
-    'assistant': (0.5, {'speech': 0.2, 'mixed': 0.05, 'alert': 0.35, 'harmless': 0.2,
+    'transcript': (0.5, {'speech': 0.65, 'alert': 0.1, 'harmless': 0.1, 'long': 0.15}),
+    'assistant': (0.5, {'speech': 0.15, 'asked': 0.15, 'alert': 0.3, 'harmless': 0.2,
                         'long': 0.2}),
 }
-"""How often a lane is drawn, and what it hears; the other lane's sounds are its silence."""
-Item = tuple[Sample, np.ndarray]
+"""How often a lane is drawn, and what it hears; what it does not answer to is its silence."""
+ASKED = 'asked'
+"""Scenes of speech with something that the assistant answers."""
+Heard = tuple[np.ndarray, np.ndarray]
+"""Frames [chunks, 5, 4096] and summaries [chunks, 4608], float16."""
+Item = tuple[Sample, Heard]
 
 
 def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sample:
     """Return scenes, one after the other, as one session of a lane."""
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
-    replies = [None if reply is None else (reply[0], encode(reply[1]))
-               for row in rows for reply in decisions(row['events'], lane, row['chunks'])]
+    replies = [None if said is None else (said[0], encode(said[1]))
+               for row in rows for said in decisions(row['events'], lane, row['chunks'])]
     return sequence(encode(PROMPTS[lane]), replies)
 
 
@@ -80,9 +84,14 @@ def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> t
     return lane, rows
 
 
-def crop(row: dict, rng: random.Random) -> tuple[dict, int]:
-    """Return one event of a scene as a scene, from a chunk before it began, and that chunk."""
-    event = rng.choice(row['events'])
+def crop(row: dict, rng: random.Random, lane: str = '') -> tuple[dict, int]:
+    """
+    Return one event of a scene as a scene, from a chunk before it began, and that chunk.
+
+    With ``lane`` only an event that this lane answers to, if there is one.
+    """
+    events = [event for event in row['events'] if lane and reply(event, lane)] or row['events']
+    event = rng.choice(events)
     first = max(0, int(event['start'] / CHUNK_S) - 1)
     last = min(row['chunks'], math.ceil(event['due'] / CHUNK_S) + 1)
     return {**row, 'chunks': last - first,
@@ -96,20 +105,23 @@ def draw_item(by_kind: Mapping[str, Sequence[dict]], folder: Path, tokenizer: To
 
     Both lanes hear speech alone: only the prompt tells the one to write and the other to wait.
     """
-    def frames(row: dict) -> np.ndarray:
-        return np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
+    def heard(row: dict, first: int = 0, last: int | None = None) -> list[np.ndarray]:
+        return [np.load(folder / f'{row["name"]}{end}', mmap_mode='r')[first:last]
+                for end in ('.npy', '.sound.npy')]
     if rng.random() < single:
         lane = draw_lane(rng)
-        kind = 'speech' if lane == 'transcript' else rng.choice(('speech', 'alert'))
-        row = rng.choice(by_kind[kind])
-        part, first = crop(row, rng)
-        return sequenced([part], lane, tokenizer), frames(row)[first:first + part['chunks']]
+        kind = 'speech' if lane == 'transcript' else rng.choice(('speech', ASKED, 'alert'))
+        part, first = crop(row := rng.choice(by_kind[kind]), rng, lane if kind == ASKED else '')
+        frames, sound = heard(row, first, first + part['chunks'])
+        return sequenced([part], lane, tokenizer), (frames, sound)
     lane, scenes = draw_session(by_kind, rng)
-    return sequenced(scenes, lane, tokenizer), np.concatenate([frames(row) for row in scenes])
+    frames, sound = (np.concatenate(parts) for parts in zip(*map(heard, scenes), strict=True))
+    return sequenced(scenes, lane, tokenizer), (frames, sound)
 
 
-def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
-    """Return ids, frames, where the frames go, control labels and text labels; right-padded."""
+def collate(items: list[Item]) -> tuple[
+        Tensor, Tensor, Tensor, tuple[Tensor, Tensor], Tensor, Tensor]:
+    """Return ids, frames, summaries, where features go, control and text labels; right-padded."""
     length = max(len(item.ids) for item, _ in items)
 
     def stack(name: str, fill: int) -> Tensor:
@@ -117,18 +129,19 @@ def collate(items: list[Item]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor], T
                 for item, _ in items]
         return torch.from_numpy(np.stack(rows))
 
-    frames = np.concatenate([values.reshape(-1, values.shape[-1]) for _, values in items])
+    frames, heard = (np.concatenate(parts).astype(np.float32)
+                     for parts in zip(*(heard for _, heard in items), strict=True))
     where = (torch.tensor(np.repeat(np.arange(len(items)),
                                     [len(item.feature_at) for item, _ in items])),
              torch.tensor(np.concatenate([item.feature_at for item, _ in items])))
-    return (stack('ids', IDS.text_end), torch.from_numpy(frames.astype(np.float32)), where,
+    return (stack('ids', IDS.text_end), torch.from_numpy(frames), torch.from_numpy(heard), where,
             stack('control', IGNORE), stack('text', IGNORE))
 
 
 def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
     """Return the mean losses of decisions and of text."""
-    ids, frames, where, control, text = collate(items)
-    hidden = model(ids, frames, where)
+    ids, frames, heard, where, control, text = collate(items)
+    hidden = model(ids, frames, heard, where)
     rows = model.rows()
     pair = rows[[IDS.silence, IDS.respond]]
     scores = F.linear(hidden[control != IGNORE], pair).float()
@@ -146,6 +159,8 @@ def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer, rng: random.Ra
     by_kind: dict[str, list[dict]] = {}
     for row in rows:
         by_kind.setdefault(row['kind'], []).append(row)
+    by_kind[ASKED] = [row for row in by_kind['speech']
+                      if any(reply(event, 'assistant') for event in row['events'])]
     while True:
         items = [draw_item(by_kind, folder, tokenizer, rng, single()) for _ in range(SESSIONS)]
         items.sort(key=lambda item: len(item[0].ids))
@@ -159,7 +174,7 @@ def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer, rng: random.Ra
 
 def parameter_groups(model: Edge, rate: float) -> list[dict]:
     # Stage A has taught the projector already: large early gradients must not undo it.
-    rates = {'projector': 0.1, 'control_rows': 0.5}
+    rates = {'projector': 0.1, 'sound': 0.3, 'control_rows': 0.5}
     groups: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -180,7 +195,8 @@ def average(tensors: list[Tensor]) -> None:
 def save(model: Edge, path: Path) -> None:
     scratch = path.with_suffix('.part')
     save_file({name: value.to(torch.float16).contiguous()
-               for name, value in model.trained().items()}, scratch)
+               for name, value in model.trained().items()}, scratch,
+              metadata={'sounds': json.dumps(model.sounds)})
     scratch.replace(path)
 
 
@@ -188,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--features', type=Path, required=True)
     parser.add_argument('--projector', type=Path, required=True)
+    parser.add_argument('--sound', type=Path, required=True, help='what train.edge.sound made')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=20.0)
     parser.add_argument('--rate', type=float, default=8e-4)
@@ -197,14 +214,15 @@ def main() -> None:
         dist.init_process_group('gloo')
     rng = random.Random(f'stage b {rank}')
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
-    model = Edge()
-    start = arguments.out if arguments.out.exists() else arguments.projector
-    model.load_trained(load_file(start))
+    starts = [arguments.out] if arguments.out.exists() else [arguments.projector, arguments.sound]
+    model = Edge(sounds_of(starts[-1]))
+    for start in starts:
+        model.load_trained(load_file(start))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
                                   betas=(0.9, 0.98))
     rows = scene_rows(arguments.features)
     trainable = [p for p in model.parameters() if p.requires_grad]
-    print(f'{len(rows)} scenes, from {start.name}', flush=True)
+    print(f'{len(rows)} scenes, from {starts[0].name}', flush=True)
 
     def elapsed() -> float:
         return (time.monotonic() - begin) / 60 / arguments.minutes

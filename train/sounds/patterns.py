@@ -9,8 +9,8 @@ Sources: ISO 8201 and NFPA 72 (T3: three pulses of 0.5 s with 0.5 s between, 1.5
 UL 2034 (T4: four pulses of 0.1 s with 0.1 s between, 5 s pause), NEN 2575 (slow whoop) and DIN
 33404-3 (falling sweep of 1 s), ITU-T E.180 supplement 2 (ringing cadences), SAE J1849 (wail of
 10 to 30, yelp of 150 to 250 cycles a minute), DIN 14610 (two tones a fourth apart), SAE J994
-(reversing alarm: about one cycle a second, half of it on). Doorbells and appliances follow no
-standard; theirs are common habits of such devices.
+(reversing alarm: about one cycle a second, half of it on). Doorbells, appliances and car alarms
+follow no standard; theirs are common habits of such devices.
 """
 
 from collections.abc import Callable
@@ -162,6 +162,29 @@ def _alarm_clock(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=tones, period_s=period, partials=_PIEZO)
 
 
+def _horn_alarm(rng: np.random.Generator) -> Cycle:
+    on = rng.uniform(0.3, 0.7)
+    tones, period = _pulses(6, on, on * rng.uniform(0.6, 1.2), on, rng.uniform(370, 480))
+    return Cycle(tones=tones, period_s=period, partials=_HORN)
+
+
+def _six_tone_part(kind: int, start: float, rng: np.random.Generator) -> list[Tone]:
+    """Return 1.5 to 2.5 s of one sound of a car alarm: yelps, two tones, whoops or chirps."""
+    low, high = rng.uniform(600, 900), rng.uniform(1500, 2400)
+    step = (0.25, 0.4, 0.6, 0.12)[kind]
+    count = round(rng.uniform(1.5, 2.5) / step)
+    glides = (((low, high, low),), ((high,), (low,)), ((low, high),), ((high, low),))[kind]
+    return [Tone(start_s=start + i * step, end_s=start + (i + 1) * step,
+                 hz=glides[i % len(glides)]) for i in range(count)]
+
+
+def _six_tone(rng: np.random.Generator) -> Cycle:
+    tones: list[Tone] = []
+    for kind in rng.permutation(4):
+        tones += _six_tone_part(int(kind), tones[-1].end_s if tones else 0.0, rng)
+    return Cycle(tones=tuple(tones), period_s=tones[-1].end_s, partials=_SQUARE)
+
+
 CYCLES: dict[str, Callable[[np.random.Generator], Cycle]] = {
     'smoke_alarm_t3': _t3,
     'carbon_monoxide_alarm_t4': _t4,
@@ -178,5 +201,7 @@ CYCLES: dict[str, Callable[[np.random.Generator], Cycle]] = {
     'appliance_finished': _finished,
     'appliance_warning': _warning,
     'alarm_clock_beep': _alarm_clock,
+    'car_alarm_horn': _horn_alarm,
+    'car_alarm_six_tone': _six_tone,
 }
 """Name of a signal -> its cycle, with what its standard leaves open drawn from the generator."""

@@ -79,6 +79,12 @@ SIGNALS: dict[str, Signal] = {
     'alarm_clock_beep': Signal(
         label='alarm_clock', caption='A digital alarm clock beeps in groups of four.',
         tags=('alarm clock', 'beep', 'wake up')),
+    'car_alarm_horn': Signal(
+        label='car_alarm', caption='The horn of a car honks in even pulses: its alarm.',
+        tags=('car alarm', 'horn', 'vehicle')),
+    'car_alarm_six_tone': Signal(
+        label='car_alarm', caption='A car alarm goes through yelps, whoops and chirps.',
+        tags=('car alarm', 'siren', 'vehicle')),
 }
 
 NAMES: tuple[str, ...] = tuple(SIGNALS)
