@@ -1,5 +1,5 @@
 """
-Speech for the first edge model: sentences spoken by freely licensed synthetic voices.
+Speech for the edge model: sentences spoken by freely licensed synthetic voices.
 
 Owns texts, voices and inner pauses; each utterance is one FLAC file of 16 kHz mono speech with
 the silence around it cut off, and one line in ``utterances.jsonl``. Knows nothing of streams,
@@ -7,6 +7,9 @@ tokens or models. Voices: hibari-tts (Apache-2.0) as a Python package, espeak-ng
 system commands; a voice whose command is missing is left out with a message.
 
     python -m train.edge.synthesise --text sentences.tsv --out speech --count 4000
+
+All batches are parts of one plan: ``--first 15000 --count 9000`` makes the utterances 15,000 to
+23,999, which share neither a name nor a sentence with those before.
 """
 
 import argparse
@@ -17,7 +20,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -27,7 +29,10 @@ import numpy as np
 import soundfile
 import soxr
 
-__all__ = ['Utterance', 'command_texts', 'speak', 'trim', 'utterances']
+from train.edge.dialogue import command_texts, texts as dialogue_texts
+from train.edge.particulars import particulars
+
+__all__ = ['Utterance', 'disfluent', 'speak', 'trim', 'utterances']
 
 RATE = 16_000
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
@@ -37,21 +42,18 @@ TRAIN_VOICES = {'hibari': ['hibari:heart'], 'flite': ['flite:slt', 'flite:rms', 
 VALIDATION_VOICES = ['flite:awb', 'espeak:en-us+m5', 'espeak:en-gb+f3']
 FAMILY_WEIGHTS = {'hibari': 0.5, 'flite': 0.32, 'espeak': 0.18}
 
-VERBS = ('bring', 'give', 'find', 'show', 'hand', 'get')
-THINGS = ('the red cup', 'a glass of water', 'my glasses', 'the blue box', 'a towel', 'my phone',
-          'the remote control', 'some fruit', 'the first aid kit', 'my medicine', 'the toolbox',
-          'a screwdriver', 'the newspaper', 'the green bag', 'an empty tray', 'two batteries')
-PLACES = ('the kitchen', 'the living room', 'the bedroom', 'the garage', 'the hallway',
-          'the charging station', 'the front door', 'the workshop', 'room twelve', 'the lift')
-QUESTIONS = ('what time is it', 'how is the weather today', 'where are my keys',
-             'who is at the door', 'is the door locked', 'did you hear that',
-             'what is your battery level', 'can you help me', 'how far is it to the station')
-ORDERS = ('stop', 'stop right there', 'turn left', 'turn right', 'go forward slowly',
-          'come back here', 'follow me', 'wait here', 'turn off the lights', 'turn on the radio',
-          'close the window', 'open the door', 'start the vacuum cleaner', 'be quiet please',
-          'set a timer for ten minutes', 'wake me up at seven', 'call my daughter',
-          'move a little closer', 'put it on the table', 'help me please', 'pick it up')
-NAMES = ('', '', '', 'robot, ', 'okay robot, ', 'please, ', 'hey, ', 'listen, ')
+FIRST_MIXTURE = 15_000
+"""From this index on the plan holds dialogue, numbers and disfluencies."""
+VALIDATION = 150
+"""So many utterances at the beginning of each mixture are for validation."""
+KINDS = {'sentence': 0.6, 'dialogue': 0.3, 'particulars': 0.1}
+DISFLUENT = 0.08
+FILLERS = ('um', 'uh', 'er')
+REPEATED = {'i', 'we', 'you', 'he', 'she', 'they', 'it', 'the', 'a', 'my', 'your', 'his', 'her',
+            'to', 'in', 'on', 'at', 'for', 'with', 'and', 'is', 'are', 'was', 'can', 'will', 'do'}
+"""What people say twice by mistake; of other words a repetition may be meant ("very")."""
+SHARED_WORDS = 6
+"""A text of validation with so many words or more is not trained on; "Stop." cannot but be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +65,8 @@ class Utterance:
     voice: str
     seed: int
     split: str
-
-
-def command_texts(rng: random.Random) -> Iterator[str]:
-    """Yield orders and questions to a robot, for ever."""
-    while True:
-        kind = rng.randrange(4)
-        if kind == 0:
-            body = f'{rng.choice(VERBS)} me {rng.choice(THINGS)}'
-            body += rng.choice(['', f' from {rng.choice(PLACES)}', ' please'])
-        elif kind == 1:
-            body = f'go to {rng.choice(PLACES)}'
-            body += rng.choice(['', f' and {rng.choice(VERBS)} me {rng.choice(THINGS)}', ' now'])
-        else:
-            body = rng.choice(QUESTIONS) + '?' if kind == 2 else rng.choice(ORDERS)
-        text = rng.choice(NAMES) + body
-        yield text[0].upper() + text[1:] + ('' if text.endswith('?') else '.')
+    spoken: str = ''
+    """What the voice says where that is not ``text``: with fillers and repeated words."""
 
 
 def sentences(path: Path) -> list[str]:
@@ -90,27 +78,98 @@ def sentences(path: Path) -> list[str]:
     return [text for text in texts if plain.fullmatch(text) and 3 <= len(text.split()) <= 16]
 
 
-def utterances(texts: list[str], count: int, seed: int = 0) -> list[Utterance]:
+def utterances(texts: list[str], count: int, seed: int = 0, first: int = 0) -> list[Utterance]:
     """
-    Plan utterances: 80 % sentences (often two in a row), 20 % commands.
+    Return the utterances ``first`` to ``first + count`` of the plan of a seed.
 
-    Validation has its own sentences (every sentence is used on one side only) and its own
-    voices; 150 of the count go there.
+    The plan is one sequence, so that batches go on where others ended. Up to FIRST_MIXTURE it is
+    80 % sentences (often two in a row) and 20 % commands, then KINDS. Validation has its own
+    voices, and every sentence is used on one side only; VALIDATION utterances at the beginning
+    of each mixture go there.
     """
+    texts = random.Random(seed).sample(texts, len(texts))
     rng = random.Random(seed)
-    texts = rng.sample(texts, len(texts))
+    rng.sample(texts, len(texts))  # the draws above, for what follows them
+    plan = _first_mixture(texts, rng, min(first + count, FIRST_MIXTURE))
+    held_out = {_bare(item.text) for item in plan[:VALIDATION]}
+    for index in range(FIRST_MIXTURE, first + count):
+        plan.append(_mixed(texts, index, seed, held_out))
+    return plan[first:]
+
+
+def _first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utterance]:
     commands = command_texts(rng)
     plan = []
     for index in range(count):
         text = texts.pop() if rng.random() < 0.8 and texts else next(commands)
         if len(text.split()) < 6 and texts and rng.random() < 0.6:
             text += ' ' + texts.pop()
-        validation = index < 150
-        family = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))[0]
-        voice = rng.choice(VALIDATION_VOICES if validation else TRAIN_VOICES[family])
-        plan.append(Utterance(name=f'{index:05d}', text=text, voice=voice, seed=index,
-                              split='validation' if validation else 'train'))
+        plan.append(Utterance(name=f'{index:05d}', text=text, seed=index,
+                              **_side(index < VALIDATION, rng)))
     return plan
+
+
+def _side(validation: bool, rng: random.Random) -> dict[str, str]:
+    family = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))[0]
+    return {'voice': rng.choice(VALIDATION_VOICES if validation else TRAIN_VOICES[family]),
+            'split': 'validation' if validation else 'train'}
+
+
+def _mixed(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utterance:
+    """Return one utterance of the second mixture; take its sentences off ``texts``."""
+    rng = random.Random(f'{seed} {index}')
+    validation = index < FIRST_MIXTURE + VALIDATION
+    kind = 'dialogue' if validation else rng.choices(list(KINDS), list(KINDS.values()))[0]
+    if kind == 'sentence' and not texts:
+        kind = 'dialogue'  # all sentences are used up
+    if kind == 'sentence':
+        text = texts.pop()
+        if len(text.split()) < 6 and texts and rng.random() < 0.6:
+            text += ' ' + texts.pop()
+    else:
+        source = dialogue_texts(rng) if kind == 'dialogue' else particulars(rng)
+        text = next(text for text in source if validation or _bare(text) not in held_out)
+    if validation and len(text.split()) >= SHARED_WORDS:
+        held_out.add(_bare(text))
+    said = letter_by_letter(text)
+    if rng.random() < DISFLUENT:
+        said = disfluent(said, rng, repeat=kind != 'particulars')
+    return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
+                     seed=index, **_side(validation, rng))
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[^a-z' ]", '', text.lower())
+
+
+def letter_by_letter(text: str) -> str:
+    """Put commas into what is spelled, or a voice reads "A" as an article."""
+    return re.sub(r'\b([A-Z]) (?=[A-Z]\b)', r'\1, ', text)
+
+
+def disfluent(text: str, rng: random.Random, *, repeat: bool = True) -> str:
+    """
+    Return a text as somebody says it who hesitates once: "I, um, I want to go home."
+
+    ``repeat=False`` only puts in a filler: of numbers, a repeated word would be another number.
+    """
+    words = text.split()
+    if len(words) < 4:
+        return text
+    at = rng.randrange(1, len(words))
+    before, filler = words[at - 1], rng.choice(FILLERS)
+    if repeat and before.lower() in REPEATED and (how := rng.random()) < 0.8:
+        again = before if at > 1 or before == 'I' else before.lower()
+        words[at - 1:at] = [f'{before},', again] if how < 0.4 else [
+            f'{before},', f'{filler},', again]
+    elif rng.random() < 0.3:
+        first = words[0] if words[0] == 'I' or words[0].startswith("I'") else words[0].lower()
+        words[:1] = [f'{filler.capitalize()},', first]
+    elif before[-1] in '.?!':
+        words.insert(at, f'{filler.capitalize()},')
+    else:
+        words[at - 1:at] = [f'{before.rstrip(",")},', f'{filler},']
+    return ' '.join(words)
 
 
 @lru_cache(maxsize=1)
@@ -175,7 +234,7 @@ def make(plan: Utterance, out: Path) -> dict | None:
     rng = random.Random(plan.seed)
     pieces = []
     try:
-        for text, pause in parts(plan.text, rng):
+        for text, pause in parts(plan.spoken or plan.text, rng):
             pieces += [trim(speak(text, plan.voice, rng)), np.zeros(int(pause * RATE), np.float32)]
     except (subprocess.CalledProcessError, IndexError, ValueError):
         return None
@@ -200,10 +259,12 @@ def main() -> None:
     parser.add_argument('--text', type=Path, required=True, help='TSV with a column "en"')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--count', type=int, default=4000)
+    parser.add_argument('--first', type=int, default=0, help='number of the first utterance')
     parser.add_argument('--workers', type=int, default=2)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    plan = available(utterances(sentences(arguments.text), arguments.count))
+    plan = available(utterances(sentences(arguments.text), arguments.count,
+                                first=arguments.first))
     seconds = 0.0
     with ProcessPoolExecutor(arguments.workers) as pool, \
             (arguments.out / 'utterances.jsonl').open('w', encoding='utf-8') as lines:

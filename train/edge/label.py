@@ -1,0 +1,267 @@
+"""
+Words for real speech that came without any, or with words that nobody checked.
+
+Owns which clips are read, when Whisper's reading is good enough to be learnt from, and the file of
+labels; knows no scene and no training. Whisper base reads as ``eval.whisper`` sets it up (the
+project's pinned files, faster-whisper, int8). Only clips of the licence group ``free`` are read.
+
+    python -m train.edge.label --data DATA --out labels.jsonl
+
+Each clip becomes one line with Whisper's reading and the verdict on it. A clip without text gets
+the reading as its text when Whisper was confident, and when the slots that its makers annotated
+("light roast") are in it; a slot that was misheard a little ("light rose") is put right. A clip
+with the prompt that its speaker was given keeps the prompt when Whisper heard about the same. All
+others are ``doubtful``: their ``text`` is empty, and training leaves them out. A killed run goes
+on where it stopped; verdicts on what was read before are passed anew, so that a changed limit
+needs no second reading.
+"""
+
+import argparse
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from audio_interaction_ros.errors import AudioInteractionError, AudioFormatError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from eval.words import errors
+from train.speech.style import spoken
+
+__all__ = ['Label', 'LabelError', 'Reading', 'read_labels', 'verdict', 'wanted']
+
+LEAST_LOG_PROBABILITY = -0.6
+"""Mean over the tokens of the clip. Whisper gives up at -1.0; what it writes between -1.0 and
+-0.6 is where it replaces rare words by frequent ones."""
+MOST_NO_SPEECH = 0.6
+"""Whisper's own limit for calling 30 s silent; here it counts however sure the words are."""
+MOST_COMPRESSION = 2.4
+"""Whisper's own limit for text that repeats itself."""
+MOST_PROMPT_WER = 0.34
+"""Of Whisper against the prompt: about what base errs itself on accented numbers and addresses. A
+speaker who said something else is far above."""
+LEAST_LIKENESS = 0.6
+"""Letters in common (0 to 1) between a slot and what was heard in its place, to be its mishearing:
+"dark rose" for "dark roast" has 0.84, "marker" for "mocha" 0.36."""
+FRAME = {'a', 'an', 'and', 'brew', 'can', 'could', 'get', 'give', 'have', 'i', "i'd", 'in', 'it',
+         'like', 'make', 'may', 'me', 'of', 'please', 'pour', 'some', 'the', 'want', 'with'}
+"""What may stand in an order besides its slots; another word ("sweetener love") was misheard."""
+MISHEARD = {'brue': 'brew', 'brow': 'brew', 'bruce': 'brew', 'oz': 'ounce'}
+"""What base wrote of words of the drink orders that are no slots, found by reading its words that
+occur once or twice; nobody orders a brow."""
+
+Words = Callable[[np.ndarray], 'Reading']
+
+
+class LabelError(AudioInteractionError, ValueError):
+    """A file of labels or a manifest is not as expected; whoever made it must change it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What Whisper wrote of one clip, and how sure it was."""
+
+    heard: str
+    log_probability: float
+    """Mean over all tokens, natural logarithm; 0 is certain."""
+    no_speech: float
+    """The highest of its segments, 0 to 1."""
+    compression: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What one clip says; ``text`` is empty exactly when training has to leave the clip out."""
+
+    path: str
+    """As in the manifest: relative to the data folder."""
+    text: str
+    origin: str
+    """whisper-base | prompt; in the file the field is called ``from``."""
+    doubtful: bool
+    why: str
+    """Why it is doubtful, else empty."""
+    confidence: float
+    """Mean probability per token, 0 to 1."""
+    heard: str
+
+
+def wanted(row: dict[str, Any]) -> bool:
+    """Tell whether a line of the manifest is free English speech without a checked text."""
+    label = row.get('label', '')
+    return (row.get('licence_group') == 'free' and row.get('lang') == 'en'
+            and label.startswith('speech_') and label != 'speech_nonverbal'
+            and (not row.get('text') or 'not checked' in row.get('text_note', '')))
+
+
+def sentence(text: str) -> str:
+    """Return a text as transcripts are written: with a capital and a full stop."""
+    text = ' '.join(text.split())
+    return text[:1].upper() + text[1:] + ('' if text[-1:] in tuple('.?!') else '.')
+
+
+def _capital(word: str, like: str) -> str:
+    return word.capitalize() if like[0].isupper() else word
+
+
+def mended(row: dict[str, Any], heard: str) -> tuple[str, list[str]]:
+    """Return a reading with misheard slots put right, and the slots that are still missing."""
+    text = re.sub('|'.join(rf'\b{word}\b' for word in MISHEARD), lambda found: _capital(
+        MISHEARD[found[0].lower()], found[0]), spoken(heard, 'en').text, flags=re.IGNORECASE)
+    missing = []
+    for slot in sorted((value.strip() for value in row.get('slots', {}).values()), key=len):
+        words = list(re.finditer(r"[A-Za-z']+", text))
+        spans = [words[at:at + size] for size in range(1, len(slot.split()) + 2)
+                 for at in range(len(words) - size + 1)]
+        scored = [(SequenceMatcher(None, slot, ' '.join(w[0].lower() for w in span)).ratio(), span)
+                  for span in spans]
+        likeness, span = max(scored, key=lambda pair: pair[0], default=(0.0, []))
+        if likeness < LEAST_LIKENESS:
+            missing.append(slot)
+        elif likeness < 1.0:
+            text = text[:span[0].start()] + slot + text[span[-1].end():]
+    return re.sub(r'\b([Aa]) (?=[aeiou])', r'\1n ', text), missing
+
+
+def strange(row: dict[str, Any], text: str) -> list[str]:
+    """Return the words of an order that are neither in its slots nor in FRAME."""
+    known = FRAME.union(*(value.split() for value in row.get('slots', {}).values()))
+    words = re.findall(r"[a-z']+", text.lower())
+    return [word for word in words if row.get('slots') and word not in known]
+
+
+def readings_of(row: dict[str, Any]) -> list[str]:
+    """
+    Return what a speaker may have said on seeing a prompt.
+
+    A name to be spelled is also said as a name, or said first and then spelled; a number that
+    began with zero lost it in the list of prompts.
+    """
+    text = row['text'].strip()
+    if 'spelled' in row:
+        return [text, row['spelled'], f'{row["spelled"]}, {text}']
+    return [text, f'zero {text}'] if 'digits' in row else [text]
+
+
+def rate(text: str, heard: str) -> float:
+    """Return the word error rate, digit by digit and letter by letter; 1.0 where no word is."""
+    wrong, words = errors(text, heard)
+    return wrong / words if words else 1.0
+
+
+def verdict(row: dict[str, Any], reading: Reading) -> Label:
+    """Say what a clip (its line of the manifest) is taken to say."""
+    if row.get('text'):
+        wrong, text = min((rate(said, reading.heard), said) for said in readings_of(row))
+        why = f'not the prompt (WER {wrong:.2f})' if wrong > MOST_PROMPT_WER else ''
+    else:
+        text, missing = mended(row, reading.heard)
+        why = (_why_not(reading) or ', '.join(f'without {slot}' for slot in missing)
+               or ', '.join(f'strange: {word}' for word in strange(row, text)))
+    return Label(path=row['path'], text='' if why else sentence(text), doubtful=bool(why), why=why,
+                 origin='prompt' if row.get('text') else 'whisper-base',
+                 confidence=round(math.exp(reading.log_probability), 4), heard=reading.heard)
+
+
+def _why_not(reading: Reading) -> str:
+    if not re.search(r'\w', reading.heard) or reading.no_speech > MOST_NO_SPEECH:
+        return f'no speech ({reading.no_speech:.2f})'
+    if reading.log_probability < LEAST_LOG_PROBABILITY:
+        return f'unsure ({reading.log_probability:.2f})'
+    if reading.compression > MOST_COMPRESSION:
+        return f'repeats itself ({reading.compression:.1f})'
+    return ''
+
+
+def read_labels(path: str | Path) -> dict[str, Label]:
+    """Return the labels of a file by the path of the clip; LabelError when it cannot be read."""
+    return {label.path: label for label, _ in _lines(Path(path))}
+
+
+def _lines(path: Path) -> Iterator[tuple[Label, Reading]]:
+    text = path.read_text(encoding='utf-8')
+    whole = text[:text.rfind('\n') + 1]  # what a killed run left of a line is read again
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            reading = Reading(heard=row['heard'], **row.pop('reading'))
+            yield Label(origin=row.pop('from'), **row), reading
+        except (ValueError, KeyError, TypeError) as error:
+            raise LabelError(f'{path} line {number}: expected a label as this module writes it, '
+                             f'got {line[:80]!r}; delete the line or the file') from error
+
+
+def _line(label: Label, reading: Reading) -> str:
+    row = {('from' if name == 'origin' else name): value for name, value in asdict(label).items()}
+    numbers = {name: round(value, 4) for name, value in asdict(reading).items() if name != 'heard'}
+    return json.dumps({**row, 'reading': numbers}, ensure_ascii=False) + '\n'
+
+
+def whisper(threads: int) -> Words:
+    """Return what reads samples [n] float32 at 16 kHz; greedy search is left to the beam of 5."""
+    from faster_whisper import WhisperModel
+
+    from eval.whisper import converted
+    model = WhisperModel(str(converted()), device='cpu', compute_type='int8', cpu_threads=threads)
+
+    def read(samples: np.ndarray) -> Reading:
+        parts = list(model.transcribe(samples, language='en', beam_size=5, temperature=0.0)[0])
+        tokens = [max(1, len(part.tokens)) for part in parts]
+        mean = (sum(n * part.avg_logprob for n, part in zip(tokens, parts, strict=True))
+                / max(1, sum(tokens)))
+        return Reading(heard=' '.join(part.text.strip() for part in parts),
+                       log_probability=mean if parts else -10.0,
+                       no_speech=max((part.no_speech_prob for part in parts), default=1.0),
+                       compression=max((part.compression_ratio for part in parts), default=0.0))
+    return read
+
+
+def label(data: Path, out: Path, read: Words) -> Iterator[Label]:
+    """Yield the label of every wanted clip, those of an earlier run first; write each at once."""
+    text = (data / 'manifest.jsonl').read_text(encoding='utf-8')
+    rows = {row['path']: row for row in map(json.loads, text.splitlines()) if wanted(row)}
+    known = {old.path: reading for old, reading in _lines(out)} if out.exists() else {}
+    fresh = out.with_suffix('.part')
+    with fresh.open('w', encoding='utf-8') as lines:
+        for path, row in rows.items():
+            if path in known:
+                lines.write(_line(verdict(row, known[path]), known[path]))
+    fresh.replace(out)
+    yield from (verdict(row, known[path]) for path, row in rows.items() if path in known)
+    with out.open('a', encoding='utf-8') as lines:
+        for path, row in rows.items():
+            if path not in known:
+                samples, rate = soundfile.read(data / path, dtype='float32')
+                if rate != SAMPLE_RATE_HZ:
+                    raise AudioFormatError(f'{path}: expected {SAMPLE_RATE_HZ} Hz, got {rate}; '
+                                           'whoever made the folder must resample it')
+                reading = read(samples)
+                lines.write(_line(said := verdict(row, reading), reading))
+                lines.flush()
+                yield said
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--threads', type=int, default=1)
+    arguments = parser.parse_args()
+    counts: Counter[str] = Counter()
+    for number, said in enumerate(label(arguments.data, arguments.out,
+                                        whisper(arguments.threads)), start=1):
+        counts[f'{said.origin} {"doubtful" if said.doubtful else "kept"}'] += 1
+        if number % 25 == 0:
+            print(number, said.path, said.text or f'- {said.why}', flush=True)
+    print(', '.join(f'{name}: {count}' for name, count in sorted(counts.items())))
+
+
+if __name__ == '__main__':
+    main()
