@@ -1,0 +1,87 @@
+"""The exchanges of the assistant lane: what is answered, what is not, and what no answer says."""
+
+import random
+from itertools import islice
+
+import pytest
+
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.resources import shipped
+from train.edge.dialogue import (CATALOGUE, LONGEST, SLOTS, UNKNOWN, command_texts, drawn,
+                                 near_miss, reply_to, texts)
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(('said', 'answer'), [
+    ('Go to the kitchen.', 'Going to the kitchen.'),
+    ('okay robot could you please go to room twelve', 'Going to room twelve.'),
+    ('Hello, robot, please bring me my glasses, will you?', 'Bringing your glasses.'),
+    ('Bring me the red cup from the kitchen, please.', 'Bringing the red cup from the kitchen.'),
+    ('Go to the lift and show me a towel.', 'Showing a towel from the lift.'),
+    ('STOP!', 'Stopping.'), ('Turn right now.', 'Turning right.'),
+    ('Turn the lights off, please.', 'Turning off the lights.'),
+    ('Switch it on.', 'Turning it on.'), ('Call Tom.', 'Calling Tom.'),
+    ('Set a timer for twenty-five minutes.', 'Timer for twenty-five minutes.'),
+    ("What's your name?", 'You can call me robot.'), ('What time is it?', 'I have no clock.'),
+    ('Where are my keys?', 'I cannot see your keys.'), ('Hey robot.', 'I am listening.'),
+    ('Thank you very much.', 'You are welcome.'), ('Good morning, robot.', 'Hello.'),
+    ('Hi! How are you?', 'I am well, thank you.'),
+    ('Come here. Thank you.', 'Coming.'), ('Stop. He is tired.', 'Stopping.')])
+def test_what_is_in_the_catalogue_is_answered(said, answer):
+    assert reply_to(said) == answer
+
+
+@pytest.mark.parametrize('said', [
+    '', '请停下', 'He went to the kitchen.', 'The train will stop here.', 'Do not open the door.',
+    'Tom, come here.', 'Go to the kitchen, Tom.', 'Stop it, Tom.', 'Get up.', 'Call it a day.',
+    'Bring me the book that is on the table.', 'The robot stopped.', 'Why did he call the doctor?',
+    'What time does the bus leave?', 'Is anybody hungry?', "Robot's batteries are cheap."])
+def test_what_is_not_for_the_robot_gets_silence(said):
+    assert reply_to(said) is None
+
+
+def test_an_unknown_order_that_names_the_robot_is_not_guessed_at():
+    for said in ('Robot, paint the cup blue.', 'Okay robot, who won?', 'Do a flip, robot.'):
+        assert reply_to(said) == UNKNOWN
+
+
+def test_every_phrase_that_is_drawn_gets_the_answer_of_its_exchange():
+    rng = random.Random(2)
+    for exchange in CATALOGUE:
+        for phrase in exchange.phrases:
+            said = drawn(phrase, rng)
+            answer = reply_to(said)
+            start = exchange.answer.split(' {')[0].split('{verb}')[0]
+            pronoun = start.split()[0] if said.endswith(('it', 'it off', 'it on')) else start
+            assert answer is not None and answer.startswith(pronoun), (phrase, said, answer)
+
+
+def test_every_command_of_the_first_batch_is_answered():
+    for said in islice(command_texts(random.Random(3)), 800):
+        assert reply_to(said) not in (None, UNKNOWN), said
+
+
+def test_utterances_are_of_all_three_kinds_and_near_misses_stay_silent():
+    answers = [reply_to(said) for said in islice(texts(random.Random(4)), 1500)]
+    assert 0.16 < answers.count(None) / 1500 < 0.24
+    assert 0.03 < answers.count(UNKNOWN) / 1500 < 0.1
+    assert len({answer for answer in answers if answer}) > 150
+    rng = random.Random(5)
+    assert {reply_to(near_miss(rng)) for _ in range(800)} == {None}
+
+
+def test_no_answer_raises_an_alert_and_all_are_short_sentences_in_ascii():
+    rules = load_rules(shipped('config/alerts.yaml'))
+    said = [f'{order} the {phrase}.' for rule in rules.labels.values() for phrase in rule.en
+            for order in ('Bring me', 'Go to', 'Stop', 'Turn off', 'Call', 'Where is')]
+    answers = {reply_to(text) for text in (*said, *islice(texts(random.Random(6)), 1500))} - {None}
+    for answer in answers:
+        assert not rules.match(answer), answer
+        assert len(answer.split()) <= LONGEST and answer.isascii() and answer.endswith('.')
+    assert 'Okay.' in answers
+
+
+def test_what_is_drawn_for_a_slot_is_what_it_hears():
+    assert reply_to('Find me three oranges.') == 'Finding three oranges.'
+    assert all(slot.drawn for slot in SLOTS.values())

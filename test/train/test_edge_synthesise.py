@@ -1,0 +1,116 @@
+"""The plan of the synthetic speech: one sequence, two mixtures, hesitations, number words."""
+
+import hashlib
+import random
+from itertools import islice
+
+import numpy as np
+import pytest
+import soundfile
+
+from train.edge import synthesise
+from train.edge.particulars import in_words, ordinal, particulars
+from train.edge.synthesise import (FIRST_MIXTURE, VALIDATION, VALIDATION_VOICES, Utterance,
+                                   disfluent, letter_by_letter, make, utterances)
+
+pytestmark = pytest.mark.unit
+
+TEXTS = [f'Sentence number {"x" * n} is here' for n in range(1, 400)]
+MANY = [f'Sentence {in_words(a)} of {in_words(b)}' for a in range(200, 360) for b in range(120)]
+
+
+def sentences(plan):
+    """Return those of MANY that are said."""
+    return {part.strip() for item in plan for part in item.text.split('Sentence ')[1:]}
+
+
+@pytest.fixture(scope='module')
+def second():
+    return utterances(MANY, 1200, first=FIRST_MIXTURE)
+
+
+def test_the_first_plan_is_what_it_always_was():
+    # By the first version of the module, with which the first batch was spoken.
+    said = '\n'.join(f'{item.name}|{item.text}|{item.voice}|{item.seed}|{item.split}'
+                     for item in utterances(TEXTS, 600))
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == 'c700af320af3548b'
+
+
+def test_a_batch_goes_on_where_another_ended(second):
+    assert utterances(MANY, 50, first=FIRST_MIXTURE + 200) == second[200:250]
+    before = utterances(MANY, FIRST_MIXTURE)
+    assert not {item.name for item in before} & {item.name for item in second}
+    assert not sentences(before) & sentences(second)
+
+
+def test_the_second_mixture_has_its_own_validation(second):
+    sides = {side: [item for item in second if item.split == side]
+             for side in ('train', 'validation')}
+    assert second[:VALIDATION] == sides['validation']
+    assert {item.voice for item in sides['validation']} <= set(VALIDATION_VOICES)
+    assert not {item.voice for item in sides['train']} & set(VALIDATION_VOICES)
+    long = {item.text for item in sides['validation'] if len(item.text.split()) >= 6}
+    assert long and not long & {item.text for item in sides['train']}
+
+
+def test_the_second_mixture_has_the_asked_shares(second):
+    train = second[VALIDATION:]
+    share = sum(item.text.startswith('Sentence ') for item in train) / len(train)
+    assert 0.55 < share < 0.65
+    hesitant = [item for item in train if item.spoken
+                and item.spoken != letter_by_letter(item.text)]
+    assert 0.04 < len(hesitant) / len(train) < 0.12
+
+
+def test_a_hesitation_only_adds_words():
+    text, seen = 'I want to go home. It is late.', set()
+    for seed in range(300):
+        said = disfluent(text, random.Random(seed))
+        seen.add(said)
+        words = iter(said.lower().replace(',', '').replace('.', '').split())
+        assert all(word in words for word in text.lower().replace('.', '').split())
+    assert 'I, um, I want to go home. It is late.' in seen
+    assert 'I, I want to go home. It is late.' in seen
+    assert disfluent('Stop right there.', random.Random(0)) == 'Stop right there.'
+    numbers = {disfluent('On a four four seven.', random.Random(n), repeat=False)
+               for n in range(30)}
+    assert all('a, a' not in said and 'On, on' not in said for said in numbers)
+
+
+@pytest.mark.parametrize(('number', 'words'), [
+    (0, 'zero'), (19, 'nineteen'), (40, 'forty'), (77, 'seventy-seven'), (100, 'one hundred'),
+    (305, 'three hundred and five'), (2000, 'two thousand'), (1009, 'one thousand and nine'),
+    (4127, 'four thousand one hundred and twenty-seven')])
+def test_numbers_in_words(number, words):
+    assert in_words(number) == words
+
+
+def test_ordinals():
+    assert [ordinal(n) for n in (1, 2, 3, 5, 8, 9, 12, 20, 21, 30, 14)] == [
+        'first', 'second', 'third', 'fifth', 'eighth', 'ninth', 'twelfth', 'twentieth',
+        'twenty-first', 'thirtieth', 'fourteenth']
+
+
+def test_particulars_are_words_only():
+    said = list(islice(particulars(random.Random(1)), 300))
+    assert not any(letter.isdigit() or letter in '{}' for text in said for letter in text)
+    assert all(text[0].isupper() and text[-1] in '.?' for text in said)
+
+
+def test_spelled_letters_are_spoken_one_by_one():
+    assert letter_by_letter('That is M A R Y.') == 'That is M, A, R, Y.'
+    assert letter_by_letter('I like A.') == 'I like A.'
+
+
+def test_the_voice_says_the_fillers_and_the_line_keeps_the_text(tmp_path, monkeypatch):
+    said = []
+
+    def speak(text, voice, rng):
+        said.append(text)
+        return np.sin(np.arange(16_000, dtype=np.float32))
+    monkeypatch.setattr(synthesise, 'speak', speak)
+    plan = Utterance(name='1', text='Go home.', spoken='Um, go home.', voice='flite:slt', seed=1,
+                     split='train')
+    line = make(plan, tmp_path)
+    assert said == ['Um, go home.'] and line['text'] == 'Go home.'
+    assert soundfile.info(tmp_path / line['path']).samplerate == 16_000
