@@ -205,7 +205,7 @@ def _line(label: Label, reading: Reading) -> str:
 
 
 def whisper(threads: int) -> Words:
-    """Return what reads samples [n] float32 at 16 kHz; greedy search is left to the beam of 5."""
+    """Return what reads samples [n] float32 at 16 kHz: beam of 5, no sampling."""
     from faster_whisper import WhisperModel
 
     from eval.whisper import converted
