@@ -2,6 +2,7 @@
 
 import sys
 from argparse import Namespace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
     written: set[str] = set()
     for step in steps(options):
         for command in step.commands:
-            named = {flag: value for flag, value in zip(command, command[1:], strict=False)
+            named = {flag: value for flag, value in pairwise(command)
                      if value.startswith(str(tmp_path))}
             reads = {value for flag, value in named.items() if flag != '--out'}
             assert reads <= written, step.name

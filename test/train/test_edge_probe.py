@@ -1,0 +1,25 @@
+"""The layer probe names what can be told apart, and nothing else."""
+
+import pytest
+import torch
+
+from train.edge.probe import fold, probe
+
+pytestmark = pytest.mark.torch
+
+
+def test_separable_sounds_are_named_on_recordings_that_were_held_out():
+    torch.manual_seed(0)
+    labels = [0, 1] * 20
+    folds = [i // 2 % 5 for i in range(40)]
+    clip = torch.arange(40).repeat_interleave(3)
+    noise = torch.randn(120, 4)
+    told = noise.clone()
+    told[:, 0] += torch.tensor(labels)[clip] * 12.0
+    assert probe(told, clip, labels, folds, {1}) == (1.0, 1.0)
+    assert probe(noise, clip, labels, folds, {1})[0] < 0.9
+
+
+def test_clips_of_one_recording_share_a_fold():
+    assert fold('freesound:1') == fold('freesound:1')
+    assert {fold(f'freesound:{n}') for n in range(50)} == {0, 1, 2, 3, 4}
