@@ -7,13 +7,16 @@ over thresholds needs no new pass. The stream goes through the pipeline, session
 that serve the robot (offline.Assistant), block by block of 0.4 s, each worked off before the next.
 
 A lane whose name ends in ``_trace`` never replies (threshold 1): its p_respond is what the lane
-would see before its first reply at any threshold. Knows no metric.
+would see before its first reply at any threshold, and what it would have said is asked aside
+(eval.aside); it must be the only lane. Many streams are heard at once where the caller gives a Crew
+(eval.crew); what they decide is the same but for rounding, only computing times mean nothing then
+and are not kept. Knows no metric.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,13 +37,15 @@ from audio_interaction_ros.stream.events import (
     ReplyText,
     Silence,
 )
+from eval.aside import FLOOR, Aside
+from eval.crew import Crew
 
-__all__ = ['CHUNK_S', 'TRACE', 'Hearing', 'Listener', 'Reply']
+__all__ = ['CHUNK_S', 'TRACE', 'Hearing', 'Listener', 'Reply', 'Task', 'hear']
 
 CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 TRACE = '_trace'
 NS = 1e9
-VERSION = 1
+VERSION = 2
 """Part of the key of the cache; one more when a hearing changes its meaning."""
 
 
@@ -76,6 +81,10 @@ class Hearing:
     alerts: list[tuple[float, str]] = field(default_factory=list)
     """Alerts that the policy raised: seconds, label."""
     busy_s: float = 0.0
+    muttered: list[tuple[int, bool, str]] = field(default_factory=list)
+    """Of a trace: chunk from 0, urgent, and what would have been said after it."""
+    alone: bool = True
+    """Whether nothing else was heard at the same time, so that computing times mean something."""
 
     def of(self, lane: str) -> list[Reply]:
         """Return the replies of a lane."""
@@ -86,7 +95,20 @@ def _from_json(row: dict[str, Any]) -> Hearing:
     replies = [Reply(**{**reply, 'shown': [tuple(part) for part in reply['shown']]})
                for reply in row.pop('replies')]
     return Hearing(**{**row, 'replies': replies,
-                      'alerts': [tuple(alert) for alert in row['alerts']]})
+                      'alerts': [tuple(alert) for alert in row['alerts']],
+                      'muttered': [tuple(one) for one in row['muttered']]})
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stream to hear."""
+
+    place: int
+    """Where it stands among those that were asked for."""
+    key: str
+    name: str
+    samples: np.ndarray
+    lanes: tuple[LaneConfig, ...]
 
 
 class Clock:
@@ -105,23 +127,53 @@ class Clock:
                              stamp_ns=round(at * NS / SAMPLE_RATE_HZ))
 
 
+def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
+         progress: Callable[[float], None] | None = None) -> Hearing:
+    """Return what a model makes of a stream: pipeline, session, second pass and alert policy."""
+    runtime.encoder.reset()
+    tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
+    decoder = Aside(runtime.decoder) if tracing else runtime.decoder
+    assistant = Assistant(config=AssistantConfig(lanes=task.lanes, model=ModelConfig()),
+                          encoder=runtime.encoder, decoder=decoder, second_pass=second_pass)
+    found = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
+    clock, open_replies = Clock(task.samples), dict[tuple[str, str], Reply]()
+    for event in assistant.listen(clock.blocks()):
+        _note(found, open_replies, event, time.perf_counter() - clock.began)
+        if progress is not None and isinstance(event, Event):
+            progress(event.stamp_ns / NS)
+    found.busy_s = assistant.stats.busy_s
+    if isinstance(decoder, Aside):
+        found.muttered = [(one.chunk, one.urgent, one.text) for one in decoder.muttered]
+    return found
+
+
+def hear_in_company(runtime: Runtime, task: Task) -> tuple[int, Hearing]:
+    """Return (place, hearing) of a stream that shares the model with others."""
+    found = hear(runtime, task)
+    found.alone, found.busy_s = False, 0.0
+    for reply in found.replies:
+        reply.shown = []
+    return task.place, found
+
+
 class Listener:
     """A model with its lanes, and the cache of what it heard."""
 
     def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
-                 second_pass: Any = None, variant: str = '') -> None:
+                 second_pass: Any = None, variant: str = '', crew: Crew | None = None) -> None:
         """
         Take a running model and the file of the cache, which need not exist yet.
 
         Lanes take prompt and threshold from the model, as on the robot; a lane ``NAME_trace``
         takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of the key as well.
+        ``crew`` hears what ``hear_all`` is asked for; without it that is one after the other.
         """
         settings = runtime.config
         prompts = {name + end: prompt for end in ('', TRACE)
                    for name, prompt in getattr(settings, 'prompts', {}).items()}
         self.lanes = resolve_lanes(lanes, prompts=prompts,
                                    thresholds=getattr(settings, 'thresholds', {}))
-        self._variant = variant
+        self._variant, self._crew = variant, crew
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
         self._known: dict[str, Hearing] = {}
         self.fresh = 0
@@ -132,7 +184,7 @@ class Listener:
     @property
     def fingerprint(self) -> str:
         """Hash of model, lanes and second pass."""
-        parts = [VERSION, self._variant, self._runtime.encoder.spec.model_id,
+        parts = [VERSION, FLOOR, self._variant, self._runtime.encoder.spec.model_id,
                  self._runtime.decoder.spec.model_id, [asdict(lane) for lane in self.lanes],
                  type(self._second_pass).__name__]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -140,17 +192,43 @@ class Listener:
     def hear(self, name: str, samples: np.ndarray,
              progress: Callable[[float], None] | None = None) -> Hearing:
         """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
+        task = self._task(0, name, samples)
+        if task.key not in self._known:
+            self._keep(hear(self._runtime, task, second_pass=self._second_pass,
+                            progress=progress))
+        return self._known[task.key]
+
+    def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
+        """Yield (place, hearing) of (name, samples) as each is done, in any order."""
+        if self._crew is None or self._second_pass is not None:
+            yield from ((place, self.hear(*stream)) for place, stream in enumerate(streams))
+            return
+        there: list[tuple[int, Hearing]] = []
+
+        def missing() -> Iterator[Task]:
+            for place, (name, samples) in enumerate(streams):
+                task = self._task(place, name, samples)
+                if task.key in self._known:
+                    there.append((place, self._known[task.key]))
+                else:
+                    yield task
+        for place, found in self._crew.work(self._runtime, missing(), hear_in_company):
+            self._keep(found)
+            yield place, found
+        yield from there
+
+    def _task(self, place: int, name: str, samples: np.ndarray) -> Task:
         digest = hashlib.sha256(samples.astype('<f4').tobytes()).hexdigest()[:16]
-        key = f'{self.fingerprint}-{digest}'
-        if key not in self._known:
-            self._known[key] = self._hear(key, name, samples, progress)
-            self.fresh += 1
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
-            cut_off = self._cut_off()
-            with self._cache.open('a', encoding='utf-8') as lines:
-                lines.write('\n' if cut_off else '')
-                lines.write(json.dumps(asdict(self._known[key]), ensure_ascii=False) + '\n')
-        return self._known[key]
+        return Task(place, f'{self.fingerprint}-{digest}', name, samples, self.lanes)
+
+    def _keep(self, found: Hearing) -> None:
+        self._known[found.key] = found
+        self.fresh += 1
+        self._cache.parent.mkdir(parents=True, exist_ok=True)
+        cut_off = self._cut_off()
+        with self._cache.open('a', encoding='utf-8') as lines:
+            lines.write('\n' if cut_off else '')
+            lines.write(json.dumps(asdict(found), ensure_ascii=False) + '\n')
 
     def _cut_off(self) -> bool:
         """Tell whether a kill left the cache without the end of its last line."""
@@ -159,22 +237,6 @@ class Listener:
         with self._cache.open('rb') as file:
             file.seek(-1, 2)
             return file.read() != b'\n'
-
-    def _hear(self, key: str, name: str, samples: np.ndarray,
-              progress: Callable[[float], None] | None) -> Hearing:
-        self._runtime.encoder.reset()
-        assistant = Assistant(
-            config=AssistantConfig(lanes=self.lanes, model=ModelConfig()),
-            encoder=self._runtime.encoder, decoder=self._runtime.decoder,
-            second_pass=self._second_pass)
-        found = Hearing(key=key, name=name, seconds=len(samples) / SAMPLE_RATE_HZ)
-        clock, open_replies = Clock(samples), dict[tuple[str, str], Reply]()
-        for event in assistant.listen(clock.blocks()):
-            _note(found, open_replies, event, time.perf_counter() - clock.began)
-            if progress is not None and isinstance(event, Event):
-                progress(event.stamp_ns / NS)
-        found.busy_s = assistant.stats.busy_s
-        return found
 
 
 def _read(cache: Path) -> Iterator[Hearing]:
