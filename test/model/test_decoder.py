@@ -7,6 +7,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.decoder import (
     Decoder,
     DecoderConfig,
+    _attend,
     rope_index,
     rope_tables,
 )
@@ -89,3 +90,12 @@ def test_positions_that_the_index_cannot_hold_are_refused():
         rope_index(np.array([1, 65_505]), 'fp16_compat')
     with pytest.raises(ConfigurationError, match='model.rope_index_dtype'):
         rope_tables(np.arange(3), 8, 1e4, index_dtype='fp8')
+
+
+def test_training_on_a_cpu_in_bfloat16_sees_the_same_past():
+    torch.manual_seed(3)
+    query, key, value = (torch.randn(2, heads, 7, 16, dtype=torch.bfloat16)
+                         for heads in (6, 2, 2))
+    expected = _attend(query, key, value, None)
+    learning = _attend(query.clone().requires_grad_(), key, value, None)
+    torch.testing.assert_close(learning, expected, atol=0.03, rtol=0.03)

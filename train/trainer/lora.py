@@ -30,7 +30,7 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return [..., out] of x [..., in]."""
         low = F.linear(F.linear(x, self.A.to(x.dtype)), self.B.to(x.dtype))
-        return F.linear(x, self.weight, self.bias) + self.scale * low
+        return torch.add(F.linear(x, self.weight, self.bias), low, alpha=self.scale)
 
     def whole(self) -> Tensor:
         """Return the weight [out, in] float32 with the difference added."""
