@@ -22,7 +22,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS))
     parser.add_argument('--model', default='edge',
                         help='folder, shipped name or repository id; random: weights of chance in '
-                             'the shape of the edge model (times are the same)')
+                             'the shape of the edge model (times are the same); random-360m: '
+                             'with the next larger language model')
     parser.add_argument('--device', default='cpu', help='device of the backend')
     parser.add_argument('--dtype', default='float32', help='float32, bfloat16 or int8')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')

@@ -2,13 +2,14 @@
 The model that is measured: a real one, or random weights in the shape of the edge model.
 
 A step costs the same whatever the weights are, so `--model random` gives the times of the edge
-model where its weights are not at hand. It says nothing of quality.
+model where its weights are not at hand, and `--model random-360m` those of the next larger
+language model. It says nothing of quality.
 """
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
@@ -16,10 +17,17 @@ from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
 if TYPE_CHECKING:
     from audio_interaction_ros.model.checkpoint import LoadedModel
 
-__all__ = ['RANDOM', 'load', 'save_random']
+__all__ = ['NEXT_SIZE', 'RANDOM', 'load', 'save_random']
 
 RANDOM = 'random'
+NEXT_SIZE = 'random-360m'
+"""The same tower before SmolLM2-360M: what the next size would cost."""
 
+SHAPES: dict[str, dict[str, Any]] = {
+    RANDOM: {'layers': 30, 'width': 576, 'mlp_width': 1536, 'heads': 9, 'kv_heads': 3},
+    NEXT_SIZE: {'layers': 32, 'width': 960, 'mlp_width': 2560, 'heads': 15, 'kv_heads': 5},
+}
+"""Decoders of SmolLM2-135M, as in the edge model, and SmolLM2-360M."""
 _VOCABULARY = 49_152  # SmolLM2; the structural ids follow
 _IDS = TokenIds(
     user=_VOCABULARY, assistant=_VOCABULARY + 1, silence=_VOCABULARY + 2,
@@ -32,7 +40,7 @@ _IDS = TokenIds(
 
 def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
     """Load a model as the assistant would, or make a random one of the edge model's shape."""
-    if model != RANDOM:
+    if model not in SHAPES:
         return load_runtime(model, threads=threads, dtype=dtype, device=device)
     # The registry sets the OpenMP policy before torch is loaded; do as it does.
     import os
@@ -41,7 +49,7 @@ def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
 
     from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
     torch.set_num_threads(threads)
-    loaded = _random_edge()
+    loaded = _random_edge(model)
     return Runtime(encoder=TorchEncoder(loaded, dtype=dtype, device=device),
                    decoder=TorchDecoder(loaded, dtype=dtype, device=device),
                    config=loaded.config)
@@ -71,7 +79,7 @@ def save_random(folder: Path) -> Path:
     return folder
 
 
-def _random_edge() -> 'LoadedModel':
+def _random_edge(name: str = RANDOM) -> 'LoadedModel':
     import torch
 
     from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
@@ -80,14 +88,15 @@ def _random_edge() -> 'LoadedModel':
     from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
     torch.manual_seed(0)
     config = CheckpointConfig(
-        model='random weights in the shape of edge',
+        model=f'random weights in the shape of {name}',
         audio_tower=AudioTowerConfig(
             mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=200,
             keep_frames=20, stack=4, second_look=True, projector='mlp',
-            projector_hidden=1024, output_width=576),
+            projector_hidden=1024, output_width=SHAPES[name]['width'],
+            sounds=tuple(f'sound {i}' for i in range(80)), sound_levels=(3, 4, 5)),
         decoder=DecoderConfig(
-            layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
-            vocab_size=_VOCABULARY + 19, rope_base=100_000.0, norm_eps=1e-5, tied_head=True),
+            **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
+            norm_eps=1e-5, tied_head=True),
         token_ids=_IDS, max_positions=1024,
         # Chance would speak all the time; silence is what a robot hears most.
         thresholds={'transcript': 1.0, 'translation': 1.0, 'assistant': 1.0})
@@ -97,4 +106,4 @@ def _random_edge() -> 'LoadedModel':
     letters = SimpleNamespace(encode=lambda text: list(text.encode()),
                               token_bytes=lambda token: bytes([97 + token % 26]))
     return LoadedModel(config=config, tower=tower.eval(), decoder=decoder.eval(),
-                       tokenizer=letters, model_id=RANDOM)  # type: ignore[arg-type]
+                       tokenizer=letters, model_id=name)  # type: ignore[arg-type]
