@@ -12,6 +12,7 @@ COMMANDS = {
     'asr': ('eval.asr', 'word errors, stability of what is shown, latency per word'),
     'translation': ('eval.translation', 'BLEU and chrF of the translation lane'),
     'long': ('eval.long', 'half an hour with sparse events: does it keep listening?'),
+    'dialogue': ('eval.dialogue', 'answers to questions and orders, silence otherwise'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
 }
 

@@ -7,7 +7,7 @@ neither models nor audio nor files.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,21 @@ import numpy as np
 from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
 
-__all__ = ['CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'figures', 'trade_off']
+__all__ = ['CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'at_threshold', 'calibrations', 'figures',
+           'picked', 'trade_off']
 
 CHUNK_S = 0.4
 PIECE_S = 10.0
 """Backgrounds are cut into pieces of this length where a share of silence is counted."""
-THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
               0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
+FINE = (*(round(0.1 + 0.01 * i, 2) for i in range(90)), 0.995, 0.999)
+"""Thresholds that one is picked from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """One stream: what happened, what was said, and p_respond of a lane that never replies."""
+    """One stream: what happened, what was said, and what a lane would say that never replies."""
 
     name: str
     kind: str
@@ -34,11 +37,14 @@ class Heard:
     events: tuple[Sound, ...] = ()
     replies: tuple[Said, ...] = ()
     p: tuple[float, ...] = ()
-    """One value per chunk."""
+    """p_respond, one value per chunk, of a lane that never replies."""
+    asides: tuple[tuple[int, Said], ...] = ()
+    """What that lane would have said after some chunks, counted from 0."""
     computing: tuple[float, ...] = ()
-    """Per reply, in its order: seconds from the chunk to the first word."""
+    """Per reply, in its order: seconds from the chunk to the first word; () if unknown."""
     group: str = ''
     origin: str = ''
+    side: str = ''
     condition: str = ''
     raised: int = 0
     """Alerts that the policy raised."""
@@ -103,7 +109,7 @@ def _named(case: Case) -> bool:
 
 
 def recall(cases: Sequence[Case]) -> dict[str, Any]:
-    """Return recall of any reply and of the right name, over events and over classes."""
+    """Return recall of any alarm and of the right name, over events and over classes."""
     return {
         'events': len(cases), 'recordings': len({case.heard.group for case in cases}),
         'any': _weighted((c.heard.group, _detected(c)) for c in cases),
@@ -117,13 +123,14 @@ def delays(cases: Sequence[Case]) -> dict[str, Any]:
     hit = [case for case in cases if case.detection is not None]
     computing = {id(said): spent for case in hit for said, spent in zip(
         case.heard.replies, case.heard.computing, strict=False)}
-    spent = [computing.get(id(case.detection), 0.0) for case in hit]
     from_end = [case.detection.at - case.event.end for case in hit if case.detection]
+    timed = [(case.detection.at, case.event, computing[id(case.detection)]) for case in hit
+             if case.detection and id(case.detection) in computing]
     from_onset = [case.detection.at - case.event.start for case in hit if case.detection]
     return {'decision_from_end_s': percentiles(from_end),
             'decision_from_onset_s': percentiles(from_onset),
-            'first_word_from_end_s': percentiles(list(np.add(from_end, spent))),
-            'first_word_from_onset_s': percentiles(list(np.add(from_onset, spent)))}
+            'first_word_from_end_s': percentiles([at + s - e.end for at, e, s in timed]),
+            'first_word_from_onset_s': percentiles([at + s - e.start for at, e, s in timed])}
 
 
 def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]:
@@ -188,7 +195,8 @@ def always(heard: Sequence[Heard], respond: bool) -> list[Heard]:
         return tuple(Said(at=(i + 1) * CHUNK_S, urgent=True) for i in range(chunks * respond))
     return [Heard(name=one.name, kind=one.kind, seconds=one.seconds, events=one.events,
                   replies=said(one), group=one.group, origin=one.origin,
-                  condition=one.condition, unique_s=one.unique_s) for one in heard]
+                  side=one.side, condition=one.condition, unique_s=one.unique_s)
+            for one in heard]
 
 
 def _in_window(events: Sequence[Sound], at: float) -> bool:
@@ -211,7 +219,12 @@ def _peaks(heard: Sequence[Heard]) -> list[tuple[float, bool]]:
 
 
 def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
-    """Return calibration per chunk (is a reply now right?) and per window of some seconds."""
+    """
+    Return calibration per chunk (is a reply now right?) and per window of some seconds.
+
+    Speech is left out: some of it may well be for the robot, and then a reply is right.
+    """
+    heard = [one for one in heard if one.kind != 'speech']
     chunks = [(p, _in_window(one.events, (i + 1) * CHUNK_S))
               for one in heard for i, p in enumerate(one.p)]
     peaks = _peaks(heard)
@@ -219,23 +232,41 @@ def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
             'per event or 10 s': calibration([p for p, _ in peaks], [y for _, y in peaks])}
 
 
+def at_threshold(one: Heard, threshold: float) -> Heard:
+    """
+    Return a stream with the replies of another threshold: one after each chunk that reaches it.
+
+    Exact for the first reply of a stream. For later ones it is a model: the lane that gave p never
+    replied, so its context has no replies in it. Where nobody asked what it would have said
+    (a tagger), each is an alarm.
+    """
+    known = dict(one.asides)
+    said = tuple(known.get(i) or Said(at=(i + 1) * CHUNK_S, urgent=True)
+                 for i, p in enumerate(one.p) if p >= threshold)
+    return replace(one, replies=said, computing=())
+
+
 def trade_off(heard: Sequence[Heard],
               thresholds: Sequence[float] = THRESHOLDS) -> list[dict[str, Any]]:
-    """
-    Return recall (any reply, mean of classes) and false alarms per hour, from p alone.
-
-    Exact for the first reply of a stream. For later ones it is a model: the lane that gave p
-    never replied, so its context has no replies in it.
-    """
-    events = [(one.group, event.label, max((p for i, p in enumerate(one.p) if _in_window(
-        [event], (i + 1) * CHUNK_S)), default=0.0)) for one in heard for event in one.events]
-    backgrounds = [one for one in heard if not one.events]
-    hours = sum(one.seconds for one in backgrounds) / 3600
+    """Return recall (mean of classes) and false alarms and chatter per hour by threshold."""
     points = []
     for threshold in thresholds:
-        false = sum(bursts([(i + 1) * CHUNK_S for i, p in enumerate(one.p) if p >= threshold])
-                    for one in backgrounds)
-        points.append({'threshold': threshold, 'false_per_hour': poisson(false, hours),
-                       'recall': _by_class([(group, label, p >= threshold)
-                                            for group, label, p in events])})
+        moved = [at_threshold(one, threshold) for one in heard]
+        cases, _ = _cases([one for one in moved if one.events])
+        silent = false_alarms(_cases([one for one in moved if not one.events])[1])
+        points.append({
+            'threshold': threshold, 'recall': _mean_of_classes(cases, _detected),
+            'named': _mean_of_classes(cases, _named),
+            'false_per_hour': silent['false_alarms_per_hour'],
+            'chatter_per_hour': silent['chatter_per_hour']})
     return points
+
+
+def picked(heard: Sequence[Heard], rate: float) -> float | None:
+    """Return the lowest threshold with at most ``rate`` false alarms an hour; None if none has."""
+    backgrounds = [one for one in heard if not one.events]
+    for threshold in FINE:
+        moved = [at_threshold(one, threshold) for one in backgrounds]
+        if false_alarms(_cases(moved)[1])['false_alarms_per_hour'].value <= rate:
+            return threshold
+    return None

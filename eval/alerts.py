@@ -3,13 +3,17 @@
 
 Owns the run: every held-out event clip, dry and over a background, and hours of backgrounds, all
 heard by the assistant lane. Leaves ``alerts.json``, three pictures and the cache of what was
-heard; a second run with the same --out hears nothing again.
+heard; a second run with the same --out hears nothing again, with another threshold only what that
+threshold makes it say.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.config import LaneConfig
@@ -21,18 +25,21 @@ from eval.alert_figures import (
     always,
     calibrations,
     figures,
+    picked,
     trade_off,
 )
 from eval.classes import EVENTS, rules
-from eval.listening import TRACE, Hearing, Listener
+from eval.crew import Crew
+from eval.listening import CHUNK_S, TRACE, Hearing, Listener
 from eval.matching import Said
 from eval.material import held_out
 from eval.scenes import Plan, Scene, background_plans, event_plans
 from eval.tagger import heard_by_tagger, read_scores
 
-__all__ = ['LANE', 'add_arguments', 'heard_from', 'lanes', 'listen', 'run']
+__all__ = ['LANE', 'Ears', 'add_arguments', 'answered', 'lanes', 'run', 'traced']
 
 LANE = 'assistant'
+SIDES = ('validation', 'test')
 GOAL = (1.0, 0.85)
 """False alarms per hour, recall."""
 
@@ -40,7 +47,14 @@ GOAL = (1.0, 0.85)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.common_arguments(parser)
-    parser.add_argument('--hours', type=float, default=2.0, help='hours of background')
+    report.crew_arguments(parser)
+    parser.add_argument('--hours', type=float, default=2.0,
+                        help='hours of background to report on')
+    parser.add_argument('--validation-hours', type=float, default=1.0,
+                        help='hours of background to choose a threshold on')
+    parser.add_argument('--pick', type=float, metavar='RATE',
+                        help='print the lowest threshold with at most so many false alarms per '
+                             'hour on validation')
     parser.add_argument('--per-class', type=int, default=40, metavar='CLIPS',
                         help='at most so many clips of a class')
     parser.add_argument('--snr', default='dry,10', metavar='LIST',
@@ -60,78 +74,155 @@ def conditions(text: str) -> list[float | None]:
                                  f'{text!r}') from None
 
 
-def lanes(threshold: float = 0.0) -> tuple[LaneConfig, ...]:
+def lanes(threshold: float = 0.0) -> tuple[LaneConfig, LaneConfig]:
     """Return the assistant lane, and one that listens the same way and never replies."""
     return (LaneConfig(name=LANE, threshold=threshold, alerts=True, max_reply_tokens=48),
             LaneConfig(name=LANE + TRACE, threshold=1.0, max_reply_tokens=1))
 
 
-def heard_from(scene: Scene, hearing: Hearing, known: AlertRules) -> Heard:
-    """Join a scene with what was heard of it."""
-    replies = hearing.of(LANE)
-    said = tuple(Said(at=reply.at, urgent=reply.urgent, text=reply.text, labels=frozenset(
-        rule.label for rule in known.match(reply.text))) for reply in replies)
+class Ears:
+    """A model that listens twice: without ever replying, and as configured where that differs."""
+
+    def __init__(self, runtime: Runtime, options: argparse.Namespace, cache: Path,
+                 crew: Crew) -> None:
+        self.lane, self.trace = (Listener(
+            runtime, (one,), cache=cache, variant=report.variant(options), crew=crew)
+            for one in lanes(options.threshold))
+
+    @property
+    def threshold(self) -> float:
+        """Threshold of the lane that replies."""
+        return self.lane.lanes[0].threshold
+
+    def hear(self, plans: Sequence[Plan], known: AlertRules) -> list[Heard]:
+        """
+        Hear all scenes, in their order, showing how far it is.
+
+        A stream in which p_respond stays below the threshold is heard once: both lanes are the
+        same up to the first reply.
+        """
+        found: dict[int, Heard] = {}
+        with report.progress() as bar:
+            task = bar.add_task('streams', total=len(plans))
+            for place, scene, hearing in _heard(self.trace, plans, range(len(plans))):
+                found[place] = traced(scene, hearing, known)
+                bar.advance(task)
+            loud = [place for place, one in sorted(found.items())
+                    if max(one.p, default=0.0) >= self.threshold]
+            task = bar.add_task('streams with replies', total=len(loud))
+            for place, _, hearing in _heard(self.lane, plans, loud):
+                found[place] = answered(found[place], hearing, known)
+                bar.advance(task)
+        return [found[place] for place in sorted(found)]
+
+
+def _heard(listener: Listener, plans: Sequence[Plan],
+           places: Sequence[int]) -> Iterator[tuple[int, Scene, Hearing]]:
+    """Yield (place, scene without samples, hearing) as they are done."""
+    scenes = []
+
+    def streams() -> Iterator[tuple[str, np.ndarray]]:
+        for place in places:
+            scene = plans[place].make()
+            scenes.append(replace(scene, samples=scene.samples[:0]))
+            yield scene.name, scene.samples
+    for index, hearing in listener.hear_all(streams()):
+        yield places[index], scenes[index], hearing
+
+
+def _said(at: float, urgent: bool, text: str, known: AlertRules) -> Said:
+    return Said(at=at, urgent=urgent, text=text,
+                labels=frozenset(rule.label for rule in known.match(text)))
+
+
+def traced(scene: Scene, hearing: Hearing, known: AlertRules) -> Heard:
+    """Join a scene with what a lane heard of it that never replies."""
     return Heard(name=scene.name, kind=scene.kind, seconds=hearing.seconds, events=scene.events,
-                 replies=said, p=tuple(hearing.p.get(LANE + TRACE, ())),
-                 computing=tuple(reply.shown[0][0] if reply.shown else 0.0 for reply in replies),
-                 group=scene.group, origin=scene.origin, condition=scene.condition,
-                 raised=len(hearing.alerts), unique_s=scene.unique_s)
+                 p=tuple(hearing.p.get(LANE + TRACE, ())),
+                 asides=tuple((chunk, _said((chunk + 1) * CHUNK_S, urgent, text, known))
+                              for chunk, urgent, text in hearing.muttered),
+                 group=scene.group, origin=scene.origin, side=scene.side,
+                 condition=scene.condition, unique_s=scene.unique_s)
 
 
-def listen(listener: Listener, plans: Sequence[Plan], what: str,
-           known: AlertRules) -> list[Heard]:
-    """Hear all scenes, showing how far it is."""
-    found = []
-    with report.progress() as bar:
-        task = bar.add_task(what, total=len(plans))
-        for plan in plans:
-            scene = plan.make()
-            found.append(heard_from(scene, listener.hear(scene.name, scene.samples), known))
-            bar.advance(task)
-    return found
+def answered(one: Heard, hearing: Hearing, known: AlertRules) -> Heard:
+    """Add what the lane that replies heard of the same stream."""
+    replies = hearing.of(LANE)
+    return replace(
+        one, raised=len(hearing.alerts),
+        replies=tuple(_said(reply.at, reply.urgent, reply.text, known) for reply in replies),
+        computing=tuple(reply.shown[0][0] if reply.shown else 0.0
+                        for reply in replies) if hearing.alone else ())
+
+
+def plans_of(options: argparse.Namespace, known: AlertRules) -> list[Plan]:
+    """Return events, and backgrounds of both sides."""
+    items = held_out(options.data)
+    return [*event_plans(items, known, snrs=conditions(options.snr), per_class=options.per_class,
+                         limit=options.limit),
+            *background_plans(items, options.hours, options.limit, 'test'),
+            *background_plans(items, options.validation_hours, options.limit, 'validation')]
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    snrs, known, out = conditions(options.snr), rules(), report.folder(options, 'alerts')
-    items = held_out(options.data)
-    events = event_plans(items, known, snrs=snrs, per_class=options.per_class,
-                         limit=options.limit)
-    backgrounds = background_plans(items, options.hours, options.limit)
+    known, out = rules(), report.folder(options, 'alerts')
+    plans, crew = plans_of(options, known), report.crew_of(options, runtime)
     runtime = runtime or report.model_of(options)
-    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl',
-                        variant=report.variant(options))
-    heard = [*listen(listener, events, 'events', known),
-             *listen(listener, backgrounds, 'backgrounds', known)]
-    found = measure(heard, threshold=listener.lanes[0].threshold)
+    ears = Ears(runtime, options, out / 'hearings.jsonl', crew)
+    heard = ears.hear(plans, known)
+    found = measure(heard, threshold=ears.threshold)
+    if options.pick is not None:
+        found['picked'] = pick(heard, options.pick)
     if options.tagger:
         found['tagger'] = trade_off(heard_by_tagger(
-            items, options.data, read_scores(options.tagger),
+            held_out(options.data), options.data, read_scores(options.tagger),
             [one.name.rpartition(' ')[0] for one in heard if one.condition == 'dry']
             or [one.name.rsplit(' ', 2)[0] for one in heard if one.events]))
     pictures(out, found)
     path = report.write(out, 'alerts', options, found, runtime.encoder.spec.model_id)
     tell(found)
-    print(f'written to {path} ({listener.fresh} streams heard now, '
-          f'{len(heard) - listener.fresh} from the cache)')
+    fresh = ears.trace.fresh + ears.lane.fresh
+    print(f'written to {path} ({fresh} hearings now, the others from the cache)')
     return 0
 
 
 def measure(heard: Sequence[Heard], threshold: float) -> dict[str, Any]:
-    """Return the figures of a model with those of the two policies without one beside."""
-    return {'threshold': threshold, 'model': figures(heard),
-            'always_silent': figures(always(heard, respond=False)),
-            'always_respond': figures(always(heard, respond=True)),
+    """
+    Return the figures of a model with those of the two policies without one beside.
+
+    All held-out events count, but backgrounds of the test side only: thresholds are chosen on the
+    others.
+    """
+    blind = [one for one in heard if one.events or one.side != 'validation']
+    sides = {which: [one for one in heard if one.side == which] for which in SIDES}
+    return {'threshold': threshold, 'model': figures(blind),
+            'always_silent': figures(always(blind, respond=False)),
+            'always_respond': figures(always(blind, respond=True)),
             'classes_without_recordings': sorted(
                 set(EVENTS) - {event.label for one in heard for event in one.events}),
-            'calibration': calibrations(heard), 'trade_off': trade_off(heard)}
+            'calibration': calibrations(blind),
+            'sides': {which: figures(mine) for which, mine in sides.items()},
+            'trade_off': {which: trade_off(mine) for which, mine in sides.items()}}
+
+
+def pick(heard: Sequence[Heard], rate: float) -> dict[str, Any]:
+    """Return the threshold that validation picks for a rate, and what it gives on both sides."""
+    sides = {which: [one for one in heard if one.side == which] for which in SIDES}
+    threshold = picked(sides['validation'], rate)
+    found: dict[str, Any] = {'rate': rate, 'threshold': threshold}
+    if threshold is not None:
+        found |= {which: trade_off(mine, [threshold])[0] for which, mine in sides.items()}
+    return found
 
 
 def pictures(out: Path, found: dict[str, Any]) -> None:
     """Draw reliability, trade-off and recall per class."""
     plots.reliability(out / 'reliability.png', found['calibration'])
-    plots.tradeoff(out / 'tradeoff.png', found['trade_off'], found['threshold'], GOAL,
-                   beside=found.get('tagger', ()))
+    curves = dict(found['trade_off'])
+    if 'tagger' in found:
+        curves['AudioSet tagger on the clips, unmixed'] = found['tagger']
+    plots.tradeoff(out / 'tradeoff.png', curves, found['threshold'], GOAL)
     classes = found['model']['classes']
     if classes:
         plots.bars(out / 'recall.png', {
@@ -167,9 +258,16 @@ def tell(found: dict[str, Any]) -> None:
     report.show('Recall by condition and by origin', ['', 'recordings', 'any alert', 'named'],
                 [(name, row['recordings'], row['any'], row['named'])
                  for part in ('conditions', 'origins') for name, row in model[part].items()])
+    report.show('Thresholds are chosen on validation', [
+        'side', 'hours', 'recall, mean of classes', 'named', 'false alarms/h', 'chatter/h'],
+        [(which, row['background']['hours'], row['recall']['any_mean_of_classes'],
+          row['recall']['named_mean_of_classes'], row['background']['false_alarms_per_hour'],
+          row['background']['chatter_per_hour']) for which, row in found['sides'].items()])
+    if 'picked' in found:
+        tell_picked(found['picked'])
     report.show('Response delay, s', ['', 'p50', 'p95', 'n'],
                 [(name, row['p50'], row['p95'], row['n'])
-                 for name, row in model['delay'].items()])
+                 for name, row in model['delay'].items() if row['n']])
     if 'tagger' in found:
         report.show('A tagger on the clips themselves (not the mixtures)',
                     ['score', 'recall', 'false alarms/h'],
@@ -177,3 +275,17 @@ def tell(found: dict[str, Any]) -> None:
                      for point in found['tagger'] if point['threshold'] in (0.1, 0.3, 0.5, 0.7)])
     if found['classes_without_recordings']:
         print('no held-out recording of: ' + ', '.join(found['classes_without_recordings']))
+
+
+def tell_picked(choice: dict[str, Any]) -> None:
+    """Print the threshold that was picked."""
+    if choice['threshold'] is None:
+        print(f'NOT PICKED: no threshold up to 0.999 has {choice["rate"]:g} false alarms an hour '
+              'or fewer on validation, or there are no backgrounds for validation')
+        return
+    report.show(f'Threshold {choice["threshold"]:g}: the lowest with at most {choice["rate"]:g} '
+                'false alarms/h on validation',
+                ['side', 'recall, mean of classes', 'named', 'false alarms/h', 'chatter/h'],
+                [(which, row['recall'], row['named'], row['false_per_hour'],
+                  row['chatter_per_hour']) for which, row in choice.items()
+                 if which in SIDES])

@@ -1,10 +1,10 @@
 """
-What a lane would say, asked aside: a reply after every chunk that could deserve one, then forgotten.
+What a lane would say, asked aside: a reply after a chunk that could deserve one, then forgotten.
 
 Owns a decoder around a decoder. After each chunk whose p_respond reaches FLOOR it lets the model
-write its reply into slots that the lane does not know, so the lane goes on as if it had been silent.
-So one hearing tells for every threshold above FLOOR what would have been said first. Knows no audio
-and no figure.
+write its reply into slots that the lane does not know, so the lane goes on as if it had been
+silent. One hearing tells for every threshold above FLOOR what would have been said first. Knows no
+audio and no figure.
 """
 
 from collections.abc import Sequence

@@ -24,7 +24,8 @@ from eval.material import RATE, Item, MaterialError, held_out, load, sounding
 from eval.whisper import Reader, reader
 from eval.words import Utterance, erasure, normal, ratio, wer, word_times
 
-__all__ = ['Spoken', 'add_arguments', 'figures', 'read_speech', 'run', 'synthetic']
+__all__ = ['LEAD_S', 'Clip', 'Spoken', 'add_arguments', 'figures', 'read_speech', 'run',
+           'synthetic', 'unheard_voices']
 
 LANE = 'transcript'
 LEAD_S = 0.6
@@ -84,15 +85,25 @@ def read_speech(items: Sequence[Item]) -> list[Clip]:
 
 def synthetic(folder: Path) -> list[Clip]:
     """Return the utterances of voices that are kept for validation, of sentences as well."""
+    return [clip for clip in unheard_voices(folder) if clip.kind == 'synthetic']
+
+
+def unheard_voices(folder: Path) -> list[Clip]:
+    """
+    Return the utterances of voices that are kept for validation.
+
+    The kind tells apart whether a voice of training says the same sentence.
+    """
     path = folder / 'utterances.jsonl'
     if not path.is_file():
         raise MaterialError(f'{folder}: expected utterances.jsonl, found none; give the folder '
                             'of synthetic speech in --speech')
     rows = [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
     known = {row['text'] for row in rows if row['split'] != 'validation'}
-    return [Clip(name=f'synthetic/{row["path"]}', kind='synthetic', path=folder / row['path'],
-                 text=row['text'], group=row['text']) for row in rows
-            if row['split'] == 'validation' and row['text'] not in known]
+    return [Clip(name=f'synthetic/{row["path"]}', path=folder / row['path'], text=row['text'],
+                 group=row['text'], kind='synthetic, sentence of training'
+                 if row['text'] in known else 'synthetic') for row in rows
+            if row['split'] == 'validation']
 
 
 def chosen(clips: Sequence[Clip], per_kind: int, limit: int) -> list[Clip]:

@@ -1,9 +1,9 @@
 """
 Who hears: several processes, each with the model of its own and several streams at the same time.
 
-Owns the processes. Work comes from an iterator that is read no further than needed, and results come
-back as they are done. One process with one thread per core gets more done than one with two threads.
-Knows no audio and no figure.
+Owns the processes. Work comes from an iterator that is read no further than needed, and results
+come back as they are done. A process with one thread per core gets more done than one process with
+as many threads. Knows no audio and no figure.
 """
 
 import multiprocessing
@@ -80,6 +80,7 @@ class Crew:
                     yield _result(outbox, crew)
                     under_way -= 1
         finally:
+            inbox.cancel_join_thread()  # nobody reads any more what is still in it
             for one in crew:
                 one.terminate()
                 one.join()

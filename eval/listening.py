@@ -8,9 +8,9 @@ that serve the robot (offline.Assistant), block by block of 0.4 s, each worked o
 
 A lane whose name ends in ``_trace`` never replies (threshold 1): its p_respond is what the lane
 would see before its first reply at any threshold, and what it would have said is asked aside
-(eval.aside); it must be the only lane. Many streams are heard at once where the caller gives a Crew
-(eval.crew); what they decide is the same but for rounding, only computing times mean nothing then
-and are not kept. Knows no metric.
+(eval.aside); it must be the only lane. Many streams are heard at once where the caller gives a
+Crew (eval.crew); what they decide is the same but for rounding, only computing times mean nothing
+then and are not kept. Knows no metric.
 """
 
 import hashlib

@@ -14,13 +14,13 @@ import numpy as np
 from audio_interaction_ros.runtimes.registry import Runtime
 from eval import plots, report
 from eval.alert_figures import Heard
-from eval.alerts import LANE, heard_from, lanes
+from eval.alerts import LANE, Ears
 from eval.classes import rules
 from eval.intervals import percentiles, poisson, quotients, wilson
-from eval.listening import TRACE, Listener
+from eval.listening import TRACE
 from eval.matching import Matched, bursts, match
 from eval.material import held_out
-from eval.scenes import long_scene
+from eval.scenes import Plan, long_scene
 
 __all__ = ['add_arguments', 'figures', 'run']
 
@@ -28,8 +28,9 @@ __all__ = ['add_arguments', 'figures', 'run']
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.common_arguments(parser)
+    report.crew_arguments(parser)
     parser.add_argument('--minutes', type=float, default=30.0, help='length of a stream')
-    parser.add_argument('--streams', type=int, default=2, help='how many streams')
+    parser.add_argument('--count', type=int, default=2, help='how many streams')
     parser.add_argument('--every', type=float, default=30.0, metavar='SECONDS',
                         help='one event in each of these')
     parser.add_argument('--compare', type=float, default=5.0, metavar='MINUTES',
@@ -83,25 +84,17 @@ def _same_chunks(one: Heard, minutes: float, compare_min: float) -> list[tuple[f
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
     out, known = report.folder(options, 'long'), rules()
-    items = held_out(options.data)
+    items, crew = held_out(options.data), report.crew_of(options, runtime)
     runtime = runtime or report.model_of(options)
-    listener = Listener(runtime, lanes(options.threshold), cache=out / 'hearings.jsonl',
-                        variant=report.variant(options))
-    heard = []
-    with report.progress() as bar:
-        count = min(options.streams, options.limit or options.streams)
-        task = bar.add_task('seconds heard', total=round(count * options.minutes * 60))
-        for number in range(count):
-            scene = long_scene(items, known, number=number, minutes=options.minutes,
-                               every_s=options.every, same_s=options.compare * 60,
-                               snr_db=options.snr)
-            before = number * options.minutes * 60
+    ears = Ears(runtime, options, out / 'hearings.jsonl', crew)
 
-            def show(seconds: float, before: float = before) -> None:
-                bar.update(task, completed=round(before + seconds))
-            heard.append(heard_from(scene, listener.hear(scene.name, scene.samples, show), known))
-            show(options.minutes * 60)
-    found = {'threshold': listener.lanes[0].threshold, 'lane': LANE, 'trace': LANE + TRACE,
+    def plan(number: int) -> Plan:
+        return Plan(f'long {number}', lambda: long_scene(
+            items, known, number=number, minutes=options.minutes, every_s=options.every,
+            same_s=options.compare * 60, snr_db=options.snr))
+    count = min(options.count, options.limit or options.count)
+    heard = ears.hear([plan(number) for number in range(count)], known)
+    found = {'threshold': ears.threshold, 'lane': LANE, 'trace': LANE + TRACE,
              **figures(heard, options.minutes, options.compare)}
     plots.timeline(out / 'long.png', [drawing(one) for one in heard], options.minutes,
                    options.compare)

@@ -6,15 +6,14 @@ A *reply* is one answer of the assistant lane, at the end of the chunk that it w
 
 1. The window of an event is (onset, end + GRACE_S]. A reply at the onset itself cannot have heard
    it. Whatever is said two seconds after the end is too late to be an answer.
-2. A reply inside one or more windows belongs to one event: among those that have no reply yet, to
-   one that it names, else to the one that began last; where all have one, to the one that began
-   last.
-3. The first reply of an event is its *detection*; it is *named* when it carries a label that is
-   right for the event. Each further reply of the event is a *repeat*: neither good nor bad.
-4. A reply outside every window is *false*. It is an *alarm* when it carries an alert label or is
-   urgent, otherwise *chatter*. False alarms per hour count an alarm only when BURST_S have passed
-   since the last counted one, as the alert policy merges what comes sooner; a model that never
-   stops gets 360 per hour.
+2. A reply is an *alarm* when it carries an alert label or is urgent, otherwise *chatter*.
+3. An alarm inside one or more windows belongs to one event: among those that have none yet, to one
+   that it names, else to the one that began last; where all have one, to the one that began last.
+4. The first alarm of an event is its *detection*; it is *named* when it carries a label that is
+   right for the event. Each further alarm of the event is a *repeat*: neither good nor bad.
+5. An alarm outside every window, and chatter anywhere, is *false*. False alarms per hour count an
+   alarm only when BURST_S have passed since the last counted one, as the alert policy merges what
+   comes sooner; a model that never stops gets 360 per hour.
 
 Knows no model, no audio and no metric. Times are seconds of the stream.
 """
@@ -61,7 +60,7 @@ class Matched:
     """The replies of a stream, told apart."""
 
     detections: list[Said | None]
-    """Per event its first reply."""
+    """Per event its first alarm."""
     repeats: list[Said] = field(default_factory=list)
     false: list[Said] = field(default_factory=list)
 
@@ -76,7 +75,7 @@ def match(events: Sequence[Sound], replies: Sequence[Said]) -> Matched:
     found = Matched(detections=[None] * len(events))
     for reply in sorted(replies, key=lambda said: said.at):
         inside = [i for i, event in enumerate(events)
-                  if event.start < reply.at <= event.end + GRACE_S]
+                  if reply.alarm and event.start < reply.at <= event.end + GRACE_S]
         if not inside:
             found.false.append(reply)
             continue

@@ -23,7 +23,7 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.edge.compose import is_validation
 
 __all__ = ['Item', 'MaterialError', 'chance', 'gain', 'held_out', 'load', 'loop', 'over',
-           'read_manifest', 'rms', 'sounding']
+           'read_manifest', 'rms', 'side', 'sounding']
 
 RATE = SAMPLE_RATE_HZ
 FRAME = 320
@@ -93,6 +93,19 @@ def held_out(folder: Path, trained_groups: Sequence[str] = ('free',)) -> list[It
              origin='held out' if row.get('licence_group') in trained_groups
              else 'never trained', extra=row)
         for row in rows if _group(row) not in trained), key=lambda item: chance(item.name))
+
+
+def side(item: Item) -> str:
+    """
+    Return ``validation``, on which thresholds are chosen, or ``test``, on which they are reported.
+
+    Validation is what the recipe puts aside, test the other licence groups, which no training
+    takes. Of speech put aside one voice in two is test as well: the other groups hold digits only.
+    """
+    if item.origin == 'never trained' or (
+            item.label.startswith('speech_') and chance(item.group, 'side') < 0.5):
+        return 'test'
+    return 'validation'
 
 
 def chance(*names: object) -> float:

@@ -63,48 +63,57 @@ def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
     return _save(figure, path)
 
 
-def tradeoff(path: Path, points: Sequence[dict[str, Any]], chosen: float,
-             goal: tuple[float, float], beside: Sequence[dict[str, Any]] = ()) -> Path:
+def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: float,
+             goal: tuple[float, float]) -> Path:
     """
-    Draw recall over false alarms per hour for thresholds; the goal is (rate, recall).
+    Draw recall over false alarms per hour by threshold; the goal is (rate, recall).
 
-    ``beside`` are the points of a tagger that heard the clips themselves.
+    The first two curves are drawn with their intervals and the chosen threshold, a third as what
+    stands beside.
     """
-    figure, axes = _figure(6.8, 4.8)
-    rate = [point['false_per_hour'].value for point in points]
-    recall = [point['recall'].value for point in points]
+    figure, axes = _figure(7.2, 5.0)
     axes.fill_between([0, goal[0]], goal[1], 1.0, color=GREEN, alpha=0.18, linewidth=0,
                       label=f'goal: recall ≥ {goal[1]:.0%} at ≤ {goal[0]:g}/h')
-    low, high = ([getattr(point['recall'], end) for point in points] for end in ('low', 'high'))
-    axes.fill_between(rate, low, high, color=BLUE, alpha=0.15, linewidth=0)
-    axes.plot(rate, recall, color=BLUE, marker='o', markersize=3, linewidth=1.4,
-              label='any threshold (95 % interval of recall)')
-    written: list[tuple[float, float]] = []
-    for point in points:
-        place = (math.log10(1 + point['false_per_hour'].value), point['recall'].value)
-        if any(math.dist(place, other) < 0.12 for other in written):
+    top = 10.0
+    for (name, points), colour in zip(curves.items(), (ORANGE, BLUE, GREY), strict=False):
+        rate, recall = ([point[key].value for point in points]
+                        for key in ('false_per_hour', 'recall'))
+        top = max(top, *(value for value in rate if math.isfinite(value)), 0.0)
+        axes.plot(rate, recall, color=colour, marker='o', markersize=3, linewidth=1.4,
+                  linestyle=':' if colour == GREY else '-', label=name)
+        if colour == GREY:
             continue
-        written.append(place)
-        axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=BLUE,
-                      xy=(point['false_per_hour'].value, point['recall'].value),
-                      textcoords='offset points', xytext=(5, 4))
-    if beside:
-        axes.plot([point['false_per_hour'].value for point in beside],
-                  [point['recall'].value for point in beside], color=GREY, marker='.',
-                  linewidth=1, linestyle=':', label='AudioSet tagger on the clips, unmixed')
-        rate = [*rate, *(point['false_per_hour'].value for point in beside)]
-    nearest = min(points, key=lambda point: abs(point['threshold'] - chosen))
-    axes.plot(nearest['false_per_hour'].value, nearest['recall'].value, marker='D', color=ORANGE,
-              markersize=8, linestyle='', label=f'configured threshold {chosen:.2f}')
+        low, high = ([getattr(point['recall'], end) for point in points]
+                     for end in ('low', 'high'))
+        axes.fill_between(rate, low, high, color=colour, alpha=0.12, linewidth=0)
+        nearest = min(points, key=lambda point: abs(point['threshold'] - chosen))
+        axes.plot(nearest['false_per_hour'].value, nearest['recall'].value, marker='D',
+                  color=colour, markeredgecolor='black', markersize=8, linestyle='',
+                  label=f'{name} at the configured {chosen:.2f}')
+        _annotate(axes, points, colour)
     axes.plot(0, 0, marker='s', color=GREY, markersize=7, linestyle='', label='always silent')
     axes.set_xscale('symlog', linthresh=1.0)
     axes.set(xlabel='false alarms per hour of background (linear below 1)', ylabel='recall',
-             xlim=(-0.05, max(10.0, *rate) * 1.3), ylim=(-0.03, 1.03),
-             title='What a threshold costs')
+             xlim=(-0.05, top * 1.3), ylim=(-0.03, 1.03),
+             title='What a threshold costs (bands: 95 % interval of recall)')
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.legend(fontsize=7.5, loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=2,
                 frameon=False)
     return _save(figure, path)
+
+
+def _annotate(axes: Any, points: Sequence[dict[str, Any]], colour: str) -> None:
+    """Write thresholds beside the points of a curve where they do not cover each other."""
+    written: list[tuple[float, float]] = []
+    for point in points:
+        place = (math.log10(1 + point['false_per_hour'].value), point['recall'].value)
+        if not math.isfinite(sum(place)) or any(
+                math.dist(place, other) < 0.12 for other in written):
+            continue
+        written.append(place)
+        axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=colour,
+                      xy=(point['false_per_hour'].value, point['recall'].value),
+                      textcoords='offset points', xytext=(5, 4 if colour == BLUE else -9))
 
 
 def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, label: str,

@@ -11,16 +11,18 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
 from bench.machine import describe
+from eval.crew import Crew, processes_for
 from eval.intervals import Estimate
 
-__all__ = ['common_arguments', 'folder', 'model_of', 'plain', 'progress', 'show', 'variant',
-           'write']
+__all__ = ['common_arguments', 'crew_arguments', 'crew_of', 'folder', 'model_of', 'plain',
+           'progress', 'show', 'variant', 'write']
 
 
 def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
@@ -37,6 +39,25 @@ def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> N
     parser.add_argument('--out', type=Path, metavar='FOLDER',
                         help='where results and the cache go (default: work/eval/COMMAND); '
                              'give the same one again to go on after a stop')
+
+
+def crew_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that hear many streams at the same time."""
+    parser.add_argument('--workers', type=int, default=0, metavar='N',
+                        help='processes with the model, which share --threads (default: one per '
+                             'core, 4 at most; 1 on a GPU)')
+    parser.add_argument('--streams', type=int, default=8, metavar='N',
+                        help='streams that a process hears at the same time (default: 8)')
+
+
+def crew_of(options: argparse.Namespace, given: Runtime | None) -> Crew:
+    """Return who hears; with a given model it is this process alone."""
+    if given is not None:
+        return Crew(streams=options.streams)
+    processes = options.workers or processes_for(options.device)
+    make = partial(load_runtime, options.model, device=options.device, dtype=options.dtype,
+                   threads=max(1, options.threads // processes))
+    return Crew(make=make, processes=processes, streams=options.streams)
 
 
 def folder(options: argparse.Namespace, command: str) -> Path:

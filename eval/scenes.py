@@ -26,6 +26,7 @@ from eval.material import (
     loop,
     over,
     rounds,
+    side,
     sounding,
 )
 
@@ -52,6 +53,8 @@ class Scene:
     events: tuple[Sound, ...] = ()
     group: str = ''
     origin: str = ''
+    side: str = ''
+    """validation or test."""
     condition: str = ''
     unique_s: float = 0.0
     """Seconds of recordings in it that were not heard before."""
@@ -91,7 +94,8 @@ def event_scene(item: Item, beds: Sequence[Item], known: AlertRules,
     sound = Sound(label=item.label, start=lead, end=lead + len(event) / RATE,
                   accepts=accepted(item.label, known))
     return Scene(name=name, kind='event', samples=over(event, round(lead * RATE), bed, snr_db),
-                 events=(sound,), group=item.group, origin=item.origin, condition=condition)
+                 events=(sound,), group=item.group, origin=item.origin, side=side(item),
+                 condition=condition)
 
 
 def event_plans(items: Sequence[Item], known: AlertRules, *, snrs: Sequence[float | None],
@@ -101,18 +105,19 @@ def event_plans(items: Sequence[Item], known: AlertRules, *, snrs: Sequence[floa
     chosen = [item for label in sorted(events) for item in events[label][:per_class]]
     # By chance, so that a short run has several classes.
     chosen = sorted(chosen, key=lambda item: chance(item.name, 'order'))[:limit or None]
-    beds = [item for item in items if kind(item) == 'ambience']
-    if any(snr is not None for snr in snrs) and not beds:
+    ambience = [item for item in items if kind(item) == 'ambience']
+    if any(snr is not None for snr in snrs) and not ambience:
         raise MaterialError('expected background_* clips to mix events with, found none that is '
                             'held out; add some or give --snr dry')
 
     def plan(item: Item, snr: float | None) -> Plan:
+        beds = [bed for bed in ambience if side(bed) == side(item)] or ambience
         return Plan(f'{item.name} {snr}', lambda: event_scene(item, beds, known, snr))
     return [plan(item, snr) for item in chosen for snr in snrs]
 
 
 def background_scene(name: str, what: str, parts: Sequence[tuple[int, Item]],
-                     beds: Sequence[Item]) -> Scene:
+                     beds: Sequence[Item], which: str) -> Scene:
     """Return clips one after the other; what was heard before comes over another background."""
     pieces: list[np.ndarray] = []
     for number, item in parts:
@@ -125,21 +130,25 @@ def background_scene(name: str, what: str, parts: Sequence[tuple[int, Item]],
     samples = np.concatenate(pieces)
     floor = np.random.default_rng(len(samples)).standard_normal(len(samples))
     samples = np.clip(samples + floor * 10 ** (-70 / 20), -1, 1).astype(np.float32)
-    return Scene(name=name, kind=what, samples=samples,
+    return Scene(name=name, kind=what, samples=samples, side=which,
                  unique_s=sum(item.seconds for number, item in parts if not number))
 
 
-def background_plans(items: Sequence[Item], hours: float, limit: int = 0) -> list[Plan]:
+def background_plans(items: Sequence[Item], hours: float, limit: int = 0,
+                     which: str = '') -> list[Plan]:
     """
-    Return plans of streams of about a minute without events, ``hours`` in all.
+    Return plans of streams of about a minute without events, ``hours`` in all, of one side.
 
     Each clip is heard once before any is heard again; then it has another level and another
     background under it. Kinds follow MIXTURE as far as there are clips.
     """
-    pools = {what: [item for item in items if kind(item) == what and item.seconds > 0]
+    pools = {what: [item for item in items if kind(item) == what and item.seconds > 0
+                    and which in ('', side(item))]
              for what in dict.fromkeys(MIXTURE)}
     streams = {what: rounds(pool) for what, pool in pools.items() if pool}
     if not streams:
+        if which == 'validation':
+            return []
         raise MaterialError('expected held-out clips that are no events, found none; add '
                             'backgrounds, harmless sounds or speech to the manifest')
     beds, plans, total = pools['ambience'], list[Plan](), 0.0
@@ -151,13 +160,14 @@ def background_plans(items: Sequence[Item], hours: float, limit: int = 0) -> lis
             parts.append(next(streams[what]))
             seconds += parts[-1][1].seconds + (GAP_S if what != 'ambience' else 0.0)
         total += seconds
-        plans.append(_background_plan(f'background {len(plans):04d} {what}', what, parts, beds))
+        name = ' '.join(('background', which, f'{len(plans):04d}', what))
+        plans.append(_background_plan(name, what, parts, beds, which))
     return plans
 
 
 def _background_plan(name: str, what: str, parts: list[tuple[int, Item]],
-                     beds: Sequence[Item]) -> Plan:
-    return Plan(name, lambda: background_scene(name, what, parts, beds))
+                     beds: Sequence[Item], which: str) -> Plan:
+    return Plan(name, lambda: background_scene(name, what, parts, beds, which))
 
 
 def long_scene(items: Sequence[Item], known: AlertRules, *, number: int, minutes: float,

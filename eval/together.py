@@ -1,11 +1,11 @@
 """
 Several streams through one model at the same time: their passes become one batch.
 
-Owns the joining. Each stream runs in a thread of its own and sees an encoder and a decoder as if it
-were alone; what it asks of them is answered by the one that iterates, when every stream waits: first
-what belongs to one stream (encoding), then one pass of the decoder for all. A decoder reads all its
-weights for a pass whatever its size, so eight streams cost little more than two. Knows no audio and
-no figure.
+Owns the joining. Each stream runs in a thread of its own and sees an encoder and a decoder as if
+it were alone; what it asks of them is answered by the one that iterates, when every stream waits:
+first what belongs to one stream (encoding), then one pass of the decoder for all. A decoder reads
+all its weights for a pass whatever its size, so eight streams cost much less than eight times one.
+Knows no audio and no figure.
 """
 
 import copy

@@ -6,11 +6,19 @@ import json
 import pytest
 
 from eval import alerts, long
-from eval.alert_figures import Heard, always, balanced, calibrations, figures, trade_off
+from eval.alert_figures import (
+    Heard,
+    always,
+    balanced,
+    calibrations,
+    figures,
+    picked,
+    trade_off,
+)
 from eval.alert_figures import _cases as cases_of
 from eval.listening import Listener
 from eval.matching import Said, Sound
-from eval.material import MaterialError, held_out
+from eval.material import MaterialError, held_out, side
 from eval.tagger import heard_by_tagger, read_scores
 
 pytestmark = pytest.mark.unit
@@ -68,7 +76,8 @@ def test_the_policies_without_a_model():
 
 
 def test_balanced_accuracy_of_a_perfect_model():
-    streams = [heard(events=(ALARM,), replies=(Said(at=2.4),)), heard(seconds=100.0)]
+    streams = [heard(events=(ALARM,), replies=(Said(at=2.4, urgent=True),)),
+               heard(seconds=100.0)]
     cases, _ = cases_of(streams[:1])
     assert balanced(cases, cases_of(streams[1:])[1]).value == 1.0
 
@@ -80,52 +89,91 @@ def test_trade_off_and_calibration_come_from_p_alone():
     assert (low['recall'].value, low['false_per_hour'].value) == (1.0, pytest.approx(180))
     assert (middle['recall'].value, middle['false_per_hour'].value) == (1.0, 0.0)
     assert high['recall'].value == 0.0
-    found = calibrations(streams)
+    found = calibrations([*streams, heard(kind='speech', p=(0.9,) * 20)])
     assert found['per chunk']['n'] == 70 and found['per event or 10 s']['n'] == 3
+
+
+def test_trade_off_tells_alarms_from_chatter_by_what_would_have_been_said():
+    alarm, talk = (Said(at=2.4, labels=frozenset({'smoke_alarm'})), Said(at=2.8, text='Hello.'))
+    streams = [heard(events=(ALARM,), p=(0, 0, 0, 0, 0, 0.7, 0.9), asides=((5, alarm), (6, talk))),
+               heard(seconds=3600.0, p=(0.6, 0.8), asides=((0, alarm), (1, talk)))]
+    low, high = trade_off(streams, (0.5, 0.75))
+    assert (low['recall'].value, low['named'].value) == (1.0, 1.0)
+    assert (low['false_per_hour'].value, low['chatter_per_hour'].value) == (1.0, 1.0)
+    assert (high['recall'].value, high['false_per_hour'].value) == (0.0, 0.0)
+    assert high['chatter_per_hour'].value == 1.0
+
+
+def test_a_threshold_is_picked_where_backgrounds_allow_it():
+    quiet = heard(seconds=3600.0, p=(0.2, *[0.0] * 50, 0.6, *[0.0] * 50, 0.85))
+    assert picked([quiet], 2.0) == pytest.approx(0.21)
+    assert picked([quiet], 1.0) == pytest.approx(0.61)
+    assert picked([quiet], 0.0) == pytest.approx(0.86)
+    assert picked([heard(seconds=3600.0, p=(1.0,))], 0.5) is None
 
 
 def test_the_whole_command_and_again_from_the_cache(parts, tmp_path, capsys):
     folder, out = parts.small_folder(tmp_path / 'data'), tmp_path / 'out'
-    options = options_of(alerts, folder, out, '--hours', '0.01', '--snr', 'dry')
+    options = options_of(alerts, folder, out, '--hours', '0.01', '--snr', 'dry', '--pick', '1')
     assert alerts.run(options, parts.loud_runtime()) == 0
-    assert '4 streams heard now, 0 from the cache' in capsys.readouterr().out
+    assert '7 hearings now' in capsys.readouterr().out  # a background, three events twice
     found = json.loads((out / 'alerts.json').read_text())['figures']
     recall = found['model']['recall']
     assert recall['any']['value'] == 1.0 and recall['named']['value'] == pytest.approx(2 / 3)
     assert found['model']['background']['false_alarms'] == 0
     assert found['always_silent']['recall']['any']['value'] == 0.0
     assert 'siren' in found['classes_without_recordings']
+    assert found['sides']['test']['recall']['events'] == 3
+    assert found['picked']['threshold'] is None  # nothing is held out of a trained group
+    assert [point['recall']['value'] for point in found['trade_off']['test']][:2] == [1.0, 1.0]
     for name in ('reliability', 'tradeoff', 'recall'):
         assert (out / f'{name}.png').stat().st_size > 5_000
     assert alerts.run(options, parts.loud_runtime()) == 0
-    assert '0 streams heard now, 4 from the cache' in capsys.readouterr().out
+    assert '\nwritten' in (said := capsys.readouterr().out) and '(0 hearings now' in said
+    options.threshold = 0.99
+    assert alerts.run(options, parts.loud_runtime()) == 0
+    assert '(0 hearings now' in capsys.readouterr().out  # p never is so high
+    found = json.loads((out / 'alerts.json').read_text())['figures']
+    assert found['model']['recall']['any']['value'] == 0.0
+
+
+def test_sides_share_no_recording(parts, tmp_path):
+    folder = parts.write_folder(tmp_path, [
+        ('a.wav', parts.tone(1.0), {'label': 'siren', 'source_id': parts.HELD_OUT,
+                                    'licence_group': 'free'}),
+        ('b.wav', parts.tone(1.0), {'label': 'siren'}),
+        *((f's{i}.wav', parts.tone(1.0), {'label': 'speech_word', 'speaker': parts.HELD_OUT,
+                                          'licence_group': 'free'}) for i in range(4))])
+    sides = {item.path.name: side(item) for item in held_out(folder)}
+    assert (sides['a.wav'], sides['b.wav']) == ('validation', 'test')
+    assert len({sides[f's{i}.wav'] for i in range(4)}) == 1
 
 
 def test_a_cache_is_of_one_model_and_survives_a_line_cut_off(parts, tmp_path):
     cache = tmp_path / 'hearings.jsonl'
-    first = Listener(parts.loud_runtime(), alerts.lanes(), cache=cache)
+    first = Listener(parts.loud_runtime(), alerts.lanes()[:1], cache=cache)
     before = first.hear('x', parts.tone(2.0))
     cache.write_text(cache.read_text() + '{"key": "cut')
-    same = Listener(parts.loud_runtime(), alerts.lanes(), cache=cache)
+    same = Listener(parts.loud_runtime(), alerts.lanes()[:1], cache=cache)
     assert same.hear('x', parts.tone(2.0)) == before and same.fresh == 0
     for fresh in (1, 0):
-        other = Listener(parts.loud_runtime(), alerts.lanes(0.99), cache=cache)
+        other = Listener(parts.loud_runtime(), alerts.lanes(0.99)[:1], cache=cache)
         assert other.hear('x', parts.tone(2.0)).of('assistant') == [] and other.fresh == fresh
 
 
 def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_path):
-    listener = Listener(parts.loud_runtime(), alerts.lanes(), cache=tmp_path / 'h')
-    found = listener.hear('x', parts.tone(2.0))
-    assert {reply.lane for reply in found.replies} == {'assistant'}
-    assert found.of('assistant')[0].at == pytest.approx(0.4)
-    assert len(found.p['assistant_trace']) == 8 == len(found.p['assistant'])
-    assert found.p['assistant_trace'][0] > 0.5 > found.p['assistant_trace'][1]
+    lane, trace = (Listener(parts.loud_runtime(), (one,), cache=tmp_path / 'h').hear(
+        'x', parts.tone(2.0)) for one in alerts.lanes())
+    assert lane.of('assistant')[0].at == pytest.approx(0.4) and not trace.replies
+    assert len(trace.p['assistant_trace']) == 8 == len(lane.p['assistant'])
+    assert trace.p['assistant_trace'][0] > 0.5 > trace.p['assistant_trace'][1]
+    assert trace.muttered == [(0, True, 'Smoke alarm.')]
 
 
 def test_a_long_stream_is_compared_with_its_own_beginning(parts, tmp_path):
     folder, out = parts.small_folder(tmp_path / 'data'), tmp_path / 'out'
     options = options_of(long, folder, out, '--minutes', '1', '--compare', '0.4', '--every', '8',
-                         '--streams', '1', '--snr', '30')
+                         '--count', '1', '--snr', '30')
     assert long.run(options, parts.loud_runtime()) == 0
     found = json.loads((out / 'long.json').read_text())['figures']
     assert found['pairs'] > 0 and found['recall_first']['value'] > 0
@@ -135,7 +183,7 @@ def test_a_long_stream_is_compared_with_its_own_beginning(parts, tmp_path):
 def test_what_is_lost_in_the_last_part_is_counted():
     events = tuple(Sound(label='x', start=s, end=s + 1) for s in (10.0, 40.0, 70.0, 100.0))
     one = heard(seconds=120.0, events=events, replies=(
-        Said(at=10.4), Said(at=40.4), Said(at=70.4), Said(at=60.0, urgent=True)))
+        *(Said(at=at, urgent=True) for at in (10.4, 40.4, 70.4, 60.0)),))
     found = long.figures([one], minutes=2.0, compare_min=1.0)
     assert (found['recall_first'].value, found['recall_last'].value) == (1.0, 0.5)
     assert found['last_over_first'].value == 0.5

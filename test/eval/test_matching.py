@@ -12,7 +12,7 @@ ALARM = Sound(label='smoke_alarm', start=10.0, end=12.0, accepts=frozenset({'smo
 
 
 def said(at, *labels):
-    return Said(at=at, labels=frozenset(labels))
+    return Said(at=at, labels=frozenset(labels), urgent=True)
 
 
 @pytest.mark.parametrize(('at', 'counts'), [
@@ -39,7 +39,14 @@ def test_a_reply_goes_to_the_event_that_it_names():
 
 
 def test_an_alarm_has_a_label_or_an_urgent_tone():
-    assert said(1.0, 'fire').alarm and Said(at=1.0, urgent=True).alarm and not said(1.0).alarm
+    assert Said(at=1.0, labels=frozenset({'fire'})).alarm and Said(at=1.0, urgent=True).alarm
+    assert not Said(at=1.0).alarm
+
+
+def test_chatter_is_false_even_beside_an_event():
+    talk = Said(at=11.0, text='It is noon.')
+    found = match([ALARM], [talk, said(11.4)])
+    assert found.false == [talk] and found.detections == [said(11.4)]
 
 
 def test_alarms_that_come_too_soon_after_a_counted_one_do_not_count():
@@ -52,6 +59,6 @@ def test_alarms_that_come_too_soon_after_a_counted_one_do_not_count():
     st.tuples(st.floats(0, 30), st.floats(0.1, 5)), max_size=4))
 def test_every_reply_has_exactly_one_place(times, spans):
     events = [Sound(label='x', start=a, end=a + b) for a, b in spans]
-    found = match(events, [said(at) for at in times])
+    found = match(events, [Said(at=at, urgent=at < 20) for at in times])
     placed = [r for r in found.detections if r] + found.repeats + found.false
     assert sorted(r.at for r in placed) == sorted(times)

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from audio_interaction_ros.protocol import Emotion
-from train.edge.compose import Event, Scene, is_validation
-from train.edge.evaluate import Tally, plain, sweep
+from train.edge.compose import is_validation
 from train.edge.dialogue import reply_to
 from train.edge.layout import IDS, IGNORE, decisions, sequence
 from train.edge.stage_a import WIDTH, Speller, greedy
@@ -125,31 +124,6 @@ def test_trim_keeps_the_loud_part():
     samples = np.zeros(16_000, np.float32)
     samples[4000:8000] = 0.5
     assert 4000 <= len(trim(samples)) <= 4800
-
-
-def test_sweep_counts_recall_and_false_fires():
-    rows = {t: (recall, false) for t, recall, false in sweep(
-        np.array([0.95, 0.45, 0.35, 0.1]), np.array([1, 1, 0, 0]))}
-    assert rows[0.5] == (0.5, 0.0)
-    assert rows[0.3] == (1.0, 0.5)
-
-
-def test_tally_matches_replies_with_events():
-    scene = Scene(name='a', kind='mixed', samples=np.zeros(160_000, np.float32), events=[
-        Event(kind='speech', start=1.0, end=3.0, due=3.45, text='Come here.'),
-        Event(kind='sound', start=5.0, end=7.0, due=5.8, text='Siren.', label='siren')])
-    tally = Tally()
-    tally.add(scene, [('transcript', 3.6, 'come here'), ('assistant', 6.0, 'Scream.'),
-                      ('assistant', 9.6, 'Siren.')], real=set())
-    report = tally.report()
-    assert report['wer'] == {'synthetic': 0.0}
-    assert report['timing'] == {'within one chunk': 1}
-    assert report['sounds']['siren'] == {'events': 1, 'any alert': 1, 'right': 0, 'repeated': 0}
-    assert report['false_replies'] == {'assistant in mixed': 1}
-
-
-def test_plain_text_has_no_case_and_no_punctuation():
-    assert plain("Don't -- STOP, now!") == "don't stop now"
 
 
 def test_the_folded_projector_reads_frames_as_they_are():

@@ -1,0 +1,59 @@
+"""Answers to speech: what is due, what was said, and what nobody asked for."""
+
+import argparse
+import json
+
+import pytest
+import soundfile
+
+from eval import dialogue
+from eval.dialogue import Asked, figures
+from train.edge.dialogue import reply_to
+
+pytestmark = pytest.mark.unit
+
+
+def asked(text='Stop.', said='', alarm=False, seconds=36.0):
+    return Asked(name='x', sort='x', text=text, expected=reply_to(text) or '', said=said,
+                 alarm=alarm, seconds=seconds)
+
+
+def test_an_answer_is_right_when_its_words_are():
+    right = asked(said=reply_to('Stop.').lower().rstrip('.'))
+    assert right.right and not asked(said='Going.').right and not asked().right
+    assert not asked(said=reply_to('Stop.'), alarm=True).right
+
+
+def test_answers_that_are_due_and_those_that_are_not_are_counted_apart():
+    quiet = 'The train was late.'
+    found = figures([asked(said=reply_to('Stop.')), asked(said='I did not catch that.'), asked(),
+                     asked(quiet), asked(quiet, said='Stopping.'),
+                     asked(quiet, said='Siren.', alarm=True)])
+    assert (found['due'], found['none_due'], found['alarms']) == (3, 3, 1)
+    assert found['answered'].value == pytest.approx(2 / 3)
+    assert found['right'].value == found['did_not_catch'].value == pytest.approx(1 / 3)
+    assert found['answered_without_need'].value == pytest.approx(2 / 3)
+    assert found['chatter_per_hour'].value == pytest.approx(1 / 0.03)
+
+
+def test_the_whole_command(parts, tmp_path, capsys):
+    folder, out = tmp_path / 'speech', tmp_path / 'out'
+    folder.mkdir()
+    rows = [('a', 'Stop.', 'validation'), ('b', 'Stop.', 'train'),
+            ('c', 'The train was late.', 'validation'), ('d', 'Turn left.', 'validation')]
+    for name, _, _ in rows:
+        soundfile.write(folder / f'{name}.wav', parts.tone(1.0), parts.RATE)
+    (folder / 'utterances.jsonl').write_text(''.join(json.dumps(
+        {'path': f'{name}.wav', 'text': text, 'split': split, 'voice': 'v'}) + '\n'
+        for name, text, split in rows))
+    parser = argparse.ArgumentParser()
+    dialogue.add_arguments(parser)
+    options = parser.parse_args(['--speech', str(folder), '--out', str(out)])
+    assert dialogue.run(options, parts.loud_runtime(text=reply_to('Turn left.'))) == 0
+    found = json.loads((out / 'dialogue.json').read_text())['figures']['sorts']
+    assert found['catalogue, new sentence']['right']['value'] == 1.0
+    assert found['catalogue, sentence of training']['right']['value'] == 0.0
+    assert found['other speech']['answered_without_need']['value'] == 1.0
+    assert len((out / 'answers.jsonl').read_text().splitlines()) == 3
+    assert (out / 'dialogue.png').stat().st_size > 5_000
+    assert 'did not catch' in capsys.readouterr().out
