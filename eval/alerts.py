@@ -61,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='conditions of events: dry, or dB above the background')
     parser.add_argument('--tagger', type=Path, metavar='JSONL',
                         help='scores of an AudioSet tagger on the clips, drawn beside the model')
+    parser.add_argument('--beside', type=Path, metavar='alerts.json',
+                        help='an earlier run, of another model, shown beside this one')
     parser.add_argument('--threshold', type=float, default=0.0,
                         help='of the assistant lane (default: as the model says)')
 
@@ -172,6 +174,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     ears = Ears(runtime, options, out / 'hearings.jsonl', crew)
     heard = ears.hear(plans, known)
     found = measure(heard, threshold=ears.threshold)
+    if options.beside:
+        found['beside'] = report.read(options.beside)
     if options.pick is not None:
         found['picked'] = pick(heard, options.pick)
     if options.tagger:
@@ -220,6 +224,8 @@ def pictures(out: Path, found: dict[str, Any]) -> None:
     """Draw reliability, trade-off and recall per class."""
     plots.reliability(out / 'reliability.png', found['calibration'])
     curves = dict(found['trade_off'])
+    if 'beside' in found:
+        curves['test, the model beside'] = found['beside']['trade_off']['test']
     if 'tagger' in found:
         curves['AudioSet tagger on the clips, unmixed'] = found['tagger']
     plots.tradeoff(out / 'tradeoff.png', curves, found['threshold'], GOAL)
@@ -247,6 +253,7 @@ def tell(found: dict[str, Any]) -> None:
                   part['background']['false_alarms_per_hour'],
                   part['background']['false_replies_per_hour'], part['balanced_accuracy'])
                  for name, part in ((f'model at {found["threshold"]:.2f}', model),
+                                    *_beside(found, 'model'),
                                     ('always silent', found['always_silent']),
                                     ('always respond', found['always_respond']))])
     report.show('Backgrounds', ['kind', 'hours', 'of different recordings', 'false alarms/h',
@@ -262,7 +269,8 @@ def tell(found: dict[str, Any]) -> None:
         'side', 'hours', 'recall, mean of classes', 'named', 'false alarms/h', 'chatter/h'],
         [(which, row['background']['hours'], row['recall']['any_mean_of_classes'],
           row['recall']['named_mean_of_classes'], row['background']['false_alarms_per_hour'],
-          row['background']['chatter_per_hour']) for which, row in found['sides'].items()])
+          row['background']['chatter_per_hour']) for which, row in (
+              *found['sides'].items(), *_beside(found, 'sides', 'test'))])
     if 'picked' in found:
         tell_picked(found['picked'])
     report.show('Response delay, s', ['', 'p50', 'p95', 'n'],
@@ -275,6 +283,17 @@ def tell(found: dict[str, Any]) -> None:
                      for point in found['tagger'] if point['threshold'] in (0.1, 0.3, 0.5, 0.7)])
     if found['classes_without_recordings']:
         print('no held-out recording of: ' + ', '.join(found['classes_without_recordings']))
+
+
+def _beside(found: dict[str, Any], *keys: str) -> list[tuple[str, Any]]:
+    """Return the name and a part of the model beside, nothing if there is none."""
+    if 'beside' not in found:
+        return []
+    part = found['beside']
+    for key in keys:
+        part = part[key]
+    return [(f'beside: {found["beside"]["model_id"][:12]} at {found["beside"]["threshold"]:.2f}',
+             part)]
 
 
 def tell_picked(choice: dict[str, Any]) -> None:

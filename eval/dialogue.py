@@ -144,9 +144,9 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                         variant=report.variant(options), crew=crew)
     found = hear(listener, clips)
     sorts = sorted({one.sort for one in found})
-    measured = {'threshold': listener.lanes[0].threshold,
-                'sorts': {sort: figures([one for one in found if one.sort == sort])
-                          for sort in sorts}, 'all': figures(found)}
+    measured: dict[str, Any] = {
+        'threshold': listener.lanes[0].threshold, 'all': figures(found),
+        'sorts': {sort: figures([one for one in found if one.sort == sort]) for sort in sorts}}
     (out / 'answers.jsonl').write_text(''.join(
         json.dumps(report.plain(one), ensure_ascii=False) + '\n' for one in found),
         encoding='utf-8')

@@ -68,20 +68,21 @@ def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: fl
     """
     Draw recall over false alarms per hour by threshold; the goal is (rate, recall).
 
-    The first two curves are drawn with their intervals and the chosen threshold, a third as what
+    The first two curves are drawn with their intervals and the chosen threshold, others as what
     stands beside.
     """
     figure, axes = _figure(7.2, 5.0)
     axes.fill_between([0, goal[0]], goal[1], 1.0, color=GREEN, alpha=0.18, linewidth=0,
                       label=f'goal: recall ≥ {goal[1]:.0%} at ≤ {goal[0]:g}/h')
     top = 10.0
-    for (name, points), colour in zip(curves.items(), (ORANGE, BLUE, GREY), strict=False):
+    for (name, points), colour in zip(curves.items(), (ORANGE, BLUE, GREY, '#555b63'),
+                                      strict=False):
         rate, recall = ([point[key].value for point in points]
                         for key in ('false_per_hour', 'recall'))
         top = max(top, *(value for value in rate if math.isfinite(value)), 0.0)
         axes.plot(rate, recall, color=colour, marker='o', markersize=3, linewidth=1.4,
-                  linestyle=':' if colour == GREY else '-', label=name)
-        if colour == GREY:
+                  linestyle='-' if colour in (ORANGE, BLUE) else ':', label=name)
+        if colour not in (ORANGE, BLUE):
             continue
         low, high = ([getattr(point['recall'], end) for point in points]
                      for end in ('low', 'high'))
@@ -90,7 +91,8 @@ def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: fl
         axes.plot(nearest['false_per_hour'].value, nearest['recall'].value, marker='D',
                   color=colour, markeredgecolor='black', markersize=8, linestyle='',
                   label=f'{name} at the configured {chosen:.2f}')
-        _annotate(axes, points, colour)
+        if colour == BLUE:
+            _annotate(axes, points)
     axes.plot(0, 0, marker='s', color=GREY, markersize=7, linestyle='', label='always silent')
     axes.set_xscale('symlog', linthresh=1.0)
     axes.set(xlabel='false alarms per hour of background (linear below 1)', ylabel='recall',
@@ -102,7 +104,7 @@ def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: fl
     return _save(figure, path)
 
 
-def _annotate(axes: Any, points: Sequence[dict[str, Any]], colour: str) -> None:
+def _annotate(axes: Any, points: Sequence[dict[str, Any]]) -> None:
     """Write thresholds beside the points of a curve where they do not cover each other."""
     written: list[tuple[float, float]] = []
     for point in points:
@@ -111,9 +113,9 @@ def _annotate(axes: Any, points: Sequence[dict[str, Any]], colour: str) -> None:
                 math.dist(place, other) < 0.12 for other in written):
             continue
         written.append(place)
-        axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=colour,
+        axes.annotate(f'{point["threshold"]:.2f}', fontsize=6.5, color=BLUE,
                       xy=(point['false_per_hour'].value, point['recall'].value),
-                      textcoords='offset points', xytext=(5, 4 if colour == BLUE else -9))
+                      textcoords='offset points', xytext=(5, -9))
 
 
 def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, label: str,

@@ -15,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
 from bench.machine import describe
 from eval.crew import Crew, processes_for
 from eval.intervals import Estimate
 
 __all__ = ['common_arguments', 'crew_arguments', 'crew_of', 'folder', 'model_of', 'plain',
-           'progress', 'show', 'variant', 'write']
+           'progress', 'read', 'show', 'variant', 'write']
 
 
 def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
@@ -124,6 +124,25 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the figures of an earlier run; ConfigurationError for another file."""
+    try:
+        document = json.loads(path.read_text(encoding='utf-8'))
+        return {'model_id': str(document['model_id']), **_restored(document['figures'])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f'{path}: expected the JSON of an earlier run ({error}); give '
+                                 'another file') from error
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {'value', 'low', 'high', 'n'}:
+            return Estimate(**{key: math.nan if item is None else item
+                               for key, item in value.items()})
+        return {key: _restored(item) for key, item in value.items()}
+    return [_restored(item) for item in value] if isinstance(value, list) else value
 
 
 def write(out: Path, command: str, options: argparse.Namespace, figures: dict[str, Any],

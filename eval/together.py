@@ -156,15 +156,16 @@ def together(runtime: Runtime, tasks: Iterator[T], work: Callable[[Runtime, T], 
     answers, shared, lock = _Answers(runtime.decoder), _Shared(runtime.decoder, places), \
         threading.Lock()
 
+    def take() -> T | None:
+        with lock:
+            return next(tasks, None)
+
     def serve(place: int, ask: Ask) -> None:
         mine = Runtime(encoder=_StreamEncoder(runtime.encoder, ask),
                        decoder=_StreamDecoder(shared, place, ask), config=runtime.config)
         try:
-            while True:
-                with lock:
-                    task = next(tasks)
+            while (task := take()) is not None:
                 answers.inbox.put((place, 'found', work(mine, task)))
-        except StopIteration:
             answers.inbox.put((place, 'end', None))
         except _Stop:
             pass

@@ -20,9 +20,9 @@ SEEN = 'speaker 0'
 class LoudDecoder(ScriptedDecoder):
     """Replies to chunks whose mean mel is above a level, one reply per rise."""
 
-    def __init__(self, *, text='Smoke alarm.', level=1.0):
+    def __init__(self, *, text='Smoke alarm.', level=1.0, emotion=Emotion.URGENT):
         super().__init__(script={}, max_positions=4096)
-        self._text, self._level = text, level
+        self._text, self._level, self._emotion = text, level, emotion
 
     def open(self, *, lanes, slots):
         super().open(lanes=lanes, slots=slots)
@@ -32,12 +32,13 @@ class LoudDecoder(ScriptedDecoder):
         heard = request.features[int(np.count_nonzero(request.feature_index < at)) - 1]
         loud = heard[1] > self._level
         rises, self._was_loud[request.lane] = loud and not self._was_loud[request.lane], loud
-        self._cued[request.lane] = (Emotion.URGENT, self._text)
+        self._cued[request.lane] = (self._emotion, self._text)
         return (-2.0, 2.0) if rises else (3.0, -3.0)
 
 
-def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None):
-    return Runtime(encoder=ScriptedEncoder(), decoder=LoudDecoder(text=text, level=level),
+def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None, emotion=Emotion.URGENT):
+    decoder = LoudDecoder(text=text, level=level, emotion=emotion)
+    return Runtime(encoder=ScriptedEncoder(), decoder=decoder,
                    config=SimpleNamespace(prompts=prompts or {}, thresholds={}))
 
 

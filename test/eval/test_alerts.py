@@ -130,9 +130,11 @@ def test_the_whole_command_and_again_from_the_cache(parts, tmp_path, capsys):
         assert (out / f'{name}.png').stat().st_size > 5_000
     assert alerts.run(options, parts.loud_runtime()) == 0
     assert '\nwritten' in (said := capsys.readouterr().out) and '(0 hearings now' in said
-    options.threshold = 0.99
+    options.threshold, options.beside = 0.99, tmp_path / 'earlier.json'
+    options.beside.write_text((out / 'alerts.json').read_text())
     assert alerts.run(options, parts.loud_runtime()) == 0
-    assert '(0 hearings now' in capsys.readouterr().out  # p never is so high
+    said = capsys.readouterr().out
+    assert '(0 hearings now' in said and said.count('beside: scripted') == 2  # p never is so high
     found = json.loads((out / 'alerts.json').read_text())['figures']
     assert found['model']['recall']['any']['value'] == 0.0
 

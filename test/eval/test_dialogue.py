@@ -6,6 +6,7 @@ import json
 import pytest
 import soundfile
 
+from audio_interaction_ros.protocol import Emotion
 from eval import dialogue
 from eval.dialogue import Asked, figures
 from train.edge.dialogue import reply_to
@@ -49,7 +50,8 @@ def test_the_whole_command(parts, tmp_path, capsys):
     parser = argparse.ArgumentParser()
     dialogue.add_arguments(parser)
     options = parser.parse_args(['--speech', str(folder), '--out', str(out)])
-    assert dialogue.run(options, parts.loud_runtime(text=reply_to('Turn left.'))) == 0
+    model = parts.loud_runtime(text=reply_to('Turn left.'), emotion=Emotion.NORMAL)
+    assert dialogue.run(options, model) == 0
     found = json.loads((out / 'dialogue.json').read_text())['figures']['sorts']
     assert found['catalogue, new sentence']['right']['value'] == 1.0
     assert found['catalogue, sentence of training']['right']['value'] == 0.0
