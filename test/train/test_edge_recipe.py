@@ -11,9 +11,10 @@ import torch
 from audio_interaction_ros.protocol import Emotion
 from train.edge.compose import is_validation
 from train.edge.dialogue import reply_to
+from train.edge.heard import targets
 from train.edge.layout import IDS, IGNORE, decisions, sequence
 from train.edge.stage_a import WIDTH, Speller, greedy
-from train.edge.sound import average_precision, targets
+from train.edge.sound import average_precision
 from train.edge.stage_b import crop, draw_session, sequenced
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 

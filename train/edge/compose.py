@@ -11,22 +11,24 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
 from scipy.signal import fftconvolve, lfilter
 
+from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import Emotion
-from train.edge.label import Label
-from train.edge.synthesise import trim
+from train.edge.label import Label, sentence
+from train.edge.synthesise import trimmed
 from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'sound_names']
+__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'is_validation',
+           'recording', 'sound_names']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
@@ -71,6 +73,10 @@ NEITHER = {'alarm', 'alarm_clock', 'dog_growl', 'wolf_howl', 'air_horn', 'buzzer
            'water_bubbling', 'toilet_flush'}
 
 
+class MissingMaterialError(AudioInteractionError):
+    """The folders hold nothing of a kind that a scene needs; their maker must add it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that a lane answers to; times in seconds of the scene."""
@@ -95,6 +101,14 @@ class Sounding:
     end: float
     path: str = ''
     """Of a recording; empty for what was computed or spoken by a synthetic voice."""
+    offset: float = 0.0
+    """Seconds of that file where what is heard begins."""
+    pace: float = 1.0
+    """Seconds of that file that pass in a second of the scene."""
+    length: float = 0.0
+    """Seconds of that whole file, after which it begins again; 0 where it is not known."""
+    faint: bool = False
+    """So quiet beside the rest that nobody can be expected to name it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +140,25 @@ def is_validation(key: str, share: int = 5) -> bool:
     return int(hashlib.sha256(key.encode()).hexdigest(), 16) % share == 0
 
 
+def recording(row: Mapping[str, Any]) -> str:
+    """
+    Return what a line of a manifest is put on one side with: its speaker, else its source.
+
+    Speech that names neither goes by its words: who says a wake phrase in one file may say it in
+    another, and only a phrase that is held out as a whole is new to the model.
+    """
+    said = str(row.get('text') or '').strip().lower() if row['label'].startswith(
+        'speech_') else ''
+    return str(row.get('speaker') or row.get('source_id') or said or row['path'])
+
+
 @lru_cache(maxsize=600)
 def load(path: Path) -> np.ndarray:
+    """Return mono float32 [n] at 16 kHz; AudioFormatError for anything else."""
     samples, rate = soundfile.read(path, dtype='float32')
-    assert rate == RATE, f'{path}: expected {RATE} Hz, got {rate}'
+    if rate != RATE or samples.ndim != 1:
+        raise AudioFormatError(f'{path}: expected {RATE} Hz and one channel, got {rate} Hz and '
+                               f'shape {samples.shape}; whoever made the folder must convert it')
     return samples
 
 
@@ -142,6 +171,15 @@ class Clip(NamedTuple):
     label: str
     samples: np.ndarray
     path: str = ''
+    offset: float = 0.0
+    pace: float = 1.0
+    length: float = 0.0
+    faint: bool = False
+
+    def sounding(self, start: float, end: float) -> Sounding:
+        """Return what is told of it when it is heard between these times of a scene."""
+        return Sounding(label=self.label, start=start, end=end, path=self.path,
+                        offset=self.offset, pace=self.pace, length=self.length, faint=self.faint)
 
 
 REAL_SHARE = 0.25
@@ -170,16 +208,15 @@ class Library:
             if row['split'] == split]
 
     def _sort(self, row: dict, labels: Mapping[str, Label]) -> None:
-        key = row.get('speaker') or row.get('source_id') or row['path']
         if row['licence_group'] != 'free' or (
-                is_validation(key) != (self.split == 'validation')):
+                is_validation(recording(row)) != (self.split == 'validation')):
             return
         path, label = self.data / row['path'], row['label']
         if label.startswith('speech_') and label != 'speech_nonverbal':
             known = labels.get(row['path'])
             text = known.text if known else row.get('text')
             if text and row['seconds'] <= 11 and row.get('lang', 'en') == 'en' and not (
-                    known and known.doubtful):
+                    known and known.doubtful or '_' in text or '.wav' in text):
                 self.real[label].append((sentence(text), path))
         elif label in ALERTS:
             if row.get('label_check') != 'not_confirmed' or label not in ('dog_bark', 'baby_cry'):
@@ -189,11 +226,13 @@ class Library:
 
     def speech(self, rng: random.Random) -> Clip:
         """Return one utterance, trimmed: most are synthetic."""
-        if self.real and rng.random() < REAL_SHARE:
-            kinds = [kind for kind in REAL_KINDS if self.real[kind]]
+        kinds = [kind for kind in REAL_KINDS if self.real.get(kind)]
+        if kinds and (rng.random() < REAL_SHARE or not self.utterances):
             kind = rng.choices(kinds, [REAL_KINDS[kind] for kind in kinds])[0]
             text, path = rng.choice(self.real[kind])
-            return Clip('speech', text, 'speech', trim(load(path), -32.0), self._name(path))
+            samples, first = trimmed(load(path), -32.0)
+            return self._of_file(Clip('speech', text, 'speech', samples), path, first)
+        self._need(self.utterances, 'speech')
         text, path = rng.choice(self.utterances)
         return Clip('speech', text, 'speech', load(path))
 
@@ -206,39 +245,49 @@ class Library:
         if not self.sounds[label]:
             return self.alert(rng)
         path = rng.choice(self.sounds[label])
-        sound = trim(load(path), -28.0)
+        sound, first = trimmed(load(path), -28.0)
         if len(sound) > 8 * RATE and rng.random() < 0.5:  # it may well be heard from its middle
-            sound = sound[rng.randrange(len(sound) - 6 * RATE):]
-        return Clip('sound', '', label, paced(sound[:6 * RATE], rng)[:5 * RATE], self._name(path))
+            later = rng.randrange(len(sound) - 6 * RATE)
+            sound, first = sound[later:], first + later
+        sound, pace = paced(sound[:6 * RATE], rng)
+        return self._of_file(Clip('sound', '', label, sound[:5 * RATE]), path, first, pace)
 
     def noise(self, rng: random.Random, samples: int) -> Clip:
         """Return so many samples of a harmless sound, repeated if it is shorter."""
         if rng.random() < 0.06:
             return Clip('harmless', '', 'phone_ring',
                         np.resize(signal(rng.choice(HARMLESS_SIGNALS), rng), samples))
+        self._need(self.harmless, 'harmless sounds')
         label = rng.choice(sorted(self.harmless))
         path = rng.choice(self.harmless[label])
         clip = load(path)
         start = rng.randrange(max(1, len(clip) - samples))
-        return Clip('harmless', '', label, np.resize(
-            paced(clip[start:start + samples + RATE], rng), samples), self._name(path))
+        piece = clip.take(np.arange(start, start + int(FASTEST * samples) + 2), mode='wrap')
+        piece, pace = paced(piece, rng)
+        return self._of_file(Clip('harmless', '', label, piece[:samples]), path, start, pace)
 
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self.data).as_posix()
+    def _of_file(self, clip: Clip, path: Path, first: int, pace: float = 1.0) -> Clip:
+        """Say which file a clip is of, and with which sample of it it begins."""
+        return clip._replace(path=path.relative_to(self.data).as_posix(), offset=first / RATE,
+                             pace=pace, length=len(load(path)) / RATE)
+
+    def _need(self, found: Sized, what: str) -> None:
+        if not found:
+            raise MissingMaterialError(
+                f'{self.data}: expected {what} for the side {self.split!r}, found none; add free '
+                'clips to its manifest or speak more utterances (train.edge.synthesise)')
 
 
-def sentence(text: str) -> str:
-    """Return a text that begins with a capital letter and ends with a stop."""
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ('' if text[-1:] in '.?!' else '.')
+FASTEST, SLOWEST = 1.13, 0.88
 
 
-def paced(samples: np.ndarray, rng: random.Random) -> np.ndarray:
-    """Return a sound up to 12 % faster and higher or slower and lower: another specimen."""
+def paced(samples: np.ndarray, rng: random.Random) -> tuple[np.ndarray, float]:
+    """Return a sound faster and higher or slower and lower, another specimen, and its pace."""
     if rng.random() < 0.4 or len(samples) < 2:
-        return samples
-    at = np.arange(0.0, len(samples) - 1, rng.uniform(0.88, 1.13))
-    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+        return samples, 1.0
+    pace = rng.uniform(SLOWEST, FASTEST)
+    at = np.arange(0.0, len(samples) - 1, pace)
+    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32), pace
 
 
 def level(samples: np.ndarray) -> float:
@@ -262,6 +311,10 @@ def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
     return np.asarray(samples, np.float32)
 
 
+FAINT_DB = 15
+"""A bed so far below the scene is not asked for: it may be heard in a pause, but need not."""
+
+
 def background(library: Library, rng: random.Random, count: int,
                reference: float) -> tuple[np.ndarray, Clip | None]:
     """Return what is heard everywhere: a sound bed, a quiet gap noise, white floor or zeros."""
@@ -273,7 +326,7 @@ def background(library: Library, rng: random.Random, count: int,
         return np.asarray(white * 10 ** (-rng.uniform(45, 75) / 20), np.float32), None
     below = rng.uniform(18, 32) if kind < 0.7 else rng.uniform(3, 18)
     bed = library.noise(rng, count)
-    return scaled(bed.samples, reference, below), bed if below < 15 else None
+    return scaled(bed.samples, reference, below), bed._replace(faint=below >= FAINT_DB)
 
 
 def foreground(library: Library, rng: random.Random, kind: str) -> list[Clip]:
@@ -289,8 +342,6 @@ def foreground(library: Library, rng: random.Random, kind: str) -> list[Clip]:
         return [item for part in rng.choices(('speech', 'alert', 'harmless'), (4, 4, 3),
                                              k=rng.choice((2, 3, 4)))
                 for item in foreground(library, rng, part)[:1]]
-    if kind == 'mixed':
-        return rng.sample([library.speech(rng), library.alert(rng)], 2)
     return [library.noise(rng, int(rng.uniform(3, 5) * RATE)) for _ in range(rng.choice([1, 2]))]
 
 
@@ -307,7 +358,7 @@ def placed(clip: Clip, start: float, end: float) -> Event | None:
 
 def compose(library: Library, seed: int, kind: str) -> Scene:
     """
-    Return scene number ``seed`` of a kind: speech, alert, mixed, harmless or long.
+    Return scene number ``seed`` of a kind: speech, alert, harmless or long.
 
     A long one has two to four things far apart, for else a model would learn that something
     happens soon after a stream begins.
@@ -323,14 +374,13 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
         pieces.append(room(clip.samples * gain * 0.9, rng))
         event = placed(clip, start, end)
         events += [event] if event else []
-        sounding.append(Sounding(label=clip.label, start=start, end=end, path=clip.path))
+        sounding.append(clip.sounding(start, end))
         gap = rng.uniform(0.95, 6.0 if kind == 'long' else 1.6)
         pieces.append(np.zeros(int(gap * RATE), np.float32))
     samples = np.concatenate(pieces)[:LONGEST_S * RATE]
     noise, bed = background(library, rng, len(samples), level(samples))
     if bed:
-        sounding.append(Sounding(label=bed.label, start=0.0, end=len(samples) / RATE,
-                                 path=bed.path))
+        sounding.append(bed.sounding(0.0, len(samples) / RATE))
     samples = np.clip((samples + noise) * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
     return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=samples, events=events,
                  sounding=sounding)

@@ -32,7 +32,7 @@ import soxr
 from train.edge.dialogue import command_texts, texts as dialogue_texts
 from train.edge.particulars import particulars
 
-__all__ = ['Utterance', 'disfluent', 'speak', 'trim', 'utterances']
+__all__ = ['Utterance', 'disfluent', 'speak', 'trim', 'trimmed', 'utterances']
 
 RATE = 16_000
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
@@ -205,10 +205,16 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
 
 def trim(audio: np.ndarray, threshold_db: float = -38.0) -> np.ndarray:
     """Cut leading and trailing parts quieter than the loudest 20 ms by the threshold."""
+    return trimmed(audio, threshold_db)[0]
+
+
+def trimmed(audio: np.ndarray, threshold_db: float) -> tuple[np.ndarray, int]:
+    """Return what ``trim`` leaves and the sample with which it begins."""
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(audio, (0, 320)), 320)[::160]
     power = (frames ** 2).mean(axis=1)
     loud = np.flatnonzero(power > power.max() * 10 ** (threshold_db / 10))
-    return audio[loud[0] * 160:loud[-1] * 160 + 320]
+    first = int(loud[0]) * 160
+    return audio[first:loud[-1] * 160 + 320], first
 
 
 def parts(text: str, rng: random.Random) -> list[tuple[str, float]]:

@@ -1,0 +1,71 @@
+"""The sound branch as it is trained: its loss, the choice of an epoch, what is written."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from audio_interaction_ros.model.audio_tower import SoundBranch
+from train.edge.features import tower_config
+from train.edge.heard import TAGGER_CLASSES, UNKNOWN
+from train.edge.scenes import sounds_of
+from train.edge.sound import NoAlertsError, figures, save, step_loss
+
+pytestmark = pytest.mark.torch
+
+SOUNDS = ('rain', 'siren')
+
+
+@pytest.fixture
+def branch():
+    torch.manual_seed(0)
+    return SoundBranch(tower_config(SOUNDS))
+
+
+def test_what_is_written_hears_unscaled_summaries_as_the_branch_hears_scaled_ones(
+        branch, tmp_path):
+    width = branch.hidden.in_features
+    mean, deviation = torch.randn(width), torch.rand(width) + 0.5
+    heard = torch.randn(3, width) * deviation + mean
+    expected = branch((heard - mean) / deviation)
+    save(branch, mean, deviation, SOUNDS, tmp_path / 'sound.safetensors')
+    written = {name.removeprefix('sound.'): value
+               for name, value in load_file(tmp_path / 'sound.safetensors').items()}
+    branch.load_state_dict(written)
+    torch.testing.assert_close(branch(heard), expected, atol=1e-4, rtol=1e-4)
+    assert sounds_of(tmp_path / 'sound.safetensors') == SOUNDS
+    assert [path.name for path in tmp_path.iterdir()] == ['sound.safetensors']
+
+
+def gradient(branch, wanted, soft=None):
+    torch.manual_seed(1)
+    tagger = torch.nn.Linear(branch.hidden.out_features, TAGGER_CLASSES)
+    heard = torch.randn(len(wanted), branch.hidden.in_features)
+    branch.zero_grad()
+    step_loss(branch, tagger, heard, torch.tensor(wanted), soft, torch.ones(2)).backward()
+    return branch.classes.bias.grad.clone(), tagger.weight.grad
+
+
+def test_what_is_unknown_teaches_nothing(branch):
+    classes, _ = gradient(branch, [[UNKNOWN, 1.0], [UNKNOWN, 0.0]])
+    assert classes[0] == 0 and classes[1] != 0
+
+
+def test_chunks_that_the_tagger_did_not_hear_teach_its_head_nothing(branch):
+    soft = torch.full((2, TAGGER_CLASSES), UNKNOWN)
+    assert gradient(branch, [[0.0, 1.0]] * 2, soft)[1] is None
+    soft[1] = 0.5
+    assert gradient(branch, [[0.0, 1.0]] * 2, soft)[1].abs().sum() > 0
+
+
+def test_figures_leave_unknown_chunks_out():
+    truth = np.array([[UNKNOWN, 1], [1, 0], [0, 0]])
+    scores = np.array([[0.9, 0.8], [0.5, 0.1], [0.2, 0.3]])
+    found = figures(scores, truth, SOUNDS)
+    assert found.by_sound == {'rain': 1.0, 'siren': 1.0}
+    assert found.alerts == 1.0 and found.recall == 1.0
+
+
+def test_validation_without_an_alert_is_refused():
+    with pytest.raises(NoAlertsError, match='--kind alert'):
+        figures(np.ones((2, 2)), np.array([[1, 0], [0, 0]]), SOUNDS)
