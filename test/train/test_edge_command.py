@@ -1,6 +1,10 @@
 """The recipe as one command: steps in order, marks, and what is said of a failure."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from argparse import Namespace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +20,20 @@ def writes(path: Path) -> tuple[str, ...]:
     return (sys.executable, '-c', f'open({str(path)!r}, "a").write("x")')
 
 
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, '-c', code)
+
+
+def options(tmp_path, **more) -> Namespace:
+    return Namespace(**{'out': tmp_path, 'data': Path('data'), 'text': Path('t.tsv'),
+                        'scale': 0.01, 'workers': 2, 'threshold': [], 'tagger': None,
+                        'start': None, **more})
+
+
+def value(command: tuple[str, ...], flag: str) -> str:
+    return command[command.index(flag) + 1]
+
+
 def test_each_step_is_done_once(tmp_path, capsys):
     todo = [Step(name='one', commands=(writes(tmp_path / 'a'), writes(tmp_path / 'b'))),
             Step(name='two of them', commands=(writes(tmp_path / 'a'),))]
@@ -26,23 +44,86 @@ def test_each_step_is_done_once(tmp_path, capsys):
     assert '2/2 two of them: done before' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('mark', ['done', 'begun'])
+def test_a_step_made_with_other_options_is_not_taken_for_done(tmp_path, mark):
+    first = Step(name='one', commands=(writes(tmp_path / 'a'),))
+    work_off([first], tmp_path, {})
+    (tmp_path / 'one.done').rename(tmp_path / f'one.{mark}')
+    other = Step(name='one', commands=(writes(tmp_path / 'b'),))
+    with pytest.raises(SystemExit, match=rf'other options; give another --out or .*one.{mark}'):
+        work_off([other], tmp_path, {})
+    assert not (tmp_path / 'b').exists()
+
+
+def test_another_number_of_workers_is_no_other_option(tmp_path):
+    few, many = (steps(options(tmp_path, workers=workers)) for workers in (2, 5))
+    assert [step.made_by for step in few] == [step.made_by for step in many]
+    assert {step.name: step.commands for step in few} != {
+        step.name: step.commands for step in many}
+
+
 def test_a_step_that_fails_is_named_and_done_again(tmp_path):
-    todo = [Step(name='one', commands=((sys.executable, '-c', 'raise SystemExit(3)'),)),
+    todo = [Step(name='one', commands=(python('raise SystemExit(3)'),)),
             Step(name='two', commands=(writes(tmp_path / 'a'),))]
     with pytest.raises(SystemExit, match=r'one: .* ended with 3; correct'):
         work_off(todo, tmp_path, {})
     assert not (tmp_path / 'one.done').exists() and not (tmp_path / 'a').exists()
 
 
+def test_a_failure_ends_the_others(tmp_path):
+    slow = python('import time; time.sleep(600)')
+    with pytest.raises(SystemExit, match='ended with 4'):
+        work_off([Step(name='one', commands=(slow, python('raise SystemExit(4)')))], tmp_path, {})
+
+
+def test_told_to_end_it_ends_what_it_started(tmp_path):
+    child = (f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); '
+             'time.sleep(600)')
+    code = (f'import signal, sys\nfrom pathlib import Path\nimport train.edge.__main__ as recipe\n'
+            f'signal.signal(signal.SIGTERM, recipe._told_to_end)\n'
+            f'recipe.work_off([recipe.Step(name="one", commands=((sys.executable, "-c", '
+            f'{child!r}),))], Path({str(tmp_path)!r}), {{}})')
+    process = subprocess.Popen([sys.executable, '-c', code])
+    while not (tmp_path / 'pid').exists() or not (tmp_path / 'pid').read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / 'pid').read_text()), 0)
+
+
 def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
-    options = Namespace(out=tmp_path, data=Path('data'), text=Path('t.tsv'), scale=0.01,
-                        workers=2, threshold=['transcript=0.5'])
     written: set[str] = set()
-    for step in steps(options):
+    for step in steps(options(tmp_path, threshold=['transcript=0.5'])):
         for command in step.commands:
             named = {flag: value for flag, value in pairwise(command)
                      if value.startswith(str(tmp_path))}
             reads = {value for flag, value in named.items() if flag != '--out'}
             assert reads <= written, step.name
-        written |= {command[command.index('--out') + 1] for command in step.commands}
+        written |= {value(command, '--out') for command in step.commands}
     assert str(tmp_path / 'model') in written
+
+
+def test_a_small_share_holds_both_mixtures_and_their_validation(tmp_path):
+    batches = [command for step in steps(options(tmp_path)) for command in step.commands
+               if 'train.edge.synthesise' in command]
+    assert [value(command, '--first') for command in batches] == ['0', '15000']
+    assert all(150 < int(value(command, '--count')) < 400 for command in batches)
+    whole = [value(command, '--count') for step in steps(options(tmp_path, scale=1.0))
+             for command in step.commands if 'train.edge.synthesise' in command]
+    assert whole == ['15000', '9150']
+
+
+def test_every_scene_is_made_by_one_worker(tmp_path):
+    for step in steps(options(tmp_path, workers=3)):
+        shards = [value(command, '--shard') for command in step.commands
+                  if 'train.edge.features' in command]
+        assert shards in ([], ['0', '1', '2']), step.name
+
+
+def test_a_tagger_and_an_earlier_projector_go_to_their_steps(tmp_path):
+    given = options(tmp_path, tagger=Path('scores.jsonl'), start=Path('earlier.safetensors'))
+    commands = {command[2]: command for step in steps(given) for command in step.commands}
+    assert value(commands['train.edge.sound'], '--tagger') == 'scores.jsonl'
+    assert value(commands['train.edge.stage_a'], '--start') == 'earlier.safetensors'

@@ -1,22 +1,34 @@
 r"""
 The whole recipe of the edge model with one command, step after step.
 
-Owns the order of the steps and how much of each is made. A finished step leaves a mark in the
-folder and is not done again; a step that was stopped goes on where it can. On two cores all of it
-takes about three hours. Read DATA's licences first: only its group ``free`` is used.
+Owns the order of the steps and how much of each is made. A finished step leaves a mark with its
+commands in the folder and is not done again; a step that was stopped goes on where it can. On two
+cores all of it takes about three hours; ``--scale 0.01 --out work/try`` tries every step in a few
+minutes. Read DATA's licences first: only its group ``free`` is used.
 
     python -m train.edge --data DATA --text SENTENCES.tsv --out work/edge-model
 """
 
 import argparse
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ['Step', 'main', 'steps']
+from train.edge.layout import THRESHOLDS
+from train.edge.synthesise import FIRST_MIXTURE, VALIDATION
+
+__all__ = ['Step', 'main', 'steps', 'work_off']
+
+POLL_S = 0.2
+PATIENCE_S = 10.0
+"""So long a process may take to end before it is killed."""
+MACHINE = {'--workers', '--shard', '--shards', '--nproc-per-node'}
+"""Options that share the work out and do not change what is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,59 +38,90 @@ class Step:
     name: str
     commands: tuple[tuple[str, ...], ...]
 
+    @property
+    def made_by(self) -> str:
+        """Return its commands, one a line, without how the work is shared out."""
+        lines = []
+        for command in self.commands:
+            parts = [part for before, part in zip(('', *command[1:]), command[1:], strict=False)
+                     if part not in MACHINE and before not in MACHINE]
+            lines.append(shlex.join(parts))
+        return '\n'.join(dict.fromkeys(lines)) + '\n'
+
 
 def _module(name: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, '-m', f'train.edge.{name}', *map(str, arguments))
 
 
-def _scenes(common: tuple[object, ...], out: Path, kinds: dict[str, tuple[int, int]],
+def _given(flag: str, value: object) -> tuple[object, ...]:
+    return () if value is None else (flag, value)
+
+
+def _scenes(options: argparse.Namespace, out: Path, kinds: dict[str, tuple[int, int]],
             *more: object) -> tuple[tuple[str, ...], ...]:
-    """Return one command per kind: its first scene and how many of them."""
-    return tuple(_module('features', *common, '--out', out, '--kind', kind, '--first', first,
-                         '--count', count, *more) for kind, (first, count) in kinds.items())
+    """Return one command per kind (its first scene and how many of them) and worker."""
+    made = options.out
+    return tuple(_module(
+        'features', '--data', options.data, '--speech', made / 'speech-1', '--speech',
+        made / 'speech-2', '--labels', made / 'labels.jsonl', '--out', out, '--kind', kind,
+        '--first', first, '--count', count, *more, '--shard', shard, '--shards', options.workers)
+        for kind, (first, count) in kinds.items() for shard in range(options.workers))
+
+
+def _speech(options: argparse.Namespace, name: str, first: int, count: int,
+            workers: int) -> tuple[str, ...]:
+    """Return the command for a batch; what its mixture has for validation is always there."""
+    return _module('synthesise', '--text', options.text, '--out', options.out / name, '--first',
+                   first, '--count', VALIDATION + round((count - VALIDATION) * options.scale),
+                   '--workers', workers)
+
+
+def _material(options: argparse.Namespace) -> list[Step]:
+    """Return the steps that make speech, texts and features."""
+    def some(count: int, least: int = 2) -> int:
+        return max(least, round(count * options.scale))
+    features, held, workers = (options.out / 'features', options.out / 'validation',
+                               options.workers)
+    return [
+        Step(name='speech', commands=(
+            _speech(options, 'speech-1', 0, FIRST_MIXTURE, max(1, workers - 1)),
+            _module('label', '--data', options.data, '--out', options.out / 'labels.jsonl'))),
+        Step(name='more speech', commands=(
+            _speech(options, 'speech-2', FIRST_MIXTURE, 9_150, workers),)),
+        *(Step(name=name, commands=_scenes(options, features, {kind: (first, some(count))}))
+          for name, kind, first, count in (
+              ('harmless sounds', 'harmless', 200_000, 1_250),
+              ('alert sounds', 'alert', 210_000, 1_450), ('spoken', 'speech', 400_000, 8_000),
+              ('long', 'long', 410_000, 1_150))),
+        *(Step(name=f'validation, {kind}', commands=_scenes(
+            options, held, {kind: (first, some(count, 20))}, '--split', 'validation'))
+          for kind, first, count in (('harmless', 300_000, 150), ('alert', 310_000, 200),
+                                     ('speech', 320_000, 130), ('long', 330_000, 40))),
+    ]
 
 
 def steps(options: argparse.Namespace) -> list[Step]:
     """Return all steps of the recipe for these options."""
-    out, data, share = options.out, options.data, options.scale
-    first, second, labels = out / 'speech-1', out / 'speech-2', out / 'labels.jsonl'
-    features, held = out / 'features', out / 'validation'
+    out = options.out
     projector, sound, trained = (out / f'{name}.safetensors'
                                  for name in ('projector', 'sound', 'trained'))
-    scenes = ('--data', data, '--speech', first, '--speech', second, '--labels', labels)
-
-    def some(count: int) -> int:
-        return max(2, round(count * share))
+    scenes = ('--features', out / 'features')
+    both = (*scenes, '--validation', out / 'validation')
 
     def minutes(count: float) -> float:
-        return max(0.05, count * share)
+        return max(0.05, count * options.scale)
     return [
-        Step(name='speech', commands=(
-            _module('synthesise', '--text', options.text, '--out', first, '--count', some(15_000),
-                    '--workers', options.workers),)),
-        Step(name='more speech', commands=(
-            _module('synthesise', '--text', options.text, '--out', second, '--first',
-                    some(15_000), '--count', some(9_150), '--workers', options.workers),)),
-        Step(name='labels', commands=(_module('label', '--data', data, '--out', labels),)),
-        Step(name='sounds', commands=_scenes(scenes, features, {
-            'harmless': (200_000, some(1_250)), 'alert': (210_000, some(1_450))})),
-        Step(name='speech in scenes', commands=_scenes(scenes, features, {
-            'speech': (400_000, some(8_000)), 'long': (410_000, some(1_150))})),
-        Step(name='validation', commands=_scenes(scenes, held, {
-            'harmless': (300_000, some(150)), 'alert': (310_000, some(200)),
-            'speech': (320_000, some(130)), 'long': (330_000, some(40))},
-            '--split', 'validation')),
-        Step(name='words', commands=(
-            _module('stage_a', '--features', features, '--validation', held, '--out', projector,
-                    '--minutes', minutes(20)),)),
-        Step(name='what sounds', commands=(
-            _module('sound', '--features', features, '--validation', held, '--data', data,
-                    '--out', sound, '--minutes', minutes(6)),)),
+        *_material(options),
+        Step(name='words and sounds', commands=(
+            _module('stage_a', *both, '--out', projector, '--minutes', minutes(20),
+                    *_given('--start', options.start)),
+            _module('sound', *both, '--data', options.data, '--out', sound, '--minutes',
+                    minutes(6), *_given('--tagger', options.tagger)))),
         Step(name='when and what', commands=((
             sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
-            str(options.workers),
-            *_module('stage_b', '--features', features, '--projector', projector, '--sound',
-                     sound, '--out', trained, '--minutes', minutes(40))[1:]),)),
+            str(options.workers), *_module(
+                'stage_b', *scenes, '--projector', projector, '--sound', sound, '--out', trained,
+                '--minutes', minutes(40))[1:]),)),
         Step(name='model folder', commands=(
             _module('ship', '--trained', trained, '--out', out / 'model',
                     *(part for lane in options.threshold for part in ('--threshold', lane))),)),
@@ -86,29 +129,74 @@ def steps(options: argparse.Namespace) -> list[Step]:
 
 
 def run(step: Step, environment: dict[str, str]) -> None:
-    """Run the commands of a step side by side; SystemExit names the one that failed."""
-    running = [subprocess.Popen(command, env=environment) for command in step.commands]
+    """
+    Run the commands of a step side by side; SystemExit names the first that fails.
+
+    The others are ended then, and all of them when this process is told to end.
+    """
+    running = [subprocess.Popen(command, env=environment, start_new_session=True)
+               for command in step.commands]
+    try:
+        while None in (codes := [process.poll() for process in running]) and not any(codes):
+            time.sleep(POLL_S)
+    finally:
+        _end(running)
     for process, command in zip(running, step.commands, strict=True):
-        if process.wait():
-            for other in running:
-                other.terminate()
+        if process.returncode > 0 or process.returncode not in (0, -signal.SIGTERM):
             raise SystemExit(f'{step.name}: {" ".join(command[1:4])} ended with '
                              f'{process.returncode}; correct the cause named above and give the '
                              'same command again: it goes on with this step')
+    if ended := [process for process in running if process.returncode]:
+        raise SystemExit(f'{step.name}: {len(ended)} processes were ended from outside; give the '
+                         'same command again: it goes on with this step')
+
+
+def _end(running: list[subprocess.Popen[bytes]]) -> None:
+    """End what still runs, with the processes that it started."""
+    left = [process for process in running if process.poll() is None]
+    for process in left:
+        os.killpg(process.pid, signal.SIGTERM)
+    for process in left:
+        try:
+            process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _same(mark: Path, step: Step) -> bool:
+    """Tell whether a mark is there; SystemExit when it was left by other options."""
+    if not mark.exists():
+        return False
+    before = mark.read_text(encoding='utf-8').partition('\n')[2]
+    if before != step.made_by:
+        raise SystemExit(
+            f'{step.name}: was made with other options; give another --out or delete {mark} and '
+            f'what that step wrote.\nbefore:\n{before}now:\n{step.made_by}')
+    return True
 
 
 def work_off(todo: list[Step], out: Path, environment: dict[str, str]) -> None:
     """Run the steps that have no mark in the folder yet."""
     out.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(todo, start=1):
-        mark = out / f'{step.name.replace(" ", "-")}.done'
-        if mark.exists():
+        done = out / f'{step.name.replace(",", "").replace(" ", "-")}.done'
+        begun = done.with_suffix('.begun')
+        if _same(done, step):
             print(f'{number}/{len(todo)} {step.name}: done before', flush=True)
             continue
-        print(f'{number}/{len(todo)} {step.name}', flush=True)
+        print(f'{number}/{len(todo)} {step.name}'
+              + (': goes on' if _same(begun, step) else ''), flush=True)
+        begun.write_text(f'begun\n{step.made_by}', encoding='utf-8')
         begin = time.monotonic()
         run(step, environment)
-        mark.write_text(f'{(time.monotonic() - begin) / 60:.1f} minutes\n', encoding='utf-8')
+        begun.write_text(f'{(time.monotonic() - begin) / 60:.1f} minutes\n{step.made_by}',
+                         encoding='utf-8')
+        begun.replace(done)
+
+
+def _told_to_end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def main() -> None:
@@ -120,9 +208,14 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=2, help='processes of one thread each')
     parser.add_argument('--scale', type=float, default=1.0,
                         help='share of data and minutes, to try the recipe')
-    parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
+    parser.add_argument('--tagger', type=Path, help='scores of a tagger on the clips')
+    parser.add_argument('--start', type=Path, metavar='PROJECTOR',
+                        help='projector of an earlier run that stage A goes on from')
+    parser.add_argument('--threshold', action='append', metavar='LANE=P', default=[],
+                        help=', '.join(f'{lane}={p}' for lane, p in THRESHOLDS.items())
+                        + ' without it')
     options = parser.parse_args()
-    options.threshold = options.threshold or ['transcript=0.5', 'assistant=0.9']
+    signal.signal(signal.SIGTERM, _told_to_end)
     environment = {**os.environ, 'OMP_NUM_THREADS': os.environ.get('OMP_NUM_THREADS', '1')}
     work_off(steps(options), options.out, environment)
     print(f'model in {options.out / "model"}; try: audio-interaction stream samples/scene.flac '

@@ -1,8 +1,8 @@
 r"""
 Puts what was trained into a model folder: configuration, weights in float16, hashes.
 
-Owns nothing of training. Thresholds come from ``evaluate --pick``; the model card is written by
-hand.
+Owns nothing of training. Thresholds are those of ``evaluate --pick``, where given, else those of
+``layout``; the model card is written by hand.
 
     python -m train.edge.ship --trained trained.safetensors --out models/edge \
         --threshold transcript=0.5 --threshold assistant=0.7
@@ -18,7 +18,7 @@ from audio_interaction_ros.model.config import (
     BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE
 from train.edge.features import MEL, tower_config
-from train.edge.layout import IDS, PROMPTS
+from train.edge.layout import IDS, PROMPTS, THRESHOLDS
 from train.edge.scenes import sounds_of
 
 __all__ = ['configuration']
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
     arguments = parser.parse_args()
-    thresholds = {lane: float(value) for lane, _, value in (
+    thresholds = THRESHOLDS | {lane: float(value) for lane, _, value in (
         item.partition('=') for item in arguments.threshold)}
     arguments.out.mkdir(parents=True, exist_ok=True)
     dump_config(configuration(thresholds, sounds_of(arguments.trained)),
