@@ -3,15 +3,14 @@ Stage B: when to speak and what to say, learned together on scenes.
 
 Low-rank differences, control rows and projector are trained with cross-entropy on text and on
 decisions (a due reply weighs twice). Prints progress, saves every two minutes and continues from
-the last save. Under torchrun the processes share the work; on two cores two processes of one
-thread each beat one process of two.
+the last save, the minutes spent before it included. Under torchrun the processes share the work;
+on two cores two processes of one thread each beat one process of two.
 
     python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
         --sound sound.safetensors --out trained.safetensors --minutes 20
 """
 
 import argparse
-import json
 import math
 import os
 import random
@@ -22,15 +21,17 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.layout import (
     CHUNK_S, IDS, IGNORE, PROMPTS, decisions, reply, sequence)
+from train.edge.resume import Clock, digests, keep, take_up
 from train.edge.scenes import scene_rows, sounds_of
 from train.tokens import Sample
 
@@ -40,6 +41,9 @@ POSITIONS = 1_600
 """Positions of one batch, padding included."""
 RESPOND_WEIGHT = 2.0
 LONGEST_CHUNKS = 60
+SAID_EVERY = 20
+"""Steps."""
+SAVED_EVERY_S = 120
 SESSIONS = 96
 """Sessions drawn at once and grouped by length."""
 LANES = {
@@ -53,6 +57,10 @@ ASKED = 'asked'
 Heard = tuple[np.ndarray, np.ndarray]
 """Frames [chunks, 5, 4096] and summaries [chunks, 4608], float16."""
 Item = tuple[Sample, Heard]
+
+
+class MissingScenesError(AudioInteractionError):
+    """A folder of features holds no scene of a kind that sessions are drawn from; make some."""
 
 
 def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sample:
@@ -159,8 +167,12 @@ def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer, rng: random.Ra
     by_kind: dict[str, list[dict]] = {}
     for row in rows:
         by_kind.setdefault(row['kind'], []).append(row)
-    by_kind[ASKED] = [row for row in by_kind['speech']
+    by_kind[ASKED] = [row for row in by_kind.get('speech', [])
                       if any(reply(event, 'assistant') for event in row['events'])]
+    needed = sorted({kind for _, weights in LANES.values() for kind in weights})
+    if missing := [kind for kind in needed if not by_kind.get(kind)]:
+        raise MissingScenesError(f'{folder}: expected scenes of {", ".join(needed)}, found none '
+                                 f'of {", ".join(missing)}; make some with train.edge.features')
     while True:
         items = [draw_item(by_kind, folder, tokenizer, rng, single()) for _ in range(SESSIONS)]
         items.sort(key=lambda item: len(item[0].ids))
@@ -192,12 +204,43 @@ def average(tensors: list[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
-def save(model: Edge, path: Path) -> None:
-    scratch = path.with_suffix('.part')
-    save_file({name: value.to(torch.float16).contiguous()
-               for name, value in model.trained().items()}, scratch,
-              metadata={'sounds': json.dumps(model.sounds)})
-    scratch.replace(path)
+def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item]) -> tuple[float, float]:
+    """Learn from a batch, with all processes; return this one's losses of decisions and text."""
+    decision, text = losses(model, items)
+    optimizer.zero_grad()
+    (2.0 * decision + text).backward()
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    if dist.is_initialized():
+        average([p.grad for p in trainable if p.grad is not None])
+    nn.utils.clip_grad_norm_(trainable, 1.0)
+    optimizer.step()
+    return decision.item(), text.item()
+
+
+def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[Item]],
+          clock: Clock, save: Callable[[], None]) -> None:
+    """Learn until the time is over; say every SAID_EVERY steps how it goes, save as often."""
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    saved, seen, sums = time.monotonic(), 0, np.zeros(3)
+    for number, items in enumerate(drawn, start=1):
+        done = torch.tensor(clock.share())
+        if dist.is_initialized():
+            average([done])  # processes must stop after the same step
+        if done >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group['lr'] = group['scale'] * min(1.0, number / 20) * max(0.05, 1 - float(done))
+        sums += (*step(model, optimizer, items), 1)
+        seen += len(items)
+        if first and number % SAID_EVERY == 0:
+            print(f'step {number}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
+                  f'{sums[1] / sums[2]:.3f}, {float(done) * clock.minutes:.1f} min', flush=True)
+            sums[:] = 0
+        if first and time.monotonic() - saved > SAVED_EVERY_S:
+            save()
+            saved = time.monotonic()
+    if first:
+        save()
 
 
 def main() -> None:
@@ -212,54 +255,30 @@ def main() -> None:
     rank = int(os.environ.get('RANK', 0))
     if 'RANK' in os.environ:
         dist.init_process_group('gloo')
-    rng = random.Random(f'stage b {rank}')
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
-    starts = [arguments.out] if arguments.out.exists() else [arguments.projector, arguments.sound]
-    model = Edge(sounds_of(starts[-1]))
-    for start in starts:
-        model.load_trained(load_file(start))
+    starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
+    begun_from, out, spent = digests(starts), arguments.out, 0.0
+    model = Edge(sounds_of(arguments.sound))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
                                   betas=(0.9, 0.98))
+    if out.exists():
+        spent = take_up(model, optimizer, out, begun_from)
+    else:
+        for start in starts.values():
+            model.load_trained(load_file(start))
+    if dist.is_initialized():
+        dist.barrier()  # nobody writes what another still reads
     rows = scene_rows(arguments.features)
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    print(f'{len(rows)} scenes, from {starts[0].name}', flush=True)
-
-    def elapsed() -> float:
-        return (time.monotonic() - begin) / 60 / arguments.minutes
+    print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
+    clock = Clock(arguments.minutes, spent)
 
     def single() -> float:
         # To read words is learned first, on single events; when to speak, in long sessions.
-        return max(0.3, 1.0 - 2.0 * elapsed())
-
-    begin, saved, seen, sums = time.monotonic(), time.monotonic(), 0, np.zeros(3)
-    drawn = batches(rows, arguments.features, tokenizer, rng, single)
-    for step, items in enumerate(drawn, start=1):
-        done = torch.tensor(elapsed())
-        if dist.is_initialized():
-            average([done])  # processes must stop after the same step
-        if done >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group['lr'] = group['scale'] * min(1.0, step / 20) * max(0.05, 1 - float(done))
-        decision, text = losses(model, items)
-        optimizer.zero_grad()
-        (2.0 * decision + text).backward()
-        if dist.is_initialized():
-            average([p.grad for p in trainable if p.grad is not None])
-        nn.utils.clip_grad_norm_(trainable, 1.0)
-        optimizer.step()
-        seen += len(items)
-        sums += (decision.item(), text.item(), 1)
-        if rank == 0 and step % 20 == 0:
-            print(f'step {step}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
-                  f'{sums[1] / sums[2]:.3f}, {float(done) * arguments.minutes:.1f} min',
-                  flush=True)
-            sums[:] = 0
-        if rank == 0 and time.monotonic() - saved > 120:
-            save(model, arguments.out)
-            saved = time.monotonic()
-    if rank == 0:
-        save(model, arguments.out)
+        return max(0.3, 1.0 - 2.0 * clock.share())
+    drawn = batches(rows, arguments.features, tokenizer,
+                    random.Random(f'stage b {rank} {spent:.1f}'), single)
+    train(model, optimizer, drawn, clock,
+          lambda: keep(model, optimizer, out, clock.spent(), begun_from))
 
 
 if __name__ == '__main__':
