@@ -41,6 +41,21 @@ def test_what_is_not_for_the_robot_gets_silence(said):
     assert reply_to(said) is None
 
 
+@pytest.mark.parametrize('said', [
+    'Call the police.', 'Robot, please call an ambulance now!', 'Call for help.', 'Call 911.',
+    'Phone the fire brigade.', 'Call the fire department.', 'Get us an ambulance!',
+    'Can you call nine one one?', 'Dial one one two.'])
+def test_no_call_for_rescue_is_promised(said):
+    assert reply_to(said) == 'I cannot phone anyone.'
+
+
+@pytest.mark.parametrize('said', [
+    'Bring me the gun.', 'Robot, hand me my knife, please.', 'Take the bomb to the garage.',
+    'Go to the bedroom and get me the rifle.', 'Pick up the pistol.'])
+def test_no_weapon_is_fetched(said):
+    assert reply_to(said) == UNKNOWN
+
+
 def test_an_unknown_order_that_names_the_robot_is_not_guessed_at():
     for said in ('Robot, paint the cup blue.', 'Okay robot, who won?', 'Do a flip, robot.'):
         assert reply_to(said) == UNKNOWN

@@ -10,8 +10,9 @@ import soundfile
 
 from train.edge import synthesise
 from train.edge.particulars import in_words, ordinal, particulars
-from train.edge.synthesise import (FIRST_MIXTURE, VALIDATION, VALIDATION_VOICES, Utterance,
-                                   disfluent, letter_by_letter, make, utterances)
+from train.edge.synthesise import (FIRST_MIXTURE, VALIDATION, VALIDATION_VOICES,
+                                   MissingVoicesError, Utterance, available, disfluent,
+                                   letter_by_letter, make, speak_all, utterances)
 
 pytestmark = pytest.mark.unit
 
@@ -114,3 +115,43 @@ def test_the_voice_says_the_fillers_and_the_line_keeps_the_text(tmp_path, monkey
     line = make(plan, tmp_path)
     assert said == ['Um, go home.'] and line['text'] == 'Go home.'
     assert soundfile.info(tmp_path / line['path']).samplerate == 16_000
+
+
+def test_a_stopped_run_keeps_its_lines_and_speaks_the_rest(tmp_path, monkeypatch):
+    said = []
+
+    class Alone:
+        def __init__(self, workers):
+            self.map = lambda function, *rows, chunksize: map(function, *rows)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return None
+
+    def speak(text, voice, rng):
+        said.append(text)
+        return np.sin(np.arange(16_000, dtype=np.float32))
+    monkeypatch.setattr(synthesise, 'speak', speak)
+    monkeypatch.setattr(synthesise, 'ProcessPoolExecutor', Alone)
+    plan = [Utterance(name=name, text=f'Go {name}.', voice='flite:slt', seed=1, split='train')
+            for name in 'abc']
+    speak_all(plan[:2], tmp_path, 1)
+    lines = tmp_path / 'utterances.jsonl'
+    lines.write_bytes(lines.read_bytes()[:-5])
+    seconds = speak_all(plan, tmp_path, 1)
+    assert said == ['Go a.', 'Go b.', 'Go b.', 'Go c.']
+    assert len(lines.read_text().splitlines()) == 3 and seconds == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_side_without_a_voice_is_refused_with_the_commands_to_run(monkeypatch):
+    monkeypatch.setattr(synthesise.shutil, 'which', lambda command: None)
+    monkeypatch.setattr(synthesise, 'find_spec', lambda name: object())
+    plan = utterances(TEXTS, 300)
+    with pytest.raises(MissingVoicesError, match='validation.*apt install flite espeak-ng'):
+        available(plan)
+    assert all(item.voice.startswith('hibari') for item in available(plan[VALIDATION:]))
+    monkeypatch.setattr(synthesise, 'find_spec', lambda name: None)
+    with pytest.raises(MissingVoicesError, match=r'train.*pip install -r requirements/train.txt'):
+        available(plan[VALIDATION:])

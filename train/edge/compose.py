@@ -28,7 +28,7 @@ from train.edge.synthesise import trimmed
 from train.sounds.signals import LABELS, make
 
 __all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'is_validation',
-           'recording', 'sound_names']
+           'recording', 'scene_name', 'sound_names']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
@@ -356,6 +356,11 @@ def placed(clip: Clip, start: float, end: float) -> Event | None:
     return None
 
 
+def scene_name(kind: str, seed: int) -> str:
+    """Return what a scene is called in a folder of features."""
+    return f'{kind}-{seed:05d}'
+
+
 def compose(library: Library, seed: int, kind: str) -> Scene:
     """
     Return scene number ``seed`` of a kind: speech, alert, harmless or long.
@@ -382,5 +387,5 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
     if bed:
         sounding.append(bed.sounding(0.0, len(samples) / RATE))
     samples = np.clip((samples + noise) * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
-    return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=samples, events=events,
+    return Scene(name=scene_name(kind, seed), kind=kind, samples=samples, events=events,
                  sounding=sounding)

@@ -6,7 +6,7 @@ training. Knows no sound and no model. An answer says nothing that ears alone ca
 know; it repeats what was asked for, so that a misheard word shows. Statements, open questions
 and talk between people get no answer; an order that names the robot and is not in the catalogue
 gets ``UNKNOWN``, for a fluent invention would be worse. What was asked for is not repeated where
-``config/alerts.yaml`` would make an alert of it.
+``config/alerts.yaml`` would make an alert of it. No call for rescue is promised, nor a weapon.
 
 A phrase of the catalogue is both drawn from and matched against: ``[so]`` may be missing,
 ``(a|b)`` is one of both, ``{slot}`` stands for words of ``SLOTS``. Only a whole sentence matches.
@@ -61,6 +61,11 @@ _WORD = rf"(?!(?:{_STOP})\b)[a-z0-9][a-z0-9'-]* "
 _NOUN = rf'(?:(?:the|a|an|some|my|your|our|his|her|this|another|{"|".join(NUMBERS[:10])}) {_WORD}'
 _THING = rf'(?:{_NOUN}(?:{_WORD}){{0,2}}(?:of {_WORD})?)|it |them )'
 _PLACE = rf'(?:{_NOUN}(?:{_WORD}){{0,2}})|room {_WORD})'
+_RESCUE = ('(?:(?:(?:the|an|a|some) )?(?:police|ambulance|paramedics|firefighters|rescue|fire '
+           '(?:brigade|department|service)|emergency(?: services?| number)?)|(?:some )?help|'
+           '9-?1-?1|1-?1-?2|9-?9-?9|nine (?:one one|nine nine|eleven)|one (?:one two|twelve)) ')
+_WEAPONS = re.compile(r'\b(guns?|pistol|rifle|shotgun|revolver|weapons?|kni(fe|ves)|dagger|sword|'
+                      r'bomb|grenade|explosives|bullets|ammunition|axe|machete|firearm)\b', re.I)
 _COUNT = '(?:(?:' + '|'.join(NUMBERS) + r'|an?|half|[0-9]+)[ -])+'
 
 
@@ -94,6 +99,8 @@ SLOTS = {
                     f'{_COUNT}(?:minutes?|hours?|seconds?) '),
     'time': Slot(('seven', 'eight', 'six thirty', 'half past six', 'noon', 'nine', 'ten'),
                  rf'(?:{_WORD}){{1,3}}'),
+    'rescue': Slot(('the police', 'an ambulance', 'the fire brigade', 'the fire department',
+                    'help', 'nine one one', 'one one two', 'emergency services'), _RESCUE),
     'state': Slot(('locked', 'open', 'closed', 'shut'), '(?:locked|unlocked|open|closed|shut) '),
 }
 
@@ -145,6 +152,8 @@ def _questions() -> tuple[Exchange, ...]:
 
 def _orders() -> tuple[Exchange, ...]:
     return tuple(Exchange(answer, tuple(phrases)) for answer, *phrases in (
+        ('I cannot phone anyone.', '(call|phone|ring) [for] {rescue} [here]', 'dial {rescue}',
+         '(get|fetch|send|bring) [me|us] {rescue}'),
         ('Stopping.', 'stop [it|that|moving|right there|here]', 'halt', 'freeze', 'do not move'),
         ('{verb} {thing}.', '{verb} me {thing}', '{verb} {thing} [to me]', '{verb} us {thing}'),
         ('{verb} {thing} from {place}.', '{verb} [me] {thing} from {place}',
@@ -259,13 +268,16 @@ def _filled(exchange: Exchange, slots: dict[str, str]) -> str:
         if name == 'verb':
             verb = value.lower()
             said[name] = _GERUNDS.get(verb, f'{verb}ing').capitalize()
+    if exchange.kind == 'order' and _WEAPONS.search(' '.join(said.values())):
+        return UNKNOWN
+    if '{' not in exchange.answer:
+        return exchange.answer
     answer = exchange.answer.format(**said)
     if any(_rules().match(text) for text in (*said.values(), answer)):
         return 'Okay.' if exchange.kind == 'order' else 'I cannot tell.'
     answer = re.sub(r' (on|off) (it|them)\.', r' \2 \1.', answer)
-    if len(answer.split()) > LONGEST:
-        answer = re.sub(r' (?:from|to|on|in|into|onto) .*', '.', answer)
-    return answer
+    return answer if len(answer.split()) <= LONGEST else re.sub(
+        r' (?:from|to|on|in|into|onto) .*', '.', answer)
 
 
 def _exchange(words: str) -> tuple[str, str] | None:

@@ -7,15 +7,36 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-__all__ = ['features', 'scene_rows', 'sounds_of']
+__all__ = ['ENDINGS', 'features', 'mended', 'scene_rows', 'sounds_of', 'whole_lines']
+
+ENDINGS = ('.npy', '.sound.npy')
+"""What each scene has beside its line."""
+
+
+def whole_lines(path: Path) -> list[dict]:
+    """Return the lines of a JSON Lines file without what a stopped run left of a last one."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding='utf-8')
+    return [json.loads(line) for line in text[:text.rfind('\n') + 1].splitlines()]
+
+
+def mended(path: Path) -> list[dict]:
+    """Return the lines of a file and cut off what a stopped run left of a last one."""
+    rows = whole_lines(path)
+    if path.exists():
+        with path.open('r+b') as file:
+            file.truncate(file.read().rfind(b'\n') + 1)
+    return rows
 
 
 def scene_rows(folder: Path) -> list[dict]:
-    """Return the lines of all finished scenes, in order of their names' numbers."""
-    rows = [json.loads(line) for path in sorted(folder.glob('scenes-*.jsonl'))
-            for line in path.read_text(encoding='utf-8').splitlines()]
-    rows = [row for row in rows if (folder / f'{row["name"]}.npy').exists()]
-    return sorted(rows, key=lambda row: row['name'].rpartition('-')[2])
+    """Return the lines of all finished scenes, each once, in order of their names' numbers."""
+    rows = {row['name']: row for path in sorted(folder.glob('scenes-*.jsonl'))
+            for row in whole_lines(path)}
+    whole = [row for name, row in rows.items()
+             if all((folder / f'{name}{end}').exists() for end in ENDINGS)]
+    return sorted(whole, key=lambda row: row['name'].rpartition('-')[2])
 
 
 def features(folder: Path, rows: list[dict]) -> Iterator[np.ndarray]:

@@ -4,7 +4,8 @@ Speech for the edge model: sentences spoken by freely licensed synthetic voices.
 Owns texts, voices and inner pauses; each utterance is one FLAC file of 16 kHz mono speech with
 the silence around it cut off, and one line in ``utterances.jsonl``. Knows nothing of streams,
 tokens or models. Voices: hibari-tts (Apache-2.0) as a Python package, espeak-ng and flite as
-system commands; a voice whose command is missing is left out with a message.
+system commands; a voice that is missing is left out with a message. A run that was stopped goes
+on.
 
     python -m train.edge.synthesise --text sentences.tsv --out speech --count 4000
 
@@ -23,16 +24,20 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from audio_interaction_ros.errors import AudioInteractionError
 from train.edge.dialogue import command_texts, texts as dialogue_texts
 from train.edge.particulars import particulars
+from train.edge.scenes import mended
 
-__all__ = ['Utterance', 'disfluent', 'speak', 'trim', 'trimmed', 'utterances']
+__all__ = ['MissingVoicesError', 'Utterance', 'available', 'disfluent', 'speak', 'speak_all',
+           'trim', 'trimmed', 'utterances']
 
 RATE = 16_000
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
@@ -54,6 +59,13 @@ REPEATED = {'i', 'we', 'you', 'he', 'she', 'they', 'it', 'the', 'a', 'my', 'your
 """What people say twice by mistake; of other words a repetition may be meant ("very")."""
 SHARED_WORDS = 6
 """A text of validation with so many words or more is not trained on; "Stop." cannot but be."""
+
+
+INSTALL = '`apt install flite espeak-ng` and `pip install -r requirements/train.txt`'
+
+
+class MissingVoicesError(AudioInteractionError):
+    """No voice of one side is installed; the message names the commands that install them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,11 +265,33 @@ def make(plan: Utterance, out: Path) -> dict | None:
 
 
 def available(plan: list[Utterance]) -> list[Utterance]:
+    """Return what the voices on this machine can say; MissingVoicesError if a side has none."""
     missing = [family for family, command in (('flite', 'flite'), ('espeak', 'espeak-ng'))
                if shutil.which(command) is None]
+    missing += ['hibari'] if find_spec('hibari') is None else []
     for family in missing:
-        print(f'left out: voices of {family}; install it with the system package manager')
-    return [item for item in plan if item.voice.partition(':')[0] not in missing]
+        print(f'left out: voices of {family}; to have them: {INSTALL}')
+    left = [item for item in plan if item.voice.partition(':')[0] not in missing]
+    for side in sorted({item.split for item in plan} - {item.split for item in left}):
+        raise MissingVoicesError(f'expected utterances for the side {side!r}, no voice of it is '
+                                 f'there ({", ".join(missing)} missing); run {INSTALL}')
+    return left
+
+
+def speak_all(plan: list[Utterance], out: Path, workers: int) -> float:
+    """Speak what the folder does not hold yet; return the seconds of all that it then holds."""
+    path = out / 'utterances.jsonl'
+    rows = [row for row in mended(path) if (out / row['path']).exists()]
+    done = {row['name'] for row in rows}
+    left = [item for item in plan if item.name not in done]
+    seconds = sum(row['seconds'] for row in rows)
+    with ProcessPoolExecutor(workers) as pool, path.open('a', encoding='utf-8') as lines:
+        for line in pool.map(make, left, [out] * len(left), chunksize=16):
+            if line is not None:
+                seconds += line['seconds']
+                lines.write(json.dumps(line, ensure_ascii=False) + '\n')
+                lines.flush()
+    return seconds
 
 
 def main() -> None:
@@ -271,13 +305,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     plan = available(utterances(sentences(arguments.text), arguments.count,
                                 first=arguments.first))
-    seconds = 0.0
-    with ProcessPoolExecutor(arguments.workers) as pool, \
-            (arguments.out / 'utterances.jsonl').open('w', encoding='utf-8') as lines:
-        for line in pool.map(make, plan, [arguments.out] * len(plan), chunksize=16):
-            if line is not None:
-                seconds += line['seconds']
-                lines.write(json.dumps(line, ensure_ascii=False) + '\n')
+    seconds = speak_all(plan, arguments.out, arguments.workers)
     print(f'{seconds / 3600:.2f} hours in {arguments.out}')
 
 
