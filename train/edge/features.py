@@ -19,13 +19,16 @@ import torch
 from safetensors.torch import load_file
 
 from audio_interaction_ros.audio.mel import StreamingMel
+from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import MEL_FILL, AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK
-from train.edge.compose import Library, compose
+from train.edge.compose import Library, compose, scene_name
 from train.edge.label import read_labels
+from train.edge.scenes import ENDINGS, mended, scene_rows
 
-__all__ = ['MEL', 'SOUND_LEVELS', 'TOWER', 'encode', 'load_tower', 'tower_config', 'windows']
+__all__ = ['MEL', 'SOUND_LEVELS', 'TOWER', 'encode', 'load_tower', 'tower_config', 'windows',
+           'write']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
                          window_frames=200, keep_frames=20, stack=4, second_look=True,
@@ -50,8 +53,9 @@ def load_tower(dtype: torch.dtype = torch.bfloat16) -> AudioTower:
     state = load_file(fetch('whisper-base') / 'model.safetensors')
     missing, unexpected = tower.load_state_dict(
         {name: tensor.float() for name, tensor in state.items()}, strict=False)
-    assert not unexpected and all(
-        name.startswith(('projector.', 'sound.')) for name in missing)
+    if unexpected or not all(name.startswith(('projector.', 'sound.')) for name in missing):
+        raise CheckpointError(f'whisper-base: expected the encoder of Whisper base, got tensors '
+                              f'{unexpected} and not {missing}; delete the download')
     return tower.to(dtype).eval()
 
 
@@ -82,6 +86,38 @@ def encode(tower: AudioTower, mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return frames, heard
 
 
+def write(library: Library, tower: AudioTower, folder: Path,
+          arguments: argparse.Namespace) -> None:
+    """Compute the scenes that this shard is to do and the folder does not hold yet."""
+    path = folder / f'scenes-{arguments.first + arguments.shard}.jsonl'
+    mended(path)
+    done = {row['name'] for row in scene_rows(folder)}
+    begin, chunks = time.monotonic(), 0
+    numbers = range(arguments.first + arguments.shard, arguments.first + arguments.count,
+                    arguments.shards)
+    with path.open('a', encoding='utf-8') as lines:
+        for count, number in enumerate(numbers, start=1):
+            spent = (time.monotonic() - begin) / 60
+            kind = arguments.kind or KINDS[number * 7 % len(KINDS)]
+            if spent > arguments.minutes:
+                break
+            if scene_name(kind, number) in done:
+                continue
+            scene = compose(library, number, kind)
+            frames, heard = encode(tower, windows(scene.samples))
+            chunks += len(frames)
+            for end, values in zip(ENDINGS, (frames, heard), strict=True):
+                np.save(folder / f'{scene.name}{end}', values)
+            lines.write(json.dumps({
+                'name': scene.name, 'kind': scene.kind, 'chunks': len(frames),
+                'events': [asdict(event) for event in scene.events],
+                'sounding': [asdict(one) for one in scene.sounding]}) + '\n')
+            lines.flush()
+            if count % 50 == 0:
+                print(f'{count} of {len(numbers)} scenes, {chunks} chunks, {spent:.1f} min',
+                      flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
@@ -91,7 +127,8 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', default='train', choices=('train', 'validation'))
     parser.add_argument('--count', type=int, default=3000)
-    parser.add_argument('--kind', help='scenes of this kind only (default: a mixture)')
+    parser.add_argument('--kind', choices=sorted(set(KINDS)),
+                        help='scenes of this kind only (default: a mixture)')
     parser.add_argument('--first', type=int, default=0, help='number of the first scene')
     parser.add_argument('--shard', type=int, default=0, help='which of --shards this one does')
     parser.add_argument('--shards', type=int, default=1)
@@ -100,28 +137,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     library = Library(arguments.data, arguments.speech, arguments.split,
                       read_labels(arguments.labels) if arguments.labels else None)
-    tower = load_tower()
-    begin, chunks = time.monotonic(), 0
-    path = arguments.out / f'scenes-{arguments.first + arguments.shard}.jsonl'
-    done = len(path.read_text(encoding='utf-8').splitlines()) if path.exists() else 0
-    first = arguments.first + arguments.shard + done * arguments.shards
-    with path.open('a', encoding='utf-8') as lines:
-        for index in range(first, arguments.first + arguments.count, arguments.shards):
-            if (time.monotonic() - begin) / 60 > arguments.minutes:
-                break
-            scene = compose(library, index, arguments.kind or KINDS[index * 7 % len(KINDS)])
-            frames, heard = encode(tower, windows(scene.samples))
-            chunks += len(frames)
-            np.save(arguments.out / f'{scene.name}.npy', frames)
-            np.save(arguments.out / f'{scene.name}.sound.npy', heard)
-            lines.write(json.dumps({
-                'name': scene.name, 'kind': scene.kind, 'chunks': len(frames),
-                'events': [asdict(event) for event in scene.events],
-                'sounding': [asdict(one) for one in scene.sounding]}) + '\n')
-            lines.flush()
-            if index // arguments.shards % 50 == 49:
-                spent = (time.monotonic() - begin) / 60
-                print(f'{index + 1} scenes, {chunks} chunks, {spent:.1f} min', flush=True)
+    write(library, load_tower(), arguments.out, arguments)
 
 
 if __name__ == '__main__':

@@ -28,13 +28,14 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import TOWER
+from train.edge.layout import CHUNK_S
 from train.edge.scenes import features, scene_rows
 
 __all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 
 Example = tuple[np.ndarray, list[int], str]
 """Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
-FEATURE_S = 0.4 / TOWER.word_features
+FEATURE_S = CHUNK_S / TOWER.word_features
 SHARPNESS = 24.0
 """
 Score of a feature that points exactly along an embedding of mean length.
@@ -211,7 +212,9 @@ def main() -> None:
               + f', {done * arguments.minutes:.1f} min', flush=True)
         if figures['wer'] < best:
             best = figures['wer']
-            save_file(model.folded(), arguments.out)
+            scratch = arguments.out.with_suffix('.part')
+            save_file(model.folded(), scratch)
+            scratch.replace(arguments.out)
 
 
 if __name__ == '__main__':
