@@ -1,5 +1,7 @@
 """The sound branch as it is trained: its loss, the choice of an epoch, what is written."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from audio_interaction_ros.model.audio_tower import SoundBranch
 from train.edge.features import tower_config
 from train.edge.heard import TAGGER_CLASSES, UNKNOWN
 from train.edge.scenes import sounds_of
-from train.edge.sound import NoAlertsError, figures, save, step_loss
+from train.edge.sound import NoAlertsError, figures, save, step_loss, train
 
 pytestmark = pytest.mark.torch
 
@@ -69,3 +71,14 @@ def test_figures_leave_unknown_chunks_out():
 def test_validation_without_an_alert_is_refused():
     with pytest.raises(NoAlertsError, match='--kind alert'):
         figures(np.ones((2, 2)), np.array([[1, 0], [0, 0]]), SOUNDS)
+
+
+def test_a_training_writes_its_best_epoch_and_says_what_it_hears(branch, tmp_path, capsys):
+    heard = torch.randn(8, branch.hidden.in_features)
+    wanted = torch.tensor([[0.0, 1.0], [1.0, 0.0]] * 3 + [[UNKNOWN, 0.0]] * 2)
+    scenes = Namespace(heard=heard, targets=wanted, tagged=torch.rand(8, TAGGER_CLASSES))
+    train(branch, scenes, scenes, SOUNDS,
+          Namespace(minutes=1e-9, rate=1e-3, out=tmp_path / 'sound.safetensors'))
+    assert sounds_of(tmp_path / 'sound.safetensors') == SOUNDS
+    said = capsys.readouterr().out
+    assert said.startswith('epoch 1: loss') and 'siren' in said.splitlines()[-1]
