@@ -21,7 +21,7 @@ FEATURES = 6
 CHUNK_S = 0.4
 PROMPTS = {'transcript': 'Transcribe the speech.',
            'assistant': 'Warn about dangerous sounds and answer questions.'}
-THRESHOLDS = {'transcript': 0.5, 'assistant': 0.9}
+THRESHOLDS = {'transcript': 0.5, 'assistant': 0.8}
 """From which probability on a lane speaks, where ``evaluate --pick`` has not told better."""
 _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
