@@ -204,11 +204,14 @@ class AudioTower(nn.Module):
         return torch.cat((newest, self._stack(x[:, -2 * keep:-keep])), dim=-1)
 
     def heard(self, levels: list[Tensor]) -> Tensor:
-        """Return a summary [B, sound_width]: mean of the newest chunk, mean and spread of all."""
-        chosen = [levels[level] for level in self.config.sound_levels]
-        keep = self.config.keep_frames
-        return torch.cat([part for x in chosen for part in (
-            x[:, -keep:].mean(1), x.mean(1), x.std(1))], dim=-1)
+        """Return the summaries of the levels that the sound branch hears [B, sound_width]."""
+        return torch.cat([self.summary(levels[level]) for level in self.config.sound_levels],
+                         dim=-1)
+
+    def summary(self, x: Tensor) -> Tensor:
+        """Return mean of the newest chunk, mean and spread of all [B, 3 * width] of a level."""
+        newest = x[:, -self.config.keep_frames:]
+        return torch.cat((newest.mean(1), x.mean(1), x.std(1)), dim=-1)
 
     def encode(self, mel: Tensor) -> Tensor:
         """Return stacked frames [B, N, stacked_width] of mel [B, bins, window_frames]."""
@@ -229,8 +232,13 @@ class AudioTower(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """Return features [B, N, output_width] of mel [B, bins, window_frames], sound last."""
         levels = self.levels(mel)
-        features = self.project(self.stacked(levels[-1]))
-        if not self.config.sounds:
+        return self.features(self.stacked(levels[-1]),
+                             self.heard(levels) if self.config.sounds else None)
+
+    def features(self, frames: Tensor, heard: Tensor | None) -> Tensor:
+        """Return features [B, N, output_width] of stacked frames and, with sounds, summaries."""
+        features = self.project(frames)
+        if heard is None:
             return features
-        sound = scaled(self.sound(self.heard(levels)), self.config.feature_norm)
+        sound = scaled(self.sound(heard), self.config.feature_norm)
         return torch.cat((features, sound[:, None]), dim=1)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from train.edge.probe import fold, probe
+from train.edge.compose import fold
+from train.edge.probe import probe
 
 pytestmark = pytest.mark.torch
 

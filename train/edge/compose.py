@@ -27,8 +27,8 @@ from train.edge.label import Label, sentence
 from train.edge.synthesise import trimmed
 from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'is_validation',
-           'recording', 'scene_name', 'sound_names']
+__all__ = ['ALERTS', 'Event', 'Library', 'Scene', 'Sounding', 'compose', 'fold',
+           'is_validation', 'recording', 'scene_name', 'sound_names']
 
 RATE = 16_000
 CLEAR_AFTER_S = 0.8
@@ -135,9 +135,14 @@ def signal(name: str, rng: random.Random) -> np.ndarray:
     return make(name, np.random.default_rng(rng.randrange(1 << 30)), seconds=rng.uniform(3.0, 5.0))
 
 
+def fold(key: str, folds: int = 5) -> int:
+    """Return which fold a recording belongs to, by the hash of its identity."""
+    return int(hashlib.sha256(key.encode()).hexdigest(), 16) % folds
+
+
 def is_validation(key: str, share: int = 5) -> bool:
-    """Put one in ``share`` recordings aside, by the hash of the recording's identity."""
-    return int(hashlib.sha256(key.encode()).hexdigest(), 16) % share == 0
+    """Put one in ``share`` recordings aside: the first fold."""
+    return fold(key, share) == 0
 
 
 def recording(row: Mapping[str, Any]) -> str:

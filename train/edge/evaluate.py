@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audio_interaction_ros.model.audio_tower import AudioTower, scaled
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.checkpoint import load as load_model
 from audio_interaction_ros.model.decoder import rope_tables
 from train.edge.layout import IGNORE, decisions, sequence
-from train.edge.scenes import scene_rows
+from train.edge.scenes import ENDINGS, scene_rows
 
 __all__ = ['pick', 'projected', 'sweep']
 
@@ -34,11 +34,8 @@ def sweep(scores: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, fl
 def projected(tower: AudioTower, folder: Path, name: str) -> torch.Tensor:
     """Return features [chunks * N, output_width] float32 of a scene, sound last in each chunk."""
     frames, *summary = (torch.from_numpy(np.load(folder / f'{name}{end}').astype(np.float32))
-                        for end in ('.npy', '.sound.npy')[:1 + bool(tower.config.sounds)])
-    features = tower.project(frames)
-    if summary:
-        sound = scaled(tower.sound(summary[0]), tower.config.feature_norm)
-        features = torch.cat((features, sound[:, None]), dim=1)
+                        for end in ENDINGS[:1 + bool(tower.config.sounds)])
+    features = tower.features(frames, summary[0] if summary else None)
     return features.reshape(-1, tower.config.output_width)
 
 

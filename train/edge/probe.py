@@ -8,7 +8,6 @@ judged on the fifth, twice. What it reads is what the sound branch reads. Ten mi
 """
 
 import argparse
-import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -20,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.model.audio_tower import AudioTower
-from train.edge.compose import ALERTS
+from train.edge.compose import ALERTS, fold
 from train.edge.features import BATCH, load_tower, windows
 
-__all__ = ['fold', 'probe', 'summaries']
+__all__ = ['probe', 'summaries']
 
 LONGEST_S = 6
 LEAST_CLIPS = 4
@@ -31,19 +30,12 @@ EPOCHS = 12
 CHOICES = ((0,), (1,), (2,), (3,), (4,), (5,), (6,), (2, 3, 4), (3, 4, 5), (2, 4, 6))
 
 
-def fold(source: str) -> int:
-    """Return which of five folds a source recording belongs to, by its hash."""
-    return int(hashlib.sha256(source.encode()).hexdigest(), 16) % 5
-
-
 @torch.inference_mode()
 def summaries(tower: AudioTower, samples: np.ndarray) -> Tensor:
     """Return [chunks, levels, 3 * width] float16 of samples [n]: means and spread, per level."""
-    keep, found = tower.config.keep_frames, []
-    for mel in torch.tensor(windows(samples), dtype=torch.bfloat16).split(BATCH):
-        levels = torch.stack(tower.levels(mel), dim=1)
-        found.append(torch.cat((levels[:, :, -keep:].mean(2), levels.mean(2), levels.std(2)), -1))
-    return torch.cat(found).half()
+    return torch.cat([
+        torch.stack([tower.summary(level) for level in tower.levels(mel)], dim=1)
+        for mel in torch.tensor(windows(samples), dtype=torch.bfloat16).split(BATCH)]).half()
 
 
 def clips(data: Path) -> list[dict]:

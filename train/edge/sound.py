@@ -11,7 +11,6 @@ classes name; that head is not kept. Minutes of CPU; run it before stage B.
 
 import argparse
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from audio_interaction_ros.model.base_weights import fetch
 from train.edge.compose import ALERTS, sound_names
 from train.edge.features import tower_config
 from train.edge.heard import TAGGER_CLASSES, UNKNOWN, read_tagger, tagged, targets
+from train.edge.resume import Clock
 from train.edge.scenes import scene_rows
 
 __all__ = ['Figures', 'Heard', 'NoAlertsError', 'average_precision', 'figures', 'save',
@@ -129,7 +129,7 @@ def step_loss(branch: SoundBranch, tagger: nn.Linear, heard: Tensor, wanted: Ten
 
 @torch.no_grad()
 def probabilities(branch: SoundBranch, heard: Tensor) -> np.ndarray:
-    return torch.cat([torch.sigmoid(branch.logits(part.float()))
+    return torch.cat([torch.sigmoid(branch.logits(part))
                       for part in heard.split(8192)]).numpy()
 
 
@@ -151,26 +151,25 @@ def train(branch: SoundBranch, heard: Heard, held: Heard, sounds: tuple[str, ...
     tagger = nn.Linear(branch.hidden.out_features, TAGGER_CLASSES)
     optimizer = torch.optim.AdamW([*branch.parameters(), *tagger.parameters()],
                                   lr=arguments.rate, weight_decay=0.05)
-    begin, best, epoch, found = time.monotonic(), -1.0, 0, None
-
-    def share() -> float:
-        return (time.monotonic() - begin) / 60 / arguments.minutes
-    while found is None or share() < 1.0:
+    kept, clock = (held.heard.float() - mean) / deviation, Clock(arguments.minutes)
+    best, epoch, found = -1.0, 0, None
+    while found is None or clock.share() < 1.0:
         branch.train()
         for places in torch.randperm(len(heard.heard)).split(BATCH):
-            optimizer.param_groups[0]['lr'] = arguments.rate * max(0.02, 1 - share())
+            optimizer.param_groups[0]['lr'] = arguments.rate * max(
+                0.02, 1 - clock.share())
             loss = step_loss(branch, tagger, (heard.heard[places].float() - mean) / deviation,
                              heard.targets[places],
                              None if heard.tagged is None else heard.tagged[places], weight)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        said = probabilities(branch, (held.heard.float() - mean) / deviation)
+        said = probabilities(branch, kept)
         found, epoch = figures(said, held.targets.numpy(), sounds), epoch + 1
         print(f'epoch {epoch}: loss {loss.item():.3f}, validation: mean precision of alerts '
               f'{found.alerts:.3f}, of all {np.mean(list(found.by_sound.values())):.3f}, chunks '
               f'of alerts heard at {FALSE_SHARE:.1%} of others {found.recall:.3f}, '
-              f'{share() * arguments.minutes:.1f} min', flush=True)
+              f'{clock.spent():.1f} min', flush=True)
         if found.alerts > best:
             best = found.alerts
             save(branch, mean, deviation, sounds, arguments.out)

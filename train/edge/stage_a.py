@@ -15,7 +15,6 @@ import argparse
 import math
 import random
 import re
-import time
 from pathlib import Path
 
 import jiwer
@@ -28,6 +27,7 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import TOWER
+from train.edge.resume import Clock
 from train.edge.layout import CHUNK_S
 from train.edge.scenes import features, scene_rows
 
@@ -189,12 +189,12 @@ def main() -> None:
     if arguments.start:
         model.unfold(load_file(arguments.start))
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
-    best, begin, epoch = math.inf, time.monotonic(), 0
+    best, clock, epoch = math.inf, Clock(arguments.minutes), 0
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
-    while (done := (time.monotonic() - begin) / 60 / arguments.minutes) < 1.0:
+    while (done := clock.share()) < 1.0:
         losses = []
         for batch in batches(items, 16, rng):
-            done = (time.monotonic() - begin) / 60 / arguments.minutes
+            done = clock.share()
             if done >= 1.0:
                 break
             optimizer.param_groups[0]['lr'] = arguments.rate * min(1, 30 * done + 0.05) * max(

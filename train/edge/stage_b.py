@@ -32,7 +32,7 @@ from train.edge.adapter import Edge
 from train.edge.layout import (
     CHUNK_S, IDS, IGNORE, PROMPTS, decisions, reply, sequence)
 from train.edge.resume import Clock, digests, keep, take_up
-from train.edge.scenes import scene_rows, sounds_of
+from train.edge.scenes import ENDINGS, scene_rows, sounds_of
 from train.tokens import Sample
 
 __all__ = ['collate', 'draw_session', 'losses', 'sequenced']
@@ -115,7 +115,7 @@ def draw_item(by_kind: Mapping[str, Sequence[dict]], folder: Path, tokenizer: To
     """
     def heard(row: dict, first: int = 0, last: int | None = None) -> list[np.ndarray]:
         return [np.load(folder / f'{row["name"]}{end}', mmap_mode='r')[first:last]
-                for end in ('.npy', '.sound.npy')]
+                for end in ENDINGS]
     if rng.random() < single:
         lane = draw_lane(rng)
         kind = 'speech' if lane == 'transcript' else rng.choice(('speech', ASKED, 'alert'))
