@@ -72,8 +72,9 @@ class StageReport:
 
     def core_hours_for(self, audio_hours: float) -> float:
         """Return the core-hours that so many hours of audio take at this stage's rate."""
-        rate = self.hours_per_core_hour
-        return audio_hours / rate if rate else float('inf')
+        if not self.audio_hours:
+            return float('inf')
+        return self.core_hours * audio_hours / self.audio_hours
 
 
 def stable_seed(*parts: Any) -> int:

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -181,7 +182,8 @@ def _guarded(job: Job, record: Any, doomed: bool) -> tuple[list[Any], bytes, lis
 
 
 def _cpu_seconds() -> float:
-    return sum(os.times()[:4])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def build(job: Job, shard: Shard, at: Callable[[int], None] = lambda position: None
