@@ -4,7 +4,9 @@ What a model is measured on: the clips of a folder that no training ever took, a
 Owns who is held out and how a scene is put together. A clip is held out when training could not
 take it: of the licence groups that are trained on, one source recording (or speaker) in five is
 put aside by the recipe; the other groups are never trained on, except where a clip shares its
-recording with a trained one. Knows no model. Everything is the same in every run: chance comes
+recording with a trained one. Speech that names neither speaker nor source went by its file in the
+recipe's first version and goes by its words since; weights that went on from that version must not
+have taken it by either name. Knows no model. Everything is the same in every run: chance comes
 from hashes of names.
 """
 
@@ -20,7 +22,7 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.edge.compose import is_validation
+from train.edge.compose import is_validation, recording
 
 __all__ = ['Item', 'MaterialError', 'chance', 'gain', 'held_out', 'load', 'loop', 'over',
            'read_manifest', 'rms', 'side', 'sounding']
@@ -42,7 +44,8 @@ class Item:
     path: Path
     label: str
     group: str
-    """Source recording or speaker: what was drawn independently."""
+    """Speaker, source recording or, of speech without either, its words: what was drawn
+    independently."""
     seconds: float
     origin: str = 'held out'
     """held out: of a group that is trained on; never trained: of another licence group."""
@@ -76,23 +79,24 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _group(row: dict[str, Any]) -> str:
-    return str(row.get('speaker') or row.get('source_id') or row['path'])
+def _names(row: dict[str, Any]) -> set[str]:
+    """Return each name that a version of the recipe puts a clip aside by."""
+    return {str(row.get('speaker') or row.get('source_id') or row['path']), recording(row)}
 
 
 def held_out(folder: Path, trained_groups: Sequence[str] = ('free',)) -> list[Item]:
-    """Return the clips of a folder that training never took, in a fixed order."""
+    """Return the clips of a folder that no version of training took, in a fixed order."""
     rows = read_manifest(folder)
-    trained = {_group(row) for row in rows if row.get('licence_group') in trained_groups
-               and not is_validation(_group(row))}
+    trained = {name for row in rows if row.get('licence_group') in trained_groups
+               for name in _names(row) if not is_validation(name)}
     return sorted((
-        Item(path=folder / row['path'], label=row['label'], group=_group(row),
+        Item(path=folder / row['path'], label=row['label'], group=recording(row),
              seconds=float(row.get('seconds', 0.0)), text=row.get('text') or '',
              language=row.get('lang') or row.get('language') or '',
              translation=row.get('translation') or '', generated=bool(row.get('generated')),
              origin='held out' if row.get('licence_group') in trained_groups
              else 'never trained', extra=row)
-        for row in rows if _group(row) not in trained), key=lambda item: chance(item.name))
+        for row in rows if trained.isdisjoint(_names(row))), key=lambda item: chance(item.name))
 
 
 def side(item: Item) -> str:

@@ -27,6 +27,17 @@ def test_trained_clips_and_those_of_their_recordings_are_left_out(parts, tmp_pat
     assert found == {'aside.wav': 'held out', 'other.wav': 'never trained'}
 
 
+def test_speech_without_a_name_is_held_out_only_by_its_file_and_by_its_words(parts, tmp_path):
+    files = {aside: next(f'{i}.wav' for i in range(99) if is_validation(f'{i}.wav') == aside)
+             for aside in (True, False)}
+    words = {True: parts.HELD_OUT, False: parts.SEEN}
+    rows = [{'path': files[by_file], 'label': 'speech_phrase', 'text': words[by_words].upper(),
+             'licence_group': 'free'} for by_file in files for by_words in words]
+    (tmp_path / 'manifest.jsonl').write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    assert [(item.path.name, item.group) for item in held_out(tmp_path)] == [
+        (files[True], parts.HELD_OUT)]
+
+
 @pytest.mark.parametrize('line', ['no json', '{"path": "x"}', '[]'])
 def test_a_wrong_manifest_names_its_line(tmp_path, line):
     (tmp_path / 'manifest.jsonl').write_text(
