@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from audio_interaction_ros.protocol import Emotion
+from train.edge.book import Book
 from train.edge.compose import is_validation
 from train.edge.dialogue import reply_to
 from train.edge.heard import targets
 from train.edge.layout import IDS, IGNORE, decisions, sequence
+from train.edge.pairs import Pair
 from train.edge.stage_a import WIDTH, Speller, greedy
 from train.edge.sound import average_precision
-from train.edge.stage_b import crop, draw_session, sequenced
+from train.edge.sessions import Mixture, MissingScenesError, crop, sequenced, translated
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 
 pytestmark = pytest.mark.torch
@@ -93,13 +95,62 @@ def test_a_session_is_scenes_in_a_row():
     assert len(laid.feature_at) == 10 * 6
 
 
-def test_sessions_are_of_both_lanes_and_no_longer_than_the_papers():
-    rows = {kind: [{'kind': kind, 'chunks': chunks} for chunks in (8, 25)]
-            for kind in ('speech', 'asked', 'alert', 'harmless', 'long')}
-    drawn = [draw_session(rows, random.Random(seed)) for seed in range(300)]
-    assert {lane for lane, _ in drawn} == {'transcript', 'assistant'}
+def scene(kind, chunks, *events):
+    return {'kind': kind, 'chunks': chunks, 'events': list(events)}
+
+
+MATERIAL = [scene(kind, chunks, *events) for chunks in (8, 25) for kind, events in (
+    ('speech', [{**SPEECH, 'text': 'Stop.'}]), ('alert', [SOUND]), ('harmless', []),
+    ('long', [SPEECH, SOUND]))]
+MANDARIN = scene('mandarin', 8, {**SPEECH, 'text': '你好。', 'language': 'zh',
+                                 'translation': 'Hello.'})
+
+
+def sessions(rows, count=300):
+    mixture = Mixture(rows)
+    return [mixture.session(random.Random(seed)) for seed in range(count)]
+
+
+def test_sessions_are_of_all_lanes_and_no_longer_than_the_papers():
+    book = Book([Pair('Stop!', '停。'), Pair('Hello', '你好。')])
+    drawn = sessions([*translated(MATERIAL, book), MANDARIN])
+    assert {lane for lane, _ in drawn} == {'transcript', 'translation', 'assistant'}
     assert all(sum(row['chunks'] for row in scenes) <= 60 for _, scenes in drawn)
     assert {len(scenes) for _, scenes in drawn} >= {1, 2, 3}
+    heard = {row['kind'] for lane, scenes in drawn if lane == 'translation' for row in scenes}
+    assert heard == {'speech', 'long', 'mandarin', 'alert', 'harmless'}
+
+
+def test_without_a_translation_there_is_no_lane_for_it():
+    unknown = translated(MATERIAL, Book([Pair('Go.', '走。')]))
+    assert {lane for lane, _ in sessions(unknown)} == {'transcript', 'assistant'}
+    with pytest.raises(MissingScenesError, match='found none of alert'):
+        Mixture([row for row in MATERIAL if row['kind'] != 'alert'])
+
+
+def test_a_scene_is_translated_as_a_whole_or_not_used_to_translate():
+    half = scene('speech', 8, {**SPEECH, 'text': 'Stop.'}, {**SPEECH, 'text': 'Go.'})
+    mixture = Mixture(translated([*MATERIAL, half], Book([Pair('Stop.', '停。')])))
+    assert [len(row['events']) for row in mixture.by_kind['told']] == [1, 1]
+
+
+def test_each_lane_answers_its_language():
+    chinese, english = MANDARIN['events'][0], {**SPEECH, 'translation': '你好。'}
+    said = {lane: decisions([chinese], lane, 4)[2]
+            for lane in ('transcript', 'translation', 'assistant')}
+    assert said == {'transcript': None, 'translation': (Emotion.NORMAL, 'Hello.'),
+                    'assistant': None}
+    assert decisions([english], 'translation', 4)[2] == (Emotion.NORMAL, '你好。')
+    assert decisions([SPEECH], 'translation', 4) == [None] * 4
+
+
+def test_a_book_translates_what_it_holds_sentence_by_sentence():
+    book = Book([Pair('I see.', '我明白。'), Pair('I see!', '明白！'), Pair('Go home.', '回家。'),
+                 Pair('Dr. Li left.', '李医生走了。')])
+    assert book.translation('i see') == '我明白。'
+    assert book.translation('Go home. I see.') == '回家。我明白。'
+    assert book.translation('Dr. Li left.') == '李医生走了。'
+    assert book.translation('Go home. Who knows?') is None and book.translation('') is None
 
 
 def test_sides_of_the_split_share_no_sentence_and_no_voice():

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
@@ -56,13 +57,13 @@ def model(monkeypatch):
 
 def options(out, minutes):
     return argparse.Namespace(out=out, minutes=minutes, rate=1e-2, points=1, per_direction=3,
-                              device='cpu', threads=1)
+                              device='cpu', threads=1, begin=None)
 
 
 def test_only_the_target_is_learned():
     words = Letters()
-    row = subject.pack([subject.sample(words, 'en-zh', *pair.ends('en-zh')) for pair in PAIRS],
-                       subject.opening(words, 'en-zh'))
+    row = subject.pack([subject.sample(words, *pair.ends('en-zh')) for pair in PAIRS],
+                       subject.opening(words))
     learned = [words.decode([token]) if token < IDS.user else '|'
                for token in row.labels[row.labels != IGNORE]]
     assert ''.join(learned) == '茶|我跑|不是|'
@@ -70,8 +71,8 @@ def test_only_the_target_is_learned():
 
 
 def test_pairs_in_a_row_do_not_see_each_other(model):
-    words, shared = Letters(), subject.opening(Letters(), 'zh-en')
-    samples = [subject.sample(words, 'zh-en', *pair.ends('zh-en')) for pair in PAIRS]
+    words, shared = Letters(), subject.opening(Letters())
+    samples = [subject.sample(words, *pair.ends('zh-en')) for pair in PAIRS]
     packed, labels = subject.hidden_states(
         model, [subject.pack(samples, shared), subject.pack(samples[:1], shared)])
     assert (labels[1, len(samples[0].ids):] == IGNORE).all()
@@ -93,8 +94,8 @@ def test_an_epoch_has_each_pair_once_and_rows_are_full():
         count += number
         if count == 40:
             break
-    alone = [len(subject.sample(words, 'en-zh', *pair.ends('en-zh')).ids) for pair in pairs[:40]]
-    shared = subject.opening(words, 'en-zh')
+    alone = [len(subject.sample(words, *pair.ends('en-zh')).ids) for pair in pairs[:40]]
+    shared = subject.opening(words)
     assert sum(epoch) == sum(alone) - shared * (40 - len(epoch))
     assert np.mean(epoch[:-1]) > 120
 
@@ -116,10 +117,10 @@ def test_cached_decoding_says_what_full_passes_say(model):
         if name.endswith('.B'):
             nn.init.normal_(values, std=0.1)
     sources = ['tea', 'I run away', 'no']
-    said = subject.translate(model, 'en-zh', sources, words)
+    said = subject.translate(model, sources, words)
     for source, text in zip(sources, said, strict=True):
         assert len(text) > 0
-        ids = subject.sample(words, 'en-zh', source, '').ids.tolist()
+        ids = subject.sample(words, source, '').ids.tolist()
         found = []
         for _ in range(subject.LONGEST_REPLY):
             row = subject.Row(ids=np.array(ids), labels=np.array(ids),
@@ -143,5 +144,15 @@ def test_a_run_learns_stops_and_goes_on(model, tmp_path, monkeypatch):
     assert 0 < before.step < subject.resume(tmp_path, SmallEdge()).step
     for direction in subject.DIRECTIONS:
         ends = [pair.ends(direction) for pair in PAIRS]
-        assert subject.translate(fresh, direction, [given for given, _ in ends], Letters()) == [
+        assert subject.translate(fresh, [given for given, _ in ends], Letters()) == [
             wanted for _, wanted in ends]
+
+
+def test_a_run_begins_from_what_stage_b_trained(model, tmp_path):
+    taught = {name: torch.full_like(value, 0.25) for name, value in subject.own(model).items()}
+    save_file({**taught, 'projector.weight': torch.ones(2, 2)}, tmp_path / 'trained.safetensors')
+    given = options(tmp_path / 'run', minutes=0.0)
+    given.begin = tmp_path / 'trained.safetensors'
+    subject.fit(given, model, Letters(), PAIRS, PAIRS)
+    assert all((value == 0.25).all() for value in subject.own(model).values())
+    assert not (model.projector.weight == 1.0).any()  # what hears is not taken from there

@@ -90,6 +90,9 @@ class Event:
     text: str
     label: str = ''
     emotion: Emotion = Emotion.NORMAL
+    language: str = 'en'
+    translation: str = ''
+    """Of a text that is not English."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +183,8 @@ class Clip(NamedTuple):
     pace: float = 1.0
     length: float = 0.0
     faint: bool = False
+    language: str = 'en'
+    translation: str = ''
 
     def sounding(self, start: float, end: float) -> Sounding:
         """Return what is told of it when it is heard between these times of a scene."""
@@ -206,11 +211,14 @@ class Library:
         self.real: dict[str, list[tuple[str, Path]]] = defaultdict(list)
         for line in (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines():
             self._sort(json.loads(line), labels or {})
-        self.utterances = [
-            (row['text'], folder / row['path']) for folder in speech
-            for row in map(json.loads, (
-                folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
-            if row['split'] == split]
+        spoken = [(row, folder / row['path']) for folder in speech
+                  for row in map(json.loads, (
+                      folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
+                  if row['split'] == split]
+        self.utterances = [(row['text'], path) for row, path in spoken
+                           if row.get('lang', 'en') == 'en']
+        self.mandarin = [(row['text'], row['translation'], path) for row, path in spoken
+                         if row.get('lang') == 'zh']
 
     def _sort(self, row: dict, labels: Mapping[str, Label]) -> None:
         if row['licence_group'] != 'free' or (
@@ -241,6 +249,12 @@ class Library:
         text, path = rng.choice(self.utterances)
         return Clip('speech', text, 'speech', load(path))
 
+    def in_mandarin(self, rng: random.Random) -> Clip:
+        """Return one Chinese utterance with its English translation."""
+        self._need(self.mandarin, 'Mandarin speech')
+        text, translation, path = rng.choice(self.mandarin)
+        return Clip('speech', text, 'speech', load(path), language='zh', translation=translation)
+
     def alert(self, rng: random.Random) -> Clip:
         """Return at most 5 s of an alert sound, beginning with the sound."""
         label = rng.choice(sorted(ALERTS))
@@ -256,6 +270,22 @@ class Library:
             sound, first = sound[later:], first + later
         sound, pace = paced(sound[:6 * RATE], rng)
         return self._of_file(Clip('sound', '', label, sound[:5 * RATE]), path, first, pace)
+
+    def single(self, rng: random.Random) -> Clip:
+        """
+        Return a harmless sound once, at most 5 s, beginning with the sound.
+
+        Steps, doors and beeps are over in a moment: repeated to fill some seconds they would be
+        told from a shot or a thud by their rhythm, which a single one does not have.
+        """
+        self._need(self.harmless, 'harmless sounds')
+        labels = sorted(self.harmless)
+        weights = [len(self.harmless[label]) ** 0.5 for label in labels]
+        label = rng.choices(labels, weights)[0]
+        path = rng.choice(self.harmless[label])
+        sound, first = trimmed(load(path), -32.0)
+        sound, pace = paced(sound[:5 * RATE], rng)
+        return self._of_file(Clip('harmless', '', label, sound), path, first, pace)
 
     def noise(self, rng: random.Random, samples: int) -> Clip:
         """Return so many samples of a harmless sound, repeated if it is shorter."""
@@ -320,10 +350,14 @@ FAINT_DB = 15
 """A bed so far below the scene is not asked for: it may be heard in a pause, but need not."""
 
 
-def background(library: Library, rng: random.Random, count: int,
-               reference: float) -> tuple[np.ndarray, Clip | None]:
-    """Return what is heard everywhere: a sound bed, a quiet gap noise, white floor or zeros."""
-    kind = rng.random()
+def background(library: Library, rng: random.Random, count: int, reference: float,
+               noisy: bool = False) -> tuple[np.ndarray, Clip | None]:
+    """
+    Return what is heard everywhere: a sound bed, a quiet gap noise, white floor or zeros.
+
+    ``noisy`` makes beds more frequent: alarms are to be heard through them.
+    """
+    kind = rng.random() ** (0.5 if noisy else 1.0)
     if kind < 0.2:
         return np.zeros(count, np.float32), None
     if kind < 0.4:
@@ -341,19 +375,25 @@ def foreground(library: Library, rng: random.Random, kind: str) -> list[Clip]:
         while rng.random() < 0.45 and sum(len(item.samples) for item in items) < 4 * RATE:
             items.append(library.speech(rng))
         return items
+    if kind == 'mandarin':
+        return [library.in_mandarin(rng) for _ in range(rng.choice((1, 1, 2)))] + [
+            library.speech(rng) for _ in range(rng.choice((0, 0, 1)))]
     if kind == 'alert':
         return [library.alert(rng)]
     if kind == 'long':
         return [item for part in rng.choices(('speech', 'alert', 'harmless'), (4, 4, 3),
                                              k=rng.choice((2, 3, 4)))
                 for item in foreground(library, rng, part)[:1]]
+    if rng.random() < 0.65:
+        return [library.single(rng) for _ in range(rng.choice((2, 3, 4)))]
     return [library.noise(rng, int(rng.uniform(3, 5) * RATE)) for _ in range(rng.choice([1, 2]))]
 
 
 def placed(clip: Clip, start: float, end: float) -> Event | None:
     """Return the event that a clip makes between these times; a harmless one makes none."""
     if clip.kind == 'speech':
-        return Event(kind='speech', start=start, end=end, due=end + 0.45, text=clip.text)
+        return Event(kind='speech', start=start, end=end, due=end + 0.45, text=clip.text,
+                     language=clip.language, translation=clip.translation)
     if clip.kind == 'sound':
         text, emotion = ALERTS[clip.label]
         return Event(kind='sound', start=start, end=end, text=text, label=clip.label,
@@ -368,7 +408,7 @@ def scene_name(kind: str, seed: int) -> str:
 
 def compose(library: Library, seed: int, kind: str) -> Scene:
     """
-    Return scene number ``seed`` of a kind: speech, alert, harmless or long.
+    Return scene number ``seed`` of a kind: speech, mandarin, alert, harmless or long.
 
     A long one has two to four things far apart, for else a model would learn that something
     happens soon after a stream begins.
@@ -388,7 +428,7 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
         gap = rng.uniform(0.95, 6.0 if kind == 'long' else 1.6)
         pieces.append(np.zeros(int(gap * RATE), np.float32))
     samples = np.concatenate(pieces)[:LONGEST_S * RATE]
-    noise, bed = background(library, rng, len(samples), level(samples))
+    noise, bed = background(library, rng, len(samples), level(samples), noisy=kind == 'alert')
     if bed:
         sounding.append(bed.sounding(0.0, len(samples) / RATE))
     samples = np.clip((samples + noise) * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)

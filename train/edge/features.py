@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--split', default='train', choices=('train', 'validation'))
     parser.add_argument('--count', type=int, default=3000)
-    parser.add_argument('--kind', choices=sorted(set(KINDS)),
+    parser.add_argument('--kind', choices=sorted({*KINDS, 'mandarin'}),
                         help='scenes of this kind only (default: a mixture)')
     parser.add_argument('--first', type=int, default=0, help='number of the first scene')
     parser.add_argument('--shard', type=int, default=0, help='which of --shards this one does')

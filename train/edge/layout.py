@@ -20,8 +20,9 @@ FEATURES = 6
 """Five of words, the last of sounds."""
 CHUNK_S = 0.4
 PROMPTS = {'transcript': 'Transcribe the speech.',
+           'translation': 'Translate the speech.',
            'assistant': 'Warn about dangerous sounds and answer questions.'}
-THRESHOLDS = {'transcript': 0.5, 'assistant': 0.8}
+THRESHOLDS = {'transcript': 0.5, 'translation': 0.5, 'assistant': 0.8}
 """From which probability on a lane speaks, where ``evaluate --pick`` has not told better."""
 _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
@@ -36,7 +37,11 @@ def reply(event: Mapping, lane: str) -> Reply | None:
     """Return what a lane answers to an event; None when it has nothing to say to it."""
     if event['kind'] == 'sound':
         return (Emotion(event['emotion']), event['text']) if lane == 'assistant' else None
-    text = event['text'] if lane == 'transcript' else reply_to(event['text'])
+    text: str | None = None
+    if lane == 'translation':
+        text = event.get('translation') or None
+    elif event.get('language', 'en') == 'en':
+        text = event['text'] if lane == 'transcript' else reply_to(event['text'])
     return None if text is None else (Emotion.NORMAL, text)
 
 

@@ -12,14 +12,18 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+from pypinyin import lazy_pinyin
 
 from audio_interaction_ros.errors import AudioInteractionError
 
 __all__ = ['DIRECTIONS', 'Pair', 'PairsError', 'baselines', 'key', 'read_pairs', 'references',
-           'short', 'split']
+           'short', 'split', 'syllables']
 
-DIRECTIONS = ('en-zh', 'zh-en')
+DIRECTIONS = ('en-zh', 'zh-en', 'pinyin-en')
+"""The last is Chinese as it is heard: syllables without tones."""
 HELD_OUT = 0.1
 SHORT_WORDS = 10
 """English words of a short sentence."""
@@ -38,7 +42,15 @@ class Pair:
 
     def ends(self, direction: str) -> tuple[str, str]:
         """Return what is given and what is wanted."""
-        return (self.en, self.zh) if direction == 'en-zh' else (self.zh, self.en)
+        if direction == 'en-zh':
+            return self.en, self.zh
+        return (self.zh if direction == 'zh-en' else syllables(self.zh)), self.en
+
+
+@lru_cache(maxsize=100_000)
+def syllables(zh: str) -> str:
+    """Return Chinese as syllables in Latin letters without tones; other text stays as it is."""
+    return ' '.join(part.strip() for part in lazy_pinyin(zh) if part.strip())
 
 
 def read_pairs(path: Path) -> list[Pair]:

@@ -27,14 +27,18 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import TOWER
-from train.edge.resume import Clock
 from train.edge.layout import CHUNK_S
+from train.edge.pairs import syllables
+from train.edge.resume import Clock
 from train.edge.scenes import features, scene_rows
 
 __all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 
 Example = tuple[np.ndarray, list[int], str]
-"""Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
+"""
+Frames [T, stacked_width] float16, ids to be heard in them, and what it is: speech | mandarin |
+sound | harmless.
+"""
 FEATURE_S = CHUNK_S / TOWER.word_features
 SHARPNESS = 24.0
 """
@@ -101,12 +105,14 @@ def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
         for event in row['events']:
             if event['due'] > len(flat) * FEATURE_S:
                 continue  # a long scene ends before this is over
-            words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
+            mandarin = event.get('language') == 'zh'
+            text = syllables(event['text']) if mandarin else event['text']
+            words = ' ' + re.sub(r"[^\w' ]", '', text)
             until = event['due'] + (0.0 if event['kind'] == 'speech' else 0.8)
             part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
             ids = tokenizer.encode(words).ids
             if len(part) > len(ids) + 2:
-                found.append((part, ids, event['kind']))
+                found.append((part, ids, 'mandarin' if mandarin else event['kind']))
         if not row['events']:
             found.append((flat, [], 'harmless'))
     return found
@@ -144,20 +150,23 @@ def greedy(model: Speller, batch: list[Example], used: list[int]) -> list[list[i
 
 def validate(model: Speller, held: list[Example], used: list[int],
              tokenizer: Tokenizer) -> dict[str, float]:
-    """Return word errors of speech, the share of sounds named, and of harmless scenes quiet."""
+    """Return errors of words and syllables, shares of sounds named and of others quiet."""
     model.eval()
     said = [tokenizer.decode(ids).strip().lower() for i in range(0, len(held), 16)
             for ids in greedy(model, held[i:i + 16], used)]
     model.train()
     meant = [tokenizer.decode(ids).strip().lower() for _, ids, _ in held]
     kinds = [kind for _, _, kind in held]
-    pairs = [(m, s) for m, s, kind in zip(meant, said, kinds, strict=True) if kind == 'speech']
+
+    def wrong(kind: str) -> float:
+        pairs = [(m, s) for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
+        return jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]) if pairs else math.nan
 
     def right(kind: str) -> float:
         hits = [m == s for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
         return float(np.mean(hits)) if hits else math.nan
-    return {'wer': jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]),
-            'named': right('sound'), 'quiet': right('harmless')}
+    return {'wer': wrong('speech'), 'syllables': wrong('mandarin'), 'named': right('sound'),
+            'quiet': right('harmless')}
 
 
 def speller(items: list[Example], used: list[int], base: Path) -> Speller:

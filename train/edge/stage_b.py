@@ -11,11 +11,10 @@ on two cores two processes of one thread each beat one process of two.
 """
 
 import argparse
-import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,105 +25,21 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
-from train.edge.layout import (
-    CHUNK_S, IDS, IGNORE, PROMPTS, decisions, reply, sequence)
+from train.edge.book import Book
+from train.edge.layout import IDS, IGNORE
+from train.edge.pairs import read_pairs, split
 from train.edge.resume import Clock, digests, keep, take_up
-from train.edge.scenes import ENDINGS, scene_rows, sounds_of
-from train.tokens import Sample
+from train.edge.scenes import scene_rows, sounds_of
+from train.edge.sessions import Item, batches, translated
 
-__all__ = ['collate', 'draw_session', 'losses', 'sequenced']
+__all__ = ['collate', 'losses']
 
-POSITIONS = 1_600
-"""Positions of one batch, padding included."""
 RESPOND_WEIGHT = 2.0
-LONGEST_CHUNKS = 60
 SAID_EVERY = 20
 """Steps."""
 SAVED_EVERY_S = 120
-SESSIONS = 96
-"""Sessions drawn at once and grouped by length."""
-LANES = {
-    'transcript': (0.5, {'speech': 0.65, 'alert': 0.1, 'harmless': 0.1, 'long': 0.15}),
-    'assistant': (0.5, {'speech': 0.15, 'asked': 0.15, 'alert': 0.3, 'harmless': 0.2,
-                        'long': 0.2}),
-}
-"""How often a lane is drawn, and what it hears; what it does not answer to is its silence."""
-ASKED = 'asked'
-"""Scenes of speech with something that the assistant answers."""
-Heard = tuple[np.ndarray, np.ndarray]
-"""Frames [chunks, 5, 4096] and summaries [chunks, 4608], float16."""
-Item = tuple[Sample, Heard]
-
-
-class MissingScenesError(AudioInteractionError):
-    """A folder of features holds no scene of a kind that sessions are drawn from; make some."""
-
-
-def sequenced(rows: Sequence[dict], lane: str, tokenizer: Tokenizer) -> Sample:
-    """Return scenes, one after the other, as one session of a lane."""
-    def encode(text: str) -> list[int]:
-        return tokenizer.encode(text, add_special_tokens=False).ids
-    replies = [None if said is None else (said[0], encode(said[1]))
-               for row in rows for said in decisions(row['events'], lane, row['chunks'])]
-    return sequence(encode(PROMPTS[lane]), replies)
-
-
-def draw_lane(rng: random.Random) -> str:
-    return rng.choices(list(LANES), [share for share, _ in LANES.values()])[0]
-
-
-def draw_session(by_kind: Mapping[str, Sequence[dict]], rng: random.Random) -> tuple[
-        str, list[dict]]:
-    """
-    Draw a lane and the scenes that it hears in a row.
-
-    Sessions of one scene would teach the model when in a stream something happens, not what.
-    """
-    lane = draw_lane(rng)
-    weights = LANES[lane][1]
-    kinds = rng.choices(list(weights), list(weights.values()), k=rng.choice((1, 2, 3, 4, 5)))
-    rows = [rng.choice(by_kind[kind]) for kind in kinds]
-    while len(rows) > 1 and sum(row['chunks'] for row in rows) > LONGEST_CHUNKS:
-        rows.pop()
-    return lane, rows
-
-
-def crop(row: dict, rng: random.Random, lane: str = '') -> tuple[dict, int]:
-    """
-    Return one event of a scene as a scene, from a chunk before it began, and that chunk.
-
-    With ``lane`` only an event that this lane answers to, if there is one.
-    """
-    events = [event for event in row['events'] if lane and reply(event, lane)] or row['events']
-    event = rng.choice(events)
-    first = max(0, int(event['start'] / CHUNK_S) - 1)
-    last = min(row['chunks'], math.ceil(event['due'] / CHUNK_S) + 1)
-    return {**row, 'chunks': last - first,
-            'events': [{**event, 'due': event['due'] - first * CHUNK_S}]}, first
-
-
-def draw_item(by_kind: Mapping[str, Sequence[dict]], folder: Path, tokenizer: Tokenizer,
-              rng: random.Random, single: float) -> Item:
-    """
-    Draw a session; with the probability ``single`` one event alone.
-
-    Both lanes hear speech alone: only the prompt tells the one to write and the other to wait.
-    """
-    def heard(row: dict, first: int = 0, last: int | None = None) -> list[np.ndarray]:
-        return [np.load(folder / f'{row["name"]}{end}', mmap_mode='r')[first:last]
-                for end in ENDINGS]
-    if rng.random() < single:
-        lane = draw_lane(rng)
-        kind = 'speech' if lane == 'transcript' else rng.choice(('speech', ASKED, 'alert'))
-        part, first = crop(row := rng.choice(by_kind[kind]), rng, lane if kind == ASKED else '')
-        frames, sound = heard(row, first, first + part['chunks'])
-        return sequenced([part], lane, tokenizer), (frames, sound)
-    lane, scenes = draw_session(by_kind, rng)
-    frames, sound = (np.concatenate(parts) for parts in zip(*map(heard, scenes), strict=True))
-    return sequenced(scenes, lane, tokenizer), (frames, sound)
 
 
 def collate(items: list[Item]) -> tuple[
@@ -159,29 +74,6 @@ def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
     if not said.any():
         return decision, torch.zeros(())
     return decision, F.cross_entropy(F.linear(hidden[said], rows).float(), text[said])
-
-
-def batches(rows: list[dict], folder: Path, tokenizer: Tokenizer, rng: random.Random,
-            single: Callable[[], float]) -> Iterator[list[Item]]:
-    """Yield batches of sessions of alike lengths, for ever; ``single`` as in draw_item."""
-    by_kind: dict[str, list[dict]] = {}
-    for row in rows:
-        by_kind.setdefault(row['kind'], []).append(row)
-    by_kind[ASKED] = [row for row in by_kind.get('speech', [])
-                      if any(reply(event, 'assistant') for event in row['events'])]
-    needed = sorted({kind for _, weights in LANES.values() for kind in weights})
-    if missing := [kind for kind in needed if not by_kind.get(kind)]:
-        raise MissingScenesError(f'{folder}: expected scenes of {", ".join(needed)}, found none '
-                                 f'of {", ".join(missing)}; make some with train.edge.features')
-    while True:
-        items = [draw_item(by_kind, folder, tokenizer, rng, single()) for _ in range(SESSIONS)]
-        items.sort(key=lambda item: len(item[0].ids))
-        groups: list[list[Item]] = [[]]
-        for item in items:
-            if len(groups[-1]) and len(item[0].ids) * (len(groups[-1]) + 1) > POSITIONS:
-                groups.append([])
-            groups[-1].append(item)
-        yield from rng.sample(groups, len(groups))
 
 
 def parameter_groups(model: Edge, rate: float) -> list[dict]:
@@ -249,6 +141,11 @@ def main() -> None:
     parser.add_argument('--projector', type=Path, required=True)
     parser.add_argument('--sound', type=Path, required=True, help='what train.edge.sound made')
     parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--begin', type=Path, metavar='TRAINED',
+                        help='low-rank differences and control rows to go on from, of '
+                        'train.edge.translate or of an earlier run')
+    parser.add_argument('--pairs', type=Path, metavar='TSV',
+                        help='sentence pairs (en, zh): a translation lane is trained too')
     parser.add_argument('--minutes', type=float, default=20.0)
     parser.add_argument('--rate', type=float, default=8e-4)
     arguments = parser.parse_args()
@@ -257,6 +154,8 @@ def main() -> None:
         dist.init_process_group('gloo')
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
     starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
+    if arguments.begin:  # first: what stage A and the sound branch learned since comes over it
+        starts = {'begin': arguments.begin, **starts}
     begun_from, out, spent = digests(starts), arguments.out, 0.0
     model = Edge(sounds_of(arguments.sound))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
@@ -268,7 +167,8 @@ def main() -> None:
             model.load_trained(load_file(start))
     if dist.is_initialized():
         dist.barrier()  # nobody writes what another still reads
-    rows = scene_rows(arguments.features)
+    book = Book(split(read_pairs(arguments.pairs))[0] if arguments.pairs else [])
+    rows = translated(scene_rows(arguments.features), book)
     print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
     clock = Clock(arguments.minutes, spent)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,20 +34,20 @@ from audio_interaction_ros.model.decoder import KVCache, rope_tables
 from audio_interaction_ros.protocol import prefix_block
 from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
-from train.edge.layout import FEATURES, IDS, IGNORE
+from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
 from train.edge.pairs import (
     DIRECTIONS, Pair, PairsError, baselines, read_pairs, references, short, split)
 from train.tokens import Layout, Sample, t_t
 
-__all__ = ['PROMPTS', 'Row', 'hidden_states', 'learning_rate', 'main', 'pack', 'rows', 'sample',
+__all__ = ['Row', 'hidden_states', 'learning_rate', 'main', 'pack', 'rows', 'sample',
            'score', 'translate']
 
-PROMPTS = {'en-zh': 'Translate to Chinese.', 'zh-en': 'Translate to English.'}
 POSITIONS = 384
 """Positions of one row; a step has one row for each direction."""
 LONGEST = 96
 """Ids of the longest pair that is learned, prompt included; a fraction of a per cent is longer."""
 LONGEST_REPLY = 48
+SPOKEN = {'en-zh': 'en', 'zh-en': 'zh', 'pinyin-en': 'zh'}
 WARM_UP = 20
 SAVE_S = 120.0
 AT_ONCE = 50
@@ -89,14 +89,14 @@ class Words:
         return self._tokenizer.decode(list(ids)).replace('\ufffd', '').strip()
 
 
-def sample(words: Any, direction: str, given: str, wanted: str) -> Sample:
+def sample(words: Any, given: str, wanted: str) -> Sample:
     """Lay out a pair as the offline text task of the project."""
-    return t_t(Layout(IDS, FEATURES), *map(words.encode, (PROMPTS[direction], given, wanted)))
+    return t_t(Layout(IDS, FEATURES), *map(words.encode, (PROMPTS['translation'], given, wanted)))
 
 
-def opening(words: Any, direction: str) -> int:
+def opening(words: Any) -> int:
     """Return how many ids stand before the source."""
-    return len(prefix_block(IDS, words.encode(PROMPTS[direction])))
+    return len(prefix_block(IDS, words.encode(PROMPTS['translation'])))
 
 
 def pack(samples: Sequence[Sample], shared: int) -> Row:
@@ -123,13 +123,13 @@ def pack(samples: Sequence[Sample], shared: int) -> Row:
 def rows(pairs: Sequence[Pair], direction: str, words: Any, limit: int = POSITIONS) -> Iterator[
         tuple[Row, int]]:
     """Yield rows of at most ``limit`` ids and their number of pairs, for ever, shuffled anew."""
-    shared = opening(words, direction)
+    shared = opening(words)
     known: dict[Pair, Sample] = {}
     for epoch in range(1_000_000):
         waiting: list[Sample] = []
         room = limit - shared
         for pair in random.Random(f'{direction} {epoch}').sample(pairs, len(pairs)):
-            one = known.setdefault(pair, sample(words, direction, *pair.ends(direction)))
+            one = known.setdefault(pair, sample(words, *pair.ends(direction)))
             size = len(one.ids) - shared
             if len(one.ids) > min(LONGEST, limit):
                 continue
@@ -219,10 +219,10 @@ def resume(out: Path, model: Edge, optimizer: torch.optim.Optimizer | None = Non
 
 
 @torch.inference_mode()
-def translate(model: Edge, direction: str, sources: Sequence[str], words: Any) -> list[str]:
+def translate(model: Edge, sources: Sequence[str], words: Any) -> list[str]:
     """Return greedy translations, at most 48 ids each; all sources go through as one batch."""
     # An empty target leaves prompt, source, and RESPOND at the end.
-    given = [sample(words, direction, source, '').ids for source in sources]
+    given = [sample(words, source, '').ids for source in sources]
     lengths = np.array([len(ids) for ids in given])
     place, longest = model.table.device, int(lengths.max())
     cache = KVCache(DECODER, lanes=len(given), slots=longest + LONGEST_REPLY,
@@ -261,7 +261,7 @@ def _cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
 
 def _sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
                said: Sequence[str]) -> list[Sentence]:
-    return [Sentence(source, Path(), direction[:2], source, known[source], text)
+    return [Sentence(source, Path(), SPOKEN[direction], source, known[source], text)
             for source, text in zip(sources, said, strict=True)]
 
 
@@ -274,7 +274,7 @@ def score(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], 
         sources = list(known)[:count]
         said: list[str] = []
         for at in range(0, len(sources), AT_ONCE):
-            said += translate(model, direction, sources[at:at + AT_ONCE], words)
+            said += translate(model, sources[at:at + AT_ONCE], words)
         spoken = {'model': said}
         if trivial:
             spoken |= baselines(train, direction, sources)
@@ -305,17 +305,24 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
                if value.requires_grad and name.startswith(('control_rows', 'decoder.'))]
     optimizer = torch.optim.AdamW(learned, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
     spent = resume(options.out, model, optimizer)
+    if not spent.step and options.begin:
+        known = own(model)
+        model.load_trained({name: value for name, value in load_file(options.begin).items()
+                            if name in known})
     print(f'{len(train)} pairs to train on, {len(held)} held out; '
           f'{sum(value.numel() for value in learned)} parameters; from step {spent.step}',
           flush=True)
-    streams = [islice(rows(train, direction, words), spent.step, None)
-               for direction in DIRECTIONS]
+    turns = {'en-zh': spent.step, 'zh-en': (spent.step + 1) // 2, 'pinyin-en': spent.step // 2}
+    streams = {direction: islice(rows(train, direction, words), turns[direction], None)
+               for direction in DIRECTIONS}
     total, saved, losses = options.minutes * 60, time.monotonic(), list[float]()
     curve = options.out / 'curve.jsonl'
     points = len(curve.read_text(encoding='utf-8').splitlines()) if curve.exists() else 0
     while spent.seconds < total:
         begin = clock(options)
-        drawn = [next(stream) for stream in streams]
+        # Chinese is given in characters and, as it will be heard, in syllables, by turns.
+        drawn = [next(streams['en-zh']),
+                 next(streams['pinyin-en' if spent.step % 2 else 'zh-en'])]
         for group in optimizer.param_groups:
             group['lr'] = learning_rate(options.rate, spent.step, spent.seconds / total)
         loss = loss_of(model, [row for row, _ in drawn])
@@ -356,6 +363,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument('--minutes', type=float, default=25.0,
                       help='of training, over all runs into the same folder; on cores, '
                       'computing time per thread')
+    made.add_argument('--begin', type=Path, metavar='TRAINED',
+                      help='weights of train.edge.stage_b to go on from')
     made.add_argument('--rate', type=float, default=1e-3)
     made.add_argument('--points', type=int, default=0, metavar='N',
                       help='score N times on the way, into curve.jsonl')
