@@ -1,16 +1,15 @@
 """
 ``python -m eval translation``: BLEU and chrF of the translation lane, by direction.
 
-Owns the run: spoken sentences with a known translation through the lane ``translation``. A model
-without such a lane cannot be measured, and the command says so instead of giving a figure.
+Owns the run: spoken sentences with a known translation through the lane ``translation`` alone,
+and what others make of the same sentences beside it. A model without such a lane cannot be
+measured, and the command says so instead of giving a figure.
 """
 
 import argparse
-import csv
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,91 +19,56 @@ from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.runtimes.registry import Runtime
 from eval import plots, report
-from eval.intervals import bootstrap
-from eval.listening import Listener
-from eval.material import RATE, Item, MaterialError, chance, held_out, load
+from eval.intervals import Estimate, bootstrap, percentiles
+from eval.listening import Hearing, Listener
+from eval.material import RATE, MaterialError, held_out, load, sounding
+from eval.spoken import Pairs, Sentence, spoken_pairs
+from eval.translators import stand_beside
+from train.edge.pairs import key
 
-__all__ = ['Sentence', 'add_arguments', 'figures', 'lane_of', 'pairs_of', 'run', 'spoken_pairs']
+__all__ = ['add_arguments', 'chosen', 'figures', 'lane_of', 'run', 'scores', 'take']
 
 LANE = 'translation'
 LEAD_S = 0.6
-OTHER = {'en': 'zh', 'zh': 'en'}
 ROUNDS = 200
-
-
-@dataclass
-class Sentence:
-    """One spoken sentence, its translations and what the lane made of it."""
-
-    name: str
-    path: Path
-    language: str
-    text: str
-    references: tuple[str, ...]
-    hypothesis: str = ''
-
-    @property
-    def direction(self) -> str:
-        """Return en-zh or zh-en."""
-        return f'{self.language}-{OTHER[self.language]}'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser)
-    parser.add_argument('--speech', type=Path, help='folder with utterances.jsonl (text, path, '
-                        'split, lang): its split "validation"')
-    parser.add_argument('--pairs', type=Path, metavar='TSV',
-                        help='sentence pairs with the columns en and zh, looked up by text')
-    parser.add_argument('--per-direction', type=int, default=300)
+    report.common_arguments(parser, data=False)
+    report.crew_arguments(parser)
+    parser.add_argument('--speech', type=Path, nargs='+', default=[], metavar='FOLDER',
+                        help='folders with utterances.jsonl (text, path, voice, split; for '
+                        'Mandarin translation): their split "validation". What their split '
+                        '"train" says is left out, in all of them')
+    parser.add_argument('--pairs', type=Path, metavar='TSV', help='all sentence pairs of the '
+                        'training, columns en and zh: only what its split holds out counts')
+    parser.add_argument('--per-direction', type=int, default=300, metavar='CLIPS')
     parser.add_argument('--prompt', default='',
                         help='prompt of the lane, for a model that names none')
+    parser.add_argument('--threshold', type=float, default=0.0,
+                        help='of the lane (default: as the model says)')
+    parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
+                                                             'none'),
+                        help='which Whisper base stands beside')
 
 
-def pairs_of(path: Path) -> dict[str, tuple[str, ...]]:
-    """Return the translations of each sentence of a TSV, in both directions."""
-    found: dict[str, list[str]] = defaultdict(list)
-    with path.open(encoding='utf-8', newline='') as lines:
-        rows = csv.DictReader(lines, delimiter='\t', quoting=csv.QUOTE_NONE)
-        if not {'en', 'zh'} <= set(rows.fieldnames or ()):
-            raise MaterialError(f'{path}: expected the columns en and zh, found '
-                                f'{rows.fieldnames}; give another file in --pairs')
-        for row in rows:
-            found[row['en']].append(row['zh'])
-            found[row['zh']].append(row['en'])
-    return {text: tuple(dict.fromkeys(others)) for text, others in found.items()}
-
-
-def _language(text: str) -> str:
-    return 'zh' if any('\u4e00' <= letter <= '\u9fff' for letter in text) else 'en'
-
-
-def spoken_pairs(items: Sequence[Item], speech: Path | None,
-                 pairs: dict[str, tuple[str, ...]]) -> list[Sentence]:
-    """Return held-out spoken sentences with a known translation, in a fixed order."""
-    found = []
-    for item in items:
-        references = (item.translation,) if item.translation else pairs.get(item.text, ())
-        if item.text and references:
-            found.append(Sentence(item.name, item.path, _language(item.text), item.text,
-                                  references))
-    if speech is not None:
-        rows = [json.loads(line) for line in (speech / 'utterances.jsonl').read_text(
-            encoding='utf-8').splitlines()]
-        known = {row['text'] for row in rows if row['split'] != 'validation'}
-        found += [Sentence(f'synthetic/{row["path"]}', speech / row['path'],
-                           _language(row['text']), row['text'], pairs[row['text']])
-                  for row in rows if row['split'] == 'validation' and row['text'] in pairs
-                  and row['text'] not in known]
-    return sorted(found, key=lambda sentence: chance(sentence.name))
-
-
-def lane_of(runtime: Runtime, prompt: str) -> LaneConfig | None:
+def lane_of(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig | None:
     """Return the lane, or None where the model has none and no prompt was given."""
     known = getattr(runtime.config, 'prompts', {})
     if LANE not in known and not prompt:
         return None
-    return LaneConfig(name=LANE, kind='translation', prompt=prompt)
+    return LaneConfig(name=LANE, kind='translation', prompt=prompt, threshold=threshold)
+
+
+def chosen(sentences: Sequence[Sentence], most: int) -> dict[str, list[Sentence]]:
+    """Return at most so many sentences of each direction, in their order."""
+    found: dict[str, list[Sentence]] = defaultdict(list)
+    for sentence in sentences:
+        mine = found[sentence.direction]
+        if len(mine) < most:
+            mine.append(sentence)
+    return dict(sorted(found.items()))
 
 
 def _metrics(target: str) -> dict[str, Any]:
@@ -124,29 +88,73 @@ def _streams(sentences: Sequence[Sentence]) -> list[list[str | None]]:
              for sentence in sentences] for rank in range(most)]
 
 
-def figures(sentences: Sequence[Sentence]) -> dict[str, Any]:
-    """Return BLEU and chrF (0 to 100) of one direction, with a bootstrap over sentences."""
-    found: dict[str, Any] = {
-        'sentences': len(sentences),
-        'without_any_reply': sum(not sentence.hypothesis for sentence in sentences)}
+def scores(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]:
+    """
+    Return BLEU and chrF (0 to 100) of texts beside sentences of one direction.
+
+    The bootstrap draws sentences; one that several voices say is drawn with all of them.
+    """
+    groups: dict[str, list[tuple[Sentence, str]]] = defaultdict(list)
+    for sentence, text in zip(sentences, texts, strict=True):
+        groups[key(sentence.text)].append((sentence, text))
+    found: dict[str, Any] = {}
     for name, metric in _metrics(sentences[0].direction[-2:]).items():
-        def value(drawn: Sequence[Sentence], metric: Any = metric) -> float:
-            return float(metric.corpus_score([sentence.hypothesis for sentence in drawn],
-                                             _streams(drawn)).score)
-        found[name] = bootstrap(sentences, value, rounds=ROUNDS)
+        def value(drawn: Sequence[list[tuple[Sentence, str]]], metric: Any = metric) -> float:
+            both = [one for group in drawn for one in group]
+            return float(metric.corpus_score([text for _, text in both], _streams(
+                [sentence for sentence, _ in both])).score)
+        found[name] = bootstrap(list(groups.values()), value, rounds=ROUNDS)
         found[f'{name}_signature'] = str(metric.get_signature())
     return found
 
 
+def figures(sentences: Sequence[Sentence]) -> dict[str, Any]:
+    """Return the scores of one direction, of the lane and of who stands beside."""
+    def of_lane(some: Sequence[Sentence]) -> dict[str, Any]:
+        return {'sentences': len(some),
+                **scores(some, [sentence.hypothesis for sentence in some])}
+    found = {
+        **of_lane(sentences),
+        'texts': len({key(sentence.text) for sentence in sentences}),
+        'without_any_reply': sum(not sentence.hypothesis for sentence in sentences),
+        'replies_per_sentence': float(np.mean([sentence.replies for sentence in sentences])),
+        'first_reply_s': percentiles([sentence.first_s for sentence in sentences
+                                      if sentence.first_s is not None]),
+        'first_reply_before_the_end': sum(sentence.first_s is not None and sentence.first_s < 0
+                                          for sentence in sentences),
+        'beside': {name: scores(sentences, [sentence.beside[name] for sentence in sentences])
+                   for name in sentences[0].beside}}
+    voices = sorted({sentence.voice for sentence in sentences})
+    found['voices'] = {voice: of_lane([sentence for sentence in sentences
+                                       if sentence.voice == voice]) for voice in voices}
+    new = [sentence for sentence in sentences if sentence.new]
+    found['translation_never_heard'] = of_lane(new) if new else {'sentences': 0}
+    return found
+
+
+def take(sentence: Sentence, hearing: Hearing, samples: np.ndarray) -> None:
+    """Write down what the lane made of the samples [n] of a sentence."""
+    replies = hearing.of(LANE)
+    between = '' if sentence.direction == 'en-zh' else ' '
+    sentence.hypothesis = between.join(reply.text.strip() for reply in replies).strip()
+    sentence.replies = len(replies)
+    sentence.first_s = (replies[0].at - LEAD_S - sounding(samples)[1] / RATE
+                        if replies else None)
+
+
 def listen(listener: Listener, sentences: Sequence[Sentence]) -> None:
     """Fill in what the lane says, showing how far it is."""
+    clips: dict[int, np.ndarray] = {}
+
+    def streams() -> Iterator[tuple[str, np.ndarray]]:
+        for place, sentence in enumerate(sentences):
+            clips[place] = load(sentence.path)
+            yield sentence.name, np.concatenate([np.zeros(round(LEAD_S * RATE), np.float32),
+                                                 clips[place]])
     with report.progress() as bar:
         task = bar.add_task('sentences', total=len(sentences))
-        for sentence in sentences:
-            samples = np.concatenate([np.zeros(round(LEAD_S * RATE), np.float32),
-                                      load(sentence.path)])
-            hearing = listener.hear(sentence.name, samples)
-            sentence.hypothesis = ' '.join(reply.text for reply in hearing.of(LANE)).strip()
+        for place, hearing in listener.hear_all(streams()):
+            take(sentences[place], hearing, clips[place])
             bar.advance(task)
 
 
@@ -157,41 +165,85 @@ def not_measured(options: argparse.Namespace, out: Path, why: str) -> int:
     return 1
 
 
+def material(options: argparse.Namespace, pairs: Pairs | None) -> dict[str, list[Sentence]]:
+    """Return the sentences to hear by direction; MaterialError for options that do not fit."""
+    if options.speech and pairs is None:
+        raise MaterialError('--speech without --pairs: expected the sentence pairs of the '
+                            'training, for they tell what is held out; give both')
+    items = held_out(options.data) if options.data else []
+    return chosen(spoken_pairs(items, options.speech, pairs),
+                  min(options.per_direction, options.limit or options.per_direction))
+
+
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where the model cannot translate or there is nothing to say."""
-    out = report.folder(options, 'translation')
+    out, crew = report.folder(options, 'translation'), report.crew_of(options, runtime)
     runtime = runtime or report.model_of(options)
-    lane = lane_of(runtime, options.prompt)
+    lane = lane_of(runtime, options.prompt, options.threshold)
     if lane is None:
         return not_measured(options, out, f'the model {options.model} has no lane {LANE!r}: it '
                             'was not trained to translate. --prompt TEXT tries it anyway.')
-    pairs = pairs_of(options.pairs) if options.pairs else {}
-    by_direction: dict[str, list[Sentence]] = defaultdict(list)
-    for sentence in spoken_pairs(held_out(options.data), options.speech, pairs):
-        mine = by_direction[sentence.direction]
-        if len(mine) < min(options.per_direction, options.limit or options.per_direction):
-            mine.append(sentence)
+    pairs = Pairs.read(options.pairs) if options.pairs else None
+    by_direction = material(options, pairs)
     if not by_direction:
         return not_measured(options, out, 'no held-out spoken sentence has a translation; add '
                             '"translation" to the manifest, or give --speech and --pairs')
     listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
-                        variant=report.variant(options))
-    for sentences in by_direction.values():
-        listen(listener, sentences)
-    found = {direction: figures(mine) for direction, mine in sorted(by_direction.items())}
+                        variant=report.variant(options), crew=crew)
+    listen(listener, [sentence for mine in by_direction.values() for sentence in mine])
+    readers = {direction: stand_beside(
+        mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
+        choice=options.beside) for direction, mine in by_direction.items()}
+    measured: dict[str, Any] = {
+        'measured': True, 'threshold': listener.lanes[0].threshold, 'whisper': readers,
+        'directions': {direction: figures(mine) for direction, mine in by_direction.items()}}
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.plain(sentence), ensure_ascii=False) + '\n'
         for mine in by_direction.values() for sentence in mine), encoding='utf-8')
-    plots.bars(out / 'translation.png', {f'{direction} ({row["sentences"]})': {
-        name: row[name] for name in ('BLEU', 'chrF')} for direction, row in found.items()},
-        title='Translation of spoken sentences', label='score, 95 % interval', top=100.0)
-    path = report.write(out, 'translation', options, {'measured': True, 'directions': found},
-                        runtime.encoder.spec.model_id)
-    report.show('Translation', ['direction', 'sentences', 'BLEU', 'chrF', 'no reply'],
-                [(direction, row['sentences'], row['BLEU'], row['chrF'],
-                  row['without_any_reply']) for direction, row in found.items()])
-    missing = [d for d in ('en-zh', 'zh-en') if d not in found]
-    if missing:
-        print(f'NOT MEASURED: {", ".join(missing)}: no held-out speech in that direction')
-    print(f'written to {path}')
+    draw(out, measured['directions'])
+    path = report.write(out, 'translation', options, measured, runtime.encoder.spec.model_id)
+    tell(measured)
+    print(f'written to {path}; what was said and translated: {out / "texts.jsonl"}')
     return 0
+
+
+def rows_of(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, int,
+                                                                     dict[str, Any]]]:
+    """Yield (direction, who, sentences, scores): the lane first, then who stands beside."""
+    for direction, row in directions.items():
+        yield direction, 'this model', row['sentences'], row
+        new = row['translation_never_heard']
+        if 0 < new['sentences'] < row['sentences']:
+            yield direction, 'this model, new target', new['sentences'], new
+        for name, other in row['beside'].items():
+            yield direction, name, row['sentences'], other
+
+
+def draw(out: Path, directions: dict[str, dict[str, Any]]) -> None:
+    """Draw the scores of the lane and of who stands beside."""
+    bars: dict[str, dict[str, Estimate]] = {
+        f'{direction}: {who} ({count})': {name: row[name] for name in ('BLEU', 'chrF')}
+        for direction, who, count, row in rows_of(directions)}
+    plots.bars(out / 'translation.png', bars, title='Translation of spoken sentences',
+               label='score, 95 % interval', top=100.0)
+
+
+def tell(measured: dict[str, Any]) -> None:
+    """Print the tables."""
+    directions = measured['directions']
+    report.show(f'Translation of spoken sentences, threshold {measured["threshold"]:.2f}',
+                ['', 'who', 'sentences', 'BLEU', 'chrF'],
+                [(direction, who, count, row['BLEU'], row['chrF'])
+                 for direction, who, count, row in rows_of(directions)])
+    report.show('This model by voice', ['', 'voice', 'sentences', 'BLEU', 'chrF'],
+                [(direction, voice, one['sentences'], one['BLEU'], one['chrF'])
+                 for direction, row in directions.items()
+                 for voice, one in row['voices'].items()])
+    report.show('When it replies', ['', 'no reply', 'replies each', 'first p50 s', 'p95 s',
+                                    'before the end'],
+                [(direction, row['without_any_reply'], row['replies_per_sentence'],
+                  row['first_reply_s']['p50'], row['first_reply_s']['p95'],
+                  row['first_reply_before_the_end']) for direction, row in directions.items()])
+    for direction in ('en-zh', 'zh-en'):
+        if direction not in directions:
+            print(f'NOT MEASURED: {direction}: no held-out speech in that direction')

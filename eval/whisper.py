@@ -73,7 +73,7 @@ class Reader:
         return self._known[name]
 
 
-def _faster(threads: int) -> Any:
+def _faster(threads: int, language: str, task: str) -> Any:
     from faster_whisper import WhisperModel
     try:
         source = str(converted())
@@ -82,22 +82,29 @@ def _faster(threads: int) -> Any:
     model = WhisperModel(source, device='cpu', compute_type='int8', cpu_threads=threads)
 
     def read(samples: np.ndarray) -> str:
-        parts, _ = model.transcribe(samples, language='en', beam_size=5)
+        parts, _ = model.transcribe(samples, language=language, task=task, beam_size=5)
         return ' '.join(part.text.strip() for part in parts)
     return read
 
 
-def reader(cache: Path, threads: int, choice: str = 'auto') -> Reader | None:
-    """Return faster-whisper where it is installed, else the second pass; None for 'none'."""
+def reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = 'en',
+           task: str = 'transcribe') -> Reader | None:
+    """
+    Return faster-whisper where it is installed, else the second pass; None for 'none'.
+
+    ``task`` may be translate: to English, whatever the language.
+    """
     if choice == 'none':
         return None
+    end = '' if (language, task) == ('en', 'transcribe') else f', {language}, {task}'
     if choice in ('auto', 'faster-whisper'):
         try:
-            return Reader('faster-whisper base int8, beam 5', _faster(threads), cache)
+            return Reader(f'faster-whisper base int8, beam 5{end}',
+                          _faster(threads, language, task), cache)
         except (ImportError, OSError, RuntimeError, ValueError):
             if choice == 'faster-whisper':
                 raise
     from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    second = WhisperSecondPass(language='en')
-    return Reader('Whisper base float32, greedy (this project)',
+    second = WhisperSecondPass(language=language, task=task)
+    return Reader(f'Whisper base float32, greedy (this project){end}',
                   lambda samples: second.transcribe(samples)[0], cache)

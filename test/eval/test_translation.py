@@ -3,12 +3,15 @@
 import argparse
 import json
 
+import numpy as np
 import pytest
 
 from eval import translation
 from eval.__main__ import COMMANDS, main
-from eval.material import MaterialError, held_out
-from eval.translation import Sentence, figures, pairs_of, spoken_pairs
+from eval.listening import Hearing, Reply
+from eval.material import MaterialError
+from eval.spoken import Sentence
+from eval.translation import LANE, LEAD_S, figures, rows_of, take
 
 pytestmark = pytest.mark.unit
 
@@ -36,33 +39,46 @@ def test_references_may_differ_in_number():
     assert figures(mine)['chrF'].value == pytest.approx(100)
 
 
-def test_pairs_are_found_in_both_directions(tmp_path):
-    path = tmp_path / 'pairs.tsv'
-    path.write_text('en\tzh\tby\nHi.\t嗨。\ta\nHi.\t你好。\tb\n', encoding='utf-8')
-    assert pairs_of(path) == {'Hi.': ('嗨。', '你好。'), '嗨。': ('Hi.',), '你好。': ('Hi.',)}
-    path.write_text('a\tb\n')
-    with pytest.raises(MaterialError, match='columns en and zh'):
-        pairs_of(path)
+def test_a_sentence_of_several_voices_is_drawn_with_all_of_them():
+    mine = [Sentence(voice, None, 'en', TEXTS[0][0], (TEXTS[0][1],), voice=voice,
+                     hypothesis=TEXTS[0][1]) for voice in 'ab']
+    found = figures(mine)
+    assert (found['sentences'], found['texts'], found['BLEU'].n) == (2, 1, 1)
+    assert {voice: row['sentences'] for voice, row in found['voices'].items()} == {'a': 1, 'b': 1}
 
 
-def test_only_sentences_that_training_did_not_say_are_taken(parts, tmp_path):
-    folder = parts.write_folder(tmp_path, [('a.wav', parts.tone(0.2), {
-        'label': 'speech_phrase', 'text': '嗨。', 'translation': 'Hi.', 'lang': 'zh'})])
-    rows = [('v', 'Hi.', 'validation'), ('w', 'Bye.', 'validation'), ('x', 'Bye.', 'train')]
-    (tmp_path / 'utterances.jsonl').write_text(''.join(
-        json.dumps({'path': a, 'text': b, 'split': c}) + '\n' for a, b, c in rows))
-    found = spoken_pairs(held_out(folder), tmp_path, {'Hi.': ('嗨。',), 'Bye.': ('再见。',)})
-    assert {(sentence.direction, sentence.text) for sentence in found} == {
-        ('zh-en', '嗨。'), ('en-zh', 'Hi.')}
+def test_who_stands_beside_and_sentences_whose_target_is_new_have_their_own_scores():
+    mine = [Sentence(str(i), None, 'en', source, (target,), new=i == 0, beside={'copy': source},
+                     hypothesis=target if i == 0 else source)
+            for i, (source, target) in enumerate(TEXTS)]
+    found = figures(mine)
+    assert found['translation_never_heard']['sentences'] == 1
+    assert found['translation_never_heard']['chrF'].value == pytest.approx(100)
+    assert found['chrF'].value < 99 and found['beside']['copy']['chrF'].value < 10
+    assert [row[1:3] for row in rows_of({'en-zh': found})] == [
+        ('this model', 2), ('this model, new target', 1), ('copy', 2)]
 
 
-def run(parts, tmp_path, runtime):
+def test_replies_are_joined_and_timed_from_the_end_of_speech(parts):
+    samples = np.concatenate([parts.tone(1.0), np.zeros(parts.RATE, np.float32)])
+    hearing = Hearing(key='', name='', seconds=3.0, replies=[
+        Reply(LANE, 2.0, 0.9, text='早上好。'), Reply(LANE, 2.8, 0.9, text='再见。')])
+    sentence = Sentence('x', None, 'en', 'Good morning. Bye.', ('早上好。再见。',))
+    take(sentence, hearing, samples)
+    assert (sentence.hypothesis, sentence.replies) == ('早上好。再见。', 2)
+    assert sentence.first_s == pytest.approx(2.0 - LEAD_S - 1.0)
+    take(sentence, Hearing(key='', name='', seconds=3.0), samples)
+    assert (sentence.hypothesis, sentence.replies, sentence.first_s) == ('', 0, None)
+
+
+def run(parts, tmp_path, runtime, *more):
     folder = parts.write_folder(tmp_path / 'data', [('a.wav', parts.tone(0.6), {
         'label': 'speech_phrase', 'text': TEXTS[0][0], 'translation': TEXTS[0][1]})])
     parser = argparse.ArgumentParser()
     translation.add_arguments(parser)
     return translation.run(parser.parse_args([
-        '--data', str(folder), '--out', str(tmp_path / 'out')]), runtime)
+        '--data', str(folder), '--out', str(tmp_path / 'out'), '--beside', 'none',
+        *more]), runtime)
 
 
 def test_a_model_without_the_lane_gets_no_figure(parts, tmp_path, capsys):
@@ -78,6 +94,13 @@ def test_a_model_with_the_lane_is_measured(parts, tmp_path, capsys):
     written = json.loads((tmp_path / 'out' / 'translation.json').read_text())['figures']
     assert written['directions']['en-zh']['chrF']['value'] == pytest.approx(100)
     assert 'NOT MEASURED: zh-en' in capsys.readouterr().out
+    assert (tmp_path / 'out' / 'translation.png').stat().st_size > 5_000
+
+
+def test_speech_needs_the_pairs_that_tell_what_is_held_out(parts, tmp_path):
+    runtime = parts.loud_runtime(prompts={'translation': 'Translate.'})
+    with pytest.raises(MaterialError, match='without --pairs'):
+        run(parts, tmp_path, runtime, '--speech', str(tmp_path))
 
 
 def test_commands_are_there_and_a_wrong_folder_is_one_line(tmp_path, capsys):
