@@ -10,8 +10,9 @@ from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.config import dump_config, load_config
 from train.edge import adapter
 from train.edge.adapter import Edge
-from train.edge.layout import THRESHOLDS
+from train.edge.layout import IDS, IGNORE, THRESHOLDS
 from train.edge.ship import configuration
+from train.edge.stage_b import forgetful
 
 pytestmark = pytest.mark.torch
 
@@ -37,10 +38,24 @@ def test_training_hears_the_features_that_serve(monkeypatch):
     tower = AudioTower(SMALL).eval()
     mel = torch.randn(3, 8, 200)
     levels = tower.levels(mel)
-    features = Ears(tower).features(tower.stacked(levels[-1]), tower.heard(levels))
+    features = Ears(tower).eval().features(tower.stacked(levels[-1]), tower.heard(levels))
     served = tower(mel)
     assert served.shape == (3, SMALL.features_per_chunk, 12)
     torch.testing.assert_close(features, served.flatten(0, 1))
+    taught = Ears(tower).features(tower.stacked(levels[-1]), tower.heard(levels))
+    assert not torch.allclose(taught, features)  # while it learns, parts drop out
+
+
+def test_some_words_of_replies_are_exchanged_and_nothing_else():
+    torch.manual_seed(0)
+    said = list(range(100, 160))
+    ids = torch.tensor([[IDS.audio_begin, 7, IDS.respond, *said, IDS.text_end]])
+    text = torch.tensor([[IGNORE, IGNORE, *said, IDS.text_end, IGNORE]])
+    found = forgetful(ids, text, share=0.5)
+    changed = (found != ids)[0]
+    assert 15 < changed.sum() < 45 and not changed[:3].any() and not changed[-1]
+    assert set(found[0, 3:-1].tolist()) <= set(said)
+    assert forgetful(ids, text, share=0.0).equal(ids)
 
 
 def test_a_shipped_configuration_is_read_as_it_was_written(tmp_path):

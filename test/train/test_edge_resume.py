@@ -1,6 +1,5 @@
 """A stopped training goes on: its clock, the optimizer's state, and only from its own start."""
 
-import time
 
 import pytest
 import torch
@@ -106,10 +105,3 @@ def test_the_rate_follows_the_clock_and_the_end_is_saved(tmp_path, monkeypatch):
         model, optimizer, tmp_path / 'trained.safetensors', clock.spent(), START))
     assert len(rates) == 40 and rates[-1] == pytest.approx(0.25 * 0.5, rel=1e-3)
     assert load_file(tmp_path / 'trained.safetensors')['rows'].dtype == torch.float16
-
-
-def test_a_folder_without_a_kind_is_named(tmp_path):
-    rows = [{'name': 'a', 'kind': 'speech', 'chunks': 4, 'events': []}]
-    drawn = stage_b.batches(rows, tmp_path, None, None, time.monotonic)
-    with pytest.raises(stage_b.MissingScenesError, match='none of alert, asked, harmless, long'):
-        next(drawn)

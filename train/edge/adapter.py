@@ -23,6 +23,8 @@ __all__ = ['DECODER', 'RANK', 'SCALE', 'Edge']
 
 RANK = 32
 SCALE = 1.0
+HIDDEN_DROPOUT = 0.2
+FEATURE_DROPOUT = 0.04
 ADAPTED = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')
 CONTROL_ROWS = 19
 DECODER = DecoderConfig(layers=30, width=576, mlp_width=1536, heads=9, kv_heads=3, head_dim=64,
@@ -87,9 +89,19 @@ class Edge(nn.Module):
         return torch.where(new[..., None], controls.to(torch.bfloat16), words)
 
     def features(self, frames: Tensor, heard: Tensor) -> Tensor:
-        """Return features [chunks * 6, width] of frames [chunks, 5, 4096] and summaries."""
-        features = torch.cat((self.projector(frames), self.sound(heard)[:, None]), dim=1)
-        return scaled(features, TOWER.feature_norm).flatten(0, 1)
+        """
+        Return features [chunks * 6, width] of frames [chunks, 5, 4096] and summaries.
+
+        While training, parts of the projector and some features drop out: a few thousand texts
+        are soon known by heart, and what is heard must not be the sign by which they are told.
+        """
+        first, activation, last = self.projector
+        words = last(F.dropout(activation(first(frames)), HIDDEN_DROPOUT, self.training))
+        features = torch.cat((words, self.sound(heard)[:, None]), dim=1)
+        features = scaled(features, TOWER.feature_norm).flatten(0, 1)
+        if self.training:
+            features = features * (torch.rand(len(features), 1) >= FEATURE_DROPOUT)
+        return features
 
     def forward(self, ids: Tensor, frames: Tensor, heard: Tensor,
                 where: tuple[Tensor, Tensor]) -> Tensor:

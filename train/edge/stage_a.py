@@ -83,7 +83,9 @@ class Speller(nn.Module):
 
     def unfold(self, tensors: dict[str, Tensor]) -> None:
         """Take in what ``folded`` returned, for the scaling of this data."""
-        state = {name.removeprefix('projector.'): value.clone() for name, value in tensors.items()}
+        state = {name.removeprefix('projector.'): value.float().clone()
+                 for name, value in tensors.items()
+                 if name.startswith('projector.')}
         state['0.bias'] += state['0.weight'] @ self.mean
         state['0.weight'] *= self.deviation
         self.projector.load_state_dict(state)
@@ -183,7 +185,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=15.0)
     parser.add_argument('--rate', type=float, default=1e-3)
-    parser.add_argument('--start', type=Path, help='projector to go on from')
+    parser.add_argument('--start', type=Path, help='file with a projector to go on from')
     arguments = parser.parse_args()
     rng = random.Random(0)
     torch.manual_seed(0)

@@ -28,18 +28,23 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.book import Book
-from train.edge.layout import IDS, IGNORE
+from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
 from train.edge.pairs import read_pairs, split
 from train.edge.resume import Clock, digests, keep, take_up
 from train.edge.scenes import scene_rows, sounds_of
 from train.edge.sessions import Item, batches, translated
 
-__all__ = ['collate', 'losses']
+__all__ = ['collate', 'forgetful', 'losses']
 
 RESPOND_WEIGHT = 2.0
+FORGOTTEN = 0.1
+"""Of the words of replies."""
 SAID_EVERY = 20
 """Steps."""
 SAVED_EVERY_S = 120
+PARTS = {'projector': ('projector.',), 'sound_branch': ('sound.',),
+         'begin': ('lora.', 'control_rows')}
+"""What is taken of each file of weights, which may hold a whole model."""
 
 
 def collate(items: list[Item]) -> tuple[
@@ -61,9 +66,25 @@ def collate(items: list[Item]) -> tuple[
             stack('control', IGNORE), stack('text', IGNORE))
 
 
+def forgetful(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tensor:
+    """
+    Return ids [B, T] with a share of the words of replies exchanged for others of the batch.
+
+    The next word is then to be read from what is heard, not guessed from the sentence so far:
+    one misread word must not lead to a fluent and wrong sentence. Labels stay as they are.
+    """
+    words = torch.zeros_like(ids, dtype=torch.bool)
+    words[:, 1:] = (text[:, :-1] != IGNORE) & (ids[:, 1:] < BASE_VOCABULARY)
+    exchanged = words & (torch.rand(ids.shape) < share)
+    others = ids[words][torch.randint(int(words.sum()), (int(exchanged.sum()),))]
+    return ids.masked_scatter(exchanged, others)
+
+
 def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
     """Return the mean losses of decisions and of text."""
     ids, frames, heard, where, control, text = collate(items)
+    if model.training and (text != IGNORE).any():
+        ids = forgetful(ids, text)
     hidden = model(ids, frames, heard, where)
     rows = model.rows()
     pair = rows[[IDS.silence, IDS.respond]]
@@ -154,8 +175,8 @@ def main() -> None:
         dist.init_process_group('gloo')
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
     starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
-    if arguments.begin:  # first: what stage A and the sound branch learned since comes over it
-        starts = {'begin': arguments.begin, **starts}
+    if arguments.begin:
+        starts['begin'] = arguments.begin
     begun_from, out, spent = digests(starts), arguments.out, 0.0
     model = Edge(sounds_of(arguments.sound))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
@@ -163,8 +184,9 @@ def main() -> None:
     if out.exists():
         spent = take_up(model, optimizer, out, begun_from)
     else:
-        for start in starts.values():
-            model.load_trained(load_file(start))
+        for name, start in starts.items():
+            model.load_trained({tensor: value for tensor, value in load_file(start).items()
+                                if tensor.startswith(PARTS[name])})
     if dist.is_initialized():
         dist.barrier()  # nobody writes what another still reads
     book = Book(split(read_pairs(arguments.pairs))[0] if arguments.pairs else [])
