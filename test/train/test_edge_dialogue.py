@@ -64,12 +64,15 @@ def test_an_unknown_order_that_names_the_robot_is_not_guessed_at():
 def test_every_phrase_that_is_drawn_gets_the_answer_of_its_exchange():
     rng = random.Random(2)
     for exchange in CATALOGUE:
+        # a bare "help me" is still drawn with this question, but is an emergency
+        rescued = ('I cannot phone',) if 'Tell me what you need' in exchange.answer else ()
         for phrase in exchange.phrases:
             said = drawn(phrase, rng)
             answer = reply_to(said)
             start = exchange.answer.split(' {')[0].split('{verb}')[0]
             pronoun = start.split()[0] if said.endswith(('it', 'it off', 'it on')) else start
-            assert answer is not None and answer.startswith(pronoun), (phrase, said, answer)
+            assert answer is not None and answer.startswith((pronoun, *rescued)), (
+                phrase, said, answer)
 
 
 def test_every_command_of_the_first_batch_is_answered():

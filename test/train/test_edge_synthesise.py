@@ -1,4 +1,4 @@
-"""The plan of the synthetic speech: one sequence, two mixtures, hesitations, number words."""
+"""The plan of the synthetic speech: one sequence, three mixtures, hesitations, number words."""
 
 import hashlib
 import random
@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from train.edge import synthesise
+from train.edge.dialogue import UNKNOWN, reply_to
 from train.edge.particulars import in_words, ordinal, particulars
-from train.edge.synthesise import (FIRST_MIXTURE, VALIDATION, VALIDATION_VOICES,
+from train.edge.synthesise import (FIRST_MIXTURE, THIRD_MIXTURE, VALIDATION, VALIDATION_VOICES,
                                    MissingVoicesError, Utterance, available, disfluent,
                                    letter_by_letter, make, speak_all, utterances)
 
@@ -61,6 +62,35 @@ def test_the_second_mixture_has_the_asked_shares(second):
     hesitant = [item for item in train if item.spoken
                 and item.spoken != letter_by_letter(item.text)]
     assert 0.04 < len(hesitant) / len(train) < 0.12
+
+
+def test_the_plan_before_the_third_mixture_is_what_it_always_was():
+    # By the module before it had one; what it spoke is kept and not spoken again.
+    said = '\n'.join(f'{item.name}|{item.text}|{item.voice}|{item.seed}|{item.split}|{item.spoken}'
+                     for item in utterances(TEXTS, THIRD_MIXTURE))
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == '3d042f85104a28d7'
+
+
+def test_the_third_mixture_trains_only_and_says_nothing_held_out():
+    alone = set(MANY[::2])
+    third = utterances(MANY, 1000, first=THIRD_MIXTURE, alone=alone)
+    assert {item.split for item in third} == {'train'} and third[0].name == str(THIRD_MIXTURE)
+    spoken = [item.text for item in third if item.text.startswith('Sentence ')]
+    assert 220 < len(spoken) < 280 and set(spoken) <= alone
+    validation = {item.text for item in utterances(MANY, FIRST_MIXTURE + VALIDATION)
+                  if item.split == 'validation' and len(item.text.split()) > 2}
+    assert validation and not validation & {item.text for item in third}
+    answers = [reply_to(item.text) for item in third]
+    assert 0.6 < answers.count(None) / 1000 < 0.8 and answers.count(UNKNOWN) > 30
+    voices = [item.voice.partition(':')[0] for item in third]
+    assert 0.55 < voices.count('hibari') / 1000 < 0.65
+
+
+def test_an_order_that_is_cut_off_is_said_in_several_ways():
+    third = utterances(TEXTS, 800, first=THIRD_MIXTURE)
+    cut = [item for item in third if item.text[-1] not in '.?!' and item.text not in TEXTS]
+    assert len({(item.spoken or item.text).removeprefix(item.text) for item in cut}) == 4
+    assert {reply_to(item.text) for item in cut} == {UNKNOWN}
 
 
 def test_a_hesitation_only_adds_words():

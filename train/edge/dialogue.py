@@ -20,8 +20,11 @@ from functools import cache
 
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.resources import shipped
+from train.edge.near_misses import FIRST, FRIENDS, NONSENSE, PEOPLE
+from train.edge.urgent import EMERGENCIES, UNFINISHED
 
-__all__ = ['CATALOGUE', 'UNKNOWN', 'Exchange', 'command_texts', 'near_miss', 'reply_to', 'texts']
+__all__ = ['CATALOGUE', 'UNKNOWN', 'URGENT', 'Exchange', 'cast', 'command_texts', 'drawn', 'known',
+           'near_miss', 'reply_to', 'sentence', 'texts']
 
 UNKNOWN = 'I did not catch that.'
 LONGEST = 9
@@ -93,7 +96,8 @@ SLOTS = {
                   'on my desk', 'in the cupboard'), f'(?:on|in|into|onto) {_PLACE}'),
     'person': Slot(('my daughter', 'my son', 'my wife', 'the doctor', 'Tom', 'Mary', 'my mother',
                     'the nurse', 'Sandra', 'my neighbour', 'the office', 'Peter', 'my sister'),
-                   rf'(?:(?:my|the|our|a|his|her) {_WORD}|(?!it\b|off\b){_WORD})(?:{_WORD})?'),
+                   rf'(?:(?:my|the|our|a|his|her) {_WORD}|(?!(?:it|off|the|my)\b){_WORD})'
+                   rf'(?:{_WORD})?'),
     'minutes': Slot((*(f'{n} minutes' for n in NUMBERS[1:]), 'half an hour', 'an hour',
                      'one minute', 'two hours', 'thirty seconds'),
                     f'{_COUNT}(?:minutes?|hours?|seconds?) '),
@@ -112,7 +116,7 @@ class Exchange:
     answer: str
     phrases: tuple[str, ...]
     kind: str = 'order'
-    """order | question | social: an order or question in the same breath goes first."""
+    """emergency | order | question | unfinished | social; see RANKS."""
 
 
 def _questions() -> tuple[Exchange, ...]:
@@ -211,6 +215,15 @@ def _social() -> tuple[Exchange, ...]:
 
 
 CATALOGUE = (*_questions(), *_orders(), *_social())
+"""What the second mixture of speech is drawn from: an entry more would change all of it."""
+URGENT = (*(Exchange(answer, tuple(phrases), 'emergency') for answer, *phrases in EMERGENCIES),
+          Exchange(UNKNOWN, UNFINISHED, 'unfinished'))
+"""Emergencies are matched before CATALOGUE, what was cut off after it."""
+_ASKED = Exchange('I am here. Tell me what you need.',
+                  ('(can|could|would|will) you [please] help (me|us) [please]',), 'question')
+"""No emergency, though "help me" is what is left of it without its politeness."""
+RANKS = (('emergency',), ('order', 'question'), ('unfinished',), ('social',))
+"""Of several sentences the last one of the first rank that is there is answered."""
 
 _MIRROR = {'my': 'your', 'your': 'my', 'me': 'you', 'our': 'your'}
 _GERUNDS = {'give': 'giving', 'get': 'getting'}
@@ -224,7 +237,8 @@ _AFTER = tuple(re.compile(f'(?:, )?\\b{words} $', re.IGNORECASE) for words in _C
 _ADDRESSED = re.compile(r"^\W*(?:(?:okay|ok|hey|hi|hello|listen|please),? robot\b(?!')|robot,)"
                         r'|, robot\W*$', re.IGNORECASE)
 _SHORT = (("what's", 'what is'), ("who's", 'who is'), ("where's", 'where is'), ("i'm", 'I am'),
-          ("how's", 'how is'), ("you're", 'you are'), ("don't", 'do not'), ("can't", 'can not'))
+          ("how's", 'how is'), ("you're", 'you are'), ("don't", 'do not'), ("can't", 'can not'),
+          ("i've", 'I have'), ("it's", 'it is'), ("there's", 'there is'), ("isn't", 'is not'))
 
 
 @cache
@@ -236,7 +250,8 @@ def _rules() -> AlertRules:
 def _patterns() -> tuple[tuple[re.Pattern[str], Exchange], ...]:
     """Return the catalogue as regular expressions over words, each followed by a space."""
     return tuple((re.compile(_pattern(phrase), re.IGNORECASE), exchange)
-                 for exchange in CATALOGUE for phrase in exchange.phrases)
+                 for exchange in (_ASKED, *URGENT[:-1], *CATALOGUE, URGENT[-1])
+                 for phrase in exchange.phrases)
 
 
 def _pattern(phrase: str) -> str:
@@ -250,9 +265,9 @@ def _pattern(phrase: str) -> str:
     return ''.join(parts)
 
 
-def _words(sentence: str) -> str:
+def _words(part: str) -> str:
     """Return words and inner commas, each with a space after it, contractions written out."""
-    text = sentence.replace('\u2019', "'")
+    text = part.replace('\u2019', "'")
     text = text.lower() if text.isupper() else text
     for short, long in _SHORT:
         text = re.sub(rf'\b{short}\b', long, text, flags=re.IGNORECASE)
@@ -284,7 +299,7 @@ def _exchange(words: str) -> tuple[str, str] | None:
     """Return the kind and the answer to a bare sentence; try it again without its politeness."""
     for pattern, exchange in _patterns():
         if match := pattern.fullmatch(words):
-            return exchange.kind, _filled(exchange, match.groupdict())
+            return exchange.kind, _filled(exchange, match.groupdict(''))
     rests = [words[found.end():] for opener in _BEFORE if (found := opener.match(words))]
     rests += [words[:found.start()] for closer in _AFTER if (found := closer.search(words))]
     return next(filter(None, map(_exchange, filter(str.strip, rests))), None)
@@ -294,16 +309,16 @@ def reply_to(text: str) -> str | None:
     """
     Return the answer to what was said, or None where the robot keeps silent.
 
-    Of several sentences the last order or question of the catalogue is answered, else the last
-    greeting or thanks. What names the robot and is not in the catalogue gets ``UNKNOWN``.
+    Of several sentences one is answered, see RANKS. What names the robot and is not in the
+    catalogue gets ``UNKNOWN``, and so does an order that was cut off.
     """
-    social = None
-    for sentence in reversed(re.split(r'(?<=[.?!])\s+', text.strip())):
-        kind, answer = _exchange(_words(sentence)) or ('', None)
-        if kind in ('order', 'question'):
-            return answer
-        social = social or answer
-    return social or (UNKNOWN if _ADDRESSED.search(text) else None)
+    found = dict[tuple[str, ...], str]()
+    for part in re.split(r'(?<=[.?!])\s+', text.strip()):
+        kind, answer = _exchange(_words(part)) or ('', '')
+        if answer and not (kind == 'unfinished' and part.endswith('?')):
+            found[next(rank for rank in RANKS if kind in rank)] = answer
+    said = next((found[rank] for rank in RANKS if rank in found), None)
+    return said or (UNKNOWN if _ADDRESSED.search(text) else None)
 
 
 def command_texts(rng: random.Random) -> Iterator[str]:
@@ -332,11 +347,13 @@ def drawn(phrase: str, rng: random.Random) -> str:
     return ' '.join(text.split())
 
 
-def _sentence(body: str, end: str = '.') -> str:
+def sentence(body: str, end: str = '.') -> str:
+    """Return words with a capital letter at the beginning and an end sign."""
     return body[0].upper() + body[1:] + end
 
 
-def _known(rng: random.Random) -> str:
+def known(rng: random.Random) -> str:
+    """Return an order, question or greeting of the catalogue, often polite or with the name."""
     weights = [1 + 2 * any('{' in phrase for phrase in exchange.phrases) for exchange in CATALOGUE]
     exchange = rng.choices(CATALOGUE, weights)[0]
     body = drawn(rng.choice(exchange.phrases), rng)
@@ -348,53 +365,28 @@ def _known(rng: random.Random) -> str:
     name = rng.choice(['', '', '', '', 'robot, ', 'okay robot, ', 'hey robot, ', 'hey, ',
                        'listen, ', 'hello robot, ', '{}, robot'])
     text = name.format(body) if '{' in name else name + body
-    return _sentence(text, '?' if question else '.')
+    return sentence(text, '?' if question else '.')
 
 
-_PEOPLE = ('he', 'she', 'Tom', 'Mary', 'my brother', 'the nurse', 'the man', 'my father')
-_MISSES: tuple[str, ...] = (
-    '{who} went to {place}.', '{who} came from {place} with {thing}.', 'The train will stop here.',
-    '{who} turned (on|off) {device}.', '{who} told me to wait here.', '{who} opened {opening}.',
-    '{who} wants to go to {place}.', 'I asked {name} to bring me {thing}.',
-    '{thing} is in {place}.', 'We followed him to {place}.', 'They stopped in front of {place}.',
-    'You can turn left at {place}.', 'The bus stops near {place}.', 'My name is {name}.',
-    '{name}, bring me {thing}.', '{name}, come here.', 'Go to {place}, {name}.',
-    '{name}, can you hear me?', 'Do not open {opening}.', 'Please do not go to {place}.',
-    'I think {who} is waiting in {place}.', 'What time does the bus leave?',
-    'Why did {name} turn off {device}?', 'When will {who} come back?', 'Is {name} still there?',
-    'Nobody can help him now.', '{who} said thank you and left.', 'I could not find {thing}.',
-    'Yesterday I left {thing} in {place}.', 'Did {name} call {person}?', 'He never calls me.',
-    'We waited for {minutes}.', 'It takes {minutes} to walk to {place}.', 'She cleaned {place}.',
-    'Somebody closed {opening} last night.', 'I will be quiet when {name} sleeps.',
-    '{who} put {thing} {onto}.', 'What does {name} do in {place}?', 'I know where {mine} are.',
-    'I like robots that clean {place}.', 'The robot brought me {thing}.', 'She is called {name}.',
-    'The robot stopped in {place}.', 'Everyone says hello to {name}.', 'I said good morning.')
-_NONSENSE = ('the moon is made of {thing}', 'explain the history of {place}', 'sing about {name}',
-             'why is {thing} so old', 'dance with {name}', 'guess what {name} is thinking',
-             'paint {thing} blue', 'read the next page', 'buy {thing} for {name}',
-             'how many windows are in {place}', 'is {name} older than {person}',
-             'multiply twelve by nine', 'write a poem about {thing}', 'fold {thing} twice',
-             'what does {person} think of {name}', 'who won the game', 'sell {thing}')
-_FRIENDS = ('Tom', 'Mary', 'John', 'Sandra', 'Peter', 'Anna', 'David', 'Lucy', 'Mike', 'Emma')
-
-
-def _cast(template: str, rng: random.Random) -> str:
-    template = re.sub(r'\{who\}', lambda _: rng.choice(_PEOPLE), template)
-    return drawn(re.sub(r'\{name\}', lambda _: rng.choice(_FRIENDS), template), rng)
+def cast(template: str, rng: random.Random) -> str:
+    """Fill the people and slots of a template of ``near_misses``."""
+    template = re.sub(r'\{who\}', lambda _: rng.choice(PEOPLE), template)
+    return drawn(re.sub(r'\{name\}', lambda _: rng.choice(FRIENDS), template), rng)
 
 
 def near_miss(rng: random.Random) -> str:
     """Return something said with words of the catalogue that is not for the robot."""
-    return _sentence(_cast(rng.choice(_MISSES), rng), '')
+    return sentence(cast(rng.choice(FIRST), rng), '')
 
 
 def _nonsense(rng: random.Random) -> str:
-    return _sentence(rng.choice(['robot, ', 'okay robot, ', 'hey robot, ', 'hello robot, '])
-                     + _cast(rng.choice(_NONSENSE), rng))
+    return sentence(rng.choice(['robot, ', 'okay robot, ', 'hey robot, ', 'hello robot, '])
+                     + cast(rng.choice(NONSENSE), rng))
 
 
 def texts(rng: random.Random) -> Iterator[str]:
     """Yield utterances for ever: 74 % of the catalogue, 20 % near misses, 6 % addressed others."""
-    sources: tuple[Callable[[random.Random], str], ...] = (_known, near_miss, _nonsense)
+    sources: tuple[Callable[[random.Random], str], ...] = (known, near_miss, _nonsense)
     while True:
         yield rng.choices(sources, (74, 20, 6))[0](rng)
+

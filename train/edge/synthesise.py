@@ -21,11 +21,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -33,11 +35,13 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
 from train.edge.dialogue import command_texts, texts as dialogue_texts
+from train.edge.further import known_texts, near_miss_texts, urgent_texts
+from train.edge.pairs import read_pairs, split
 from train.edge.particulars import particulars
 from train.edge.scenes import mended
 
 __all__ = ['MissingVoicesError', 'Utterance', 'available', 'disfluent', 'speak', 'speak_all',
-           'trim', 'trimmed', 'utterances']
+           'trim', 'trimmed', 'utterances', 'written']
 
 RATE = 16_000
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
@@ -51,6 +55,13 @@ FIRST_MIXTURE = 15_000
 """From this index on the plan holds dialogue, numbers and disfluencies."""
 VALIDATION = 150
 """So many utterances at the beginning of each mixture are for validation."""
+THIRD_MIXTURE = 24_150
+"""From this index on it holds what is like an order and is none, and what the robot must admit."""
+THIRD_KINDS = {'near miss': 0.35, 'sentence': 0.25, 'dialogue': 0.2, 'urgent': 0.1,
+               'particulars': 0.1}
+THIRD_WEIGHTS = {'hibari': 0.6, 'flite': 0.25, 'espeak': 0.15}
+ENDINGS = ('{}', '{}', '{}...', '{}, um.', '{}, uh...')
+"""How an order that is cut off is said."""
 KINDS = {'sentence': 0.6, 'dialogue': 0.3, 'particulars': 0.1}
 DISFLUENT = 0.08
 FILLERS = ('um', 'uh', 'er')
@@ -90,22 +101,31 @@ def sentences(path: Path) -> list[str]:
     return [text for text in texts if plain.fullmatch(text) and 3 <= len(text.split()) <= 16]
 
 
-def utterances(texts: list[str], count: int, seed: int = 0, first: int = 0) -> list[Utterance]:
+def utterances(texts: list[str], count: int, seed: int = 0, first: int = 0,
+               alone: Collection[str] | None = None) -> list[Utterance]:
     """
     Return the utterances ``first`` to ``first + count`` of the plan of a seed.
 
     The plan is one sequence, so that batches go on where others ended. Up to FIRST_MIXTURE it is
     80 % sentences (often two in a row) and 20 % commands, then KINDS. Validation has its own
     voices, and every sentence is used on one side only; VALIDATION utterances at the beginning
-    of each mixture go there.
+    of the first and of the second go there.
+
+    From THIRD_MIXTURE on the plan holds THIRD_KINDS for training only, nothing that validation
+    says; sentences are those of ``alone`` (default: all) that were not said yet, then any of
+    them. No other utterance is a sentence of ``texts`` that ``alone`` lacks.
     """
+    every = texts
     texts = random.Random(seed).sample(texts, len(texts))
     rng = random.Random(seed)
     rng.sample(texts, len(texts))  # the draws above, for what follows them
     plan = _first_mixture(texts, rng, min(first + count, FIRST_MIXTURE))
     held_out = {_bare(item.text) for item in plan[:VALIDATION]}
-    for index in range(FIRST_MIXTURE, first + count):
+    for index in range(FIRST_MIXTURE, min(first + count, THIRD_MIXTURE)):
         plan.append(_mixed(texts, index, seed, held_out))
+    third = _Third(every, texts, set(every if alone is None else alone),
+                   [item.text for item in plan if item.split == 'validation'])
+    plan += [third.mixed(index, seed) for index in range(THIRD_MIXTURE, first + count)]
     return plan[first:]
 
 
@@ -121,8 +141,9 @@ def _first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utt
     return plan
 
 
-def _side(validation: bool, rng: random.Random) -> dict[str, str]:
-    family = rng.choices(list(FAMILY_WEIGHTS), list(FAMILY_WEIGHTS.values()))[0]
+def _side(validation: bool, rng: random.Random,
+          weights: dict[str, float] = FAMILY_WEIGHTS) -> dict[str, str]:
+    family = rng.choices(list(weights), list(weights.values()))[0]
     return {'voice': rng.choice(VALIDATION_VOICES if validation else TRAIN_VOICES[family]),
             'split': 'validation' if validation else 'train'}
 
@@ -148,6 +169,36 @@ def _mixed(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utter
         said = disfluent(said, rng, repeat=kind != 'particulars')
     return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
                      seed=index, **_side(validation, rng))
+
+
+class _Third:
+    """The third mixture: its sentences, and what it never says."""
+
+    def __init__(self, every: Collection[str], left: Collection[str], alone: Collection[str],
+                 validation: Collection[str]) -> None:
+        heard = '\n'.join(validation)
+        self.again = [text for text in every if text in alone and text not in heard]
+        self.left = [text for text in left if text in alone]
+        self.held_out = {_bare(text) for text in every if text not in alone}
+        self.held_out |= {_bare(text) for text in validation if len(text.split()) > 2}
+
+    def mixed(self, index: int, seed: int) -> Utterance:
+        """Return one utterance; take its sentence off those that are left."""
+        rng = random.Random(f'{seed} {index}')
+        kind = rng.choices(list(THIRD_KINDS), list(THIRD_KINDS.values()))[0]
+        if kind == 'sentence' and self.again:
+            text = self.left.pop() if self.left else rng.choice(self.again)
+        else:
+            source = {'near miss': near_miss_texts, 'urgent': urgent_texts,
+                      'particulars': particulars}.get(kind, known_texts)(rng)
+            text = next(text for text in source if _bare(text) not in self.held_out)
+        said = letter_by_letter(text)
+        if text[-1] not in '.?!':
+            said = rng.choice(ENDINGS).format(said)
+        elif rng.random() < DISFLUENT:
+            said = disfluent(said, rng, repeat=kind != 'particulars')
+        return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
+                         seed=index, **_side(False, rng, THIRD_WEIGHTS))
 
 
 def _bare(text: str) -> str:
@@ -256,7 +307,11 @@ def make(plan: Utterance, out: Path) -> dict | None:
             pieces += [trim(speak(text, plan.voice, rng)), np.zeros(int(pause * RATE), np.float32)]
     except (subprocess.CalledProcessError, IndexError, ValueError):
         return None
-    audio = np.concatenate(pieces)
+    return written(plan, np.concatenate(pieces), out)
+
+
+def written(plan: Any, audio: np.ndarray, out: Path) -> dict | None:
+    """Write speech [n] at 16 kHz and return the line of a plan's dataclass; None if unusable."""
     if not 0.4 * RATE <= len(audio) <= 10 * RATE or not np.abs(audio).max() > 1e-3:
         return None
     path = out / f'{plan.name}.flac'
@@ -278,20 +333,33 @@ def available(plan: list[Utterance]) -> list[Utterance]:
     return left
 
 
-def speak_all(plan: list[Utterance], out: Path, workers: int) -> float:
-    """Speak what the folder does not hold yet; return the seconds of all that it then holds."""
+def speak_all(plan: Sequence[Any], out: Path, workers: int,
+              one: Callable[[Any, Path], dict | None] = make) -> float:
+    """
+    Speak what the folder does not hold yet; return the seconds of all that it then holds.
+
+    ``one`` writes one item of the plan and returns its line, as ``make`` does.
+    """
     path = out / 'utterances.jsonl'
     rows = [row for row in mended(path) if (out / row['path']).exists()]
     done = {row['name'] for row in rows}
     left = [item for item in plan if item.name not in done]
     seconds = sum(row['seconds'] for row in rows)
     with ProcessPoolExecutor(workers) as pool, path.open('a', encoding='utf-8') as lines:
-        for line in pool.map(make, left, [out] * len(left), chunksize=16):
+        for line in pool.map(one, left, [out] * len(left), chunksize=16):
             if line is not None:
                 seconds += line['seconds']
                 lines.write(json.dumps(line, ensure_ascii=False) + '\n')
                 lines.flush()
     return seconds
+
+
+def _to_train(path: Path) -> set[str] | None:
+    """Return the English sentences that a translator trains on; None for a file without any."""
+    with path.open(encoding='utf-8') as file:
+        if 'zh' not in file.readline().split():
+            return None
+    return {pair.en for pair in split(read_pairs(path))[0]}
 
 
 def main() -> None:
@@ -304,7 +372,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     plan = available(utterances(sentences(arguments.text), arguments.count,
-                                first=arguments.first))
+                                first=arguments.first, alone=_to_train(arguments.text)))
     seconds = speak_all(plan, arguments.out, arguments.workers)
     print(f'{seconds / 3600:.2f} hours in {arguments.out}')
 
