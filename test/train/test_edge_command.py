@@ -27,7 +27,8 @@ def python(code: str) -> tuple[str, ...]:
 def options(tmp_path, **more) -> Namespace:
     return Namespace(**{'out': tmp_path, 'data': Path('data'), 'text': Path('t.tsv'),
                         'scale': 0.01, 'workers': 2, 'threshold': [], 'tagger': None,
-                        'start': None, **more})
+                        'start': None, 'pairs': None, 'kokoro_model': None,
+                        'kokoro_voices': None, **more})
 
 
 def value(command: tuple[str, ...], flag: str) -> str:
@@ -105,14 +106,31 @@ def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
     assert str(tmp_path / 'model') in written
 
 
-def test_a_small_share_holds_both_mixtures_and_their_validation(tmp_path):
+def test_a_small_share_holds_all_mixtures_and_their_validation(tmp_path):
     batches = [command for step in steps(options(tmp_path)) for command in step.commands
                if 'train.edge.synthesise' in command]
-    assert [value(command, '--first') for command in batches] == ['0', '15000']
-    assert all(150 < int(value(command, '--count')) < 400 for command in batches)
+    assert [value(command, '--first') for command in batches] == ['0', '15000', '24150']
+    first, second, third = (int(value(command, '--count')) for command in batches)
+    assert 150 < first < 400 and 150 < second < 400 and third == 35
     whole = [value(command, '--count') for step in steps(options(tmp_path, scale=1.0))
              for command in step.commands if 'train.edge.synthesise' in command]
-    assert whole == ['15000', '9150']
+    assert whole == ['15000', '9150', '3500']
+
+
+def test_pairs_add_mandarin_text_and_a_third_lane(tmp_path):
+    given = options(tmp_path, pairs=Path('p.tsv'), kokoro_model=Path('k.onnx'))
+    named = {step.name: step.commands for step in steps(given)}
+    without = [step.name for step in steps(options(tmp_path))]
+    assert [name for name in named if name not in without] == [
+        'Mandarin', 'scenes, mandarin', 'validation, mandarin', 'translation of text',
+        'three lanes']
+    assert value(named['Mandarin'][0], '--kokoro-model') == 'k.onnx'
+    assert str(tmp_path / 'speech-zh') in named['scenes, speech'][0]
+    first, text, last = (named[name][0] for name in (
+        'when and what', 'translation of text', 'three lanes'))
+    assert value(text, '--begin') == value(last, '--projector') == value(first, '--out')
+    assert value(last, '--begin') == str(tmp_path / 'translation' / 'trained.safetensors')
+    assert value(named['model folder'][0], '--trained') == value(last, '--out')
 
 
 def test_every_scene_is_made_by_one_worker(tmp_path):

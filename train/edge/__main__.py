@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.edge.layout import THRESHOLDS
-from train.edge.synthesise import FIRST_MIXTURE, VALIDATION
+from train.edge.synthesise import FIRST_MIXTURE, THIRD_MIXTURE, VALIDATION
 
 __all__ = ['Step', 'main', 'steps', 'work_off']
 
@@ -62,10 +62,16 @@ def _scenes(options: argparse.Namespace, out: Path, kinds: dict[str, tuple[int, 
     """Return one command per kind (its first scene and how many of them) and worker."""
     made = options.out
     return tuple(_module(
-        'features', '--data', options.data, '--speech', made / 'speech-1', '--speech',
-        made / 'speech-2', '--labels', made / 'labels.jsonl', '--out', out, '--kind', kind,
+        'features', '--data', options.data,
+        *(part for name in _speeches(options) for part in ('--speech', made / name)),
+        '--labels', made / 'labels.jsonl', '--out', out, '--kind', kind,
         '--first', first, '--count', count, *more, '--shard', shard, '--shards', options.workers)
         for kind, (first, count) in kinds.items() for shard in range(options.workers))
+
+
+def _speeches(options: argparse.Namespace) -> list[str]:
+    """Return the folders of utterances."""
+    return ['speech-1', 'speech-2', 'speech-3', *(['speech-zh'] if options.pairs else [])]
 
 
 def _speech(options: argparse.Namespace, name: str, first: int, count: int,
@@ -82,50 +88,79 @@ def _material(options: argparse.Namespace) -> list[Step]:
         return max(least, round(count * options.scale))
     features, held, workers = (options.out / 'features', options.out / 'validation',
                                options.workers)
-    return [
+    spoken = [
         Step(name='speech', commands=(
             _speech(options, 'speech-1', 0, FIRST_MIXTURE, max(1, workers - 1)),
             _module('label', '--data', options.data, '--out', options.out / 'labels.jsonl'))),
         Step(name='more speech', commands=(
             _speech(options, 'speech-2', FIRST_MIXTURE, 9_150, workers),)),
-        *(Step(name=name, commands=_scenes(options, features, {kind: (first, some(count))}))
-          for name, kind, first, count in (
-              ('harmless sounds', 'harmless', 200_000, 1_250),
-              ('alert sounds', 'alert', 210_000, 1_450), ('spoken', 'speech', 400_000, 8_000),
-              ('long', 'long', 410_000, 1_150))),
+        Step(name='orders and what is none', commands=(_module(
+            'synthesise', '--text', options.text, '--out', options.out / 'speech-3', '--first',
+            THIRD_MIXTURE, '--count', some(3_500), '--workers', workers),))]
+    kinds = {'harmless': (1_250, 150), 'alert': (1_450, 200), 'speech': (8_000, 130),
+             'long': (1_150, 40)}
+    if options.pairs:
+        kinds['mandarin'] = (900, 60)
+        spoken.append(Step(name='Mandarin', commands=(_module(
+            'mandarin', '--text', options.pairs, '--out', options.out / 'speech-zh', '--kokoro',
+            some(500), '--espeak', some(1_200), '--validation', some(60),
+            *_given('--kokoro-model', options.kokoro_model),
+            *_given('--kokoro-voices', options.kokoro_voices), '--workers', workers),)))
+    return [
+        *spoken,
+        *(Step(name=f'scenes, {kind}', commands=_scenes(
+            options, features, {kind: (place * 10_000, some(count))}))
+          for place, (kind, (count, _)) in enumerate(kinds.items(), start=20)),
         *(Step(name=f'validation, {kind}', commands=_scenes(
-            options, held, {kind: (first, some(count, 20))}, '--split', 'validation'))
-          for kind, first, count in (('harmless', 300_000, 150), ('alert', 310_000, 200),
-                                     ('speech', 320_000, 130), ('long', 330_000, 40))),
+            options, held, {kind: (place * 10_000, some(count, 20))}, '--split', 'validation'))
+          for place, (kind, (_, count)) in enumerate(kinds.items(), start=30)),
     ]
 
 
+def _together(options: argparse.Namespace, name: str, out: Path, count: float,
+              *more: object) -> Step:
+    """Return a step of stage B, on all workers."""
+    return Step(name=name, commands=((
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
+        str(options.workers), *_module(
+            'stage_b', '--features', options.out / 'features', '--sound',
+            options.out / 'sound.safetensors', '--out', out, '--minutes', count, *more)[1:]),))
+
+
 def steps(options: argparse.Namespace) -> list[Step]:
-    """Return all steps of the recipe for these options."""
+    """
+    Return all steps of the recipe for these options.
+
+    With pairs the language model learns to translate text between two rounds of sessions: what it
+    is to do with what it hears it knows before, what it knows of Chinese it needs after.
+    """
     out = options.out
-    projector, sound, trained = (out / f'{name}.safetensors'
-                                 for name in ('projector', 'sound', 'trained'))
-    scenes = ('--features', out / 'features')
-    both = (*scenes, '--validation', out / 'validation')
+    projector, sound, trained, last = (
+        out / f'{name}.safetensors'
+        for name in ('projector', 'sound', 'trained', 'trained-three-lanes'))
+    both = ('--features', out / 'features', '--validation', out / 'validation')
 
     def minutes(count: float) -> float:
         return max(0.05, count * options.scale)
-    return [
+    made = [
         *_material(options),
         Step(name='words and sounds', commands=(
             _module('stage_a', *both, '--out', projector, '--minutes', minutes(20),
                     *_given('--start', options.start)),
             _module('sound', *both, '--data', options.data, '--out', sound, '--minutes',
                     minutes(6), *_given('--tagger', options.tagger)))),
-        Step(name='when and what', commands=((
-            sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
-            str(options.workers), *_module(
-                'stage_b', *scenes, '--projector', projector, '--sound', sound, '--out', trained,
-                '--minutes', minutes(40))[1:]),)),
-        Step(name='model folder', commands=(
-            _module('ship', '--trained', trained, '--out', out / 'model',
-                    *(part for lane in options.threshold for part in ('--threshold', lane))),)),
-    ]
+        _together(options, 'when and what', trained, minutes(40), '--projector', projector)]
+    if options.pairs:
+        text = out / 'translation'
+        made += [
+            Step(name='translation of text', commands=(_module(
+                'translate', 'fit', '--pairs', options.pairs, '--begin', trained, '--out', text,
+                '--minutes', minutes(50)),)),
+            _together(options, 'three lanes', last, minutes(40), '--projector', trained,
+                      '--begin', text / 'trained.safetensors', '--pairs', options.pairs)]
+    return [*made, Step(name='model folder', commands=(_module(
+        'ship', '--trained', last if options.pairs else trained, '--out', out / 'model',
+        *(part for lane in options.threshold for part in ('--threshold', lane))),))]
 
 
 def run(step: Step, environment: dict[str, str]) -> None:
@@ -204,6 +239,11 @@ def main() -> None:
                                      description=__doc__.splitlines()[1])
     parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
     parser.add_argument('--text', type=Path, required=True, help='TSV with a column "en"')
+    parser.add_argument('--pairs', type=Path, metavar='TSV',
+                        help='sentence pairs (en, zh): with a translation lane')
+    parser.add_argument('--kokoro-model', type=Path, metavar='ONNX',
+                        help='Kokoro-82M, for Mandarin that is not espeak-ng\'s')
+    parser.add_argument('--kokoro-voices', type=Path, metavar='NPZ')
     parser.add_argument('--out', type=Path, default=Path('work/edge-model'))
     parser.add_argument('--workers', type=int, default=2, help='processes of one thread each')
     parser.add_argument('--scale', type=float, default=1.0,
