@@ -9,7 +9,7 @@ background here either. Knows no audio.
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.resources import shipped
 from eval.material import Item
-from train.edge.compose import ALERTS, NEITHER
+from train.edge.library import ALERTS, NEITHER
 
 __all__ = ['EVENTS', 'accepted', 'kind', 'rules']
 

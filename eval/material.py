@@ -22,7 +22,7 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.edge.compose import is_validation, recording
+from train.edge.library import is_validation, recording
 
 __all__ = ['Item', 'MaterialError', 'chance', 'gain', 'held_out', 'load', 'loop', 'over',
            'read_manifest', 'rms', 'side', 'sounding']

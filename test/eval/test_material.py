@@ -9,7 +9,7 @@ import pytest
 from eval.classes import accepted, kind, rules
 from eval.material import Item, MaterialError, held_out, load, loop, over, rms, rounds, sounding
 from eval.scenes import background_plans, event_plans, event_scene, long_scene
-from train.edge.compose import is_validation
+from train.edge.library import is_validation
 
 pytestmark = pytest.mark.unit
 

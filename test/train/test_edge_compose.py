@@ -9,7 +9,9 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError
 from train.edge import compose as subject
-from train.edge.compose import Library, compose, is_validation, load, recording
+from train.edge.compose import compose
+from train.edge.library import (
+    Library, MissingMaterialError, is_validation, load, recording)
 from train.edge.label import Label
 
 pytestmark = pytest.mark.unit
@@ -153,9 +155,9 @@ def test_speech_of_unknown_kinds_only_leaves_the_synthetic(folders):
 
 def test_a_side_without_speech_or_beds_is_named(folders):
     (folders[0] / 'manifest.jsonl').write_text('')
-    with pytest.raises(subject.MissingMaterialError, match="speech for the side 'train'"):
+    with pytest.raises(MissingMaterialError, match="speech for the side 'train'"):
         Library(folders[0], [], 'train').speech(random.Random(0))
-    with pytest.raises(subject.MissingMaterialError, match='harmless sounds'):
+    with pytest.raises(MissingMaterialError, match='harmless sounds'):
         Library(folders[0], [], 'train').noise(random.Random(0), RATE)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train.edge.compose import fold
+from train.edge.library import fold
 from train.edge.probe import probe
 
 pytestmark = pytest.mark.torch

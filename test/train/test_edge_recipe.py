@@ -10,10 +10,10 @@ import torch
 
 from audio_interaction_ros.protocol import Emotion
 from train.edge.book import Book
-from train.edge.compose import is_validation
 from train.edge.dialogue import reply_to
 from train.edge.heard import targets
 from train.edge.layout import IDS, IGNORE, decisions, sequence
+from train.edge.library import is_validation
 from train.edge.pairs import Pair
 from train.edge.stage_a import WIDTH, Speller, greedy
 from train.edge.sound import average_precision

@@ -23,8 +23,9 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import MEL_FILL, AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK
-from train.edge.compose import Library, compose, scene_name
+from train.edge.compose import compose, scene_name
 from train.edge.label import read_labels
+from train.edge.library import Library
 from train.edge.scenes import ENDINGS, mended, scene_rows
 
 __all__ = ['MEL', 'SOUND_LEVELS', 'TOWER', 'encode', 'load_tower', 'tower_config', 'windows',

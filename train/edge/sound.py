@@ -25,9 +25,9 @@ from torch.nn import functional as F
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.audio_tower import SoundBranch
 from audio_interaction_ros.model.base_weights import fetch
-from train.edge.compose import ALERTS, sound_names
 from train.edge.features import tower_config
 from train.edge.heard import TAGGER_CLASSES, UNKNOWN, read_tagger, tagged, targets
+from train.edge.library import ALERTS, sound_names
 from train.edge.resume import Clock
 from train.edge.scenes import scene_rows
 
