@@ -12,7 +12,7 @@ from audio_interaction_ros.protocol import Emotion
 from train.edge.book import Book
 from train.edge.dialogue import reply_to
 from train.edge.heard import targets
-from train.edge.layout import IDS, IGNORE, decisions, sequence
+from train.edge.layout import CHINESE, IDS, IGNORE, decisions, sequence
 from train.edge.library import is_validation
 from train.edge.pairs import Pair
 from train.edge.stage_a import WIDTH, Speller, greedy
@@ -138,7 +138,7 @@ def test_each_lane_answers_its_language():
     chinese, english = MANDARIN['events'][0], {**SPEECH, 'translation': '你好。'}
     said = {lane: decisions([chinese], lane, 4)[2]
             for lane in ('transcript', 'translation', 'assistant')}
-    assert said == {'transcript': None, 'translation': (Emotion.NORMAL, 'Hello.'),
+    assert said == {'transcript': None, 'translation': (Emotion.NORMAL, CHINESE),
                     'assistant': None}
     assert decisions([english], 'translation', 4)[2] == (Emotion.NORMAL, '你好。')
     assert decisions([SPEECH], 'translation', 4) == [None] * 4

@@ -140,7 +140,7 @@ def test_a_run_learns_stops_and_goes_on(model, tmp_path, monkeypatch):
     subject.fit(options(tmp_path, minutes=1.0), model, Letters(), PAIRS, PAIRS)
     before = subject.resume(tmp_path, SmallEdge())
     fresh = SmallEdge()
-    subject.fit(options(tmp_path, minutes=3.0), fresh, Letters(), PAIRS, PAIRS)
+    subject.fit(options(tmp_path, minutes=6.0), fresh, Letters(), PAIRS, PAIRS)
     assert 0 < before.step < subject.resume(tmp_path, SmallEdge()).step
     for direction in subject.DIRECTIONS:
         ends = [pair.ends(direction) for pair in PAIRS]

@@ -30,6 +30,13 @@ IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3]
                language=_NEW[8], system=_NEW[9], audio_pad=_NEW[10], audio_begin=_NEW[11],
                audio_end=_NEW[12],
                emotions=(_NEW[13], _NEW[14], _NEW[15], _NEW[16], _NEW[17], _NEW[18]))
+CHINESE = '(Chinese)'
+"""
+What the translation lane writes of Mandarin: it can tell that and when it was spoken.
+
+What was said the second pass reads, and the same model translates its text. A few hundred
+utterances teach no recogniser, and an invented sentence would be worse than none.
+"""
 Reply = tuple[Emotion, str]
 
 
@@ -39,7 +46,7 @@ def reply(event: Mapping, lane: str) -> Reply | None:
         return (Emotion(event['emotion']), event['text']) if lane == 'assistant' else None
     text: str | None = None
     if lane == 'translation':
-        text = event.get('translation') or None
+        text = CHINESE if event.get('language') == 'zh' else event.get('translation') or None
     elif event.get('language', 'en') == 'en':
         text = event['text'] if lane == 'transcript' else reply_to(event['text'])
     return None if text is None else (Emotion.NORMAL, text)

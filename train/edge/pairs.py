@@ -22,8 +22,7 @@ from audio_interaction_ros.errors import AudioInteractionError
 __all__ = ['DIRECTIONS', 'Pair', 'PairsError', 'baselines', 'key', 'read_pairs', 'references',
            'short', 'split', 'syllables']
 
-DIRECTIONS = ('en-zh', 'zh-en', 'pinyin-en')
-"""The last is Chinese as it is heard: syllables without tones."""
+DIRECTIONS = ('en-zh', 'zh-en')
 HELD_OUT = 0.1
 SHORT_WORDS = 10
 """English words of a short sentence."""
@@ -42,9 +41,7 @@ class Pair:
 
     def ends(self, direction: str) -> tuple[str, str]:
         """Return what is given and what is wanted."""
-        if direction == 'en-zh':
-            return self.en, self.zh
-        return (self.zh if direction == 'zh-en' else syllables(self.zh)), self.en
+        return (self.en, self.zh) if direction == 'en-zh' else (self.zh, self.en)
 
 
 @lru_cache(maxsize=100_000)

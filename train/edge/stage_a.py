@@ -28,17 +28,13 @@ from torch.nn import functional as F
 from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import TOWER
 from train.edge.layout import CHUNK_S
-from train.edge.pairs import syllables
 from train.edge.resume import Clock
 from train.edge.scenes import features, scene_rows
 
 __all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
 
 Example = tuple[np.ndarray, list[int], str]
-"""
-Frames [T, stacked_width] float16, ids to be heard in them, and what it is: speech | mandarin |
-sound | harmless.
-"""
+"""Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
 FEATURE_S = CHUNK_S / TOWER.word_features
 SHARPNESS = 24.0
 """
@@ -107,14 +103,14 @@ def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
         for event in row['events']:
             if event['due'] > len(flat) * FEATURE_S:
                 continue  # a long scene ends before this is over
-            mandarin = event.get('language') == 'zh'
-            text = syllables(event['text']) if mandarin else event['text']
-            words = ' ' + re.sub(r"[^\w' ]", '', text)
+            if event.get('language', 'en') != 'en':
+                continue  # only English is spelled
+            words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
             until = event['due'] + (0.0 if event['kind'] == 'speech' else 0.8)
             part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
             ids = tokenizer.encode(words).ids
             if len(part) > len(ids) + 2:
-                found.append((part, ids, 'mandarin' if mandarin else event['kind']))
+                found.append((part, ids, event['kind']))
         if not row['events']:
             found.append((flat, [], 'harmless'))
     return found
@@ -152,7 +148,7 @@ def greedy(model: Speller, batch: list[Example], used: list[int]) -> list[list[i
 
 def validate(model: Speller, held: list[Example], used: list[int],
              tokenizer: Tokenizer) -> dict[str, float]:
-    """Return errors of words and syllables, shares of sounds named and of others quiet."""
+    """Return word errors of speech, the share of sounds named, and of harmless scenes quiet."""
     model.eval()
     said = [tokenizer.decode(ids).strip().lower() for i in range(0, len(held), 16)
             for ids in greedy(model, held[i:i + 16], used)]
@@ -160,15 +156,13 @@ def validate(model: Speller, held: list[Example], used: list[int],
     meant = [tokenizer.decode(ids).strip().lower() for _, ids, _ in held]
     kinds = [kind for _, _, kind in held]
 
-    def wrong(kind: str) -> float:
-        pairs = [(m, s) for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
-        return jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]) if pairs else math.nan
+    pairs = [(m, s) for m, s, kind in zip(meant, said, kinds, strict=True) if kind == 'speech']
 
     def right(kind: str) -> float:
         hits = [m == s for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
         return float(np.mean(hits)) if hits else math.nan
-    return {'wer': wrong('speech'), 'syllables': wrong('mandarin'), 'named': right('sound'),
-            'quiet': right('harmless')}
+    return {'wer': jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]),
+            'named': right('sound'), 'quiet': right('harmless')}
 
 
 def speller(items: list[Example], used: list[int], base: Path) -> Speller:

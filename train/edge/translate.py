@@ -32,6 +32,7 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
 from audio_interaction_ros.protocol import prefix_block
+from eval.intervals import Estimate
 from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
@@ -47,7 +48,6 @@ POSITIONS = 384
 LONGEST = 96
 """Ids of the longest pair that is learned, prompt included; a fraction of a per cent is longer."""
 LONGEST_REPLY = 48
-SPOKEN = {'en-zh': 'en', 'zh-en': 'zh', 'pinyin-en': 'zh'}
 WARM_UP = 20
 SAVE_S = 120.0
 AT_ONCE = 50
@@ -261,7 +261,7 @@ def _cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
 
 def _sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
                said: Sequence[str]) -> list[Sentence]:
-    return [Sentence(source, Path(), SPOKEN[direction], source, known[source], text)
+    return [Sentence(source, Path(), direction[:2], source, known[source], text)
             for source, text in zip(sources, said, strict=True)]
 
 
@@ -279,7 +279,7 @@ def score(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], 
         if trivial:
             spoken |= baselines(train, direction, sources)
         found[direction] = {
-            'figures': {name: {what: value if isinstance(value, (int, str)) else value.as_json()
+            'figures': {name: {what: value.as_json() if isinstance(value, Estimate) else value
                                for what, value in figures(
                                    _sentences(direction, known, sources, texts)).items()}
                         for name, texts in spoken.items()},
@@ -312,17 +312,14 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
     print(f'{len(train)} pairs to train on, {len(held)} held out; '
           f'{sum(value.numel() for value in learned)} parameters; from step {spent.step}',
           flush=True)
-    turns = {'en-zh': spent.step, 'zh-en': (spent.step + 1) // 2, 'pinyin-en': spent.step // 2}
-    streams = {direction: islice(rows(train, direction, words), turns[direction], None)
-               for direction in DIRECTIONS}
+    streams = [islice(rows(train, direction, words), spent.step, None)
+               for direction in DIRECTIONS]
     total, saved, losses = options.minutes * 60, time.monotonic(), list[float]()
     curve = options.out / 'curve.jsonl'
     points = len(curve.read_text(encoding='utf-8').splitlines()) if curve.exists() else 0
     while spent.seconds < total:
         begin = clock(options)
-        # Chinese is given in characters and, as it will be heard, in syllables, by turns.
-        drawn = [next(streams['en-zh']),
-                 next(streams['pinyin-en' if spent.step % 2 else 'zh-en'])]
+        drawn = [next(stream) for stream in streams]
         for group in optimizer.param_groups:
             group['lr'] = learning_rate(options.rate, spent.step, spent.seconds / total)
         loss = loss_of(model, [row for row, _ in drawn])
