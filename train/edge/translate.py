@@ -32,7 +32,7 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
 from audio_interaction_ros.protocol import prefix_block
-from eval.intervals import Estimate
+from eval.report import plain
 from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
@@ -279,9 +279,7 @@ def score(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], 
         if trivial:
             spoken |= baselines(train, direction, sources)
         found[direction] = {
-            'figures': {name: {what: value.as_json() if isinstance(value, Estimate) else value
-                               for what, value in figures(
-                                   _sentences(direction, known, sources, texts)).items()}
+            'figures': {name: plain(figures(_sentences(direction, known, sources, texts)))
                         for name, texts in spoken.items()},
             'texts': [{'source': source, 'said': text, 'references': known[source]}
                       for source, text in zip(sources, said, strict=True)]}
