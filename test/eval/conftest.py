@@ -39,7 +39,8 @@ class LoudDecoder(ScriptedDecoder):
 def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None, emotion=Emotion.URGENT):
     decoder = LoudDecoder(text=text, level=level, emotion=emotion)
     return Runtime(encoder=ScriptedEncoder(), decoder=decoder,
-                   config=SimpleNamespace(prompts=prompts or {}, thresholds={}))
+                   config=SimpleNamespace(prompts=prompts or {}, thresholds={},
+                                          min_confidence={}))
 
 
 def tone(seconds, pitch=1000.0, level=0.3):

@@ -23,7 +23,8 @@ class EveryThird(ScriptedDecoder):
 
 def made():
     return Runtime(encoder=ScriptedEncoder(), decoder=EveryThird(),
-                   config=SimpleNamespace(prompts={}, thresholds={}))
+                   config=SimpleNamespace(prompts={}, thresholds={},
+                                          min_confidence={}))
 
 
 def broken():
