@@ -17,8 +17,11 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.checkpoint import load as load_model
 from audio_interaction_ros.model.decoder import rope_tables
+from train.edge.book import Book
 from train.edge.layout import IGNORE, decisions, sequence
+from train.edge.pairs import read_pairs
 from train.edge.scenes import ENDINGS, scene_rows
+from train.edge.sessions import all_translated, translated
 
 __all__ = ['pick', 'projected', 'sweep']
 
@@ -59,12 +62,14 @@ def probabilities(model: LoadedModel, lane: str, row: dict, folder: Path) -> tup
     return logits.softmax(-1)[:, 1].numpy(), laid.control[laid.control != IGNORE]
 
 
-def pick(name: str, folder: Path) -> None:
+def pick(name: str, folder: Path, book: Book) -> None:
     """Print recall and false fires of each lane over thresholds."""
     model = load_model(name)
     model.decoder.to(torch.bfloat16)
-    for lane in ('transcript', 'assistant'):
-        found = [probabilities(model, lane, row, folder) for row in scene_rows(folder)]
+    rows = translated(scene_rows(folder), book)
+    for lane in model.config.prompts:
+        found = [probabilities(model, lane, row, folder) for row in rows
+                 if lane != 'translation' or all_translated(row)]
         scores, labels = (np.concatenate(part) for part in zip(*found, strict=True))
         print(f'{lane}: {int(labels.sum())} due, {int((labels == 0).sum())} silent chunks')
         for threshold, recall, false in sweep(scores, labels):
@@ -76,8 +81,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--model', default='edge')
     parser.add_argument('--pick', type=Path, required=True, help='folder of validation features')
+    parser.add_argument('--pairs', type=Path, metavar='TSV',
+                        help='sentence pairs (en, zh), held-out ones too, for a translation lane')
     arguments = parser.parse_args()
-    pick(arguments.model, arguments.pick)
+    pick(arguments.model, arguments.pick,
+         Book(read_pairs(arguments.pairs) if arguments.pairs else []))
 
 
 if __name__ == '__main__':

@@ -19,7 +19,8 @@ from train.edge.layout import CHUNK_S, PROMPTS, decisions, reply, sequence
 from train.edge.scenes import ENDINGS
 from train.tokens import Sample
 
-__all__ = ['Item', 'Mixture', 'MissingScenesError', 'batches', 'crop', 'sequenced', 'translated']
+__all__ = ['Item', 'Mixture', 'MissingScenesError', 'all_translated', 'batches', 'crop',
+           'sequenced', 'translated']
 
 POSITIONS = 1_600
 """Positions of one batch, padding included."""
@@ -56,8 +57,9 @@ def translated(rows: Sequence[dict], book: Book) -> list[dict]:
             for row in rows]
 
 
-def _speech(row: dict) -> list[dict]:
-    return [event for event in row['events'] if event['kind'] == 'speech']
+def all_translated(row: dict) -> bool:
+    """Tell whether every utterance of a scene has a translation; true where nobody speaks."""
+    return all(event.get('translation') for event in row['events'] if event['kind'] == 'speech')
 
 
 class Mixture:
@@ -77,11 +79,11 @@ class Mixture:
                                if any(reply(event, 'assistant') for event in row['events'])]
         self.by_kind[TOLD] = [row for kind in ('speech', 'long')
                               for row in self.by_kind.get(kind, [])
-                              if _speech(row) and all(event.get('translation')
-                                                      for event in _speech(row))]
+                              if any(event['kind'] == 'speech' for event in row['events'])
+                              and all_translated(row)]
         # What is said in English beside Mandarin may have no known translation.
         self.by_kind['mandarin'] = [row for row in self.by_kind.get('mandarin', [])
-                                    if all(event.get('translation') for event in _speech(row))]
+                                    if all_translated(row)]
         self.lanes = {lane: share for lane, (share, _) in LANES.items()
                       if lane != 'translation' or self.by_kind[TOLD]}
         needed = {kind for lane in self.lanes for kind in LANES[lane][1]} - {'mandarin'}
