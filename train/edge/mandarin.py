@@ -39,9 +39,9 @@ __all__ = ['Spoken', 'missing', 'phonemes', 'pinyin', 'plan', 'speakable']
 TRAIN_VOICES = {
     'kokoro': [f'kokoro:{name}' for name in ('zf_xiaobei', 'zf_xiaoni', 'zf_xiaoxiao',
                                              'zm_yunjian', 'zm_yunxi', 'zm_yunxia')],
-    'espeak': [f'espeak:cmn-latn-pinyin+{name}' for name in ('m2', 'm3', 'f1', 'f2', 'f4')]}
+    'espeak': [f'espeak:cmn-latn-pinyin+{name}' for name in ('m2', 'm3', 'm5', 'f2', 'f4')]}
 VALIDATION_VOICES = {'kokoro': ['kokoro:zf_xiaoyi', 'kokoro:zm_yunyang'],
-                     'espeak': ['espeak:cmn-latn-pinyin+m5', 'espeak:cmn-latn-pinyin+f3']}
+                     'espeak': ['espeak:cmn-latn-pinyin+m1', 'espeak:cmn-latn-pinyin+f3']}
 LETTERS = (2, 14)
 """Chinese characters of a sentence."""
 FREQUENT = 100
