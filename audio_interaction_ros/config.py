@@ -22,8 +22,8 @@ from audio_interaction_ros.errors import ConfigurationError
 
 __all__ = [
     'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
-    'ModelConfig', 'RecordConfig', 'TranscriptConfig', 'build', 'fields_with_help', 'load_yaml',
-    'resolve_lanes',
+    'ModelConfig', 'RecordConfig', 'TranscriptConfig', 'TranslationConfig', 'build',
+    'fields_with_help', 'load_yaml', 'resolve_lanes',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -172,6 +172,19 @@ class TranscriptConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TranslationConfig:
+    """How final translations are made."""
+
+    second_pass: str = 'none'
+    """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
+
+    def __post_init__(self) -> None:
+        """Check names."""
+        _require(self.second_pass in ('none', 'whisper'), 'translation.second_pass',
+                 'none or whisper', self.second_pass)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlertsConfig:
     """Where alert rules stand and from which severity they act."""
 
@@ -216,6 +229,7 @@ class AssistantConfig:
     fifo: FifoConfig = field(default_factory=FifoConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     transcript: TranscriptConfig = field(default_factory=TranscriptConfig)
+    translation: TranslationConfig = field(default_factory=TranslationConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)

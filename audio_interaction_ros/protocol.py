@@ -21,6 +21,7 @@ __all__ = [
     'TokenIds',
     'listening_block',
     'prefix_block',
+    'text_block',
 ]
 
 SAMPLE_RATE_HZ = 16_000
@@ -86,6 +87,16 @@ RELEASED_TOKEN_IDS = TokenIds(
 def prefix_block(ids: TokenIds, prompt: Sequence[int]) -> list[int]:
     """Return the ids that open an online session with an encoded system prompt."""
     return [ids.online, ids.language, ids.system, ids.respond, *prompt, ids.text_end]
+
+
+def text_block(ids: TokenIds, prompt: Sequence[int], source: Sequence[int]) -> list[int]:
+    """
+    Return the ids that stand before a reply to text: the offline text task of training.
+
+    Encoded system prompt and text of the user; RESPOND is the last id, for nothing is decided.
+    """
+    return [ids.offline, *prefix_block(ids, prompt)[1:], ids.user, ids.respond, *source,
+            ids.text_end, ids.assistant, ids.respond]
 
 
 def listening_block(ids: TokenIds, features_per_chunk: int, previous: int | None) -> list[int]:

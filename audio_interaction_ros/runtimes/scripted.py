@@ -47,15 +47,17 @@ class ScriptedDecoder:
     Says what a script tells it, on the chunk that the script names.
 
     ``script`` maps a lane's index to {number of the chunk in the lane's life, from 0: (emotion,
-    text)}; all other chunks are answered by silence.
+    text)}; all other chunks are answered by silence. ``translations`` maps a source to what is
+    said to it as text; to other texts nothing is said.
     """
 
     def __init__(self, *, script: Mapping[int, Mapping[int, tuple[Emotion, str]]],
-                 model_id: str = 'scripted', max_positions: int = 256) -> None:
+                 model_id: str = 'scripted', max_positions: int = 256,
+                 translations: Mapping[str, str] | None = None) -> None:
         self.spec = DecoderSpec(
             model_id=model_id, features_per_chunk=_FEATURES, feature_width=_WIDTH,
             vocab_size=_VOCAB_SIZE, token_ids=SCRIPTED_TOKEN_IDS, max_positions=max_positions)
-        self._script = script
+        self._script, self._translations = script, translations or {}
         self.requests: list[StepRequest] = []
         """The requests of the newest pass, to look at."""
 
@@ -92,12 +94,20 @@ class ScriptedDecoder:
 
     def _speak(self, request: StepRequest) -> np.ndarray:
         ids = self.spec.token_ids
-        if request.ids[-1] == ids.respond:
+        if request.ids[0] == ids.offline:
+            text = self._translations.get(self._source(request.ids.tolist()), '')
+            self._says[request.lane] = [*text.encode(), ids.text_end]
+        elif request.ids[-1] == ids.respond:
             emotion, text = self._cued[request.lane]
             self._says[request.lane] = [ids.emotions[emotion], *text.encode(), ids.text_end]
         logits = np.full(_VOCAB_SIZE, -5.0, np.float32)
         logits[self._says[request.lane].pop(0)] = 5.0
         return logits
+
+    def _source(self, block: list[int]) -> str:
+        """Return the text between USER and its end."""
+        said = block[block.index(self.spec.token_ids.user) + 2:]
+        return bytes(said[:said.index(self.spec.token_ids.text_end)]).decode()
 
     def encode_text(self, text: str) -> list[int]:
         """Return the bytes of a text."""

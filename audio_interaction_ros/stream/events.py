@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from audio_interaction_ros.protocol import Emotion
 
 __all__ = [
-    'ContextRolled', 'Event', 'FinalTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted',
-    'ReplyText', 'Silence', 'StreamReset',
+    'ContextRolled', 'Event', 'FinalTranscript', 'FinalTranslation', 'ReplyEmotion',
+    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'Silence', 'StreamReset',
 ]
 
 
@@ -87,6 +87,22 @@ class FinalTranscript(Event):
     text: str
     language: str
     """BCP-47 code that the second pass recognised; empty when unknown."""
+    streamed_text: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalTranslation(Event):
+    """The last word on a reply of a translation lane: translated from text where there was any."""
+
+    reply_id: str
+    text: str
+    language: str
+    """BCP-47 code of ``text``; empty where the streamed text stays as it is."""
+    source_text: str
+    """What the second pass read; empty when it read nothing."""
+    source_language: str
     streamed_text: str
     start_ns: int
     end_ns: int

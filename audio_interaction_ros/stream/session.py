@@ -11,11 +11,12 @@ from functools import partial
 
 from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
-from audio_interaction_ros.runtimes.base import Decoder
+from audio_interaction_ros.runtimes.base import Decoder, StepRequest
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.events import Event
+from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
+from audio_interaction_ros.stream.text_lane import TextJob, TextLane, kept
 
 __all__ = ['Session', 'SessionStats']
 
@@ -32,6 +33,10 @@ class SessionStats:
     stale: int = 0
     """Chunks that came twice or late."""
     resets: int = 0
+    translated: int = 0
+    """Final translations made from text."""
+    kept: int = 0
+    """Final translations that are the streamed text, for want of a better one."""
 
 
 class Session:
@@ -39,20 +44,26 @@ class Session:
     The decoding side of an assistant.
 
     ``lanes`` are resolved (``config.resolve_lanes``). ``slots`` is the context length per lane
-    in positions (default: the model's).
+    in positions (default: the model's). ``translate_text`` opens one more lane of the decoder,
+    for ``translate``.
     """
 
     def __init__(self, *, decoder: Decoder, lanes: Sequence[LaneConfig],
-                 fifo: FifoConfig | None = None, slots: int | None = None) -> None:
+                 fifo: FifoConfig | None = None, slots: int | None = None,
+                 translate_text: bool = False) -> None:
         fifo = fifo or FifoConfig()
         slots = slots or decoder.spec.max_positions
         self._decoder = decoder
         self._fifo = Fifo(capacity=fifo.capacity, overflow=fifo.overflow, lanes=len(lanes))
-        decoder.open(lanes=len(lanes), slots=slots)
+        decoder.open(lanes=len(lanes) + translate_text, slots=slots)
+        self._prompts = {lane.name: decoder.encode_text(lane.prompt) for lane in lanes}
         self._lanes = [
             Lane(index=i, config=lane, spec=decoder.spec, slots=slots, drain=fifo.drain,
-                 prompt=decoder.encode_text(lane.prompt), token_bytes=decoder.token_bytes)
+                 prompt=self._prompts[lane.name], token_bytes=decoder.token_bytes)
             for i, lane in enumerate(lanes)]
+        self._text = TextLane(
+            index=len(lanes), spec=decoder.spec, slots=slots, encode=decoder.encode_text,
+            token_bytes=decoder.token_bytes) if translate_text else None
         self._epoch: int | None = None
         self._next_seq = 0
         self._outbox: list[Event] = []
@@ -76,7 +87,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """True while a step has something to do."""
-        return bool(self._outbox) or any(
+        return bool(self._outbox) or self._text is not None and self._text.busy or any(
             lane.speaking or self._fifo.waiting(i) for i, lane in enumerate(self._lanes))
 
     def queue_depth(self, lane: str) -> int:
@@ -117,16 +128,22 @@ class Session:
     def step(self) -> list[Event]:
         """Run one forward pass over the lanes that are due; return what happened."""
         events, self._outbox = self._outbox, []
-        due = []
+        due: list[tuple[Lane | TextLane, StepRequest]] = []
         for i, lane in enumerate(self._lanes):
             request = lane.request(partial(self._fifo.take, i))
             if request is not None:
                 due.append((lane, request))
+        if self._text is not None and (request := self._text.request()) is not None:
+            due.append((self._text, request))
         if due:
             self.stats.steps += 1
             results = self._decoder.step([request for _, request in due])
-            for (lane, _), result in zip(due, results, strict=True):
-                events.extend(lane.on_result(result))
+            for (one, _), result in zip(due, results, strict=True):
+                events.extend(one.on_result(result))
+        for event in events:
+            if isinstance(event, FinalTranslation):
+                self.stats.translated += bool(event.language)
+                self.stats.kept += not event.language
         return events
 
     def drain(self) -> list[Event]:
@@ -136,24 +153,48 @@ class Session:
             events.extend(self.step())
         return events
 
+    def translate(self, reply: ReplyFinished, text: str, language: str) -> None:
+        """
+        Translate what was really said when a lane gave this reply (``text``, ISO 639-1).
+
+        A FinalTranslation comes with a later step, whatever happens: with the streamed text
+        where there is none to translate, no room, or no lane for text.
+        """
+        job = TextJob(reply=reply, text=text, language=language)
+        lane = self._lanes[self._index(reply.lane)].config
+        if self._text is None or not self._text.put(
+                job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens):
+            self._outbox.append(kept(job))
+
     def cancel(self, lane: str = '') -> bool:
-        """End the running reply of a lane ('' = all); the event comes with the next step."""
+        """
+        End the running reply of a lane ('' = all); the event comes with the next step.
+
+        What the lane has waiting for its translation from text keeps its streamed text.
+        """
         chosen = self._lanes if not lane else [self._lanes[self._index(lane)]]
         events = [event for one in chosen for event in one.cancel()]
+        events.extend(self._give_up_texts(lane))
         self._outbox.extend(events)
         return bool(events)
+
+    def _give_up_texts(self, lane: str = '') -> list[Event]:
+        """Let what waits for the text lane keep its streamed text."""
+        return [] if self._text is None else [kept(job) for job in self._text.clear(lane)]
 
     def set_prompt(self, lane: str, prompt: str) -> None:
         """Give a lane another prompt; its context starts anew."""
         one = self._lanes[self._index(lane)]
         self._outbox.extend(one.cancel())
-        one.restart(self._decoder.encode_text(prompt))
+        self._prompts[lane] = self._decoder.encode_text(prompt)
+        one.restart(self._prompts[lane])
         self._outbox.append(one.reset_event())
 
     def reset(self) -> None:
         """Forget the queue and every context; the events come with the next step."""
         self.stats.resets += 1
         self._fifo.clear()
+        self._outbox.extend(self._give_up_texts())
         for lane in self._lanes:
             self._outbox.extend(lane.cancel())
             lane.restart()

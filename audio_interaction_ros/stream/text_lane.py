@@ -1,0 +1,148 @@
+"""
+A lane that translates text: what was said is known by then, so there is no audio to wait for.
+
+Lays out a source as the offline text task of training (prompt, USER block, RESPOND) and writes
+the reply greedily, one token per pass, in the same forward pass as the lanes that listen. Jobs
+wait in a short queue; what cannot be translated keeps its streamed text. Knows neither who read
+the source nor how the pass is computed.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.protocol import text_block
+from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.stream.detokenizer import Detokenizer
+from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
+from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
+
+__all__ = ['TARGETS', 'TextJob', 'TextLane', 'kept']
+
+TARGETS = {'en': 'zh', 'zh': 'en'}
+"""Language of a source -> language that it is translated to (ISO 639-1)."""
+TEXT_SLOTS = 256
+"""Cache slots that a source with its translation may take; half of them are the reply's."""
+_WAITING = 8
+_NO_INDEX = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextJob:
+    """A finished reply of a translation lane, and what was really said."""
+
+    reply: ReplyFinished
+    text: str
+    """What was said; empty when nobody could tell."""
+    language: str
+    """ISO 639-1 code of ``text``; empty when unknown."""
+
+
+def kept(job: TextJob) -> FinalTranslation:
+    """Return the streamed text as final; its language is left open."""
+    return _final(job, job.reply.text, '')
+
+
+def _final(job: TextJob, text: str, language: str) -> FinalTranslation:
+    reply = job.reply
+    return FinalTranslation(
+        lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+        reply_id=reply.reply_id, text=text, language=language, source_text=job.text,
+        source_language=job.language, streamed_text=reply.text, start_ns=reply.start_ns,
+        end_ns=reply.end_ns)
+
+
+@dataclass(eq=False)
+class _Waiting:
+    job: TextJob
+    block: list[int]
+    most_tokens: int
+
+
+class TextLane:
+    """
+    The text lane of one session.
+
+    ``index`` is its lane in the decoder, ``slots`` how many each lane of the decoder has.
+    """
+
+    def __init__(self, *, index: int, spec: DecoderSpec, slots: int,
+                 encode: Callable[[str], list[int]],
+                 token_bytes: Callable[[int], bytes]) -> None:
+        self._index, self._spec, self._all_slots = index, spec, slots
+        self._encode, self._token_bytes = encode, token_bytes
+        self._slots = min(TEXT_SLOTS, slots)
+        self._suppressed = sorted(spec.token_ids.structural - {spec.token_ids.text_end})
+        self._waiting: deque[_Waiting] = deque()
+        self._running: _Waiting | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while there is something to translate."""
+        return self._running is not None or bool(self._waiting)
+
+    def put(self, job: TextJob, *, prompt: Sequence[int], most_tokens: int) -> bool:
+        """
+        Take in a job with the encoded prompt of its lane and the budget of a reply.
+
+        False, and nothing is done, for a text that is empty, too long or in a language that is
+        not translated, and when eight wait already.
+        """
+        if not job.text or job.language not in TARGETS or len(self._waiting) >= _WAITING:
+            return False
+        block = text_block(self._spec.token_ids, prompt, self._encode(job.text))
+        if len(block) > self._slots // 2:
+            return False
+        self._waiting.append(_Waiting(job, block, min(most_tokens, self._slots - len(block))))
+        return True
+
+    def clear(self, lane: str = '') -> list[TextJob]:
+        """Drop the jobs of a lane ('' = all); return them."""
+        all_ = [one for one in (self._running, *self._waiting) if one is not None]
+        dropped = [one for one in all_ if lane in ('', one.job.reply.lane)]
+        if self._running in dropped:
+            self._running = None
+        self._waiting = deque(one for one in self._waiting if one not in dropped)
+        return [one.job for one in dropped]
+
+    def request(self) -> StepRequest | None:
+        """Return the lane's share of the next pass, None when it has nothing to do."""
+        if self._running is None:
+            if not self._waiting:
+                return None
+            self._begin(self._waiting.popleft())
+        ids, self._state.pending = self._state.pending, []
+        places = self._fed + np.arange(len(ids))
+        visible = np.arange(self._all_slots) < self._fed
+        self._fed += len(ids)
+        return StepRequest(
+            lane=self._index, ids=np.array(ids, dtype=np.int64), slots=places, positions=places,
+            visible=visible, feature_index=_NO_INDEX,
+            features=np.zeros((0, self._spec.feature_width), dtype=np.float32),
+            read=np.array([len(ids) - 1]), want_text=True)
+
+    def _begin(self, waiting: _Waiting) -> None:
+        self._running, self._fed, self._text = waiting, 0, Detokenizer()
+        self._machine = Machine(ids=self._spec.token_ids, max_reply_tokens=waiting.most_tokens)
+        self._state = State(phase=Phase.SPEAKING, pending=list(waiting.block))
+
+    def on_result(self, result: StepResult) -> list[FinalTranslation]:
+        """Take the result of the lane's last request; return the translation that it ended."""
+        if self._running is None or result.text_logits is None:
+            return []
+        scores = result.text_logits.copy()
+        scores[self._suppressed] = -np.inf
+        token = int(scores.argmax())
+        outcome = self._machine.on_token(self._state, token)
+        if outcome is not Outcome.END:
+            self._text.push(self._token_bytes(token))
+        if not outcome.finishes:
+            return []
+        job, self._running = self._running.job, None
+        # Half a character, where a budget cut the text, says nothing.
+        text = self._text.text.replace('\ufffd', '').strip()
+        if not text or outcome is Outcome.LOOP:
+            return [kept(job)]
+        return [_final(job, text, TARGETS[job.language])]
