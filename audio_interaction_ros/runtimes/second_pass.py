@@ -2,11 +2,11 @@
 Second pass: a finished utterance is read again as a whole, for the final transcript.
 
 The streaming model hears a word once and early; Whisper's own decoder hears all of the utterance.
-Owns the protocol of a second pass and the greedy reading with Whisper base, whose encoder weights
+Owns the greedy reading with Whisper base, whose encoder weights
 are those of the edge model. Knows nothing of lanes or of where the samples come from.
 """
 
-from typing import Protocol
+from collections.abc import Collection
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['SecondPass', 'WhisperSecondPass', 'repeats']
+__all__ = ['WhisperSecondPass', 'likeliest', 'repeats']
 
 WINDOW_S = 30
 END = 50_257
@@ -33,18 +33,15 @@ LONGEST_TEXT = 220
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
 
 
-class SecondPass(Protocol):
-    """Reads a finished utterance again."""
-
-    def transcribe(self, samples: np.ndarray) -> tuple[str, str]:
-        """Return text and language (ISO 639-1, '' if unknown) of samples [n] float32, 16 kHz."""
-        ...
-
-
 def repeats(ids: list[int], times: int = 4) -> bool:
     """Tell whether a list ends with one phrase of up to eight ids said so many times."""
     return any(len(ids) >= length * times
                and ids[-length * times:] == ids[-length:] * times for length in range(1, 9))
+
+
+def likeliest(scores: Tensor, ids: list[int]) -> int:
+    """Return which of the ids has the highest of the scores [vocabulary]."""
+    return ids[int(scores[ids].argmax())]
 
 
 class WhisperSecondPass:
@@ -89,23 +86,30 @@ class WhisperSecondPass:
         return tower.eval()
 
     @torch.inference_mode()
-    def transcribe(self, samples: np.ndarray) -> tuple[str, str]:
-        """Return text and language of samples [n] float32, 16 kHz; only the last 30 s are read."""
+    def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> tuple[str, str]:
+        """
+        Return text and language of samples [n] float32, 16 kHz; only the last 30 s are read.
+
+        Of ``languages`` (ISO 639-1) the likeliest is taken; empty: any. A language that was
+        fixed at the start stays.
+        """
         samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
         if not np.any(samples):
             return '', self._language
         padded = np.pad(samples, (0, WINDOW_S * SAMPLE_RATE_HZ - len(samples)))
         mel = torch.from_numpy(whole_file_mel(padded, 80))[None]
         frames = self._decoder.frames(self._tower.encode(mel))
-        language = self._language_id(frames)
+        language = self._language_id(frames, languages)
         ids = self._read(frames, [START, language, self._task, NO_TIMESTAMPS])
         return self._tokenizer.decode(ids).strip(), self._languages[language]
 
-    def _language_id(self, frames: list[tuple[Tensor, Tensor]]) -> int:
+    def _language_id(self, frames: list[tuple[Tensor, Tensor]],
+                     languages: Collection[str]) -> int:
         if self._language:
             return self._tokenizer.token_to_id(f'<|{self._language}|>')
         scores, _ = self._decoder(torch.tensor([[START]]), frames)
-        return FIRST_LANGUAGE + int(scores[FIRST_LANGUAGE:LAST_LANGUAGE + 1].argmax())
+        return likeliest(scores, [code for code, name in self._languages.items()
+                                  if name in languages] or list(self._languages))
 
     def _read(self, frames: list[tuple[Tensor, Tensor]], start: list[int]) -> list[int]:
         ids: list[int] = []

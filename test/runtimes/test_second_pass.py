@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-from audio_interaction_ros.runtimes.second_pass import repeats
+from audio_interaction_ros.runtimes.second_pass import likeliest, repeats
 
 pytestmark = pytest.mark.torch
 
@@ -38,3 +38,9 @@ def test_decoder_equals_transformers_with_and_without_cache():
     ([1, 2, 3, 1, 2, 3, 1, 2, 3], False), ([], False)])
 def test_a_loop_is_four_times_the_same(ids, loops):
     assert repeats(ids) is loops
+
+
+def test_a_language_is_one_of_those_that_it_can_be():
+    scores = torch.tensor([0.0, 9.0, 2.0, 5.0, 1.0])
+    assert likeliest(scores, [1, 2, 3, 4]) == 1
+    assert likeliest(scores, [2, 3]) == 3

@@ -1,0 +1,77 @@
+"""Spans that are read again: audio by time, one reading for two who ask."""
+
+import numpy as np
+import pytest
+
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.stream.reading import Reading, SpanReader
+
+pytestmark = pytest.mark.unit
+
+CHUNK_NS = 400_000_000
+
+
+class Whisper:
+    """Says how much it was given, in a language of its own."""
+
+    def __init__(self, language='en'):
+        self.language, self.asked = language, []
+
+    def transcribe(self, samples, languages=()):
+        self.asked.append((len(samples), languages))
+        return f' {len(samples)} samples ', languages[0] if languages else self.language
+
+
+@pytest.fixture
+def reader():
+    one = SpanReader(seconds=4.0)
+    for place in range(10):
+        one.hear(AudioChunk(samples=np.full(6400, 0.1, np.float32), stamp_ns=place * CHUNK_NS,
+                            lost_samples_before=0))
+    return one
+
+
+def test_the_span_is_read(reader):
+    whisper = Whisper()
+    reading = reader.read(whisper, 2 * CHUNK_NS, 7 * CHUNK_NS)
+    assert (reading.text, reading.language) == ('32000 samples', 'en')
+    assert whisper.asked == [(32000, ())]
+
+
+def test_a_second_question_about_the_span_needs_no_second_reading(reader):
+    whisper = Whisper()
+    first = reader.read(whisper, 0, 8 * CHUNK_NS)
+    assert reader.read(whisper, CHUNK_NS, 8 * CHUNK_NS, languages=('en', 'zh')) is first
+    assert (len(whisper.asked), reader.reused) == (1, 1)
+
+
+@pytest.mark.parametrize(('start', 'end', 'same'), [
+    (0, 100, True), (0, 81, True), (19, 100, True), (0, 80, False), (20, 120, False),
+    (0, 130, False), (200, 300, False)])
+def test_spans_are_the_same_above_80_per_cent(start, end, same):
+    reading = Reading(start_ns=0, end_ns=100, text='', language='', any_language=True)
+    assert reading.covers(start, end) is same
+
+
+def test_another_language_is_read_again(reader):
+    """What was taken for Japanese is read as one of the languages that it can be."""
+    whisper = Whisper('ja')
+    reader.read(whisper, 0, 8 * CHUNK_NS)
+    again = reader.read(whisper, 0, 8 * CHUNK_NS, languages=('zh', 'en'))
+    assert again.language == 'zh' and len(whisper.asked) == 2
+
+
+def test_a_transcript_takes_no_reading_whose_language_was_not_free(reader):
+    whisper = Whisper()
+    reader.read(whisper, 0, 8 * CHUNK_NS, languages=('zh', 'en'))
+    assert reader.read(whisper, 0, 8 * CHUNK_NS).language == 'en'
+    assert len(whisper.asked) == 2
+
+
+def test_what_is_gone_is_not_read(reader):
+    whisper = Whisper()
+    assert reader.read(whisper, 90 * CHUNK_NS, 91 * CHUNK_NS) is None
+    reader.read(whisper, 0, 8 * CHUNK_NS)
+    reader.forget()
+    assert reader.read(whisper, 0, 8 * CHUNK_NS) is None
+    assert len(whisper.asked) == 1
