@@ -261,7 +261,7 @@ def _cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
 
 def _sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
                said: Sequence[str]) -> list[Sentence]:
-    return [Sentence(source, Path(), direction[:2], source, known[source], text)
+    return [Sentence(source, Path(), direction[:2], source, known[source], hypothesis=text)
             for source, text in zip(sources, said, strict=True)]
 
 
