@@ -99,6 +99,8 @@ class LaneConfig:
     """System prompt of the lane; empty: the model's own prompt for a lane of this name."""
     threshold: float = 0.0
     """The lane responds when p_respond reaches this; 0: the model's own threshold."""
+    min_confidence: float = 0.0
+    """A reply of which the model is less sure is withheld; 0: the model's own, -1: none is."""
     release: float = 1.0
     """Hysteresis: after a reply p_respond must fall below this once before the next one."""
     refractory_s: float = 0.0
@@ -115,6 +117,8 @@ class LaneConfig:
         _require(self.kind in LANE_KINDS, f'{key}.kind', f'one of {", ".join(LANE_KINDS)}',
                  self.kind)
         _require(0 <= self.threshold <= 1, f'{key}.threshold', '0 to 1', self.threshold)
+        _require(0 <= self.min_confidence <= 1 or self.min_confidence == -1,
+                 f'{key}.min_confidence', '0 to 1, or -1', self.min_confidence)
         _require(0 < self.release <= 1, f'{key}.release', 'above 0, up to 1', self.release)
         _require(self.refractory_s >= 0, f'{key}.refractory_s', '0 or more', self.refractory_s)
         _require(self.max_reply_tokens >= 1, f'{key}.max_reply_tokens', '1 or more',
@@ -122,11 +126,14 @@ class LaneConfig:
 
 
 def resolve_lanes(lanes: Iterable[LaneConfig], *, prompts: Mapping[str, str],
-                  thresholds: Mapping[str, float]) -> tuple[LaneConfig, ...]:
-    """Fill in what a lane leaves to the model: its prompt and its threshold, by lane name."""
+                  thresholds: Mapping[str, float],
+                  min_confidence: Mapping[str, float]) -> tuple[LaneConfig, ...]:
+    """Fill in by lane name what a lane leaves to the model: prompt, threshold, confidence."""
     return tuple(dataclasses.replace(
         lane, prompt=lane.prompt or prompts.get(lane.name, ''),
-        threshold=lane.threshold or thresholds.get(lane.name, 0.5)) for lane in lanes)
+        threshold=lane.threshold or thresholds.get(lane.name, 0.5),
+        min_confidence=lane.min_confidence or min_confidence.get(lane.name, 0.0))
+        for lane in lanes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,12 @@ from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.events import Event, FinalTranscript, ReplyFinished
+from audio_interaction_ros.stream.events import (
+    Event,
+    FinalTranscript,
+    ReplyFinished,
+    ReplyWithheld,
+)
 from audio_interaction_ros.stream.history import AudioHistory
 from audio_interaction_ros.stream.session import Session
 
@@ -44,6 +49,8 @@ class AssistantStats:
     audio_s: float = 0.0
     busy_s: float = 0.0
     replies: int = 0
+    withheld: int = 0
+    """Replies that nobody was told of, for the model was not sure of their words."""
     alerts: int = 0
 
     @property
@@ -88,7 +95,8 @@ class Assistant:
                                threads=model.threads, dtype=model.dtype,
                                rope_index_dtype=model.rope_index_dtype)
         lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
-                              thresholds=runtime.config.thresholds)
+                              thresholds=runtime.config.thresholds,
+                              min_confidence=runtime.config.min_confidence)
         second_pass = None
         if config.transcript.second_pass == 'whisper':
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
@@ -120,6 +128,7 @@ class Assistant:
         while self.session.busy:
             for event in self.session.step():
                 yield event
+                self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._consequences(event)
         yield from self._count(self.policy.tick(chunk.stamp_ns))

@@ -15,6 +15,7 @@ import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import StepRequest, StepResult
+from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import respond_probability
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.machine import Machine, Outcome, State
@@ -34,6 +35,8 @@ class Muttered:
     chunk: int
     urgent: bool
     text: str
+    confidence: float
+    """How sure of its words the model would have been, as a lane tells it."""
 
 
 class Aside:
@@ -67,24 +70,29 @@ class Aside:
     def _reply(self, chunk: StepRequest) -> Muttered:
         """Return the reply to a chunk that was just heard."""
         ids, text, state = self.spec.token_ids, Detokenizer(), State()
+        sure = Confidence()
         machine = Machine(ids=ids, max_reply_tokens=MOST_TOKENS)
         outcome = machine.on_token(state, ids.respond)
         visible, at = chunk.visible.copy(), 0
         visible[chunk.slots] = True
         while not outcome.finishes:
             fed, state.pending = state.pending, []
-            token = self._next(chunk, fed, at, visible.copy(), first=not state.tokens)
+            scores = self._next(chunk, fed, at, visible.copy(), first=not state.tokens)
+            token = int(scores.argmax())
+            if token != ids.text_end:
+                sure.add(scores, token)
             visible[at:at + len(fed)] = True
             at += len(fed)
             outcome = machine.on_token(state, token)
             if outcome not in (Outcome.EMOTION, Outcome.END):
                 text.push(self.token_bytes(token))
         text.flush()
-        return Muttered(self._chunks, state.emotion is Emotion.URGENT, text.text.strip())
+        return Muttered(self._chunks, state.emotion is Emotion.URGENT, text.text.strip(),
+                        sure.value)
 
     def _next(self, chunk: StepRequest, fed: list[int], at: int, visible: np.ndarray, *,
-              first: bool) -> int:
-        """Return the token after those fed: as a lane chooses, an emotion only in front."""
+              first: bool) -> np.ndarray:
+        """Return scores of the token after those fed: as in a lane, an emotion only in front."""
         ids, count = self.spec.token_ids, len(fed)
         result = self._decoder.step([StepRequest(
             lane=chunk.lane, ids=np.array(fed), slots=np.arange(at, at + count),
@@ -95,4 +103,4 @@ class Aside:
         scores = result.text_logits.copy()
         never = ids.structural - {ids.text_end} - (set(ids.emotions) if first else set())
         scores[sorted(never)] = -np.inf
-        return int(scores.argmax())
+        return scores

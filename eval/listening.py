@@ -35,6 +35,7 @@ from audio_interaction_ros.stream.events import (
     ReplyFinished,
     ReplyStarted,
     ReplyText,
+    ReplyWithheld,
     Silence,
 )
 from eval.aside import FLOOR, Aside
@@ -47,6 +48,8 @@ TRACE = '_trace'
 NS = 1e9
 VERSION = 2
 """Part of the key of the cache; one more when a hearing changes its meaning."""
+TRACE_VERSION = 3
+"""The same of a lane that never replies; 3: what it would have said has its confidence."""
 
 
 @dataclass
@@ -81,8 +84,10 @@ class Hearing:
     alerts: list[tuple[float, str]] = field(default_factory=list)
     """Alerts that the policy raised: seconds, label."""
     busy_s: float = 0.0
-    muttered: list[tuple[int, bool, str]] = field(default_factory=list)
-    """Of a trace: chunk from 0, urgent, and what would have been said after it."""
+    muttered: list[tuple[int, bool, str, float]] = field(default_factory=list)
+    """Of a trace: chunk from 0, urgent, what would have been said after it, confidence."""
+    withheld: list[tuple[str, float, str, float]] = field(default_factory=list)
+    """Replies that were not told, being unsure: lane, seconds, text, confidence."""
     alone: bool = True
     """Whether nothing else was heard at the same time, so that computing times mean something."""
 
@@ -96,6 +101,7 @@ def _from_json(row: dict[str, Any]) -> Hearing:
                for reply in row.pop('replies')]
     return Hearing(**{**row, 'replies': replies,
                       'alerts': [tuple(alert) for alert in row['alerts']],
+                      'withheld': [tuple(one) for one in row.get('withheld', ())],
                       'muttered': [tuple(one) for one in row['muttered']]})
 
 
@@ -143,7 +149,8 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
             progress(event.stamp_ns / NS)
     found.busy_s = assistant.stats.busy_s
     if isinstance(decoder, Aside):
-        found.muttered = [(one.chunk, one.urgent, one.text) for one in decoder.muttered]
+        found.muttered = [(one.chunk, one.urgent, one.text, round(one.confidence, 4))
+                          for one in decoder.muttered]
     return found
 
 
@@ -164,15 +171,17 @@ class Listener:
         """
         Take a running model and the file of the cache, which need not exist yet.
 
-        Lanes take prompt and threshold from the model, as on the robot; a lane ``NAME_trace``
-        takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of the key as well.
+        Lanes take prompt, threshold and min_confidence from the model, as on the robot; a lane
+        ``NAME_trace`` takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of
+        the key as well.
         ``crew`` hears what ``hear_all`` is asked for; without it that is one after the other.
         """
         settings = runtime.config
         prompts = {name + end: prompt for end in ('', TRACE)
                    for name, prompt in getattr(settings, 'prompts', {}).items()}
         self.lanes = resolve_lanes(lanes, prompts=prompts,
-                                   thresholds=getattr(settings, 'thresholds', {}))
+                                   thresholds=getattr(settings, 'thresholds', {}),
+                                   min_confidence=getattr(settings, 'min_confidence', {}))
         self._variant, self._crew = variant, crew
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
         self._known: dict[str, Hearing] = {}
@@ -184,9 +193,10 @@ class Listener:
     @property
     def fingerprint(self) -> str:
         """Hash of model, lanes and second pass."""
-        parts = [VERSION, FLOOR, self._variant, self._runtime.encoder.spec.model_id,
-                 self._runtime.decoder.spec.model_id, [asdict(lane) for lane in self.lanes],
-                 type(self._second_pass).__name__]
+        tracing = any(lane.name.endswith(TRACE) for lane in self.lanes)
+        parts = [TRACE_VERSION if tracing else VERSION, FLOOR, self._variant,
+                 self._runtime.encoder.spec.model_id, self._runtime.decoder.spec.model_id,
+                 [_key(lane) for lane in self.lanes], type(self._second_pass).__name__]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def hear(self, name: str, samples: np.ndarray,
@@ -239,6 +249,14 @@ class Listener:
             return file.read() != b'\n'
 
 
+def _key(lane: LaneConfig) -> dict[str, Any]:
+    """Return what of a lane decides what it says; a gate that is off is left out."""
+    settings = asdict(lane)
+    if lane.min_confidence <= 0:
+        del settings['min_confidence']  # hearings of before there was one stay valid
+    return settings
+
+
 def _read(cache: Path) -> Iterator[Hearing]:
     """Yield the hearings of a cache; a last line cut off by a kill is left out."""
     for line in cache.read_text(encoding='utf-8').splitlines():
@@ -268,5 +286,9 @@ def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
         reply.text, reply.reason = event.text, event.reason
         reply.urgent = event.emotion.name == 'URGENT'
         reply.start, reply.end = event.start_ns / NS, event.end_ns / NS
+    elif isinstance(event, ReplyWithheld):
+        found.replies.remove(open_replies.pop((event.lane, event.reply_id)))
+        found.withheld.append((event.lane, event.stamp_ns / NS, event.text,
+                               round(event.confidence, 4)))
     elif isinstance(event, FinalTranscript):
         open_replies[event.lane, event.reply_id].final = event.text

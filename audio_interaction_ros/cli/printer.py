@@ -12,6 +12,7 @@ from audio_interaction_ros.stream.events import (
     FinalTranscript,
     ReplyFinished,
     ReplyText,
+    ReplyWithheld,
     Silence,
 )
 
@@ -61,6 +62,9 @@ class TextPrinter:
                            f'{alert.label} ({alert.state.name.lower()}): {alert.message}')
             case ReplyFinished():
                 self._line(event.stamp_ns, event.lane, event.text or '(no text)')
+            case ReplyWithheld():
+                self._line(event.stamp_ns, event.lane,
+                           f'(withheld, confidence {event.confidence:.2f}: {event.text})')
             case FinalTranscript():
                 self._line(event.stamp_ns, event.lane, f'{event.text}  [second pass]')
             case ReplyText() if self._live:
@@ -78,4 +82,5 @@ class TextPrinter:
         stats = assistant.stats
         print(f'{stats.audio_s:.1f} s of audio in {stats.busy_s:.1f} s of computing '
               f'(real-time factor {stats.real_time_factor:.2f}), '
-              f'{stats.replies} replies, {stats.alerts} alerts')
+              f'{stats.replies} replies, {stats.alerts} alerts'
+              + (f', {stats.withheld} replies withheld' if stats.withheld else ''))

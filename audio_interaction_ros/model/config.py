@@ -57,6 +57,8 @@ class CheckpointConfig:
     """System prompt per lane name."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Decision threshold per lane name, from a validation split."""
+    min_confidence: Mapping[str, float] = field(default_factory=dict)
+    """Confidence per lane name below which a reply is withheld, from a validation split."""
     max_positions: int = 2048
     """Positions per lane that the model was trained for."""
     base: BaseConfig | None = None
@@ -112,7 +114,7 @@ def _value(key: str, value: Any, where: str) -> Any:
         return _token_ids(value, where)
     if key == 'prompts':
         return _scalars(value, str, where)
-    if key == 'thresholds':
+    if key in ('thresholds', 'min_confidence'):
         return _scalars(value, float, where)
     kind = {'model': str, 'max_positions': int, 'lora_scale': float}[key]
     if not isinstance(value, (int, float) if kind is float else kind) or value is True:
@@ -156,6 +158,8 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
     """Write a ``config.yaml`` that load_config reads back equal."""
     values = dataclasses.asdict(config)
     values['token_ids']['emotions'] = list(config.token_ids.emotions)
+    if not config.min_confidence:
+        del values['min_confidence']  # earlier versions of this package do not know it
     if config.base is None:
         del values['base'], values['lora_scale']
     path.write_text(yaml.safe_dump({'format': FORMAT, **values}, sort_keys=False,

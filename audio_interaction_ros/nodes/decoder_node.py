@@ -28,6 +28,7 @@ from audio_interaction_ros.nodes.diagnostics import (
     Diagnostics,
     Report,
     Timings,
+    Withheld,
     model_report,
 )
 from audio_interaction_ros.nodes.listen_action import ListenAction
@@ -44,6 +45,7 @@ from audio_interaction_ros.stream.events import (
     Event,
     ReplyFinished,
     ReplyStarted,
+    ReplyWithheld,
     Silence,
     StreamReset,
 )
@@ -111,6 +113,7 @@ class DecoderNode(ManagedNode):
         self._refusal, self._refused_at = '', float('-inf')
         self._nearest: dict[str, deque[float]] = {}
         self._thresholds: dict[str, float] = {}
+        self._unsure: dict[str, Withheld] = {}
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
             'decode': self._report_decode, 'alerts': self._report_alerts})
@@ -174,8 +177,11 @@ class DecoderNode(ManagedNode):
         began = time.monotonic()
         runtime = self._runtime(self.config.model)
         lanes = resolve_lanes(self.config.lanes, prompts=runtime.config.prompts,
-                              thresholds=runtime.config.thresholds)
+                              thresholds=runtime.config.thresholds,
+                              min_confidence=runtime.config.min_confidence)
         self._thresholds = {lane.name: lane.threshold for lane in lanes}
+        self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
+                        if lane.min_confidence > 0}
         self._session = Session(
             decoder=runtime.decoder, lanes=lanes, fifo=self.config.fifo,
             slots=min(self.config.model.slots, runtime.decoder.spec.max_positions))
@@ -269,6 +275,8 @@ class DecoderNode(ManagedNode):
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')
+        if isinstance(event, ReplyWithheld):
+            self._unsure[event.lane].note(event)
         self._board.show(event, heard)
         if isinstance(event, ReplyFinished) and self._alerts is not None:
             self._alerts.on_reply(event, heard.frame_id)
@@ -345,6 +353,8 @@ class DecoderNode(ManagedNode):
         for name, lane in self._nearest.items():
             report.values[f'{name}.p_respond_max'] = max(lane, default=float('nan'))
             report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
+        for name, unsure in self._unsure.items():
+            unsure.check(name, report)
         return report
 
     def _report_model(self) -> Report:

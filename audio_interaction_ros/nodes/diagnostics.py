@@ -19,9 +19,10 @@ from rclpy.node import Node
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.steady import steady_timer
+from audio_interaction_ros.stream.events import ReplyWithheld
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
-           'Timings', 'model_report', 'publisher_name', 'unheard']
+           'Timings', 'Withheld', 'model_report', 'publisher_name', 'unheard']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -126,6 +127,34 @@ class BusyMeter:
         if self._over_since is None:
             self._over_since = now
         return now - self._over_since
+
+
+class Withheld:
+    """The replies of a lane that were withheld, for the model was not sure of their words."""
+
+    def __init__(self, min_confidence: float, *, shown_s: float = 10.0) -> None:
+        """Start empty; the newest one is told in words for ``shown_s``."""
+        self._min_confidence, self._shown_s = min_confidence, shown_s
+        self._count = 0
+        self._newest: ReplyWithheld | None = None
+        self._at = float('-inf')
+
+    def note(self, event: ReplyWithheld) -> None:
+        """Take in one."""
+        self._count += 1
+        self._newest, self._at = event, time.monotonic()
+
+    def check(self, lane: str, report: Report) -> None:
+        """Say how many there were; of a recent one, how unsure it was."""
+        report.values.update({f'{lane}.min_confidence': self._min_confidence,
+                              f'{lane}.withheld': self._count})
+        if self._newest is None:
+            return
+        sure, text = self._newest.confidence, self._newest.text
+        report.values.update({f'{lane}.withheld_text': text, f'{lane}.withheld_confidence': sure})
+        if time.monotonic() - self._at < self._shown_s:
+            report.add(OK, f'{lane}: a reply was withheld, confidence {sure:.2f} below '
+                           f'{self._min_confidence:.2f}: {text!r}')
 
 
 def model_report(model: ModelConfig, *, unit: str, loaded: bool, since: float, timings: Timings,

@@ -30,7 +30,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     'transcript.buffer_s': (0.4, 600.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'record.retention_s': (1.0, 31_536_000.0),
-    'lane.threshold': (0.0, 1.0), 'lane.release': (0.0, 1.0),
+    'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
+    'lane.release': (0.0, 1.0),
     'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),
 }
 

@@ -25,6 +25,7 @@ from audio_interaction_ros.stream.events import (
     ReplyFinished,
     ReplyStarted,
     ReplyText,
+    ReplyWithheld,
 )
 
 __all__ = ['Heard', 'ReplyBoard']
@@ -85,6 +86,8 @@ class ReplyBoard:
         if isinstance(event, ReplyStarted):
             self._running[event.lane, event.reply_id] = _Running(
                 event.start_ns, event.p_respond, time.monotonic())
+        elif isinstance(event, ReplyWithheld):
+            self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
             running = self._running.setdefault(
                 (event.lane, event.reply_id), _Running(event.stamp_ns, _NAN, _NAN))

@@ -11,7 +11,7 @@ from audio_interaction_ros.protocol import Emotion
 
 __all__ = [
     'ContextRolled', 'Event', 'FinalTranscript', 'FinalTranslation', 'ReplyEmotion',
-    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'Silence', 'StreamReset',
+    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'StreamReset',
 ]
 
 
@@ -76,6 +76,20 @@ class ReplyFinished(Event):
     start_ns: int
     end_ns: int
     """Audio span that was answered: start of what was heard to the chunk of the decision."""
+    p_respond: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyWithheld(Event):
+    """The reply is over and nobody is told of it: the model was not sure of its words."""
+
+    reply_id: str
+    text: str
+    emotion: Emotion
+    confidence: float
+    """Geometric mean of the probabilities of its tokens, below the lane's min_confidence."""
+    start_ns: int
+    end_ns: int
     p_respond: float
 
 

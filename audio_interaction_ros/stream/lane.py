@@ -7,6 +7,7 @@ Says what it wants from the next forward pass (``request``) and turns what came 
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.context import Allocation, Context
 from audio_interaction_ros.stream.decision import DecisionGate, respond_probability
 from audio_interaction_ros.stream.detokenizer import Detokenizer
@@ -24,6 +26,7 @@ from audio_interaction_ros.stream.events import (
     ReplyFinished,
     ReplyStarted,
     ReplyText,
+    ReplyWithheld,
     Silence,
     StreamReset,
 )
@@ -47,6 +50,7 @@ class Lane:
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
                                   refractory_ns=round(config.refractory_s * 1e9))
+        self._gated = config.min_confidence > 0
         self._suppressed = sorted(spec.token_ids.structural - {spec.token_ids.text_end})
         self._replies = count()
         self._newest: EncodedChunk | None = None
@@ -204,6 +208,7 @@ class Lane:
         self._reply_start_ns = first if self._start_ns is None else self._start_ns
         self._start_ns, self._answered_ns = None, self._reply_end_ns
         self._text = Detokenizer()
+        self._confidence = Confidence()
 
     def _choose(self, logits: np.ndarray) -> int:
         """Greedy choice with structural ids suppressed; an emotion may only come first."""
@@ -213,27 +218,47 @@ class Lane:
         scores[self._suppressed] = -np.inf
         if allowed is not None:
             scores[emotions] = allowed
-        return int(scores.argmax())
+        token = int(scores.argmax())
+        if self._gated and token != self._spec.token_ids.text_end:
+            self._confidence.add(scores, token)
+        return token
 
     def _speak(self, token: int) -> list[Event]:
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
-            return [ReplyEmotion(**self._where, reply_id=self._reply_id,
-                                 emotion=self._state.emotion)]
+            return [] if self._gated else [self._tone()]
         if outcome is Outcome.END:
             return self._finish(outcome)
         events = self._say(self._text.push(self._token_bytes(token)))
         return events + self._finish(outcome) if outcome.finishes else events
 
+    def _tone(self) -> ReplyEmotion:
+        return ReplyEmotion(**self._where, reply_id=self._reply_id, emotion=self._state.emotion)
+
     def _say(self, delta: str) -> list[Event]:
-        if not delta:
+        if not delta or self._gated:
             return []
-        return [ReplyText(**self._where, reply_id=self._reply_id, delta=delta,
-                          text=self._text.text)]
+        return [self._part(delta)]
+
+    def _part(self, delta: str) -> ReplyText:
+        return ReplyText(**self._where, reply_id=self._reply_id, delta=delta,
+                         text=self._text.text)
 
     def _finish(self, outcome: Outcome) -> list[Event]:
         events = self._say(self._text.flush())
-        return [*events, ReplyFinished(
-            **self._where, reply_id=self._reply_id, text=self._text.text.strip(),
-            emotion=self._state.emotion, reason=outcome.value, start_ns=self._reply_start_ns,
-            end_ns=self._reply_end_ns, p_respond=self._reply_p)]
+        what: dict[str, Any] = {
+            **self._where, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
+            'emotion': self._state.emotion, 'start_ns': self._reply_start_ns,
+            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p}
+        if self._gated:
+            sure = self._confidence.value
+            if sure < self.config.min_confidence:
+                return [ReplyWithheld(**what, confidence=sure)]
+            events = self._held_back()
+        return [*events, ReplyFinished(**what, reason=outcome.value)]
+
+    def _held_back(self) -> list[Event]:
+        """Return what a reply that is sure enough would have shown meanwhile, in one piece."""
+        tokens, text = self._state.tokens, self._text.text
+        toned = bool(tokens) and self._spec.token_ids.emotion_of(tokens[0]) is not None
+        return [*([self._tone()] if toned else []), *([self._part(text)] if text else [])]

@@ -1,5 +1,9 @@
 """Many streams at the same time decide as each alone; what would be said is asked aside."""
 
+import hashlib
+import json
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +19,7 @@ from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
+from eval.aside import FLOOR
 from eval.crew import Crew
 from eval.listening import Listener
 
@@ -62,7 +67,7 @@ def streams(parts, count=5):
 
 def decided(hearing):
     return ([(reply.lane, reply.at, reply.text, reply.urgent) for reply in hearing.replies],
-            hearing.muttered, hearing.seconds)
+            [one[:3] for one in hearing.muttered], hearing.seconds)
 
 
 @pytest.mark.parametrize('lanes', [LANE, TRACE])
@@ -95,10 +100,34 @@ def test_what_is_muttered_first_is_what_is_said_first(parts, tmp_path):
             first = lane.replies[0]
             chunk = next(i for i, x in enumerate(p) if x >= 0.5)
             assert first.at == pytest.approx(0.4 * (chunk + 1))
-            assert (chunk, first.urgent, first.text) in trace.muttered
+            assert (chunk, first.urgent, first.text) in [one[:3] for one in trace.muttered]
             np.testing.assert_allclose(lane.p['assistant'][:chunk + 1], p[:chunk + 1], atol=2e-5)
             replied += 1
     assert replied
+
+
+def test_a_lane_withholds_what_it_muttered_with_that_confidence(parts, tmp_path):
+    runtime, (name, samples) = small_runtime(), streams(parts)[4]
+    traced = Listener(runtime, TRACE, cache=tmp_path / 'b').hear(name, samples)
+    unsure = Listener(runtime, (replace(LANE[0], min_confidence=1.0),), cache=tmp_path / 'a')
+    hearing = unsure.hear(name, samples)
+    _, at, text, sure = hearing.withheld[0]
+    first = next(one for one in traced.muttered if one[0] == round(at / 0.4) - 1)
+    assert first[2] == text and first[3] == pytest.approx(sure, abs=2e-4)
+    assert 0 < sure < 1 and not hearing.replies
+    again = Listener(runtime, unsure.lanes, cache=tmp_path / 'a')
+    assert again.hear(name, samples) == hearing and again.fresh == 0
+
+
+def test_hearings_of_before_the_gate_stay_valid(tmp_path):
+    runtime = small_runtime()
+    keys = [Listener(runtime, (replace(LANE[0], min_confidence=sure),),
+                     cache=tmp_path / 'a').fingerprint for sure in (0.0, 0.5)]
+    assert keys[0] != keys[1]
+    lane = asdict(Listener(runtime, LANE, cache=tmp_path / 'a').lanes[0])
+    del lane['min_confidence']
+    parts = [2, FLOOR, '', 'small-1', 'small-1', [lane], 'NoneType']
+    assert keys[0] == hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def test_muttering_leaves_no_trace(parts, tmp_path):
