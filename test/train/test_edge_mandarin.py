@@ -11,10 +11,11 @@ import pytest
 import soundfile
 
 from train.edge import mandarin
-from train.edge.mandarin import (TRAIN_VOICES, VALIDATION_VOICES, MandarinKokoro, Spoken, main,
-                                 make, missing, pinyin, plan, speakable)
+from train.edge.mandarin import (
+    TRAIN_VOICES, VALIDATION_VOICES, Spoken, main, make, missing, pinyin, plan, speakable)
 from train.edge.pairs import Pair, short, split
 from train.edge.synthesise import MissingVoicesError
+from train.speech import phonemes
 from train.speech.protocol import SpeechError
 
 pytestmark = pytest.mark.unit
@@ -38,9 +39,9 @@ def words(monkeypatch):
     cut = types.SimpleNamespace(lcut=lambda text: ['电视', '，', '好吗', '？'],
                                 setLogLevel=lambda level: None)
     monkeypatch.setitem(sys.modules, 'jieba', cut)
-    mandarin._jieba.cache_clear()
+    phonemes._jieba.cache_clear()
     yield
-    mandarin._jieba.cache_clear()
+    phonemes._jieba.cache_clear()
 
 
 def test_held_out_sentences_are_for_validation_only_and_have_their_own_voices():
@@ -99,29 +100,6 @@ def test_rare_syllables_are_left_out():
 
 def test_espeak_gets_words_of_numbered_syllables(words):
     assert pinyin('电视，好吗？') == 'dian4shi4 , hao3ma5 ?'
-
-
-def test_kokoro_gets_the_phonemes_it_was_trained_on(tmp_path, monkeypatch):
-    calls = []
-
-    class Package:
-        def __init__(self, model, voices):
-            pass
-
-        def create(self, text, voice, speed, is_phonemes):
-            calls.append((text, voice, is_phonemes))
-            if voice == 'gone':
-                raise ValueError('voice not found')
-            return TONE, 24_000
-    monkeypatch.setitem(sys.modules, 'kokoro_onnx', types.SimpleNamespace(Kokoro=Package))
-    monkeypatch.setattr(mandarin, 'phonemes', lambda text: f'<{text}>')
-    for name in ('m.onnx', 'v.npz'):
-        (tmp_path / name).touch()
-    engine, rng = MandarinKokoro(tmp_path / 'm.onnx', tmp_path / 'v.npz'), np.random.default_rng(0)
-    assert engine.speak('好', 'zf_x', language='zh', rng=rng)[1] == 24_000
-    assert calls == [('<好>', 'zf_x', True)]
-    with pytest.raises(SpeechError, match='gone'):
-        engine.speak('好', 'gone', language='zh', rng=rng)
 
 
 def test_a_line_has_both_languages_and_a_refused_text_none(tmp_path, monkeypatch):

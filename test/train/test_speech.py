@@ -21,6 +21,7 @@ from train.speech.check import Dropped, checked, error_rate
 from train.speech.cosyvoice import CosyVoice
 from train.speech.engines import EngineSettings, engines, present
 from train.speech.make import Line, cast, clip_of, lines
+from train.speech import neural
 from train.speech.neural import Kokoro, Piper
 from train.speech.protocol import SpeechError, Voice, resampled, trimmed
 
@@ -228,8 +229,8 @@ def test_kokoro_uses_the_interface_of_its_package(tmp_path, monkeypatch):
         def get_voices(self):
             return ['af_heart', 'bm_lewis', 'zf_xiaoni', 'jf_alpha']
 
-        def create(self, text, voice, speed, lang):
-            calls.append((text, voice, lang))
+        def create(self, text, voice, speed, lang='', is_phonemes=False):
+            calls.append((text, voice, lang, is_phonemes))
             if voice == 'gone':
                 raise AssertionError('voice not found')
             return tone(1, 24_000), 24_000
@@ -240,7 +241,10 @@ def test_kokoro_uses_the_interface_of_its_package(tmp_path, monkeypatch):
     assert engine.voices('en') == ('af_heart', 'bm_lewis') and engine.voices('zh') == (
         'zf_xiaoni',)
     assert engine.speak('Hi', 'bm_lewis', language='en', rng=rng)[1] == 24_000
-    assert calls[-1] == ('Hi', 'bm_lewis', 'en-gb')
+    assert calls[-1] == ('Hi', 'bm_lewis', 'en-gb', False)
+    monkeypatch.setattr(neural, 'ipa_of_chinese', lambda text: f'<{text}>')
+    engine.speak('好', 'zf_xiaoni', language='zh', rng=rng)
+    assert calls[-1] == ('<好>', 'zf_xiaoni', '', True)
     with pytest.raises(SpeechError, match='refused'):
         engine.speak('Hi', 'gone', language='en', rng=rng)
 

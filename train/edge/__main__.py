@@ -103,7 +103,7 @@ def _material(options: argparse.Namespace) -> list[Step]:
         kinds['mandarin'] = (900, 60)
         spoken.append(Step(name='Mandarin', commands=(_module(
             'mandarin', '--text', options.pairs, '--out', options.out / 'speech-zh', '--kokoro',
-            some(500), '--espeak', some(1_200), '--validation', some(60),
+            some(350), '--espeak', some(400), '--validation', some(60),
             *_given('--kokoro-model', options.kokoro_model),
             *_given('--kokoro-voices', options.kokoro_voices), '--workers', workers),)))
     return [

@@ -28,13 +28,14 @@ import soxr
 from pypinyin import Style, lazy_pinyin
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.edge.pairs import Pair, key, read_pairs, short, split, syllables
+from train.edge.pairs import Pair, key, read_pairs, short, split
 from train.edge.synthesise import (RATE, MissingVoicesError, speak as speak_other, speak_all,
                                    trim, written)
 from train.speech.neural import Kokoro
+from train.speech.phonemes import words_of_chinese
 from train.speech.protocol import SpeechError
 
-__all__ = ['Spoken', 'missing', 'phonemes', 'pinyin', 'plan', 'speakable']
+__all__ = ['Spoken', 'missing', 'pinyin', 'plan', 'speakable', 'syllables']
 
 TRAIN_VOICES = {
     'kokoro': [f'kokoro:{name}' for name in ('zf_xiaobei', 'zf_xiaoni', 'zf_xiaoxiao',
@@ -113,23 +114,9 @@ def _side(kind: str, pairs: Sequence[Pair], voices: Sequence[str]) -> list[Spoke
                    voice=voices[n % len(voices)], split=side) for n, pair in enumerate(pairs)]
 
 
-@lru_cache(maxsize=1)
-def _misaki():
-    from misaki.zh import ZHG2P
-    return ZHG2P()
-
-
-@lru_cache(maxsize=1)
-def _jieba():
-    import jieba
-    jieba.setLogLevel('WARNING')
-    return jieba
-
-
-def phonemes(text: str) -> str:
-    """Return what Kokoro was trained on: IPA with tone arrows (misaki's ZHG2P)."""
-    _jieba()
-    return _misaki()(text)[0]
+def syllables(zh: str) -> str:
+    """Return Chinese as syllables in Latin letters without tones; other text stays as it is."""
+    return ' '.join(part.strip() for part in lazy_pinyin(zh) if part.strip())
 
 
 def pinyin(text: str) -> str:
@@ -139,28 +126,13 @@ def pinyin(text: str) -> str:
     The syllables of a word are not parted: espeak-ng says each of several words on its own.
     """
     words = (''.join(lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True))
-             for word in _jieba().lcut(text) if word.strip())
+             for word in words_of_chinese(text))
     return ' '.join(words).translate(MARKS)
 
 
-class MandarinKokoro(Kokoro):
-    """Kokoro with phonemes of misaki: those of espeak, its default, it hardly understands."""
-
-    def speak(self, text: str, voice: str, *, language: str,
-              rng: np.random.Generator) -> tuple[np.ndarray, int]:
-        """Return speech at 24 kHz; SpeechError when the engine refuses."""
-        try:
-            samples, rate = self._engine.create(phonemes(text), voice=voice, is_phonemes=True,
-                                                speed=float(rng.uniform(0.85, 1.2)))
-        except (AssertionError, ValueError, KeyError, RuntimeError, IndexError) as error:
-            raise SpeechError(f'kokoro refused {text!r} with {voice!r} ({error}); correct the '
-                              'text or choose another voice') from error
-        return np.asarray(samples, np.float32), int(rate)
-
-
 @lru_cache(maxsize=1)
-def _kokoro(model: Path, voices: Path) -> MandarinKokoro:
-    return MandarinKokoro(model, voices)
+def _kokoro(model: Path, voices: Path) -> Kokoro:
+    return Kokoro(model, voices)
 
 
 def speak(item: Spoken, model: Path, voices: Path) -> np.ndarray:

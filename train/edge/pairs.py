@@ -12,15 +12,12 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-
-from pypinyin import lazy_pinyin
 
 from audio_interaction_ros.errors import AudioInteractionError
 
 __all__ = ['DIRECTIONS', 'Pair', 'PairsError', 'baselines', 'key', 'read_pairs', 'references',
-           'short', 'split', 'syllables']
+           'short', 'split']
 
 DIRECTIONS = ('en-zh', 'zh-en')
 HELD_OUT = 0.1
@@ -42,12 +39,6 @@ class Pair:
     def ends(self, direction: str) -> tuple[str, str]:
         """Return what is given and what is wanted."""
         return (self.en, self.zh) if direction == 'en-zh' else (self.zh, self.en)
-
-
-@lru_cache(maxsize=100_000)
-def syllables(zh: str) -> str:
-    """Return Chinese as syllables in Latin letters without tones; other text stays as it is."""
-    return ' '.join(part.strip() for part in lazy_pinyin(zh) if part.strip())
 
 
 def read_pairs(path: Path) -> list[Pair]:
