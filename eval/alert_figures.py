@@ -15,8 +15,8 @@ import numpy as np
 from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
 
-__all__ = ['CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'at_threshold', 'calibrations', 'figures',
-           'picked', 'trade_off']
+__all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'at_threshold', 'calibrations',
+           'chosen', 'figures', 'pairs', 'picked', 'trade_off']
 
 CHUNK_S = 0.4
 PIECE_S = 10.0
@@ -25,6 +25,10 @@ THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 
               0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 FINE = (*(round(0.1 + 0.01 * i, 2) for i in range(90)), 0.995, 0.999)
 """Thresholds that one is picked from."""
+BARS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""Values of min_confidence that one is picked from, with a threshold each."""
+SAME = 0.01
+"""Recalls that differ by less are taken for the same when a pair is chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +42,10 @@ class Heard:
     replies: tuple[Said, ...] = ()
     p: tuple[float, ...] = ()
     """p_respond, one value per chunk, of a lane that never replies."""
-    asides: tuple[tuple[int, Said], ...] = ()
-    """What that lane would have said after some chunks, counted from 0."""
+    asides: tuple[tuple[int, Said, float], ...] = ()
+    """What that lane would have said after some chunks, counted from 0, and how sure it was."""
+    withheld: int = 0
+    """Replies that the lane which replies withheld, being unsure of their words."""
     computing: tuple[float, ...] = ()
     """Per reply, in its order: seconds from the chunk to the first word; () if unknown."""
     group: str = ''
@@ -147,6 +153,7 @@ def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]
             one.unique_s for one, _ in backgrounds) / 3600,
         'false_alarms': alarms, 'false_alarms_per_hour': poisson(alarms, hours),
         'alerts_raised_per_hour': poisson(sum(one.raised for one, _ in backgrounds), hours),
+        'withheld_per_hour': poisson(sum(one.withheld for one, _ in backgrounds), hours),
         'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
             replies, hours),
         'silent_pieces': quotients(
@@ -232,41 +239,67 @@ def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
             'per event or 10 s': calibration([p for p, _ in peaks], [y for _, y in peaks])}
 
 
-def at_threshold(one: Heard, threshold: float) -> Heard:
+def at_threshold(one: Heard, threshold: float, min_confidence: float = 0.0) -> Heard:
     """
-    Return a stream with the replies of another threshold: one after each chunk that reaches it.
+    Return a stream with the replies of another pair: one after each chunk that reaches threshold.
 
-    Exact for the first reply of a stream. For later ones it is a model: the lane that gave p never
-    replied, so its context has no replies in it. Where nobody asked what it would have said
+    What the model would have been less sure of than ``min_confidence`` is not said. Exact for the
+    first reply of a stream. For later ones it is a model: the lane that gave p never replied, so
+    its context has no replies in it, told or withheld. Where nobody asked what it would have said
     (a tagger), each is an alarm.
     """
-    known = dict(one.asides)
-    said = tuple(known.get(i) or Said(at=(i + 1) * CHUNK_S, urgent=True)
-                 for i, p in enumerate(one.p) if p >= threshold)
-    return replace(one, replies=said, computing=())
+    known = {chunk: (said, sure) for chunk, said, sure in one.asides}
+
+    def would(chunk: int) -> tuple[Said, float]:
+        return known.get(chunk, (Said(at=(chunk + 1) * CHUNK_S, urgent=True), 1.0))
+    said = [would(chunk) for chunk, p in enumerate(one.p) if p >= threshold]
+    return replace(one, computing=(), replies=tuple(
+        reply for reply, sure in said if sure >= min_confidence))
 
 
-def trade_off(heard: Sequence[Heard],
-              thresholds: Sequence[float] = THRESHOLDS) -> list[dict[str, Any]]:
+def trade_off(heard: Sequence[Heard], thresholds: Sequence[float] = THRESHOLDS,
+              min_confidence: float = 0.0) -> list[dict[str, Any]]:
     """Return recall (mean of classes) and false alarms and chatter per hour by threshold."""
     points = []
     for threshold in thresholds:
-        moved = [at_threshold(one, threshold) for one in heard]
+        moved = [at_threshold(one, threshold, min_confidence) for one in heard]
         cases, _ = _cases([one for one in moved if one.events])
         silent = false_alarms(_cases([one for one in moved if not one.events])[1])
         points.append({
-            'threshold': threshold, 'recall': _mean_of_classes(cases, _detected),
+            'threshold': threshold, 'min_confidence': min_confidence,
+            'recall': _mean_of_classes(cases, _detected),
             'named': _mean_of_classes(cases, _named),
             'false_per_hour': silent['false_alarms_per_hour'],
             'chatter_per_hour': silent['chatter_per_hour']})
     return points
 
 
-def picked(heard: Sequence[Heard], rate: float) -> float | None:
+def picked(heard: Sequence[Heard], rate: float, min_confidence: float = 0.0) -> float | None:
     """Return the lowest threshold with at most ``rate`` false alarms an hour; None if none has."""
     backgrounds = [one for one in heard if not one.events]
     for threshold in FINE:
-        moved = [at_threshold(one, threshold) for one in backgrounds]
+        moved = [at_threshold(one, threshold, min_confidence) for one in backgrounds]
         if false_alarms(_cases(moved)[1])['false_alarms_per_hour'].value <= rate:
             return threshold
     return None
+
+
+def pairs(heard: Sequence[Heard], rate: float,
+          bars: Sequence[float] = BARS) -> list[dict[str, Any]]:
+    """Return a point of the trade-off for each min_confidence, at the threshold it allows."""
+    allowed = [(bar, picked(heard, rate, bar)) for bar in bars]
+    return [trade_off(heard, [threshold], bar)[0] for bar, threshold in allowed
+            if threshold is not None]
+
+
+def chosen(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """
+    Return the pair with the highest recall; of those with the same, the one of least chatter.
+
+    Where chatter is the same too, the one that withholds least. None of no pairs.
+    """
+    if not points:
+        return None
+    best = max(point['recall'].value for point in points)
+    return min((point for point in points if not point['recall'].value <= best - SAME),
+               key=lambda point: (point['chatter_per_hour'].value, point['min_confidence']))

@@ -3,8 +3,8 @@
 
 Owns the run: every held-out event clip, dry and over a background, and hours of backgrounds, all
 heard by the assistant lane. Leaves ``alerts.json``, three pictures and the cache of what was
-heard; a second run with the same --out hears nothing again, with another threshold only what that
-threshold makes it say.
+heard; a second run with the same --out hears nothing again, with another threshold or
+min_confidence only what that makes it say.
 """
 
 import argparse
@@ -21,11 +21,13 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.registry import Runtime
 from eval import plots, report
 from eval.alert_figures import (
+    BARS,
     Heard,
     always,
     calibrations,
+    chosen,
     figures,
-    picked,
+    pairs,
     trade_off,
 )
 from eval.classes import EVENTS, rules
@@ -53,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--validation-hours', type=float, default=1.0,
                         help='hours of background to choose a threshold on')
     parser.add_argument('--pick', type=float, metavar='RATE',
-                        help='print the lowest threshold with at most so many false alarms per '
-                             'hour on validation')
+                        help='print for each min_confidence (or for the given one) the lowest '
+                             'threshold with at most so many false alarms per hour on '
+                             'validation, and the best of these pairs')
     parser.add_argument('--per-class', type=int, default=40, metavar='CLIPS',
                         help='at most so many clips of a class')
     parser.add_argument('--snr', default='dry,10', metavar='LIST',
@@ -65,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='an earlier run, of another model, shown beside this one')
     parser.add_argument('--threshold', type=float, default=0.0,
                         help='of the assistant lane (default: as the model says)')
+    parser.add_argument('--min-confidence', type=float, default=0.0,
+                        help='of the assistant lane; -1: withhold nothing (default: as the model '
+                             'says)')
 
 
 def conditions(text: str) -> list[float | None]:
@@ -76,9 +82,10 @@ def conditions(text: str) -> list[float | None]:
                                  f'{text!r}') from None
 
 
-def lanes(threshold: float = 0.0) -> tuple[LaneConfig, LaneConfig]:
+def lanes(threshold: float = 0.0, min_confidence: float = 0.0) -> tuple[LaneConfig, LaneConfig]:
     """Return the assistant lane, and one that listens the same way and never replies."""
-    return (LaneConfig(name=LANE, threshold=threshold, alerts=True, max_reply_tokens=48),
+    return (LaneConfig(name=LANE, threshold=threshold, min_confidence=min_confidence, alerts=True,
+                       max_reply_tokens=48),
             LaneConfig(name=LANE + TRACE, threshold=1.0, max_reply_tokens=1))
 
 
@@ -89,12 +96,17 @@ class Ears:
                  crew: Crew) -> None:
         self.lane, self.trace = (Listener(
             runtime, (one,), cache=cache, variant=report.variant(options), crew=crew)
-            for one in lanes(options.threshold))
+            for one in lanes(options.threshold, getattr(options, 'min_confidence', 0.0)))
 
     @property
     def threshold(self) -> float:
         """Threshold of the lane that replies."""
         return self.lane.lanes[0].threshold
+
+    @property
+    def min_confidence(self) -> float:
+        """Confidence below which that lane withholds a reply; 0: it withholds none."""
+        return max(0.0, self.lane.lanes[0].min_confidence)
 
     def hear(self, plans: Sequence[Plan], known: AlertRules) -> list[Heard]:
         """
@@ -141,8 +153,8 @@ def traced(scene: Scene, hearing: Hearing, known: AlertRules) -> Heard:
     """Join a scene with what a lane heard of it that never replies."""
     return Heard(name=scene.name, kind=scene.kind, seconds=hearing.seconds, events=scene.events,
                  p=tuple(hearing.p.get(LANE + TRACE, ())),
-                 asides=tuple((chunk, _said((chunk + 1) * CHUNK_S, urgent, text, known))
-                              for chunk, urgent, text in hearing.muttered),
+                 asides=tuple((chunk, _said((chunk + 1) * CHUNK_S, urgent, text, known), sure)
+                              for chunk, urgent, text, sure in hearing.muttered),
                  group=scene.group, origin=scene.origin, side=scene.side,
                  condition=scene.condition, unique_s=scene.unique_s)
 
@@ -152,6 +164,7 @@ def answered(one: Heard, hearing: Hearing, known: AlertRules) -> Heard:
     replies = hearing.of(LANE)
     return replace(
         one, raised=len(hearing.alerts),
+        withheld=sum(lane == LANE for lane, *_ in hearing.withheld),
         replies=tuple(_said(reply.at, reply.urgent, reply.text, known) for reply in replies),
         computing=tuple(reply.shown[0][0] if reply.shown else 0.0
                         for reply in replies) if hearing.alone else ())
@@ -173,11 +186,12 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     runtime = runtime or report.model_of(options)
     ears = Ears(runtime, options, out / 'hearings.jsonl', crew)
     heard = ears.hear(plans, known)
-    found = measure(heard, threshold=ears.threshold)
+    found = measure(heard, threshold=ears.threshold, min_confidence=ears.min_confidence)
     if options.beside:
         found['beside'] = report.read(options.beside)
     if options.pick is not None:
-        found['picked'] = pick(heard, options.pick)
+        found['picked'] = pick(heard, options.pick, BARS if not options.min_confidence
+                               else [ears.min_confidence])
     if options.tagger:
         found['tagger'] = trade_off(heard_by_tagger(
             held_out(options.data), options.data, read_scores(options.tagger),
@@ -191,7 +205,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     return 0
 
 
-def measure(heard: Sequence[Heard], threshold: float) -> dict[str, Any]:
+def measure(heard: Sequence[Heard], threshold: float,
+            min_confidence: float = 0.0) -> dict[str, Any]:
     """
     Return the figures of a model with those of the two policies without one beside.
 
@@ -200,23 +215,33 @@ def measure(heard: Sequence[Heard], threshold: float) -> dict[str, Any]:
     """
     blind = [one for one in heard if one.events or one.side != 'validation']
     sides = {which: [one for one in heard if one.side == which] for which in SIDES}
-    return {'threshold': threshold, 'model': figures(blind),
+    return {'threshold': threshold, 'min_confidence': min_confidence, 'model': figures(blind),
             'always_silent': figures(always(blind, respond=False)),
             'always_respond': figures(always(blind, respond=True)),
             'classes_without_recordings': sorted(
                 set(EVENTS) - {event.label for one in heard for event in one.events}),
             'calibration': calibrations(blind),
             'sides': {which: figures(mine) for which, mine in sides.items()},
-            'trade_off': {which: trade_off(mine) for which, mine in sides.items()}}
+            'trade_off': {which: trade_off(mine, min_confidence=min_confidence)
+                          for which, mine in sides.items()}}
 
 
-def pick(heard: Sequence[Heard], rate: float) -> dict[str, Any]:
-    """Return the threshold that validation picks for a rate, and what it gives on both sides."""
+def pick(heard: Sequence[Heard], rate: float,
+         bars: Sequence[float] = BARS) -> dict[str, Any]:
+    """
+    Return the pairs that validation allows for a rate, and what the best gives on both sides.
+
+    A pair is a min_confidence with the lowest threshold that has at most ``rate`` false alarms an
+    hour. The test side tells of the chosen pair only.
+    """
     sides = {which: [one for one in heard if one.side == which] for which in SIDES}
-    threshold = picked(sides['validation'], rate)
-    found: dict[str, Any] = {'rate': rate, 'threshold': threshold}
-    if threshold is not None:
-        found |= {which: trade_off(mine, [threshold])[0] for which, mine in sides.items()}
+    points = pairs(sides['validation'], rate, bars)
+    best = chosen(points)
+    found: dict[str, Any] = {'rate': rate, 'pairs': points, 'threshold': None}
+    if best is not None:
+        found |= {key: best[key] for key in ('threshold', 'min_confidence')}
+        found |= {which: trade_off(mine, [best['threshold']], best['min_confidence'])[0]
+                  for which, mine in sides.items()}
     return found
 
 
@@ -252,15 +277,15 @@ def tell(found: dict[str, Any]) -> None:
                   part['recall']['named_mean_of_classes'],
                   part['background']['false_alarms_per_hour'],
                   part['background']['false_replies_per_hour'], part['balanced_accuracy'])
-                 for name, part in ((f'model at {found["threshold"]:.2f}', model),
+                 for name, part in ((_setting(found), model),
                                     *_beside(found, 'model'),
                                     ('always silent', found['always_silent']),
                                     ('always respond', found['always_respond']))])
     report.show('Backgrounds', ['kind', 'hours', 'of different recordings', 'false alarms/h',
-                                'alerts raised/h', 'chatter/h'],
+                                'alerts raised/h', 'chatter/h', 'withheld/h'],
                 [(kind, row['hours'], row['hours_of_different_recordings'],
                   row['false_alarms_per_hour'], row['alerts_raised_per_hour'],
-                  row['chatter_per_hour'])
+                  row['chatter_per_hour'], row['withheld_per_hour'])
                  for kind, row in [*model['backgrounds'].items(), ('all', model['background'])]])
     report.show('Recall by condition and by origin', ['', 'recordings', 'any alert', 'named'],
                 [(name, row['recordings'], row['any'], row['named'])
@@ -285,6 +310,11 @@ def tell(found: dict[str, Any]) -> None:
         print('no held-out recording of: ' + ', '.join(found['classes_without_recordings']))
 
 
+def _setting(found: dict[str, Any]) -> str:
+    bar = f', confidence {found["min_confidence"]:.2f}' if found['min_confidence'] else ''
+    return f'model at {found["threshold"]:.2f}{bar}'
+
+
 def _beside(found: dict[str, Any], *keys: str) -> list[tuple[str, Any]]:
     """Return the name and a part of the model beside, nothing if there is none."""
     if 'beside' not in found:
@@ -297,14 +327,20 @@ def _beside(found: dict[str, Any], *keys: str) -> list[tuple[str, Any]]:
 
 
 def tell_picked(choice: dict[str, Any]) -> None:
-    """Print the threshold that was picked."""
+    """Print the pairs and the one that was picked."""
     if choice['threshold'] is None:
         print(f'NOT PICKED: no threshold up to 0.999 has {choice["rate"]:g} false alarms an hour '
               'or fewer on validation, or there are no backgrounds for validation')
         return
-    report.show(f'Threshold {choice["threshold"]:g}: the lowest with at most {choice["rate"]:g} '
-                'false alarms/h on validation',
-                ['side', 'recall, mean of classes', 'named', 'false alarms/h', 'chatter/h'],
-                [(which, row['recall'], row['named'], row['false_per_hour'],
-                  row['chatter_per_hour']) for which, row in choice.items()
-                 if which in SIDES])
+    columns = ['recall, mean of classes', 'named', 'false alarms/h', 'chatter/h']
+
+    def row(point: dict[str, Any]) -> tuple[Any, ...]:
+        return (point['recall'], point['named'], point['false_per_hour'],
+                point['chatter_per_hour'])
+    report.show(f'Pairs with at most {choice["rate"]:g} false alarms/h on validation, '
+                'where they were looked for', ['min_confidence', 'threshold', *columns],
+                [(f'{point["min_confidence"]:g}', point['threshold'], *row(point))
+                 for point in choice['pairs']])
+    report.show(f'Picked: threshold {choice["threshold"]:g}, min_confidence '
+                f'{choice["min_confidence"]:g}', ['side', *columns],
+                [(which, *row(choice[which])) for which in SIDES])

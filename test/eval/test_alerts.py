@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,9 @@ from eval.alert_figures import (
     always,
     balanced,
     calibrations,
+    chosen,
     figures,
+    pairs,
     picked,
     trade_off,
 )
@@ -95,8 +98,9 @@ def test_trade_off_and_calibration_come_from_p_alone():
 
 def test_trade_off_tells_alarms_from_chatter_by_what_would_have_been_said():
     alarm, talk = (Said(at=2.4, labels=frozenset({'smoke_alarm'})), Said(at=2.8, text='Hello.'))
-    streams = [heard(events=(ALARM,), p=(0, 0, 0, 0, 0, 0.7, 0.9), asides=((5, alarm), (6, talk))),
-               heard(seconds=3600.0, p=(0.6, 0.8), asides=((0, alarm), (1, talk)))]
+    streams = [heard(events=(ALARM,), p=(0, 0, 0, 0, 0, 0.7, 0.9),
+                     asides=((5, alarm, 0.9), (6, talk, 0.9))),
+               heard(seconds=3600.0, p=(0.6, 0.8), asides=((0, alarm, 0.9), (1, talk, 0.9)))]
     low, high = trade_off(streams, (0.5, 0.75))
     assert (low['recall'].value, low['named'].value) == (1.0, 1.0)
     assert (low['false_per_hour'].value, low['chatter_per_hour'].value) == (1.0, 1.0)
@@ -110,6 +114,58 @@ def test_a_threshold_is_picked_where_backgrounds_allow_it():
     assert picked([quiet], 1.0) == pytest.approx(0.61)
     assert picked([quiet], 0.0) == pytest.approx(0.86)
     assert picked([heard(seconds=3600.0, p=(1.0,))], 0.5) is None
+
+
+UNSURE = [
+    heard(events=(ALARM,), p=(*[0.0] * 5, 0.6), asides=(
+        (5, Said(at=2.4, labels=frozenset({'smoke_alarm'})), 0.8),)),
+    heard(seconds=3600.0, p=(0.7, *[0.0] * 50, 0.65), asides=(
+        (0, Said(at=0.4, urgent=True), 0.4), (51, Said(at=20.8, text='Hello.'), 0.6)))]
+
+
+def test_a_pair_is_told_by_what_it_lets_pass():
+    point, = trade_off(UNSURE, [0.5], 0.5)
+    assert (point['threshold'], point['min_confidence']) == (0.5, 0.5)
+    assert (point['recall'].value, point['false_per_hour'].value) == (1.0, 0.0)
+    assert point['chatter_per_hour'].value == 1.0
+    assert trade_off(UNSURE, [0.5], 0.9)[0]['recall'].value == 0.0
+    assert picked(UNSURE, 0.5) == pytest.approx(0.71)
+    assert picked(UNSURE, 0.5, 0.5) == pytest.approx(0.1)
+
+
+def test_the_pair_chosen_finds_most_and_then_chatters_least():
+    points = pairs(UNSURE, 0.5, (0.0, 0.5, 0.7, 0.75, 0.9))
+    assert [point['recall'].value for point in points] == [0.0, 1.0, 1.0, 1.0, 0.0]
+    best = chosen(points)
+    assert (best['min_confidence'], best['threshold']) == (0.7, 0.1)
+    assert chosen(points[:1])['threshold'] == pytest.approx(0.71)
+    assert chosen([]) is None and pairs([heard(seconds=3600.0, p=(1.0,))], 0.5) == []
+    assert chosen(pairs(UNSURE[1:], 0.5))['chatter_per_hour'].value == 0.0  # recall of no event
+
+
+def test_pairs_are_picked_on_validation_alone():
+    streams = [replace(one, side=side) for one in UNSURE for side in ('validation', 'test')]
+    streams[-1] = replace(streams[-1], asides=())  # the test side never allows a threshold
+    found = alerts.pick(streams, 0.5)
+    assert (found['threshold'], found['min_confidence']) == (0.1, 0.65)
+    assert found['validation']['false_per_hour'].value == 0.0
+    assert found['test']['false_per_hour'].value == 2.0
+    only, = alerts.pick(streams, 0.5, [0.5])['pairs']
+    assert only['min_confidence'] == 0.5
+
+
+def test_a_gate_withholds_what_the_model_doubts(parts, tmp_path, capsys):
+    folder = parts.small_folder(tmp_path / 'data')
+    found = {}
+    for bar in ('-1', '0.999'):
+        options = options_of(alerts, folder, tmp_path / bar, '--hours', '0.01', '--snr', 'dry',
+                             '--min-confidence', bar)
+        assert alerts.run(options, parts.loud_runtime()) == 0
+        found[bar] = json.loads((tmp_path / bar / 'alerts.json').read_text())['figures']
+    assert 'confidence 1.00' in capsys.readouterr().out
+    assert [found[bar]['min_confidence'] for bar in found] == [0.0, 0.999]
+    assert [found[bar]['model']['recall']['any']['value'] for bar in found] == [1.0, 0.0]
+    assert found['0.999']['trade_off']['test'][0]['recall']['value'] == 0.0
 
 
 def test_the_whole_command_and_again_from_the_cache(parts, tmp_path, capsys):
@@ -169,7 +225,8 @@ def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_pat
     assert lane.of('assistant')[0].at == pytest.approx(0.4) and not trace.replies
     assert len(trace.p['assistant_trace']) == 8 == len(lane.p['assistant'])
     assert trace.p['assistant_trace'][0] > 0.5 > trace.p['assistant_trace'][1]
-    assert trace.muttered == [(0, True, 'Smoke alarm.')]
+    assert [one[:3] for one in trace.muttered] == [(0, True, 'Smoke alarm.')]
+    assert 0.98 < trace.muttered[0][3] < 0.99
 
 
 def test_a_long_stream_is_compared_with_its_own_beginning(parts, tmp_path):
