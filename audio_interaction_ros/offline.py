@@ -1,11 +1,12 @@
 """
 The whole assistant in one object without ROS: blocks of audio in, events and alerts out.
 
-Joins the listening pipeline, the session, the second pass and the alert policy. Every chunk is
+Joins the listening pipeline, the session, the second passes and the alert policy. Every chunk is
 worked off before the next one enters, so the events of a recording depend on its samples only,
 not on how it was cut or how fast it came.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -33,11 +34,13 @@ from audio_interaction_ros.stream.events import (
     ReplyFinished,
     ReplyWithheld,
 )
-from audio_interaction_ros.stream.history import AudioHistory
+from audio_interaction_ros.stream.reading import SpanReader, Transcriber
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.text_lane import TARGETS
 
 __all__ = ['Assistant', 'AssistantStats', 'build_pipeline']
 
+_LOG = logging.getLogger(__name__)
 TAIL_S = 1.2
 """Silence after the end of a recording, so that a late decision can fire (as the release)."""
 
@@ -74,17 +77,26 @@ class Assistant:
     """Listens to a stream and yields what it makes of it."""
 
     def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
-                 second_pass: Any = None) -> None:
-        self._history = AudioHistory(seconds=config.transcript.buffer_s)
-        self._pipeline = build_pipeline(config, encoder, on_chunk=self._history.push)
+                 second_pass: Transcriber | None = None,
+                 translation_second_pass: Transcriber | None = None) -> None:
+        """
+        Take a configuration with resolved lanes and a model.
+
+        ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
+        translation lanes answered; both may be the same.
+        """
+        self._reader = SpanReader(seconds=config.transcript.buffer_s)
+        self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
         self.session = Session(decoder=decoder, lanes=config.lanes, fifo=config.fifo,
-                               slots=min(config.model.slots, decoder.spec.max_positions))
+                               slots=min(config.model.slots, decoder.spec.max_positions),
+                               translate_text=translation_second_pass is not None)
         self.policy = AlertPolicy(
             load_rules(Path(config.alerts.rules) if config.alerts.rules
                        else shipped('config/alerts.yaml')),
             AlertSettings(lanes=tuple(lane.name for lane in config.lanes if lane.alerts)))
-        self._transcripts = {lane.name for lane in config.lanes if lane.kind == 'transcript'}
+        self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
+        self._translation_second_pass = translation_second_pass
         self.stats = AssistantStats()
 
     @classmethod
@@ -97,12 +109,15 @@ class Assistant:
         lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds,
                               min_confidence=runtime.config.min_confidence)
-        second_pass = None
-        if config.transcript.second_pass == 'whisper':
+        wanted = [part.second_pass == 'whisper' for part in (config.transcript,
+                                                             config.translation)]
+        whisper: Transcriber | None = None
+        if any(wanted):
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-            second_pass = WhisperSecondPass()
+            whisper = WhisperSecondPass()
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder, second_pass=second_pass)
+                   decoder=runtime.decoder, second_pass=whisper if wanted[0] else None,
+                   translation_second_pass=whisper if wanted[1] else None)
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""
@@ -136,17 +151,30 @@ class Assistant:
     def _consequences(self, reply: ReplyFinished) -> Iterator[Event | AlertChange]:
         self.stats.replies += 1
         yield from self._count(self.policy.on_reply(reply))
-        if self._second_pass is not None and reply.lane in self._transcripts:
-            yield self._read_again(reply)
+        kind = self._kinds[reply.lane]
+        if kind == 'transcript' and self._second_pass is not None:
+            yield self._read_again(reply, self._second_pass)
+        if kind == 'translation' and self._translation_second_pass is not None:
+            self._translate(reply, self._translation_second_pass)
 
     def _count(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)
         return changes
 
-    def _read_again(self, reply: ReplyFinished) -> FinalTranscript:
-        samples = self._history.between(reply.start_ns, reply.end_ns)
-        text, language = self._second_pass.transcribe(samples)
+    def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
+        read = self._reader.read(reading_model, reply.start_ns, reply.end_ns)
         return FinalTranscript(
             lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-            reply_id=reply.reply_id, text=text, language=language, streamed_text=reply.text,
+            reply_id=reply.reply_id, text=read.text if read else reply.text,
+            language=read.language if read else '', streamed_text=reply.text,
             start_ns=reply.start_ns, end_ns=reply.end_ns)
+
+    def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
+        """Have what was said translated; without it the streamed text becomes final."""
+        try:
+            read = self._reader.read(reading_model, reply.start_ns, reply.end_ns,
+                                     languages=tuple(TARGETS))
+        except Exception:  # the streamed text is still there
+            _LOG.exception('second pass failed, keeping the streamed translation')
+            read = None
+        self.session.translate(reply, read.text if read else '', read.language if read else '')

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,17 +13,28 @@ import soundfile
 from audio_interaction_ros import offline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
-from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
+from audio_interaction_ros.config import (
+    AssistantConfig,
+    LaneConfig,
+    TranscriptConfig,
+    TranslationConfig,
+)
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
-from audio_interaction_ros.stream.events import FinalTranscript, Silence
+from audio_interaction_ros.stream.events import (
+    FinalTranscript,
+    FinalTranslation,
+    ReplyFinished,
+    Silence,
+)
 
 pytestmark = pytest.mark.unit
 
 SCRIPT = {0: {4: (Emotion.NORMAL, 'good morning')}, 1: {6: (Emotion.URGENT, 'Glass breaking.')}}
 LANES = (LaneConfig(name='transcript', kind='transcript'),
          LaneConfig(name='assistant', alerts=True))
+BOTH = (LANES[0], LaneConfig(name='translation', kind='translation'))
 
 
 class Reader:
@@ -72,6 +84,109 @@ def test_replies_become_alerts_and_final_transcripts():
     assert alert.label == 'glass_break'
     assert (one.stats.replies, one.stats.alerts) == (2, 1)
     assert one.stats.audio_s == pytest.approx(4.0)
+
+
+class Whisper:
+    """A second pass that says what it is told, or raises it."""
+
+    def __init__(self, text='早上好', language='zh'):
+        self.text, self.language, self.asked = text, language, []
+
+    def transcribe(self, samples, languages=()):
+        self.asked.append((len(samples), tuple(languages)))
+        if isinstance(self.text, Exception):
+            raise self.text
+        return self.text, self.language
+
+
+def translating(whisper, script, *, transcripts=False, **settings):
+    return Assistant(
+        config=AssistantConfig(lanes=BOTH, **settings), encoder=ScriptedEncoder(),
+        decoder=ScriptedDecoder(script=script, translations={
+            '早上好': 'Good morning.', 'Good morning.': '早上好。'}),
+        second_pass=whisper if transcripts else None, translation_second_pass=whisper)
+
+
+def heard(one, kind):
+    return [event for event in one.listen(blocks(noise(), 1_600)) if isinstance(event, kind)]
+
+
+def test_a_translation_becomes_final_with_what_was_said():
+    """What the second pass read is translated; the lane's own words are kept beside it."""
+    whisper = Whisper()
+    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})
+    streamed, final = heard(one, (ReplyFinished, FinalTranslation))
+    assert (final.text, final.language) == ('Good morning.', 'en')
+    assert (final.source_text, final.source_language) == ('早上好', 'zh')
+    assert final.streamed_text == streamed.text == '(Chinese)'
+    assert (final.start_ns, final.end_ns) == (streamed.start_ns, streamed.end_ns)
+    assert whisper.asked == [(32_000, ('en', 'zh'))]
+    assert one.session.stats.translated == 1
+
+
+@pytest.mark.parametrize('whisper', [
+    Whisper(RuntimeError('no')), Whisper('', 'en'), Whisper('Guten Morgen', 'de')])
+def test_a_translation_that_fails_keeps_its_streamed_text(whisper):
+    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})
+    final, = heard(one, FinalTranslation)
+    assert (final.text, final.language) == ('(Chinese)', '')
+    assert one.session.stats.kept == 1
+
+
+def test_audio_that_is_gone_leaves_the_streamed_translation():
+    """A pipeline that tells the history nothing leaves nothing to read."""
+    whisper = Whisper()
+    one = translating(whisper, {1: {1: (Emotion.NORMAL, '(Chinese)')}})
+    one._pipeline = offline.build_pipeline(AssistantConfig(), ScriptedEncoder())
+    final, = heard(one, FinalTranslation)
+    assert (final.text, whisper.asked) == ('(Chinese)', [])
+
+
+def test_transcript_and_translation_share_a_reading():
+    whisper = Whisper('Good morning.', 'en')
+    one = translating(whisper, {0: {4: (Emotion.NORMAL, 'good morn')},
+                                1: {4: (Emotion.NORMAL, 'a longer streamed text')}},
+                      transcripts=True)
+    transcript, translation = heard(one, (FinalTranscript, FinalTranslation))
+    assert (transcript.text, translation.source_text) == ('Good morning.', 'Good morning.')
+    assert translation.text == '早上好。'
+    assert len(whisper.asked) == 1
+
+
+@pytest.mark.parametrize(('transcript', 'translation', 'loaded'), [
+    ('none', 'none', 0), ('whisper', 'none', 1), ('none', 'whisper', 1),
+    ('whisper', 'whisper', 1)])
+def test_one_model_serves_both_second_passes(transcript, translation, loaded, monkeypatch):
+    made = []
+    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
+                        types.SimpleNamespace(WhisperSecondPass=lambda: made.append(Whisper())
+                                              or made[-1]))
+    monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
+        encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
+        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={})))
+    one = Assistant.load(AssistantConfig(
+        lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
+        translation=TranslationConfig(second_pass=translation)))
+    assert len(made) == loaded
+    assert (one._second_pass is None, one._translation_second_pass is None) == (
+        transcript == 'none', translation == 'none')
+
+
+@pytest.mark.parametrize(('whisper', 'line'), [
+    (Whisper(), 'Good morning.  ← 早上好  [second pass]'),
+    (Whisper('', ''), '(Chinese)  [as streamed]')])
+def test_the_command_prints_the_final_translation(whisper, line, tmp_path, capsys, monkeypatch):
+    """One option switches both second passes on."""
+    configured = []
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(
+        lambda cls, config: configured.append(config) or translating(
+            whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})))
+    path = tmp_path / 'sound.wav'
+    soundfile.write(path, noise(), 16_000)
+    assert cli.main(['stream', str(path), '--second-pass', 'whisper']) == 0
+    assert line in capsys.readouterr().out
+    assert {configured[0].transcript.second_pass, configured[0].translation.second_pass} == {
+        'whisper'}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.stream.events import (
     Event,
     FinalTranscript,
+    FinalTranslation,
     ReplyFinished,
     ReplyText,
     ReplyWithheld,
@@ -67,6 +68,11 @@ class TextPrinter:
                            f'(withheld, confidence {event.confidence:.2f}: {event.text})')
             case FinalTranscript():
                 self._line(event.stamp_ns, event.lane, f'{event.text}  [second pass]')
+            case FinalTranslation():
+                source = f'  ← {event.source_text}' if event.source_text else ''
+                # Without a language it is what was streamed, for want of anything better.
+                mark = 'second pass' if event.language else 'as streamed'
+                self._line(event.stamp_ns, event.lane, f'{event.text}{source}  [{mark}]')
             case ReplyText() if self._live:
                 print(f'\r{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {event.text}',
                       end='', flush=True)

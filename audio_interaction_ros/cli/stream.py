@@ -30,7 +30,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                         help='YAML file of an assistant (default: config/edge.yaml)')
     parser.add_argument('--lanes', help='comma-separated names of lanes to run')
     parser.add_argument('--second-pass', choices=('none', 'whisper'),
-                        help='re-read finished utterances for the final transcript')
+                        help='re-read finished utterances, for final transcripts and '
+                        'translations')
     parser.add_argument('--realtime', action='store_true', help='no faster than the audio plays')
     parser.add_argument('--json', action='store_true', help='one JSON object per line')
     parser.add_argument('--all', action='store_true', help='print silent decisions as well')
@@ -45,8 +46,10 @@ def _configuration(options: argparse.Namespace) -> AssistantConfig:
     if options.model:
         config = replace(config, model=replace(config.model, path=options.model))
     if options.second_pass:
-        config = replace(config, transcript=replace(
-            config.transcript, second_pass=options.second_pass))
+        config = replace(
+            config,
+            transcript=replace(config.transcript, second_pass=options.second_pass),
+            translation=replace(config.translation, second_pass=options.second_pass))
     if options.lanes:
         config = replace(config, lanes=_chosen(config.lanes, options.lanes.split(',')))
     return config
