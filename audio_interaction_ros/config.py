@@ -247,6 +247,13 @@ class AssistantConfig:
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
 
+    @property
+    def second_passes(self) -> frozenset[str]:
+        """Kinds of lanes whose finished replies are read again: transcript, translation."""
+        return frozenset(kind for kind, part in (('transcript', self.transcript),
+                                                 ('translation', self.translation))
+                         if part.second_pass != 'none')
+
 
 @dataclass(frozen=True)
 class FieldHelp:

@@ -109,15 +109,15 @@ class Assistant:
         lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds,
                               min_confidence=runtime.config.min_confidence)
-        wanted = [part.second_pass == 'whisper' for part in (config.transcript,
-                                                             config.translation)]
+        wanted = config.second_passes
         whisper: Transcriber | None = None
-        if any(wanted):
+        if wanted:
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
             whisper = WhisperSecondPass()
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder, second_pass=whisper if wanted[0] else None,
-                   translation_second_pass=whisper if wanted[1] else None)
+                   decoder=runtime.decoder,
+                   second_pass=whisper if 'transcript' in wanted else None,
+                   translation_second_pass=whisper if 'translation' in wanted else None)
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""

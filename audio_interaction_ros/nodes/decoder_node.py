@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from audio_interaction_msgs.msg import Decision, FifoCredit
@@ -68,7 +69,7 @@ class _Chunk:
 @dataclass(frozen=True)
 class _Command:
     name: str
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ class DecoderNode(ManagedNode):
 
     def __init__(self, *, runtime: RuntimeSource = load_decoder, **options: Any) -> None:
         """Declare parameters; ``runtime`` loads the model."""
-        super().__init__('decoder_node', groups=('fifo', 'model', 'transcript', 'alerts'),
-                         lanes=True, **options)
+        super().__init__(
+            'decoder_node', groups=('fifo', 'model', 'transcript', 'translation', 'alerts'),
+            lanes=True, **options)
         self._runtime = runtime
         self._worker: Worker | None = None
         self._alerts: AlertBoard | None = None
@@ -121,7 +123,7 @@ class DecoderNode(ManagedNode):
     @property
     def idle(self) -> bool:
         """True when every chunk that came is decided on and published."""
-        return self._worker is None or self._worker.idle
+        return self._worker is None or self._worker.idle and not self._board.awaits
 
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
@@ -137,7 +139,8 @@ class DecoderNode(ManagedNode):
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
         self._credit = self.managed_publisher(FifoCredit, 'encoded/credit', qos.CREDIT)
         self._board = ReplyBoard(node=self, lanes=config.lanes,
-                                 draft=config.transcript.second_pass != 'none')
+                                 draft=config.second_passes, group=self._flow,
+                                 translate=partial(self._command, 'translate'))
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
                                   lanes=config.lanes, hearing=lambda: self.ready)
         self._listen = ListenAction(node=self)
@@ -160,6 +163,7 @@ class DecoderNode(ManagedNode):
     def stop(self) -> None:
         """Stop hearing; running replies are ended."""
         self._command('cancel', '')
+        self._board.give_up()
         if self._listen is not None:
             self._listen.give_up('the node was deactivated')
 
@@ -184,7 +188,8 @@ class DecoderNode(ManagedNode):
                         if lane.min_confidence > 0}
         self._session = Session(
             decoder=runtime.decoder, lanes=lanes, fifo=self.config.fifo,
-            slots=min(self.config.model.slots, runtime.decoder.spec.max_positions))
+            slots=min(self.config.model.slots, runtime.decoder.spec.max_positions),
+            translate_text='translation' in self.config.second_passes)
         assert self._worker is not None, 'the worker runs this'
         self._worker.emit(_Ready(time.monotonic() - began))
 
@@ -314,7 +319,7 @@ class DecoderNode(ManagedNode):
             self.get_logger().error(f'chunk refused: {reason}')
         self._refusal, self._refused_at = reason, now
 
-    def _command(self, name: str, *arguments: str) -> None:
+    def _command(self, name: str, *arguments: Any) -> None:
         if self._worker is not None:
             self._worker.put(_Command(name, arguments), always=True)
 

@@ -77,7 +77,8 @@ class EncoderNode(ManagedNode):
                  transcriber: Any = load_transcriber, **options: Any) -> None:
         """Declare parameters; ``runtime`` and ``transcriber`` load the models."""
         super().__init__('encoder_node',
-                         groups=('audio', 'fifo', 'model', 'transcript', 'record'), **options)
+                         groups=('audio', 'fifo', 'model', 'transcript', 'translation', 'record'),
+                         **options)
         self._runtime, self._load_transcriber = runtime, transcriber
         self._worker: Worker | None = None
         self._input: AudioInput | None = None
@@ -125,9 +126,9 @@ class EncoderNode(ManagedNode):
         self.managed_timer(0.2, self._tick, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
                                  group=MutuallyExclusiveCallbackGroup())
-        if self.config.transcript.second_pass != 'none':
+        if self.config.second_passes:
             self._second_pass = SecondPassLink(
-                node=self, settings=self.config.transcript, load=self._load_transcriber)
+                node=self, config=self.config, load=self._load_transcriber)
         self._worker = Worker(
             node=self, group=self._flow, setup=self._load, compute=self._compute,
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
@@ -346,7 +347,10 @@ class EncoderNode(ManagedNode):
         if self.failure:
             report.add(ERROR, self.failure)
         if self._second_pass is not None:
-            report.values['second_pass_done'] = self._second_pass.done
+            report.values.update(
+                second_pass_done=self._second_pass.done,
+                second_pass_reused=self._second_pass.reused,
+                second_pass_kept=self._second_pass.kept)
             if self._second_pass.failure:
                 report.add(WARN, self._second_pass.failure)
         return report

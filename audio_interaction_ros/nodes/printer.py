@@ -61,7 +61,8 @@ class PrinterNode(Node):
 
     def _on_translation(self, message: Any) -> None:
         if message.is_final:
-            self._print(stamp_ns(message.end), 'translation', message.text)
+            source = f'  ← {message.source_text}' if message.source_text else ''
+            self._print(stamp_ns(message.end), 'translation', message.text + source)
 
     def _on_reply(self, message: Any) -> None:
         if message.is_final:

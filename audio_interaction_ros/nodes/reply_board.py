@@ -1,17 +1,18 @@
 """
 What lanes say, as transcript, translation and reply topics.
 
-Owns the publishers and the revision count of each running reply. Which lane speaks on which
-topic comes from its configuration.
+Owns the publishers, the revision count of each running reply and the translations that wait for
+their second pass. Which lane speaks on which topic comes from its configuration.
 """
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
+from rclpy.callback_groups import CallbackGroup
 from std_msgs.msg import String
 
 from audio_interaction_ros.config import LaneConfig
@@ -21,6 +22,7 @@ from audio_interaction_ros.nodes.messages import time_message
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalTranslation,
     ReplyEmotion,
     ReplyFinished,
     ReplyStarted,
@@ -31,6 +33,8 @@ from audio_interaction_ros.stream.events import (
 __all__ = ['Heard', 'ReplyBoard']
 
 _NAN = float('nan')
+_PATIENCE_S = 30.0
+"""A draft that is not answered for so long becomes final as it is: nobody listens any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +63,29 @@ class _Running:
     first_text_s: float = _NAN
 
 
+@dataclass
+class _Draft:
+    message: Any
+    reply: ReplyFinished
+    heard: Heard
+    until: float
+    """Steady second up to which somebody may still read it."""
+
+
 class ReplyBoard:
     """
     Publishes the replies of all lanes.
 
-    ``draft``: finished transcripts go to ``transcript/draft`` for a second pass, as long as
-    somebody listens there.
+    ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
+    ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
+    published by whoever reads them; translations come back on ``translation/read`` and go to
+    ``translate`` (reply, source, its language), which a FinalTranslation must answer. All this
+    happens in the callback group in which ``show`` is called.
     """
 
-    def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig], draft: bool) -> None:
+    def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
+                 draft: Collection[str], group: CallbackGroup,
+                 translate: Callable[[ReplyFinished, str, str], None]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -78,14 +96,50 @@ class ReplyBoard:
         for kind, message_type in types.items():
             self._publishers[kind] = node.managed_publisher(message_type, kind, qos.EVENTS)
             self._texts[kind] = node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT)
-        self._draft = node.managed_publisher(
-            Transcript, 'transcript/draft', qos.EVENTS) if draft else None
+        self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
+                        for kind in draft}
+        self._awaited: dict[str, _Draft] = {}
+        self._translate = translate
+        if 'translation' in draft:
+            node.managed_subscription(Translation, 'translation/read', self._on_read, qos.EVENTS,
+                                      callback_group=group)
+            node.managed_timer(_PATIENCE_S / 30, self._give_up_late, callback_group=group)
+
+    @property
+    def awaits(self) -> int:
+        """How many translations wait for their second pass."""
+        return len(self._awaited)
+
+    def _on_read(self, message: Any) -> None:
+        draft = self._awaited.get(message.utterance_id)
+        if draft is not None:  # else it is final already
+            draft.until = math.inf
+            self._translate(draft.reply, message.source_text, message.source_language)
+
+    def _give_up_late(self) -> None:
+        for draft in list(self._awaited.values()):
+            if draft.until < time.monotonic():
+                draft.until = math.inf
+                self._translate(draft.reply, '', '')
+
+    def give_up(self) -> None:
+        """Publish every translation that waits, as it was streamed."""
+        for utterance_id in list(self._awaited):
+            self._keep(utterance_id)
+
+    def _keep(self, utterance_id: str) -> None:
+        draft = self._awaited.get(utterance_id)
+        if draft is not None:
+            self._publish_final(utterance_id, draft.reply.text, '', '', '')
 
     def show(self, event: Event, heard: Heard) -> None:
         """Publish what an event of a reply means; other events are nothing to show."""
         if isinstance(event, ReplyStarted):
             self._running[event.lane, event.reply_id] = _Running(
                 event.start_ns, event.p_respond, time.monotonic())
+        elif isinstance(event, FinalTranslation):
+            self._publish_final(event.reply_id, event.text, event.language, event.source_text,
+                                event.source_language)
         elif isinstance(event, ReplyWithheld):
             self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
@@ -107,13 +161,12 @@ class ReplyBoard:
             self._transcribe(kind, event, running, heard)
         running.revision += 1
         if isinstance(event, ReplyFinished):
-            if event.text and not (kind == 'transcript' and self._drafting):
+            if event.text and not self._drafting(kind):
                 self._texts[kind].publish(String(data=event.text))
             del self._running[event.lane, event.reply_id]
 
-    @property
-    def _drafting(self) -> bool:
-        return self._draft is not None and self._draft.get_subscription_count() > 0
+    def _drafting(self, kind: str) -> bool:
+        return kind in self._drafts and self._drafts[kind].get_subscription_count() > 0
 
     def _reply(self, event: ReplyText | ReplyFinished, running: _Running,
                heard: Heard) -> Reply:
@@ -136,7 +189,7 @@ class ReplyBoard:
         message.header.frame_id = heard.frame_id
         message.utterance_id, message.revision = event.reply_id, running.revision
         message.text, message.is_final = event.text, final
-        message.stable_length = 0 if kind == 'transcript' and self._drafting else len(event.text)
+        message.stable_length = 0 if self._drafting(kind) else len(event.text)
         message.confidence = running.p_respond
         message.end = time_message(
             event.end_ns if isinstance(event, ReplyFinished) else event.stamp_ns)
@@ -146,8 +199,27 @@ class ReplyBoard:
             message.transcript_utterance_id = self._last_transcript_id
         else:
             self._last_transcript_id = event.reply_id
-        if final and kind == 'transcript' and self._draft is not None and self._drafting:
+        if isinstance(event, ReplyFinished) and self._drafting(kind):
             message.is_final = False  # it becomes final when it was read again
-            self._draft.publish(message)
+            if kind == 'translation':
+                self._keep(event.reply_id)  # another lane's utterance of the same name
+                self._awaited[event.reply_id] = _Draft(
+                    message, event, heard, time.monotonic() + _PATIENCE_S)
+            self._drafts[kind].publish(message)
         else:
             self._publishers[kind].publish(message)
+
+    def _publish_final(self, utterance_id: str, text: str, language: str, source_text: str,
+                       source_language: str) -> None:
+        draft = self._awaited.pop(utterance_id, None)
+        if draft is None:  # it became final before
+            return
+        message = draft.message
+        message.text, message.language = text, language
+        message.source_text, message.source_language = source_text, source_language
+        message.is_final, message.revision = True, message.revision + 1
+        message.stable_length = len(text)
+        message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
+        self._publishers['translation'].publish(message)
+        if text:
+            self._texts['translation'].publish(String(data=text))

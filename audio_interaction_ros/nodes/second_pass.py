@@ -1,72 +1,66 @@
 """
-Final transcripts read again where the audio is: in the encoder's process.
+Finished utterances read again where the audio is: in the encoder's process.
 
-Takes drafts from ``transcript/draft``, cuts their audio out of the history, and publishes the
-final on ``transcript``. A draft whose audio is gone, or that fails, becomes final as it is.
-Audio stays in memory.
+Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
+history. A transcript is published as final on ``transcript``; of a translation only what was said
+is known here, so it goes back on ``translation/read``, to be translated by the decoder. A draft
+whose audio is gone, or that fails, goes on as it is. Audio stays in memory.
 """
 
-import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from audio_interaction_msgs.msg import Transcript
+from audio_interaction_msgs.msg import Transcript, Translation
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_msgs.msg import String
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.config import TranscriptConfig
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
-from audio_interaction_ros.stream.history import AudioHistory
+from audio_interaction_ros.stream.reading import Reading, SpanReader, Transcriber
+from audio_interaction_ros.stream.text_lane import TARGETS
 
-__all__ = ['SecondPassLink', 'Transcriber', 'load_transcriber']
+__all__ = ['SecondPassLink', 'load_transcriber']
 
-_BACKLOG = 8  # drafts; past that they become final as they are
-
-
-class Transcriber(Protocol):
-    """What the second pass needs of a model."""
-
-    def transcribe(self, samples: np.ndarray) -> tuple[str, str]:
-        """Return text and BCP-47 language of samples [n] float32 at 16 kHz."""
-        ...
+_BACKLOG = 8  # drafts; past that they go on as they are
 
 
-def load_transcriber(settings: TranscriptConfig) -> Transcriber:
-    """Load the second pass that is configured; slow, for a worker thread."""
-    if settings.second_pass != 'whisper':
-        raise ConfigurationError(
-            f'transcript.second_pass: expected whisper, found {settings.second_pass!r}; change '
-            f'it in the configuration')
+def load_transcriber(name: str) -> Transcriber:
+    """Load the second pass of this name; slow, for a worker thread."""
+    if name != 'whisper':
+        raise ConfigurationError(f'second_pass: expected whisper, found {name!r}; change it in '
+                                 f'the configuration')
     from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    transcriber: Transcriber = WhisperSecondPass()
-    return transcriber
+    return WhisperSecondPass()
 
 
 class SecondPassLink:
-    """The second pass of one encoder node."""
+    """The second passes of one encoder node; one model serves both."""
 
-    def __init__(self, *, node: ManagedNode, settings: TranscriptConfig,
-                 load: Callable[[TranscriptConfig], Transcriber] = load_transcriber) -> None:
+    def __init__(self, *, node: ManagedNode, config: AssistantConfig,
+                 load: Callable[[str], Transcriber] = load_transcriber) -> None:
         """Create topics and thread; the model loads in the thread."""
-        self._node, self._settings, self._load = node, settings, load
-        self._history = AudioHistory(seconds=settings.buffer_s)
-        self._lock = threading.Lock()
+        self._node, self._load = node, load
+        self._reader = SpanReader(seconds=config.transcript.buffer_s)
         self._transcriber: Transcriber | None = None
         self.failure = ''
-        self.done = 0
-        group = MutuallyExclusiveCallbackGroup()
-        self._final = node.managed_publisher(Transcript, 'transcript', qos.EVENTS)
-        self._text = node.managed_publisher(String, 'transcript/text', qos.FINAL_TEXT)
-        node.managed_subscription(Transcript, 'transcript/draft', self._on_draft, qos.EVENTS,
-                                  callback_group=group)
-        self._worker = Worker(node=node, group=group, setup=self._set_up, compute=self._compute,
-                              publish=self._publish, capacity=_BACKLOG, name='second_pass')
+        self.done = self.kept = 0
+        """Drafts that were read again, and that went on as they were."""
+        self._group = MutuallyExclusiveCallbackGroup()
+        if 'transcript' in config.second_passes:
+            self._final = node.managed_publisher(Transcript, 'transcript', qos.EVENTS)
+            self._text = node.managed_publisher(String, 'transcript/text', qos.FINAL_TEXT)
+            self._listen_for(Transcript, 'transcript/draft')
+        if 'translation' in config.second_passes:
+            self._read = node.managed_publisher(Translation, 'translation/read', qos.EVENTS)
+            self._listen_for(Translation, 'translation/draft')
+        self._worker = Worker(
+            node=node, group=self._group, setup=self._set_up, compute=self._compute,
+            publish=self._publish, capacity=_BACKLOG, name='second_pass')
         self._worker.start()
 
     @property
@@ -74,55 +68,73 @@ class SecondPassLink:
         """True when no draft waits."""
         return self._worker.idle
 
+    @property
+    def reused(self) -> int:
+        """How many drafts needed no reading, because another of the same span had it."""
+        return self._reader.reused
+
     def hear(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
-        with self._lock:
-            self._history.push(chunk)
+        self._reader.hear(chunk)
 
     def forget(self) -> None:
         """Drop all audio."""
-        with self._lock:
-            self._history.clear()
+        self._reader.forget()
 
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
         self._worker.close()
         self.forget()
 
+    def _listen_for(self, kind: Any, topic: str) -> None:
+        self._node.managed_subscription(kind, topic, self._on_draft, qos.EVENTS,
+                                        callback_group=self._group)
+
     def _on_draft(self, draft: Any) -> None:
         if self.failure or not self._worker.put(draft):
+            self.kept += 1
             self._publish(draft)
 
     def _set_up(self) -> None:
-        self._transcriber = self._load(self._settings)
+        try:
+            self._transcriber = self._load('whisper')
+        except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
+            self._worker.emit(WorkerFailure(error))
 
     def _compute(self, drafts: list[Any]) -> bool:
-        for draft in drafts:
-            with self._lock:
-                samples = self._history.between(stamp_ns(draft.start), stamp_ns(draft.end))
-            if len(samples):
-                self._read_again(draft, samples)
+        # Transcripts first: their language is free, so that a translation can share the reading.
+        for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
+            read = self._read_again(draft)
+            self.done += read is not None
+            self.kept += read is None
+            if read is not None and isinstance(draft, Transcript):
+                draft.text, draft.language = read.text, read.language
+            elif read is not None:
+                draft.source_text, draft.source_language = read.text, read.language
             self._worker.emit(draft)
         return False
 
-    def _read_again(self, draft: Any, samples: np.ndarray) -> None:
-        assert self._transcriber is not None, 'setup comes before compute'
+    def _read_again(self, draft: Any) -> Reading | None:
+        if self._transcriber is None:
+            return None
         try:
-            text, draft.language = self._transcriber.transcribe(samples)
+            return self._reader.read(
+                self._transcriber, stamp_ns(draft.start), stamp_ns(draft.end),
+                languages=tuple(TARGETS) if isinstance(draft, Translation) else ())
         except Exception as error:  # noqa: BLE001 - the streamed text is still there
             self._node.get_logger().error(f'second pass failed, keeping the draft: {error!r}')
-            return
-        draft.text = text.strip()
-        self.done += 1
+            return None
 
     def _publish(self, output: Any) -> None:
         if isinstance(output, WorkerFailure):
             self.failure = f'second pass does not work, drafts become final: {output.error}'
             self._node.get_logger().error(self.failure)
-            return
-        output.is_final = True
-        output.revision += 1
-        output.stable_length = len(output.text)
-        self._final.publish(output)
-        if output.text:
-            self._text.publish(String(data=output.text))
+        elif isinstance(output, Translation):
+            self._read.publish(output)
+        else:
+            output.is_final = True
+            output.revision += 1
+            output.stable_length = len(output.text)
+            self._final.publish(output)
+            if output.text:
+                self._text.publish(String(data=output.text))

@@ -29,12 +29,12 @@ class SlowDecoder(ScriptedDecoder):
         return super().step(requests)
 
 
-def scripted(_model=None, *, script=None, step_s=None, model_id=None):
+def scripted(_model=None, *, script=None, step_s=None, model_id=None, translations=None):
     """Return a runtime that says what its script says."""
     time.sleep(float(os.environ.get('LOAD_S', 0.0)))
     script = script if script is not None else json.loads(os.environ.get('SCRIPT', '{}'))
     model_id = model_id or os.environ.get('MODEL_ID', 'scripted')
-    decoder = SlowDecoder(model_id=model_id, script={
+    decoder = SlowDecoder(model_id=model_id, translations=translations, script={
         int(lane): {int(at): (Emotion.URGENT if text.endswith('!') else Emotion.NORMAL, text)
                     for at, text in cues.items()} for lane, cues in script.items()})
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
