@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
-from train.edge import translate as subject
+from train.edge import pair_rows, translate as subject
 from train.edge.adapter import ADAPTED, CONTROL_ROWS, Edge
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
 from train.edge.pairs import Pair, PairsError
@@ -52,6 +52,7 @@ class SmallEdge(Edge):
 @pytest.fixture
 def model(monkeypatch):
     monkeypatch.setattr(subject, 'DECODER', SMALL)
+    monkeypatch.setattr(pair_rows, 'DECODER', SMALL)
     return SmallEdge()
 
 
@@ -62,8 +63,8 @@ def options(out, minutes):
 
 def test_only_the_target_is_learned():
     words = Letters()
-    row = subject.pack([subject.sample(words, *pair.ends('en-zh')) for pair in PAIRS],
-                       subject.opening(words))
+    row = pair_rows.pack([pair_rows.sample(words, *pair.ends('en-zh')) for pair in PAIRS],
+                       pair_rows.opening(words))
     learned = [words.decode([token]) if token < IDS.user else '|'
                for token in row.labels[row.labels != IGNORE]]
     assert ''.join(learned) == '茶|我跑|不是|'
@@ -71,14 +72,14 @@ def test_only_the_target_is_learned():
 
 
 def test_pairs_in_a_row_do_not_see_each_other(model):
-    words, shared = Letters(), subject.opening(Letters())
-    samples = [subject.sample(words, *pair.ends('zh-en')) for pair in PAIRS]
-    packed, labels = subject.hidden_states(
-        model, [subject.pack(samples, shared), subject.pack(samples[:1], shared)])
+    words, shared = Letters(), pair_rows.opening(Letters())
+    samples = [pair_rows.sample(words, *pair.ends('zh-en')) for pair in PAIRS]
+    packed, labels = pair_rows.hidden_states(
+        model, [pair_rows.pack(samples, shared), pair_rows.pack(samples[:1], shared)])
     assert (labels[1, len(samples[0].ids):] == IGNORE).all()
     at = shared
     for each in samples:
-        alone, _ = subject.hidden_states(model, [subject.pack([each], shared)])
+        alone, _ = pair_rows.hidden_states(model, [pair_rows.pack([each], shared)])
         size = len(each.ids) - shared
         torch.testing.assert_close(packed[0, at:at + size], alone[0, shared:],
                                    atol=1e-4, rtol=1e-4)
@@ -88,21 +89,21 @@ def test_pairs_in_a_row_do_not_see_each_other(model):
 def test_an_epoch_has_each_pair_once_and_rows_are_full():
     pairs = [Pair('a' * n, '一') for n in range(1, 41)] + [Pair('x' * 200, '二')]
     words, epoch, count = Letters(), [], 0
-    for row, number in subject.rows(pairs, 'en-zh', words, limit=160):
+    for row, number in pair_rows.rows(pairs, 'en-zh', words, limit=160):
         assert len(row.ids) <= 160 and row.group.max() == number
         epoch.append(len(row.ids))
         count += number
         if count == 40:
             break
-    alone = [len(subject.sample(words, *pair.ends('en-zh')).ids) for pair in pairs[:40]]
-    shared = subject.opening(words)
+    alone = [len(pair_rows.sample(words, *pair.ends('en-zh')).ids) for pair in pairs[:40]]
+    shared = pair_rows.opening(words)
     assert sum(epoch) == sum(alone) - shared * (40 - len(epoch))
     assert np.mean(epoch[:-1]) > 120
 
 
 def test_pairs_that_all_are_too_long_are_refused():
     with pytest.raises(PairsError, match='no pair fits'):
-        next(subject.rows([Pair('x' * 200, '二')], 'en-zh', Letters()))
+        next(pair_rows.rows([Pair('x' * 200, '二')], 'en-zh', Letters()))
 
 
 def test_the_rate_rises_stays_and_falls():
@@ -120,13 +121,13 @@ def test_cached_decoding_says_what_full_passes_say(model):
     said = subject.translate(model, sources, words)
     for source, text in zip(sources, said, strict=True):
         assert len(text) > 0
-        ids = subject.sample(words, source, '').ids.tolist()
+        ids = pair_rows.sample(words, source, '').ids.tolist()
         found = []
         for _ in range(subject.LONGEST_REPLY):
-            row = subject.Row(ids=np.array(ids), labels=np.array(ids),
+            row = pair_rows.Row(ids=np.array(ids), labels=np.array(ids),
                               positions=np.arange(len(ids)), group=np.zeros(len(ids), int))
-            hidden, _ = subject.hidden_states(model, [row])
-            ids.append(int(subject.scores(model, hidden[0, -1]).argmax()))
+            hidden, _ = pair_rows.hidden_states(model, [row])
+            ids.append(int(pair_rows.scores(model, hidden[0, -1]).argmax()))
             if ids[-1] == IDS.text_end:
                 break
             found.append(ids[-1])

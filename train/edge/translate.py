@@ -3,19 +3,19 @@ Translation of text: what the language model of the edge can do before it has to
 
 Low-rank differences and control rows (those of stage B; nothing that hears) learn English to
 Chinese and Chinese to English in one model, from sentence pairs, with the loss on the target
-alone. Owns how pairs become rows of ids, the run and its curve. Spoken translation hears less
-than it is given here, so these figures bound what a translation lane can do.
+alone. Owns the run, its curve and greedy translation; rows of ids are ``pair_rows``'. Spoken
+translation hears less than it is given here: these figures bound what a translation lane can do.
 
     python -m train.edge.translate fit --pairs PAIRS.tsv --out FOLDER --minutes 25
-    python -m train.edge.translate score --pairs PAIRS.tsv --out FOLDER --per-direction 300
+    python -m train.edge.translate score --pairs PAIRS.tsv --out FOLDER --per-direction 300 \
+        --begin models/edge/trained.safetensors
 """
 
 import argparse
 import json
-import random
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,43 +24,24 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
-from audio_interaction_ros.protocol import prefix_block
 from eval.report import plain
 from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
-from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
+from train.edge.layout import IDS
+from train.edge.pair_rows import Words, loss_of, rows, sample, scores
 from train.edge.pairs import (
-    DIRECTIONS, Pair, PairsError, baselines, read_pairs, references, short, split)
-from train.tokens import Layout, Sample, t_t
+    DIRECTIONS, Pair, baselines, read_pairs, references, short, split)
 
-__all__ = ['Row', 'hidden_states', 'learning_rate', 'main', 'pack', 'rows', 'sample',
-           'score', 'translate']
+__all__ = ['learning_rate', 'main', 'score', 'translate']
 
-POSITIONS = 384
-"""Positions of one row; a step has one row for each direction."""
-LONGEST = 96
-"""Ids of the longest pair that is learned, prompt included; a fraction of a per cent is longer."""
 LONGEST_REPLY = 48
 WARM_UP = 20
 SAVE_S = 120.0
 AT_ONCE = 50
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Row:
-    """Pairs of one direction behind one prompt; T positions."""
-
-    ids: np.ndarray  # [T] int64
-    labels: np.ndarray  # [T] int64, IGNORE where nothing is learned
-    positions: np.ndarray  # [T] int64: each pair begins right behind the prompt
-    group: np.ndarray  # [T] int64: 0 for the prompt, 1, 2, … for pairs, -1 for padding
 
 
 @dataclass
@@ -72,108 +53,6 @@ class Spent:
     tokens: int = 0
     seconds: float = 0.0
     """Of training: on a GPU as the clock runs, on cores what they would take were they idle."""
-
-
-class Words:
-    """The tokenizer of the base, on plain text."""
-
-    def __init__(self) -> None:
-        self._tokenizer = Tokenizer.from_file(
-            str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
-
-    def encode(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
-
-    def decode(self, ids: Sequence[int]) -> str:
-        # A reply that was cut inside a character ends in the replacement character.
-        return self._tokenizer.decode(list(ids)).replace('\ufffd', '').strip()
-
-
-def sample(words: Any, given: str, wanted: str) -> Sample:
-    """Lay out a pair as the offline text task of the project."""
-    return t_t(Layout(IDS, FEATURES), *map(words.encode, (PROMPTS['translation'], given, wanted)))
-
-
-def opening(words: Any) -> int:
-    """Return how many ids stand before the source."""
-    return len(prefix_block(IDS, words.encode(PROMPTS['translation'])))
-
-
-def pack(samples: Sequence[Sample], shared: int) -> Row:
-    """
-    Return pairs with the same ``shared`` first ids as one row that holds these only once.
-
-    With the mask of ``hidden_states`` each pair sees the prompt and itself, at the positions that
-    it would have alone: the same as a row per pair, without its padding and repeated prompts.
-    """
-    first = samples[0]
-    ids, labels = [first.ids[:shared]], [np.full(shared, IGNORE)]
-    positions, group = [np.arange(shared)], [np.zeros(shared, np.int64)]
-    for index, each in enumerate(samples, start=1):
-        # ASSISTANT after a source goes without saying: it is forced when serving.
-        learned = np.where(each.text == IDS.assistant, IGNORE, each.text)
-        ids.append(each.ids[shared:])
-        labels.append(learned[shared:])
-        positions.append(np.arange(shared, len(each.ids)))
-        group.append(np.full(len(each.ids) - shared, index))
-    return Row(ids=np.concatenate(ids), labels=np.concatenate(labels),
-               positions=np.concatenate(positions), group=np.concatenate(group))
-
-
-def rows(pairs: Sequence[Pair], direction: str, words: Any, limit: int = POSITIONS) -> Iterator[
-        tuple[Row, int]]:
-    """Yield rows of at most ``limit`` ids and their number of pairs, for ever, shuffled anew."""
-    shared = opening(words)
-    known: dict[Pair, Sample] = {}
-    for epoch in range(1_000_000):
-        waiting: list[Sample] = []
-        room = limit - shared
-        for pair in random.Random(f'{direction} {epoch}').sample(pairs, len(pairs)):
-            one = known.setdefault(pair, sample(words, *pair.ends(direction)))
-            size = len(one.ids) - shared
-            if len(one.ids) > min(LONGEST, limit):
-                continue
-            if size > room:
-                yield pack(waiting, shared), len(waiting)
-                waiting, room = [], limit - shared
-            waiting.append(one)
-            room -= size
-        if not waiting:
-            raise PairsError(f'no pair fits into {min(LONGEST, limit)} ids; give shorter ones')
-        yield pack(waiting, shared), len(waiting)
-
-
-def _stacked(batch: Sequence[Row]) -> tuple[np.ndarray, ...]:
-    length = max(len(row.ids) for row in batch)
-    fills = {'ids': IDS.text_end, 'labels': IGNORE, 'positions': 0, 'group': -1}
-    return tuple(np.stack([np.pad(getattr(row, name), (0, length - len(row.ids)),
-                                  constant_values=fill) for row in batch])
-                 for name, fill in fills.items())
-
-
-def hidden_states(model: Edge, batch: Sequence[Row]) -> tuple[Tensor, Tensor]:
-    """Return hidden states [B, T, width] and labels [B, T] of rows."""
-    ids, labels, positions, group = _stacked(batch)
-    same = (group[:, None] == group[:, :, None]) | (group[:, None] == 0)
-    seen = np.tril(same)[:, None]
-    place = model.table.device
-    cos, sin = rope_tables(positions, DECODER.head_dim, DECODER.rope_base)
-    hidden = model.decoder(model.embed(torch.from_numpy(ids).to(place)), cos.to(place),
-                           sin.to(place), mask=torch.from_numpy(seen).to(place))
-    return hidden, torch.from_numpy(labels).to(place)
-
-
-def scores(model: Edge, hidden: Tensor) -> Tensor:
-    """Return scores [..., vocabulary]; the frozen table needs no gradient, so it is apart."""
-    return torch.cat((F.linear(hidden, model.table),
-                      F.linear(hidden, model.control_rows.to(hidden.dtype))), -1)
-
-
-def loss_of(model: Edge, batch: Sequence[Row]) -> Tensor:
-    """Return the mean cross-entropy of the targets' ids."""
-    hidden, labels = hidden_states(model, batch)
-    said = labels != IGNORE
-    return F.cross_entropy(scores(model, hidden[said]).float(), labels[said])
 
 
 def clock(options: argparse.Namespace) -> float:
@@ -216,6 +95,12 @@ def resume(out: Path, model: Edge, optimizer: torch.optim.Optimizer | None = Non
     if optimizer is not None:
         optimizer.load_state_dict(state['optimizer'])
     return Spent(**state['spent'])
+
+
+def take_over(model: Edge, path: Path) -> None:
+    """Take over from any file of the edge's weights what is learned here."""
+    known = own(model)
+    model.load_trained({name: value for name, value in load_file(path).items() if name in known})
 
 
 @torch.inference_mode()
@@ -304,9 +189,7 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
     optimizer = torch.optim.AdamW(learned, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
     spent = resume(options.out, model, optimizer)
     if not spent.step and options.begin:
-        known = own(model)
-        model.load_trained({name: value for name, value in load_file(options.begin).items()
-                            if name in known})
+        take_over(model, options.begin)
     print(f'{len(train)} pairs to train on, {len(held)} held out; '
           f'{sum(value.numel() for value in learned)} parameters; from step {spent.step}',
           flush=True)
@@ -359,7 +242,7 @@ def parser() -> argparse.ArgumentParser:
                       help='of training, over all runs into the same folder; on cores, '
                       'computing time per thread')
     made.add_argument('--begin', type=Path, metavar='TRAINED',
-                      help='weights of train.edge.stage_b to go on from')
+                      help='weights of the edge model to go on from, or to score')
     made.add_argument('--rate', type=float, default=1e-3)
     made.add_argument('--points', type=int, default=0, metavar='N',
                       help='score N times on the way, into curve.jsonl')
@@ -386,7 +269,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == 'fit':
             fit(options, model, words, train, held)
             return 0
-        spent = resume(options.out, model)
+        if options.begin:
+            options.out.mkdir(parents=True, exist_ok=True)
+            take_over(model, options.begin)
+            spent = Spent()
+        else:
+            spent = resume(options.out, model)
         found = score(model, words, train, held, options.per_direction, trivial=True)
     except AudioInteractionError as error:
         print(error, file=sys.stderr)
