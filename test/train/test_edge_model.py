@@ -59,11 +59,12 @@ def test_some_words_of_replies_are_exchanged_and_nothing_else():
 
 
 def test_a_shipped_configuration_is_read_as_it_was_written(tmp_path):
-    written = configuration(dict(THRESHOLDS), ('rain', 'siren'))
+    written = configuration(dict(THRESHOLDS), ('rain', 'siren'), {'assistant': 0.7})
     dump_config(written, tmp_path / 'config.yaml')
     read = load_config(tmp_path / 'config.yaml')
     assert read == written
     assert read.audio_tower.sounds == ('rain', 'siren') and read.thresholds == THRESHOLDS
+    assert read.min_confidence == {'assistant': 0.7}
 
 
 def test_the_gradient_of_training_on_a_cpu_is_that_of_the_fused_attention():

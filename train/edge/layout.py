@@ -12,8 +12,8 @@ from audio_interaction_ros.protocol import Emotion, TokenIds
 from train.edge.dialogue import reply_to
 from train.tokens import IGNORE, Layout, Said, Sample, online
 
-__all__ = ['BASE_VOCABULARY', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'PROMPTS', 'THRESHOLDS',
-           'decisions', 'reply', 'sequence']
+__all__ = ['BASE_VOCABULARY', 'CHINESE', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'MIN_CONFIDENCE',
+           'PROMPTS', 'THRESHOLDS', 'decisions', 'reply', 'sequence']
 
 BASE_VOCABULARY = 49_152
 FEATURES = 6
@@ -24,6 +24,8 @@ PROMPTS = {'transcript': 'Transcribe the speech.',
            'assistant': 'Warn about dangerous sounds and answer questions.'}
 THRESHOLDS = {'transcript': 0.5, 'translation': 0.5, 'assistant': 0.8}
 """From which probability on a lane speaks, where ``evaluate --pick`` has not told better."""
+MIN_CONFIDENCE = {'assistant': 0.75}
+"""Below it a reply is withheld; transcripts and translations are corrected, not withheld."""
 _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
                text_end=_NEW[4], pad=_NEW[5], online=_NEW[6], offline=_NEW[7],

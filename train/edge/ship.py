@@ -1,14 +1,15 @@
 r"""
 Puts what was trained into a model folder: configuration, weights in float16, hashes.
 
-Owns nothing of training. Thresholds are those of ``evaluate --pick``, where given, else those of
-``layout``; the model card is written by hand.
+Owns nothing of training. Thresholds are those of ``evaluate --pick`` and ``eval alerts --pick``,
+where given, else those of ``layout``; the model card is written by hand.
 
     python -m train.edge.ship --trained trained.safetensors --out models/edge \
-        --threshold transcript=0.5 --threshold assistant=0.7
+        --threshold transcript=0.5 --threshold assistant=0.7 --min-confidence assistant=0.75
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -18,19 +19,26 @@ from audio_interaction_ros.model.config import (
     BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE
 from train.edge.features import MEL, tower_config
-from train.edge.layout import IDS, PROMPTS, THRESHOLDS
+from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, THRESHOLDS
 from train.edge.scenes import sounds_of
 
 __all__ = ['configuration']
 
 
-def configuration(thresholds: dict[str, float], sounds: tuple[str, ...]) -> CheckpointConfig:
+def configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
+                  min_confidence: dict[str, float] | None = None) -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
         model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
         mel=MelConfig(**MEL),
-        prompts=PROMPTS, thresholds=thresholds, max_positions=2048, lora_scale=SCALE,
+        prompts=PROMPTS, thresholds=thresholds, min_confidence=min_confidence or {},
+        max_positions=2048, lora_scale=SCALE,
         base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct'))
+
+
+def by_lane(given: Sequence[str]) -> dict[str, float]:
+    """Return the values of options LANE=VALUE."""
+    return {lane: float(value) for lane, _, value in (item.partition('=') for item in given)}
 
 
 def main() -> None:
@@ -38,11 +46,13 @@ def main() -> None:
     parser.add_argument('--trained', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
+    parser.add_argument('--min-confidence', action='append', default=[], metavar='LANE=C',
+                        help='a reply whose words are less sure is withheld')
     arguments = parser.parse_args()
-    thresholds = THRESHOLDS | {lane: float(value) for lane, _, value in (
-        item.partition('=') for item in arguments.threshold)}
     arguments.out.mkdir(parents=True, exist_ok=True)
-    dump_config(configuration(thresholds, sounds_of(arguments.trained)),
+    dump_config(configuration(THRESHOLDS | by_lane(arguments.threshold),
+                              sounds_of(arguments.trained),
+                              MIN_CONFIDENCE | by_lane(arguments.min_confidence)),
                 arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')
