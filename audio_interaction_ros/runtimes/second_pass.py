@@ -6,7 +6,7 @@ Owns the greedy reading with Whisper base, whose encoder weights
 are those of the edge model. Knows nothing of lanes or of where the samples come from.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -20,14 +20,18 @@ from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['WhisperSecondPass', 'likeliest', 'repeats']
+__all__ = ['WhisperSecondPass', 'likeliest', 'repeats', 'style']
 
 WINDOW_S = 30
 END = 50_257
 START = 50_258
 FIRST_LANGUAGE, LAST_LANGUAGE = 50_259, 50_357
 TASKS = {'translate': 50_358, 'transcribe': 50_359}
+START_OF_PREVIOUS = 50_361
 NO_TIMESTAMPS = 50_363
+STYLE = {'zh': ' 以下是普通话的句子。'}
+"""What stands before the text, by language: Chinese is written as here, in simplified characters
+and with punctuation; left to itself Whisper mixes both scripts."""
 LONGEST_TEXT = 220
 # Whisper writes these around what is no speech: "[MUSIC]", "(coughs)".
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
@@ -42,6 +46,11 @@ def repeats(ids: list[int], times: int = 4) -> bool:
 def likeliest(scores: Tensor, ids: list[int]) -> int:
     """Return which of the ids has the highest of the scores [vocabulary]."""
     return ids[int(scores[ids].argmax())]
+
+
+def style(language: str, encode: Callable[[str], list[int]]) -> list[int]:
+    """Return the ids of the text that shows how a language is written; often none."""
+    return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
 
 
 class WhisperSecondPass:
@@ -100,8 +109,14 @@ class WhisperSecondPass:
         mel = torch.from_numpy(whole_file_mel(padded, 80))[None]
         frames = self._decoder.frames(self._tower.encode(mel))
         language = self._language_id(frames, languages)
-        ids = self._read(frames, [START, language, self._task, NO_TIMESTAMPS])
-        return self._tokenizer.decode(ids).strip(), self._languages[language]
+        name = self._languages[language]
+        shown = style(name, self._encode) if self._task == TASKS['transcribe'] else []
+        ids = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
+        return self._tokenizer.decode(ids).strip(), name
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
 
     def _language_id(self, frames: list[tuple[Tensor, Tensor]],
                      languages: Collection[str]) -> int:

@@ -6,7 +6,13 @@ import torch
 import transformers
 
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
-from audio_interaction_ros.runtimes.second_pass import likeliest, repeats
+from audio_interaction_ros.runtimes.second_pass import (
+    START_OF_PREVIOUS,
+    STYLE,
+    likeliest,
+    repeats,
+    style,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -44,3 +50,8 @@ def test_a_language_is_one_of_those_that_it_can_be():
     scores = torch.tensor([0.0, 9.0, 2.0, 5.0, 1.0])
     assert likeliest(scores, [1, 2, 3, 4]) == 1
     assert likeliest(scores, [2, 3]) == 3
+
+
+def test_chinese_is_shown_how_it_is_written():
+    assert style('zh', lambda text: [len(text)]) == [START_OF_PREVIOUS, len(STYLE['zh'])]
+    assert style('en', lambda text: [len(text)]) == []
