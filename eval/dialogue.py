@@ -46,11 +46,19 @@ class Asked:
     alarm: bool
     """Whether it raised an alert."""
     seconds: float
+    withheld: tuple[str, ...] = ()
+    """Answers that were not told, as the model was not sure of their words."""
 
     @property
     def right(self) -> bool:
         """Tell whether the answer has the words it should."""
         return not self.alarm and normal(self.said) == normal(self.expected)
+
+    @property
+    def withheld_right(self) -> int:
+        """Count the answers withheld that have the words they should."""
+        return sum(bool(self.expected) and normal(text) == normal(self.expected)
+                   for text in self.withheld)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +100,8 @@ def asked(clip: Clip, hearing: Hearing, known: AlertRules) -> Asked:
                  expected=reply_to(clip.text) or '',
                  said=' '.join(reply.text for reply in replies),
                  alarm=any(reply.urgent or known.match(reply.text) for reply in replies),
-                 seconds=hearing.seconds)
+                 seconds=hearing.seconds,
+                 withheld=tuple(text for lane, _, text, _ in hearing.withheld if lane == LANE))
 
 
 def hear(listener: Listener, clips: Sequence[Clip]) -> list[Asked]:
@@ -111,8 +120,19 @@ def hear(listener: Listener, clips: Sequence[Clip]) -> list[Asked]:
     return [found[place] for place in sorted(found)]
 
 
+def withheld(found: Sequence[Asked]) -> dict[str, Any]:
+    """Return how many answers were withheld, and which share of the right and the wrong ones."""
+    count = sum(len(one.withheld) for one in found)
+    right = sum(one.withheld_right for one in found)
+    told = sum(bool(one.said) for one in found)
+    told_right = sum(one.right for one in found if one.said)
+    return {'withheld': count,
+            'withheld_of_right': wilson(right, right + told_right),
+            'withheld_of_wrong': wilson(count - right, count - right + told - told_right)}
+
+
 def figures(found: Sequence[Asked]) -> dict[str, Any]:
-    """Return shares answered and answered rightly, and answers per hour where none is due."""
+    """Return shares answered, answered rightly and withheld, and answers per hour unasked."""
     due = [one for one in found if one.expected]
     quiet = [one for one in found if not one.expected]
     hours = sum(one.seconds for one in quiet) / 3600
@@ -126,7 +146,7 @@ def figures(found: Sequence[Asked]) -> dict[str, Any]:
         'none_due': len(quiet), 'hours_none_due': hours,
         'answered_without_need': wilson(sum(bool(one.said) for one in quiet), len(quiet)),
         'chatter_per_hour': poisson(talk, hours),
-        'alarms': sum(one.alarm for one in found)}
+        'alarms': sum(one.alarm for one in found), **withheld(found)}
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
@@ -145,7 +165,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     found = hear(listener, clips)
     sorts = sorted({one.sort for one in found})
     measured: dict[str, Any] = {
-        'threshold': listener.lanes[0].threshold, 'all': figures(found),
+        'threshold': listener.lanes[0].threshold,
+        'min_confidence': listener.lanes[0].min_confidence, 'all': figures(found),
         'sorts': {sort: figures([one for one in found if one.sort == sort]) for sort in sorts}}
     (out / 'answers.jsonl').write_text(''.join(
         json.dumps(report.plain(one), ensure_ascii=False) + '\n' for one in found),
@@ -168,7 +189,7 @@ def draw(out: Path, sorts: dict[str, dict[str, Any]]) -> None:
 
 def tell(measured: dict[str, Any]) -> None:
     """Print the tables."""
-    sorts = measured['sorts']
+    sorts, bar = measured['sorts'], measured['min_confidence']
     report.show(f'Speech that asks for an answer, threshold {measured["threshold"]:.2f}',
                 ['', 'utterances', 'answered', 'right words', 'did not catch that'],
                 [(sort, row['due'], row['answered'], row['right'], row['did_not_catch'])
@@ -178,3 +199,8 @@ def tell(measured: dict[str, Any]) -> None:
                 [(sort, row['none_due'], row['hours_none_due'], row['answered_without_need'],
                   row['chatter_per_hour'], row['alarms'])
                  for sort, row in sorts.items() if row['none_due']])
+    report.show(f'Answers withheld, confidence below {bar:.2f}' if bar > 0 else
+                'Answers withheld: none, the model names no min_confidence',
+                ['', 'withheld', 'of the right ones', 'of the wrong ones'],
+                [(sort, row['withheld'], row['withheld_of_right'], row['withheld_of_wrong'])
+                 for sort, row in (*sorts.items(), ('all', measured['all']))])

@@ -20,7 +20,7 @@ CARD: dict[str, tuple[str, ...]] = {
     'asr': ('--per-kind', '20'),
     'dialogue': ('--per-sort', '40'),
     'translation': ('--per-direction', '60'),
-    'long': (),
+    'long': ('--count', '1'),
 }
 """Commands in their order, with the options that a model card's figures are taken with."""
 SHARED = ('model', 'device', 'dtype', 'threads', 'limit')

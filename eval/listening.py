@@ -10,14 +10,16 @@ A lane whose name ends in ``_trace`` never replies (threshold 1): its p_respond 
 would see before its first reply at any threshold, and what it would have said is asked aside
 (eval.aside); it must be the only lane. Many streams are heard at once where the caller gives a
 Crew (eval.crew); what they decide is the same but for rounding, only computing times mean nothing
-then and are not kept. Knows no metric.
+then and are not kept. With a second pass of translations each process of a crew hears one stream
+at a time, and makes that second pass itself. Knows no metric.
 """
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,14 @@ from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.stream.events import (
     Event,
     FinalTranscript,
+    FinalTranslation,
     ReplyFinished,
     ReplyStarted,
     ReplyText,
     ReplyWithheld,
     Silence,
 )
+from audio_interaction_ros.stream.reading import Transcriber
 from eval.aside import FLOOR, Aside
 from eval.crew import Crew
 
@@ -67,6 +71,10 @@ class Reply:
     reason: str = ''
     final: str | None = None
     """Text of the second pass, where there is one."""
+    read: str = ''
+    """Of a translation: what the second pass read, which was translated."""
+    kept: bool = False
+    """Of a translation: the second pass had none of its own, so the streamed text is final."""
     shown: list[tuple[float, str]] = field(default_factory=list)
     """Each text that was shown: seconds of computing since the chunk came, and the text."""
 
@@ -134,13 +142,15 @@ class Clock:
 
 
 def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
+         translation_second_pass: Transcriber | None = None,
          progress: Callable[[float], None] | None = None) -> Hearing:
-    """Return what a model makes of a stream: pipeline, session, second pass and alert policy."""
+    """Return what a model makes of a stream: pipeline, session, second passes, alert policy."""
     runtime.encoder.reset()
     tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
     decoder = Aside(runtime.decoder) if tracing else runtime.decoder
     assistant = Assistant(config=AssistantConfig(lanes=task.lanes, model=ModelConfig()),
-                          encoder=runtime.encoder, decoder=decoder, second_pass=second_pass)
+                          encoder=runtime.encoder, decoder=decoder, second_pass=second_pass,
+                          translation_second_pass=translation_second_pass)
     found = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
     clock, open_replies = Clock(task.samples), dict[tuple[str, str], Reply]()
     for event in assistant.listen(clock.blocks()):
@@ -154,9 +164,16 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
     return found
 
 
-def hear_in_company(runtime: Runtime, task: Task) -> tuple[int, Hearing]:
-    """Return (place, hearing) of a stream that shares the model with others."""
-    found = hear(runtime, task)
+@cache
+def _made(make: Callable[[], Transcriber] | None) -> Transcriber | None:
+    """Return what a maker makes, once in each process; None for none."""
+    return make() if make is not None else None
+
+
+def hear_in_company(runtime: Runtime, task: Task, *,
+                    translator: Callable[[], Transcriber] | None = None) -> tuple[int, Hearing]:
+    """Return (place, hearing) of a stream that shares the model or the machine with others."""
+    found = hear(runtime, task, translation_second_pass=_made(translator))
     found.alone, found.busy_s = False, 0.0
     for reply in found.replies:
         reply.shown = []
@@ -167,7 +184,8 @@ class Listener:
     """A model with its lanes, and the cache of what it heard."""
 
     def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
-                 second_pass: Any = None, variant: str = '', crew: Crew | None = None) -> None:
+                 second_pass: Any = None, variant: str = '', crew: Crew | None = None,
+                 translator: Callable[[], Transcriber] | None = None) -> None:
         """
         Take a running model and the file of the cache, which need not exist yet.
 
@@ -175,6 +193,8 @@ class Listener:
         ``NAME_trace`` takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of
         the key as well.
         ``crew`` hears what ``hear_all`` is asked for; without it that is one after the other.
+        ``translator`` makes the second pass of translations; every process calls it, so it must
+        be a class or a function of a module.
         """
         settings = runtime.config
         prompts = {name + end: prompt for end in ('', TRACE)
@@ -182,7 +202,7 @@ class Listener:
         self.lanes = resolve_lanes(lanes, prompts=prompts,
                                    thresholds=getattr(settings, 'thresholds', {}),
                                    min_confidence=getattr(settings, 'min_confidence', {}))
-        self._variant, self._crew = variant, crew
+        self._variant, self._crew, self._translator = variant, crew, translator
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
         self._known: dict[str, Hearing] = {}
         self.fresh = 0
@@ -191,12 +211,19 @@ class Listener:
             self._known = {hearing.key: hearing for hearing in _read(cache)}
 
     @property
+    def translates_again(self) -> bool:
+        """Tell whether translations have a second pass."""
+        return self._translator is not None
+
+    @property
     def fingerprint(self) -> str:
-        """Hash of model, lanes and second pass."""
+        """Hash of model, lanes and second passes."""
         tracing = any(lane.name.endswith(TRACE) for lane in self.lanes)
         parts = [TRACE_VERSION if tracing else VERSION, FLOOR, self._variant,
                  self._runtime.encoder.spec.model_id, self._runtime.decoder.spec.model_id,
                  [_key(lane) for lane in self.lanes], type(self._second_pass).__name__]
+        if self._translator is not None:
+            parts.append(getattr(self._translator, '__qualname__', repr(self._translator)))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def hear(self, name: str, samples: np.ndarray,
@@ -204,8 +231,8 @@ class Listener:
         """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
         task = self._task(0, name, samples)
         if task.key not in self._known:
-            self._keep(hear(self._runtime, task, second_pass=self._second_pass,
-                            progress=progress))
+            self._keep(hear(self._runtime, task, second_pass=self._second_pass, progress=progress,
+                            translation_second_pass=_made(self._translator)))
         return self._known[task.key]
 
     def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
@@ -222,7 +249,10 @@ class Listener:
                     there.append((place, self._known[task.key]))
                 else:
                     yield task
-        for place, found in self._crew.work(self._runtime, missing(), hear_in_company):
+        # The second pass would keep all streams of a process waiting, so there is one in each.
+        crew = replace(self._crew, streams=1) if self.translates_again else self._crew
+        for place, found in crew.work(self._runtime, missing(), partial(
+                hear_in_company, translator=self._translator)):
             self._keep(found)
             yield place, found
         yield from there
@@ -290,5 +320,8 @@ def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
         found.replies.remove(open_replies.pop((event.lane, event.reply_id)))
         found.withheld.append((event.lane, event.stamp_ns / NS, event.text,
                                round(event.confidence, 4)))
-    elif isinstance(event, FinalTranscript):
-        open_replies[event.lane, event.reply_id].final = event.text
+    elif isinstance(event, (FinalTranscript, FinalTranslation)):
+        reply = open_replies[event.lane, event.reply_id]
+        reply.final = event.text
+        if isinstance(event, FinalTranslation):
+            reply.read, reply.kept = event.source_text, not event.language

@@ -2,14 +2,16 @@
 ``python -m eval translation``: BLEU and chrF of the translation lane, by direction.
 
 Owns the run: spoken sentences with a known translation through the lane ``translation`` alone,
-and what others make of the same sentences beside it. A model without such a lane cannot be
-measured, and the command says so instead of giving a figure.
+as it streams and as its second pass makes them final, both from one hearing, and what others make
+of the same sentences beside it. A model without such a lane cannot be measured, and the command
+says so instead of giving a figure.
 """
 
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.stream.reading import Transcriber
 from eval import plots, report
 from eval.intervals import Estimate, bootstrap, percentiles
 from eval.listening import Hearing, Listener
@@ -26,11 +29,29 @@ from eval.spoken import Pairs, Sentence, spoken_pairs
 from eval.translators import stand_beside
 from train.edge.pairs import key
 
-__all__ = ['add_arguments', 'chosen', 'figures', 'lane_of', 'run', 'scores', 'take']
+__all__ = ['Heard', 'add_arguments', 'chosen', 'figures', 'lane_of', 'run', 'scores', 'take']
 
 LANE = 'translation'
 LEAD_S = 0.6
+COLUMNS = ('BLEU streamed', 'BLEU final', 'chrF streamed', 'chrF final')
 ROUNDS = 200
+
+
+@dataclass
+class Heard(Sentence):
+    """A sentence and what the second pass made of it; ``hypothesis`` is what was streamed."""
+
+    final: str | None = None
+    """The final translation; None when there was no second pass."""
+    read: str = ''
+    """What the second pass read of it."""
+    kept: int = 0
+    """Replies whose final text is the streamed one, for want of a better one."""
+
+    @classmethod
+    def of(cls, sentence: Sentence) -> 'Heard':
+        """Return a sentence that nothing was made of yet."""
+        return cls(**vars(sentence))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='prompt of the lane, for a model that names none')
     parser.add_argument('--threshold', type=float, default=0.0,
                         help='of the lane (default: as the model says)')
+    parser.add_argument('--second-pass', default='whisper', choices=('whisper', 'none'),
+                        help='who reads what was said, for the final translations')
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='which Whisper base stands beside')
@@ -61,13 +84,21 @@ def lane_of(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig
     return LaneConfig(name=LANE, kind='translation', prompt=prompt, threshold=threshold)
 
 
-def chosen(sentences: Sequence[Sentence], most: int) -> dict[str, list[Sentence]]:
+def second_pass_of(options: argparse.Namespace) -> Callable[[], Transcriber] | None:
+    """Return what makes the second pass, None where none is wanted."""
+    if options.second_pass == 'none':
+        return None
+    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
+    return WhisperSecondPass
+
+
+def chosen(sentences: Sequence[Sentence], most: int) -> dict[str, list[Heard]]:
     """Return at most so many sentences of each direction, in their order."""
-    found: dict[str, list[Sentence]] = defaultdict(list)
+    found: dict[str, list[Heard]] = defaultdict(list)
     for sentence in sentences:
         mine = found[sentence.direction]
         if len(mine) < most:
-            mine.append(sentence)
+            mine.append(Heard.of(sentence))
     return dict(sorted(found.items()))
 
 
@@ -108,13 +139,26 @@ def scores(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any
     return found
 
 
+def _final(sentences: Sequence[Sentence]) -> dict[str, Any]:
+    """Return the scores of final translations under ``final``; nothing where one lacks."""
+    finals = [sentence for sentence in sentences
+              if isinstance(sentence, Heard) and sentence.final is not None]
+    if len(finals) < len(sentences):
+        return {}
+    return {'final': {**scores(finals, [sentence.final or '' for sentence in finals]),
+                      'replies': sum(sentence.replies for sentence in finals),
+                      'kept_as_streamed': sum(sentence.kept for sentence in finals)}}
+
+
+def _of_lane(some: Sequence[Sentence]) -> dict[str, Any]:
+    return {'sentences': len(some), **scores(some, [one.hypothesis for one in some]),
+            **_final(some)}
+
+
 def figures(sentences: Sequence[Sentence]) -> dict[str, Any]:
     """Return the scores of one direction, of the lane and of who stands beside."""
-    def of_lane(some: Sequence[Sentence]) -> dict[str, Any]:
-        return {'sentences': len(some),
-                **scores(some, [sentence.hypothesis for sentence in some])}
     found = {
-        **of_lane(sentences),
+        **_of_lane(sentences),
         'texts': len({key(sentence.text) for sentence in sentences}),
         'without_any_reply': sum(not sentence.hypothesis for sentence in sentences),
         'replies_per_sentence': float(np.mean([sentence.replies for sentence in sentences])),
@@ -125,24 +169,30 @@ def figures(sentences: Sequence[Sentence]) -> dict[str, Any]:
         'beside': {name: scores(sentences, [sentence.beside[name] for sentence in sentences])
                    for name in sentences[0].beside}}
     voices = sorted({sentence.voice for sentence in sentences})
-    found['voices'] = {voice: of_lane([sentence for sentence in sentences
-                                       if sentence.voice == voice]) for voice in voices}
+    found['voices'] = {voice: _of_lane([sentence for sentence in sentences
+                                        if sentence.voice == voice]) for voice in voices}
     new = [sentence for sentence in sentences if sentence.new]
-    found['translation_never_heard'] = of_lane(new) if new else {'sentences': 0}
+    found['translation_never_heard'] = _of_lane(new) if new else {'sentences': 0}
     return found
 
 
-def take(sentence: Sentence, hearing: Hearing, samples: np.ndarray) -> None:
-    """Write down what the lane made of the samples [n] of a sentence."""
+def take(sentence: Heard, hearing: Hearing, samples: np.ndarray, *,
+         second_pass: bool = False) -> None:
+    """Write down what the lane, and its second pass, made of the samples [n] of a sentence."""
     replies = hearing.of(LANE)
     between = '' if sentence.direction == 'en-zh' else ' '
-    sentence.hypothesis = between.join(reply.text.strip() for reply in replies).strip()
-    sentence.replies = len(replies)
+
+    def joined(texts: Sequence[str]) -> str:
+        return between.join(text.strip() for text in texts).strip()
+    sentence.hypothesis = joined([reply.text for reply in replies])
+    sentence.final = joined([reply.final or '' for reply in replies]) if second_pass else None
+    sentence.read = ' '.join(reply.read for reply in replies).strip()
+    sentence.replies, sentence.kept = len(replies), sum(reply.kept for reply in replies)
     sentence.first_s = (replies[0].at - LEAD_S - sounding(samples)[1] / RATE
                         if replies else None)
 
 
-def listen(listener: Listener, sentences: Sequence[Sentence]) -> None:
+def listen(listener: Listener, sentences: Sequence[Heard]) -> None:
     """Fill in what the lane says, showing how far it is."""
     clips: dict[int, np.ndarray] = {}
 
@@ -154,7 +204,8 @@ def listen(listener: Listener, sentences: Sequence[Sentence]) -> None:
     with report.progress() as bar:
         task = bar.add_task('sentences', total=len(sentences))
         for place, hearing in listener.hear_all(streams()):
-            take(sentences[place], hearing, clips[place])
+            take(sentences[place], hearing, clips[place],
+                 second_pass=listener.translates_again)
             bar.advance(task)
 
 
@@ -165,7 +216,7 @@ def not_measured(options: argparse.Namespace, out: Path, why: str) -> int:
     return 1
 
 
-def material(options: argparse.Namespace, pairs: Pairs | None) -> dict[str, list[Sentence]]:
+def material(options: argparse.Namespace, pairs: Pairs | None) -> dict[str, list[Heard]]:
     """Return the sentences to hear by direction; MaterialError for options that do not fit."""
     if options.speech and pairs is None:
         raise MaterialError('--speech without --pairs: expected the sentence pairs of the '
@@ -189,13 +240,15 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         return not_measured(options, out, 'no held-out spoken sentence has a translation; add '
                             '"translation" to the manifest, or give --speech and --pairs')
     listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
-                        variant=report.variant(options), crew=crew)
+                        variant=report.variant(options), crew=crew,
+                        translator=second_pass_of(options))
     listen(listener, [sentence for mine in by_direction.values() for sentence in mine])
     readers = {direction: stand_beside(
         mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
         choice=options.beside) for direction, mine in by_direction.items()}
     measured: dict[str, Any] = {
-        'measured': True, 'threshold': listener.lanes[0].threshold, 'whisper': readers,
+        'measured': True, 'threshold': listener.lanes[0].threshold,
+        'second_pass': options.second_pass, 'whisper': readers,
         'directions': {direction: figures(mine) for direction, mine in by_direction.items()}}
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.plain(sentence), ensure_ascii=False) + '\n'
@@ -219,11 +272,18 @@ def rows_of(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, i
             yield direction, name, row['sentences'], other
 
 
+def columns(row: dict[str, Any]) -> dict[str, Estimate]:
+    """Return scores by column; who stands beside has all of an utterance, so theirs are final."""
+    of_lane = 'sentences' in row
+    parts = {'streamed': row if of_lane else {}, 'final': row.get('final', {}) if of_lane else row}
+    return {f'{name} {part}': scored[name] for name in ('BLEU', 'chrF')
+            for part, scored in parts.items() if name in scored}
+
+
 def draw(out: Path, directions: dict[str, dict[str, Any]]) -> None:
     """Draw the scores of the lane and of who stands beside."""
-    bars: dict[str, dict[str, Estimate]] = {
-        f'{direction}: {who} ({count})': {name: row[name] for name in ('BLEU', 'chrF')}
-        for direction, who, count, row in rows_of(directions)}
+    bars = {f'{direction}: {who} ({count})': columns(row)
+            for direction, who, count, row in rows_of(directions)}
     plots.bars(out / 'translation.png', bars, title='Translation of spoken sentences',
                label='score, 95 % interval', top=100.0)
 
@@ -232,11 +292,15 @@ def tell(measured: dict[str, Any]) -> None:
     """Print the tables."""
     directions = measured['directions']
     report.show(f'Translation of spoken sentences, threshold {measured["threshold"]:.2f}',
-                ['', 'who', 'sentences', 'BLEU', 'chrF'],
-                [(direction, who, count, row['BLEU'], row['chrF'])
+                ['', 'who', 'sentences', *COLUMNS],
+                [(direction, who, count, *map(columns(row).get, COLUMNS))
                  for direction, who, count, row in rows_of(directions)])
-    report.show('This model by voice', ['', 'voice', 'sentences', 'BLEU', 'chrF'],
-                [(direction, voice, one['sentences'], one['BLEU'], one['chrF'])
+    for direction, row in directions.items():
+        if 'final' in row:
+            print(f'{direction}: {row["final"]["kept_as_streamed"]} of {row["final"]["replies"]} '
+                  'final translations are kept as streamed')
+    report.show('This model by voice', ['', 'voice', 'sentences', *COLUMNS],
+                [(direction, voice, one['sentences'], *map(columns(one).get, COLUMNS))
                  for direction, row in directions.items()
                  for voice, one in row['voices'].items()])
     report.show('When it replies', ['', 'no reply', 'replies each', 'first p50 s', 'p95 s',

@@ -21,6 +21,26 @@ class EveryThird(ScriptedDecoder):
         return (0.0, 1.0) if int(heard[1] * 100) % 3 == 0 else (1.0, 0.0)
 
 
+class Reader:
+    """A second pass that reads how long a span is."""
+
+    def transcribe(self, samples, languages=()):
+        return f'{len(samples)}', 'en'
+
+
+class Numbers:
+    """Texts of digits -> the same in front of a word."""
+
+    def get(self, text, default=''):
+        return f'{text} samples' if text.isdigit() else default
+
+
+def translating():
+    runtime = made()
+    runtime.decoder._translations = Numbers()
+    return runtime
+
+
 def made():
     return Runtime(encoder=ScriptedEncoder(), decoder=EveryThird(),
                    config=SimpleNamespace(prompts={}, thresholds={},

@@ -3,20 +3,25 @@
 import argparse
 import json
 
+import numpy as np
 import pytest
 import soundfile
 
 from audio_interaction_ros.protocol import Emotion
 from eval import dialogue
+from eval.alerts import lanes
+from eval.asr import Clip
+from eval.classes import rules
 from eval.dialogue import Asked, figures
+from eval.listening import Listener
 from train.edge.dialogue import reply_to
 
 pytestmark = pytest.mark.unit
 
 
-def asked(text='Stop.', said='', alarm=False, seconds=36.0):
+def asked(text='Stop.', said='', alarm=False, seconds=36.0, withheld=()):
     return Asked(name='x', sort='x', text=text, expected=reply_to(text) or '', said=said,
-                 alarm=alarm, seconds=seconds)
+                 alarm=alarm, seconds=seconds, withheld=withheld)
 
 
 def test_an_answer_is_right_when_its_words_are():
@@ -35,6 +40,27 @@ def test_answers_that_are_due_and_those_that_are_not_are_counted_apart():
     assert found['right'].value == found['did_not_catch'].value == pytest.approx(1 / 3)
     assert found['answered_without_need'].value == pytest.approx(2 / 3)
     assert found['chatter_per_hour'].value == pytest.approx(1 / 0.03)
+
+
+def test_withheld_answers_are_shares_of_the_right_and_of_the_wrong_ones():
+    right, quiet = reply_to('Stop.'), 'The train was late.'
+    found = figures([asked(said=right), asked(withheld=(right,)), asked(said='Going.'),
+                     asked(quiet, withheld=('Going.', right)), asked(quiet, said='Going.'),
+                     asked(quiet)])
+    assert found['withheld'] == 3
+    assert found['withheld_of_right'].value == pytest.approx(1 / 2)
+    assert found['withheld_of_wrong'].value == pytest.approx(2 / 4)
+    assert figures([asked(quiet)])['withheld_of_right'].n == 0
+
+
+def test_what_the_model_is_unsure_of_is_counted_as_withheld(parts, tmp_path):
+    runtime = parts.loud_runtime(text='Stopping.', emotion=Emotion.NORMAL)
+    runtime.config.min_confidence = {'assistant': 1.0}
+    listener = Listener(runtime, lanes()[:1], cache=tmp_path / 'hearings.jsonl')
+    clip = Clip(name='x', kind='synthetic', path=None, text='Stop.', group='x')
+    heard = listener.hear('x', np.concatenate([parts.hiss(0.6), parts.tone(1.0)]))
+    found = dialogue.asked(clip, heard, rules())
+    assert (found.said, found.withheld) == ('', ('Stopping.',))
 
 
 def test_the_whole_command(parts, tmp_path, capsys):

@@ -30,6 +30,8 @@ def test_every_command_understands_what_it_is_given(tmp_path):
     for name, arguments in found.items():
         parsed = options_of(name, arguments)
         assert parsed.limit == 3 and parsed.out == tmp_path / 'out' / name
+        # A model card's figures are taken at what the model itself names.
+        assert not {'--threshold', '--min-confidence'} & set(arguments)
     assert options_of('translation', found['translation']).speech == [
         tmp_path / 'a', tmp_path / 'b']
     assert options_of('dialogue', found['dialogue']).speech == tmp_path / 'speech'

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from eval.__main__ import COMMANDS, main
 from eval.listening import Hearing, Reply
 from eval.material import MaterialError
 from eval.spoken import Sentence
-from eval.translation import LANE, LEAD_S, figures, rows_of, take
+from eval.translation import LANE, LEAD_S, Heard, columns, figures, rows_of, take
 
 pytestmark = pytest.mark.unit
 
@@ -63,12 +65,40 @@ def test_replies_are_joined_and_timed_from_the_end_of_speech(parts):
     samples = np.concatenate([parts.tone(1.0), np.zeros(parts.RATE, np.float32)])
     hearing = Hearing(key='', name='', seconds=3.0, replies=[
         Reply(LANE, 2.0, 0.9, text='早上好。'), Reply(LANE, 2.8, 0.9, text='再见。')])
-    sentence = Sentence('x', None, 'en', 'Good morning. Bye.', ('早上好。再见。',))
+    sentence = Heard('x', None, 'en', 'Good morning. Bye.', ('早上好。再见。',))
     take(sentence, hearing, samples)
     assert (sentence.hypothesis, sentence.replies) == ('早上好。再见。', 2)
     assert sentence.first_s == pytest.approx(2.0 - LEAD_S - 1.0)
     take(sentence, Hearing(key='', name='', seconds=3.0), samples)
     assert (sentence.hypothesis, sentence.replies, sentence.first_s) == ('', 0, None)
+    assert sentence.final is None
+
+
+def test_final_translations_are_joined_beside_what_was_streamed(parts):
+    hearing = Hearing(key='', name='', seconds=3.0, replies=[
+        Reply(LANE, 2.0, 0.9, text='Morning.', final='Good morning.', read='早上好'),
+        Reply(LANE, 2.8, 0.9, text='Bye.', final='Bye.', kept=True)])
+    sentence = Heard('x', None, 'zh', '早上好。再见。', ('Good morning. Bye.',))
+    take(sentence, hearing, parts.tone(1.0), second_pass=True)
+    assert (sentence.hypothesis, sentence.final) == ('Morning. Bye.', 'Good morning. Bye.')
+    assert (sentence.read, sentence.kept) == ('早上好', 1)
+    take(sentence, Hearing(key='', name='', seconds=3.0), parts.tone(1.0), second_pass=True)
+    assert (sentence.final, sentence.kept) == ('', 0)
+
+
+def test_final_translations_have_scores_of_their_own():
+    mine = [Heard('x', None, 'zh', TEXTS[0][1], (TEXTS[0][0],), hypothesis='Good.', replies=1,
+                  final=TEXTS[0][0], beside={'copy': TEXTS[0][1]}),
+            Heard('y', None, 'zh', TEXTS[1][1], (TEXTS[1][0],), replies=2, final=TEXTS[1][0],
+                  kept=1)]
+    mine[1].beside = {'copy': TEXTS[1][1]}
+    found = figures(mine)
+    assert found['final']['chrF'].value == pytest.approx(100) and found['chrF'].value < 50
+    assert (found['final']['replies'], found['final']['kept_as_streamed']) == (3, 1)
+    assert list(columns(found)) == ['BLEU streamed', 'BLEU final', 'chrF streamed', 'chrF final']
+    assert list(columns(found['beside']['copy'])) == ['BLEU final', 'chrF final']
+    mine[0].final = None
+    assert 'final' not in figures(mine)
 
 
 def run(parts, tmp_path, runtime, *more):
@@ -78,7 +108,7 @@ def run(parts, tmp_path, runtime, *more):
     translation.add_arguments(parser)
     return translation.run(parser.parse_args([
         '--data', str(folder), '--out', str(tmp_path / 'out'), '--beside', 'none',
-        *more]), runtime)
+        '--second-pass', 'none', *more]), runtime)
 
 
 def test_a_model_without_the_lane_gets_no_figure(parts, tmp_path, capsys):
@@ -95,6 +125,53 @@ def test_a_model_with_the_lane_is_measured(parts, tmp_path, capsys):
     assert written['directions']['en-zh']['chrF']['value'] == pytest.approx(100)
     assert 'NOT MEASURED: zh-en' in capsys.readouterr().out
     assert (tmp_path / 'out' / 'translation.png').stat().st_size > 5_000
+    assert 'final' not in written['directions']['en-zh']
+
+
+class Whisper:
+    """A second pass that hears what was said."""
+
+    asked = 0
+
+    def transcribe(self, samples, languages=()):
+        Whisper.asked += 1
+        return TEXTS[0][0], 'en'
+
+
+def test_one_hearing_has_both_passes_and_is_kept(parts, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
+                        SimpleNamespace(WhisperSecondPass=Whisper))
+    runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})
+    runtime.decoder._translations = {TEXTS[0][0]: TEXTS[0][1]}
+    for _ in range(2):
+        assert run(parts, tmp_path, runtime, '--second-pass', 'whisper') == 0
+    assert Whisper.asked == 1
+    written = json.loads((tmp_path / 'out' / 'translation.json').read_text())['figures']
+    row = written['directions']['en-zh']
+    assert row['final']['chrF']['value'] == pytest.approx(100) and row['chrF']['value'] < 50
+    assert row['final']['kept_as_streamed'] == 0 and written['second_pass'] == 'whisper'
+    text = json.loads((tmp_path / 'out' / 'texts.jsonl').read_text())
+    assert (text['hypothesis'], text['final'], text['read']) == (
+        '早上', TEXTS[0][1], TEXTS[0][0])
+    assert '0 of 1 final' in capsys.readouterr().out
+    # Without the second pass it is another hearing, and the streamed text is the same.
+    assert run(parts, tmp_path, runtime) == 0
+    assert len((tmp_path / 'out' / 'hearings.jsonl').read_text().splitlines()) == 2
+    assert json.loads((tmp_path / 'out' / 'texts.jsonl').read_text())['hypothesis'] == '早上'
+
+
+def test_a_final_that_is_only_kept_is_counted(parts, tmp_path, monkeypatch):
+    class Deaf:
+        def transcribe(self, samples, languages=()):
+            return '', 'en'
+    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
+                        SimpleNamespace(WhisperSecondPass=Deaf))
+    runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})
+    assert run(parts, tmp_path, runtime, '--second-pass', 'whisper') == 0
+    row = json.loads((tmp_path / 'out' / 'translation.json').read_text())[
+        'figures']['directions']['en-zh']
+    assert (row['final']['kept_as_streamed'], row['final']['replies']) == (1, 1)
+    assert row['final']['chrF'] == row['chrF']
 
 
 def test_speech_needs_the_pairs_that_tell_what_is_held_out(parts, tmp_path):

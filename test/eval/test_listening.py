@@ -1,0 +1,57 @@
+"""A hearing holds both passes of a translation, whoever hears it."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from audio_interaction_ros.config import LaneConfig
+from eval.crew import Crew
+from eval.listening import Listener
+
+pytestmark = pytest.mark.unit
+
+LANES = (LaneConfig(name='translation', kind='translation', prompt='Translate.', threshold=0.5,
+                    max_reply_tokens=24),)
+
+
+@pytest.fixture
+def models(monkeypatch):
+    """Return models_for_crew by the name under which other processes find it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module('models_for_crew')
+
+
+def streams(parts):
+    return [(f's{i}', parts.hiss(1.0 + 1.3 * i, level=0.02 * (1 + i), seed=i)) for i in range(4)]
+
+
+def decided(heard):
+    return {place: [(reply.at, reply.text, reply.final, reply.read, reply.kept)
+                    for reply in one.replies] for place, one in heard}
+
+
+def test_two_processes_make_finals_as_one_does(parts, models, tmp_path):
+    alone = Listener(models.translating(), LANES, cache=tmp_path / 'a', translator=models.Reader)
+    expected = decided(alone.hear_all(streams(parts)))
+    replies = [reply for one in expected.values() for reply in one]
+    assert len(replies) > 2
+    assert all(final == f'{read} samples' and not kept for _, _, final, read, kept in replies)
+    crew = Crew(make=models.translating, processes=2, streams=2)
+    listener = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew,
+                        translator=models.Reader)
+    assert decided(listener.hear_all(streams(parts))) == expected
+    again = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew,
+                     translator=models.Reader)
+    assert decided(again.hear_all(streams(parts))) == expected and again.fresh == 0
+
+
+def test_the_second_pass_is_part_of_the_key_and_changes_nothing_that_is_streamed(
+        parts, models, tmp_path):
+    name, samples = streams(parts)[3]
+    one, other = (Listener(models.translating(), LANES, cache=tmp_path / 'c',
+                           translator=translator) for translator in (None, models.Reader))
+    first, second = one.hear(name, samples), other.hear(name, samples)
+    assert other.fresh == 1 and first.key != second.key
+    assert [reply.text for reply in first.replies] == [reply.text for reply in second.replies]
+    assert first.replies and {reply.final for reply in first.replies} == {None}
