@@ -6,6 +6,7 @@ feature, ``ASSISTANT`` and then exactly one decision: silence, or a reply that r
 ``RESPOND`` to ``TEXT_END`` (arXiv 2606.05121; ids as in the released checkpoint).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -14,8 +15,10 @@ __all__ = [
     'CHUNK_NS',
     'CHUNK_SAMPLES',
     'Emotion',
+    'MAGNITUDE_BINS',
     'MEL_FRAMES_PER_CHUNK',
     'MEL_HOP_SAMPLES',
+    'NO_MAGNITUDE',
     'RELEASED_TOKEN_IDS',
     'SAMPLE_RATE_HZ',
     'TokenIds',
@@ -29,6 +32,8 @@ CHUNK_SAMPLES = 6_400  # 400 ms
 CHUNK_NS = 400_000_000
 MEL_HOP_SAMPLES = 160  # 10 ms
 MEL_FRAMES_PER_CHUNK = CHUNK_SAMPLES // MEL_HOP_SAMPLES  # 40
+MAGNITUDE_BINS = 64  # rows below the mel, of audio.magnitudes
+NO_MAGNITUDE = math.log(0.001)  # what digital silence is in them
 
 
 class Emotion(IntEnum):

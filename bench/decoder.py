@@ -90,7 +90,7 @@ def _first_text(decoder: Decoder, encoder: Encoder, slots: int, *, repeat: int) 
     lane = LaneConfig(name='assistant', threshold=1e-12, max_reply_tokens=8)
     session = Session(decoder=decoder, lanes=(lane,), slots=slots)
     spec = encoder.spec
-    mel = np.random.default_rng(0).uniform(-1, 1, (spec.mel_bins, 40)).astype(np.float32)
+    mel = np.random.default_rng(0).uniform(-1, 1, (spec.mel_rows, 40)).astype(np.float32)
     times = []
     for seq in range(repeat + 2):
         began = time.perf_counter()

@@ -37,6 +37,7 @@ ROWS = {
     'alerts': (CORE, {'numpy', 'yaml'}),
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
+    'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),

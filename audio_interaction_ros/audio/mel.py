@@ -3,16 +3,18 @@ Log-mel frames: the streaming form, its slow whole-file twin and the filters of 
 
 Same numbers as openai-whisper: 16 kHz, FFT of 400, hop of 160, periodic Hann window, centred
 frames with reflect padding, Slaney filters, log10 with a floor of 1e-10, clipped 8 below the
-maximum, then (x + 4) / 4. Owns the running maximum. Knows nothing of blocks, stamps or models.
+maximum, then (x + 4) / 4. Owns the running maximum. On request the spectrogram of ``magnitudes``
+comes below it, of the same frames. Knows nothing of blocks, stamps or models.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
+from audio_interaction_ros.audio.magnitudes import log_magnitudes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import (
-    CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, MEL_HOP_SAMPLES, SAMPLE_RATE_HZ)
+    CHUNK_SAMPLES, MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, MEL_HOP_SAMPLES, SAMPLE_RATE_HZ)
 
 __all__ = [
     'HISTORY_SAMPLES', 'LOOK_AHEAD_SAMPLES', 'MEL_OF_SILENCE', 'StreamingMel', 'mel_filters',
@@ -61,10 +63,15 @@ def _window() -> np.ndarray:
     return window  # periodic Hann
 
 
-def _log_power(padded: np.ndarray, bins: int) -> np.ndarray:
-    """Return log10 mel power [bins, T] float64 of padded samples [400 + 160 * (T - 1)]."""
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
-    spectrum = np.fft.rfft(frames * _window(), axis=1)  # [T, 201]
+def _frames(padded: np.ndarray) -> np.ndarray:
+    """Return windowed frames [T, 400] of padded samples [400 + 160 * (T - 1)]."""
+    frames: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
+    return frames * _window()
+
+
+def _log_power(frames: np.ndarray, bins: int) -> np.ndarray:
+    """Return log10 mel power [bins, T] float64 of windowed frames [T, 400]."""
+    spectrum = np.fft.rfft(frames, axis=1)  # [T, 201]
     power = spectrum.real ** 2 + spectrum.imag ** 2
     log_power: np.ndarray = np.log10(np.maximum(mel_filters(bins) @ power.T, _POWER_FLOOR))
     return log_power
@@ -84,13 +91,13 @@ def whole_file_mel(
     """
     padded = np.pad(np.asarray(samples, dtype=np.float64), HISTORY_SAMPLES, mode='reflect')
     frames = len(samples) // MEL_HOP_SAMPLES
-    log_power = _log_power(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)], bins)
+    log_power = _log_power(_frames(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)]), bins)
     return _scale(log_power, float(log_power.max()) if maximum is None else maximum)
 
 
 class StreamingMel:
     """
-    Turns 16 kHz mono samples into the mel [bins, 40] of one chunk after another.
+    Turns 16 kHz mono samples into the mel [rows, 40] of one chunk after another.
 
     The mel of chunk k (counted from the start or the last flush) appears with the push that
     brings sample 6,400 * (k + 1) + 40, that is 2.5 ms after the chunk's end. Cost and memory
@@ -99,11 +106,12 @@ class StreamingMel:
 
     def __init__(
             self, *, bins: int = 128, decay_per_s: float = 0.0, maximum_floor: float = -10.0,
-            maximum: float | None = None):
+            maximum: float | None = None, magnitudes: bool = False):
         """
         Begin a stream.
 
-        The maximum is that of all chunks so far, the present one included; it falls by
+        Rows are ``bins`` of log-mel and, with ``magnitudes``, those 64 below. The maximum is that
+        of all chunks so far, the present one included; it falls by
         ``decay_per_s`` (log10 power) per second of audio, but never below ``maximum_floor``.
         ``maximum`` fixes it instead.
         """
@@ -113,6 +121,7 @@ class StreamingMel:
                 'model configuration')
         mel_filters(bins)  # refuses a wrong number of bins now rather than at the first chunk
         self.bins = bins
+        self.rows = bins + (MAGNITUDE_BINS if magnitudes else 0)
         self._decay_per_chunk = decay_per_s * _CHUNK_S
         self._maximum_floor = maximum_floor
         self._fixed_maximum = maximum
@@ -128,7 +137,7 @@ class StreamingMel:
         self._history_is_known = False
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
-        """Take any number of samples [n] and return the mels [bins, 40] float32 now complete."""
+        """Take any number of samples [n] and return the mels [rows, 40] float32 now complete."""
         mels = []
         taken = 0
         while taken < len(samples):
@@ -166,9 +175,13 @@ class StreamingMel:
             start = HISTORY_SAMPLES
             self._buffer[:start] = self._buffer[start + 1:2 * start + 1][::-1]
             self._history_is_known = True
-        log_power = _log_power(self._buffer, self.bins)
+        frames = _frames(self._buffer)
+        log_power = _log_power(frames, self.bins)
         assert log_power.shape == (self.bins, MEL_FRAMES_PER_CHUNK), 'one chunk, 40 frames'
-        return _scale(log_power, self._next_maximum(float(log_power.max())))
+        mel = _scale(log_power, self._next_maximum(float(log_power.max())))
+        if self.rows == self.bins:
+            return mel
+        return np.concatenate((mel, log_magnitudes(frames)))
 
     def _next_maximum(self, chunk_maximum: float) -> float:
         if self._fixed_maximum is not None:

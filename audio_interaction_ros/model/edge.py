@@ -20,8 +20,9 @@ from audio_interaction_ros.model.layout import (
 )
 from audio_interaction_ros.model.config import CheckpointConfig
 
-__all__ = ['merge', 'merged_tensors']
+__all__ = ['TAGGER_PREFIX', 'merge', 'merged_tensors']
 
+TAGGER_PREFIX = 'tagger.'
 EMBEDDING = 'model.embed_tokens.weight'
 _TOWER_KEYS = ('projector.', 'proj.', 'sound.')
 
@@ -87,6 +88,9 @@ def merged_tensors(folder: Path, config: CheckpointConfig,
             base[part] = load_tensors([weights / 'model.safetensors'])
             if part == DECODER_PREFIX and not tokenizer.is_file():
                 tokenizer = weights / 'tokenizer.json'
+    if config.base.tagger and TOWER_PREFIX in parts:
+        base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in load_tensors(
+            [fetch(config.base.tagger) / 'model.safetensors']).items()}
     trained = {key: value for key, value in load_tensors(
         sorted(folder.glob('*.safetensors'))).items() if _part_of(key) in parts}
     merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from audio_interaction_ros.protocol import TokenIds
+from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
 
 __all__ = ['Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'StepRequest', 'StepResult']
 
@@ -25,10 +25,17 @@ class EncoderSpec:
     mel_bins: int
     features_per_chunk: int
     feature_width: int
+    magnitudes: bool = False
+    """The spectrogram of audio.magnitudes comes below the mel, for a tagger in the encoder."""
     mel_decay_per_s: float = 0.0
     """Decay of the running log-mel maximum, in log10 units per second; 0 = keep for ever."""
     mel_maximum_floor: float = -10.0
     """The running log-mel maximum never falls below this (log10 power)."""
+
+    @property
+    def mel_rows(self) -> int:
+        """Rows of the mel of a chunk, magnitudes included."""
+        return self.mel_bins + (MAGNITUDE_BINS if self.magnitudes else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +87,7 @@ class Encoder(Protocol):
     spec: EncoderSpec
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [features_per_chunk, feature_width] float32 of mel [bins, 40]."""
+        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
         ...
 
     def reset(self) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import MEL_FILL
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
@@ -56,23 +55,23 @@ class TorchEncoder:
         self.spec = EncoderSpec(
             model_id=loaded.model_id, mel_bins=config.audio_tower.mel_bins,
             features_per_chunk=config.audio_tower.features_per_chunk,
-            feature_width=config.audio_tower.output_width,
+            feature_width=config.audio_tower.output_width, magnitudes=config.audio_tower.tagger,
             mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
         # Convolutions and norms have no int8 form here, and the tower is small beside the rest.
         self._dtype = torch.float32 if dtype == 'float32' else torch.bfloat16
         self._device = device
         self._tower = loaded.tower.to(device=device, dtype=self._dtype)
-        self._window_frames = config.audio_tower.window_frames
+        self._shape = config.audio_tower
         self.reset()
 
     def reset(self) -> None:
         """Forget all left context, as at the start of a stream."""
-        self._window = np.full((self.spec.mel_bins, self._window_frames), MEL_FILL, np.float32)
+        self._window = self._shape.before(self._shape.window_frames)
 
     @torch.inference_mode()
     def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [features_per_chunk, feature_width] float32 of mel [bins, 40]."""
-        expected = (self.spec.mel_bins, MEL_FRAMES_PER_CHUNK)
+        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
+        expected = (self.spec.mel_rows, MEL_FRAMES_PER_CHUNK)
         if mel.shape != expected:
             raise ValueError(f'expected mel {expected}, found {mel.shape}')
         self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,

@@ -1,5 +1,7 @@
 """Blocks to encoded chunks with an encoder that hands the mel through."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -183,9 +185,21 @@ def test_a_refused_block_leaves_the_stream_as_it_was():
 
 
 def test_another_number_of_bins_than_the_encoder_has_is_refused():
-    with pytest.raises(ConfigurationError, match='80 bins.*got 128'):
+    with pytest.raises(ConfigurationError, match='80 rows.*got 128'):
         ListeningPipeline(
             frontend=FrontEnd(), mel=StreamingMel(bins=128), encoder=MelEncoder())
+
+
+def test_a_mel_without_the_magnitudes_that_the_encoder_wants_is_refused():
+    encoder = MelEncoder()
+    encoder.spec = replace(MelEncoder.spec, magnitudes=True)
+    with pytest.raises(ConfigurationError, match='144 rows.*got 80'):
+        ListeningPipeline(frontend=FrontEnd(), mel=StreamingMel(bins=BINS), encoder=encoder)
+    with pytest.raises(ConfigurationError, match='80 rows.*got 144'):
+        ListeningPipeline(frontend=FrontEnd(), encoder=MelEncoder(),
+                          mel=StreamingMel(bins=BINS, magnitudes=True))
+    wanted = StreamingMel(bins=BINS, magnitudes=True)
+    ListeningPipeline(frontend=FrontEnd(), mel=wanted, encoder=encoder)
 
 
 def test_nothing_piles_up():

@@ -207,7 +207,7 @@ def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part
     asked = []
     monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or tmp_path / name)
     config = types.SimpleNamespace(
-        base=types.SimpleNamespace(whisper='w', language_model='l'), lora_scale=0.5,
+        base=types.SimpleNamespace(whisper='w', language_model='l', tagger=''), lora_scale=0.5,
         decoder=types.SimpleNamespace(tied_head=True))
     merged, _ = edge.merged_tensors(tmp_path / 'own', config, (part,))
     assert asked == fetched and set(merged) == keys

@@ -38,11 +38,12 @@ def test_training_hears_the_features_that_serve(monkeypatch):
     tower = AudioTower(SMALL).eval()
     mel = torch.randn(3, 8, 200)
     levels = tower.levels(mel)
-    features = Ears(tower).eval().features(tower.stacked(levels[-1]), tower.heard(levels))
+    frames, heard = tower.stacked(levels[-1]), tower.heard(mel, levels)
+    features = Ears(tower).eval().features(frames, heard)
     served = tower(mel)
     assert served.shape == (3, SMALL.features_per_chunk, 12)
     torch.testing.assert_close(features, served.flatten(0, 1))
-    taught = Ears(tower).features(tower.stacked(levels[-1]), tower.heard(levels))
+    taught = Ears(tower).features(frames, heard)
     assert not torch.allclose(taught, features)  # while it learns, parts drop out
 
 
@@ -65,6 +66,8 @@ def test_a_shipped_configuration_is_read_as_it_was_written(tmp_path):
     assert read == written
     assert read.audio_tower.sounds == ('rain', 'siren') and read.thresholds == THRESHOLDS
     assert read.min_confidence == {'assistant': 0.7}
+    assert read.audio_tower.tagger and read.base.tagger == 'yamnet'
+    assert read.audio_tower.sound_width == 3 * 3 * 512 + 1024
 
 
 def test_the_gradient_of_training_on_a_cpu_is_that_of_the_fused_attention():

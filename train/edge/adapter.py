@@ -108,7 +108,7 @@ class Edge(nn.Module):
         """
         Return hidden states [B, T, width] bfloat16 of ids [B, T].
 
-        The features of ``frames`` [chunks, 5, 4096] and ``heard`` [chunks, 4608], both float32,
+        The features of ``frames`` [chunks, 5, 4096] and ``heard`` [chunks, 5632], both float32,
         are put at rows and columns ``where``.
         """
         embeddings = self.embed(ids).index_put(

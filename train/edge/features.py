@@ -1,7 +1,7 @@
 """
 Encoder outputs of scenes, computed once: the encoder is frozen, so training never runs it.
 
-Owns the folder of features: ``NAME.npy`` [chunks, 5, 4096] and ``NAME.sound.npy`` [chunks, 4608],
+Owns the folder of features: ``NAME.npy`` [chunks, 5, 4096] and ``NAME.sound.npy`` [chunks, 5632],
 float16, and one line per scene in ``scenes-*.jsonl``. Mel and windows are made by the classes that
 serve the robot, so what is trained on is what is heard. A run that was stopped goes on.
 
@@ -20,16 +20,17 @@ from safetensors.torch import load_file
 
 from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.audio_tower import MEL_FILL, AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.edge import TAGGER_PREFIX
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK
 from train.edge.compose import compose, scene_name
 from train.edge.label import read_labels
 from train.edge.library import Library
 from train.edge.scenes import ENDINGS, mended, scene_rows
 
-__all__ = ['MEL', 'SOUND_LEVELS', 'TOWER', 'encode', 'load_tower', 'tower_config', 'windows',
-           'write']
+__all__ = ['EARS', 'MEL', 'SOUND_LEVELS', 'TAGGER', 'TOWER', 'encode', 'load_tower',
+           'tower_config', 'windows', 'write']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
                          window_frames=200, keep_frames=20, stack=4, second_look=True,
@@ -37,6 +38,7 @@ TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=20
                          output_width=576)
 """Without its sound branch, whose names depend on the data."""
 MEL = {'decay_per_s': 0.05, 'maximum_floor': 0.0}
+TAGGER = 'yamnet'
 SOUND_LEVELS = (3, 4, 5)
 """Where Whisper base hears sounds best (train.edge.probe)."""
 BATCH = 16
@@ -45,28 +47,34 @@ KINDS = ['speech'] * 11 + ['alert'] * 3 + ['harmless'] * 3 + ['long'] * 3
 
 def tower_config(sounds: tuple[str, ...]) -> AudioTowerConfig:
     """Return the tower with a sound branch that tells these sounds apart."""
-    return replace(TOWER, sounds=sounds, sound_levels=SOUND_LEVELS)
+    return replace(TOWER, sounds=sounds, sound_levels=SOUND_LEVELS, tagger=True)
+
+
+EARS = tower_config(('any',))
+"""The tower before it is known what the sound branch tells apart."""
 
 
 def load_tower(dtype: torch.dtype = torch.bfloat16) -> AudioTower:
-    """Return the tower with Whisper's encoder; its projector is untrained."""
-    tower = AudioTower(tower_config(('any',)))
+    """Return the tower with Whisper's encoder and YAMNet; its projector is untrained."""
+    tower = AudioTower(EARS)
     state = load_file(fetch('whisper-base') / 'model.safetensors')
+    state |= {TAGGER_PREFIX + name: tensor for name, tensor in load_file(
+        fetch(TAGGER) / 'model.safetensors').items()}
     missing, unexpected = tower.load_state_dict(
         {name: tensor.float() for name, tensor in state.items()}, strict=False)
     if unexpected or not all(name.startswith(('projector.', 'sound.')) for name in missing):
-        raise CheckpointError(f'whisper-base: expected the encoder of Whisper base, got tensors '
-                              f'{unexpected} and not {missing}; delete the download')
+        raise CheckpointError('base weights: expected the encoder of Whisper base and YAMNet, got '
+                              f'tensors {unexpected} and not {missing}; delete the downloads')
     return tower.to(dtype).eval()
 
 
 def windows(samples: np.ndarray) -> np.ndarray:
-    """Return mel windows [chunks, 80, 200] of samples [n], zero-padded to whole chunks."""
+    """Return mel windows [chunks, 144, 200] of samples [n], zero-padded to whole chunks."""
     padded = np.pad(samples, (0, -len(samples) % CHUNK_SAMPLES))
-    mel = StreamingMel(bins=TOWER.mel_bins, **MEL)
+    mel = StreamingMel(bins=TOWER.mel_bins, magnitudes=True, **MEL)
     frames = np.concatenate([*mel.push(padded), *mel.flush()], axis=1)
-    left = TOWER.window_frames - MEL_FRAMES_PER_CHUNK
-    frames = np.pad(frames, ((0, 0), (left, 0)), constant_values=MEL_FILL)
+    before = EARS.before(TOWER.window_frames - MEL_FRAMES_PER_CHUNK)
+    frames = np.concatenate((before, frames), axis=1)
     views = np.lib.stride_tricks.sliding_window_view(frames, TOWER.window_frames, axis=1)
     return views[:, ::MEL_FRAMES_PER_CHUNK].transpose(1, 0, 2)
 
@@ -74,7 +82,7 @@ def windows(samples: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def encode(tower: AudioTower, mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
-    Return frames [chunks, 5, 4096] and summaries [chunks, 4608] of windows [chunks, 80, 200].
+    Return frames [chunks, 5, 4096] and summaries [chunks, 5632] of windows [chunks, 144, 200].
 
     Both float16. The summaries are what the sound branch hears.
     """
@@ -82,7 +90,7 @@ def encode(tower: AudioTower, mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     found = []
     for part in torch.tensor(mel, dtype=dtype).split(BATCH):
         levels = tower.levels(part)
-        found.append((tower.stacked(levels[-1]), tower.heard(levels)))
+        found.append((tower.stacked(levels[-1]), tower.heard(part, levels)))
     frames, heard = (torch.cat(parts).half().numpy() for parts in zip(*found, strict=True))
     return frames, heard
 

@@ -13,7 +13,7 @@ from train.edge.dialogue import reply_to
 from train.tokens import IGNORE, Layout, Said, Sample, online
 
 __all__ = ['BASE_VOCABULARY', 'CHINESE', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'MIN_CONFIDENCE',
-           'PROMPTS', 'THRESHOLDS', 'decisions', 'reply', 'sequence']
+           'PROMPTS', 'SLOTS', 'THRESHOLDS', 'decisions', 'reply', 'sequence']
 
 BASE_VOCABULARY = 49_152
 FEATURES = 6
@@ -26,6 +26,11 @@ THRESHOLDS = {'transcript': 0.5, 'translation': 0.5, 'assistant': 0.75}
 """From which probability on a lane speaks, where ``evaluate --pick`` has not told better."""
 MIN_CONFIDENCE = {'assistant': 0.75}
 """Below it a reply is withheld; transcripts and translations are corrected, not withheld."""
+SLOTS = {'assistant': 256}
+"""
+Positions that a lane keeps: of sounds it says what it hears now, and after minutes of silence it
+would hardly speak again. A transcript of one utterance needs more.
+"""
 _NEW = [BASE_VOCABULARY + i for i in range(19)]
 IDS = TokenIds(user=_NEW[0], assistant=_NEW[1], silence=_NEW[2], respond=_NEW[3],
                text_end=_NEW[4], pad=_NEW[5], online=_NEW[6], offline=_NEW[7],

@@ -5,7 +5,8 @@ Owns nothing of training. Thresholds are those of ``evaluate --pick`` and ``eval
 where given, else those of ``layout``; the model card is written by hand.
 
     python -m train.edge.ship --trained trained.safetensors --out models/edge \
-        --threshold transcript=0.5 --threshold assistant=0.7 --min-confidence assistant=0.75
+        --threshold transcript=0.5 --threshold assistant=0.7 --min-confidence assistant=0.75 \
+        --slots assistant=256
 """
 
 import argparse
@@ -18,22 +19,24 @@ from audio_interaction_ros.model.layout import write_manifest
 from audio_interaction_ros.model.config import (
     BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE
-from train.edge.features import MEL, tower_config
-from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, THRESHOLDS
+from train.edge.features import MEL, TAGGER, tower_config
+from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS
 from train.edge.scenes import sounds_of
 
 __all__ = ['configuration']
 
 
 def configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
-                  min_confidence: dict[str, float] | None = None) -> CheckpointConfig:
+                  min_confidence: dict[str, float] | None = None,
+                  slots: dict[str, int] | None = None) -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
         model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
         mel=MelConfig(**MEL),
         prompts=PROMPTS, thresholds=thresholds, min_confidence=min_confidence or {},
-        max_positions=2048, lora_scale=SCALE,
-        base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct'))
+        slots=slots or {}, max_positions=2048, lora_scale=SCALE,
+        base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct',
+                        tagger=TAGGER))
 
 
 def by_lane(given: Sequence[str]) -> dict[str, float]:
@@ -48,11 +51,15 @@ def main() -> None:
     parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
     parser.add_argument('--min-confidence', action='append', default=[], metavar='LANE=C',
                         help='a reply whose words are less sure is withheld')
+    parser.add_argument('--slots', action='append', default=[], metavar='LANE=N',
+                        help='positions that a lane keeps, where fewer are better')
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     dump_config(configuration(THRESHOLDS | by_lane(arguments.threshold),
                               sounds_of(arguments.trained),
-                              MIN_CONFIDENCE | by_lane(arguments.min_confidence)),
+                              MIN_CONFIDENCE | by_lane(arguments.min_confidence),
+                              {lane: int(count) for lane, count in
+                               (SLOTS | by_lane(arguments.slots)).items()}),
                 arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')

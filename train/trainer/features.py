@@ -14,7 +14,7 @@ import soundfile
 from torch import Tensor
 
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel, whole_file_mel
-from audio_interaction_ros.model.audio_tower import MEL_FILL, AudioTower
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, SAMPLE_RATE_HZ
 from train.records import RecordError
@@ -56,11 +56,10 @@ def online_windows(samples: np.ndarray, config: CheckpointConfig) -> np.ndarray:
     """Return mel [chunks, bins, window_frames] float32 of whole chunks of samples, as served."""
     tower, mel = config.audio_tower, config.mel
     stream = StreamingMel(bins=tower.mel_bins, decay_per_s=mel.decay_per_s,
-                          maximum_floor=mel.maximum_floor)
+                          maximum_floor=mel.maximum_floor, magnitudes=tower.tagger)
     # The runtime hears silence after the end; the last frame looks ahead into it.
     frames = stream.push(np.pad(samples, (0, LOOK_AHEAD_SAMPLES)))
-    left = np.full((tower.mel_bins, tower.window_frames - MEL_FRAMES_PER_CHUNK), MEL_FILL,
-                   np.float32)
+    left = tower.before(tower.window_frames - MEL_FRAMES_PER_CHUNK)
     whole = np.concatenate([left, *frames], axis=1)
     views = np.lib.stride_tricks.sliding_window_view(whole, tower.window_frames, axis=1)
     return np.ascontiguousarray(views[:, ::MEL_FRAMES_PER_CHUNK].transpose(1, 0, 2), np.float32)
