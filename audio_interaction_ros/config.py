@@ -107,6 +107,8 @@ class LaneConfig:
     """Seconds of audio after a reply in which the lane stays silent."""
     max_reply_tokens: int = 96
     """Token budget of one reply; the end is forced when it is used up."""
+    slots: int = 0
+    """Positions that this lane keeps, up to model.slots; 0: the model's own, else model.slots."""
     alerts: bool = False
     """True: replies of this lane may raise alerts."""
 
@@ -123,16 +125,20 @@ class LaneConfig:
         _require(self.refractory_s >= 0, f'{key}.refractory_s', '0 or more', self.refractory_s)
         _require(self.max_reply_tokens >= 1, f'{key}.max_reply_tokens', '1 or more',
                  self.max_reply_tokens)
+        _require(self.slots == 0 or self.slots >= 128, f'{key}.slots', '0, or 128 or more',
+                 self.slots)
 
 
 def resolve_lanes(lanes: Iterable[LaneConfig], *, prompts: Mapping[str, str],
                   thresholds: Mapping[str, float],
-                  min_confidence: Mapping[str, float]) -> tuple[LaneConfig, ...]:
-    """Fill in by lane name what a lane leaves to the model: prompt, threshold, confidence."""
+                  min_confidence: Mapping[str, float],
+                  slots: Mapping[str, int]) -> tuple[LaneConfig, ...]:
+    """Fill in by lane name what a lane leaves to the model: prompt, threshold and so on."""
     return tuple(dataclasses.replace(
         lane, prompt=lane.prompt or prompts.get(lane.name, ''),
         threshold=lane.threshold or thresholds.get(lane.name, 0.5),
-        min_confidence=lane.min_confidence or min_confidence.get(lane.name, 0.0))
+        min_confidence=lane.min_confidence or min_confidence.get(lane.name, 0.0),
+        slots=lane.slots or slots.get(lane.name, 0))
         for lane in lanes)
 
 
@@ -184,11 +190,15 @@ class TranslationConfig:
 
     second_pass: str = 'none'
     """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
+    to_english: str = 'whisper'
+    """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
 
     def __post_init__(self) -> None:
         """Check names."""
         _require(self.second_pass in ('none', 'whisper'), 'translation.second_pass',
                  'none or whisper', self.second_pass)
+        _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
+                 'whisper or model', self.to_english)
 
 
 @dataclass(frozen=True, kw_only=True)

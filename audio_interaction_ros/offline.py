@@ -69,7 +69,8 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) ->
         frontend=FrontEnd(channel_select=None if select < 0 else select,
                           gap_tolerance_ms=config.audio.gap_tolerance_ms),
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
-                         maximum_floor=encoder.spec.mel_maximum_floor),
+                         maximum_floor=encoder.spec.mel_maximum_floor,
+                         magnitudes=encoder.spec.magnitudes),
         encoder=encoder, **options)
 
 
@@ -85,7 +86,10 @@ class Assistant:
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same.
         """
-        self._reader = SpanReader(seconds=config.transcript.buffer_s)
+        self._reader = SpanReader(
+            seconds=config.transcript.buffer_s,
+            interpret=(translation_second_pass is not None
+                       and config.translation.to_english == 'whisper'))
         self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
         self.session = Session(decoder=decoder, lanes=config.lanes, fifo=config.fifo,
                                slots=min(config.model.slots, decoder.spec.max_positions),
@@ -108,7 +112,8 @@ class Assistant:
                                rope_index_dtype=model.rope_index_dtype)
         lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds,
-                              min_confidence=runtime.config.min_confidence)
+                              min_confidence=runtime.config.min_confidence,
+                              slots=runtime.config.slots)
         wanted = config.second_passes
         whisper: Transcriber | None = None
         if wanted:
@@ -162,7 +167,12 @@ class Assistant:
         return changes
 
     def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
-        read = self._reader.read(reading_model, reply.start_ns, reply.end_ns)
+        """Return what was said; without it the streamed text becomes final."""
+        try:
+            read = self._reader.read(reading_model, reply.start_ns, reply.end_ns)
+        except Exception:  # the streamed text is still there
+            _LOG.exception('second pass failed, keeping the streamed transcript')
+            read = None
         return FinalTranscript(
             lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
             reply_id=reply.reply_id, text=read.text if read else reply.text,
@@ -171,10 +181,12 @@ class Assistant:
 
     def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
         """Have what was said translated; without it the streamed text becomes final."""
+        said: tuple[str, str, str | None] = '', '', None
         try:
             read = self._reader.read(reading_model, reply.start_ns, reply.end_ns,
                                      languages=tuple(TARGETS))
+            if read is not None:
+                said = read.text, read.language, read.in_english()
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed translation')
-            read = None
-        self.session.translate(reply, read.text if read else '', read.language if read else '')
+        self.session.translate(reply, *said)

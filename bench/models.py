@@ -93,11 +93,11 @@ def _random_edge(name: str = RANDOM) -> 'LoadedModel':
             mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=200,
             keep_frames=20, stack=4, second_look=True, projector='mlp',
             projector_hidden=1024, output_width=SHAPES[name]['width'],
-            sounds=tuple(f'sound {i}' for i in range(80)), sound_levels=(3, 4, 5)),
+            sounds=tuple(f'sound {i}' for i in range(80)), sound_levels=(3, 4, 5), tagger=True),
         decoder=DecoderConfig(
             **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
             norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024,
+        token_ids=_IDS, max_positions=1024, slots={'assistant': 256},
         # Chance would speak all the time; silence is what a robot hears most.
         thresholds={'transcript': 1.0, 'translation': 1.0, 'assistant': 1.0})
     tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)

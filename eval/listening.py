@@ -27,7 +27,13 @@ import numpy as np
 
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig, resolve_lanes
+from audio_interaction_ros.config import (
+    AssistantConfig,
+    LaneConfig,
+    ModelConfig,
+    TranslationConfig,
+    resolve_lanes,
+)
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.registry import Runtime
@@ -45,11 +51,13 @@ from audio_interaction_ros.stream.reading import Transcriber
 from eval.aside import FLOOR, Aside
 from eval.crew import Crew
 
-__all__ = ['CHUNK_S', 'TRACE', 'Hearing', 'Listener', 'Reply', 'Task', 'hear']
+__all__ = ['CHUNK_S', 'TO_ENGLISH', 'TRACE', 'Hearing', 'Listener', 'Reply', 'Task', 'hear']
 
 CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 TRACE = '_trace'
 NS = 1e9
+TO_ENGLISH = TranslationConfig.to_english
+"""Who writes the English of final translations where the caller does not say."""
 VERSION = 2
 """Part of the key of the cache; one more when a hearing changes its meaning."""
 TRACE_VERSION = 3
@@ -72,7 +80,7 @@ class Reply:
     final: str | None = None
     """Text of the second pass, where there is one."""
     read: str = ''
-    """Of a translation: what the second pass read, which was translated."""
+    """Of a translation: what the second pass read."""
     kept: bool = False
     """Of a translation: the second pass had none of its own, so the streamed text is final."""
     shown: list[tuple[float, str]] = field(default_factory=list)
@@ -142,14 +150,16 @@ class Clock:
 
 
 def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
-         translation_second_pass: Transcriber | None = None,
+         translation_second_pass: Transcriber | None = None, to_english: str = TO_ENGLISH,
          progress: Callable[[float], None] | None = None) -> Hearing:
     """Return what a model makes of a stream: pipeline, session, second passes, alert policy."""
     runtime.encoder.reset()
     tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
     decoder = Aside(runtime.decoder) if tracing else runtime.decoder
-    assistant = Assistant(config=AssistantConfig(lanes=task.lanes, model=ModelConfig()),
-                          encoder=runtime.encoder, decoder=decoder, second_pass=second_pass,
+    config = AssistantConfig(lanes=task.lanes, model=ModelConfig(),
+                             translation=TranslationConfig(to_english=to_english))
+    assistant = Assistant(config=config, encoder=runtime.encoder, decoder=decoder,
+                          second_pass=second_pass,
                           translation_second_pass=translation_second_pass)
     found = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
     clock, open_replies = Clock(task.samples), dict[tuple[str, str], Reply]()
@@ -171,9 +181,10 @@ def _made(make: Callable[[], Transcriber] | None) -> Transcriber | None:
 
 
 def hear_in_company(runtime: Runtime, task: Task, *,
-                    translator: Callable[[], Transcriber] | None = None) -> tuple[int, Hearing]:
+                    translator: Callable[[], Transcriber] | None = None,
+                    to_english: str = TO_ENGLISH) -> tuple[int, Hearing]:
     """Return (place, hearing) of a stream that shares the model or the machine with others."""
-    found = hear(runtime, task, translation_second_pass=_made(translator))
+    found = hear(runtime, task, translation_second_pass=_made(translator), to_english=to_english)
     found.alone, found.busy_s = False, 0.0
     for reply in found.replies:
         reply.shown = []
@@ -185,24 +196,28 @@ class Listener:
 
     def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
                  second_pass: Any = None, variant: str = '', crew: Crew | None = None,
-                 translator: Callable[[], Transcriber] | None = None) -> None:
+                 translator: Callable[[], Transcriber] | None = None,
+                 to_english: str = TO_ENGLISH) -> None:
         """
         Take a running model and the file of the cache, which need not exist yet.
 
-        Lanes take prompt, threshold and min_confidence from the model, as on the robot; a lane
-        ``NAME_trace`` takes the prompt of ``NAME``. ``variant`` (device, arithmetic) is part of
-        the key as well.
+        Lanes take prompt, threshold and the like from the model, as on the robot; a lane
+        ``NAME_trace`` takes prompt and slots of ``NAME``. ``variant`` (device, arithmetic) is
+        part of the key as well.
         ``crew`` hears what ``hear_all`` is asked for; without it that is one after the other.
         ``translator`` makes the second pass of translations; every process calls it, so it must
-        be a class or a function of a module.
+        be a class or a function of a module. ``to_english``: as ``translation.to_english``.
         """
         settings = runtime.config
-        prompts = {name + end: prompt for end in ('', TRACE)
-                   for name, prompt in getattr(settings, 'prompts', {}).items()}
+        prompts, slots = ({name + end: value for end in ('', TRACE)
+                           for name, value in getattr(settings, what, {}).items()}
+                          for what in ('prompts', 'slots'))
         self.lanes = resolve_lanes(lanes, prompts=prompts,
                                    thresholds=getattr(settings, 'thresholds', {}),
-                                   min_confidence=getattr(settings, 'min_confidence', {}))
-        self._variant, self._crew, self._translator = variant, crew, translator
+                                   min_confidence=getattr(settings, 'min_confidence', {}),
+                                   slots=slots)
+        self._variant, self._crew = variant, crew
+        self._translator, self._to_english = translator, to_english
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
         self._known: dict[str, Hearing] = {}
         self.fresh = 0
@@ -224,6 +239,8 @@ class Listener:
                  [_key(lane) for lane in self.lanes], type(self._second_pass).__name__]
         if self._translator is not None:
             parts.append(getattr(self._translator, '__qualname__', repr(self._translator)))
+            if self._to_english != 'model':  # hearings of before there was a choice stay valid
+                parts.append(f'to English: {self._to_english}')
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def hear(self, name: str, samples: np.ndarray,
@@ -232,7 +249,8 @@ class Listener:
         task = self._task(0, name, samples)
         if task.key not in self._known:
             self._keep(hear(self._runtime, task, second_pass=self._second_pass, progress=progress,
-                            translation_second_pass=_made(self._translator)))
+                            translation_second_pass=_made(self._translator),
+                            to_english=self._to_english))
         return self._known[task.key]
 
     def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
@@ -252,7 +270,7 @@ class Listener:
         # The second pass would keep all streams of a process waiting, so there is one in each.
         crew = replace(self._crew, streams=1) if self.translates_again else self._crew
         for place, found in crew.work(self._runtime, missing(), partial(
-                hear_in_company, translator=self._translator)):
+                hear_in_company, translator=self._translator, to_english=self._to_english)):
             self._keep(found)
             yield place, found
         yield from there
@@ -284,6 +302,8 @@ def _key(lane: LaneConfig) -> dict[str, Any]:
     settings = asdict(lane)
     if lane.min_confidence <= 0:
         del settings['min_confidence']  # hearings of before there was one stay valid
+    if not lane.slots:
+        del settings['slots']  # the same
     return settings
 
 

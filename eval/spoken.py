@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from audio_interaction_ros.stream.text_lane import TARGETS
 from eval.material import Item, MaterialError, chance
 from train.edge.book import Book, sentences
 from train.edge.pairs import Pair, key, read_pairs, split
 from train.edge.scenes import whole_lines
 
 __all__ = ['Pairs', 'Sentence', 'heard', 'language_of', 'parts', 'spoken_pairs', 'utterances']
-
-OTHER = {'en': 'zh', 'zh': 'en'}
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Sentence:
     @property
     def direction(self) -> str:
         """Return en-zh or zh-en."""
-        return f'{self.language}-{OTHER[self.language]}'
+        return f'{self.language}-{TARGETS[self.language]}'
 
 
 def language_of(text: str) -> str:

@@ -23,7 +23,7 @@ from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.stream.reading import Transcriber
 from eval import plots, report
 from eval.intervals import Estimate, bootstrap, percentiles
-from eval.listening import Hearing, Listener
+from eval.listening import TO_ENGLISH, Hearing, Listener
 from eval.material import RATE, MaterialError, held_out, load, sounding
 from eval.spoken import Pairs, Sentence, spoken_pairs
 from eval.translators import stand_beside
@@ -71,6 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='of the lane (default: as the model says)')
     parser.add_argument('--second-pass', default='whisper', choices=('whisper', 'none'),
                         help='who reads what was said, for the final translations')
+    parser.add_argument('--to-english', default=TO_ENGLISH, choices=('whisper', 'model'),
+                        help='who writes the English of final translations')
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='which Whisper base stands beside')
@@ -241,14 +243,15 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                             '"translation" to the manifest, or give --speech and --pairs')
     listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
                         variant=report.variant(options), crew=crew,
-                        translator=second_pass_of(options))
+                        translator=second_pass_of(options), to_english=options.to_english)
     listen(listener, [sentence for mine in by_direction.values() for sentence in mine])
     readers = {direction: stand_beside(
         mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
         choice=options.beside) for direction, mine in by_direction.items()}
     measured: dict[str, Any] = {
         'measured': True, 'threshold': listener.lanes[0].threshold,
-        'second_pass': options.second_pass, 'whisper': readers,
+        'second_pass': options.second_pass, 'to_english': options.to_english,
+        'whisper': readers,
         'directions': {direction: figures(mine) for direction, mine in by_direction.items()}}
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.plain(sentence), ensure_ascii=False) + '\n'

@@ -40,7 +40,7 @@ BOTH = (LANES[0], LaneConfig(name='translation', kind='translation'))
 class Reader:
     """A second pass that tells how much it was given."""
 
-    def transcribe(self, samples):
+    def transcribe(self, samples, languages=()):
         """Return the number of samples."""
         return f'{len(samples)} samples', 'en'
 
@@ -86,23 +86,35 @@ def test_replies_become_alerts_and_final_transcripts():
     assert one.stats.audio_s == pytest.approx(4.0)
 
 
+def told(said):
+    """Return what is said, or raise it."""
+    if isinstance(said, Exception):
+        raise said
+    return said
+
+
 class Whisper:
     """A second pass that says what it is told, or raises it."""
 
-    def __init__(self, text='早上好', language='zh'):
-        self.text, self.language, self.asked = text, language, []
+    def __init__(self, text='早上好', language='zh', english=' Morning! '):
+        self.text, self.language, self.english, self.asked = text, language, english, []
 
     def transcribe(self, samples, languages=()):
         self.asked.append((len(samples), tuple(languages)))
-        if isinstance(self.text, Exception):
-            raise self.text
-        return self.text, self.language
+        return told(self.text), self.language
+
+    def interpret(self, samples, languages=()):
+        return *self.transcribe(samples, languages), self._translate
+
+    def _translate(self):
+        self.asked.append('English')
+        return told(self.english)
 
 
-def translating(whisper, script, *, transcripts=False, **settings):
+def translating(whisper, script, *, transcripts=False, to_english='whisper'):
     return Assistant(
-        config=AssistantConfig(lanes=BOTH, **settings), encoder=ScriptedEncoder(),
-        decoder=ScriptedDecoder(script=script, translations={
+        config=AssistantConfig(lanes=BOTH, translation=TranslationConfig(to_english=to_english)),
+        encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script=script, translations={
             '早上好': 'Good morning.', 'Good morning.': '早上好。'}),
         second_pass=whisper if transcripts else None, translation_second_pass=whisper)
 
@@ -111,23 +123,46 @@ def heard(one, kind):
     return [event for event in one.listen(blocks(noise(), 1_600)) if isinstance(event, kind)]
 
 
-def test_a_translation_becomes_final_with_what_was_said():
-    """What the second pass read is translated; the lane's own words are kept beside it."""
-    whisper = Whisper()
-    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})
+@pytest.mark.parametrize(('to_english', 'source', 'target', 'asked'), [
+    ('whisper', ('早上好', 'zh'), ('Morning!', 'en'), ['English']),
+    ('whisper', ('Good morning.', 'en'), ('早上好。', 'zh'), []),
+    ('model', ('早上好', 'zh'), ('Good morning.', 'en'), []),
+    ('model', ('Good morning.', 'en'), ('早上好。', 'zh'), [])])
+def test_a_translation_becomes_final_with_what_was_said(to_english, source, target, asked):
+    """Whisper writes the English where it shall, the model what else there is to translate."""
+    whisper = Whisper(*source)
+    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}}, to_english=to_english)
     streamed, final = heard(one, (ReplyFinished, FinalTranslation))
-    assert (final.text, final.language) == ('Good morning.', 'en')
-    assert (final.source_text, final.source_language) == ('早上好', 'zh')
+    assert (final.text, final.language) == target
+    assert (final.source_text, final.source_language) == source
     assert final.streamed_text == streamed.text == '(Chinese)'
     assert (final.start_ns, final.end_ns) == (streamed.start_ns, streamed.end_ns)
-    assert whisper.asked == [(32_000, ('en', 'zh'))]
-    assert one.session.stats.translated == 1
+    assert whisper.asked == [(32_000, ('en', 'zh')), *asked]
+    assert (one.session.stats.translated, one.session.stats.kept) == (1, 0)
 
 
+def test_finals_of_whisper_and_of_the_model_come_in_the_order_of_their_replies():
+    whisper = Whisper()
+    one = translating(whisper, {1: {3: (Emotion.NORMAL, 'a'), 6: (Emotion.NORMAL, 'b'),
+                                    9: (Emotion.NORMAL, 'c')}})
+    texts = []
+    for final in one.listen(blocks(noise(), 1_600)):
+        if isinstance(final, FinalTranslation):
+            texts.append((final.streamed_text, final.text))
+            chinese = whisper.language == 'zh'
+            whisper.text, whisper.language = (
+                ('Good morning.', 'en') if chinese else ('早上好', 'zh'))
+    assert texts == [('a', 'Morning!'), ('b', '早上好。'), ('c', 'Morning!')]
+
+
+@pytest.mark.parametrize('to_english', ['whisper', 'model'])
 @pytest.mark.parametrize('whisper', [
-    Whisper(RuntimeError('no')), Whisper('', 'en'), Whisper('Guten Morgen', 'de')])
-def test_a_translation_that_fails_keeps_its_streamed_text(whisper):
-    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})
+    Whisper(RuntimeError('no')), Whisper('', 'en'), Whisper('', 'zh'),
+    Whisper('Guten Morgen', 'de'), Whisper('晚上', english=' '),
+    Whisper('晚上', english=RuntimeError('no'))],
+    ids=['broken', 'nothing', 'no Chinese', 'German', 'no English', 'broken English'])
+def test_a_translation_that_fails_keeps_its_streamed_text(whisper, to_english):
+    one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}}, to_english=to_english)
     final, = heard(one, FinalTranslation)
     assert (final.text, final.language) == ('(Chinese)', '')
     assert one.session.stats.kept == 1
@@ -153,6 +188,23 @@ def test_transcript_and_translation_share_a_reading():
     assert len(whisper.asked) == 1
 
 
+def test_a_transcript_and_its_english_share_a_reading():
+    """Only the translation asks for English, and after the transcript is out."""
+    whisper = Whisper()
+    one = translating(whisper, {0: {4: (Emotion.NORMAL, 'zao')},
+                                1: {4: (Emotion.NORMAL, '(Chinese)')}}, transcripts=True)
+    transcript, translation = heard(one, (FinalTranscript, FinalTranslation))
+    assert (transcript.text, translation.text) == ('早上好', 'Morning!')
+    assert whisper.asked == [(32_000, ()), 'English']
+
+
+def test_a_transcript_that_fails_keeps_its_streamed_text():
+    one = translating(Whisper(RuntimeError('no')), {0: {4: (Emotion.NORMAL, 'good morn')}},
+                      transcripts=True)
+    final, = heard(one, FinalTranscript)
+    assert (final.text, final.streamed_text, final.language) == ('good morn', 'good morn', '')
+
+
 @pytest.mark.parametrize(('transcript', 'translation', 'loaded'), [
     ('none', 'none', 0), ('whisper', 'none', 1), ('none', 'whisper', 1),
     ('whisper', 'whisper', 1)])
@@ -163,7 +215,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
                                               or made[-1]))
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
-        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={})))
+        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
         translation=TranslationConfig(second_pass=translation)))
@@ -173,7 +225,8 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
 
 
 @pytest.mark.parametrize(('whisper', 'line'), [
-    (Whisper(), 'Good morning.  ← 早上好  [second pass]'),
+    (Whisper(), 'Morning!  ← 早上好  [second pass]'),
+    (Whisper('Good morning.', 'en'), '早上好。  ← Good morning.  [second pass]'),
     (Whisper('', ''), '(Chinese)  [as streamed]')])
 def test_the_command_prints_the_final_translation(whisper, line, tmp_path, capsys, monkeypatch):
     """One option switches both second passes on."""

@@ -182,7 +182,8 @@ class DecoderNode(ManagedNode):
         runtime = self._runtime(self.config.model)
         lanes = resolve_lanes(self.config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds,
-                              min_confidence=runtime.config.min_confidence)
+                              min_confidence=runtime.config.min_confidence,
+                              slots=runtime.config.slots)
         self._thresholds = {lane.name: lane.threshold for lane in lanes}
         self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
                         if lane.min_confidence > 0}

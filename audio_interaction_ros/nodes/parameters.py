@@ -33,6 +33,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
     'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),
+    'lane.slots': (0, 1_000_000),
 }
 
 

@@ -79,13 +79,14 @@ class ReplyBoard:
     ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
     ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
     published by whoever reads them; translations come back on ``translation/read`` and go to
-    ``translate`` (reply, source, its language), which a FinalTranslation must answer. All this
-    happens in the callback group in which ``show`` is called.
+    ``translate`` (reply, source, its language, its English where that is written already), which
+    a FinalTranslation must answer. All this happens in the callback group in which ``show`` is
+    called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, str, str], None]) -> None:
+                 translate: Callable[[ReplyFinished, str, str, str | None], None]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -114,13 +115,14 @@ class ReplyBoard:
         draft = self._awaited.get(message.utterance_id)
         if draft is not None:  # else it is final already
             draft.until = math.inf
-            self._translate(draft.reply, message.source_text, message.source_language)
+            self._translate(draft.reply, message.source_text, message.source_language,
+                            message.text if message.language else None)
 
     def _give_up_late(self) -> None:
         for draft in list(self._awaited.values()):
             if draft.until < time.monotonic():
                 draft.until = math.inf
-                self._translate(draft.reply, '', '')
+                self._translate(draft.reply, '', '', None)
 
     def give_up(self) -> None:
         """Publish every translation that waits, as it was streamed."""

@@ -2,9 +2,10 @@
 Finished utterances read again where the audio is: in the encoder's process.
 
 Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
-history. A transcript is published as final on ``transcript``; of a translation only what was said
-is known here, so it goes back on ``translation/read``, to be translated by the decoder. A draft
-whose audio is gone, or that fails, goes on as it is. Audio stays in memory.
+history. A transcript is published as final on ``transcript``. A translation goes back to the
+decoder, which waits for it, on ``translation/read``: with what was said, to be translated there,
+or with the English of it (``language`` en), to be published. A draft whose audio is gone, or that
+fails, goes on as it is. Audio stays in memory.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
-from audio_interaction_ros.stream.reading import Reading, SpanReader, Transcriber
+from audio_interaction_ros.stream.reading import SpanReader, Transcriber
 from audio_interaction_ros.stream.text_lane import TARGETS
 
 __all__ = ['SecondPassLink', 'load_transcriber']
@@ -45,7 +46,10 @@ class SecondPassLink:
                  load: Callable[[str], Transcriber] = load_transcriber) -> None:
         """Create topics and thread; the model loads in the thread."""
         self._node, self._load = node, load
-        self._reader = SpanReader(seconds=config.transcript.buffer_s)
+        self._reader = SpanReader(
+            seconds=config.transcript.buffer_s,
+            interpret=('translation' in config.second_passes
+                       and config.translation.to_english == 'whisper'))
         self._transcriber: Transcriber | None = None
         self.failure = ''
         self.done = self.kept = 0
@@ -104,26 +108,32 @@ class SecondPassLink:
     def _compute(self, drafts: list[Any]) -> bool:
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
-            read = self._read_again(draft)
-            self.done += read is not None
-            self.kept += read is None
-            if read is not None and isinstance(draft, Transcript):
-                draft.text, draft.language = read.text, read.language
-            elif read is not None:
-                draft.source_text, draft.source_language = read.text, read.language
+            try:
+                better = self._read_again(draft)
+            except Exception as error:  # noqa: BLE001 - the streamed text is still there
+                self._node.get_logger().error(f'second pass failed, keeping the draft: {error!r}')
+                better = False
+            self.done += better
+            self.kept += not better
             self._worker.emit(draft)
         return False
 
-    def _read_again(self, draft: Any) -> Reading | None:
-        if self._transcriber is None:
-            return None
-        try:
-            return self._reader.read(
-                self._transcriber, stamp_ns(draft.start), stamp_ns(draft.end),
-                languages=tuple(TARGETS) if isinstance(draft, Translation) else ())
-        except Exception as error:  # noqa: BLE001 - the streamed text is still there
-            self._node.get_logger().error(f'second pass failed, keeping the draft: {error!r}')
-            return None
+    def _read_again(self, draft: Any) -> bool:
+        """Put what was said into a draft; False where nobody can tell."""
+        translates = isinstance(draft, Translation)
+        read = None if self._transcriber is None else self._reader.read(
+            self._transcriber, stamp_ns(draft.start), stamp_ns(draft.end),
+            languages=tuple(TARGETS) if translates else ())
+        if read is None:
+            return False
+        if not translates:
+            draft.text, draft.language = read.text, read.language
+            return True
+        english = read.in_english()
+        draft.source_text, draft.source_language = read.text, read.language
+        if english is not None:
+            draft.text, draft.language = english, 'en'
+        return True
 
     def _publish(self, output: Any) -> None:
         if isinstance(output, WorkerFailure):

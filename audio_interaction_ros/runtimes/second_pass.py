@@ -1,9 +1,9 @@
 """
-Second pass: a finished utterance is read again as a whole, for the final transcript.
+Second pass: a finished utterance is read again as a whole, for final transcript and translation.
 
-The streaming model hears a word once and early; Whisper's own decoder hears all of the utterance.
-Owns the greedy reading with Whisper base, whose encoder weights
-are those of the edge model. Knows nothing of lanes or of where the samples come from.
+The streaming model hears a word once and early; Whisper's own decoder hears all of the utterance,
+and can write down its English as well. Owns the greedy reading with Whisper base, whose encoder
+weights are those of the edge model. Knows nothing of lanes or of where the samples come from.
 """
 
 from collections.abc import Callable, Collection
@@ -94,7 +94,6 @@ class WhisperSecondPass:
                               strict=False)  # there is no projector here
         return tower.eval()
 
-    @torch.inference_mode()
     def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> tuple[str, str]:
         """
         Return text and language of samples [n] float32, 16 kHz; only the last 30 s are read.
@@ -102,17 +101,39 @@ class WhisperSecondPass:
         Of ``languages`` (ISO 639-1) the likeliest is taken; empty: any. A language that was
         fixed at the start stays.
         """
+        text, language, _ = self.interpret(samples, languages)
+        return text, language
+
+    @torch.inference_mode()
+    def interpret(self, samples: np.ndarray, languages: Collection[str] = ()) -> \
+            tuple[str, str, Callable[[], str]]:
+        """
+        Return text and language as ``transcribe`` does, and a function that writes the English.
+
+        That is the text where it is English, and '' where the English runs in circles. The
+        function goes on from the same encoder pass, which it keeps (3 MB) as long as it lives.
+        """
         samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
         if not np.any(samples):
-            return '', self._language
+            return '', self._language, lambda: ''
         padded = np.pad(samples, (0, WINDOW_S * SAMPLE_RATE_HZ - len(samples)))
-        mel = torch.from_numpy(whole_file_mel(padded, 80))[None]
-        frames = self._decoder.frames(self._tower.encode(mel))
+        encoded = self._tower.encode(torch.from_numpy(whole_file_mel(padded, 80))[None])
+        frames = self._decoder.frames(encoded)
         language = self._language_id(frames, languages)
         name = self._languages[language]
         shown = style(name, self._encode) if self._task == TASKS['transcribe'] else []
         ids = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
-        return self._tokenizer.decode(ids).strip(), name
+        text = self._tokenizer.decode(ids).strip()
+        if name == 'en':
+            return text, name, lambda: text
+        return text, name, lambda: self._english(encoded, language)
+
+    @torch.inference_mode()
+    def _english(self, encoded: Tensor, language: int) -> str:
+        """Return what encoder frames [1, S, width] say, in English; '' for a loop."""
+        ids = self._read(self._decoder.frames(encoded),
+                         [START, language, TASKS['translate'], NO_TIMESTAMPS])
+        return '' if repeats(ids) else self._tokenizer.decode(ids).strip()
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

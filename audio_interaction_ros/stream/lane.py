@@ -45,7 +45,9 @@ class Lane:
     def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
                  prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
         self.config = config
-        self._index, self._spec, self._slots, self._drain = index, spec, slots, drain
+        self._index, self._spec, self._drain = index, spec, drain
+        self._slots = min(config.slots or slots, slots)
+        self._left_over = slots - self._slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
@@ -141,9 +143,10 @@ class Lane:
                  features: np.ndarray | None = None) -> StepRequest:
         if features is None:
             features = np.zeros((0, self._spec.feature_width), dtype=np.float32)
+        visible = np.pad(place.visible, (0, self._left_over))  # the decoder's lanes are alike
         return StepRequest(
             lane=self._index, ids=np.array(ids, dtype=np.int64), slots=place.slots,
-            positions=place.positions, visible=place.visible, feature_index=feature_index,
+            positions=place.positions, visible=visible, feature_index=feature_index,
             features=features, read=read, want_text=want_text)
 
     def _note(self, chunk: EncodedChunk) -> None:

@@ -1,13 +1,14 @@
 """
 Spans of the stream that are read again: the audio they need, and what was read of them lately.
 
-A transcript and a translation of the same utterance share one reading. Knows neither the model
+A transcript and a translation of the same utterance share one reading, and with it what the
+reading model can still make of that: the English of speech that is not. Knows neither the model
 that reads nor who asks. Audio stays in memory.
 """
 
 import threading
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.stream.history import AudioHistory
+from audio_interaction_ros.stream.text_lane import TARGETS
 
 __all__ = ['Reading', 'SpanReader', 'Transcriber']
 
@@ -33,6 +35,11 @@ class Transcriber(Protocol):
         """
         ...
 
+    def interpret(self, samples: np.ndarray, languages: Collection[str] = ()) -> \
+            tuple[str, str, Callable[[], str]]:
+        """Return the same and a function that writes the English, without listening again."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -44,6 +51,18 @@ class Reading:
     language: str
     any_language: bool
     """True when the language was free, so that it says what was spoken."""
+    write_english: Callable[[], str] | None = None
+    """Makes the reading model write it in English; None where that is not its task."""
+
+    def in_english(self) -> str | None:
+        """
+        Return the English of speech that is translated to English; '' when there is none.
+
+        None where somebody else translates the text. Raises what the reading model raises.
+        """
+        if self.write_english is None or TARGETS.get(self.language) != 'en':
+            return None
+        return self.write_english().strip() if self.text else ''
 
     def covers(self, start_ns: int, end_ns: int) -> bool:
         """Tell whether more than 80 % of the longer span are common to both."""
@@ -54,9 +73,10 @@ class Reading:
 class SpanReader:
     """Keeps the newest audio and readings; ``hear`` and ``forget`` from any thread."""
 
-    def __init__(self, *, seconds: float) -> None:
-        """Hold ``seconds`` of audio at most."""
+    def __init__(self, *, seconds: float, interpret: bool = False) -> None:
+        """Hold ``seconds`` of audio; with ``interpret`` readings can tell their English."""
         self._history = AudioHistory(seconds=seconds)
+        self._interpret = interpret
         self._readings: deque[Reading] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
         self.reused = 0
@@ -89,10 +109,13 @@ class SpanReader:
             return known
         if not len(samples):
             return None
-        text, language = (transcriber.transcribe(samples, languages) if languages
-                          else transcriber.transcribe(samples))
+        english: Callable[[], str] | None = None
+        if self._interpret:
+            text, language, english = transcriber.interpret(samples, languages)
+        else:
+            text, language = transcriber.transcribe(samples, languages)
         reading = Reading(start_ns=start_ns, end_ns=end_ns, text=text.strip(), language=language,
-                          any_language=not languages)
+                          any_language=not languages, write_english=english)
         with self._lock:
             self._readings.append(reading)
         return reading

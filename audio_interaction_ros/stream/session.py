@@ -16,7 +16,7 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
-from audio_interaction_ros.stream.text_lane import TextJob, TextLane, kept
+from audio_interaction_ros.stream.text_lane import TextJob, TextLane, kept, written
 
 __all__ = ['Session', 'SessionStats']
 
@@ -34,7 +34,7 @@ class SessionStats:
     """Chunks that came twice or late."""
     resets: int = 0
     translated: int = 0
-    """Final translations made from text."""
+    """Final translations made in the second pass, from text or by who read it."""
     kept: int = 0
     """Final translations that are the streamed text, for want of a better one."""
 
@@ -44,8 +44,8 @@ class Session:
     The decoding side of an assistant.
 
     ``lanes`` are resolved (``config.resolve_lanes``). ``slots`` is the context length per lane
-    in positions (default: the model's). ``translate_text`` opens one more lane of the decoder,
-    for ``translate``.
+    in positions (default: the model's), of which a lane may keep fewer. ``translate_text`` opens
+    one more lane of the decoder, for ``translate``.
     """
 
     def __init__(self, *, decoder: Decoder, lanes: Sequence[LaneConfig],
@@ -153,16 +153,20 @@ class Session:
             events.extend(self.step())
         return events
 
-    def translate(self, reply: ReplyFinished, text: str, language: str) -> None:
+    def translate(self, reply: ReplyFinished, text: str, language: str,
+                  english: str | None = None) -> None:
         """
         Translate what was really said when a lane gave this reply (``text``, ISO 639-1).
 
+        ``english``: who read it wrote its translation as well, which becomes final as it is.
         A FinalTranslation comes with a later step, whatever happens: with the streamed text
-        where there is none to translate, no room, or no lane for text.
+        where there is none to translate, no room, no lane for text, or ``english`` is empty.
         """
         job = TextJob(reply=reply, text=text, language=language)
         lane = self._lanes[self._index(reply.lane)].config
-        if self._text is None or not self._text.put(
+        if english is not None:
+            self._outbox.append(written(job, english))
+        elif self._text is None or not self._text.put(
                 job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens):
             self._outbox.append(kept(job))
 

@@ -19,7 +19,7 @@ from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 
-__all__ = ['TARGETS', 'TextJob', 'TextLane', 'kept']
+__all__ = ['TARGETS', 'TextJob', 'TextLane', 'kept', 'written']
 
 TARGETS = {'en': 'zh', 'zh': 'en'}
 """Language of a source -> language that it is translated to (ISO 639-1)."""
@@ -43,6 +43,11 @@ class TextJob:
 def kept(job: TextJob) -> FinalTranslation:
     """Return the streamed text as final; its language is left open."""
     return _final(job, job.reply.text, '')
+
+
+def written(job: TextJob, english: str) -> FinalTranslation:
+    """Return the English that somebody else wrote as final; without any, the streamed text."""
+    return _final(job, english, 'en') if english else kept(job)
 
 
 def _final(job: TextJob, text: str, language: str) -> FinalTranslation:

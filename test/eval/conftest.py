@@ -40,7 +40,7 @@ def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None, emotion=Emotion.U
     decoder = LoudDecoder(text=text, level=level, emotion=emotion)
     return Runtime(encoder=ScriptedEncoder(), decoder=decoder,
                    config=SimpleNamespace(prompts=prompts or {}, thresholds={},
-                                          min_confidence={}))
+                                          min_confidence={}, slots={}))
 
 
 def tone(seconds, pitch=1000.0, level=0.3):

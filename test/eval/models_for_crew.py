@@ -27,6 +27,9 @@ class Reader:
     def transcribe(self, samples, languages=()):
         return f'{len(samples)}', 'en'
 
+    def interpret(self, samples, languages=()):
+        return f'{len(samples)}', 'zh', lambda: f'{len(samples)} of Whisper'
+
 
 class Numbers:
     """Texts of digits -> the same in front of a word."""
@@ -44,7 +47,7 @@ def translating():
 def made():
     return Runtime(encoder=ScriptedEncoder(), decoder=EveryThird(),
                    config=SimpleNamespace(prompts={}, thresholds={},
-                                          min_confidence={}))
+                                          min_confidence={}, slots={}))
 
 
 def broken():

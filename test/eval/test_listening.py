@@ -31,18 +31,18 @@ def decided(heard):
                     for reply in one.replies] for place, one in heard}
 
 
-def test_two_processes_make_finals_as_one_does(parts, models, tmp_path):
-    alone = Listener(models.translating(), LANES, cache=tmp_path / 'a', translator=models.Reader)
+@pytest.mark.parametrize(('to_english', 'end'), [('whisper', 'of Whisper'), ('model', 'samples')])
+def test_two_processes_make_finals_as_one_does(parts, models, tmp_path, to_english, end):
+    options = {'translator': models.Reader, 'to_english': to_english}
+    alone = Listener(models.translating(), LANES, cache=tmp_path / 'a', **options)
     expected = decided(alone.hear_all(streams(parts)))
     replies = [reply for one in expected.values() for reply in one]
     assert len(replies) > 2
-    assert all(final == f'{read} samples' and not kept for _, _, final, read, kept in replies)
+    assert all(final == f'{read} {end}' and not kept for _, _, final, read, kept in replies)
     crew = Crew(make=models.translating, processes=2, streams=2)
-    listener = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew,
-                        translator=models.Reader)
+    listener = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew, **options)
     assert decided(listener.hear_all(streams(parts))) == expected
-    again = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew,
-                     translator=models.Reader)
+    again = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew, **options)
     assert decided(again.hear_all(streams(parts))) == expected and again.fresh == 0
 
 
@@ -55,3 +55,13 @@ def test_the_second_pass_is_part_of_the_key_and_changes_nothing_that_is_streamed
     assert other.fresh == 1 and first.key != second.key
     assert [reply.text for reply in first.replies] == [reply.text for reply in second.replies]
     assert first.replies and {reply.final for reply in first.replies} == {None}
+
+
+def test_who_writes_the_english_is_part_of_the_key(parts, models, tmp_path):
+    """Whisper does where nothing else is said, as on the robot."""
+    name, samples = streams(parts)[3]
+    keys = {to_english: Listener(
+        models.translating(), LANES, cache=tmp_path / 'd', translator=models.Reader,
+        **({'to_english': to_english} if to_english else {})).hear(name, samples).key
+        for to_english in ('model', 'whisper', '')}
+    assert keys['model'] != keys['whisper'] == keys['']

@@ -137,6 +137,9 @@ class Whisper:
         Whisper.asked += 1
         return TEXTS[0][0], 'en'
 
+    def interpret(self, samples, languages=()):
+        return *self.transcribe(samples, languages), None
+
 
 def test_one_hearing_has_both_passes_and_is_kept(parts, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
@@ -160,10 +163,30 @@ def test_one_hearing_has_both_passes_and_is_kept(parts, tmp_path, capsys, monkey
     assert json.loads((tmp_path / 'out' / 'texts.jsonl').read_text())['hypothesis'] == '早上'
 
 
+@pytest.mark.parametrize(('options', 'final'), [
+    ((), 'Morning.'), (('--to-english', 'model'), TEXTS[0][0])])
+def test_whisper_writes_the_english_unless_told_otherwise(parts, tmp_path, monkeypatch, options,
+                                                          final):
+    class Mandarin:
+        def transcribe(self, samples, languages=()):
+            return TEXTS[0][1], 'zh'
+
+        def interpret(self, samples, languages=()):
+            return TEXTS[0][1], 'zh', lambda: 'Morning.'
+    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
+                        SimpleNamespace(WhisperSecondPass=Mandarin))
+    runtime = parts.loud_runtime(text='(Chinese)', prompts={'translation': 'Translate.'})
+    runtime.decoder._translations = {TEXTS[0][1]: TEXTS[0][0]}
+    assert run(parts, tmp_path, runtime, '--second-pass', 'whisper', *options) == 0
+    assert json.loads((tmp_path / 'out' / 'texts.jsonl').read_text())['final'] == final
+    written = json.loads((tmp_path / 'out' / 'translation.json').read_text())['figures']
+    assert written['to_english'] == (options or ('whisper',))[-1]
+
+
 def test_a_final_that_is_only_kept_is_counted(parts, tmp_path, monkeypatch):
     class Deaf:
-        def transcribe(self, samples, languages=()):
-            return '', 'en'
+        def interpret(self, samples, languages=()):
+            return '', 'en', None
     monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
                         SimpleNamespace(WhisperSecondPass=Deaf))
     runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})

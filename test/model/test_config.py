@@ -26,7 +26,7 @@ def test_a_model_names_the_confidence_that_its_lanes_ask_for(tmp_path):
 
 
 def test_a_model_of_before_the_gate_withholds_nothing(tmp_path):
-    config = replace(load_config(SHIPPED), min_confidence={})
+    config = replace(load_config(SHIPPED), min_confidence={}, slots={})
     dump_config(config, tmp_path / 'config.yaml')
     assert 'min_confidence' not in (tmp_path / 'config.yaml').read_text()
     assert load_config(tmp_path / 'config.yaml').min_confidence == {}

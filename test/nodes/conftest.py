@@ -1,5 +1,6 @@
 """A robot of its own for each test: domain, namespace, executor, and a node that looks on."""
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -55,16 +56,25 @@ class Robot:
         self.spinner.add(node)
         return node
 
+    @staticmethod
+    def scripted(**options):
+        """Return a source of runtimes that say what these options tell them."""
+        return functools.partial(load_scripted().scripted, **options)
+
+    @staticmethod
+    def finals(messages):
+        return [message.text for message in messages if message.is_final]
+
     def encoder(self, parameters=None, **more):
         from audio_interaction_ros.nodes.encoder_node import EncoderNode
-        more.setdefault('runtime', load_scripted().scripted)
+        more.setdefault('runtime', self.scripted())
         node = self.add(EncoderNode(**more, **self.options(parameters)))
         node.autostart()
         return node
 
     def decoder(self, parameters=None, **more):
         from audio_interaction_ros.nodes.decoder_node import DecoderNode
-        more.setdefault('runtime', load_scripted().scripted)
+        more.setdefault('runtime', self.scripted())
         node = self.add(DecoderNode(**more, **self.options(parameters)))
         node.autostart()
         return node

@@ -40,7 +40,7 @@ def scripted(_model=None, *, script=None, step_s=None, model_id=None, translatio
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
     return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder,
                    config=types.SimpleNamespace(prompts={}, thresholds={},
-                                                min_confidence={}))
+                                                min_confidence={}, slots={}))
 
 
 def main():

@@ -1,9 +1,6 @@
 """A recording as a source: its pace, its samples, and what it says when it cannot play."""
 
-import functools
-import importlib.util
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,10 +20,6 @@ from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
 pytestmark = pytest.mark.ros
 soundfile = pytest.importorskip('soundfile', reason='soundfile is not installed')
 
-SPEC = importlib.util.spec_from_file_location(
-    'scripted_process', Path(__file__).with_name('scripted_process.py'))
-SCRIPTED = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SCRIPTED)
 CHUNK = 6400
 
 
@@ -44,7 +37,7 @@ def play(robot, source, **parameters):
 
 
 def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
-    slow = functools.partial(SCRIPTED.scripted, script={}, step_s=0.02)
+    slow = robot.scripted(script={}, step_s=0.02)
     robot.decoder({'fifo.capacity': 6}, runtime=slow)
     encoder = robot.encoder({'fifo.capacity': 6})
     node = play(robot, recording, max_ahead=3)
@@ -65,7 +58,7 @@ def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
 
 def test_consumed_pace_goes_on_when_the_encoder_starts_anew(robot, recording):
     offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
-    quick = functools.partial(SCRIPTED.scripted, script={}, step_s=0.01)
+    quick = robot.scripted(script={}, step_s=0.01)
     robot.decoder(runtime=quick)
     robot.encoder()
     node = play(robot, recording, max_ahead=2)

@@ -1,8 +1,4 @@
-"""Final translations over DDS: Whisper reads in the encoder, the decoder translates its text."""
-
-import functools
-import importlib.util
-from pathlib import Path
+"""Final translations over DDS: Whisper reads in the encoder, it or the decoder translates."""
 
 import pytest
 
@@ -18,19 +14,6 @@ from audio_interaction_ros.nodes import qos, reply_board
 
 pytestmark = pytest.mark.ros
 
-SPEC = importlib.util.spec_from_file_location(
-    'scripted_process', Path(__file__).with_name('scripted_process.py'))
-SCRIPTED = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SCRIPTED)
-
-
-def runtime(**options):
-    return functools.partial(SCRIPTED.scripted, **options)
-
-
-def finals(messages):
-    return [message.text for message in messages if message.is_final]
-
 
 class Broken:
     """A model that loads and fails."""
@@ -38,16 +21,25 @@ class Broken:
     def transcribe(self, samples, languages=()):
         raise RuntimeError('no')
 
+    interpret = transcribe
+
 
 class Mandarin:
     """Reads the same of everything and remembers what it was asked."""
 
-    def __init__(self, text='早上好', language='zh'):
-        self.text, self.language, self.asked = text, language, []
+    def __init__(self, text='早上好', language='zh', english='Morning!'):
+        self.text, self.language, self.english, self.asked = text, language, english, []
 
     def transcribe(self, samples, languages=()):
         self.asked.append(tuple(languages))
         return self.text, self.language
+
+    def interpret(self, samples, languages=()):
+        return *self.transcribe(samples, languages), self._translate
+
+    def _translate(self):
+        self.asked.append('English')
+        return self.english
 
 
 KNOWN = {'早上好': 'Good morning.', 'Good morning.': '早上好。'}
@@ -74,38 +66,46 @@ def translate(robot, whisper, settings, script):
         return whisper
     seen = [robot.watch(kind, topic, qos.EVENTS) for kind, topic in (
         (Transcript, 'transcript'), (Translation, 'translation'))]
-    decoder = robot.decoder(settings, runtime=runtime(script=script, translations=KNOWN))
+    decoder = robot.decoder(settings, runtime=robot.scripted(script=script, translations=KNOWN))
     encoder = robot.encoder(settings, transcriber=load)
     hear(robot, decoder, encoder)
     return (*seen, decoder, encoder)
 
 
-def test_a_translation_becomes_final_with_what_was_said(robot):
+@pytest.mark.parametrize(('to_english', 'source', 'target', 'asked'), [
+    ('whisper', ('早上好', 'zh'), ('Morning!', 'en'), ['English']),
+    ('whisper', ('Good morning.', 'en'), ('早上好。', 'zh'), []),
+    ('model', ('早上好', 'zh'), ('Good morning.', 'en'), [])])
+def test_a_translation_becomes_final_with_what_was_said(robot, to_english, source, target, asked):
     texts = robot.watch(String, 'translation/text', qos.FINAL_TEXT)
-    whisper = Mandarin()
-    _, translations, decoder, _ = translate(
-        robot, whisper, TRANSLATING, {0: {2: 'a transcript'}, 1: {3: '(Chinese)'}})
-    robot.wait(lambda: finals(translations) and texts, 'final translation')
+    whisper = Mandarin(*source)
+    _, translations, decoder, encoder = translate(
+        robot, whisper, {**TRANSLATING, 'translation.to_english': to_english},
+        {0: {2: 'a transcript'}, 1: {3: '(Chinese)'}})
+    robot.wait(lambda: robot.finals(translations) and texts, 'final translation')
     *shown, final = translations
     assert {one.text for one in shown} >= {'(Chinese'} and not any(one.is_final for one in shown)
-    assert (final.text, final.language) == ('Good morning.', 'en')
-    assert (final.source_text, final.source_language) == ('早上好', 'zh')
+    assert (final.text, final.language) == target
+    assert (final.source_text, final.source_language) == source
     assert final.stable_length == len(final.text)
+    assert (final.start, final.utterance_id) == (shown[-1].start, shown[-1].utterance_id)
+    assert final.decode_latency_s >= shown[-1].decode_latency_s
     assert final.revision > max(one.revision for one in shown)
     assert final.transcript_utterance_id
-    assert whisper.asked == [('en', 'zh')]
-    assert [one.data for one in texts] == ['Good morning.']
+    assert whisper.asked == [('en', 'zh'), *asked]
+    assert [one.data for one in texts] == [target[0]]
     assert decoder._session.stats.translated == 1 and decoder.idle
+    assert (encoder._second_pass.done, encoder._second_pass.kept) == (1, 0)
 
 
 @pytest.mark.parametrize('whisper', [
-    Broken(), Mandarin('', 'zh'), Mandarin('Guten Morgen', 'de')],
-    ids=['broken', 'nothing', 'german'])
+    Broken(), Mandarin('', 'zh'), Mandarin('Guten Morgen', 'de'), Mandarin(english='')],
+    ids=['broken', 'nothing', 'german', 'no English'])
 def test_a_translation_that_fails_keeps_its_streamed_text(robot, whisper):
     _, translations, decoder, _ = translate(
         robot, whisper, TRANSLATING, {1: {3: '(Chinese)'}})
-    robot.wait(lambda: finals(translations), 'final translation')
-    assert finals(translations) == ['(Chinese)'] and not translations[-1].language
+    robot.wait(lambda: robot.finals(translations), 'final translation')
+    assert robot.finals(translations) == ['(Chinese)'] and not translations[-1].language
     assert decoder._session.stats.kept == 1
 
 
@@ -114,8 +114,9 @@ def test_a_second_pass_that_does_not_load_keeps_streamed_texts(robot):
     transcripts, translations, _, encoder = translate(
         robot, None, {**TRANSLATING, 'transcript.second_pass': 'whisper'},
         {0: {3: 'draft'}, 1: {3: '(Chinese)'}})
-    robot.wait(lambda: finals(translations) and finals(transcripts), 'finals')
-    assert (finals(transcripts), finals(translations)) == (['draft'], ['(Chinese)'])
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    assert robot.finals(transcripts) == ['draft']
+    assert robot.finals(translations) == ['(Chinese)']
     assert encoder._second_pass.kept == 2
 
 
@@ -124,9 +125,21 @@ def test_both_second_passes_share_a_model_and_a_reading(robot):
     transcripts, translations, _, encoder = translate(
         robot, whisper, {**TRANSLATING, 'transcript.second_pass': 'whisper'},
         {0: {3: 'good'}, 1: {3: 'a longer streamed text'}})
-    robot.wait(lambda: finals(translations) and finals(transcripts), 'finals')
-    assert (finals(transcripts), finals(translations)) == (['Good morning.'], ['早上好。'])
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    assert robot.finals(transcripts) == ['Good morning.']
+    assert robot.finals(translations) == ['早上好。']
     assert whisper.asked == [()] and encoder._second_pass.reused == 1
+
+
+def test_a_transcript_and_its_english_share_a_reading(robot):
+    whisper = Mandarin()
+    transcripts, translations, _, encoder = translate(
+        robot, whisper, {**TRANSLATING, 'transcript.second_pass': 'whisper'},
+        {0: {3: 'zao'}, 1: {3: '(Chinese)'}})
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    assert robot.finals(transcripts) == ['早上好']
+    assert robot.finals(translations) == ['Morning!']
+    assert whisper.asked == [(), 'English'] and encoder._second_pass.reused == 1
 
 
 def test_a_draft_that_nobody_answers_becomes_final(robot, monkeypatch):
@@ -134,27 +147,27 @@ def test_a_draft_that_nobody_answers_becomes_final(robot, monkeypatch):
     monkeypatch.setattr(reply_board, '_PATIENCE_S', 0.5)
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
     drafts = robot.watch(Translation, 'translation/draft', qos.EVENTS)
-    decoder = robot.decoder(TRANSLATING, runtime=runtime(script={1: {3: '(Chinese)'}}))
+    decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
     hear(robot, decoder, robot.encoder())
-    robot.wait(lambda: finals(translations), 'final translation')
-    assert finals(translations) == ['(Chinese)'] and not drafts[0].is_final
+    robot.wait(lambda: robot.finals(translations), 'final translation')
+    assert robot.finals(translations) == ['(Chinese)'] and not drafts[0].is_final
     assert decoder.idle
 
 
 def test_without_an_encoder_that_reads_translations_are_final_at_once(robot):
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
-    decoder = robot.decoder(TRANSLATING, runtime=runtime(script={1: {3: '(Chinese)'}}))
+    decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
     hear(robot, decoder, robot.encoder(), drafts=False)
-    robot.wait(lambda: finals(translations), 'final translation')
-    assert finals(translations) == ['(Chinese)'] and not decoder._board.awaits
+    robot.wait(lambda: robot.finals(translations), 'final translation')
+    assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.awaits
 
 
 def test_what_waits_becomes_final_when_the_decoder_is_deactivated(robot):
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
     drafts = robot.watch(Translation, 'translation/draft', qos.EVENTS)
-    decoder = robot.decoder(TRANSLATING, runtime=runtime(script={1: {3: '(Chinese)'}}))
+    decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
     hear(robot, decoder, robot.encoder())
     robot.wait(lambda: drafts, 'draft')
-    assert not finals(translations) and not decoder.idle
+    assert not robot.finals(translations) and not decoder.idle
     decoder.trigger_deactivate()
-    robot.wait(lambda: finals(translations) == ['(Chinese)'], 'final translation')
+    robot.wait(lambda: robot.finals(translations) == ['(Chinese)'], 'final translation')

@@ -1,11 +1,8 @@
 """Encoder and decoder in one process over real DDS, with scripted models."""
 
-import functools
-import importlib.util
 import os
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,19 +32,10 @@ from audio_interaction_ros.nodes import qos
 
 pytestmark = pytest.mark.ros
 
-SPEC = importlib.util.spec_from_file_location(
-    'scripted_process', Path(__file__).with_name('scripted_process.py'))
-SCRIPTED = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SCRIPTED)
 
-
-def runtime(**options):
-    return functools.partial(SCRIPTED.scripted, **options)
-
-
-def held(go_on):
+def held(robot, go_on):
     """Return a source of a runtime whose decoder computes nothing until the event is set."""
-    made = SCRIPTED.scripted(script={})
+    made = robot.scripted(script={})()
     step = made.decoder.step
 
     def wait_and_step(requests):
@@ -55,10 +43,6 @@ def held(go_on):
         return step(requests)
     made.decoder.step = wait_and_step
     return lambda _model: made
-
-
-def finals(messages):
-    return [message.text for message in messages if message.is_final]
 
 
 def books(encoder):
@@ -95,16 +79,16 @@ def test_audio_becomes_transcript_reply_and_alert(robot):
     holds = robot.watch(Bool, 'alerts/hold', qos.FLAG)
     decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
     script = {0: {2: 'hello there'}, 2: {3: 'There is a smoke alarm!'}}
-    robot.decoder(runtime=runtime(script=script))
+    robot.decoder(runtime=robot.scripted(script=script))
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 7)
-    robot.wait(lambda: finals(transcripts) and finals(replies) and alerts, 'finals')
-    assert finals(transcripts) == ['hello there']
+    robot.wait(lambda: robot.finals(transcripts) and robot.finals(replies) and alerts, 'finals')
+    assert robot.finals(transcripts) == ['hello there']
     assert [one.revision for one in transcripts] == list(range(len(transcripts)))
     assert transcripts[-1].header.frame_id == 'mic'
-    assert finals(replies) == ['There is a smoke alarm!']
+    assert robot.finals(replies) == ['There is a smoke alarm!']
     assert replies[-1].emotion == Reply.URGENT
     assert alerts[0].label == 'smoke_alarm' and alerts[0].state == Alert.ACTIVE
     robot.wait(lambda: active and active[-1].any_unacknowledged, 'alerts/active')
@@ -124,7 +108,7 @@ def test_audio_becomes_transcript_reply_and_alert(robot):
 def test_a_slow_decoder_loses_no_chunk_uncounted(robot, overflow):
     settings = {'fifo.capacity': 3, 'fifo.overflow': overflow}
     go_on = threading.Event()
-    decoder = robot.decoder(settings, runtime=held(go_on))
+    decoder = robot.decoder(settings, runtime=held(robot, go_on))
     encoder = robot.encoder(settings)
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
@@ -143,8 +127,8 @@ def test_a_slow_decoder_loses_no_chunk_uncounted(robot, overflow):
 def test_a_foreign_model_is_refused_and_said_so(robot):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
-    robot.decoder(runtime=runtime(script={}, model_id='one'))
-    encoder = robot.encoder(runtime=runtime(script={}, model_id='another'))
+    robot.decoder(runtime=robot.scripted(script={}, model_id='one'))
+    encoder = robot.encoder(runtime=robot.scripted(script={}, model_id='another'))
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.speak(microphone, 3)
@@ -154,12 +138,12 @@ def test_a_foreign_model_is_refused_and_said_so(robot):
 
 def test_a_new_epoch_starts_every_lane_anew(robot):
     transcripts = robot.watch(Transcript, 'transcript', qos.EVENTS)
-    decoder = robot.decoder(runtime=runtime(script={0: {1: 'once'}}))
+    decoder = robot.decoder(runtime=robot.scripted(script={0: {1: 'once'}}))
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 5)
-    robot.wait(lambda: finals(transcripts) == ['once'], 'first epoch')
+    robot.wait(lambda: robot.finals(transcripts) == ['once'], 'first epoch')
     encoder.trigger_deactivate()
     encoder.trigger_activate()
     listen(robot, encoder, microphone)
@@ -236,7 +220,7 @@ def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
-    robot.decoder(runtime=runtime(script={2: {2: 'my own voice', 9: 'a person'}}))
+    robot.decoder(runtime=robot.scripted(script={2: {2: 'my own voice', 9: 'a person'}}))
     encoder = robot.encoder({'audio.mute_holdoff_ms': 0.0})
     microphone = robot.microphone()
     speaking = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
@@ -249,8 +233,8 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     speaking.publish(Bool(data=False))
     robot.wait(lambda: not encoder._speech.active(time.monotonic()), 'robot is silent')
     robot.tell(microphone, encoder, 8)
-    robot.wait(lambda: finals(replies), 'reply')
-    assert finals(replies) == ['a person']
+    robot.wait(lambda: robot.finals(replies), 'reply')
+    assert robot.finals(replies) == ['a person']
 
 
 def test_services_of_the_decoder_check_the_lane(robot):
@@ -266,24 +250,24 @@ def test_services_of_the_decoder_check_the_lane(robot):
 
 def test_a_running_reply_can_be_cancelled(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
-    robot.decoder(runtime=runtime(script={2: {1: 'x' * 90}}, step_s=0.05))
+    robot.decoder(runtime=robot.scripted(script={2: {1: 'x' * 90}}, step_s=0.05))
     encoder = robot.encoder()
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 4, settle=False)
     robot.wait(lambda: replies, 'the reply begins')
     assert robot.call(Cancel, 'decoder_node/cancel', lane='assistant').success
-    robot.wait(lambda: finals(replies), 'the reply ends')
+    robot.wait(lambda: robot.finals(replies), 'the reply ends')
     assert replies[-1].finish_reason == 'cancel' and len(replies[-1].text) < 90
 
 
 class FakeWhisper:
-    def transcribe(self, samples):
+    def transcribe(self, samples, languages=()):
         return f'{len(samples)} samples', 'en'
 
 
 class BrokenWhisper:
-    def transcribe(self, samples):
+    def transcribe(self, samples, languages=()):
         raise RuntimeError('no')
 
 
@@ -292,13 +276,13 @@ class BrokenWhisper:
 def test_a_second_pass_makes_transcripts_final(robot, whisper, expected):
     transcripts = robot.watch(Transcript, 'transcript', qos.EVENTS)
     settings = {'transcript.second_pass': 'whisper'}
-    robot.decoder(settings, runtime=runtime(script={0: {3: 'draft'}}))
+    robot.decoder(settings, runtime=robot.scripted(script={0: {3: 'draft'}}))
     encoder = robot.encoder(settings, transcriber=lambda _settings: whisper())
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 7)
-    robot.wait(lambda: finals(transcripts), 'final transcript')
-    assert len(finals(transcripts)) == 1 and finals(transcripts)[0].endswith(expected)
+    robot.wait(lambda: robot.finals(transcripts), 'final transcript')
+    assert len(robot.finals(transcripts)) == 1 and robot.finals(transcripts)[0].endswith(expected)
     assert transcripts[-1].revision > max(one.revision for one in transcripts[:-1])
 
 
@@ -443,7 +427,7 @@ def test_losses_show_in_diagnostics(robot):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     settings = {'fifo.capacity': 2}
     go_on = threading.Event()
-    robot.decoder(settings, runtime=held(go_on))
+    robot.decoder(settings, runtime=held(robot, go_on))
     encoder = robot.encoder(settings)
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
@@ -500,7 +484,7 @@ def test_a_model_that_takes_long_to_load_says_for_how_long(robot):
 
     def slow(_model):
         go_on.wait(60)
-        return runtime(script={})()
+        return robot.scripted(script={})()
     encoder = robot.encoder(runtime=slow)
     robot.wait(lambda: says(diagnostics, 'encoder_node: model', 'loading the model for '),
                'it says so')
@@ -516,7 +500,7 @@ def test_no_hold_is_lifted_before_the_model_is_loaded(robot):
 
     def slow(_model):
         go_on.wait(60)
-        return runtime(script={})()
+        return robot.scripted(script={})()
     robot.decoder(runtime=slow)
     robot.wait(lambda: len(active) >= 3, 'timers run')  # 2 Hz; the hold would have come at 5 Hz
     assert not holds
@@ -558,7 +542,7 @@ def test_weights_that_do_not_load_leave_the_node_alive(robot):
     for node in ('decoder_node', 'encoder_node'):
         robot.wait(lambda node=node: says(diagnostics, f'{node}: model', 'sha256 abc'), 'named')
     robot.wait(lambda: decoder._worker is None and encoder._worker is None, 'cleaned up')
-    decoder._runtime = encoder._runtime = runtime(script={})
+    decoder._runtime = encoder._runtime = robot.scripted(script={})
     decoder.autostart()
     encoder.autostart()
     listen(robot, encoder, robot.microphone())
@@ -567,6 +551,7 @@ def test_weights_that_do_not_load_leave_the_node_alive(robot):
 @pytest.mark.parametrize(('key', 'value', 'words'), [
     ('fifo.capazity', 3, "unknown key 'fifo.capazity'"),
     ('fifo.overflow', 'explode', 'drop_oldest'),
+    ('translation.to_english', 'nobody', 'whisper or model'),
     ('fifo.capacity', 0, 'fifo.capacity')])
 def test_a_wrong_parameter_is_named_and_the_node_lives(robot, key, value, words):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
@@ -580,10 +565,10 @@ def test_two_robots_do_not_hear_each_other(robots):
     for number in (1, 2):
         robot = robots(f'/robot{number}')
         texts.append(robot.watch(Transcript, 'transcript', qos.EVENTS))
-        robot.decoder(runtime=runtime(script={0: {1: f'robot {number}'}}))
+        robot.decoder(runtime=robot.scripted(script={0: {1: f'robot {number}'}}))
         pairs.append((robot, robot.encoder(), robot.microphone()))
     for robot, encoder, microphone in pairs:
         listen(robot, encoder, microphone)
         robot.tell(microphone, encoder, 5)
-    pairs[0][0].wait(lambda: all(finals(one) for one in texts), 'both transcribe')
-    assert [finals(one) for one in texts] == [['robot 1'], ['robot 2']]
+    pairs[0][0].wait(lambda: all(robot.finals(one) for one in texts), 'both transcribe')
+    assert [robot.finals(one) for one in texts] == [['robot 1'], ['robot 2']]

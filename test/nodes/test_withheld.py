@@ -1,8 +1,6 @@
 """A reply of unsure words at the node: nothing is said, and the diagnostics say why."""
 
-import importlib.util
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,20 +20,16 @@ from audio_interaction_ros.stream.events import ReplyWithheld
 
 pytestmark = pytest.mark.ros
 
-SPEC = importlib.util.spec_from_file_location(
-    'scripted_process', Path(__file__).with_name('scripted_process.py'))
-SCRIPTED = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(SCRIPTED)
 TEXT = 'There is a smoke alarm!'
 
 
-def doubting(_model):
-    """Return a runtime that doubts its words and whose model wants them withheld."""
-    made = SCRIPTED.scripted(script={2: {2: TEXT}})
+def doubting(robot):
+    """Return a source of a runtime that doubts its words and whose model wants them withheld."""
+    made = robot.scripted(script={2: {2: TEXT}})()
     speak = made.decoder._speak
     made.decoder._speak = lambda request: speak(request) * 0.2
     made.config.min_confidence = {'assistant': 0.5}
-    return made
+    return lambda _model: made
 
 
 def task(messages, name):
@@ -57,7 +51,7 @@ def hear(robot, settings):
         (Reply, 'reply', qos.EVENTS), (Alert, 'alerts', qos.EVENTS),
         (String, 'reply/text', qos.FINAL_TEXT), (Decision, 'decisions', qos.DECISIONS),
         (DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS))]
-    robot.decoder(settings, runtime=doubting)
+    robot.decoder(settings, runtime=doubting(robot))
     encoder, microphone = robot.encoder(), robot.microphone()
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions

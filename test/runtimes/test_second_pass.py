@@ -1,14 +1,23 @@
 """Second pass: the decoder equals transformers' on a tiny random model; loops are noticed."""
 
+import types
+
+import numpy as np
 import pytest
 
 import torch
 import transformers
 
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.second_pass import (
+    END,
+    NO_TIMESTAMPS,
+    START,
     START_OF_PREVIOUS,
     STYLE,
+    TASKS,
+    WhisperSecondPass,
     likeliest,
     repeats,
     style,
@@ -55,3 +64,84 @@ def test_a_language_is_one_of_those_that_it_can_be():
 def test_chinese_is_shown_how_it_is_written():
     assert style('zh', lambda text: [len(text)]) == [START_OF_PREVIOUS, len(STYLE['zh'])]
     assert style('en', lambda text: [len(text)]) == []
+
+
+LANGUAGES = {50_259: 'en', 50_260: 'zh', 50_266: 'ja'}
+
+
+class Tower:
+    """Counts what it encodes."""
+
+    def __init__(self):
+        self.encoded = 0
+
+    def encode(self, mel):
+        self.encoded += 1
+        return mel[:, :1]
+
+
+class Says:
+    """A decoder that hears one language and writes a list of ids for each task."""
+
+    def __init__(self, language, **said):
+        self.language, self.starts = language, []
+        self.said = {TASKS[task]: ids for task, ids in said.items()}
+
+    def frames(self, encoded):
+        return encoded
+
+    def __call__(self, ids, frames, left=None):
+        scores, ids = torch.zeros(51_865), ids[0].tolist()
+        if ids == [START]:
+            scores[self.language] = 1.0
+        elif ids[-1] == NO_TIMESTAMPS:
+            self.starts.append(ids)
+            left = [*self.said[ids[-2]], END]
+        if left:
+            scores[left[0]] = 1.0
+        return scores, left[1:] if left else None
+
+
+def second_pass(language, **said):
+    """Return a second pass without weights: ids are written as numbers."""
+    one = WhisperSecondPass.__new__(WhisperSecondPass)
+    one._language, one._languages, one._task = '', LANGUAGES, TASKS['transcribe']
+    one._tower, one._decoder = Tower(), Says(language, **said)
+    one._banned = torch.tensor([START])
+    one._tokenizer = types.SimpleNamespace(
+        decode=lambda ids: ' '.join(map(str, ids)),
+        encode=lambda text, add_special_tokens: types.SimpleNamespace(ids=[9]))
+    return one
+
+
+def sound():
+    return np.full(SAMPLE_RATE_HZ, 0.1, np.float32)
+
+
+def test_text_and_english_come_from_one_encoder_pass():
+    one = second_pass(50_260, transcribe=[1, 2], translate=[3, 4])
+    text, language, english = one.interpret(sound(), ('en', 'zh'))
+    assert (text, language) == ('1 2', 'zh')
+    assert len(one._decoder.starts) == 1, 'English is written when it is asked for'
+    assert (english(), one._tower.encoded) == ('3 4', 1)
+    assert one._decoder.starts == [
+        [START_OF_PREVIOUS, 9, START, 50_260, TASKS['transcribe'], NO_TIMESTAMPS],
+        [START, 50_260, TASKS['translate'], NO_TIMESTAMPS]]
+    assert one.transcribe(sound()) == ('1 2', 'zh')
+
+
+def test_the_english_of_english_is_its_text():
+    one = second_pass(50_259, transcribe=[1, 2])
+    text, language, english = one.interpret(sound())
+    assert (text, language, english()) == ('1 2', 'en', '1 2')
+    assert len(one._decoder.starts) == 1
+
+
+def test_english_that_runs_in_circles_is_none():
+    assert second_pass(50_266, transcribe=[1], translate=[5] * 9).interpret(sound())[2]() == ''
+
+
+def test_silence_says_nothing_in_any_language():
+    one = second_pass(50_260)
+    text, language, english = one.interpret(np.zeros(SAMPLE_RATE_HZ, np.float32))
+    assert (text, language, english(), one._tower.encoded) == ('', '', '', 0)

@@ -137,10 +137,18 @@ def test_a_held_back_reply_that_is_cancelled_is_judged_by_what_there_is():
 
 def test_zero_is_the_models_own_and_minus_one_switches_it_off():
     lanes = [replace(LANE, min_confidence=value) for value in (0.0, -1.0, 0.3)]
-    resolved = resolve_lanes(lanes, prompts={}, thresholds={}, min_confidence={'assistant': 0.8})
+    resolved = resolve_lanes(lanes, prompts={}, thresholds={}, min_confidence={'assistant': 0.8},
+                             slots={})
     assert [lane.min_confidence for lane in resolved] == [0.8, -1.0, 0.3]
     assert resolve_lanes(lanes[:1], prompts={}, thresholds={},
-                         min_confidence={})[0].min_confidence == 0.0
+                         min_confidence={}, slots={})[0].min_confidence == 0.0
     for wrong in (-0.5, 1.1):
         with pytest.raises(ConfigurationError, match='min_confidence'):
             replace(LANE, min_confidence=wrong)
+
+
+def test_slots_are_the_lanes_own_or_the_models():
+    lanes = [replace(LANE, slots=0), replace(LANE, slots=512)]
+    resolved = resolve_lanes(lanes, prompts={}, thresholds={}, min_confidence={},
+                             slots={'assistant': 256})
+    assert [lane.slots for lane in resolved] == [256, 512]

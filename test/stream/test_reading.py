@@ -21,6 +21,9 @@ class Whisper:
         self.asked.append((len(samples), languages))
         return f' {len(samples)} samples ', languages[0] if languages else self.language
 
+    def interpret(self, samples, languages=()):
+        return *self.transcribe(samples, languages), lambda: f' {len(samples)} in English '
+
 
 @pytest.fixture
 def reader():
@@ -66,6 +69,24 @@ def test_a_transcript_takes_no_reading_whose_language_was_not_free(reader):
     reader.read(whisper, 0, 8 * CHUNK_NS, languages=('zh', 'en'))
     assert reader.read(whisper, 0, 8 * CHUNK_NS).language == 'en'
     assert len(whisper.asked) == 2
+
+
+@pytest.mark.parametrize(('language', 'english'), [
+    ('zh', '51200 in English'), ('en', None), ('ja', None)])
+def test_a_reading_tells_its_english_to_whoever_shares_it(reader, language, english):
+    """Only of what is translated to English; another reading of other speech has its own."""
+    reader._interpret, whisper = True, Whisper(language)
+    reader.read(whisper, 0, 8 * CHUNK_NS)
+    shared = reader.read(whisper, 0, 8 * CHUNK_NS, languages=('en', 'zh'))
+    assert shared.language == ('en' if language == 'ja' else language)
+    assert shared.in_english() == english and reader.reused == (language != 'ja')
+
+
+def test_a_reading_without_words_or_interpreter_has_no_english():
+    said = {'start_ns': 0, 'end_ns': 1, 'language': 'zh', 'any_language': True}
+    assert Reading(text='早上好', **said).in_english() is None
+    assert Reading(text='', write_english=lambda: 'Thanks.', **said).in_english() == ''
+    assert Reading(text='早', write_english=lambda: ' ', **said).in_english() == ''
 
 
 def test_what_is_gone_is_not_read(reader):

@@ -165,3 +165,18 @@ def test_an_hour_in_constant_context():
     assert all(lane.context.used <= 256 for lane in one.lanes)
     assert largest <= 8
     assert rolled > 1_000 and replies == 179
+
+
+def test_a_lane_may_keep_less_than_the_others():
+    """Its ring rolls earlier; more than there is it cannot keep."""
+    lanes = (LANES[0], replace(LANES[1], slots=128), LaneConfig(name='greedy', slots=9_999))
+    one, _ = session({}, lanes=lanes)
+    rolled = []
+    for seq in range(60):
+        one.push(chunk(seq))
+        rolled += [event.lane for event in one.drain() if isinstance(event, ContextRolled)]
+    full, short, greedy = (lane.context.used for lane in one.lanes)
+    assert short <= 128 < full <= 256 and greedy <= 256
+    assert rolled.index('assistant') < rolled.index('transcript')
+    with pytest.raises(ConfigurationError, match='lane.assistant.slots'):
+        replace(LANES[1], slots=64)

@@ -57,6 +57,20 @@ def test_a_text_is_translated_to_the_other_language(text, language, said, target
     assert (one.stats.translated, one.stats.kept) == (1, 0)
 
 
+@pytest.mark.parametrize(('english', 'said', 'language'), [
+    ('Morning!', 'Morning!', 'en'), ('', '(Chinese)', '')])
+def test_what_is_written_already_is_final_as_it_is(english, said, language):
+    """Nothing goes through the decoder; without words the streamed text stays."""
+    one, decoder = session()
+    decoder.requests = []
+    one.translate(reply(), '早上好', 'zh', english)
+    final, = translated(one)
+    assert (final.text, final.language, final.source_text) == (said, language, '早上好')
+    assert (final.streamed_text, final.reply_id) == ('(Chinese)', '1-0')
+    assert decoder.requests == []
+    assert (one.stats.translated, one.stats.kept) == (bool(english), not english)
+
+
 def test_what_is_fed_is_what_was_trained():
     """Every id, in its order and at its position, is that of the offline text task."""
     one, decoder = session()
