@@ -18,6 +18,8 @@ __all__ = ['Event', 'Scene', 'compose', 'scene_name']
 
 CLEAR_AFTER_S = 0.8
 LONGEST_S = 24  # 60 chunks, as in the paper
+LONG_GAPS_S = (4.0, 6.0, 14.0)
+"""The longest pauses of scenes with things far apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,10 @@ def scaled(noise: np.ndarray, reference: float, below_db: float) -> np.ndarray:
 
 def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
     """Add a short synthetic reverberation, and a tilt of the spectrum as of a cheap microphone."""
-    if rng.random() < 0.25:
-        time = np.arange(int(0.25 * RATE)) / RATE
+    if rng.random() < 0.35:
+        time = np.arange(int(0.4 * RATE)) / RATE
         tail = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(len(time))
-        tail *= np.exp(-time * rng.uniform(18, 50)) * rng.uniform(0.01, 0.06)
+        tail *= np.exp(-time * rng.uniform(9, 50)) * rng.uniform(0.01, 0.06)
         tail[0] = 1.0
         samples = fftconvolve(samples, tail)[:len(samples)]
     if rng.random() < 0.5:
@@ -138,7 +140,8 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
     happens soon after a stream begins.
     """
     rng = random.Random(f'{library.split} {kind} {seed}')
-    gap = rng.uniform(0.1, 6.0 if kind == 'long' else 1.2)
+    longest_gap_s = rng.choice(LONG_GAPS_S) if kind == 'long' else 1.6
+    gap = rng.uniform(0.1, 0.75 * longest_gap_s)
     pieces = [np.zeros(int(gap * RATE), np.float32)]
     events, sounding = list[Event](), list[Sounding]()
     for clip in foreground(library, rng, kind):
@@ -149,7 +152,7 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
         event = placed(clip, start, end)
         events += [event] if event else []
         sounding.append(clip.sounding(start, end))
-        gap = rng.uniform(0.95, 6.0 if kind == 'long' else 1.6)
+        gap = rng.uniform(0.95, longest_gap_s)
         pieces.append(np.zeros(int(gap * RATE), np.float32))
     samples = np.concatenate(pieces)[:LONGEST_S * RATE]
     noise, bed = background(library, rng, len(samples), level(samples), noisy=kind == 'alert')

@@ -24,22 +24,23 @@ __all__ = ['Item', 'Mixture', 'MissingScenesError', 'all_translated', 'batches',
 
 POSITIONS = 1_600
 """Positions of one batch, padding included."""
-LONGEST_CHUNKS = 60
+LONGEST_CHUNKS = 110
+"""As many as a robot's context holds: what is due rarely is to be heard after long silence too."""
 SESSIONS = 96
 """Sessions drawn at once and grouped by length."""
 ASKED, TOLD = 'asked', 'told'
 """Scenes of speech with something that the assistant answers; all of whose speech has a known
 translation."""
 LANES = {
-    'transcript': (0.42, {'speech': 0.63, 'alert': 0.09, 'harmless': 0.09, 'long': 0.15,
+    'transcript': (0.32, {'speech': 0.63, 'alert': 0.09, 'harmless': 0.09, 'long': 0.15,
                           'mandarin': 0.04}),
-    'translation': (0.25, {TOLD: 0.58, 'mandarin': 0.24, 'alert': 0.08, 'harmless': 0.1}),
-    'assistant': (0.33, {'speech': 0.13, ASKED: 0.15, 'alert': 0.28, 'harmless': 0.23,
+    'translation': (0.2, {TOLD: 0.58, 'mandarin': 0.24, 'alert': 0.08, 'harmless': 0.1}),
+    'assistant': (0.48, {'speech': 0.13, ASKED: 0.15, 'alert': 0.28, 'harmless': 0.23,
                          'long': 0.18, 'mandarin': 0.03}),
 }
 """How often a lane is drawn, and what it hears; what it does not answer to is its silence."""
 Heard = tuple[np.ndarray, np.ndarray]
-"""Frames [chunks, 5, 4096] and summaries [chunks, 4608], float16."""
+"""Frames [chunks, 5, 4096] and summaries [chunks, 5632], float16."""
 Item = tuple[Sample, Heard]
 
 
@@ -116,7 +117,8 @@ class Mixture:
         """
         lane = self.lane(rng)
         weights = self.heard_by(lane)
-        kinds = rng.choices(list(weights), list(weights.values()), k=rng.choice((1, 2, 3, 4, 5)))
+        count = rng.choice((1, 2, 3, 4, 5, 7))
+        kinds = rng.choices(list(weights), list(weights.values()), k=count)
         rows = [rng.choice(self.by_kind[kind]) for kind in kinds]
         while len(rows) > 1 and sum(row['chunks'] for row in rows) > LONGEST_CHUNKS:
             rows.pop()

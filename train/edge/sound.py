@@ -35,6 +35,8 @@ __all__ = ['Figures', 'Heard', 'NoAlertsError', 'average_precision', 'figures', 
            'step_loss']
 
 BATCH = 512
+NOTHING = 1.0
+"""Length of what is said when nothing is heard; a sound that is heard for sure has over 2."""
 FALSE_SHARE = 0.005
 """Of chunks without an alert sound, so many may pass when recall is told."""
 
@@ -133,12 +135,19 @@ def probabilities(branch: SoundBranch, heard: Tensor) -> np.ndarray:
                       for part in heard.split(8192)]).numpy()
 
 
-def untrained(sounds: tuple[str, ...]) -> SoundBranch:
-    """Return a branch that says what it hears by name, and hears little of anything yet."""
+def untrained(sounds: tuple[str, ...], names: Path | None = None) -> SoundBranch:
+    """
+    Return a branch that says what it hears by name, and hears little of anything yet.
+
+    What it says of nothing is ``silence``: the feature is scaled to one length afterwards, and
+    without something to stand against, a faint guess would look like a certain one. ``names`` are
+    weights of a model whose names for the sounds are kept; it must tell the same sounds apart.
+    """
     branch = SoundBranch(tower_config(sounds))
     with torch.no_grad():
-        branch.names.weight.copy_(named(sounds).T)
-        branch.names.bias.zero_()
+        branch.names.weight.copy_(named(sounds).T if names is None
+                                  else load_file(names)['sound.names.weight'])
+        branch.names.bias.copy_(F.normalize(named(('silence',))[0], dim=0) * NOTHING)
         branch.classes.bias.fill_(-4.0)
     return branch
 
@@ -194,6 +203,9 @@ def main() -> None:
     parser.add_argument('--validation', type=Path, required=True)
     parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
     parser.add_argument('--tagger', type=Path, help='scores of a tagger on the clips')
+    parser.add_argument('--names', type=Path, metavar='TRAINED',
+                        help='weights whose names of the same sounds are kept, for a language '
+                        'model that knows them')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--minutes', type=float, default=5.0)
     parser.add_argument('--rate', type=float, default=1e-3)
@@ -204,7 +216,7 @@ def main() -> None:
     heard = Heard(arguments.features, sounds, scores)
     held = Heard(arguments.validation, sounds, {})
     print(f'{len(heard.heard)} chunks, {len(sounds)} sounds', flush=True)
-    train(untrained(sounds), heard, held, sounds, arguments)
+    train(untrained(sounds, arguments.names), heard, held, sounds, arguments)
 
 
 if __name__ == '__main__':

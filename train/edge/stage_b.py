@@ -2,9 +2,11 @@ r"""
 Stage B: when to speak and what to say, learned together on scenes.
 
 Low-rank differences, control rows and projector are trained with cross-entropy on text and on
-decisions (a due reply weighs twice). Prints progress, saves every two minutes and continues from
-the last save, the minutes spent before it included. Under torchrun the processes share the work;
-on two cores two processes of one thread each beat one process of two.
+decisions (a due reply weighs twice); with sentence pairs every PAIRS_EVERY steps on these too,
+for what was learned of translating text is lost while only hearing is trained. Prints progress,
+saves every two minutes and continues from the last save, the minutes spent before it included.
+Under torchrun the processes share the work; on two cores two processes of one thread each beat
+one process of two.
 
     python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
         --sound sound.safetensors --out trained.safetensors --minutes 20
@@ -14,7 +16,8 @@ import argparse
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +32,8 @@ from audio_interaction_ros.model.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.book import Book
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
-from train.edge.pairs import read_pairs, split
+from train.edge.pair_rows import Row, Words, loss_of, rows as rows_of
+from train.edge.pairs import DIRECTIONS, Pair, read_pairs, split
 from train.edge.resume import Clock, digests, keep, take_up
 from train.edge.scenes import scene_rows, sounds_of
 from train.edge.sessions import Item, batches, translated
@@ -39,6 +43,8 @@ __all__ = ['collate', 'forgetful', 'losses']
 RESPOND_WEIGHT = 2.0
 FORGOTTEN = 0.1
 """Of the words of replies."""
+PAIRS_EVERY = 4
+"""Steps; then a row of sentence pairs for each direction."""
 SAID_EVERY = 20
 """Steps."""
 SAVED_EVERY_S = 120
@@ -117,11 +123,18 @@ def average(tensors: list[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
-def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item]) -> tuple[float, float]:
-    """Learn from a batch, with all processes; return this one's losses of decisions and text."""
+def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item],
+         told: Sequence[Row] = ()) -> tuple[float, float]:
+    """
+    Learn from a batch, with all processes; return this one's losses of decisions and text.
+
+    ``told`` are rows of sentence pairs that are learned in the same step.
+    """
     decision, text = losses(model, items)
     optimizer.zero_grad()
     (2.0 * decision + text).backward()
+    if told:
+        loss_of(model, told).backward()
     trainable = [p for p in model.parameters() if p.requires_grad]
     if dist.is_initialized():
         average([p.grad for p in trainable if p.grad is not None])
@@ -130,9 +143,22 @@ def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item]) -> tu
     return decision.item(), text.item()
 
 
+def pair_rows(pairs: Sequence[Pair], rank: int) -> Iterator[list[Row]]:
+    """Yield, for ever, a row of each direction; each process takes pairs of its own."""
+    count = dist.get_world_size() if dist.is_initialized() else 1
+    words = Words()
+    streams = [rows_of(pairs[rank::count], direction, words) for direction in DIRECTIONS]
+    while True:
+        yield [next(stream)[0] for stream in streams]
+
+
 def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[Item]],
-          clock: Clock, save: Callable[[], None]) -> None:
-    """Learn until the time is over; say every SAID_EVERY steps how it goes, save as often."""
+          told: Iterator[Sequence[Row]], clock: Clock, save: Callable[[], None]) -> None:
+    """
+    Learn until the time is over; say every SAID_EVERY steps how it goes, save as often.
+
+    ``told`` gives rows of sentence pairs, one list for every PAIRS_EVERY steps.
+    """
     first = not dist.is_initialized() or dist.get_rank() == 0
     saved, seen, sums = time.monotonic(), 0, np.zeros(3)
     for number, items in enumerate(drawn, start=1):
@@ -143,7 +169,8 @@ def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[It
             break
         for group in optimizer.param_groups:
             group['lr'] = group['scale'] * min(1.0, number / 20) * max(0.05, 1 - float(done))
-        sums += (*step(model, optimizer, items), 1)
+        pairs = next(told) if number % PAIRS_EVERY == 0 else ()
+        sums += (*step(model, optimizer, items, pairs), 1)
         seen += len(items)
         if first and number % SAID_EVERY == 0:
             print(f'step {number}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
@@ -189,17 +216,18 @@ def main() -> None:
                                 if tensor.startswith(PARTS[name])})
     if dist.is_initialized():
         dist.barrier()  # nobody writes what another still reads
-    book = Book(split(read_pairs(arguments.pairs))[0] if arguments.pairs else [])
+    pairs = split(read_pairs(arguments.pairs))[0] if arguments.pairs else []
+    book = Book(pairs)
     rows = translated(scene_rows(arguments.features), book)
     print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
     clock = Clock(arguments.minutes, spent)
 
     def single() -> float:
         # To read words is learned first, on single events; when to speak, in long sessions.
-        return max(0.3, 1.0 - 2.0 * clock.share())
+        return max(0.3, (0.5 if arguments.begin else 1.0) - 2.0 * clock.share())
     drawn = batches(rows, arguments.features, tokenizer,
                     random.Random(f'stage b {rank} {spent:.1f}'), single)
-    train(model, optimizer, drawn, clock,
+    train(model, optimizer, drawn, pair_rows(pairs, rank) if pairs else repeat(()), clock,
           lambda: keep(model, optimizer, out, clock.spent(), begun_from))
 
 
