@@ -77,6 +77,11 @@ class TokenIds:
             self.online, self.offline, self.language, self.system, self.audio_pad,
             self.audio_begin, self.audio_end, *self.emotions))
 
+    @property
+    def suppressed(self) -> frozenset[int]:
+        """Every id that is never chosen while text is written: all of them but its end."""
+        return self.structural - {self.text_end}
+
     def emotion_of(self, token: int) -> Emotion | None:
         """Return the emotion that a token stands for, None for any other token."""
         return Emotion(self.emotions.index(token)) if token in self.emotions else None

@@ -101,6 +101,6 @@ class Aside:
             features=np.zeros((0, self.spec.feature_width), np.float32),
             read=np.array([count - 1]), want_text=True)])[0]
         scores = result.text_logits.copy()
-        never = ids.structural - {ids.text_end} - (set(ids.emotions) if first else set())
+        never = ids.suppressed - (set(ids.emotions) if first else set())
         scores[sorted(never)] = -np.inf
         return scores

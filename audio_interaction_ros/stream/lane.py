@@ -53,7 +53,7 @@ class Lane:
         self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
                                   refractory_ns=round(config.refractory_s * 1e9))
         self._gated = config.min_confidence > 0
-        self._suppressed = sorted(spec.token_ids.structural - {spec.token_ids.text_end})
+        self._suppressed = sorted(spec.token_ids.suppressed)
         self._replies = count()
         self._newest: EncodedChunk | None = None
         self.restart(prompt)

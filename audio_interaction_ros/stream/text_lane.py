@@ -79,7 +79,7 @@ class TextLane:
         self._index, self._spec, self._all_slots = index, spec, slots
         self._encode, self._token_bytes = encode, token_bytes
         self._slots = min(TEXT_SLOTS, slots)
-        self._suppressed = sorted(spec.token_ids.structural - {spec.token_ids.text_end})
+        self._suppressed = sorted(spec.token_ids.suppressed)
         self._waiting: deque[_Waiting] = deque()
         self._running: _Waiting | None = None
 

@@ -24,8 +24,8 @@ __all__ = ['Item', 'Mixture', 'MissingScenesError', 'all_translated', 'batches',
 
 POSITIONS = 1_600
 """Positions of one batch, padding included."""
-LONGEST_CHUNKS = 110
-"""As many as a robot's context holds: what is due rarely is to be heard after long silence too."""
+LONGEST_CHUNKS = 60
+"""Twice what the assistant lane keeps when it serves (layout.SLOTS)."""
 SESSIONS = 96
 """Sessions drawn at once and grouped by length."""
 ASKED, TOLD = 'asked', 'told'
@@ -117,8 +117,7 @@ class Mixture:
         """
         lane = self.lane(rng)
         weights = self.heard_by(lane)
-        count = rng.choice((1, 2, 3, 4, 5, 7))
-        kinds = rng.choices(list(weights), list(weights.values()), k=count)
+        kinds = rng.choices(list(weights), list(weights.values()), k=rng.choice((1, 2, 3, 4, 5)))
         rows = [rng.choice(self.by_kind[kind]) for kind in kinds]
         while len(rows) > 1 and sum(row['chunks'] for row in rows) > LONGEST_CHUNKS:
             rows.pop()
