@@ -92,16 +92,20 @@ def test_starts_are_told_apart_by_their_content(tmp_path):
 
 def test_the_rate_follows_the_clock_and_the_end_is_saved(tmp_path, monkeypatch):
     model, optimizer = learning()
-    rates = []
+    rates, told = [], []
 
-    def step(model, optimizer, items):
+    def step(model, optimizer, items, pairs):
+        told.append(pairs)
         rates.append(optimizer.param_groups[0]['lr'])
         if len(rates) == 40:
             clock.minutes = 1e-9  # the time is over
         return 0.0, 0.0
     monkeypatch.setattr(stage_b, 'step', step)
     clock = Clock(1e6, spent=5e5)
-    stage_b.train(model, optimizer, iter([[None]] * 99), clock, lambda: keep(
+    pairs = iter(range(1, 99))
+    stage_b.train(model, optimizer, iter([[None]] * 99), pairs, clock, lambda: keep(
         model, optimizer, tmp_path / 'trained.safetensors', clock.spent(), START))
     assert len(rates) == 40 and rates[-1] == pytest.approx(0.25 * 0.5, rel=1e-3)
+    # Sentence pairs come among the sessions, not instead of them.
+    assert told[:8] == [(), (), (), 1, (), (), (), 2]
     assert load_file(tmp_path / 'trained.safetensors')['rows'].dtype == torch.float16
