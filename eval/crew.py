@@ -8,6 +8,7 @@ as many threads. Knows no audio and no figure.
 
 import multiprocessing
 import os
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -108,9 +109,18 @@ def _result(outbox: Any, crew: list[Any]) -> Any:
 
 def _serve(make: Callable[[], Runtime], do: Callable[[Runtime, Any], Any], inbox: Any, outbox: Any,
            streams: int) -> None:
-    """Hear what comes until every thread was told that nothing does."""
+    """Hear what comes until every thread was told that nothing does, or who asked is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         for found in together(make(), iter(inbox.get, None), do, streams):
             outbox.put((True, found))
     except BaseException:  # noqa: BLE001 - raised again by the one that asked
         outbox.put((False, traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    # One that is killed ends nobody, and these would wait for work for ever.
+    parent = multiprocessing.parent_process()
+    assert parent is not None, 'a process of the crew was started by another'
+    parent.join()
+    os._exit(1)

@@ -1,5 +1,8 @@
 """Models that another process can make: it imports this module by its name."""
 
+import fcntl
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +10,7 @@ import numpy as np
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from eval.crew import Crew
 
 
 class EveryThird(ScriptedDecoder):
@@ -52,3 +56,15 @@ def made():
 
 def broken():
     raise ValueError('no such weights')
+
+
+def hold(_, path):
+    """Hold a lock for a minute; it is gone when this process is."""
+    with open(path, 'w', encoding='utf-8') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        Path(f'{path}.held').touch()
+        time.sleep(60)
+
+
+def work_at(path):
+    list(Crew(make=made, processes=2, streams=1).work(made(), iter([path, f'{path}.2']), hold))

@@ -1,6 +1,9 @@
 """Several processes hear as one does."""
 
+import fcntl
 import importlib
+import multiprocessing
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,3 +54,18 @@ def test_a_process_that_fails_says_why(parts, models, tmp_path):
         make=models.broken, processes=2, streams=2))
     with pytest.raises(CrewError, match='no such weights'):
         list(listener.hear_all(streams(parts)))
+
+
+def test_nobody_goes_on_when_the_one_that_asked_is_killed(models, tmp_path):
+    path = tmp_path / 'lock'
+    boss = multiprocessing.get_context('spawn').Process(target=models.work_at, args=(path,))
+    boss.start()
+    held = Path(f'{path}.held')
+    while boss.is_alive() and not held.exists():
+        time.sleep(0.05)
+    boss.kill()
+    boss.join()
+    with path.open() as file:  # waits for a minute where the process lives on
+        begin = time.monotonic()
+        fcntl.flock(file, fcntl.LOCK_EX)
+    assert time.monotonic() - begin < 30
