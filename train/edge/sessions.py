@@ -35,8 +35,8 @@ LANES = {
     'transcript': (0.32, {'speech': 0.63, 'alert': 0.09, 'harmless': 0.09, 'long': 0.15,
                           'mandarin': 0.04}),
     'translation': (0.2, {TOLD: 0.58, 'mandarin': 0.24, 'alert': 0.08, 'harmless': 0.1}),
-    'assistant': (0.48, {'speech': 0.13, ASKED: 0.15, 'alert': 0.28, 'harmless': 0.23,
-                         'long': 0.18, 'mandarin': 0.03}),
+    'assistant': (0.48, {'speech': 0.11, ASKED: 0.13, 'alert': 0.26, 'harmless': 0.31,
+                         'long': 0.16, 'mandarin': 0.03}),
 }
 """How often a lane is drawn, and what it hears; what it does not answer to is its silence."""
 Heard = tuple[np.ndarray, np.ndarray]

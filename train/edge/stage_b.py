@@ -223,8 +223,9 @@ def main() -> None:
     clock = Clock(arguments.minutes, spent)
 
     def single() -> float:
-        # To read words is learned first, on single events; when to speak, in long sessions.
-        return max(0.3, (0.5 if arguments.begin else 1.0) - 2.0 * clock.share())
+        # To read words is learned first, on single events; when to speak, in long sessions. What
+        # is to be kept silent about is in these only.
+        return max(0.2, (0.4 if arguments.begin else 1.0) - 2.0 * clock.share())
     drawn = batches(rows, arguments.features, tokenizer,
                     random.Random(f'stage b {rank} {spent:.1f}'), single)
     train(model, optimizer, drawn, pair_rows(pairs, rank) if pairs else repeat(()), clock,
