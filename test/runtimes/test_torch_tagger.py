@@ -17,7 +17,6 @@ from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.edge.features import windows
 from train.edge.layout import THRESHOLDS
 from train.edge.ship import configuration
-from train.trainer.features import online_windows
 
 pytestmark = pytest.mark.torch
 
@@ -78,4 +77,3 @@ def test_what_is_served_is_what_was_trained_on():
     trained = windows(samples)
     assert trained.shape == served.shape == (8, 144, 200)
     np.testing.assert_allclose(served[:-1], trained[:-1], atol=1e-5)
-    np.testing.assert_allclose(online_windows(samples, config)[:-1], trained[:-1], atol=1e-5)

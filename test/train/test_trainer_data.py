@@ -63,7 +63,7 @@ def test_training_hears_what_the_runtime_hears(records, window, look):
     tower = AudioTower(shape).eval()
     stream = next(read_records(records, Stream))
     path = records.parent / stream.path
-    mel = online_windows(read_chunks(path, 0, stream.chunks), config)
+    mel = online_windows(read_chunks(path, 0, stream.chunks), shape, config.mel)
     with torch.no_grad():
         trained = tower.project(encode(tower, torch.from_numpy(mel))).numpy()
     encoder = TorchEncoder(LoadedModel(config=config, tower=tower, decoder=None, tokenizer=None,

@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.config import MelConfig
 from audio_interaction_ros.model.edge import TAGGER_PREFIX
-from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from train.edge.compose import compose, scene_name
 from train.edge.label import read_labels
 from train.edge.library import Library
 from train.edge.scenes import ENDINGS, mended, scene_rows
+from train.trainer.features import online_windows
 
 __all__ = ['EARS', 'MEL', 'SOUND_LEVELS', 'TAGGER', 'TOWER', 'encode', 'load_tower',
            'tower_config', 'windows', 'write']
@@ -37,7 +38,7 @@ TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=20
                          feature_norm=3.2, projector='mlp', projector_hidden=1024,
                          output_width=576)
 """Without its sound branch, whose names depend on the data."""
-MEL = {'decay_per_s': 0.05, 'maximum_floor': 0.0}
+MEL = MelConfig(decay_per_s=0.05, maximum_floor=0.0)
 TAGGER = 'yamnet'
 SOUND_LEVELS = (3, 4, 5)
 """Where Whisper base hears sounds best (train.edge.probe)."""
@@ -71,12 +72,7 @@ def load_tower(dtype: torch.dtype = torch.bfloat16) -> AudioTower:
 def windows(samples: np.ndarray) -> np.ndarray:
     """Return mel windows [chunks, 144, 200] of samples [n], zero-padded to whole chunks."""
     padded = np.pad(samples, (0, -len(samples) % CHUNK_SAMPLES))
-    mel = StreamingMel(bins=TOWER.mel_bins, magnitudes=True, **MEL)
-    frames = np.concatenate([*mel.push(padded), *mel.flush()], axis=1)
-    before = EARS.before(TOWER.window_frames - MEL_FRAMES_PER_CHUNK)
-    frames = np.concatenate((before, frames), axis=1)
-    views = np.lib.stride_tricks.sliding_window_view(frames, TOWER.window_frames, axis=1)
-    return views[:, ::MEL_FRAMES_PER_CHUNK].transpose(1, 0, 2)
+    return online_windows(padded, EARS, MEL)
 
 
 @torch.inference_mode()

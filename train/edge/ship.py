@@ -15,9 +15,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from audio_interaction_ros.model.config import BaseConfig, CheckpointConfig, dump_config
 from audio_interaction_ros.model.layout import write_manifest
-from audio_interaction_ros.model.config import (
-    BaseConfig, CheckpointConfig, MelConfig, dump_config)
 from train.edge.adapter import DECODER, SCALE
 from train.edge.features import MEL, TAGGER, tower_config
 from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS
@@ -32,7 +31,7 @@ def configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
     """Return everything about the model except its weights."""
     return CheckpointConfig(
         model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
-        mel=MelConfig(**MEL),
+        mel=MEL,
         prompts=PROMPTS, thresholds=thresholds, min_confidence=min_confidence or {},
         slots=slots or {}, max_positions=2048, lora_scale=SCALE,
         base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct',

@@ -153,7 +153,7 @@ class Samples:
             return ()
         samples = read_chunks(item.audio, item.first, item.chunks)
         if self.data.layout == 'online':
-            return (online_windows(samples, self.config),)
+            return (online_windows(samples, self.config.audio_tower, self.config.mel),)
         return tuple(offline_windows(samples, self.config))
 
     def _sample(self, item: Item) -> Sample:

@@ -14,8 +14,8 @@ import soundfile
 from torch import Tensor
 
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel, whole_file_mel
-from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.config import CheckpointConfig, MelConfig
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, SAMPLE_RATE_HZ
 from train.records import RecordError
 
@@ -52,9 +52,8 @@ def read_chunks(path: Path, first: int, chunks: int) -> np.ndarray:
     return samples
 
 
-def online_windows(samples: np.ndarray, config: CheckpointConfig) -> np.ndarray:
-    """Return mel [chunks, bins, window_frames] float32 of whole chunks of samples, as served."""
-    tower, mel = config.audio_tower, config.mel
+def online_windows(samples: np.ndarray, tower: AudioTowerConfig, mel: MelConfig) -> np.ndarray:
+    """Return mel [chunks, rows, window_frames] float32 of whole chunks of samples, as served."""
     stream = StreamingMel(bins=tower.mel_bins, decay_per_s=mel.decay_per_s,
                           maximum_floor=mel.maximum_floor, magnitudes=tower.tagger)
     # The runtime hears silence after the end; the last frame looks ahead into it.
@@ -75,7 +74,7 @@ def offline_windows(samples: np.ndarray, config: CheckpointConfig) -> list[np.nd
     """
     tower = config.audio_tower
     if tower.window_frames != MEL_FRAMES_PER_CHUNK:
-        return [online_windows(samples, config)]
+        return [online_windows(samples, tower, config.mel)]
     mel = whole_file_mel(samples, tower.mel_bins).astype(np.float32)
     whole = mel.shape[1] // OFFLINE_FRAMES
     windows = []
