@@ -42,6 +42,7 @@ ROWS = {
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
+    'runtimes.packed': (set(), {'torch'}),
     'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel'}, {'torch'} | FILES),
 }
 SHELL = ('train', 'export', 'eval', 'bench')

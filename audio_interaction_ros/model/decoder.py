@@ -82,9 +82,9 @@ def rope_tables(positions: np.ndarray, head_dim: int, base: float, *,
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotate the last axis of x by the angles of cos and sin, broadcast, in float32."""
-    first, second = x.float().chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return (x.float() * cos + turned * sin).to(x.dtype)
+    wide = x.float()
+    first, second = wide.chunk(2, dim=-1)
+    return torch.addcmul(wide * cos, torch.cat((-second, first), dim=-1), sin).to(x.dtype)
 
 
 class KVCache:
@@ -113,17 +113,22 @@ class KVCache:
         self.keys[layer][lanes[:, None], :, slots] = key.transpose(1, 2).to(self.keys.dtype)
         self.values[layer][lanes[:, None], :, slots] = value.transpose(1, 2).to(self.keys.dtype)
 
-    def read(self, layer: int, lanes: Tensor, span: int) -> tuple[Tensor, Tensor]:
-        """Return keys and values [B, kv_heads, span, head_dim]; a view if lanes are a range."""
-        first, last = int(lanes[0]), int(lanes[-1])
-        pick: slice | Tensor = lanes
-        if lanes.tolist() == list(range(first, last + 1)):
-            pick = slice(first, last + 1)
-        return self.keys[layer, pick, :, :span], self.values[layer, pick, :, :span]
+    def read(self, layer: int, lanes: slice | Tensor, span: int) -> tuple[Tensor, Tensor]:
+        """Return keys and values [B, kv_heads, span, head_dim]; a view if lanes are a slice."""
+        return self.keys[layer, lanes, :, :span], self.values[layer, lanes, :, :span]
+
+
+def _range_of(lanes: Tensor) -> slice | Tensor:
+    """Return lanes [B] as a slice where they follow each other."""
+    places = lanes.tolist()
+    if places == list(range(places[0], places[-1] + 1)):
+        return slice(places[0], places[-1] + 1)
+    return lanes
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    # query [B, H, T, D]; key, value [B, K, S, D]; mask [B, 1, T, S] bool or None (causal).
+    # query [B, H, T, D]; key, value [B, K, S, D]; mask [B, 1, H // K * T, S], added to the
+    # scores, or None (causal).
     batch, heads, time, dim = query.shape
     group = heads // key.shape[1]
     # The query heads of a group lie along time, so that the cache is read without a copy.
@@ -136,8 +141,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> T
             return torch.matmul(scores.softmax(-1), value).reshape(batch, heads, time, dim)
         return F.scaled_dot_product_attention(query, key, value, is_causal=True,
                                               enable_gqa=group > 1)
-    out = F.scaled_dot_product_attention(folded, key, value,
-                                         attn_mask=mask.repeat(1, 1, group, 1))
+    out = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask)
     return out.reshape(batch, heads, time, dim)
 
 
@@ -148,9 +152,8 @@ class _RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.float()
-        wide = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return self.weight * wide.to(x.dtype)
+        # Rounded before the weight is applied, as the released code does.
+        return self.weight * F.rms_norm(x.float(), x.shape[-1:], eps=self.eps).to(x.dtype)
 
 
 class _Attention(nn.Module):
@@ -167,13 +170,14 @@ class _Attention(nn.Module):
     def forward(self, x: Tensor, step: '_Step', layer: int) -> Tensor:
         batch, time, _ = x.shape
         shape = (batch, time, -1, self.config.head_dim)
-        query = rotate(self.q_proj(x).view(shape).transpose(1, 2), step.cos, step.sin)
-        key = rotate(self.k_proj(x).view(shape).transpose(1, 2), step.cos, step.sin)
+        both = torch.cat((self.q_proj(x), self.k_proj(x)), dim=-1).view(shape).transpose(1, 2)
+        query, key = rotate(both, step.cos, step.sin).split(
+            (self.config.heads, self.config.kv_heads), dim=1)
         value = self.v_proj(x).view(shape).transpose(1, 2)
         if step.cache is not None:
             assert step.mask is not None
             step.cache.write(layer, step.lanes, step.slots, key, value)
-            key, value = step.cache.read(layer, step.lanes, step.mask.shape[-1])
+            key, value = step.cache.read(layer, step.readable, step.mask.shape[-1])
         out = _attend(query, key, value, step.mask)
         return self.o_proj(out.transpose(1, 2).reshape(batch, time, -1))
 
@@ -213,11 +217,12 @@ class _Stack(nn.Module):
 
 @dataclass(frozen=True)
 class _Step:
-    # What all layers of one forward pass share; cos, sin [B, 1, T, D].
+    # What all layers of one forward pass share, made once; cos, sin [B, 1, T, D].
     cos: Tensor
     sin: Tensor
     cache: KVCache | None
     lanes: Tensor
+    readable: slice | Tensor
     slots: Tensor
     mask: Tensor | None
 
@@ -256,12 +261,18 @@ class Decoder(nn.Module):
             raise ValueError('a pass with a cache needs slots and a mask')
         if lanes is None:
             lanes = torch.arange(embeddings.shape[0], device=embeddings.device)
-        step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes,
-                     lanes if slots is None else slots, mask)
+        step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes, _range_of(lanes),
+                     lanes if slots is None else slots,
+                     None if mask is None else self._bias(mask, embeddings.dtype))
         x = embeddings
         for index, layer in enumerate(self.model.layers):
             x = layer(x, step, index)
         return self.model.norm(x)
+
+    def _bias(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
+        # What is added to the scores of a group's heads, which lie along time (see _attend).
+        bias = torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
+        return bias.repeat(1, 1, self.config.heads // self.config.kv_heads, 1)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return scores [..., vocab_size] of hidden states [..., width]."""

@@ -21,6 +21,7 @@ from audio_interaction_ros.runtimes.base import (
     StepRequest,
     StepResult,
 )
+from audio_interaction_ros.runtimes.packed import pack
 
 __all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype']
 
@@ -43,7 +44,9 @@ def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
             raise ConfigurationError(f"dtype: int8 expects device 'cpu', found {device!r}; "
                                      'change model.dtype or model.device')
         return torch.ao.quantization.quantize_dynamic(decoder, {nn.Linear}, dtype=torch.qint8)
-    return decoder.to(device=device, dtype=getattr(torch, dtype))
+    decoder.to(device=device, dtype=getattr(torch, dtype))
+    pack(decoder.model)  # not the head, which may be the embedding
+    return decoder
 
 
 class TorchEncoder:
@@ -61,6 +64,7 @@ class TorchEncoder:
         self._dtype = torch.float32 if dtype == 'float32' else torch.bfloat16
         self._device = device
         self._tower = loaded.tower.to(device=device, dtype=self._dtype)
+        pack(self._tower)
         self._shape = config.audio_tower
         self.reset()
 
