@@ -3,8 +3,8 @@ The whole recipe of the edge model with one command, step after step.
 
 Owns the order of the steps and how much of each is made. A finished step leaves a mark with its
 commands in the folder and is not done again; a step that was stopped goes on where it can. On two
-cores all of it takes about three hours; ``--scale 0.01 --out work/try`` tries every step in a few
-minutes. Read DATA's licences first: only its group ``free`` is used.
+cores all of it takes about three hours; ``--scale 0.01 --out work/try`` tries every step in a
+quarter of an hour. Read DATA's licences first: only its group ``free`` is used.
 
     python -m train.edge --data DATA --text SENTENCES.tsv --out work/edge-model
 """

@@ -22,7 +22,7 @@ CHUNK_S = 0.4
 PROMPTS = {'transcript': 'Transcribe the speech.',
            'translation': 'Translate the speech.',
            'assistant': 'Warn about dangerous sounds and answer questions.'}
-THRESHOLDS = {'transcript': 0.5, 'translation': 0.5, 'assistant': 0.75}
+THRESHOLDS = {'transcript': 0.5, 'translation': 0.5, 'assistant': 0.9}
 """From which probability on a lane speaks, where ``evaluate --pick`` has not told better."""
 MIN_CONFIDENCE = {'assistant': 0.75}
 """Below it a reply is withheld; transcripts and translations are corrected, not withheld."""
