@@ -41,8 +41,8 @@ ROWS = {
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
-    # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
     'runtimes.packed': (set(), {'torch'}),
+    # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
     'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel'}, {'torch'} | FILES),
 }
 SHELL = ('train', 'export', 'eval', 'bench')
