@@ -7,6 +7,7 @@ phases: the caller says which cache slots are written and which may be seen.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -118,14 +119,6 @@ class KVCache:
         return self.keys[layer, lanes, :, :span], self.values[layer, lanes, :, :span]
 
 
-def _range_of(lanes: Tensor) -> slice | Tensor:
-    """Return lanes [B] as a slice where they follow each other."""
-    places = lanes.tolist()
-    if places == list(range(places[0], places[-1] + 1)):
-        return slice(places[0], places[-1] + 1)
-    return lanes
-
-
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
     # query [B, H, T, D]; key, value [B, K, S, D]; mask [B, 1, H // K * T, S], added to the
     # scores, or None (causal).
@@ -222,9 +215,16 @@ class _Step:
     sin: Tensor
     cache: KVCache | None
     lanes: Tensor
-    readable: slice | Tensor
     slots: Tensor
     mask: Tensor | None
+
+    @cached_property
+    def readable(self) -> slice | Tensor:
+        """Lanes to read of a cache, as a slice where they follow each other."""
+        places = self.lanes.tolist()
+        if places == list(range(places[0], places[-1] + 1)):
+            return slice(places[0], places[-1] + 1)
+        return self.lanes
 
 
 class Decoder(nn.Module):
@@ -261,7 +261,7 @@ class Decoder(nn.Module):
             raise ValueError('a pass with a cache needs slots and a mask')
         if lanes is None:
             lanes = torch.arange(embeddings.shape[0], device=embeddings.device)
-        step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes, _range_of(lanes),
+        step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes,
                      lanes if slots is None else slots,
                      None if mask is None else self._bias(mask, embeddings.dtype))
         x = embeddings

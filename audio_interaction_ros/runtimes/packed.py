@@ -8,7 +8,7 @@ few positions meet large weights, as in a stream. Here that is done once. Number
 import torch
 from torch import Tensor, nn
 
-__all__ = ['PackedLinear', 'pack']
+__all__ = ['PackedLinear', 'pack', 'packs']
 
 
 class PackedLinear(nn.Module):
@@ -26,18 +26,22 @@ class PackedLinear(nn.Module):
         return out
 
 
+def packs() -> bool:
+    """Tell whether torch and this CPU can pack."""
+    return (torch.backends.mkldnn.is_available()
+            and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
+
+
 def pack(module: nn.Module) -> None:
     """
     Exchange every linear layer below a module for a packed one, where torch and CPU can.
 
     Others than those in bfloat16 on a CPU stay as they are.
     """
-    if not (torch.backends.mkldnn.is_available()
-            and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    if not packs():
         return
-    for name, child in module.named_children():
-        if isinstance(child, nn.Linear):
-            if child.weight.dtype == torch.bfloat16 and child.weight.device.type == 'cpu':
-                setattr(module, name, PackedLinear(child))
-        else:
-            pack(child)
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if (isinstance(child, nn.Linear) and child.weight.dtype == torch.bfloat16
+                    and child.weight.device.type == 'cpu'):
+                setattr(parent, name, PackedLinear(child))

@@ -4,12 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from audio_interaction_ros.runtimes.packed import PackedLinear, pack
+from audio_interaction_ros.runtimes.packed import PackedLinear, pack, packs
 
 pytestmark = [pytest.mark.torch, pytest.mark.skipif(
-    not (torch.backends.mkldnn.is_available()
-         and torch.ops.mkldnn._is_mkldnn_bf16_supported()),
-    reason='this CPU does not compute in bfloat16')]
+    not packs(), reason='this CPU does not compute in bfloat16')]
 
 
 def network():
