@@ -29,7 +29,8 @@ TEXT = {'.py', '.md', '.rst', '.txt', '.yaml', '.yml', '.toml', '.cfg', '.xml', 
 # The interfaces that other packages build on: a change here is a change for every user.
 SPAN = ('Header header', 'string utterance_id', 'uint32 revision', 'string text',
         'uint32 stable_length', 'bool is_final', 'string language', 'float32 confidence',
-        'Time start', 'Time end', 'float32 encode_latency_s', 'float32 decode_latency_s')
+        'string source', 'float32 word_confidence', 'Time start', 'Time end',
+        'float32 encode_latency_s', 'float32 decode_latency_s')
 INTERFACES = {
     'msg/AudioChunk.msg': (
         'Header header', 'string encoding', 'uint32 sample_rate', 'uint16 channels',

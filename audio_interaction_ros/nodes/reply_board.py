@@ -193,6 +193,7 @@ class ReplyBoard:
         message.text, message.is_final = event.text, final
         message.stable_length = 0 if self._drafting(kind) else len(event.text)
         message.confidence = running.p_respond
+        message.source, message.word_confidence = 'streamed', _NAN
         message.end = time_message(
             event.end_ns if isinstance(event, ReplyFinished) else event.stamp_ns)
         message.encode_latency_s = heard.encode_latency_s
@@ -219,6 +220,7 @@ class ReplyBoard:
         message = draft.message
         message.text, message.language = text, language
         message.source_text, message.source_language = source_text, source_language
+        message.source = 'second_pass' if language else 'streamed'
         message.is_final, message.revision = True, message.revision + 1
         message.stable_length = len(text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at

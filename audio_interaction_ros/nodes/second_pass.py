@@ -128,6 +128,7 @@ class SecondPassLink:
             return False
         if not translates:
             draft.text, draft.language = read.text, read.language
+            draft.source = 'second_pass'
             return True
         english = read.in_english()
         draft.source_text, draft.source_language = read.text, read.language
