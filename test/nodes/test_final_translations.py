@@ -94,7 +94,7 @@ def test_a_translation_becomes_final_with_what_was_said(robot, to_english, sourc
     assert final.transcript_utterance_id
     assert whisper.asked == [('en', 'zh'), *asked]
     assert [one.data for one in texts] == [target[0]]
-    assert decoder._session.stats.translated == 1 and decoder.idle
+    assert decoder._model.session.stats.translated == 1 and decoder.idle
     assert (encoder._second_pass.done, encoder._second_pass.kept) == (1, 0)
 
 
@@ -106,7 +106,7 @@ def test_a_translation_that_fails_keeps_its_streamed_text(robot, whisper):
         robot, whisper, TRANSLATING, {1: {3: '(Chinese)'}})
     robot.wait(lambda: robot.finals(translations), 'final translation')
     assert robot.finals(translations) == ['(Chinese)'] and not translations[-1].language
-    assert decoder._session.stats.kept == 1
+    assert decoder._model.session.stats.kept == 1
 
 
 def test_a_second_pass_that_does_not_load_keeps_streamed_texts(robot):
