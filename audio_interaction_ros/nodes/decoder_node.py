@@ -142,7 +142,8 @@ class DecoderNode(ManagedNode):
                                  draft=config.second_passes, group=self._flow,
                                  translate=partial(self._command, 'translate'))
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
-                                  lanes=config.lanes, hearing=lambda: self.ready)
+                                  lanes=config.lanes, hearing=lambda: self.ready,
+                                  before=self._alerts)
         self._listen = ListenAction(node=self)
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPrompt, '~/set_prompt', self._on_set_prompt)
@@ -174,6 +175,8 @@ class DecoderNode(ManagedNode):
             self._worker.close()
         if self._listen is not None:
             self._listen.close()
+        if self._alerts is not None:
+            self._alerts.close()
         self._worker = self._listen = None
         self._session = None
 

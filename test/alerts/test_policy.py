@@ -189,6 +189,77 @@ def test_late_stamps_do_not_make_time_pass():
     assert len(policy.active) == 1
 
 
+def before_the_restart():
+    policy = make_policy()
+    policy.on_reply(reply(0, 'smoke alarm'))
+    return policy.active
+
+
+def test_a_restored_alert_is_open_as_it_was_and_nothing_is_raised():
+    policy = make_policy()
+    alerts = before_the_restart()
+    policy.restore(alerts)
+    assert policy.active == alerts and policy.hold(Severity.CRITICAL)
+    assert (policy.stats.restored, policy.stats.raised) == (1, 0)
+    (change,) = policy.on_reply(reply(9, 'smoke alarm'))
+    assert (change.kind, change.alert.id, change.alert.count) == (
+        ChangeKind.REPEATED, alerts[0].id, 2)
+
+
+def test_a_restored_alert_is_latched_on_any_time_line():
+    policy = make_policy()
+    policy.restore(before_the_restart())
+    for seconds in (1e6, 0, -1e6):
+        assert policy.tick(at(seconds)) == []
+    assert policy.hold(Severity.CRITICAL)
+
+
+def test_acknowledged_before_any_audio_it_expires_after_its_time_of_audio():
+    policy = make_policy()
+    policy.restore(before_the_restart())
+    (change,) = policy.acknowledge('', 'Ada', None)
+    assert change.alert.state is AlertState.ACKNOWLEDGED
+    assert policy.tick(at(0)) == [] and policy.tick(at(29)) == []
+    assert [change.kind for change in policy.tick(at(30))] == [ChangeKind.EXPIRED]
+
+
+def test_an_acknowledged_alert_stays_acknowledged():
+    first = make_policy()
+    first.on_reply(reply(0, 'smoke alarm'))
+    first.acknowledge('', 'Ada', at(1))
+    policy = make_policy()
+    policy.restore(first.active)
+    assert policy.active[0].state is AlertState.ACKNOWLEDGED
+    assert not policy.hold(Severity.INFO)
+
+
+def test_a_label_that_the_rules_no_longer_know_keeps_its_alert():
+    policy = make_policy()
+    (alert,) = before_the_restart()
+    policy.restore([replace(alert, label='boiler')])
+    assert policy.tick(at(3600)) == [] and policy.hold(Severity.CRITICAL)
+    (change,) = policy.clear('', at(3601), 'Ada')
+    assert change.alert.label == 'boiler'
+
+
+def test_an_id_is_never_given_twice_though_the_recording_begins_again():
+    policy = make_policy()
+    (alert,) = before_the_restart()
+    policy.restore([alert])
+    policy.clear('', at(0))
+    (change,) = policy.on_reply(reply(10, 'smoke alarm'))
+    again = make_policy()
+    again.restore([replace(alert, id=f'smoke-{(START - S) // S}-2')])
+    again.clear('', at(0), 'Ada')
+    again.tick(at(11))
+    ids = [again.on_reply(reply(0, 'smoke alarm'))[0].alert.id]
+    assert len({alert.id, change.alert.id}) == 2
+    assert ids == [f'smoke-{(START - S) // S}-1']
+    again.clear('', at(12))
+    again.tick(at(30))
+    assert again.on_reply(reply(0, 'smoke alarm'))[0].alert.id.endswith('-3')
+
+
 TEXTS = st.sampled_from(['smoke alarm', 'A dog', 'cough', 'a dog and a smoke alarm', 'hello', ''])
 TIMES = st.one_of(st.floats(0, 100), st.floats(-1e6, 1e6))
 ACTIONS = st.one_of(
