@@ -28,13 +28,19 @@ class AlertSettings:
     lanes: tuple[str, ...] = ('assistant',)
     """Lanes whose replies may become alerts. A transcript of somebody saying "fire alarm" is
     no alert, so the transcript lane is not among them unless asked for."""
+    while_speaking_min_severity: int = Severity.CRITICAL
+    """What is heard while the robot itself speaks counts from this severity; 4: nothing does."""
     backwards_tolerance_s: float = 5.0
     """Stamps may step back by this much (lanes differ); more means a new time line."""
 
 
 @dataclass(kw_only=True)
 class AlertStats:
-    """Counters; sightings = counted + debounced + cooled_down + those still pending."""
+    """
+    Counters of replies and sightings.
+
+    Sightings = counted + debounced + cooled_down + while_speaking + those still pending.
+    """
 
     replies: int = 0
     sightings: int = 0
@@ -42,6 +48,8 @@ class AlertStats:
     """Merged into an alert: with ``counted_before`` the sum of ``count`` over all alerts."""
     debounced: int = 0
     cooled_down: int = 0
+    while_speaking: int = 0
+    """Left out: heard while the robot spoke, and not severe enough to be believed then."""
     raised: int = 0
     restored: int = 0
     """Alerts that were open before this policy began."""
@@ -116,6 +124,11 @@ class AlertPolicy:
         for rule in self._rules.match(reply.text) or ((self._rules.urgent,) if urgent else ()):
             severity = max(rule.severity, self._rules.urgent.severity) if urgent \
                 else rule.severity
+            if (reply.robot_speaking
+                    and severity < self._settings.while_speaking_min_severity):
+                self.stats.sightings += 1
+                self.stats.while_speaking += 1
+                continue
             changes.extend(self._sight(rule, severity, reply))
         return changes
 

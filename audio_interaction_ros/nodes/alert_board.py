@@ -49,7 +49,8 @@ class AlertBoard:
         rules = load_rules(Path(settings.rules) if settings.rules
                            else shipped('config/alerts.yaml'))
         self._policy = AlertPolicy(rules, AlertSettings(
-            lanes=tuple(lane.name for lane in lanes if lane.alerts)))
+            lanes=tuple(lane.name for lane in lanes if lane.alerts),
+            while_speaking_min_severity=settings.while_speaking_min_severity))
         self._node, self._settings, self._hearing = node, settings, hearing
         self._now_ns: int | None = None
         self._keeper = AlertKeeper(

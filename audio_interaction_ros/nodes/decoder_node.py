@@ -280,7 +280,7 @@ class DecoderNode(ManagedNode):
                 latency_s=heard.latency_s()))
             self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
                 event.p_respond)
-        self._replies += isinstance(event, ReplyStarted)
+        self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')

@@ -316,7 +316,7 @@ class EncoderNode(ManagedNode):
             report.add(WARN, self._recorder.failure)
         report.values['level_dbfs'] = self._level_dbfs
         if self._speech.active(time.monotonic()):
-            report.add(OK, 'the robot speaks: lanes stay silent')
+            report.add(OK, 'the robot speaks: only critical alerts')
         pipeline = self._pipeline
         if pipeline is not None:
             report.values.update(vars(pipeline.frontend.stats), restarts=self._restarts)
