@@ -6,6 +6,7 @@ it runs in one callback group, so the policy needs no lock; diagnostics, in anot
 what was published last.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from std_msgs.msg import Bool, Empty
 
 from audio_interaction_ros.alerts import alert as records
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.history import AlertHistory, one_line
 from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
 from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
 from audio_interaction_ros.alerts.rules import load_rules
@@ -53,6 +55,7 @@ class AlertBoard:
             while_speaking_min_severity=settings.while_speaking_min_severity))
         self._node, self._settings, self._hearing = node, settings, hearing
         self._now_ns: int | None = None
+        self._history: AlertHistory = AlertHistory() if before is None else before._history
         self._keeper = AlertKeeper(
             place=lambda: journal_path(node.get_namespace(), node.context.get_domain_id()),
             lifetime_s=settings.journal_s)
@@ -112,6 +115,7 @@ class AlertBoard:
         return report
 
     def _show(self, changes: Sequence[AlertChange]) -> None:
+        self._history.note(changes, time.strftime('%Y-%m-%d %H:%M:%S %Z'))
         for change in changes:
             self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
             if (change.kind in (ChangeKind.RAISED, ChangeKind.ESCALATED)
@@ -144,22 +148,22 @@ class AlertBoard:
             self._hold.publish(Bool(data=held))
 
     def _on_acknowledge(self, request: Any, response: Any) -> Any:
-        changes = self._policy.acknowledge(request.id, request.operator_name, self._now_ns)
+        changes = self._policy.acknowledge(
+            request.id, one_line(request.operator_name), self._now_ns)
         return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
 
     def _on_clear(self, request: Any, response: Any) -> Any:
-        changes = self._policy.clear(request.id, self._now_ns, request.operator_name)
+        changes = self._policy.clear(
+            request.id, self._now_ns, one_line(request.operator_name))
         return self._answer(changes, ChangeKind.CLEARED, request, response)
 
     def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
                 response: Any) -> Any:
         self._show(changes)
-        done = [change.alert.id for change in changes if change.kind is kind]
-        if done:
+        response.success, response.message = self._history.answer(
+            kind, request.id, changes, self._policy.active)
+        if any(change.kind is kind for change in changes):
             self._node.get_logger().info(
-                f'{", ".join(done)} {kind.value} by {request.operator_name or "nobody named"}: '
-                f'{request.response}')
-        response.success = bool(done) or not request.id
-        response.message = (f'{kind.value}: {", ".join(done)}' if done else
-                            f'no alert {request.id!r} is open' if request.id else 'none is open')
+                f'{response.message} by {one_line(request.operator_name) or "nobody named"}: '
+                f'{one_line(request.response)}')
         return response

@@ -82,6 +82,8 @@ def test_cleanup_and_configure_keep_an_alert_and_its_hold(robot):
     assert robot.call(AcknowledgeAlert, 'alerts/acknowledge', id=alert.id,
                       operator_name='Ada').success
     robot.wait(lambda: not seen.holds[-1].data, 'the hold is lifted')
+    again = robot.call(AcknowledgeAlert, 'alerts/acknowledge', id=alert.id, operator_name='Bob')
+    assert again.success and again.message.startswith('already acknowledged by Ada at ')
     assert seen.alerts[-1].id == alert.id and seen.alerts[-1].state == Alert.ACKNOWLEDGED
 
 
