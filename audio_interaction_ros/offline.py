@@ -97,7 +97,9 @@ class Assistant:
         self.policy = AlertPolicy(
             load_rules(Path(config.alerts.rules) if config.alerts.rules
                        else shipped('config/alerts.yaml')),
-            AlertSettings(lanes=tuple(lane.name for lane in config.lanes if lane.alerts)))
+            AlertSettings(
+                lanes=tuple(lane.name for lane in config.lanes if lane.alerts),
+                while_speaking_min_severity=config.alerts.while_speaking_min_severity))
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass

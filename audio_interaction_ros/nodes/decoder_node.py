@@ -145,7 +145,8 @@ class DecoderNode(ManagedNode):
                                  draft=config.second_passes, group=self._flow,
                                  translate=partial(self._command, 'translate'))
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
-                                  lanes=config.lanes, hearing=lambda: self.ready)
+                                  lanes=config.lanes, hearing=lambda: self.ready,
+                                  before=self._alerts)
         self._listen = ListenAction(node=self)
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPrompt, '~/set_prompt', self._on_set_prompt)
@@ -178,6 +179,8 @@ class DecoderNode(ManagedNode):
             self._worker.close()
         if self._listen is not None:
             self._listen.close()
+        if self._alerts is not None:
+            self._alerts.close()
         self._worker = self._listen = self._model = None
 
     def _load(self, config: AssistantConfig) -> _Model:
@@ -280,7 +283,7 @@ class DecoderNode(ManagedNode):
                 latency_s=heard.latency_s()))
             self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
                 event.p_respond)
-        self._replies += isinstance(event, ReplyStarted)
+        self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')

@@ -319,7 +319,7 @@ class EncoderNode(ManagedNode):
             report.add(WARN, self._recorder.failure)
         report.values['level_dbfs'] = self._level_dbfs
         if self._speech.active(time.monotonic()):
-            report.add(OK, 'the robot speaks: lanes stay silent')
+            report.add(OK, 'the robot speaks: only critical alerts')
         model = self._model
         if model is not None:
             report.values.update(vars(model.pipeline.frontend.stats), restarts=self._restarts)

@@ -101,7 +101,8 @@ def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_dept
     """Return the decision that an event stands for."""
     message = msg.Decision(
         epoch=event.epoch, seq=event.seq, lane=event.lane,
-        respond=isinstance(event, ReplyStarted), p_respond=event.p_respond,
+        respond=isinstance(event, ReplyStarted) and not event.robot_speaking,
+        p_respond=event.p_respond,
         queue_depth=queue_depth, decision_latency_s=latency_s)
     message.header.stamp = time_message(event.stamp_ns)
     message.header.frame_id = frame_id

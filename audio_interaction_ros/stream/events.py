@@ -44,6 +44,8 @@ class ReplyStarted(Event):
     start_ns: int
     """Audio time at which what is answered began: end of this lane's previous reply, or later
     the first non-silent chunk since."""
+    robot_speaking: bool = False
+    """Decided while the robot itself spoke: nobody is answered, only alerts may come of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,8 @@ class ReplyFinished(Event):
     end_ns: int
     """Audio span that was answered: start of what was heard to the chunk of the decision."""
     p_respond: float
+    robot_speaking: bool = False
+    """Decided while the robot itself spoke: for alerts only, not to be shown or said."""
 
 
 @dataclass(frozen=True, kw_only=True)

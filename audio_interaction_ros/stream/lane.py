@@ -194,14 +194,16 @@ class Lane:
         p_respond = float(p_each.max())
         where = self._where
         own_voice = any(chunk.robot_speaking for chunk in self._batch)
-        respond = not own_voice and self._gate.decide(p_respond, where['stamp_ns'])
+        respond = ((self.config.alerts or not own_voice)  # an alarm sounds while one speaks, too
+                   and self._gate.decide(p_respond, where['stamp_ns']))
         ids = self._spec.token_ids
         outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
         if outcome is Outcome.SILENCE:
             return Silence(**where, p_respond=p_respond)
         self._begin(where, p_respond)
+        self._own_voice = own_voice
         return ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
-                            start_ns=self._reply_start_ns)
+                            start_ns=self._reply_start_ns, robot_speaking=own_voice)
 
     def _begin(self, where: dict, p_respond: float) -> None:
         self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
@@ -229,7 +231,7 @@ class Lane:
     def _speak(self, token: int) -> list[Event]:
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
-            return [] if self._gated else [self._tone()]
+            return [] if self._gated or self._own_voice else [self._tone()]
         if outcome is Outcome.END:
             return self._finish(outcome)
         events = self._say(self._text.push(self._token_bytes(token)))
@@ -239,7 +241,7 @@ class Lane:
         return ReplyEmotion(**self._where, reply_id=self._reply_id, emotion=self._state.emotion)
 
     def _say(self, delta: str) -> list[Event]:
-        if not delta or self._gated:
+        if not delta or self._gated or self._own_voice:
             return []
         return [self._part(delta)]
 
@@ -257,8 +259,9 @@ class Lane:
             sure = self._confidence.value
             if sure < self.config.min_confidence:
                 return [ReplyWithheld(**what, confidence=sure)]
-            events = self._held_back()
-        return [*events, ReplyFinished(**what, reason=outcome.value)]
+            events = [] if self._own_voice else self._held_back()
+        return [*events, ReplyFinished(**what, reason=outcome.value,
+                                       robot_speaking=self._own_voice)]
 
     def _held_back(self) -> list[Event]:
         """Return what a reply that is sure enough would have shown meanwhile, in one piece."""

@@ -220,7 +220,10 @@ def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
-    robot.decoder(runtime=robot.scripted(script={2: {2: 'my own voice', 9: 'a person'}}))
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
+    script = {1: {2: 'my own voice'}, 2: {2: 'a dog and a smoke alarm', 9: 'a person'}}
+    decoder = robot.decoder(runtime=robot.scripted(script=script))
     encoder = robot.encoder({'audio.mute_holdoff_ms': 0.0})
     microphone = robot.microphone()
     speaking = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
@@ -230,6 +233,9 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     robot.wait(lambda: encoder._speech.active(time.monotonic()), 'robot speaks')
     robot.tell(microphone, encoder, 5)
     robot.wait(lambda: books(encoder).consumed >= 4, 'heard')
+    robot.wait(lambda: alerts, 'a critical alert all the same')
+    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._replies == 0
+    assert not any(one.respond for one in decisions)
     speaking.publish(Bool(data=False))
     robot.wait(lambda: not encoder._speech.active(time.monotonic()), 'robot is silent')
     robot.tell(microphone, encoder, 8)
