@@ -211,9 +211,16 @@ class AlertsConfig:
     """alerts/event fires from this severity (0 INFO to 3 CRITICAL)."""
     hold_min_severity: int = 3
     """alerts/hold is true while an unacknowledged alert of this severity is active."""
+    while_speaking_min_severity: int = 3
+    """Alerts of this severity are raised also while the robot itself speaks; 4: none is."""
+    journal_s: float = 86_400.0
+    """Latched alerts outlive the process for this long, in a file in ROS_HOME; 0: no file."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _require(self.journal_s >= 0, 'alerts.journal_s', '0 or more', self.journal_s)
+        _require(0 <= self.while_speaking_min_severity <= 4,
+                 'alerts.while_speaking_min_severity', '0 to 4', self.while_speaking_min_severity)
         for key in ('event_min_severity', 'hold_min_severity'):
             _require(0 <= getattr(self, key) <= 3, f'alerts.{key}', '0 to 3', getattr(self, key))
 

@@ -23,6 +23,7 @@ from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder, Transcriber
@@ -33,6 +34,7 @@ from audio_interaction_ros.stream.events import (
     FinalTranscript,
     ReplyFinished,
     ReplyWithheld,
+    StreamReset,
 )
 from audio_interaction_ros.stream.final_text import (
     Draft,
@@ -103,7 +105,9 @@ class Assistant:
         self.policy = AlertPolicy(
             load_rules(Path(config.alerts.rules) if config.alerts.rules
                        else shipped('config/alerts.yaml')),
-            AlertSettings(lanes=tuple(lane.name for lane in config.lanes if lane.alerts)))
+            AlertSettings(
+                lanes=tuple(lane.name for lane in config.lanes if lane.alerts),
+                while_speaking_min_severity=config.alerts.while_speaking_min_severity))
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
@@ -150,10 +154,15 @@ class Assistant:
         self.stats.busy_s += time.perf_counter() - began
 
     def _hear(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
-        self.session.push(chunk)
+        try:
+            self.session.push(chunk)
+        except AudioFormatError as error:
+            _LOG.error('a chunk is left out: %s', error)
         while self.session.busy:
             for event in self.session.step():
                 yield event
+                if isinstance(event, StreamReset) and event.fault:
+                    _LOG.error('lane %s starts anew after: %s', event.lane, event.fault)
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._consequences(event)

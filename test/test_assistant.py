@@ -1,6 +1,7 @@
 """The whole assistant on a scripted model: the same events however the audio comes."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -156,15 +157,34 @@ def test_finals_of_whisper_and_of_the_model_come_in_the_order_of_their_replies()
 
 @pytest.mark.parametrize('to_english', ['whisper', 'model'])
 @pytest.mark.parametrize('whisper', [
-    Whisper(RuntimeError('no')), Whisper('', 'en'), Whisper('', 'zh'),
+    Whisper(RuntimeError('no')),
     Whisper('Guten Morgen', 'de'), Whisper('晚上', english=' '),
     Whisper('晚上', english=RuntimeError('no'))],
-    ids=['broken', 'nothing', 'no Chinese', 'German', 'no English', 'broken English'])
+    ids=['broken', 'German', 'no English', 'broken English'])
 def test_a_translation_that_fails_keeps_its_streamed_text(whisper, to_english):
     one = translating(whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}}, to_english=to_english)
     final, = heard(one, FinalTranslation)
     assert (final.text, final.language) == ('(Chinese)', '')
     assert one.session.stats.kept == 1
+
+
+@pytest.mark.parametrize('language', ['en', 'zh', ''])
+def test_where_nobody_spoke_there_is_no_text(language):
+    """Neither what a second pass makes up nor a remark in brackets is one."""
+    one = translating(Whisper('', language), {0: {4: (Emotion.NORMAL, '(noise)')},
+                                              1: {4: (Emotion.NORMAL, '(Chinese)')}},
+                      transcripts=True)
+    for final in heard(one, (FinalTranscript, FinalTranslation)):
+        assert (final.text, final.language, final.source) == ('', '', 'second_pass')
+        assert math.isnan(final.confidence) and final.streamed_text
+
+
+def test_a_text_that_is_sure_stands_against_a_second_pass_that_hears_nothing():
+    one = translating(Whisper('', 'en'), {0: {4: (Emotion.NORMAL, 'hello')},
+                                          1: {4: (Emotion.NORMAL, '你好')}}, transcripts=True)
+    finals = heard(one, (FinalTranscript, FinalTranslation))
+    assert [final.text for final in finals] == ['hello', '你好']
+    assert all(final.source == 'streamed' and final.confidence > 0.9 for final in finals)
 
 
 def test_audio_that_is_gone_leaves_the_streamed_translation():
@@ -226,7 +246,8 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
 @pytest.mark.parametrize(('whisper', 'line'), [
     (Whisper(), 'Morning!  ← 早上好  [second pass]'),
     (Whisper('Good morning.', 'en'), '早上好。  ← Good morning.  [second pass]'),
-    (Whisper('', ''), '(Chinese)  [as streamed]')])
+    (Whisper('', ''), '(nobody spoke)  [second pass]'),
+    (Whisper(RuntimeError('no')), '(Chinese)  [as streamed]')])
 def test_the_command_prints_the_final_translation(whisper, line, tmp_path, capsys, monkeypatch):
     """One option switches both second passes on."""
     configured = []

@@ -7,6 +7,7 @@ topics: whoever publishes turns the returned changes into messages. Not thread-s
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, ChangeKind, Severity
@@ -27,21 +28,33 @@ class AlertSettings:
     lanes: tuple[str, ...] = ('assistant',)
     """Lanes whose replies may become alerts. A transcript of somebody saying "fire alarm" is
     no alert, so the transcript lane is not among them unless asked for."""
+    while_speaking_min_severity: int = Severity.CRITICAL
+    """What is heard while the robot itself speaks counts from this severity; 4: nothing does."""
     backwards_tolerance_s: float = 5.0
     """Stamps may step back by this much (lanes differ); more means a new time line."""
 
 
 @dataclass(kw_only=True)
 class AlertStats:
-    """Counters; sightings = counted + debounced + cooled_down + those still pending."""
+    """
+    Counters of replies and sightings.
+
+    Sightings = counted + debounced + cooled_down + while_speaking + those still pending.
+    """
 
     replies: int = 0
     sightings: int = 0
     counted: int = 0
-    """Merged into an alert: the sum of ``count`` over all alerts there ever were."""
+    """Merged into an alert: with ``counted_before`` the sum of ``count`` over all alerts."""
     debounced: int = 0
     cooled_down: int = 0
+    while_speaking: int = 0
+    """Left out: heard while the robot spoke, and not severe enough to be believed then."""
     raised: int = 0
+    restored: int = 0
+    """Alerts that were open before this policy began."""
+    counted_before: int = 0
+    """Sightings that these had at that time."""
 
 
 @dataclass(kw_only=True)
@@ -67,7 +80,23 @@ class AlertPolicy:
             tolerance_ns=round(self._settings.backwards_tolerance_s * _NS_PER_S))
         self._tracks: dict[str, _Track] = {}
         self._raised = 0
+        self._restored_ids: set[str] = set()
         self.stats = AlertStats()
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """
+        Take in alerts that were open before this policy began; nothing is raised by it.
+
+        They stay as they were, also those whose label the rules no longer know. A label that has
+        an open alert keeps it. Expiry counts from the first stamp on.
+        """
+        for alert in alerts:
+            track = self._tracks.setdefault(alert.label, _Track())
+            if alert.state.open and track.alert is None:
+                track.alert, track.renewed_ns = alert, self._line.now_ns
+                self._restored_ids.add(alert.id)
+                self.stats.restored += 1
+                self.stats.counted_before += alert.count
 
     @property
     def active(self) -> list[Alert]:
@@ -95,6 +124,11 @@ class AlertPolicy:
         for rule in self._rules.match(reply.text) or ((self._rules.urgent,) if urgent else ()):
             severity = max(rule.severity, self._rules.urgent.severity) if urgent \
                 else rule.severity
+            if (reply.robot_speaking
+                    and severity < self._settings.while_speaking_min_severity):
+                self.stats.sightings += 1
+                self.stats.while_speaking += 1
+                continue
             changes.extend(self._sight(rule, severity, reply))
         return changes
 
@@ -112,14 +146,16 @@ class AlertPolicy:
             changes.append(self._end(track, AlertState.EXPIRED, ChangeKind.EXPIRED, ''))
         return changes
 
-    def acknowledge(self, alert_id: str, operator: str, now_ns: int) -> list[AlertChange]:
+    def acknowledge(self, alert_id: str, operator: str,
+                    now_ns: int | None) -> list[AlertChange]:
         """
         Acknowledge one open alert, or all of them when the id is empty.
 
-        Returns what changed: expiries that were due, then the acknowledged. An unknown or
-        already acknowledged id changes nothing.
+        ``now_ns`` is None while no audio has come: no time passes then. Returns what changed:
+        expiries that were due, then the acknowledged. An unknown or already acknowledged id
+        changes nothing.
         """
-        changes = self.tick(now_ns)
+        changes = [] if now_ns is None else self.tick(now_ns)
         for track in self._chosen(alert_id):
             alert = track.alert
             if alert is None or alert.state is not AlertState.ACTIVE:
@@ -130,9 +166,10 @@ class AlertPolicy:
                                        previous=alert.state, operator=operator))
         return changes
 
-    def clear(self, alert_id: str, now_ns: int, operator: str = '') -> list[AlertChange]:
+    def clear(self, alert_id: str, now_ns: int | None,
+              operator: str = '') -> list[AlertChange]:
         """End one open alert, or all of them when the id is empty; return what changed."""
-        changes = self.tick(now_ns)
+        changes = [] if now_ns is None else self.tick(now_ns)
         for track in self._chosen(alert_id):
             track.seen_ns = self._line.now_ns
             changes.append(self._end(track, AlertState.CLEARED, ChangeKind.CLEARED, operator))
@@ -168,11 +205,10 @@ class AlertPolicy:
 
     def _raise(self, track: _Track, rule: LabelRule, severity: Severity,
                reply: ReplyFinished) -> AlertChange:
-        self._raised += 1
         self.stats.raised += 1
         self.stats.counted += len(track.pending)
         track.alert = Alert(
-            id=f'{rule.label}-{reply.start_ns // _NS_PER_S}-{self._raised}', label=rule.label,
+            id=self._new_id(rule.label, reply.start_ns), label=rule.label,
             category=rule.category, severity=severity, state=AlertState.ACTIVE,
             message=reply.text, confidence=reply.p_respond, count=len(track.pending),
             stamp_ns=reply.start_ns, last_seen_ns=reply.end_ns,
@@ -181,6 +217,13 @@ class AlertPolicy:
         track.pending.clear()
         track.renewed_ns = self._line.now_ns
         return AlertChange(alert=track.alert, kind=ChangeKind.RAISED, previous=None)
+
+    def _new_id(self, label: str, start_ns: int) -> str:
+        while True:  # a recording that begins again has the stamps of the alerts it raised before
+            self._raised += 1
+            alert_id = f'{label}-{start_ns // _NS_PER_S}-{self._raised}'
+            if alert_id not in self._restored_ids:
+                return alert_id
 
     def _merge(self, track: _Track, severity: Severity, reply: ReplyFinished) -> AlertChange:
         alert = track.alert

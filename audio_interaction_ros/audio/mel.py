@@ -3,8 +3,9 @@ Log-mel frames: the streaming form, its slow whole-file twin and the filters of 
 
 Same numbers as openai-whisper: 16 kHz, FFT of 400, hop of 160, periodic Hann window, centred
 frames with reflect padding, Slaney filters, log10 with a floor of 1e-10, clipped 8 below the
-maximum, then (x + 4) / 4. Owns the running maximum. On request the spectrogram of ``magnitudes``
-comes below it, of the same frames. Knows nothing of blocks, stamps or models.
+maximum, then (x + 4) / 4. All of it in float64 to the end, so that no CPU's instructions matter.
+Owns the running maximum. On request the spectrogram of ``magnitudes`` comes below it, of the same
+frames. Knows nothing of blocks, stamps or models.
 """
 
 from functools import lru_cache
@@ -18,7 +19,7 @@ from audio_interaction_ros.protocol import (
 
 __all__ = [
     'HISTORY_SAMPLES', 'LOOK_AHEAD_SAMPLES', 'MEL_OF_SILENCE', 'StreamingMel', 'mel_filters',
-    'whole_file_mel',
+    'mel_rounding', 'whole_file_mel',
 ]
 
 _FFT = 400
@@ -89,10 +90,32 @@ def whole_file_mel(
 
     ``maximum`` (log10 power) replaces the maximum over the file.
     """
+    log_power = _log_power(_whole_file_frames(samples), bins)
+    return _scale(log_power, float(log_power.max()) if maximum is None else maximum)
+
+
+def _whole_file_frames(samples: np.ndarray) -> np.ndarray:
+    """Return all windowed frames [N // 160, 400] of samples [N]."""
     padded = np.pad(np.asarray(samples, dtype=np.float64), HISTORY_SAMPLES, mode='reflect')
     frames = len(samples) // MEL_HOP_SAMPLES
-    log_power = _log_power(_frames(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)]), bins)
-    return _scale(log_power, float(log_power.max()) if maximum is None else maximum)
+    return _frames(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)])
+
+
+def mel_rounding(samples: np.ndarray, bins: int) -> float:
+    """
+    Return how far a mel of samples [N >= 201] that was computed in float32 may be from the truth.
+
+    Every bin of a float32 spectrum carries an error of about one rounding of the strongest bin of
+    its frame, and which way it falls depends on the CPU's instructions. In a quiet band beside a
+    loud one that error is large against the band, down to where the mel is clipped.
+    """
+    frames = _whole_file_frames(samples)
+    log_power = _log_power(frames, bins)
+    strongest = np.abs(np.fft.rfft(frames, axis=1)).max(axis=1)
+    band = np.sqrt(10.0 ** log_power / mel_filters(bins).sum(axis=1, keepdims=True))
+    relative = np.finfo(np.float32).eps * strongest / band  # [bins, T] of amplitude
+    seen = log_power > log_power.max() - _RANGE
+    return float((relative[seen] * (2.0 / np.log(10.0) / 4.0)).max(initial=0.0))
 
 
 class StreamingMel:

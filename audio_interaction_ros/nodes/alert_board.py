@@ -2,9 +2,11 @@
 Alerts as topics and services: one message per change, the open ones, the event and the hold.
 
 Owns publishers, timers and services; when a reply is an alert is the policy's matter. All of
-it runs in one callback group, so the policy needs no lock.
+it runs in one callback group, so the policy needs no lock; diagnostics, in another one, read
+what was published last.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,15 @@ from audio_interaction_msgs.srv import AcknowledgeAlert
 from rclpy.callback_groups import CallbackGroup
 from std_msgs.msg import Bool, Empty
 
+from audio_interaction_ros.alerts import alert as records
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.history import AlertHistory, one_line
+from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
 from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
 from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.alert_keeper import AlertKeeper, journal_path
 from audio_interaction_ros.nodes.diagnostics import WARN, Report
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import alert_message
@@ -34,15 +40,34 @@ class AlertBoard:
     """The alert topics of one decoder node."""
 
     def __init__(self, *, node: ManagedNode, settings: AlertsConfig, group: CallbackGroup,
-                 lanes: Sequence[LaneConfig], hearing: Callable[[], bool]) -> None:
-        """Load the rules and create the topics; raises ConfigurationError for bad rules."""
+                 lanes: Sequence[LaneConfig], hearing: Callable[[], bool],
+                 before: 'AlertBoard | None' = None) -> None:
+        """
+        Load the rules, create the topics and take over what an earlier board left.
+
+        ``before`` is that of an earlier configuration; without one the journal is read. Raises
+        ConfigurationError for bad rules.
+        """
         rules = load_rules(Path(settings.rules) if settings.rules
                            else shipped('config/alerts.yaml'))
         self._policy = AlertPolicy(rules, AlertSettings(
-            lanes=tuple(lane.name for lane in lanes if lane.alerts)))
+            lanes=tuple(lane.name for lane in lanes if lane.alerts),
+            while_speaking_min_severity=settings.while_speaking_min_severity))
         self._node, self._settings, self._hearing = node, settings, hearing
-        self._frame_id = ''
-        self._now_ns = 0
+        self._now_ns: int | None = None
+        self._history: AlertHistory = AlertHistory() if before is None else before._history
+        self._keeper = AlertKeeper(
+            place=lambda: journal_path(node.get_namespace(), node.context.get_domain_id()),
+            lifetime_s=settings.journal_s)
+        kept = self._keeper.recall() if before is None else before.kept
+        self._policy.restore(kept.alerts)
+        self._frame_id = kept.frame_id
+        self._open: tuple[records.Alert, ...] = ()
+        self._note()
+        if kept.alerts:
+            node.get_logger().warning(
+                'alerts from before the start are still open: '
+                + ', '.join(alert.id for alert in kept.alerts))
         self._changes = node.managed_publisher(Alert, 'alerts', qos.EVENTS)
         self._active = node.managed_publisher(AlertArray, 'alerts/active', qos.ALERTS_ACTIVE)
         self._event = node.managed_publisher(Empty, 'alerts/event', qos.FINAL_TEXT)
@@ -54,10 +79,19 @@ class AlertBoard:
         node.managed_service(AcknowledgeAlert, 'alerts/clear', self._on_clear,
                              callback_group=group)
 
+    @property
+    def kept(self) -> Kept:
+        """What must outlive this board."""
+        return Kept(alerts=waiting_for_a_person(self._open), frame_id=self._frame_id)
+
+    def close(self) -> None:
+        """Finish the journal. Idempotent."""
+        self._keeper.close()
+
     def on_reply(self, reply: ReplyFinished, frame_id: str) -> None:
         """Take in a finished reply."""
         self._frame_id = frame_id
-        self._now_ns = max(self._now_ns, reply.stamp_ns)
+        self._now_ns = max(self._now_ns or 0, reply.stamp_ns)
         self._show(self._policy.on_reply(reply))
 
     def tick(self, now_ns: int) -> None:
@@ -68,15 +102,20 @@ class AlertBoard:
     def report(self) -> Report:
         """Say how many alerts are open."""
         report = Report()
-        alerts = self._policy.active
+        alerts = self._open
         waiting = [alert for alert in alerts if alert.state is AlertState.ACTIVE]
         report.values.update(active=len(alerts), unacknowledged=len(waiting),
-                             **vars(self._policy.stats))
+                             **vars(self._policy.stats),
+                             journal=self._keeper.path or 'off')
+        for problem in (self._keeper.failure, self._keeper.lost):
+            if problem:
+                report.add(WARN, problem)
         if waiting:
             report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
         return report
 
     def _show(self, changes: Sequence[AlertChange]) -> None:
+        self._history.note(changes, time.strftime('%Y-%m-%d %H:%M:%S %Z'))
         for change in changes:
             self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
             if (change.kind in (ChangeKind.RAISED, ChangeKind.ESCALATED)
@@ -85,6 +124,11 @@ class AlertBoard:
         if changes:
             self._publish_active()
             self._publish_hold()
+            self._note()  # last: whoever can act is told before a disk is
+
+    def _note(self) -> None:
+        self._open = tuple(self._policy.active)
+        self._keeper.keep(self.kept)
 
     def _publish_active(self) -> None:
         alerts = self._policy.active
@@ -97,29 +141,29 @@ class AlertBoard:
         self._active.publish(message)
 
     def _publish_hold(self) -> None:
-        # To a multiplexer silence means locked, and without a model nobody listens.
-        if not self._hearing():
-            return
-        severity = Severity(self._settings.hold_min_severity)
-        self._hold.publish(Bool(data=self._policy.hold(severity)))
+        held = self._policy.hold(Severity(self._settings.hold_min_severity))
+        # To a multiplexer silence means locked, and without a model nobody listens. That an
+        # alert of earlier is open is known without one.
+        if held or self._hearing():
+            self._hold.publish(Bool(data=held))
 
     def _on_acknowledge(self, request: Any, response: Any) -> Any:
-        changes = self._policy.acknowledge(request.id, request.operator_name, self._now_ns)
+        changes = self._policy.acknowledge(
+            request.id, one_line(request.operator_name), self._now_ns)
         return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
 
     def _on_clear(self, request: Any, response: Any) -> Any:
-        changes = self._policy.clear(request.id, self._now_ns, request.operator_name)
+        changes = self._policy.clear(
+            request.id, self._now_ns, one_line(request.operator_name))
         return self._answer(changes, ChangeKind.CLEARED, request, response)
 
     def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
                 response: Any) -> Any:
         self._show(changes)
-        done = [change.alert.id for change in changes if change.kind is kind]
-        if done:
+        response.success, response.message = self._history.answer(
+            kind, request.id, changes, self._policy.active)
+        if any(change.kind is kind for change in changes):
             self._node.get_logger().info(
-                f'{", ".join(done)} {kind.value} by {request.operator_name or "nobody named"}: '
-                f'{request.response}')
-        response.success = bool(done) or not request.id
-        response.message = (f'{kind.value}: {", ".join(done)}' if done else
-                            f'no alert {request.id!r} is open' if request.id else 'none is open')
+                f'{response.message} by {one_line(request.operator_name) or "nobody named"}: '
+                f'{one_line(request.response)}')
         return response

@@ -18,7 +18,7 @@ from audio_interaction_msgs.srv import Cancel, SetPrompt
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import Trigger
 
-from audio_interaction_ros.config import resolve_lanes
+from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError, ForeignModelError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
@@ -38,8 +38,9 @@ from audio_interaction_ros.nodes.messages import chunk_from_message, decision_me
 from audio_interaction_ros.nodes.reply_board import Heard, ReplyBoard
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_decoder
-from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
+from audio_interaction_ros.nodes.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     ContextRolled,
@@ -73,8 +74,10 @@ class _Command:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    seconds: float
+class _Model:
+    runtime: Runtime
+    """Kept, for a shared one lives only as long as somebody keeps it."""
+    session: Session
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class DecoderNode(ManagedNode):
         self._timings, self._busy = Timings(), BusyMeter()
         self._configured_at = time.monotonic()
         self._progress = _Progress()
-        self._session: Session | None = None
+        self._model: _Model | None = None
         self._chunks: OrderedDict[tuple[int, int], Heard] = OrderedDict()
         self._joined, self._last_pushed = (0, 0), (0, -1)
         self._newest_end_ns = 0
@@ -142,14 +145,16 @@ class DecoderNode(ManagedNode):
                                  draft=config.second_passes, group=self._flow,
                                  translate=partial(self._command, 'translate'))
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
-                                  lanes=config.lanes, hearing=lambda: self.ready)
+                                  lanes=config.lanes, hearing=lambda: self.ready,
+                                  before=self._alerts)
         self._listen = ListenAction(node=self)
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPrompt, '~/set_prompt', self._on_set_prompt)
         self.managed_service(Cancel, '~/cancel', self._on_cancel)
         self.managed_timer(_CREDIT_PERIOD_S, self._publish_credit, callback_group=self._flow)
         self._worker = Worker(
-            node=self, group=self._flow, setup=self._load, compute=self._compute,
+            node=self, group=self._flow, setup=partial(self._load, self.config),
+            compute=self._compute,
             publish=self._publish, capacity=2 * config.fifo.capacity + 4, name='decoder')
         self._worker.start()
         self.managed_subscription(
@@ -174,33 +179,27 @@ class DecoderNode(ManagedNode):
             self._worker.close()
         if self._listen is not None:
             self._listen.close()
-        self._worker = self._listen = None
-        self._session = None
+        if self._alerts is not None:
+            self._alerts.close()
+        self._worker = self._listen = self._model = None
 
-    def _load(self) -> None:
-        began = time.monotonic()
-        runtime = self._runtime(self.config.model)
-        lanes = resolve_lanes(self.config.lanes, prompts=runtime.config.prompts,
+    def _load(self, config: AssistantConfig) -> _Model:
+        runtime = self._runtime(config.model)
+        lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
                               thresholds=runtime.config.thresholds,
                               min_confidence=runtime.config.min_confidence,
                               slots=runtime.config.slots)
-        self._thresholds = {lane.name: lane.threshold for lane in lanes}
-        self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
-                        if lane.min_confidence > 0}
-        self._session = Session(
-            decoder=runtime.decoder, lanes=lanes, fifo=self.config.fifo,
-            slots=min(self.config.model.slots, runtime.decoder.spec.max_positions),
-            translate_text='translation' in self.config.second_passes)
-        assert self._worker is not None, 'the worker runs this'
-        self._worker.emit(_Ready(time.monotonic() - began))
+        return _Model(runtime, Session(
+            decoder=runtime.decoder, lanes=lanes, fifo=config.fifo,
+            slots=min(config.model.slots, runtime.decoder.spec.max_positions),
+            translate_text='translation' in config.second_passes))
 
-    def _compute(self, items: list[Any]) -> bool:
+    def _compute(self, model: _Model, items: list[Any], emit: Emit) -> bool:
         """Take in what came and run one forward pass (worker thread)."""
-        session, worker = self._session, self._worker
-        assert session is not None and worker is not None, 'set_up comes first'
+        session = model.session
         for item in items:
             if isinstance(item, _Chunk):
-                self._push(session, worker, item)
+                self._push(session, item, emit)
             else:
                 self._obey(session, item)
         if not session.busy:
@@ -211,15 +210,15 @@ class DecoderNode(ManagedNode):
         self._timings.add(now - began)
         self._busy.add(now, now - began,
                        (session.fifo.stats.consumed - before) * CHUNK_NS / 1e9)
-        worker.emit(self._progress_of(session, events))
+        emit(self._progress_of(session, events))
         return session.busy
 
-    def _push(self, session: Session, worker: Worker, item: _Chunk) -> None:
+    def _push(self, session: Session, item: _Chunk, emit: Emit) -> None:
         chunk = item.chunk
         try:
             session.push(chunk)
         except ForeignModelError as error:
-            worker.emit(_Refused(str(error)))
+            emit(_Refused(str(error)))
             return
         if chunk.epoch != self._last_pushed[0]:
             self._joined = (chunk.epoch, chunk.seq)
@@ -255,10 +254,9 @@ class DecoderNode(ManagedNode):
         """Take what the worker emitted (executor, flow group)."""
         if isinstance(output, WorkerFailure):
             self.give_up(f'decoder cannot work: {output.error}')
-        elif isinstance(output, _Ready):
+        elif isinstance(output, Ready):
             self.get_logger().info(f'decoder ready after {output.seconds:.1f} s')
-            self.ready = True
-            self._publish_credit()
+            self._take_over(output.result)
         elif isinstance(output, _Refused):
             self._refuse(output.reason)
         else:
@@ -269,6 +267,14 @@ class DecoderNode(ManagedNode):
                 self._alerts.tick(output.newest_end_ns)
             self._publish_credit()
 
+    def _take_over(self, model: _Model) -> None:
+        lanes = [lane.config for lane in model.session.lanes]
+        self._thresholds = {lane.name: lane.threshold for lane in lanes}
+        self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
+                        if lane.min_confidence > 0}
+        self._model, self.ready = model, True
+        self._publish_credit()
+
     def _show(self, event: Event, heard: Heard) -> None:
         if isinstance(event, (Silence, ReplyStarted)):
             self._decisions.publish(decision_message(
@@ -277,7 +283,7 @@ class DecoderNode(ManagedNode):
                 latency_s=heard.latency_s()))
             self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
                 event.p_respond)
-        self._replies += isinstance(event, ReplyStarted)
+        self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self.get_logger().info(f'lane {event.lane} starts anew')
@@ -375,13 +381,13 @@ class DecoderNode(ManagedNode):
 
     def _report_decode(self) -> Report:
         report = Report()
-        session, progress = self._session if self._worker else None, self._progress
+        model, progress = self._model, self._progress
         report.values.update(
             lag_s=progress.oldest_age_s, depth=progress.depth, refused=self._refusals,
             context_rolled=self._rolled)
-        if session is not None:
-            report.values.update(vars(session.stats))
-            report.values['dropped'] = session.fifo.stats.dropped
+        if model is not None:
+            report.values.update(vars(model.session.stats))
+            report.values['dropped'] = model.session.fifo.stats.dropped
         if time.monotonic() - self._refused_at < 10.0:
             report.add(ERROR, f'chunk refused: {self._refusal}')
         return report

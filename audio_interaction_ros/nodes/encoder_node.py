@@ -8,6 +8,7 @@ lives in one callback group, so nothing of it needs a lock.
 import time
 import traceback
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
@@ -17,6 +18,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.pipeline import ListeningPipeline
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_input import AudioInput
@@ -37,9 +40,10 @@ from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_encoder
 from audio_interaction_ros.nodes.second_pass import SecondPassLink, load_transcriber
-from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
+from audio_interaction_ros.nodes.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.outbound import OutboundFifo
 
@@ -66,8 +70,10 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    seconds: float
+class _Model:
+    runtime: Runtime
+    """Kept, for a shared one lives only as long as somebody keeps it."""
+    pipeline: ListeningPipeline
 
 
 class EncoderNode(ManagedNode):
@@ -109,7 +115,8 @@ class EncoderNode(ManagedNode):
         self._frame_id = ''
         self._timings, self._busy = Timings(), BusyMeter()
         self._configured_at = time.monotonic()
-        self._pipeline: Any = None
+        self._model: _Model | None = None
+        self._spoke, self._restarts = False, 0
         self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
@@ -130,7 +137,8 @@ class EncoderNode(ManagedNode):
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber)
         self._worker = Worker(
-            node=self, group=self._flow, setup=self._load, compute=self._compute,
+            node=self, group=self._flow, setup=partial(self._load, self.config),
+            compute=self._compute,
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
         self._worker.start()
 
@@ -155,14 +163,11 @@ class EncoderNode(ManagedNode):
             if part is not None:
                 part.close()
         self._second_pass = self._worker = self._recorder = self._input = None
+        self._model = None
 
-    def _load(self) -> None:
-        began = time.monotonic()
-        encoder = self._runtime(self.config.model).encoder
-        self._pipeline = build_pipeline(self.config, encoder, on_chunk=self._on_chunk)
-        self._spoke, self._restarts = False, 0
-        assert self._worker is not None, 'the worker runs this'
-        self._worker.emit(_Ready(time.monotonic() - began))
+    def _load(self, config: AssistantConfig) -> _Model:
+        runtime = self._runtime(config.model)
+        return _Model(runtime, build_pipeline(config, runtime.encoder, on_chunk=self._on_chunk))
 
     def _on_chunk(self, chunk: AudioChunk) -> None:
         """See each chunk of audio before it is encoded (worker thread)."""
@@ -174,38 +179,36 @@ class EncoderNode(ManagedNode):
         if self._recorder is not None:
             self._recorder.write(chunk)
 
-    def _compute(self, items: list[Any]) -> bool:
-        assert self._worker is not None, 'the worker runs this'
+    def _compute(self, model: _Model, items: list[Any], emit: Emit) -> bool:
         for item in items:
             began = time.monotonic()
-            chunks = self._encode(item)
+            chunks = self._encode(model.pipeline, item, emit)
             if chunks:
                 now = time.monotonic()
                 self._timings.add((now - began) / len(chunks))
                 self._busy.add(now, now - began, _CHUNK_S * len(chunks))
-                self._worker.emit(chunks)
+                emit(chunks)
         return False
 
-    def _encode(self, item: Any) -> list[EncodedChunk]:
+    def _encode(self, pipeline: ListeningPipeline, item: Any, emit: Emit) -> list[EncodedChunk]:
         if isinstance(item, _Begin):
-            self._pipeline.reset(item.epoch)
+            pipeline.reset(item.epoch)
             return []
         if isinstance(item, _Flush):
-            chunks = list(self._pipeline.flush())
+            chunks = list(pipeline.flush())
             if self._recorder is not None:
                 self._recorder.close()
             return chunks
         self._spoke |= item.robot_speaking
         try:
-            chunks = self._pipeline.push(item.block)
+            chunks = pipeline.push(item.block)
         except AudioFormatError as error:
-            assert self._worker is not None, 'the worker runs this'
-            self._worker.emit(error)
+            emit(error)
             return []
         except Exception:  # a fault of ours must not make the robot deaf
             self.get_logger().error(f'the stream starts anew after:\n{traceback.format_exc()}')
             self._restarts += 1
-            self._pipeline.reset(self._pipeline.epoch)
+            pipeline.reset(pipeline.epoch)
             return []
         if self._spoke:
             chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
@@ -220,9 +223,9 @@ class EncoderNode(ManagedNode):
         elif isinstance(output, AudioFormatError):
             if self._input is not None:
                 self._input.refuse(str(output))
-        elif isinstance(output, _Ready):
+        elif isinstance(output, Ready):
             self.get_logger().info(f'encoder ready after {output.seconds:.1f} s')
-            self._ready = True
+            self._model, self._ready = output.result, True
             if self.active:
                 self._listen()
         else:
@@ -316,10 +319,10 @@ class EncoderNode(ManagedNode):
             report.add(WARN, self._recorder.failure)
         report.values['level_dbfs'] = self._level_dbfs
         if self._speech.active(time.monotonic()):
-            report.add(OK, 'the robot speaks: lanes stay silent')
-        pipeline = self._pipeline
-        if pipeline is not None:
-            report.values.update(vars(pipeline.frontend.stats), restarts=self._restarts)
+            report.add(OK, 'the robot speaks: only critical alerts')
+        model = self._model
+        if model is not None:
+            report.values.update(vars(model.pipeline.frontend.stats), restarts=self._restarts)
             if self._restarts:
                 report.add(WARN, f'the stream started anew {self._restarts} times after a fault')
         if self._silent_s >= self.config.audio.silence_warning_s:

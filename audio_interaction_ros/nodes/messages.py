@@ -19,10 +19,12 @@ from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyStarted, Silence
+from audio_interaction_ros.stream.final_text import Final
 from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
-           'decision_message', 'duration_message', 'put_said', 'said_of', 'time_message']
+           'decision_message', 'duration_message', 'put_final', 'put_said',
+           'said_of', 'time_message']
 
 _NS = 1_000_000_000
 _WIRE_DTYPE = 'float32'  # exact: the nodes decide what the offline command decides
@@ -102,7 +104,8 @@ def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_dept
     """Return the decision that an event stands for."""
     message = msg.Decision(
         epoch=event.epoch, seq=event.seq, lane=event.lane,
-        respond=isinstance(event, ReplyStarted), p_respond=event.p_respond,
+        respond=isinstance(event, ReplyStarted) and not event.robot_speaking,
+        p_respond=event.p_respond,
         queue_depth=queue_depth, decision_latency_s=latency_s)
     message.header.stamp = time_message(event.stamp_ns)
     message.header.frame_id = frame_id
@@ -116,6 +119,20 @@ def put_said(message: Any, said: Said) -> None:
         message.text, message.language = said.english, 'en'
     message.source = 'second_pass' if said.text or said.nobody else 'streamed'
     message.word_confidence = said.confidence
+    if said.start_ns is not None and said.end_ns is not None:
+        _put_span(message, said.start_ns, said.end_ns)
+
+
+def put_final(message: Any, final: Final) -> None:
+    """Put what became of an utterance into its Transcript."""
+    message.text, message.language = final.text, final.language
+    message.source, message.word_confidence = final.source, final.confidence
+    _put_span(message, final.start_ns, final.end_ns)
+
+
+def _put_span(message: Any, start_ns: int, end_ns: int) -> None:
+    message.header.stamp = message.start = time_message(start_ns)
+    message.end = time_message(end_ns)
 
 
 def said_of(message: Any) -> Said:

@@ -29,6 +29,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
+    'alerts.while_speaking_min_severity': (0, 4),
+    'alerts.journal_s': (0.0, 31_536_000.0),
     'record.retention_s': (1.0, 31_536_000.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),

@@ -134,7 +134,13 @@ class ReplyBoard:
             self._publish_final(kept(TextJob(reply=draft.reply, said=Said())))
 
     def show(self, event: Event, heard: Heard) -> None:
-        """Publish what an event of a reply means; other events are nothing to show."""
+        """
+        Publish what an event of a reply means; other events are nothing to show.
+
+        Nor is a reply to the robot's own voice.
+        """
+        if isinstance(event, (ReplyStarted, ReplyFinished)) and event.robot_speaking:
+            return
         if isinstance(event, ReplyStarted):
             self._running[event.lane, event.reply_id] = _Running(
                 event.start_ns, event.p_respond, time.monotonic())

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection
+from weakref import WeakValueDictionary
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.runtimes.registry import HALVES, Runtime, load_runtime
@@ -30,16 +31,22 @@ def load_decoder(model: ModelConfig) -> Runtime:
 
 
 class SharedRuntime:
-    """Loads each configuration once for all nodes of a process."""
+    """
+    Loads each configuration once for all nodes of a process.
+
+    A runtime lives as long as somebody keeps it (the Runtime itself, not only a half of it), so
+    a node that is configured with another model does not leave the old one in memory.
+    """
 
     def __init__(self) -> None:
         """Hold nothing yet."""
         self._lock = threading.Lock()
-        self._loaded: dict[ModelConfig, Runtime] = {}
+        self._loaded: WeakValueDictionary[ModelConfig, Runtime] = WeakValueDictionary()
 
     def __call__(self, model: ModelConfig) -> Runtime:
         """Return the runtime of a configuration, waiting for whoever loads it."""
         with self._lock:
-            if model not in self._loaded:
-                self._loaded[model] = load_configured(model)
-            return self._loaded[model]
+            runtime = self._loaded.get(model)
+            if runtime is None:
+                runtime = self._loaded[model] = load_configured(model)
+            return runtime

@@ -22,8 +22,8 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.messages import put_said, time_message
-from audio_interaction_ros.nodes.worker import Worker, WorkerFailure
+from audio_interaction_ros.nodes.messages import put_final, put_said
+from audio_interaction_ros.nodes.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
 from audio_interaction_ros.stream.reading import SpanReader
@@ -53,7 +53,6 @@ class SecondPassLink:
             seconds=config.transcript.buffer_s,
             interpret=('translation' in config.second_passes
                        and config.translation.to_english == 'whisper'))
-        self._transcriber: Transcriber | None = None
         self.failure = ''
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
@@ -102,46 +101,43 @@ class SecondPassLink:
             self.kept += 1
             self._publish(draft)
 
-    def _set_up(self) -> None:
+    def _set_up(self) -> Transcriber | WorkerFailure:
         try:
-            self._transcriber = self._load('whisper')
+            return self._load('whisper')
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
-            self._worker.emit(WorkerFailure(error))
+            return WorkerFailure(error)
 
-    def _compute(self, drafts: list[Any]) -> bool:
+    def _compute(self, loaded: Transcriber | WorkerFailure, drafts: list[Any],
+                 emit: Emit) -> bool:
+        transcriber = None if isinstance(loaded, WorkerFailure) else loaded
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
             try:
-                better = self._read_again(draft)
+                better = transcriber is not None and self._read_again(transcriber, draft)
             except Exception as error:  # noqa: BLE001 - the streamed text is still there
                 self._node.get_logger().error(f'second pass failed, keeping the draft: {error!r}')
                 better = False
             self.done += better
             self.kept += not better
-            self._worker.emit(draft)
+            emit(draft)
         return False
 
-    def _read_again(self, message: Any) -> bool:
+    def _read_again(self, transcriber: Transcriber, message: Any) -> bool:
         """Put what was said into a draft; False where nobody can tell."""
-        if self._transcriber is None:
-            return False
         draft = Draft(text=message.text, confidence=message.word_confidence,
                       start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
         if isinstance(message, Translation):
-            said = read_for_translation(self._reader, self._transcriber, draft)
-            put_said(message, said)
+            put_said(message, read_for_translation(self._reader, transcriber, draft))
         else:
-            said = read_again(self._reader, self._transcriber, draft)
-            message.text, message.language = said.text, said.language
-            message.source, message.word_confidence = said.source, said.confidence
-        message.start, message.end = time_message(said.start_ns), time_message(said.end_ns)
-        message.header.stamp = message.start
+            put_final(message, read_again(self._reader, transcriber, draft))
         return bool(message.source == 'second_pass')
 
     def _publish(self, output: Any) -> None:
-        if isinstance(output, WorkerFailure):
-            self.failure = f'second pass does not work, drafts become final: {output.error}'
-            self._node.get_logger().error(self.failure)
+        if isinstance(output, Ready):
+            if isinstance(output.result, WorkerFailure):
+                self.failure = (f'second pass does not work, drafts become final: '
+                                f'{output.result.error}')
+                self._node.get_logger().error(self.failure)
         elif isinstance(output, Translation):
             self._read.publish(output)
         else:

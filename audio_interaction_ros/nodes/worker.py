@@ -3,21 +3,28 @@ The one thread of a node that computes.
 
 ROS callbacks only convert and ``put``; the worker computes and ``emit``s; a guard condition
 wakes the executor, which hands what was emitted to ``publish``. The worker never touches
-rclpy apart from triggering that guard condition. Knows nothing of audio.
+rclpy apart from triggering that guard condition. What setup made and what compute emits belong
+to this worker, not to the node: a worker that was left behind while it loads a model can put
+nothing into the configuration that came after it. Knows nothing of audio.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-__all__ = ['Worker', 'WorkerFailure', 'left_behind']
+__all__ = ['Emit', 'Ready', 'Worker', 'WorkerFailure', 'left_behind']
 
 _PATIENCE_S = 1.0
 _left_behind: list[threading.Thread] = []
+
+Emit = Callable[[Any], None]
+"""Hands an output of compute to the executor."""
 
 
 def left_behind() -> bool:
@@ -30,6 +37,15 @@ def left_behind() -> bool:
     return any(thread.is_alive() for thread in _left_behind)
 
 
+@dataclass(frozen=True)
+class Ready:
+    """Emitted when setup is through."""
+
+    result: Any
+    """What setup returned; compute gets it as well."""
+    seconds: float
+
+
 class WorkerFailure:
     """Emitted when setup or compute raised; the worker has stopped."""
 
@@ -40,16 +56,17 @@ class WorkerFailure:
 
 class Worker:
     """
-    Runs ``setup()`` once and then ``compute(items) -> busy`` until closed.
+    Runs ``setup() -> result`` once and then ``compute(result, items, emit) -> busy`` until closed.
 
     ``compute`` gets everything that was put since; while it returns True it is called again at
-    once, with an empty list if nothing came. ``capacity`` bounds the inbox; ``put`` returns
-    False and drops the item where it is full.
+    once, with an empty list if nothing came. What it emits, and Ready before, goes to
+    ``publish`` in the executor, and nowhere once the worker is closed. ``capacity`` bounds the
+    inbox; ``put`` returns False and drops the item where it is full.
     """
 
-    def __init__(self, *, node: Node, group: CallbackGroup, setup: Callable[[], None],
-                 compute: Callable[[list[Any]], bool], publish: Callable[[Any], None],
-                 capacity: int, name: str) -> None:
+    def __init__(self, *, node: Node, group: CallbackGroup, setup: Callable[[], Any],
+                 compute: Callable[[Any, list[Any], Emit], bool],
+                 publish: Callable[[Any], None], capacity: int, name: str) -> None:
         """Create the guard condition; call start() to begin."""
         self._setup, self._compute, self._publish = setup, compute, publish
         self._node = node
@@ -89,9 +106,10 @@ class Worker:
 
     def emit(self, output: Any) -> None:
         """Hand an output to the executor; called by compute, in the worker's thread."""
-        self._outbox.append(output)
-        if not self._closing:
-            self._guard.trigger()
+        with self._wake:  # close destroys the guard condition, but not while it is triggered
+            if not self._closing:
+                self._outbox.append(output)
+                self._guard.trigger()
 
     def close(self) -> None:
         """
@@ -111,10 +129,12 @@ class Worker:
 
     def _run(self) -> None:
         try:
-            self._setup()
+            began = time.monotonic()
+            result = self._setup()
+            self.emit(Ready(result, time.monotonic() - began))
             self._busy = False
             while (items := self._take()) is not None:
-                self._busy = self._compute(items)
+                self._busy = self._compute(result, items, self.emit)
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must see it
             self.emit(WorkerFailure(error))
         finally:

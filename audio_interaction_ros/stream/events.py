@@ -44,6 +44,8 @@ class ReplyStarted(Event):
     start_ns: int
     """Audio time at which what is answered began, as far as levels tell (``stream.onset``): not
     before the end of this lane's previous reply or the last gap."""
+    robot_speaking: bool = False
+    """Decided while the robot itself spoke: nobody is answered, only alerts may come of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,8 @@ class ReplyFinished(Event):
     p_respond: float
     confidence: float = 1.0
     """Geometric mean of the probabilities of its tokens; 1 for a reply without any."""
+    robot_speaking: bool = False
+    """Decided while the robot itself spoke: for alerts only, not to be shown or said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,4 +149,7 @@ class ContextRolled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamReset(Event):
-    """A new epoch began or a reset was asked for; the context starts from its prompt."""
+    """A new epoch began, a reset was asked for or a step failed; the context starts anew."""
+
+    fault: str = ''
+    """What failed; empty where the reset was asked for."""

@@ -53,6 +53,8 @@ class Final:
     end_ns: int
 
 
+_REMARK = re.compile(r'^\([^()]*\)$')
+"""What a model writes of speech of which it knows no words: "(Chinese)"."""
 _WITHOUT_SPACES = r'[\u3040-\u30ff\u3400-\u9fff]'
 
 
@@ -105,7 +107,7 @@ def settle(draft: Draft, reading: Reading | None) -> Final:
     if not doubted or agreement(draft.text, reading.text) >= ALIKE:
         return Final(text=reading.text, language=reading.language, source='second_pass',
                      confidence=read.confidence, start_ns=start_ns, end_ns=end_ns)
-    if draft.text and draft.confidence >= SURE:
+    if words(_REMARK.sub('', draft.text)) and draft.confidence >= SURE:
         return Final(text=draft.text, language='', source='streamed',
                      confidence=draft.confidence, start_ns=start_ns, end_ns=end_ns)
     return Final(text='', language='', source='second_pass', confidence=math.nan,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -32,14 +33,20 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 from audio_interaction_ros.stream.onset import Onset
+from audio_interaction_ros.stream.room import chunks_at_once
 
-__all__ = ['Lane']
+__all__ = ['Lane', 'check_finite']
 
 _NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
 class Lane:
-    """The streaming state of one instruction context."""
+    """
+    The streaming state of one instruction context.
+
+    ``request`` and ``on_result`` may raise, after a fault of the backend or of ours; the lane
+    goes on after ``restart``.
+    """
 
     def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
                  prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
@@ -47,6 +54,7 @@ class Lane:
         self._index, self._spec, self._drain = index, spec, drain
         self._slots = min(config.slots or slots, slots)
         self._left_over = slots - self._slots
+        self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
@@ -58,8 +66,13 @@ class Lane:
         self.restart(prompt)
 
     def restart(self, prompt: list[int] | None = None) -> None:
-        """Forget everything heard; a new prompt replaces the old one."""
+        """
+        Forget everything heard; a new prompt replaces the old one.
+
+        Raises ConfigurationError, and nothing is done, for a prompt that does not fit.
+        """
         if prompt is not None:
+            self._most_chunks = self.try_prompt(prompt)
             self._prefix = prefix_block(self._spec.token_ids, prompt)
         self._context = Context(slots=self._slots)
         self._state = State()
@@ -68,6 +81,15 @@ class Lane:
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
         self._onset = Onset()
+
+    def try_prompt(self, prompt: list[int]) -> int:
+        """
+        Return how many chunks are taken at once with a prompt; from any thread.
+
+        Raises ConfigurationError for one that does not fit.
+        """
+        return chunks_at_once(self.config, prompt, spec=self._spec, slots=self._slots,
+                              most_slots=self._most_slots, drain=self._drain)
 
     @property
     def speaking(self) -> bool:
@@ -80,10 +102,9 @@ class Lane:
         return self._context
 
     @property
-    def most_chunks(self) -> int:
-        """How many queued chunks the lane takes at once."""
-        block = self._spec.features_per_chunk + 3
-        return 1 if self._drain == 'C' else max(1, self._context.ring_slots // (3 * block))
+    def waits_for(self) -> int:
+        """How many chunks the last request took, which no result has come for."""
+        return len(self._batch)
 
     # -- what the lane wants -------------------------------------------------------------
 
@@ -97,7 +118,7 @@ class Lane:
             return self._feed_prefix()
         if self.speaking:
             return self._feed_reply()
-        self._batch = take(self.most_chunks)
+        self._batch = take(self._most_chunks)
         return self._feed_chunks(self._batch) if self._batch else None
 
     def _feed_prefix(self) -> StepRequest:
@@ -155,7 +176,12 @@ class Lane:
     # -- what came back ------------------------------------------------------------------
 
     def on_result(self, result: StepResult) -> list[Event]:
-        """Turn the result of the lane's last request into events."""
+        """
+        Turn the result of the lane's last request into events.
+
+        Raises ModelFaultError for scores that are no finite numbers.
+        """
+        check_finite(result)
         events: list[Event] = []
         if self._rolled:
             events.append(ContextRolled(**self._where, evicted=self._rolled))
@@ -171,9 +197,9 @@ class Lane:
         outcome = self._machine.cancel(self._state)
         return [] if outcome is None else self._finish(outcome)
 
-    def reset_event(self) -> StreamReset:
-        """Return the event that tells of a restart."""
-        return StreamReset(**self._where)
+    def reset_event(self, fault: str = '') -> StreamReset:
+        """Return the event that tells of a restart, and of what made it necessary."""
+        return StreamReset(**self._where, fault=fault)
 
     @property
     def _where(self) -> dict:
@@ -188,14 +214,16 @@ class Lane:
         p_respond = float(p_each.max())
         where = self._where
         own_voice = any(chunk.robot_speaking for chunk in self._batch)
-        respond = not own_voice and self._gate.decide(p_respond, where['stamp_ns'])
+        respond = ((self.config.alerts or not own_voice)  # an alarm sounds while one speaks, too
+                   and self._gate.decide(p_respond, where['stamp_ns']))
         ids = self._spec.token_ids
         outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
         if outcome is Outcome.SILENCE:
             return Silence(**where, p_respond=p_respond)
         self._begin(where, p_respond)
+        self._own_voice = own_voice
         return ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
-                            start_ns=self._reply_start_ns)
+                            start_ns=self._reply_start_ns, robot_speaking=own_voice)
 
     def _begin(self, where: dict, p_respond: float) -> None:
         self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
@@ -221,7 +249,7 @@ class Lane:
     def _speak(self, token: int) -> list[Event]:
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
-            return [] if self._gated else [self._tone()]
+            return [] if self._gated or self._own_voice else [self._tone()]
         if outcome is Outcome.END:
             return self._finish(outcome)
         events = self._say(self._text.push(self._token_bytes(token)))
@@ -231,7 +259,7 @@ class Lane:
         return ReplyEmotion(**self._where, reply_id=self._reply_id, emotion=self._state.emotion)
 
     def _say(self, delta: str) -> list[Event]:
-        if not delta or self._gated:
+        if not delta or self._gated or self._own_voice:
             return []
         return [self._part(delta)]
 
@@ -247,13 +275,22 @@ class Lane:
             'end_ns': self._reply_end_ns, 'p_respond': self._reply_p,
             'confidence': self._confidence.value}
         if self._gated:
-            if what['confidence'] < self.config.min_confidence:
+            if not what['confidence'] >= self.config.min_confidence:  # also where it is NaN
                 return [ReplyWithheld(**what)]
-            events = self._held_back()
-        return [*events, ReplyFinished(**what, reason=outcome.value)]
+            events = [] if self._own_voice else self._held_back()
+        return [*events, ReplyFinished(**what, reason=outcome.value,
+                                       robot_speaking=self._own_voice)]
 
     def _held_back(self) -> list[Event]:
         """Return what a reply that is sure enough would have shown meanwhile, in one piece."""
         tokens, text = self._state.tokens, self._text.text
         toned = bool(tokens) and self._spec.token_ids.emotion_of(tokens[0]) is not None
         return [*([self._tone()] if toned else []), *([self._part(text)] if text else [])]
+
+
+def check_finite(result: StepResult) -> None:
+    """Raise ModelFaultError where a model's scores are no finite numbers."""
+    for scores in (result.control_logits, result.text_logits):
+        if scores is not None and not np.isfinite(scores).all():
+            raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
+                                  'or its weights are broken')

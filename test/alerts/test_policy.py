@@ -37,11 +37,13 @@ def make_policy(**settings):
     return AlertPolicy(parse_rules(RULES, source='test'), AlertSettings(**settings))
 
 
-def reply(at_s, text, *, lane='assistant', emotion=Emotion.NORMAL, p_respond=0.75):
+def reply(at_s, text, *, lane='assistant', emotion=Emotion.NORMAL, p_respond=0.75,
+          robot_speaking=False):
     stamp = START + round(at_s * S)
     return ReplyFinished(
         lane=lane, stamp_ns=stamp, epoch=1, seq=0, reply_id='1-1', text=text, emotion=emotion,
-        reason='end', start_ns=stamp - S, end_ns=stamp, p_respond=p_respond)
+        reason='end', start_ns=stamp - S, end_ns=stamp, p_respond=p_respond,
+        robot_speaking=robot_speaking)
 
 
 def at(seconds):
@@ -65,6 +67,19 @@ def test_only_named_lanes_raise_alerts():
     spoken = reply(1, 'the smoke alarm was loud', lane='transcript')
     assert make_policy().on_reply(spoken) == []
     assert len(make_policy(lanes=('transcript',)).on_reply(spoken)) == 1
+
+
+def test_while_the_robot_speaks_only_severe_sightings_count():
+    policy = make_policy()
+    assert policy.on_reply(reply(1, 'A dog', robot_speaking=True)) == []
+    assert policy.on_reply(reply(2, 'Come!', emotion=Emotion.URGENT, robot_speaking=True)) == []
+    assert (policy.stats.sightings, policy.stats.while_speaking) == (2, 2)
+    (change,) = policy.on_reply(reply(3, 'A dog and a smoke alarm', robot_speaking=True))
+    assert change.alert.label == 'smoke'
+    never = make_policy(while_speaking_min_severity=4)
+    assert never.on_reply(reply(3, 'A smoke alarm', robot_speaking=True)) == []
+    always = make_policy(while_speaking_min_severity=0)
+    assert len(always.on_reply(reply(3, 'A dog', robot_speaking=True))) == 1
 
 
 def test_an_unknown_urgent_reply_is_a_warning():
@@ -189,11 +204,82 @@ def test_late_stamps_do_not_make_time_pass():
     assert len(policy.active) == 1
 
 
+def before_the_restart():
+    policy = make_policy()
+    policy.on_reply(reply(0, 'smoke alarm'))
+    return policy.active
+
+
+def test_a_restored_alert_is_open_as_it_was_and_nothing_is_raised():
+    policy = make_policy()
+    alerts = before_the_restart()
+    policy.restore(alerts)
+    assert policy.active == alerts and policy.hold(Severity.CRITICAL)
+    assert (policy.stats.restored, policy.stats.raised) == (1, 0)
+    (change,) = policy.on_reply(reply(9, 'smoke alarm'))
+    assert (change.kind, change.alert.id, change.alert.count) == (
+        ChangeKind.REPEATED, alerts[0].id, 2)
+
+
+def test_a_restored_alert_is_latched_on_any_time_line():
+    policy = make_policy()
+    policy.restore(before_the_restart())
+    for seconds in (1e6, 0, -1e6):
+        assert policy.tick(at(seconds)) == []
+    assert policy.hold(Severity.CRITICAL)
+
+
+def test_acknowledged_before_any_audio_it_expires_after_its_time_of_audio():
+    policy = make_policy()
+    policy.restore(before_the_restart())
+    (change,) = policy.acknowledge('', 'Ada', None)
+    assert change.alert.state is AlertState.ACKNOWLEDGED
+    assert policy.tick(at(0)) == [] and policy.tick(at(29)) == []
+    assert [change.kind for change in policy.tick(at(30))] == [ChangeKind.EXPIRED]
+
+
+def test_an_acknowledged_alert_stays_acknowledged():
+    first = make_policy()
+    first.on_reply(reply(0, 'smoke alarm'))
+    first.acknowledge('', 'Ada', at(1))
+    policy = make_policy()
+    policy.restore(first.active)
+    assert policy.active[0].state is AlertState.ACKNOWLEDGED
+    assert not policy.hold(Severity.INFO)
+
+
+def test_a_label_that_the_rules_no_longer_know_keeps_its_alert():
+    policy = make_policy()
+    (alert,) = before_the_restart()
+    policy.restore([replace(alert, label='boiler')])
+    assert policy.tick(at(3600)) == [] and policy.hold(Severity.CRITICAL)
+    (change,) = policy.clear('', at(3601), 'Ada')
+    assert change.alert.label == 'boiler'
+
+
+def test_an_id_is_never_given_twice_though_the_recording_begins_again():
+    policy = make_policy()
+    (alert,) = before_the_restart()
+    policy.restore([alert])
+    policy.clear('', at(0))
+    (change,) = policy.on_reply(reply(10, 'smoke alarm'))
+    again = make_policy()
+    again.restore([replace(alert, id=f'smoke-{(START - S) // S}-2')])
+    again.clear('', at(0), 'Ada')
+    again.tick(at(11))
+    ids = [again.on_reply(reply(0, 'smoke alarm'))[0].alert.id]
+    assert len({alert.id, change.alert.id}) == 2
+    assert ids == [f'smoke-{(START - S) // S}-1']
+    again.clear('', at(12))
+    again.tick(at(30))
+    assert again.on_reply(reply(0, 'smoke alarm'))[0].alert.id.endswith('-3')
+
+
 TEXTS = st.sampled_from(['smoke alarm', 'A dog', 'cough', 'a dog and a smoke alarm', 'hello', ''])
 TIMES = st.one_of(st.floats(0, 100), st.floats(-1e6, 1e6))
 ACTIONS = st.one_of(
     st.tuples(st.just('reply'), TIMES, TEXTS, st.sampled_from(list(Emotion)),
-              st.sampled_from(['assistant', 'transcript'])),
+              st.sampled_from(['assistant', 'transcript']), st.booleans()),
     st.tuples(st.just('tick'), TIMES),
     st.tuples(st.just('acknowledge'), TIMES, st.booleans()),
     st.tuples(st.just('clear'), TIMES, st.booleans()))
@@ -202,8 +288,9 @@ ACTIONS = st.one_of(
 def apply(policy, action, ids):
     kind, seconds, *rest = action
     if kind == 'reply':
-        text, emotion, lane = rest
-        return policy.on_reply(reply(seconds, text, emotion=emotion, lane=lane))
+        text, emotion, lane, own = rest
+        return policy.on_reply(reply(seconds, text, emotion=emotion, lane=lane,
+                                     robot_speaking=own))
     if kind == 'tick':
         return policy.tick(at(seconds))
     chosen = '' if rest[0] or not ids else ids[len(ids) // 2]
@@ -236,7 +323,8 @@ def test_any_history_is_legal_and_every_sighting_is_accounted_for(actions):
         assert sum(alert.count for alert in latest.values()) == stats.counted
         assert len(latest) == stats.raised
         assert stats.sightings == (
-            stats.counted + stats.debounced + stats.cooled_down + policy.pending)
+            stats.counted + stats.debounced + stats.cooled_down + stats.while_speaking
+            + policy.pending)
 
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=30))

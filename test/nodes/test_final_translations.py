@@ -1,5 +1,7 @@
 """Final translations over DDS: Whisper reads in the encoder, it or the decoder translates."""
 
+import math
+
 import pytest
 
 pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
@@ -11,6 +13,7 @@ from audio_interaction_msgs.msg import Transcript, Translation
 from std_msgs.msg import String
 
 from audio_interaction_ros.nodes import qos, reply_board
+from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
@@ -28,11 +31,12 @@ class Mandarin:
 
     def __init__(self, text='早上好', language='zh', english='Morning!'):
         self.text, self.language, self.english, self.asked = text, language, english, []
+        self.signs = {}
 
     def transcribe(self, samples, languages=()):
         self.asked.append(tuple(languages))
         return Recognition(text=self.text, language=self.language,
-                           write_english=self._translate)
+                           write_english=self._translate, **self.signs)
 
     def _translate(self):
         self.asked.append('English')
@@ -91,19 +95,60 @@ def test_a_translation_becomes_final_with_what_was_said(robot, to_english, sourc
     assert final.transcript_utterance_id
     assert whisper.asked == [('en', 'zh'), *asked]
     assert [one.data for one in texts] == [target[0]]
-    assert decoder._session.stats.translated == 1 and decoder.idle
+    assert decoder._model.session.stats.translated == 1 and decoder.idle
     assert (encoder._second_pass.done, encoder._second_pass.kept) == (1, 0)
 
 
 @pytest.mark.parametrize('whisper', [
-    Broken(), Mandarin('', 'zh'), Mandarin('Guten Morgen', 'de'), Mandarin(english='')],
-    ids=['broken', 'nothing', 'german', 'no English'])
+    Broken(), Mandarin('Guten Morgen', 'de'), Mandarin(english='')],
+    ids=['broken', 'german', 'no English'])
 def test_a_translation_that_fails_keeps_its_streamed_text(robot, whisper):
     _, translations, decoder, _ = translate(
         robot, whisper, TRANSLATING, {1: {3: '(Chinese)'}})
     robot.wait(lambda: robot.finals(translations), 'final translation')
     assert robot.finals(translations) == ['(Chinese)'] and not translations[-1].language
-    assert decoder._session.stats.kept == 1
+    assert decoder._model.session.stats.kept == 1
+
+
+def test_where_nobody_spoke_finals_have_no_text(robot):
+    """They end what revisions showed, and nobody who waits for words is told."""
+    texts = [robot.watch(String, f'{kind}/text', qos.FINAL_TEXT)
+             for kind in ('transcript', 'translation')]
+    transcripts, translations, decoder, _ = translate(
+        robot, Mandarin('', 'en'), {**TRANSLATING, 'transcript.second_pass': 'whisper'},
+        {0: {3: '(noise)'}, 1: {3: '(Chinese)'}})
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    for final in (transcripts[-1], translations[-1]):
+        assert (final.text, final.language, final.source) == ('', '', 'second_pass')
+        assert math.isnan(final.word_confidence)
+    assert texts == [[], []] and decoder.idle
+
+
+def test_a_streamed_text_that_is_sure_stands_against_a_second_pass_that_is_not(robot):
+    transcripts, translations, _, encoder = translate(
+        robot, Mandarin('', 'en'), {**TRANSLATING, 'transcript.second_pass': 'whisper'},
+        {0: {3: 'good'}, 1: {3: '早'}})
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    for final, text in ((transcripts[-1], 'good'), (translations[-1], '早')):
+        assert (final.text, final.source) == (text, 'streamed')
+        assert final.word_confidence > 0.9
+    assert encoder._second_pass.kept == 2
+
+
+def test_final_messages_say_where_the_speech_was_and_how_sure_who_is(robot):
+    whisper = Mandarin('Good morning.', 'en')
+    whisper.signs = {'span_s': (0.5, 1.0), 'mean_log_prob': math.log(0.25)}
+    transcripts, translations, *_ = translate(
+        robot, whisper, {**TRANSLATING, 'transcript.second_pass': 'whisper'},
+        {0: {3: 'good morning'}, 1: {3: '早上'}})
+    robot.wait(lambda: robot.finals(translations) and robot.finals(transcripts), 'finals')
+    for messages in (transcripts, translations):
+        shown, final = messages[0], messages[-1]
+        assert stamp_ns(final.start) == stamp_ns(shown.start) + 500_000_000
+        assert stamp_ns(final.end) == stamp_ns(shown.start) + 1_000_000_000
+        assert final.header.stamp == final.start and final.source == 'second_pass'
+        assert final.word_confidence == pytest.approx(0.25)
+        assert shown.source == 'streamed'
 
 
 def test_a_second_pass_that_does_not_load_keeps_streamed_texts(robot):

@@ -121,8 +121,8 @@ def test_a_slow_decoder_loses_no_chunk_uncounted(robot, overflow):
     stats = books(encoder)
     assert stats.offered == stats.consumed + stats.dropped
     assert stats.dropped_overflow > 0 and stats.lost_in_flight == 0
-    assert decoder._session.fifo.stats.consumed == stats.consumed
-    assert decoder._session.fifo.stats.dropped == decoder._session.stats.missing == 0
+    assert decoder._model.session.fifo.stats.consumed == stats.consumed
+    assert decoder._model.session.fifo.stats.dropped == decoder._model.session.stats.missing == 0
 
 
 def test_a_foreign_model_is_refused_and_said_so(robot):
@@ -149,7 +149,7 @@ def test_a_new_epoch_starts_every_lane_anew(robot):
     encoder.trigger_activate()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 3)
-    robot.wait(lambda: decoder._session.stats.resets == 1, 'reset')
+    robot.wait(lambda: decoder._model.session.stats.resets == 1, 'reset')
     robot.wait(lambda: encoder.idle, 'worked off')
     stats = books(encoder)
     assert stats.offered == stats.consumed + stats.dropped
@@ -221,7 +221,10 @@ def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
-    robot.decoder(runtime=robot.scripted(script={2: {2: 'my own voice', 9: 'a person'}}))
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
+    script = {1: {2: 'my own voice'}, 2: {2: 'a dog and a smoke alarm', 9: 'a person'}}
+    decoder = robot.decoder(runtime=robot.scripted(script=script))
     encoder = robot.encoder({'audio.mute_holdoff_ms': 0.0})
     microphone = robot.microphone()
     speaking = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
@@ -231,6 +234,9 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     robot.wait(lambda: encoder._speech.active(time.monotonic()), 'robot speaks')
     robot.tell(microphone, encoder, 5)
     robot.wait(lambda: books(encoder).consumed >= 4, 'heard')
+    robot.wait(lambda: alerts, 'a critical alert all the same')
+    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._replies == 0
+    assert not any(one.respond for one in decisions)
     speaking.publish(Bool(data=False))
     robot.wait(lambda: not encoder._speech.active(time.monotonic()), 'robot is silent')
     robot.tell(microphone, encoder, 8)
@@ -335,7 +341,7 @@ def test_nan_and_inf_are_replaced_and_counted(robot):
     samples = np.full(6400, 0.1, np.float32)
     samples[:3] = [np.nan, np.inf, -np.inf]
     encoder = hear(robot, samples, times=3)
-    assert encoder._pipeline.frontend.stats.nonfinite_samples >= 6
+    assert encoder._model.pipeline.frontend.stats.nonfinite_samples >= 6
 
 
 def test_offset_and_clipping_show_in_diagnostics(robot):
@@ -358,7 +364,7 @@ def test_stamps_that_go_backwards_are_counted(robot):
     second = 10 ** 9
     stamps = [100 * second, 100 * second + 400_000_000, 50 * second, 50 * second + 400_000_000]
     encoder = hear(robot, np.full(6400, 0.1, np.float32), times=4, stamps=stamps)
-    robot.wait(lambda: encoder._pipeline.frontend.stats.backwards_stamps == 1, 'counted')
+    robot.wait(lambda: encoder._model.pipeline.frontend.stats.backwards_stamps == 1, 'counted')
 
 
 def test_a_format_change_mid_stream_is_followed(robot):
@@ -369,7 +375,7 @@ def test_a_format_change_mid_stream_is_followed(robot):
     robot.tell(microphone, encoder, 3)
     robot.tell(microphone, encoder, 3, rate=48000, block=4800)
     robot.wait(lambda: books(encoder).consumed >= 4, 'both are heard')
-    assert encoder._pipeline.frontend.stats.format_changes == 1
+    assert encoder._model.pipeline.frontend.stats.format_changes == 1
 
 
 def test_unstamped_arrays_are_heard(robot):

@@ -140,6 +140,22 @@ def test_the_robots_own_voice_gets_no_reply():
     assert [type(event) for event in one.drain()] == [Silence]
 
 
+def test_a_lane_for_alerts_hears_an_alarm_while_the_robot_speaks():
+    """Its reply is marked, and comes in one piece: nobody may say it."""
+    for sure in (0.0, 0.5):
+        one, _ = session({0: {0: (Emotion.URGENT, 'A smoke alarm'), 1: (Emotion.NORMAL, 'Hi')}},
+                         (replace(LANES[1], min_confidence=sure),))
+        one.push(chunk(0, robot_speaking=True))
+        started, end = one.drain()
+        assert isinstance(started, ReplyStarted) and started.robot_speaking
+        assert isinstance(end, ReplyFinished) and end.robot_speaking
+        assert (end.text, end.emotion) == ('A smoke alarm', Emotion.URGENT)
+        one.push(chunk(1))
+        answer = one.drain()
+        assert not answer[0].robot_speaking and not answer[-1].robot_speaking
+        assert any(isinstance(event, ReplyText) for event in answer)
+
+
 def test_refractory_time_and_hysteresis():
     """After a reply the lane stays silent, then needs one quiet chunk."""
     every = {0: {i: (Emotion.NORMAL, 'x') for i in range(9) if i != 6}}
