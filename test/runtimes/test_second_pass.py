@@ -1,5 +1,6 @@
 """Second pass: the decoder equals transformers' on a tiny random model; loops are noticed."""
 
+import math
 import types
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 import transformers
 
+from audio_interaction_ros.model.voice_activity import HOP
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.second_pass import (
@@ -18,6 +20,7 @@ from audio_interaction_ros.runtimes.second_pass import (
     STYLE,
     TASKS,
     WhisperSecondPass,
+    compression_ratio,
     likeliest,
     repeats,
     style,
@@ -145,3 +148,48 @@ def test_silence_says_nothing_in_any_language():
     one = second_pass(50_260)
     read = one.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32))
     assert (read.text, read.language, read.no_speech, one._tower.encoded) == ('', '', 1.0, 0)
+
+
+class Voice:
+    """Hears speech from one second to another, at whatever level; remembers the loudest sample."""
+
+    def __init__(self, start, end):
+        self.start, self.end, self.loudest = start, end, []
+
+    def __call__(self, samples):
+        self.loudest.append(float(samples.abs().max()))
+        heard = torch.zeros(-(-len(samples) // HOP))
+        heard[round(self.start * SAMPLE_RATE_HZ / HOP):round(self.end * SAMPLE_RATE_HZ / HOP)] = 1
+        return heard
+
+
+@pytest.mark.parametrize('level', [1e-4, 0.9])
+def test_only_where_somebody_speaks_is_read_whatever_the_level(level):
+    one = second_pass(50_259, transcribe=[1, 2])
+    one._voice = Voice(3.0, 4.0)
+    read = one.transcribe(np.full(8 * SAMPLE_RATE_HZ, level, np.float32))
+    assert read.span_s == pytest.approx((2.6, 4.4), abs=0.05)
+    assert one._voice.loudest == [pytest.approx(0.5)]
+    long = one.transcribe(np.full(40 * SAMPLE_RATE_HZ, level, np.float32))
+    assert long.span_s == pytest.approx((12.6, 14.4), abs=0.05), 'the last 30 s are read'
+
+
+def test_where_nobody_speaks_whisper_is_not_asked():
+    one = second_pass(50_259, transcribe=[1, 2])
+    one._voice = Voice(3.0, 3.0)
+    read = one.transcribe(sound())
+    assert (read.text, read.no_speech, read.span_s, one._tower.encoded) == ('', 1.0, None, 0)
+
+
+def test_a_reading_tells_how_far_to_trust_it():
+    read = second_pass(50_259, transcribe=[1, 2]).transcribe(sound())
+    likely = -math.log(51_864 / math.e + 1)  # one token of 1, START left out, all others of 0
+    assert read.mean_log_prob == pytest.approx(likely, abs=1e-3)
+    assert read.confidence == pytest.approx(math.exp(read.mean_log_prob))
+    assert read.no_speech == pytest.approx(1 / (51_864 + math.e), rel=1e-3)
+
+
+@pytest.mark.parametrize(('text', 'circles'), [
+    ('Turn on the light in the kitchen, please.', False), ('', False), ('ha ha ' * 40, True)])
+def test_a_text_that_runs_in_circles_compresses_well(text, circles):
+    assert (compression_ratio(text) > 2.4) is circles

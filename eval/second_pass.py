@@ -1,0 +1,243 @@
+"""
+``python -m eval second_pass``: where it begins to read, what it makes up, and what its gate costs.
+
+Owns the test streams: held-out speech at a known place in silence and noise, and sounds in which
+nobody speaks. Needs no streaming model: the draft of each utterance is empty, so that nothing but
+the second pass itself speaks for a text. Leaves ``second_pass.json`` and a cache of readings.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.audio.speech import speech_span
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
+from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.final_text import Draft, settle
+from audio_interaction_ros.stream.onset import Onset
+from audio_interaction_ros.stream.reading import Reading
+from eval import report
+from eval.asr import LONGEST_S
+from eval.material import RATE, Item, MaterialError, chance, held_out, load, loop, rms, sounding
+from eval.words import Utterance, wer
+
+__all__ = ['add_arguments', 'run', 'scene']
+
+BEFORE_S, AFTER_S = 12.0, 0.8
+QUIET_DBFS = -92.0
+SPEECH_DBFS = -25.0
+MOST_SOUND_S = 6.0
+BEDS = ('background_cafe', 'background_ceiling_fan', 'background_heavy_rain',
+        'background_inside_a_train', 'background_office', 'background_restaurant')
+CONDITIONS: dict[str, tuple[float, str, float]] = {
+    **{f'silence, speech at {level} dBFS': (level, 'white', QUIET_DBFS)
+       for level in (-20, -45, -60, -75)},
+    **{f'{bed}, {snr} dB': (SPEECH_DBFS, bed, SPEECH_DBFS - snr)
+       for bed in ('white', 'pink', 'real') for snr in (20, 10, 5)}}
+"""Name -> level of the speech, kind of what lies below, its level; dBFS."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    report.common_arguments(parser)
+    parser.add_argument('--clips', type=int, default=60, metavar='N',
+                        help='how many clips of speech')
+    parser.add_argument('--levels', type=float, nargs='*', default=[-20.0, -60.0],
+                        help='levels of speech at which words are counted, dBFS')
+
+
+def _noise(kind: str, count: int, name: str, beds: Sequence[Item]) -> np.ndarray:
+    if kind == 'real':
+        return loop(load(beds[int(chance(name, 'bed') * len(beds))].path), count, name)
+    white = np.random.default_rng(int(chance(name) * 2 ** 32)).standard_normal(count)
+    if kind == 'white':
+        return white
+    spectrum = np.fft.rfft(white)
+    return np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))), count)
+
+
+def scene(samples: np.ndarray, name: str, condition: tuple[float, str, float],
+          beds: Sequence[Item], before_s: float = BEFORE_S) -> tuple[np.ndarray, float]:
+    """Return a stream [n] of whole chunks, as 16 bit has it, and when its speech begins."""
+    level, kind, floor = condition
+    first, last = sounding(samples)
+    speech = samples[first:last] * 10 ** (level / 20) / rms(samples[first:last])
+    at = round((before_s + 0.4 * chance(name, 'at')) * RATE)
+    count = -(-(at + len(speech) + round(AFTER_S * RATE)) // CHUNK_SAMPLES) * CHUNK_SAMPLES
+    noise = _noise(kind, count, name, beds)
+    mixed = noise * 10 ** (floor / 20) / rms(noise)
+    mixed[at:at + len(speech)] += speech
+    return (np.round(np.clip(mixed, -1, 1) * 32_767) / 32_768).astype(np.float32), at / RATE
+
+
+def _guess(stream: np.ndarray) -> float:
+    """Return where the lane, which knows levels only, puts the beginning; seconds."""
+    onset = Onset()
+    for place, piece in enumerate(stream.reshape(-1, CHUNK_SAMPLES)):
+        chunk = AudioChunk(samples=piece, stamp_ns=place * CHUNK_NS, lost_samples_before=0)
+        onset.hear(EncodedChunk(
+            features=np.zeros((1, 1), np.float32), stamp_ns=chunk.stamp_ns, epoch=1, seq=place,
+            model_id='', rms_dbfs=chunk.rms_dbfs))
+    return onset.answer(len(stream) // CHUNK_SAMPLES * CHUNK_NS) / 1e9
+
+
+def _heard(stream: np.ndarray, start: float, voice: Any) -> float:
+    """Return where voice activity puts it, from the guess on; the guess where nobody speaks."""
+    import torch
+
+    from audio_interaction_ros.model.voice_activity import HOP
+    part = stream[round(start * RATE):]
+    level = np.float32(0.5 / max(float(np.abs(part).max()), 1e-6))
+    span = speech_span(voice(torch.from_numpy(part * level)).numpy(), HOP / RATE)
+    return start if span is None else start + span[0]
+
+
+def starts(clips: Sequence[Item], beds: Sequence[Item]) -> dict[str, dict[str, list[float]]]:
+    """Return for each condition by how many ms each beginning is off; negative: too early."""
+    from audio_interaction_ros.model.voice_activity import load_voice_activity
+    voice, found = load_voice_activity(), {}
+    for name, condition in CONDITIONS.items():
+        if condition[1] == 'real' and not beds:
+            continue
+        off = defaultdict(list)
+        for clip in clips:
+            stream, begins = scene(load(clip.path), clip.name, condition, beds)
+            guess = _guess(stream)
+            off['lane'].append(1_000 * (guess - begins))
+            off['second pass'].append(1_000 * (_heard(stream, guess, voice) - begins))
+        found[name] = {who: np.percentile(values, [5, 50, 95]).tolist()
+                       for who, values in off.items()}
+    return found
+
+
+class Readings:
+    """What Whisper read of pieces of audio, all of it and where somebody speaks, kept."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._known: dict[str, dict[str, Any]] = {}
+        if cache.is_file():
+            for line in cache.read_text(encoding='utf-8').splitlines():
+                row = json.loads(line)
+                self._known[row.pop('key')] = row
+        self._models: dict[bool, Any] = {}
+
+    def read(self, name: str, samples: np.ndarray, *, find_speech: bool) -> Recognition:
+        """Return what was read in samples [n], now or before."""
+        key = f'{name} {find_speech}'
+        if key not in self._known:
+            self._known[key] = self._row(samples, find_speech)
+            with self._cache.open('a', encoding='utf-8') as file:
+                file.write(json.dumps({'key': key, **self._known[key]}) + '\n')
+        row = dict(self._known[key])
+        span = row.pop('span_s')
+        return Recognition(span_s=None if span is None else (span[0], span[1]), **row)
+
+    def _row(self, samples: np.ndarray, find_speech: bool) -> dict[str, Any]:
+        if find_speech not in self._models:
+            from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
+            self._models[find_speech] = WhisperSecondPass(find_speech=find_speech)
+        read = replace(self._models[find_speech].transcribe(samples), write_english=None)
+        return {key: value for key, value in asdict(read).items() if key != 'write_english'}
+
+    def final(self, name: str, samples: np.ndarray) -> str:
+        """Return the text that becomes final where nothing was streamed."""
+        read = self.read(name, samples, find_speech=True)
+        end_ns = round(len(samples) / RATE * 1e9)
+        span = read.span_s and (round(read.span_s[0] * 1e9), round(read.span_s[1] * 1e9))
+        return settle(Draft(text='', confidence=0.0, start_ns=0, end_ns=end_ns), Reading(
+            start_ns=0, end_ns=end_ns, recognition=read, any_language=True,
+            speech_ns=span)).text
+
+
+def _sounds(items: Sequence[Item], limit: int) -> Iterator[Item]:
+    """Yield sounds in which nobody speaks, one of each label after the other."""
+    found: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        if not item.label.startswith('speech') and not item.generated:
+            found[item.label].append(item)
+    labels = sorted(found, key=lambda label: chance(label))
+    yield from [found[label][0] for label in labels][:limit or None]
+
+
+def _speech(items: Sequence[Item], limit: int) -> list[Item]:
+    """Return real English speech, as many of each kind."""
+    kinds: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        if (item.label.startswith('speech_') and item.text and not item.generated
+                and item.language in ('en', '') and 0.3 < item.seconds <= LONGEST_S):
+            kinds[item.label].append(item)
+    turns = [item for turn in range(max(map(len, kinds.values()), default=0))
+             for kind in sorted(kinds) for item in kinds[kind][turn:turn + 1]]
+    return turns[:limit]
+
+
+def made_up(sounds: Sequence[Item], readings: Readings) -> dict[str, Any]:
+    """Return how many sounds get a text, without and with the gate, and which still do."""
+    ungated, gated = [], {}
+    with report.progress() as bar:
+        for item in bar.track(sounds, description='sounds'):
+            samples = load(item.path)[:round(MOST_SOUND_S * RATE)]
+            if readings.read(item.name, samples, find_speech=False).text:
+                ungated.append(item.name)
+            if text := readings.final(item.name, samples):
+                gated[item.name] = text
+    return {'sounds': len(sounds), 'texts_without_gate': len(ungated), 'texts': len(gated),
+            'which': gated}
+
+
+def cost(clips: Sequence[Item], levels: Sequence[float], readings: Readings) -> dict[str, Any]:
+    """Return word errors at each level, without and with the gate."""
+    found: dict[str, Any] = {}
+    for level in levels:
+        rows: dict[str, list[Utterance]] = defaultdict(list)
+        with report.progress() as bar:
+            for clip in bar.track(clips, description=f'{level:g} dBFS'):
+                stream, _ = scene(load(clip.path), clip.name, (level, 'white', -78.0), (), 0.6)
+                key = f'{clip.name} at {level:g}'
+                for who, text in (
+                        ('without gate', readings.read(key, stream, find_speech=False).text),
+                        ('with gate', readings.final(key, stream))):
+                    rows[who].append(Utterance(clip.text, text, clip.group))
+        found[f'{level:g} dBFS'] = {
+            'clips': len(clips), 'without a text': sum(
+                not one.hypothesis for one in rows['with gate']),
+            **{who: wer(utterances) for who, utterances in rows.items()}}
+    return found
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure; return 0."""
+    import torch
+    torch.set_num_threads(options.threads)
+    out = report.folder(options, 'second_pass')
+    items = held_out(options.data)
+    clips = _speech(items, min(options.clips, options.limit or options.clips))
+    if not clips:
+        raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
+                            'with text to the manifest')
+    readings = Readings(out / 'readings.jsonl')
+    beds = [item for item in items if item.label in BEDS]
+    figures: dict[str, Any] = {'start_ms': starts(clips, beds)}
+    report.show('Where an utterance begins: ms off, 5th, 50th and 95th percentile; negative is '
+                'too early', ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
+                [(name, *row['lane'], *row['second pass'])
+                 for name, row in figures['start_ms'].items()])
+    figures['made_up'] = made_up(list(_sounds(items, options.limit)), readings)
+    report.show('Texts of sounds in which nobody speaks', ['sounds', 'without gate', 'with gate'],
+                [(figures['made_up']['sounds'], figures['made_up']['texts_without_gate'],
+                  figures['made_up']['texts'])])
+    figures['word_errors'] = cost(clips, options.levels, readings)
+    report.show('Word error rate', ['speech', 'clips', 'without gate', 'with gate', 'no text'],
+                [(name, row['clips'], row['without gate'], row['with gate'],
+                  row['without a text']) for name, row in figures['word_errors'].items()])
+    print(f'written to {report.write(out, "second_pass", options, figures)}')
+    return 0
