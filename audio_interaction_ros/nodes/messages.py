@@ -47,8 +47,10 @@ def _data(values: np.ndarray) -> 'array.array[int]':
 
 
 def audio_message(block: AudioBlock, *, seq: int, frame_id: str) -> msg.AudioChunk:
-    """Return a block of int16 or float samples [frames] or [frames, channels] as a message."""
+    """Return a block of signed or float samples [frames] or [frames, channels] as a message."""
     samples = block.samples if block.samples.ndim == 2 else block.samples[:, None]
+    if samples.dtype.kind == 'i' and samples.dtype != np.int16:  # no encoding of the message
+        samples = samples / -float(np.iinfo(samples.dtype).min)
     encoding = 's16le' if samples.dtype == np.int16 else 'f32le'
     frames, channels = samples.shape
     message = msg.AudioChunk(

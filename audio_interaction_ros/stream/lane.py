@@ -6,6 +6,7 @@ Says what it wants from the next forward pass (``request``) and turns what came 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -57,13 +58,19 @@ class Lane:
         self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
-        self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
-                                  refractory_ns=round(config.refractory_s * 1e9))
+        self._gate = DecisionGate(**_gate(config))
         self._gated = config.min_confidence > 0
         self._suppressed = sorted(spec.token_ids.suppressed)
         self._replies = count()
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
+
+    def adjust(self, config: LaneConfig) -> None:
+        """Take another threshold, release, refractory time and least confidence, no more."""
+        self.config = replace(
+            self.config, threshold=config.threshold, release=config.release,
+            refractory_s=config.refractory_s, min_confidence=config.min_confidence)
+        self._gate.adjust(**_gate(config))
 
     def restart(self, prompt: list[int] | None = None) -> None:
         """
@@ -230,6 +237,7 @@ class Lane:
         self._reply_p = p_respond
         self._reply_end_ns = where['stamp_ns']
         self._reply_start_ns = self._onset.answer(self._reply_end_ns)
+        self._gated = self.config.min_confidence > 0  # for the whole reply
         self._text = Detokenizer()
         self._confidence = Confidence()
 
@@ -294,3 +302,8 @@ def check_finite(result: StepResult) -> None:
         if scores is not None and not np.isfinite(scores).all():
             raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
                                   'or its weights are broken')
+
+
+def _gate(config: LaneConfig) -> dict[str, Any]:
+    return {'threshold': config.threshold or 0.5, 'release': config.release,
+            'refractory_ns': round(config.refractory_s * 1e9)}

@@ -314,6 +314,11 @@ class Session:
         self._lanes[self._index(lane)].try_prompt(tokens)
         return tokens
 
+    def adjust(self, lanes: Sequence[LaneConfig]) -> None:
+        """Give the lanes other settings of when to respond; nothing is forgotten."""
+        for lane in lanes:
+            self._lanes[self._index(lane.name)].adjust(lane)
+
     def reset(self) -> None:
         """Forget the queue and every context; the events come with the next step."""
         self.stats.resets += 1

@@ -362,8 +362,9 @@ def test_digital_silence_is_named(robot):
 
 def test_stamps_that_go_backwards_are_counted(robot):
     second = 10 ** 9
-    stamps = [100 * second, 100 * second + 400_000_000, 50 * second, 50 * second + 400_000_000]
-    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=4, stamps=stamps)
+    stamps = [start * second + chunk * 400_000_000
+              for start, chunks in ((100, 2), (50, 6)) for chunk in range(chunks)]
+    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=len(stamps), stamps=stamps)
     robot.wait(lambda: encoder._model.pipeline.frontend.stats.backwards_stamps == 1, 'counted')
 
 
