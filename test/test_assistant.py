@@ -14,6 +14,7 @@ import soundfile
 from audio_interaction_ros import offline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
+from audio_interaction_ros.cli.printer import JsonPrinter
 from audio_interaction_ros.config import (
     AssistantConfig,
     LaneConfig,
@@ -177,6 +178,17 @@ def test_where_nobody_spoke_there_is_no_text(language):
     for final in heard(one, (FinalTranscript, FinalTranslation)):
         assert (final.text, final.language, final.source) == ('', '', 'second_pass')
         assert math.isnan(final.confidence) and final.streamed_text
+
+
+def test_json_tells_whose_text_it_is_and_has_no_nan(capsys):
+    one = translating(Whisper('', 'en'), {0: {2: (Emotion.NORMAL, 'hello'),
+                                              6: (Emotion.NORMAL, '(noise)')}}, transcripts=True)
+    printer = JsonPrinter()
+    for event in heard(one, FinalTranscript):
+        printer.show(event)
+    kept, none = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (kept['text'], kept['source']) == ('hello', 'streamed') and kept['confidence'] > 0.9
+    assert (none['text'], none['source'], none['confidence']) == ('', 'second_pass', None)
 
 
 def test_a_text_that_is_sure_stands_against_a_second_pass_that_hears_nothing():

@@ -89,6 +89,7 @@ def test_audio_becomes_transcript_reply_and_alert(robot):
     assert robot.finals(transcripts) == ['hello there']
     assert [one.revision for one in transcripts] == list(range(len(transcripts)))
     assert transcripts[-1].header.frame_id == 'mic'
+    assert transcripts[-1].source == 'streamed' and transcripts[-1].word_confidence > 0.9
     assert robot.finals(replies) == ['There is a smoke alarm!']
     assert replies[-1].emotion == Reply.URGENT
     assert alerts[0].label == 'smoke_alarm' and alerts[0].state == Alert.ACTIVE

@@ -74,6 +74,8 @@ def test_without_the_gate_words_are_shown_as_they_come():
     assert [event.text for event in of(ReplyFinished, events)] == ['A gunshot?', 'It is noon.']
     assert len(of(ReplyText, events)) == len('A gunshot?It is noon.')
     assert not of(ReplyWithheld, events)
+    assert [event.confidence for event in of(ReplyFinished, events)] == pytest.approx(
+        [PROBABILITY['unsure'], PROBABILITY['sure']], rel=0.02)
 
 
 def test_an_unsure_reply_is_withheld_and_says_so():
