@@ -26,13 +26,26 @@ from audio_interaction_ros.stream.onset import Onset
 from audio_interaction_ros.stream.reading import Reading
 from eval import report
 from eval.asr import LONGEST_S
-from eval.material import RATE, Item, MaterialError, chance, held_out, load, loop, rms, sounding
+from eval.material import (
+    AUDIBLE_DB,
+    RATE,
+    Item,
+    MaterialError,
+    chance,
+    held_out,
+    load,
+    loop,
+    rms,
+    sounding,
+)
 from eval.words import Utterance, wer
 
 __all__ = ['add_arguments', 'run', 'scene']
 
 BEFORE_S, AFTER_S = 12.0, 0.8
 QUIET_DBFS = -92.0
+ONSET_DB = -22.0
+"""Softer is the room before the speaker, in which nothing begins."""
 SPEECH_DBFS = -25.0
 MOST_SOUND_S = 6.0
 BEDS = ('background_cafe', 'background_ceiling_fan', 'background_heavy_rain',
@@ -65,10 +78,15 @@ def _noise(kind: str, count: int, name: str, beds: Sequence[Item]) -> np.ndarray
 
 
 def scene(samples: np.ndarray, name: str, condition: tuple[float, str, float],
-          beds: Sequence[Item], before_s: float = BEFORE_S) -> tuple[np.ndarray, float]:
-    """Return a stream [n] of whole chunks, as 16 bit has it, and when its speech begins."""
+          beds: Sequence[Item], *, before_s: float = BEFORE_S,
+          below_db: float = AUDIBLE_DB) -> tuple[np.ndarray, float]:
+    """
+    Return a stream [n] of whole chunks, as 16 bit has it, and when its speech begins.
+
+    Of the clip is taken what lies within ``below_db`` of its loudest.
+    """
     level, kind, floor = condition
-    first, last = sounding(samples)
+    first, last = sounding(samples, below_db)
     speech = samples[first:last] * 10 ** (level / 20) / rms(samples[first:last])
     at = round((before_s + 0.4 * chance(name, 'at')) * RATE)
     count = -(-(at + len(speech) + round(AFTER_S * RATE)) // CHUNK_SAMPLES) * CHUNK_SAMPLES
@@ -109,7 +127,8 @@ def starts(clips: Sequence[Item], beds: Sequence[Item]) -> dict[str, dict[str, l
             continue
         off = defaultdict(list)
         for clip in clips:
-            stream, begins = scene(load(clip.path), clip.name, condition, beds)
+            stream, begins = scene(load(clip.path), clip.name, condition, beds,
+                                   below_db=ONSET_DB)
             guess = _guess(stream)
             off['lane'].append(1_000 * (guess - begins))
             off['second pass'].append(1_000 * (_heard(stream, guess, voice) - begins))
@@ -201,7 +220,8 @@ def cost(clips: Sequence[Item], levels: Sequence[float], readings: Readings) -> 
         rows: dict[str, list[Utterance]] = defaultdict(list)
         with report.progress() as bar:
             for clip in bar.track(clips, description=f'{level:g} dBFS'):
-                stream, _ = scene(load(clip.path), clip.name, (level, 'white', -78.0), (), 0.6)
+                stream, _ = scene(load(clip.path), clip.name, (level, 'white', -78.0), (),
+                                  before_s=0.6)
                 key = f'{clip.name} at {level:g}'
                 for who, text in (
                         ('without gate', readings.read(key, stream, find_speech=False).text),
