@@ -344,4 +344,4 @@ def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
         reply = open_replies[event.lane, event.reply_id]
         reply.final = event.text
         if isinstance(event, FinalTranslation):
-            reply.read, reply.kept = event.source_text, not event.language
+            reply.read, reply.kept = event.source_text, event.source == 'streamed'

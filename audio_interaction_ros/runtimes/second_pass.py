@@ -20,7 +20,7 @@ from audio_interaction_ros.audio.speech import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.voice_activity import HOP, load_voice_activity
+from audio_interaction_ros.model.voice_activity import HOP, VoiceActivity, load_voice_activity
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Recognition
@@ -126,7 +126,7 @@ class WhisperSecondPass:
             return Recognition(text='', language=self._language, no_speech=1.0)
         span_s = None
         if self._voice is not None:
-            span_s = self._find(samples)
+            span_s = self._find(self._voice, samples)
             if span_s is None:
                 return Recognition(text='', language=self._language, no_speech=1.0)
             start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
@@ -146,11 +146,12 @@ class WhisperSecondPass:
             span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
             write_english=lambda: text if name == 'en' else self._english(encoded, language))
 
-    def _find(self, samples: np.ndarray) -> tuple[float, float] | None:
+    @staticmethod
+    def _find(voice: VoiceActivity, samples: np.ndarray) -> tuple[float, float] | None:
         """Return where the speech is, whatever its level; None without any."""
         loudest = float(np.abs(samples).max())
         level = torch.from_numpy(samples * np.float32(0.5 / loudest))
-        return speech_span(self._voice(level).numpy(), HOP / SAMPLE_RATE_HZ)
+        return speech_span(voice(level).numpy(), HOP / SAMPLE_RATE_HZ)
 
     @torch.inference_mode()
     def _english(self, encoded: Tensor, language: int) -> str:
