@@ -80,13 +80,13 @@ class ReplyBoard:
     ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
     published by whoever reads them; translations come back on ``translation/read`` and go to
     ``translate`` (reply, source, its language, its English where that is written already), which
-    a FinalTranslation must answer. All this happens in the callback group in which ``show`` is
-    called.
+    a FinalTranslation must answer; where it returns False nobody will, and the streamed text is
+    final. All this happens in the callback group in which ``show`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, str, str, str | None], None]) -> None:
+                 translate: Callable[[ReplyFinished, str, str, str | None], bool]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -115,14 +115,16 @@ class ReplyBoard:
         draft = self._awaited.get(message.utterance_id)
         if draft is not None:  # else it is final already
             draft.until = math.inf
-            self._translate(draft.reply, message.source_text, message.source_language,
-                            message.text if message.language else None)
+            if not self._translate(draft.reply, message.source_text, message.source_language,
+                                   message.text if message.language else None):
+                self._keep(message.utterance_id)
 
     def _give_up_late(self) -> None:
-        for draft in list(self._awaited.values()):
+        for utterance_id, draft in list(self._awaited.items()):
             if draft.until < time.monotonic():
                 draft.until = math.inf
-                self._translate(draft.reply, '', '', None)
+                if not self._translate(draft.reply, '', '', None):
+                    self._keep(utterance_id)
 
     def give_up(self) -> None:
         """Publish every translation that waits, as it was streamed."""
