@@ -89,7 +89,8 @@ class DecoderNode(ManagedNode):
         self._progress = Progress()
         self._refusals = self._rolled = self._replies = 0
         self._refusal, self._refused_at = '', float('-inf')
-        self._fault, self._fault_at = '', float('-inf')
+        self._faults: dict[str, tuple[str, float]] = {}
+        """The newest fault of each lane and when it came (steady clock)."""
         self._nearest: dict[str, deque[float]] = {}
         self._thresholds: dict[str, float] = {}
         self._unsure: dict[str, Withheld] = {}
@@ -215,9 +216,10 @@ class DecoderNode(ManagedNode):
             self.get_logger().info(f'lane {event.lane} starts anew')
             return
         now, fault = time.monotonic(), f'lane {event.lane} started anew after: {event.fault}'
-        if fault != self._fault or now - self._fault_at > 5.0:
+        before, then = self._faults.get(event.lane, ('', now))
+        if fault != before or now - then > 5.0:
             self.get_logger().error(fault)
-        self._fault, self._fault_at = fault, now
+        self._faults[event.lane] = fault, now
 
     def _publish_credit(self) -> None:
         if not self.ready or not self.active:
@@ -324,8 +326,9 @@ class DecoderNode(ManagedNode):
             lag_s=progress.oldest_age_s, depth=progress.depth,
             context_rolled=self._rolled, **progress.counts)
         report.values['refused'] = self._refusals
-        if time.monotonic() - self._fault_at < 10.0:
-            report.add(ERROR, self._fault)
+        for fault, at in self._faults.values():
+            if time.monotonic() - at < 10.0:
+                report.add(ERROR, fault)
         if time.monotonic() - self._refused_at < 10.0:
             report.add(ERROR, f'chunk refused: {self._refusal}')
         return report

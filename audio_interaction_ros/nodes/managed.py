@@ -24,7 +24,7 @@ from rclpy.qos import QoSProfile
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import parameters
 from audio_interaction_ros.nodes.backoff import BackOff
-from audio_interaction_ros.nodes.diagnostics import ERROR, QosWatch, Report
+from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, QosWatch, Report
 from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ManagedNode']
@@ -49,6 +49,7 @@ class ManagedNode(LifecycleNode):
         self.active = False
         self.failure = ''
         """Why the node cannot work; empty while it can."""
+        self._last_failure = ''
         self.qos_watch = QosWatch(node=self)
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
@@ -88,7 +89,7 @@ class ManagedNode(LifecycleNode):
 
     def report_failure(self, message: str) -> None:
         """Log and keep for diagnostics what stops the node from working."""
-        self.failure = message
+        self.failure = self._last_failure = message
         self.get_logger().error(message)
 
     def give_up(self, message: str, error: BaseException | None = None) -> None:
@@ -106,11 +107,12 @@ class ManagedNode(LifecycleNode):
 
     def report_attempts(self, report: Report) -> None:
         """Say what keeps the node from working, and how often it was configured again for it."""
-        report.values['recoveries'] = self._attempts.total
+        report.values.update(failures=self._attempts.total, last_failure=self._last_failure)
         if self.failure:
-            wait_s = self._attempts.left_s(time.monotonic())
             report.add(ERROR, self.failure)
-            report.values['next_try_s'] = wait_s
+            report.values['next_try_s'] = self._attempts.left_s(time.monotonic())
+        elif self._attempts.failures:
+            report.add(WARN, f'try {self._attempts.failures + 1} after: {self._last_failure}')
 
     def _plan_retry(self, error: BaseException | None) -> str:
         """Decide when to try again; return it in words."""
