@@ -8,11 +8,11 @@ topics and no services.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audio_interaction_ros.config import AssistantConfig, ModelConfig, resolve_lanes
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.nodes.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.reply_board import Heard
@@ -22,9 +22,10 @@ from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, ReplyFinished
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.text_lane import Said
 
-__all__ = ['Cancel', 'Command', 'Deciding', 'Incoming', 'Progress', 'Refused', 'Reset',
-           'SetPrompt', 'Translate']
+__all__ = ['Adjust', 'Adjusted', 'Cancel', 'Command', 'Deciding', 'Incoming', 'Progress',
+           'Refused', 'Reset', 'SetPrompt', 'Translate']
 
 _REMEMBERED_CHUNKS = 4096
 
@@ -62,12 +63,24 @@ class Translate:
     """Translate what was said; a FinalTranslation answers it."""
 
     reply: ReplyFinished
-    text: str
-    language: str
-    english: str | None
+    said: Said
 
 
-Command = Reset | Cancel | SetPrompt | Translate
+@dataclass(frozen=True)
+class Adjust:
+    """Give the lanes other settings of when to respond."""
+
+    lanes: Sequence[LaneConfig]
+
+
+Command = Reset | Cancel | SetPrompt | Translate | Adjust
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """The lanes have other settings: these."""
+
+    lanes: Sequence[LaneConfig]
 
 
 @dataclass(frozen=True)
@@ -105,12 +118,8 @@ class Deciding:
         """
         self.runtime = load(config.model)
         """Kept, for a shared one lives only as long as somebody keeps it."""
-        model = self.runtime.config
         self.session = Session(
-            decoder=self.runtime.decoder,
-            lanes=resolve_lanes(config.lanes, prompts=model.prompts, thresholds=model.thresholds,
-                                min_confidence=model.min_confidence, slots=model.slots),
-            fifo=config.fifo,
+            decoder=self.runtime.decoder, lanes=self._resolved(config.lanes), fifo=config.fifo,
             slots=min(config.model.slots, self.runtime.decoder.spec.max_positions),
             translate_text='translation' in config.second_passes)
         self._timings, self._busy = timings, busy
@@ -118,13 +127,23 @@ class Deciding:
         self._joined, self._newest = (0, 0), (0, -1)  # epoch, seq
         self._newest_end_ns = 0
 
+    @property
+    def lanes(self) -> Sequence[LaneConfig]:
+        """The lanes as they work, with what they leave to the model filled in."""
+        return tuple(lane.config for lane in self.session.lanes)
+
+    def _resolved(self, lanes: Sequence[LaneConfig]) -> tuple[LaneConfig, ...]:
+        model = self.runtime.config
+        return resolve_lanes(lanes, prompts=model.prompts, thresholds=model.thresholds,
+                             min_confidence=model.min_confidence, slots=model.slots)
+
     def compute(self, items: list[Any], emit: Emit) -> bool:
         """Take in what came and run one forward pass; True while there is more to do."""
         for item in items:
             if isinstance(item, Incoming):
                 self._push(item, emit)
             else:
-                self._obey(item)
+                self._obey(item, emit)
         if not self.session.busy:
             return False
         before, began = self.session.fifo.stats.consumed, time.monotonic()
@@ -160,7 +179,7 @@ class Deciding:
         while len(self._chunks) > _REMEMBERED_CHUNKS:
             self._chunks.popitem(last=False)
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: Command, emit: Emit) -> None:
         match command:
             case Reset():
                 self.session.reset()
@@ -168,8 +187,11 @@ class Deciding:
                 self.session.cancel(lane)
             case SetPrompt(lane, prompt):
                 self.session.set_prompt(lane, prompt)
-            case Translate(reply, text, language, english):
-                self.session.translate(reply, text, language, english)
+            case Translate(reply, said):
+                self.session.translate(reply, said)
+            case Adjust(lanes):
+                self.session.adjust(self._resolved(lanes))
+                emit(Adjusted(self.lanes))
 
     def _progress(self, events: list[Event]) -> Progress:
         session = self.session

@@ -9,6 +9,7 @@ between two text tokens.
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from audio_interaction_msgs.srv import SetPrompt as SetPromptService
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import Trigger
 
+from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
@@ -27,6 +29,8 @@ from audio_interaction_ros.errors import (
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
 from audio_interaction_ros.nodes.deciding import (
+    Adjust,
+    Adjusted,
     Cancel,
     Command,
     Deciding,
@@ -64,6 +68,7 @@ from audio_interaction_ros.stream.events import (
     Silence,
     StreamReset,
 )
+from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['DecoderNode', 'main']
 
@@ -145,6 +150,13 @@ class DecoderNode(ManagedNode):
         self._board.give_up()
         self._listen.give_up('the node was deactivated')
 
+    def apply(self, config: AssistantConfig) -> None:
+        """Take the settings that may change while the node works."""
+        assert self._alerts is not None, 'only a configured node is asked'
+        self._alerts.apply(config.alerts)
+        if config.lanes != self.config.lanes:
+            self._order(Adjust(config.lanes))
+
     def tear_down(self) -> None:
         """Stop the thread and forget the session."""
         self.ready = False
@@ -174,6 +186,8 @@ class DecoderNode(ManagedNode):
             case Ready(model, seconds):
                 self.get_logger().info(f'decoder ready after {seconds:.1f} s')
                 self._take_over(model)
+            case Adjusted(lanes):
+                self._note_lanes(lanes)
             case Refused(reason):
                 self._refuse(reason)
             case Progress():
@@ -185,12 +199,18 @@ class DecoderNode(ManagedNode):
                 self._publish_credit()
 
     def _take_over(self, model: Deciding) -> None:
-        lanes = [lane.config for lane in model.session.lanes]
-        self._thresholds = {lane.name: lane.threshold for lane in lanes}
-        self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
-                        if lane.min_confidence > 0}
+        self._unsure = {}
+        self._note_lanes(model.lanes)
         self._model, self.ready = model, True
         self._publish_credit()
+
+    def _note_lanes(self, lanes: Sequence[LaneConfig]) -> None:
+        """Learn what diagnostics say of the lanes."""
+        self._thresholds = {lane.name: lane.threshold for lane in lanes}
+        for lane in lanes:
+            if lane.min_confidence > 0 or lane.name in self._unsure:
+                self._unsure.setdefault(
+                    lane.name, Withheld(lane.min_confidence)).min_confidence = lane.min_confidence
 
     def _show(self, event: Event, heard: Heard) -> None:
         if isinstance(event, (Silence, ReplyStarted)):
@@ -258,9 +278,8 @@ class DecoderNode(ManagedNode):
         """Hand in a command; False where the worker has too many of them, or is none."""
         return self._worker is not None and self._worker.put(command, always=True)
 
-    def _translate(self, reply: ReplyFinished, text: str, language: str,
-                   english: str | None) -> bool:
-        return self._command(Translate(reply, text, language, english))
+    def _translate(self, reply: ReplyFinished, said: Said) -> bool:
+        return self._command(Translate(reply, said))
 
     def _order(self, command: Command) -> None:
         """Hand in a command of somebody who waits for the answer; raises where it is not taken."""

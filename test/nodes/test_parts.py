@@ -17,7 +17,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
-from audio_interaction_ros.nodes import assistant, parameters
+from audio_interaction_ros.nodes import assistant, live_parameters, parameters
 from audio_interaction_ros.nodes.convert import AudioConverter
 from audio_interaction_ros.nodes.messages import chunk_from_message, chunk_message
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
@@ -77,7 +77,7 @@ FAMILY = {
     'std_msgs/msg/Float32MultiArray': [record(data=(WAVE / 32768).tolist())],
     'audio_interaction_msgs/msg/AudioChunk': [
         record(header=HEADER, encoding='s16le', sample_rate=16000, channels=1, frames=4,
-               data=WAVE.tobytes())],
+               seq=3, data=WAVE.tobytes())],
 }
 
 
@@ -92,7 +92,12 @@ def test_every_family_brings_the_same_sound(families, name):
             assert block.stamp_ns == 7_000_000_005
         else:
             assert block.stamp_ns == 10 ** 12 - 250_000
-            assert converter.to_block(message, 10 ** 12).stamp_ns is None
+            later = converter.to_block(message, 10 ** 12 + 15 * 10 ** 9, 77)
+            assert later.stamp_ns == 10 ** 12 + 15 * 10 ** 9 - 250_000
+            assert later.arrival_ns == 77
+            assert converter.to_block(message, 0).stamp_ns is None  # no clock yet
+        assert block.stamped_on_arrival is not converter.stamped
+        assert block.seq == (3 if 'AudioChunk' in name else None)
 
 
 def test_an_unknown_family_and_a_missing_package_are_named():
@@ -142,7 +147,7 @@ def test_a_chunk_survives_the_wire():
 
 def test_the_page_of_parameters_is_the_declaration():
     page = (ROOT / 'docs/parameters.md').read_text(encoding='utf-8')
-    assert parameters.table() in page
+    assert parameters.table(live_parameters.takers) in page
 
 
 def test_every_parameter_has_a_meaning():
@@ -248,5 +253,19 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     robot.wait(lambda: node._problem, 'the loss is noticed')
     library.plugged = True
     robot.wait(lambda: len(library.streams) == 2, 'opened again')
+    before = heard[-1].seq
+    node._ended_at_ns -= 30 * 10 ** 9  # so long it was away
+    robot.wait(lambda: speak()[-1].seq > before, 'it is heard again')
+    assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
+
+
+def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():
+    from audio_interaction_ros.audio.block import AudioBlock
+    from audio_interaction_ros.nodes.messages import audio_message
+    half = np.full((2, 1), 2 ** 30, np.int32)
+    message = audio_message(AudioBlock(samples=half, sample_rate_hz=16_000, stamp_ns=0), seq=0,
+                            frame_id='x')
+    assert message.encoding == 'f32le'
+    assert np.frombuffer(message.data.tobytes(), '<f4').tolist() == [0.5, 0.5]
