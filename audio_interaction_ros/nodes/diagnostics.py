@@ -2,9 +2,10 @@
 Diagnostics of a node: named tasks, published once a second.
 
 Owns the message and the timer, in a callback group of its own so that a busy node still
-reports. What a task says is the node's matter.
+reports: it waits for the node's lock for a moment only. What a task says is the node's matter.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -28,6 +29,10 @@ OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
 
 
+_PATIENCE_S = 0.5
+_BUSY = 'the node is busy in a callback; what it says here is from before'
+
+
 @dataclass
 class Report:
     """What one task has to say; the worst level wins, messages are joined."""
@@ -43,12 +48,20 @@ class Report:
 
 
 class Diagnostics:
-    """Publishes the tasks of one node at 1 Hz on the relative topic ``diagnostics``."""
+    """
+    Publishes the tasks of one node at 1 Hz on the relative topic ``diagnostics``.
 
-    def __init__(self, *, node: Node, tasks: Mapping[str, Callable[[], Report]]) -> None:
+    Tasks run with ``lock`` held. While somebody else keeps it, what was said last is said again,
+    with a warning.
+    """
+
+    def __init__(self, *, node: Node, tasks: Mapping[str, Callable[[], Report]],
+                 lock: 'threading.RLock | None' = None) -> None:
         """Start the timer."""
         self._node = node
         self._tasks = tasks
+        self._lock = lock or threading.RLock()
+        self._reports = {name: Report() for name in tasks}
         self._publisher = node.create_publisher(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
         self._timer = steady_timer(
             node, 1.0, self.publish, callback_group=MutuallyExclusiveCallbackGroup())
@@ -57,8 +70,16 @@ class Diagnostics:
         """Publish now."""
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
-        for name, task in self._tasks.items():
-            array.status.append(self._status(name, self._run(task)))
+        if self._lock.acquire(timeout=_PATIENCE_S):
+            try:
+                self._reports = {name: self._run(task) for name, task in self._tasks.items()}
+            finally:
+                self._lock.release()
+        else:
+            for report in self._reports.values():
+                if _BUSY not in report.messages:
+                    report.add(WARN, _BUSY)
+        array.status.extend(self._status(name, report) for name, report in self._reports.items())
         self._publisher.publish(array)
 
     def _run(self, task: Callable[[], Report]) -> Report:

@@ -24,7 +24,6 @@ from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_input import AudioInput
 from audio_interaction_ros.nodes.diagnostics import (
-    ERROR,
     OK,
     WARN,
     BusyMeter,
@@ -51,6 +50,8 @@ __all__ = ['EncoderNode', 'main']
 
 _INBOX_BLOCKS = 200
 _CHUNK_S = CHUNK_NS / 1e9
+_MOST_FAILURES = 5
+"""Times in a row that the stream may start anew without a chunk; then the node does."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class EncoderNode(ManagedNode):
         self._ready = False
         self.diagnostics = Diagnostics(node=self, tasks={
             'audio input': self._report_input, 'fifo': self._report_fifo,
-            'model': self._report_model})
+            'model': self._report_model}, lock=self.lock)
 
     @property
     def idle(self) -> bool:
@@ -116,7 +117,7 @@ class EncoderNode(ManagedNode):
         self._timings, self._busy = Timings(), BusyMeter()
         self._configured_at = time.monotonic()
         self._model: _Model | None = None
-        self._spoke, self._restarts = False, 0
+        self._spoke, self._restarts, self._failures = False, 0, 0
         self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
@@ -216,18 +217,22 @@ class EncoderNode(ManagedNode):
         except Exception:  # a fault of ours must not make the robot deaf
             self.get_logger().error(f'the stream starts anew after:\n{traceback.format_exc()}')
             self._restarts += 1
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                raise
             pipeline.reset(pipeline.epoch)
             return []
         if self._spoke:
             chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
         if chunks:
+            self._failures = 0
             self._spoke = item.robot_speaking
         return list(chunks)
 
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
         if isinstance(output, WorkerFailure):
-            self.give_up(f'encoder cannot work: {output.error}')
+            self.give_up(f'encoder cannot work: {output.error}', output.error)
         elif isinstance(output, AudioFormatError):
             if self._input is not None:
                 self._input.refuse(str(output))
@@ -238,6 +243,7 @@ class EncoderNode(ManagedNode):
                 self._listen()
         else:
             assert self._fifo is not None, 'set_up comes first'
+            self.works()
             for chunk in output:
                 self._fifo.offer(chunk, time.monotonic())
             self._send()
@@ -355,8 +361,7 @@ class EncoderNode(ManagedNode):
             self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
             timings=self._timings, busy=self._busy,
             too_slow='encoding is slower than real time; take a faster device')
-        if self.failure:
-            report.add(ERROR, self.failure)
+        self.report_attempts(report)
         if self._second_pass is not None:
             report.values.update(
                 second_pass_done=self._second_pass.done,

@@ -4,11 +4,13 @@ The action ``listen``: wait for one final transcript, with partial ones as feedb
 Listens to the topic ``transcript`` like any other node, so it does not matter who makes
 transcripts final. A goal waits as accepted and is executed, which takes no time, when its end is
 known: a goal that waited in a callback would hold a thread of the executor, and one that waited
-in a coroutine would keep the executor turning.
+in a coroutine would keep the executor turning. The action is there as long as its node, for a
+goal that has ended is told so by the executor later: an action that went at cleanup could not.
 """
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,7 @@ from audio_interaction_ros.nodes.steady import steady_timer
 __all__ = ['ListenAction', 'same_language']
 
 _PERIOD_S = 0.1
+_MOST_GOALS = 64
 _TIMED_OUT = 'nothing was said within max_duration'
 
 
@@ -39,23 +42,26 @@ class _Waiting:
 class ListenAction:
     """The action server of one decoder node."""
 
-    def __init__(self, *, node: ManagedNode) -> None:
-        """Offer the action."""
-        self._node = node
+    def __init__(self, *, node: ManagedNode, refusal: Callable[[], str]) -> None:
+        """Offer the action; ``refusal`` says why no goal can be reached, empty where one can."""
+        self._node, self._refusal = node, refusal
         self._waiting: list[_Waiting] = []
         self._ended: list[_Waiting] = []
         self._lock = threading.Lock()
-        group = MutuallyExclusiveCallbackGroup()
-        node.managed_subscription(
-            Transcript, 'transcript', self._on_transcript, qos.EVENTS, callback_group=group)
-        self._timer = steady_timer(node, _PERIOD_S, self._look, callback_group=group)
+        self._group = MutuallyExclusiveCallbackGroup()
+        self._timer = steady_timer(node, _PERIOD_S, self._look, callback_group=self._group)
         self._server = ActionServer(
-            node, Listen, 'listen', execute_callback=self._execute, callback_group=group,
+            node, Listen, 'listen', execute_callback=self._execute, callback_group=self._group,
             goal_callback=self._on_goal, handle_accepted_callback=self._on_accepted,
             cancel_callback=lambda _goal: CancelResponse.ACCEPT)
 
+    def open(self) -> None:
+        """Hear transcripts, until the cleanup of the node."""
+        self._node.managed_subscription(
+            Transcript, 'transcript', self._on_transcript, qos.EVENTS, callback_group=self._group)
+
     def close(self) -> None:
-        """Withdraw the action; goals that still wait are given up."""
+        """Withdraw the action, at the end of the node."""
         self._node.destroy_timer(self._timer)
         self._server.destroy()
 
@@ -65,7 +71,14 @@ class ListenAction:
             self._end(waiting, message=message)
 
     def _on_goal(self, _request: Any) -> GoalResponse:
-        return GoalResponse.ACCEPT if self._node.active else GoalResponse.REJECT
+        with self._lock:
+            crowded = len(self._waiting) >= _MOST_GOALS
+        reason = self._refusal() or (f'{_MOST_GOALS} goals wait already' if crowded else '')
+        if not reason:
+            return GoalResponse.ACCEPT
+        self._node.get_logger().warning(
+            f'a goal of listen is refused: {reason}', throttle_duration_sec=5.0)
+        return GoalResponse.REJECT
 
     def _on_accepted(self, goal: Any) -> None:
         limit = goal.request.max_duration

@@ -3,22 +3,30 @@ A lifecycle node that keeps the five rules which rclpy's lifecycle needs.
 
 Transitions are quick (models load in the worker); an exception in one is logged and becomes a
 failure instead of vanishing; releasing is idempotent; subscriptions are gated by ``active``;
-diagnostics run in every state. Knows nothing of audio.
+diagnostics run in every state. A node that starts by itself (``autostart``) and cannot work is
+configured again, with back-off, until it can. Everything that a node knows is touched under its
+one ``lock``: what is made with ``managed_…`` is called with it held, whatever its callback group,
+and so are transitions, the outputs of a worker and diagnostics. Knows nothing of audio.
 """
 
+import functools
+import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import parameters
-from audio_interaction_ros.nodes.diagnostics import QosWatch
+from audio_interaction_ros.nodes.backoff import BackOff
+from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, QosWatch, Report
 from audio_interaction_ros.nodes.live_parameters import answered, check_change, logger_service
 from audio_interaction_ros.nodes.steady import steady_timer
 
@@ -38,37 +46,47 @@ class ManagedNode(LifecycleNode):
                  **options: Any) -> None:
         """Declare the parameters; nothing else happens before configure."""
         super().__init__(name, **{**logger_service(), **options})
+        self.lock = threading.RLock()
+        """Held by whatever reads or changes the state of the node; never for long."""
         self.declare_parameter('autostart', True, ParameterDescriptor(
             description='Configure and activate the node when it starts.', read_only=True))
         self.active = False
         self.failure = ''
         """Why the node cannot work; empty while it can."""
+        self._last_failure = ''
         self.qos_watch = QosWatch(node=self)
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
         self._groups, self._has_lanes = groups, lanes
         self._role = name  # the node itself may be called otherwise
-        self._starting = self._broken = False
+        self._broken = self._configuration_is_wrong = False
+        self._attempts = BackOff()
         self._declare_error = ''
         try:
             parameters.declare(self, groups, lanes=lanes)
         except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
             self._declare_error = f'parameters: {error}'
             self.report_failure(self._declare_error)
-        self.add_on_set_parameters_callback(self._on_set_parameters)
-        steady_timer(self, 0.2, self._fall_back,
+        self.add_on_set_parameters_callback(self.exclusive(self._on_set_parameters))
+        self.add_post_set_parameters_callback(self.exclusive(self._on_parameters))
+        steady_timer(self, 0.2, self.exclusive(self._recover),
                      callback_group=MutuallyExclusiveCallbackGroup())
 
+    def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the callback so that it runs with the node's lock held."""
+        @functools.wraps(callback)
+        def locked(*arguments: Any) -> Any:
+            with self.lock:
+                return callback(*arguments)
+        return locked
+
     def autostart(self) -> None:
-        """Configure and activate, unless the parameter autostart says otherwise."""
-        if not self.get_parameter('autostart').value:
-            return
-        self._starting = True
-        try:
+        """Configure and activate an unconfigured node, unless autostart says otherwise."""
+        with self.lock:
+            if not self.get_parameter('autostart').value or self.state != 'unconfigured':
+                return
             if self.trigger_configure() == _SUCCESS:
                 self.trigger_activate()
-        finally:
-            self._starting = False
 
     @property
     def state(self) -> str:
@@ -77,26 +95,62 @@ class ManagedNode(LifecycleNode):
 
     def report_failure(self, message: str) -> None:
         """Log and keep for diagnostics what stops the node from working."""
-        self.failure = message
+        self.failure = self._last_failure = message
         self.get_logger().error(message)
 
-    def give_up(self, message: str) -> None:
-        """Report why the node cannot work; it becomes unconfigured, ready for another try."""
-        self.report_failure(message)
-        self._broken = True
+    def give_up(self, message: str, error: BaseException | None = None) -> None:
+        """
+        Report why the node cannot work; it becomes unconfigured and is tried again.
 
-    def _fall_back(self) -> None:
-        """Leave the state in which the node cannot work, once no transition is under way."""
-        if not self._broken or self._starting:
-            return
+        A ConfigurationError is tried again only when a parameter has changed.
+        """
+        self._broken = True
+        self.report_failure(message + self._plan_retry(error))
+
+    def works(self) -> None:
+        """Note that the node does what it is for: earlier failures are forgiven."""
+        self._attempts.succeed()
+
+    def report_attempts(self, report: Report) -> None:
+        """Say what keeps the node from working, and how often it was configured again for it."""
+        report.values.update(failures=self._attempts.total, last_failure=self._last_failure)
+        if self.failure:
+            report.add(ERROR, self.failure)
+            report.values['next_try_s'] = self._attempts.left_s(time.monotonic())
+        elif self._attempts.failures:
+            report.add(WARN, f'try {self._attempts.failures + 1} after: {self._last_failure}')
+
+    def _plan_retry(self, error: BaseException | None) -> str:
+        """Decide when to try again; return it in words."""
+        if not self.get_parameter('autostart').value:
+            return ''
+        self._configuration_is_wrong = isinstance(error, ConfigurationError)
+        if self._configuration_is_wrong:
+            self._attempts.settle()
+            return '; the node waits for another value of a parameter'
+        return f'; next try in {self._attempts.fail(time.monotonic()):.0f} s'
+
+    def _on_parameters(self, _parameters: Sequence[Parameter]) -> None:
+        """Try again at once where the configuration was wrong."""
+        if self._configuration_is_wrong:
+            self._configuration_is_wrong = False
+            self._attempts.fail(float('-inf'))
+
+    def _recover(self) -> None:
+        """Leave the state in which the node cannot work, and start again when it is time."""
         state = self.state
-        if state == 'active':
-            self.trigger_deactivate()
-        elif state == 'inactive':
-            self._broken = False
-            self.trigger_cleanup()
-        elif state == 'unconfigured':
-            self._broken = False
+        try:
+            if self._broken and state == 'active':
+                self.trigger_deactivate()
+            elif self._broken and state == 'inactive':
+                self.trigger_cleanup()
+            elif state == 'unconfigured':
+                self._broken = False
+                if self._attempts.due(time.monotonic()):
+                    self._attempts.settle()
+                    self.autostart()
+        except Exception as error:  # noqa: BLE001 - another transition is under way
+            self.get_logger().debug(f'not now: {error!r}')
 
     def managed_publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
         """Create a publisher that speaks only while active and goes at cleanup."""
@@ -108,8 +162,9 @@ class ManagedNode(LifecycleNode):
                              profile: QoSProfile, **options: Any) -> Any:
         """Create a subscription that is heard only while active and goes at cleanup."""
         def gated(message: Any) -> None:
-            if self.active:
-                callback(message)
+            with self.lock:
+                if self.active:
+                    callback(message)
         self.qos_watch.watch(topic, profile)
         subscription = self.create_subscription(kind, topic, gated, profile, **options)
         self._entities.append((self.destroy_subscription, subscription))
@@ -123,8 +178,9 @@ class ManagedNode(LifecycleNode):
         It calls only while the node is active, or ``always``.
         """
         def gated() -> None:
-            if self.active or always:
-                callback()
+            with self.lock:
+                if self.active or always:
+                    callback()
         self._entities.append(
             (self.destroy_timer, steady_timer(self, period_s, gated, **options)))
 
@@ -133,7 +189,8 @@ class ManagedNode(LifecycleNode):
         """Create a service that goes at cleanup; what its callback raises becomes its answer."""
         def answered(request: Any, response: Any) -> Any:
             try:
-                return callback(request, response)
+                with self.lock:
+                    return callback(request, response)
             except Exception as error:  # noqa: BLE001 - a bad request must not end the node
                 response.success, response.message = False, str(error)
                 return response
@@ -156,11 +213,16 @@ class ManagedNode(LifecycleNode):
         return result
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release everything."""
+        """Release everything; somebody who asks for it also ends the tries to start again."""
+        with self.lock:
+            if not self._broken:
+                self._attempts.succeed()
+                self._configuration_is_wrong = False
         return self._guarded('cleanup', self.release)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Release everything."""
+        self._attempts.succeed()
         return self._guarded('shutdown', self.release)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -169,13 +231,14 @@ class ManagedNode(LifecycleNode):
 
     def release(self) -> None:
         """Release everything that set_up made; may be called at any time, any number of times."""
-        self.active = False
-        self.tear_down()
-        while self._entities:
-            destroy, entity = self._entities.pop()
-            destroy(entity)
-        while self._lifecycle_publishers:
-            self.destroy_lifecycle_publisher(self._lifecycle_publishers.pop())
+        with self.lock:
+            self.active = False
+            self.tear_down()
+            while self._entities:
+                destroy, entity = self._entities.pop()
+                destroy(entity)
+            while self._lifecycle_publishers:
+                self.destroy_lifecycle_publisher(self._lifecycle_publishers.pop())
 
     def destroy_node(self) -> None:
         """Release everything, then the node."""
@@ -223,8 +286,10 @@ class ManagedNode(LifecycleNode):
 
     def _configure(self) -> None:
         self.failure, self._broken = '', False
+        self._configuration_is_wrong = False
+        self._attempts.settle()
         if self._declare_error:
-            raise AudioInteractionError(self._declare_error)
+            raise ConfigurationError(self._declare_error)
         parameters.refuse_unknown(self)
         self.config = parameters.read(self)
         self.set_up()
@@ -238,15 +303,21 @@ class ManagedNode(LifecycleNode):
         self.stop()
 
     def _guarded(self, name: str, action: Callable[[], None]) -> TransitionCallbackReturn:
-        try:
-            action()
-        except AudioInteractionError as error:
-            self.report_failure(f'{name} failed: {error}')
-        except Exception as error:  # noqa: BLE001 - rclpy would swallow it
-            self.report_failure(f'{name} failed: {error!r}')
+        with self.lock:
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001 - rclpy would swallow it
+                self._note_failed(name, error)
+            else:
+                return _SUCCESS
+            if name == 'configure':
+                self.release()
+            return _FAILURE
+
+    def _note_failed(self, name: str, error: Exception) -> None:
+        """Report a transition that failed; a node that cannot be configured is tried again."""
+        expected = isinstance(error, AudioInteractionError)
+        plan = self._plan_retry(error) if name == 'configure' else ''
+        self.report_failure(f'{name} failed: {error if expected else repr(error)}{plan}')
+        if not expected:
             self.get_logger().error(traceback.format_exc())
-        else:
-            return _SUCCESS
-        if name == 'configure':
-            self.release()
-        return _FAILURE

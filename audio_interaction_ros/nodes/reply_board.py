@@ -80,13 +80,14 @@ class ReplyBoard:
     ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
     ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
     published by whoever reads them; translations come back on ``translation/read`` and go to
-    ``translate`` (reply, what was said), which a FinalTranslation must answer. All this happens
-    in the callback group in which ``show`` is called.
+    ``translate`` (reply, what was said), which a FinalTranslation must answer; where it returns
+    False nobody will, and the streamed text is final. All this happens in the callback group in
+    which ``show`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, Said], None]) -> None:
+                 translate: Callable[[ReplyFinished, Said], bool]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -115,13 +116,15 @@ class ReplyBoard:
         draft = self._awaited.get(message.utterance_id)
         if draft is not None:  # else it is final already
             draft.until = math.inf
-            self._translate(draft.reply, said_of(message))
+            if not self._translate(draft.reply, said_of(message)):
+                self._keep(message.utterance_id)
 
     def _give_up_late(self) -> None:
-        for draft in list(self._awaited.values()):
+        for utterance_id, draft in list(self._awaited.items()):
             if draft.until < time.monotonic():
                 draft.until = math.inf
-                self._translate(draft.reply, Said())
+                if not self._translate(draft.reply, Said()):
+                    self._keep(utterance_id)
 
     def give_up(self) -> None:
         """Publish every translation that waits, as it was streamed."""

@@ -9,6 +9,7 @@ fails, goes on as it is; what becomes of the others decides ``stream.final_text`
 memory.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.backoff import BackOff
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import put_final, put_said
@@ -64,10 +66,9 @@ class SecondPassLink:
         if 'translation' in config.second_passes:
             self._read = node.managed_publisher(Translation, 'translation/read', qos.EVENTS)
             self._listen_for(Translation, 'translation/draft')
-        self._worker = Worker(
-            node=node, group=self._group, setup=self._set_up, compute=self._compute,
-            publish=self._publish, capacity=_BACKLOG, name='second_pass')
-        self._worker.start()
+        self._attempts = BackOff()
+        self._worker = self._begin()
+        node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
 
     @property
     def idle(self) -> bool:
@@ -91,6 +92,20 @@ class SecondPassLink:
         """Stop the thread and drop all audio. Idempotent."""
         self._worker.close()
         self.forget()
+
+    def _begin(self) -> Worker:
+        worker = Worker(
+            node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
+            publish=self._publish, capacity=_BACKLOG, name='second_pass')
+        worker.start()
+        return worker
+
+    def _try_again(self) -> None:
+        """Load the model once more where that failed; drafts go on as they are meanwhile."""
+        if self._attempts.due(time.monotonic()) and self._worker.idle:
+            self._attempts.settle()
+            self._worker.close()
+            self._worker = self._begin()
 
     def _listen_for(self, kind: Any, topic: str) -> None:
         self._node.managed_subscription(kind, topic, self._on_draft, qos.EVENTS,
@@ -135,9 +150,13 @@ class SecondPassLink:
     def _publish(self, output: Any) -> None:
         if isinstance(output, Ready):
             if isinstance(output.result, WorkerFailure):
+                wait_s = self._attempts.fail(time.monotonic())
                 self.failure = (f'second pass does not work, drafts become final: '
-                                f'{output.result.error}')
+                                f'{output.result.error}; next try in {wait_s:.0f} s')
                 self._node.get_logger().error(self.failure)
+            else:
+                self._attempts.succeed()
+                self.failure = ''
         elif isinstance(output, Translation):
             self._read.publish(output)
         else:

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.node import Node
+
+from audio_interaction_ros.nodes.managed import ManagedNode
 
 __all__ = ['Emit', 'Ready', 'Worker', 'WorkerFailure', 'left_behind']
 
 _PATIENCE_S = 1.0
+_MOST_COMMANDS = 64
+"""Items beyond the capacity that put(always=True) still takes; past that nobody reads them."""
 _left_behind: list[threading.Thread] = []
 
 Emit = Callable[[Any], None]
@@ -64,7 +67,7 @@ class Worker:
     inbox; ``put`` returns False and drops the item where it is full.
     """
 
-    def __init__(self, *, node: Node, group: CallbackGroup, setup: Callable[[], Any],
+    def __init__(self, *, node: ManagedNode, group: CallbackGroup, setup: Callable[[], Any],
                  compute: Callable[[Any, list[Any], Emit], bool],
                  publish: Callable[[Any], None], capacity: int, name: str) -> None:
         """Create the guard condition; call start() to begin."""
@@ -76,7 +79,8 @@ class Worker:
         self._wake = threading.Condition()
         self._closing = False
         self._busy = False
-        self._guard = node.create_guard_condition(self._drain, callback_group=group)
+        self._guard = node.create_guard_condition(
+            node.exclusive(self._drain), callback_group=group)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -96,9 +100,10 @@ class Worker:
         self._thread.start()
 
     def put(self, item: Any, *, always: bool = False) -> bool:
-        """Hand in an item; ``always`` is for commands, which no full inbox may refuse."""
+        """Hand in an item; ``always`` is for commands, which must not wait behind data."""
+        most = self._capacity + _MOST_COMMANDS * always
         with self._wake:
-            if self._closing or (len(self._inbox) >= self._capacity and not always):
+            if self._closing or len(self._inbox) >= most:
                 return False
             self._inbox.append(item)
             self._wake.notify()

@@ -1,5 +1,7 @@
 """The action ``listen``: one transcript per goal, and every way in which a goal ends."""
 
+import threading
+
 import pytest
 
 pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
@@ -13,7 +15,7 @@ from audio_interaction_msgs.msg import Transcript
 from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
 
-from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes import listen_action, qos
 from audio_interaction_ros.nodes.listen_action import same_language
 
 pytestmark = pytest.mark.ros
@@ -22,9 +24,9 @@ pytestmark = pytest.mark.ros
 class Listener:
     """A decoder node, a client of its action, and somebody who publishes transcripts."""
 
-    def __init__(self, robot):
+    def __init__(self, robot, **options):
         self.robot = robot
-        self.decoder = robot.decoder()
+        self.decoder = robot.decoder(**options)
         self.client = ActionClient(robot.watcher, Listen, 'listen')
         self.transcripts = robot.watcher.create_publisher(Transcript, 'transcript', qos.EVENTS)
         robot.wait(self.client.server_is_ready, 'the action is offered')
@@ -50,6 +52,7 @@ class Listener:
 @pytest.fixture
 def listener(robot):
     made = Listener(robot)
+    robot.wait(lambda: made.decoder.ready, 'ready')
     yield made
     made.client.destroy()
 
@@ -98,6 +101,47 @@ def test_deactivation_ends_goals_and_refuses_new_ones(listener):
     assert not listener.goal().accepted
     listener.decoder.trigger_activate()
     assert listener.goal().accepted
+
+
+def test_goals_are_refused_while_the_model_is_being_loaded(robot, capfd):
+    go_on = threading.Event()
+
+    def slow(_model):
+        assert go_on.wait(60)
+        return robot.scripted(script={})()
+    listener = Listener(robot, runtime=slow)
+    assert listener.decoder.active and not listener.goal().accepted
+    assert 'refused: the model is being loaded' in capfd.readouterr().err
+    go_on.set()
+    robot.wait(lambda: listener.decoder.ready, 'ready')
+    assert listener.goal().accepted
+    listener.client.destroy()
+
+
+def test_goals_beyond_a_limit_are_refused(listener, monkeypatch):
+    monkeypatch.setattr(listen_action, '_MOST_GOALS', 2)
+    goals = [listener.goal() for _ in range(3)]
+    assert [goal.accepted for goal in goals] == [True, True, False]
+    listener.say('hello')
+    for goal in goals[:2]:
+        assert listener.result(goal)[1].success
+    assert listener.goal().accepted
+
+
+def test_a_cleanup_while_goals_wait_ends_them_without_a_traceback(listener, capfd):
+    for _ in range(3):
+        listener.robot.wait(lambda: listener.decoder.ready, 'ready')
+        goals = [listener.goal() for _ in range(4)]
+        assert all(goal.accepted for goal in goals)
+        listener.say('hal', final=False)
+        listener.decoder.trigger_deactivate()
+        listener.decoder.trigger_cleanup()
+        for goal in goals:
+            status, result = listener.result(goal)
+            assert status == GoalStatus.STATUS_ABORTED and 'deactivated' in result.message
+        assert not listener.goal().accepted
+        listener.decoder.autostart()
+    assert 'Traceback' not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(('wanted', 'found', 'same'), [

@@ -22,6 +22,7 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.text_lane import Said
 
 pytestmark = pytest.mark.unit
 
@@ -148,11 +149,11 @@ def test_a_text_that_cannot_be_translated_keeps_what_was_streamed(what):
                            translations={'hello': '你好'})
     (reply,) = [event for event in tell(one, 1) if isinstance(event, ReplyFinished)]
     setattr(decoder, what, {3: 'always'})
-    one.translate(reply, 'hello', 'en')
+    one.translate(reply, Said(text='hello', language='en'))
     (final,) = [event for event in one.step() if isinstance(event, FinalTranslation)]
     assert (final.text, final.language) == ('gestreamt', '')
     setattr(decoder, what, {})
-    one.translate(reply, 'hello', 'en')
+    one.translate(reply, Said(text='hello', language='en'))
     (final,) = [event for event in one.drain() if isinstance(event, FinalTranslation)]
     assert final.text == '你好' and (one.stats.kept, one.stats.translated) == (1, 1)
 
@@ -161,7 +162,7 @@ def test_a_translation_that_waits_survives_the_reset_of_its_lane():
     one, _ = session(script={1: {0: (Emotion.NORMAL, 'gestreamt')}}, lies={1: {1}},
                      translate_text=True, translations={'hello': '你好'})
     (reply,) = [event for event in tell(one, 1) if isinstance(event, ReplyFinished)]
-    one.translate(reply, 'hello', 'en')
+    one.translate(reply, Said(text='hello', language='en'))
     one.push(chunk(1))
     events = one.drain()
     assert any(isinstance(event, StreamReset) and event.fault for event in events)
