@@ -23,6 +23,7 @@ from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder
@@ -33,6 +34,7 @@ from audio_interaction_ros.stream.events import (
     FinalTranscript,
     ReplyFinished,
     ReplyWithheld,
+    StreamReset,
 )
 from audio_interaction_ros.stream.reading import SpanReader, Transcriber
 from audio_interaction_ros.stream.session import Session
@@ -146,10 +148,15 @@ class Assistant:
         self.stats.busy_s += time.perf_counter() - began
 
     def _hear(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
-        self.session.push(chunk)
+        try:
+            self.session.push(chunk)
+        except AudioFormatError as error:
+            _LOG.error('a chunk is left out: %s', error)
         while self.session.busy:
             for event in self.session.step():
                 yield event
+                if isinstance(event, StreamReset) and event.fault:
+                    _LOG.error('lane %s starts anew after: %s', event.lane, event.fault)
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._consequences(event)

@@ -19,6 +19,12 @@ class AudioBlock:
     sample_rate_hz: int
     stamp_ns: int | None
     """Time of the first sample; None: continue where the block before ended."""
+    stamped_on_arrival: bool = False
+    """True: the stamp is the time of arrival less the length, for want of a better one."""
+    seq: int | None = None
+    """Number among the blocks of its source; consecutive ones miss nothing. None: not known."""
+    arrival_ns: int | None = None
+    """Steady time at which it arrived; None where that says nothing, as from a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,8 @@ class AudioChunk:
     """Samples (at 16 kHz) missing between the chunk before and this one."""
     end_of_stream: bool = False
     """True: the stream ended here; missing samples were padded with zeros."""
+    padding: bool = False
+    """True: silence that was added after the end of a stream; the source sent none of it."""
 
     @property
     def rms_dbfs(self) -> float:

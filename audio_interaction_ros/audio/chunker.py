@@ -2,7 +2,7 @@
 Samples to chunks of exactly 6,400, each with the time of its first sample.
 
 Owns the incomplete chunk and the mapping from 16 kHz sample to stamp. Knows nothing of blocks
-or of other rates; whoever sees a gap tells it by ``fill`` and ``move``.
+or of other rates; whoever sees a gap tells it by ``skip``, ``move`` and ``move_next``.
 """
 
 import numpy as np
@@ -24,6 +24,8 @@ class Chunker:
         self._fill = 0
         self._start_ns = 0  # time of the incomplete chunk's first sample
         self._lost_samples = 0
+        self._owed = (0, 0)  # ns to move and samples lost, from the next chunk on
+        self._sound = False  # a sample of the incomplete chunk came from the source
 
     @property
     def pending(self) -> np.ndarray:
@@ -39,10 +41,14 @@ class Chunker:
     @property
     def end_ns(self) -> int:
         """Time at which the samples so far end."""
-        return self._start_ns + self._fill * SAMPLE_NS
+        return self._start_ns + self._fill * SAMPLE_NS + self._owed[0]
 
-    def push(self, samples: np.ndarray) -> list[AudioChunk]:
-        """Take any number of samples [n] float32 and return the chunks now complete."""
+    def push(self, samples: np.ndarray, *, padding: bool = False) -> list[AudioChunk]:
+        """
+        Take any number of samples [n] float32 and return the chunks now complete.
+
+        Chunks of ``padding`` alone are marked as such.
+        """
         chunks = []
         taken = 0
         while taken < len(samples):
@@ -50,6 +56,7 @@ class Chunker:
             self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
             self._fill += part
             taken += part
+            self._sound = self._sound or not padding
             if self._fill == CHUNK_SAMPLES:
                 chunks.append(self._finish(end_of_stream=False))
         return chunks
@@ -65,6 +72,12 @@ class Chunker:
         """Correct the clock: all samples from the incomplete chunk on are later by this."""
         self._start_ns += delta_ns
 
+    def move_next(self, delta_ns: int, *, lost_samples: int) -> None:
+        """Correct the clock from the start of the next chunk on, which follows a loss."""
+        self._owed = (self._owed[0] + delta_ns, self._owed[1] + lost_samples)
+        if self._fill == 0:
+            self._settle()
+
     def skip(self, stamp_ns: int, *, lost_samples: int) -> None:
         """Go on at another time with a new chunk; the incomplete one must be padded before."""
         assert self._fill == 0, 'an incomplete chunk would straddle the skip'
@@ -74,8 +87,16 @@ class Chunker:
     def _finish(self, *, end_of_stream: bool) -> AudioChunk:
         chunk = AudioChunk(
             samples=self._buffer.copy(), stamp_ns=self._start_ns,
-            lost_samples_before=self._lost_samples, end_of_stream=end_of_stream)
+            lost_samples_before=self._lost_samples, end_of_stream=end_of_stream,
+            padding=not self._sound)
         self._start_ns += CHUNK_SAMPLES * SAMPLE_NS
         self._fill = 0
         self._lost_samples = 0
+        self._sound = False
+        self._settle()
         return chunk
+
+    def _settle(self) -> None:
+        (delta_ns, lost), self._owed = self._owed, (0, 0)
+        self._start_ns += delta_ns
+        self._lost_samples += lost

@@ -2,8 +2,8 @@
 From blocks of any format to chunks: convert, resample, cut, and account for what is missing.
 
 Owns the health counters of the input. Knows nothing of mel, models or messages. Nothing that a
-source sends is dropped; what it did not send is filled with zeros (up to one chunk) or skipped,
-and counted either way.
+source sends is dropped. What it did not send is counted, and filled with zeros (up to one chunk)
+or skipped where its place is known.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.chunker import SAMPLE_NS, Chunker
 from audio_interaction_ros.audio.convert import to_mono_with_report
 from audio_interaction_ros.audio.resample import Resampler
-from audio_interaction_ros.audio.timeline import JumpKind, Timeline
+from audio_interaction_ros.audio.timeline import Jump, JumpKind, Timeline
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
 
 __all__ = ['FrontEnd', 'FrontEndStats']
 
@@ -38,7 +38,9 @@ class FrontEndStats:
     lost_samples: int = 0
     """Samples (at 16 kHz) missing in all gaps, filled ones included."""
     backwards_stamps: int = 0
-    """Blocks stamped earlier than the audio before them ended."""
+    """Times that the stamps went back, for longer than jitter explains."""
+    forward_stamps: int = 0
+    """Times that they went forward and nothing was missing: the clock was set."""
     format_changes: int = 0
     """Changes of rate, channel count or sample type."""
     dc_offset: float = 0.0
@@ -46,6 +48,8 @@ class FrontEndStats:
     chunks: int = 0
     silent_chunks: int = 0
     """Chunks of digital silence: a muted or wrong microphone."""
+    streams: int = 0
+    """Times that the audio stopped: the end of a file, a pause, a mute."""
 
 
 class FrontEnd:
@@ -56,8 +60,9 @@ class FrontEnd:
         """
         Begin a stream.
 
-        ``channel_select`` counts from 0; None mixes all channels. A stamp further than
-        ``gap_tolerance_ms`` from where the audio before it ended is a gap or a jump back.
+        ``channel_select`` counts from 0; None mixes all channels. Stamps further than
+        ``gap_tolerance_ms`` from where the audio before them ended are, when they stay so, a gap
+        or a jump back.
         """
         if not gap_tolerance_ms > 0.0:
             raise ConfigurationError(
@@ -94,17 +99,6 @@ class FrontEnd:
         chunks += self._take(mono.samples)
         return self._observed(chunks)
 
-    def flush(self) -> list[AudioChunk]:
-        """
-        End the stream: return what was pending, its last chunk padded with zeros and marked.
-
-        Nothing pending, no chunk. The next block begins a new stream.
-        """
-        chunks = self._chunker.push(self._resampler.flush()) if self._resampler else []
-        chunks += self._chunker.pad(end_of_stream=True)
-        self.reset()
-        return self._observed(chunks)
-
     def reset(self) -> None:
         """Forget all audio and the clock; the counters stay."""
         self._format: tuple[int, int, str] | None = None
@@ -112,6 +106,27 @@ class FrontEnd:
         self._rate_hz = 0
         self._chunker = Chunker()
         self._timeline = Timeline(tolerance_ns=self._tolerance_ns)
+
+    def flush(self, tail_s: float = 0.0) -> list[AudioChunk]:
+        """
+        End the stream: return what was pending, its last chunk padded with zeros and marked.
+
+        ``tail_s`` of silence follows before, where there was any audio, so that a model can hear
+        that it ended; chunks of nothing else are ``padding``. Nothing heard, no chunk. The next
+        block begins a new stream, at its own time.
+        """
+        if self._resampler is None:
+            return []
+        chunks = self._chunker.push(self._resampler.flush())
+        tail = np.zeros(round(tail_s * SAMPLE_RATE_HZ), dtype=np.float32)
+        chunks += self._chunker.push(tail, padding=True)
+        chunks += self._chunker.pad(end_of_stream=True)
+        self.stats.streams += 1
+        self._resampler, self._chunker = None, Chunker()
+        self._timeline.restart(self._timeline.next_ns)
+        self._timeline.rest()
+        self._chunker.skip(self._timeline.next_ns, lost_samples=0)
+        return self._observed(chunks)
 
     def _follow_format(self, block: AudioBlock) -> list[AudioChunk]:
         """Take over the format of a block; a new rate drains the old resampler."""
@@ -136,28 +151,33 @@ class FrontEnd:
         return chunks
 
     def _follow_stamp(self, block: AudioBlock) -> list[AudioChunk]:
-        jump = self._timeline.judge(
-            block.stamp_ns, frames=len(block.samples), rate_hz=self._rate_hz)
-        if jump.kind is JumpKind.GAP:
-            self.stats.gaps += 1
-            self.stats.lost_samples += round(jump.delta_ns / SAMPLE_NS)
-            if jump.delta_ns <= CHUNK_NS:
-                zeros = round(jump.delta_ns * self._rate_hz / 1e9)
-                return self._take(np.zeros(zeros, dtype=np.float32))
-            return self._skip(jump.delta_ns)
-        if jump.kind is JumpKind.BACKWARDS:
-            self.stats.backwards_stamps += 1
-            if -jump.delta_ns > CHUNK_NS:
-                return self._skip(jump.delta_ns)
+        jump = self._timeline.judge(block)
+        lost = round(jump.lost_ns / SAMPLE_NS)
+        self.stats.gaps += jump.lost_ns > 0
+        self.stats.lost_samples += lost
+        if jump.kind is JumpKind.SET:
+            self.stats.backwards_stamps += jump.delta_ns < 0
+            self.stats.forward_stamps += jump.delta_ns > 0
+        if jump.kind is JumpKind.GAP and jump.here and jump.delta_ns <= CHUNK_NS:
+            return self._take(np.zeros(
+                round(jump.delta_ns * self._rate_hz / 1e9), dtype=np.float32))
+        far = abs(jump.delta_ns) > CHUNK_NS and jump.kind is not JumpKind.ANCHOR
+        if far and jump.here:
+            return self._skip(jump)
         self._timeline.move(jump.delta_ns)
-        self._chunker.move(jump.delta_ns)
+        if far:
+            self._chunker.move_next(jump.delta_ns, lost_samples=lost)
+        else:
+            self._chunker.move(jump.delta_ns)
         return []
 
-    def _skip(self, delta_ns: int) -> list[AudioChunk]:
+    def _skip(self, jump: Jump) -> list[AudioChunk]:
         """Finish the present chunk with zeros and go on at another time."""
-        goal_ns = self._timeline.next_ns + delta_ns
-        chunks = self._begin_segment(self._rate_hz) + self._chunker.pad()
-        lost = max(0, round((goal_ns - self._chunker.end_ns) / SAMPLE_NS))
+        goal_ns = self._timeline.next_ns + jump.delta_ns
+        chunks = self._begin_segment(self._rate_hz)
+        chunks += self._chunker.pad()
+        padded_ns = self._chunker.end_ns - (goal_ns - jump.delta_ns) if chunks else 0
+        lost = max(0, round((jump.lost_ns - padded_ns) / SAMPLE_NS))
         self._chunker.skip(goal_ns, lost_samples=lost)
         self._timeline.restart(goal_ns)
         return chunks
@@ -169,8 +189,10 @@ class FrontEnd:
         return self._chunker.push(self._resampler.push(samples))
 
     def _observed(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
-        """Count what the chunks show."""
+        """Count what the chunks show that the source sent."""
         for chunk in chunks:
+            if chunk.padding:
+                continue
             mean = float(chunk.samples.mean(dtype=np.float64))
             share = 1.0 if self.stats.chunks == 0 else _DC_SHARE
             self.stats.dc_offset += share * (mean - self.stats.dc_offset)

@@ -33,7 +33,7 @@ class ListeningPipeline:
         Begin a stream.
 
         Chunks below ``silence_dbfs`` (RMS) are marked silent. ``on_chunk`` is told each chunk of
-        audio before it is encoded, in order.
+        audio that the source sent before it is encoded, in order.
         """
         if mel.rows != encoder.spec.mel_rows:
             raise ConfigurationError(
@@ -44,7 +44,7 @@ class ListeningPipeline:
         self._encoder = encoder
         self._silence_dbfs = silence_dbfs
         self._on_chunk = on_chunk
-        self._expected_ns: int | None = None  # a chunk before this jumped back
+        self._expected_ns: int | None = None  # half a chunk of slack for steering
         self.reset(epoch)
 
     @property
@@ -68,10 +68,14 @@ class ListeningPipeline:
             encoded += self._take(chunk)
         return encoded + self._look_ahead()
 
-    def flush(self) -> list[EncodedChunk]:
-        """End the stream: return what was pending, its last chunk marked with end_of_stream."""
+    def flush(self, tail_s: float = 0.0) -> list[EncodedChunk]:
+        """
+        End the stream: return what was pending, its last chunk marked with end_of_stream.
+
+        ``tail_s`` of silence is heard before the end, so that a late decision can fire.
+        """
         encoded = []
-        for chunk in self.frontend.flush():
+        for chunk in self.frontend.flush(tail_s):
             encoded += self._take(chunk)
         if self._waiting:
             self._waiting[-1] = replace(self._waiting[-1], end_of_stream=True)
@@ -98,7 +102,7 @@ class ListeningPipeline:
         if chunk.lost_samples_before > 0:
             encoded = self._finish_mel()
             self._encoder.reset()
-        if self._on_chunk is not None:
+        if self._on_chunk is not None and not chunk.padding:
             self._on_chunk(chunk)
         self._waiting.append(chunk)
         mels = self._mel.push(chunk.samples[self._ahead:])
@@ -123,14 +127,15 @@ class ListeningPipeline:
 
     def _encode(self, mel: np.ndarray) -> EncodedChunk:
         chunk = self._waiting.popleft()
-        jumped_back = self._expected_ns is not None and chunk.stamp_ns < self._expected_ns
+        jumped = (self._expected_ns is not None
+                  and abs(chunk.stamp_ns - self._expected_ns) > CHUNK_NS // 2)
         rms_dbfs = chunk.rms_dbfs
         encoded = EncodedChunk(
             features=self._encoder.encode(mel), stamp_ns=chunk.stamp_ns, epoch=self._epoch,
             seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=rms_dbfs,
             lost_samples_before=chunk.lost_samples_before, silent=rms_dbfs < self._silence_dbfs,
-            discontinuity=chunk.lost_samples_before > 0 or jumped_back,
+            discontinuity=chunk.lost_samples_before > 0 or jumped,
             end_of_stream=chunk.end_of_stream)
         self._seq += 1
-        self._expected_ns = chunk.stamp_ns + CHUNK_NS // 2  # half a chunk of slack for steering
+        self._expected_ns = chunk.stamp_ns + CHUNK_NS
         return encoded

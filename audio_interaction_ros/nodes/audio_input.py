@@ -124,7 +124,8 @@ class AudioInput:
 
     def _take(self, converter: AudioConverter, message: Any) -> None:
         try:
-            block = converter.to_block(message, self._node.get_clock().now().nanoseconds)
+            block = converter.to_block(
+                message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
         except AudioFormatError as error:
             self.refuse(str(error))
             return

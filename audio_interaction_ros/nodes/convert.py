@@ -103,12 +103,13 @@ class AudioConverter:
         self._rate_hz = sample_rate_hz
         self._info: Any = None
         self._mp3 = False
-        self._begun = False
         self._convert = _FAMILIES[self.type_name]
         self.wants_info = self.type_name in _INFO_TYPES
         """True: an audio_info topic describes the data."""
         self.stamped = self.type_name not in _UNSTAMPED
         """False: blocks have no stamp of their own; arrival time stands in."""
+        self.numbered = self.type_name == _NUMBERED
+        """True: messages have a number each."""
 
     def on_info(self, info: Any) -> None:
         """Take in an audio_common_msgs/AudioInfo message; raises AudioFormatError for MP3."""
@@ -120,13 +121,16 @@ class AudioConverter:
                 f'Expected coding_format WAVE in audio_info, got {info.coding_format}; start '
                 f'the capture node with format:=wave')
 
-    def to_block(self, message: Any, arrival_ns: int) -> AudioBlock:
-        """Convert one message that arrived at ``arrival_ns`` (ROS time)."""
+    def to_block(self, message: Any, arrival_ns: int, steady_ns: int | None = None) -> AudioBlock:
+        """Convert one message that arrived at ``arrival_ns`` (ROS time) and at a steady time."""
         samples, rate_hz, stamp = self._convert(self, message)
-        if not stamp and not self._begun:  # later blocks follow it without gaps
+        stamped = stamp > 0
+        if not stamped and arrival_ns > 0:
             stamp = arrival_ns - len(samples) * _NS // max(int(rate_hz), 1)
-        self._begun = True
-        return AudioBlock(samples=samples, sample_rate_hz=int(rate_hz), stamp_ns=stamp or None)
+        return AudioBlock(
+            samples=samples, sample_rate_hz=int(rate_hz), stamp_ns=stamp if stamp > 0 else None,
+            stamped_on_arrival=not stamped, arrival_ns=steady_ns,
+            seq=int(message.seq) if self.numbered else None)
 
     def _audio_stamped(self, message: Any) -> tuple[np.ndarray, int, int]:
         info = message.audio.info
@@ -213,5 +217,6 @@ _FAMILIES: dict[str, _Convert] = {
 _INFO_TYPES = ('audio_common_msgs/msg/AudioDataStamped', 'audio_common_msgs/msg/AudioData')
 _UNSTAMPED = ('audio_common_msgs/msg/AudioData', 'std_msgs/msg/Int16MultiArray',
               'std_msgs/msg/Float32MultiArray')
+_NUMBERED = 'audio_interaction_msgs/msg/AudioChunk'
 SUPPORTED_TYPES = tuple(_FAMILIES)
 """Full names of the accepted message types, the preferred one first."""

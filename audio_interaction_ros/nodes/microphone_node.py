@@ -101,12 +101,16 @@ class MicrophoneNode(Node):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._library = library
         self._stream: Any = None
-        self._blocks: deque[tuple[np.ndarray, int]] = deque(maxlen=_QUEUE_BLOCKS)
+        self._blocks: deque[tuple[np.ndarray, int, int]] = deque(maxlen=_QUEUE_BLOCKS)
         self._listening = True
         self._problem = ''
         self._rate_hz = 0
-        self._seq = self._overflows = self._reopened = 0
+        self._seq = -1
+        self._came_back = False
+        self._overflows = self._reopened = 0
+        self._published = 0
         self._next_ns: int | None = None
+        self._ended_at_ns: int | None = None  # steady time at which the newest block ended
         self._heard_at = float('-inf')
         group = MutuallyExclusiveCallbackGroup()
         self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
@@ -138,6 +142,7 @@ class MicrophoneNode(Node):
             self._close()
             self._forget_devices()
             self._reopened += 1
+            self._came_back = True
         try:
             self._open()
             problem = ''
@@ -206,25 +211,38 @@ class MicrophoneNode(Node):
     def _on_audio(self, samples: np.ndarray, frames: int, _time: Any, status: Any) -> None:
         """Take a block in PortAudio's thread."""
         self._heard_at = time.monotonic()
+        block_ns = frames * _NS // self._rate_hz
+        self._number(block_ns, lost=bool(status))
         if status:
             self._overflows += 1
             self._next_ns = None
-        now_ns = self.get_clock().now().nanoseconds
-        measured_ns = now_ns - frames * _NS // self._rate_hz
+        measured_ns = self.get_clock().now().nanoseconds - block_ns
         if self._next_ns is None or abs(measured_ns - self._next_ns) > _DRIFT_NS:
             self._next_ns = measured_ns
-        self._blocks.append((samples.copy(), self._next_ns))
-        self._next_ns += frames * _NS // self._rate_hz
+        self._blocks.append((samples.copy(), self._next_ns, self._seq))
+        self._next_ns += block_ns
         if self._listening:
             self._guard.trigger()
 
+    def _number(self, block_ns: int, *, lost: bool) -> None:
+        """Give the block its number; those that the device lost before it count as well."""
+        now_ns = time.monotonic_ns()
+        if self._ended_at_ns is None:
+            self._ended_at_ns = now_ns - block_ns
+        elif lost or self._came_back:
+            self._seq += max(0, round((now_ns - self._ended_at_ns) / block_ns) - 1)
+            self._ended_at_ns = now_ns - block_ns
+        self._came_back = False
+        self._seq += 1
+        self._ended_at_ns += block_ns
+
     def _drain(self) -> None:
         while self._blocks and self._listening:
-            samples, stamp_ns = self._blocks.popleft()
+            samples, stamp_ns, seq = self._blocks.popleft()
             self._publisher.publish(audio_message(
                 AudioBlock(samples=samples, sample_rate_hz=self._rate_hz, stamp_ns=stamp_ns),
-                seq=self._seq, frame_id=self.get_parameter('frame_id').value))
-            self._seq += 1
+                seq=seq, frame_id=self.get_parameter('frame_id').value))
+            self._published += 1
 
     def _on_set_listening(self, request: Any, response: Any) -> Any:
         self._listening = request.data
@@ -232,6 +250,7 @@ class MicrophoneNode(Node):
             self._watch()
         else:
             self._close()
+            self._ended_at_ns = None  # what is not heard while muted is not lost
         response.success = not self._problem
         response.message = self._problem or (
             'listening' if request.data else 'the device is closed')
@@ -240,7 +259,8 @@ class MicrophoneNode(Node):
     def _report(self) -> Report:
         report = Report(values={
             'listening': self._listening, 'open': self._stream is not None,
-            'sample_rate_hz': self._rate_hz, 'published': self._seq,
+            'sample_rate_hz': self._rate_hz, 'published': self._published,
+            'lost_blocks': self._seq + 1 - self._published - len(self._blocks),
             'overflows': self._overflows, 'reopened': self._reopened})
         if not self._listening:
             report.add(WARN, 'muted by ~/set_listening: the device is closed')

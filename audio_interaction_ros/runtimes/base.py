@@ -105,11 +105,23 @@ class Decoder(Protocol):
         ...
 
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
-        """Run one pass; results in the order of the requests, at most one per lane."""
+        """
+        Run one pass; results in the order of the requests, at most one per lane.
+
+        A pass that raised may be run again with some of its requests: they write the same slots.
+        """
+        ...
+
+    def forget(self, lane: int) -> None:
+        """
+        Make the cache of a lane as it was after open().
+
+        What a lane no longer sees may still reach it where it is no number: 0 times NaN is NaN.
+        """
         ...
 
     def encode_text(self, text: str) -> list[int]:
-        """Tokenize text without any structural id."""
+        """Tokenize text without any structural id; from any thread."""
         ...
 
     def token_bytes(self, token: int) -> bytes:

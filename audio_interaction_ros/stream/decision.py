@@ -6,9 +6,15 @@ __all__ = ['DecisionGate', 'respond_probability']
 
 
 def respond_probability(control_logits: np.ndarray) -> np.ndarray:
-    """Return p_respond [R] of control logits [R, 2] (silence, respond); greedy is 0.5."""
-    difference = control_logits[:, 0].astype(np.float64) - control_logits[:, 1]
-    return 1.0 / (1.0 + np.exp(np.clip(difference, -60.0, 60.0)))
+    """
+    Return p_respond [R] of control logits [R, 2] (silence, respond); greedy is 0.5.
+
+    Where a logit is not a finite number p_respond is 0: what cannot be told is silence.
+    """
+    logits = control_logits.astype(np.float64)
+    known = np.isfinite(logits).all(axis=1)
+    difference = np.where(known, logits[:, 0], 60.0) - np.where(known, logits[:, 1], 0.0)
+    return np.where(known, 1.0 / (1.0 + np.exp(np.clip(difference, -60.0, 60.0))), 0.0)
 
 
 class DecisionGate:
@@ -31,16 +37,17 @@ class DecisionGate:
     def reset(self) -> None:
         """Forget earlier replies."""
         self._armed = True
-        self._quiet_until_ns: int | None = None
+        self._replied_ns: int | None = None
 
     def decide(self, p_respond: float, stamp_ns: int) -> bool:
-        """Return True to respond at this audio time."""
+        """Return True to respond at this audio time; NaN is no reason to respond."""
         if p_respond < self._release:
             self._armed = True
-        if self._quiet_until_ns is not None and stamp_ns < self._quiet_until_ns:
+        if (self._replied_ns is not None
+                and stamp_ns < self._replied_ns + self._refractory_ns):
             return False
-        if not self._armed or p_respond < self._threshold:
+        if not self._armed or not p_respond >= self._threshold:
             return False
         self._armed = self._release >= 1.0
-        self._quiet_until_ns = stamp_ns + self._refractory_ns
+        self._replied_ns = stamp_ns
         return True

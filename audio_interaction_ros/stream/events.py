@@ -136,4 +136,7 @@ class ContextRolled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamReset(Event):
-    """A new epoch began or a reset was asked for; the context starts from its prompt."""
+    """A new epoch began, a reset was asked for or a step failed; the context starts anew."""
+
+    fault: str = ''
+    """What failed; empty where the reset was asked for."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -32,8 +33,9 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
+from audio_interaction_ros.stream.room import chunks_at_once
 
-__all__ = ['Lane']
+__all__ = ['Lane', 'check_finite']
 
 AUDIBLE_DBFS = -45.0
 """A chunk above this level may begin what a reply answers."""
@@ -41,7 +43,12 @@ _NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
 class Lane:
-    """The streaming state of one instruction context."""
+    """
+    The streaming state of one instruction context.
+
+    ``request`` and ``on_result`` may raise, after a fault of the backend or of ours; the lane
+    goes on after ``restart``.
+    """
 
     def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
                  prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
@@ -49,6 +56,7 @@ class Lane:
         self._index, self._spec, self._drain = index, spec, drain
         self._slots = min(config.slots or slots, slots)
         self._left_over = slots - self._slots
+        self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(**_gate(config))
@@ -66,8 +74,13 @@ class Lane:
         self._gate.adjust(**_gate(config))
 
     def restart(self, prompt: list[int] | None = None) -> None:
-        """Forget everything heard; a new prompt replaces the old one."""
+        """
+        Forget everything heard; a new prompt replaces the old one.
+
+        Raises ConfigurationError, and nothing is done, for a prompt that does not fit.
+        """
         if prompt is not None:
+            self._most_chunks = self.try_prompt(prompt)
             self._prefix = prefix_block(self._spec.token_ids, prompt)
         self._context = Context(slots=self._slots)
         self._state = State()
@@ -77,6 +90,15 @@ class Lane:
         self._rolled = 0
         self._start_ns: int | None = None
         self._answered_ns: int | None = None
+
+    def try_prompt(self, prompt: list[int]) -> int:
+        """
+        Return how many chunks are taken at once with a prompt; from any thread.
+
+        Raises ConfigurationError for one that does not fit.
+        """
+        return chunks_at_once(self.config, prompt, spec=self._spec, slots=self._slots,
+                              most_slots=self._most_slots, drain=self._drain)
 
     @property
     def speaking(self) -> bool:
@@ -89,10 +111,9 @@ class Lane:
         return self._context
 
     @property
-    def most_chunks(self) -> int:
-        """How many queued chunks the lane takes at once."""
-        block = self._spec.features_per_chunk + 3
-        return 1 if self._drain == 'C' else max(1, self._context.ring_slots // (3 * block))
+    def waits_for(self) -> int:
+        """How many chunks the last request took, which no result has come for."""
+        return len(self._batch)
 
     # -- what the lane wants -------------------------------------------------------------
 
@@ -106,7 +127,7 @@ class Lane:
             return self._feed_prefix()
         if self.speaking:
             return self._feed_reply()
-        self._batch = take(self.most_chunks)
+        self._batch = take(self._most_chunks)
         return self._feed_chunks(self._batch) if self._batch else None
 
     def _feed_prefix(self) -> StepRequest:
@@ -168,7 +189,12 @@ class Lane:
     # -- what came back ------------------------------------------------------------------
 
     def on_result(self, result: StepResult) -> list[Event]:
-        """Turn the result of the lane's last request into events."""
+        """
+        Turn the result of the lane's last request into events.
+
+        Raises ModelFaultError for scores that are no finite numbers.
+        """
+        check_finite(result)
         events: list[Event] = []
         if self._rolled:
             events.append(ContextRolled(**self._where, evicted=self._rolled))
@@ -184,9 +210,9 @@ class Lane:
         outcome = self._machine.cancel(self._state)
         return [] if outcome is None else self._finish(outcome)
 
-    def reset_event(self) -> StreamReset:
-        """Return the event that tells of a restart."""
-        return StreamReset(**self._where)
+    def reset_event(self, fault: str = '') -> StreamReset:
+        """Return the event that tells of a restart, and of what made it necessary."""
+        return StreamReset(**self._where, fault=fault)
 
     @property
     def _where(self) -> dict:
@@ -265,7 +291,7 @@ class Lane:
             'end_ns': self._reply_end_ns, 'p_respond': self._reply_p}
         if self._gated:
             sure = self._confidence.value
-            if sure < self.config.min_confidence:
+            if not sure >= self.config.min_confidence:  # also where it is NaN
                 return [ReplyWithheld(**what, confidence=sure)]
             events = [] if self._own_voice else self._held_back()
         return [*events, ReplyFinished(**what, reason=outcome.value,
@@ -281,3 +307,11 @@ class Lane:
 def _gate(config: LaneConfig) -> dict[str, Any]:
     return {'threshold': config.threshold or 0.5, 'release': config.release,
             'refractory_ns': round(config.refractory_s * 1e9)}
+
+
+def check_finite(result: StepResult) -> None:
+    """Raise ModelFaultError where a model's scores are no finite numbers."""
+    for scores in (result.control_logits, result.text_logits):
+        if scores is not None and not np.isfinite(scores).all():
+            raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
+                                  'or its weights are broken')

@@ -17,6 +17,7 @@ from audio_interaction_ros.protocol import text_block
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
+from audio_interaction_ros.stream.lane import check_finite
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 
 __all__ = ['TARGETS', 'TextJob', 'TextLane', 'kept', 'written']
@@ -112,6 +113,11 @@ class TextLane:
         self._waiting = deque(one for one in self._waiting if one not in dropped)
         return [one.job for one in dropped]
 
+    def give_up(self) -> list[FinalTranslation]:
+        """Let the job under way, which failed, keep its streamed text; those that wait go on."""
+        running, self._running = self._running, None
+        return [] if running is None else [kept(running.job)]
+
     def request(self) -> StepRequest | None:
         """Return the lane's share of the next pass, None when it has nothing to do."""
         if self._running is None:
@@ -134,7 +140,12 @@ class TextLane:
         self._state = State(phase=Phase.SPEAKING, pending=list(waiting.block))
 
     def on_result(self, result: StepResult) -> list[FinalTranslation]:
-        """Take the result of the lane's last request; return the translation that it ended."""
+        """
+        Take the result of the lane's last request; return the translation that it ended.
+
+        Raises ModelFaultError for scores that are no finite numbers.
+        """
+        check_finite(result)
         if self._running is None or result.text_logits is None:
             return []
         scores = result.text_logits.copy()

@@ -24,10 +24,10 @@ def noise(frames: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-0.3, 0.3, frames).astype(np.float32)
 
 
-def block(samples, start: float | None = 0.0, rate: int = 16000) -> AudioBlock:
+def block(samples, start: float | None = 0.0, rate: int = 16000, **more) -> AudioBlock:
     """Return a block that starts at a time in seconds after START_NS."""
     stamp = None if start is None else START_NS + round(start * NS)
-    return AudioBlock(samples=samples, sample_rate_hz=rate, stamp_ns=stamp)
+    return AudioBlock(samples=samples, sample_rate_hz=rate, stamp_ns=stamp, **more)
 
 
 def blocks(samples: np.ndarray, sizes: list[int], rate: int = 16000) -> list[AudioBlock]:
@@ -136,7 +136,10 @@ def test_a_drifting_clock_is_followed_without_gaps(drift):
 def test_a_short_gap_is_filled_with_zeros(rate):
     frontend = FrontEnd()
     first, second = noise(rate // 5), noise(rate // 2, seed=1)
-    chunks = run([block(first, 0.0, rate), block(second, 0.3, rate)], frontend)
+    cut = [first[:rate // 10], first[rate // 10:], *np.split(second, 5)]
+    source = [block(part, when / 10, rate, seq=when)
+              for part, when in zip(cut, (0, 1, 3, 4, 5, 6, 7), strict=True)]
+    chunks = run(source, frontend)
     samples = joined(chunks)
     assert (frontend.stats.gaps, frontend.stats.lost_samples) == (1, 1600)
     assert all(c.lost_samples_before == 0 for c in chunks)
@@ -159,11 +162,10 @@ def test_a_long_gap_starts_a_new_chunk_and_is_counted(rate):
 def test_time_is_complete_over_any_gap():
     rng = np.random.default_rng(7)
     frontend = FrontEnd()
-    source, start = [], 0.0
-    for _ in range(60):
-        frames = int(rng.integers(1, 4000))
-        source.append(block(noise(frames), start))
-        start += frames / 16000 + (rng.uniform(0.07, 1.5) if rng.random() < 0.3 else 0.0)
+    frames, seq, source = 1777, 0, []
+    for _ in range(120):
+        source.append(block(noise(frames), seq * frames / 16000, seq=seq))
+        seq += int(rng.integers(1, 15)) if rng.random() < 0.3 else 1
     chunks = run(source, frontend)
     assert frontend.stats.gaps > 5
     for before, after in itertools.pairwise(chunks):
@@ -179,11 +181,12 @@ def test_a_gap_within_the_tolerance_is_none():
 
 def test_small_jumps_back_keep_the_audio():
     frontend = FrontEnd()
-    samples = noise(12_800)
-    chunks = run([block(samples[:3200], 0.0), block(samples[3200:], 0.1)], frontend)
+    samples = noise(32_000)
+    chunks = run([block(samples[i:i + 1600], i / 16000 - 0.1 * (i >= 3200))
+                  for i in range(0, len(samples), 1600)], frontend)
     assert frontend.stats.backwards_stamps == 1
     np.testing.assert_array_equal(joined(chunks), samples)
-    assert chunks[1].stamp_ns == START_NS + 300_000_000
+    assert chunks[-1].stamp_ns == START_NS + 1_500_000_000
 
 
 def test_a_jump_far_back_starts_a_new_chunk_there():
@@ -325,3 +328,54 @@ def test_a_selected_channel_is_the_one_heard():
 def test_a_wrong_tolerance_is_refused(tolerance):
     with pytest.raises(ConfigurationError, match='gap_tolerance_ms'):
         FrontEnd(gap_tolerance_ms=tolerance)
+
+
+def test_jitter_and_bursts_make_no_sample_and_lose_none():
+    rng = np.random.default_rng(5)
+    samples = noise(160_000)
+    frontend = FrontEnd()
+    source = [block(samples[i:i + 1600], i // 8000 * 0.5 + rng.uniform(-0.1, 0.4))
+              for i in range(0, len(samples), 1600)]
+    np.testing.assert_array_equal(joined(run(source, frontend)), samples)
+    assert (frontend.stats.gaps, frontend.stats.lost_samples) == (0, 0)
+
+
+@pytest.mark.parametrize('missing_s', [0.2, 1.2])
+def test_a_gap_that_is_certain_only_later_leaves_the_samples_alone(missing_s):
+    samples = noise(96_000)
+    frontend = FrontEnd()
+    chunks = run([block(samples[i:i + 1600], i / 16000 + missing_s * (i >= 32_000))
+                  for i in range(0, len(samples), 1600)], frontend)
+    lost = round(missing_s * 16000)
+    assert (frontend.stats.gaps, frontend.stats.lost_samples) == (1, lost)
+    np.testing.assert_array_equal(joined(chunks), samples)
+    assert chunks[-1].stamp_ns == START_NS + round((5.6 + missing_s) * NS)
+    assert [c.lost_samples_before for c in chunks if c.lost_samples_before] == (
+        [lost] if lost > 6400 else [])
+
+
+def test_a_tail_of_silence_is_marked_and_is_not_audio_that_was_heard():
+    frontend = FrontEnd()
+    samples = noise(8000)
+    chunks = frontend.push(block(samples)) + frontend.flush(1.2)
+    np.testing.assert_array_equal(joined(chunks), np.pad(samples, (0, 5 * 6400 - 8000)))
+    assert [c.padding for c in chunks] == [False, False, True, True, True]
+    assert [c.end_of_stream for c in chunks] == [False] * 4 + [True]
+    assert (frontend.stats.chunks, frontend.stats.silent_chunks) == (2, 0)
+    assert frontend.flush(1.2) == []
+
+
+def test_audio_after_a_pause_begins_when_it_was_heard():
+    frontend = FrontEnd()
+    source = [block(noise(1600), i / 10, seq=i) for i in range(5)]
+    chunks = [c for each in source for c in frontend.push(each)] + frontend.flush(1.2)
+    assert chunks[0].stamp_ns == START_NS
+    later = [block(noise(1600), 26.0 + i / 10, seq=5 + i) for i in range(4)]
+    chunk, = [c for each in later for c in frontend.push(each)]
+    assert (chunk.stamp_ns, chunk.lost_samples_before) == (START_NS + 26 * NS, 0)
+    assert (frontend.stats.gaps, frontend.stats.backwards_stamps) == (0, 0)
+    frontend.flush()
+    lost = [block(noise(1600), 30.0 + i / 10, seq=19 + i) for i in range(4)]
+    chunk, = [c for each in lost for c in frontend.push(each)]
+    assert (chunk.stamp_ns, chunk.lost_samples_before) == (START_NS + 30 * NS, 16_000)
+    assert (frontend.stats.gaps, frontend.stats.lost_samples) == (1, 16_000)

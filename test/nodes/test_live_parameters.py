@@ -154,7 +154,7 @@ def values(messages, task):
 def test_threshold_and_refractory_time_take_effect(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
-    script = {2: {1: 'one', 4: 'two', 7: 'three', 10: 'four'}}
+    script = {2: {1: 'one', 4: 'two', 7: 'three', 11: 'four'}}
     decoder, encoder, microphone = start(robot, script)
     assert change(decoder, 'lane.assistant.threshold', 1.0).successful
     robot.tell(microphone, encoder, 3)  # one
@@ -163,11 +163,13 @@ def test_threshold_and_refractory_time_take_effect(robot):
     assert change(decoder, 'lane.assistant.threshold', 0.5).successful
     robot.tell(microphone, encoder, 3)  # two
     robot.wait(lambda: robot.finals(replies), 'a reply')
-    # the time counts from the next reply
+    # both ways it counts from the last reply
     assert change(decoder, 'lane.assistant.refractory_s', 60.0).successful
-    robot.tell(microphone, encoder, 6)  # three and four
+    robot.tell(microphone, encoder, 3)  # three
+    assert change(decoder, 'lane.assistant.refractory_s', 0.4).successful
+    robot.tell(microphone, encoder, 4)  # four
     robot.wait(lambda: len(robot.finals(replies)) == 2, 'another')
-    assert robot.finals(replies) == ['two', 'three']
+    assert robot.finals(replies) == ['two', 'four']
 
 
 def test_zero_is_the_models_own_threshold_also_at_run_time(robot):

@@ -77,7 +77,7 @@ FAMILY = {
     'std_msgs/msg/Float32MultiArray': [record(data=(WAVE / 32768).tolist())],
     'audio_interaction_msgs/msg/AudioChunk': [
         record(header=HEADER, encoding='s16le', sample_rate=16000, channels=1, frames=4,
-               data=WAVE.tobytes())],
+               seq=3, data=WAVE.tobytes())],
 }
 
 
@@ -92,7 +92,12 @@ def test_every_family_brings_the_same_sound(families, name):
             assert block.stamp_ns == 7_000_000_005
         else:
             assert block.stamp_ns == 10 ** 12 - 250_000
-            assert converter.to_block(message, 10 ** 12).stamp_ns is None
+            later = converter.to_block(message, 10 ** 12 + 15 * 10 ** 9, 77)
+            assert later.stamp_ns == 10 ** 12 + 15 * 10 ** 9 - 250_000
+            assert later.arrival_ns == 77
+            assert converter.to_block(message, 0).stamp_ns is None  # no clock yet
+        assert block.stamped_on_arrival is not converter.stamped
+        assert block.seq == (3 if 'AudioChunk' in name else None)
 
 
 def test_an_unknown_family_and_a_missing_package_are_named():
@@ -248,5 +253,9 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     robot.wait(lambda: node._problem, 'the loss is noticed')
     library.plugged = True
     robot.wait(lambda: len(library.streams) == 2, 'opened again')
+    before = heard[-1].seq
+    node._ended_at_ns -= 30 * 10 ** 9  # so long it was away
+    robot.wait(lambda: speak()[-1].seq > before, 'it is heard again')
+    assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
