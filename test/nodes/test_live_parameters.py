@@ -124,6 +124,20 @@ def test_what_a_file_may_not_say_is_refused_in_any_state(robot):
     assert change(decoder, 'lanes', ['assistant']).successful
 
 
+def test_in_the_middle_of_a_transition_it_says_try_again(robot):
+    decoder = robot.decoder({'autostart': False})
+    answers = []
+    set_up = decoder.set_up
+
+    def look_and_set_up():
+        answers.append(change(decoder, 'alerts.hold_min_severity', 0))
+        set_up()
+    decoder.set_up = look_and_set_up
+    decoder.trigger_configure()
+    assert not answers[0].successful and 'configuring now; try again' in answers[0].reason
+    assert change(decoder, 'alerts.hold_min_severity', 0).successful
+
+
 def test_a_set_of_changes_is_taken_as_a_whole_or_not_at_all(robot):
     decoder = robot.decoder()
     answer = decoder.set_parameters_atomically([
