@@ -259,3 +259,13 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
+
+
+def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():
+    from audio_interaction_ros.audio.block import AudioBlock
+    from audio_interaction_ros.nodes.messages import audio_message
+    half = np.full((2, 1), 2 ** 30, np.int32)
+    message = audio_message(AudioBlock(samples=half, sample_rate_hz=16_000, stamp_ns=0), seq=0,
+                            frame_id='x')
+    assert message.encoding == 'f32le'
+    assert np.frombuffer(message.data.tobytes(), '<f4').tolist() == [0.5, 0.5]
