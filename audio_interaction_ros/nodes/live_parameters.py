@@ -35,6 +35,8 @@ UNUSED = {
 }
 """What each node declares, for one file serves both, and leaves to the other."""
 
+_AT_REST = ('unconfigured', 'inactive', 'active')
+
 
 def _kind(name: str) -> str:
     """Return lane.threshold for lane.assistant.threshold, and other names as they are."""
@@ -47,19 +49,21 @@ def takers(name: str) -> list[str]:
 
 
 def check_change(node: Node, role: str, values: Mapping[str, Any], *,
-                 configured: bool) -> AssistantConfig | None:
+                 state: str) -> AssistantConfig | None:
     """
     Return the configuration after a change; None where it does not touch it.
 
-    ``role`` is encoder_node or decoder_node, ``configured`` whether the node is, or is about to
-    be. Raises ConfigurationError, naming parameter and remedy, for a change that is refused.
+    ``role`` is encoder_node or decoder_node, ``state`` that of its life. Raises
+    ConfigurationError, naming parameter and remedy, for a change that is refused.
     """
     ours = [name for name in values if parameters.is_ours(name)]
+    if ours and state not in _AT_REST:
+        raise ConfigurationError(f'{", ".join(ours)}: the node is {state} now; try again')
     for name in ours:
         if _kind(name) in UNUSED[role]:
             other = next(one for one in LIVE if one != role)
             raise ConfigurationError(f'{name}: {role} does not use it; set it at {other}')
-        if configured and _kind(name) not in LIVE[role]:
+        if state != 'unconfigured' and _kind(name) not in LIVE[role]:
             raise ConfigurationError(
                 f'{name}: read when the node is configured; deactivate and clean it up first '
                 f'(ros2 lifecycle set), or start it again with the new value')

@@ -270,11 +270,11 @@ class ManagedNode(LifecycleNode):
         raise NotImplementedError
 
     def _on_set_parameters(self, changed: list[Any]) -> SetParametersResult:
-        configured = self.state != 'unconfigured'
+        state = self.state
         try:
             config = check_change(self, self._role, {one.name: one.value for one in changed},
-                                  configured=configured)
-            if configured and config is not None:
+                                  state=state)
+            if state != 'unconfigured' and config is not None:
                 self.apply(config)
                 self.config = config
         except AudioInteractionError as error:

@@ -37,16 +37,17 @@ class DecisionGate:
     def reset(self) -> None:
         """Forget earlier replies."""
         self._armed = True
-        self._quiet_until_ns: int | None = None
+        self._replied_ns: int | None = None
 
     def decide(self, p_respond: float, stamp_ns: int) -> bool:
         """Return True to respond at this audio time; NaN is no reason to respond."""
         if p_respond < self._release:
             self._armed = True
-        if self._quiet_until_ns is not None and stamp_ns < self._quiet_until_ns:
+        if (self._replied_ns is not None
+                and stamp_ns < self._replied_ns + self._refractory_ns):
             return False
         if not self._armed or not p_respond >= self._threshold:
             return False
         self._armed = self._release >= 1.0
-        self._quiet_until_ns = stamp_ns + self._refractory_ns
+        self._replied_ns = stamp_ns
         return True

@@ -124,6 +124,20 @@ def test_what_a_file_may_not_say_is_refused_in_any_state(robot):
     assert change(decoder, 'lanes', ['assistant']).successful
 
 
+def test_in_the_middle_of_a_transition_it_says_try_again(robot):
+    decoder = robot.decoder({'autostart': False})
+    answers = []
+    set_up = decoder.set_up
+
+    def look_and_set_up():
+        answers.append(change(decoder, 'alerts.hold_min_severity', 0))
+        set_up()
+    decoder.set_up = look_and_set_up
+    decoder.trigger_configure()
+    assert not answers[0].successful and 'configuring now; try again' in answers[0].reason
+    assert change(decoder, 'alerts.hold_min_severity', 0).successful
+
+
 def test_a_set_of_changes_is_taken_as_a_whole_or_not_at_all(robot):
     decoder = robot.decoder()
     answer = decoder.set_parameters_atomically([
@@ -154,7 +168,7 @@ def values(messages, task):
 def test_threshold_and_refractory_time_take_effect(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
-    script = {2: {1: 'one', 4: 'two', 7: 'three', 10: 'four'}}
+    script = {2: {1: 'one', 4: 'two', 7: 'three', 11: 'four'}}
     decoder, encoder, microphone = start(robot, script)
     assert change(decoder, 'lane.assistant.threshold', 1.0).successful
     robot.tell(microphone, encoder, 3)  # one
@@ -163,11 +177,13 @@ def test_threshold_and_refractory_time_take_effect(robot):
     assert change(decoder, 'lane.assistant.threshold', 0.5).successful
     robot.tell(microphone, encoder, 3)  # two
     robot.wait(lambda: robot.finals(replies), 'a reply')
-    # the time counts from the next reply
+    # both ways it counts from the last reply
     assert change(decoder, 'lane.assistant.refractory_s', 60.0).successful
-    robot.tell(microphone, encoder, 6)  # three and four
+    robot.tell(microphone, encoder, 3)  # three
+    assert change(decoder, 'lane.assistant.refractory_s', 0.4).successful
+    robot.tell(microphone, encoder, 4)  # four
     robot.wait(lambda: len(robot.finals(replies)) == 2, 'another')
-    assert robot.finals(replies) == ['two', 'three']
+    assert robot.finals(replies) == ['two', 'four']
 
 
 def test_zero_is_the_models_own_threshold_also_at_run_time(robot):
