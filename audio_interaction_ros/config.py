@@ -54,6 +54,12 @@ class AudioConfig:
     """Replies stay suppressed for this long after the robot stopped speaking."""
     silence_warning_s: float = 10.0
     """Digital silence of this length is reported in diagnostics."""
+    idle_flush_s: float = 1.0
+    """Without audio for this long the utterance is ended, as at the end of a file; 0: never."""
+    robot_speaking_timeout_s: float = 30.0
+    """robot_speaking that stays true for longer is not believed; 0: it always is."""
+    info_topic: str = ''
+    """Topic of AudioInfo (ros-drivers); empty: the name of the audio topic with _info."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -61,6 +67,9 @@ class AudioConfig:
                  self.channel_select)
         _require(self.gap_tolerance_ms > 0, 'audio.gap_tolerance_ms', 'more than 0',
                  self.gap_tolerance_ms)
+        _require(self.idle_flush_s >= 0, 'audio.idle_flush_s', '0 or more', self.idle_flush_s)
+        _require(self.robot_speaking_timeout_s >= 0, 'audio.robot_speaking_timeout_s',
+                 '0 or more', self.robot_speaking_timeout_s)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,8 @@ GROUPS = {item.name: cast(type, item.default_factory)
 _RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
     'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.mute_holdoff_ms': (0.0, 60_000.0),
-    'audio.silence_warning_s': (0.4, 86_400.0),
+    'audio.silence_warning_s': (0.4, 86_400.0), 'audio.idle_flush_s': (0.0, 3600.0),
+    'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0),

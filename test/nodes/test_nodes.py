@@ -215,7 +215,7 @@ def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
     robot.wait(lambda: books(encoder).consumed >= 3, 'it hears')
     robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'nothing is recorded'),
                'it shows')
-    assert encoder._restarts == 0
+    assert encoder._ears.restarts == 0
 
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
@@ -361,8 +361,8 @@ def test_digital_silence_is_named(robot):
 
 def test_stamps_that_go_backwards_are_counted(robot):
     second = 10 ** 9
-    stamps = [100 * second, 100 * second + 400_000_000, 50 * second, 50 * second + 400_000_000]
-    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=4, stamps=stamps)
+    stamps = [begin * second + index * 400_000_000 for begin in (100, 50) for index in range(5)]
+    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=10, stamps=stamps)
     robot.wait(lambda: encoder._model.pipeline.frontend.stats.backwards_stamps == 1, 'counted')
 
 
@@ -438,7 +438,7 @@ def test_losses_show_in_diagnostics(robot):
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 12, settle=False)
-    robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'chunks dropped so far'), 'named')
+    robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'chunks dropped in the last 10 s'), 'named')
     go_on.set()
     assert int(values(diagnostics, 'encoder_node: fifo')['dropped_overflow']) > 0
     encoder._worker._capacity = 0
