@@ -11,6 +11,7 @@ __all__ = [
     'ConfigurationError',
     'ForeignModelError',
     'MissingDependencyError',
+    'ModelFaultError',
 ]
 
 
@@ -32,6 +33,10 @@ class CheckpointError(AudioInteractionError):
 
 class ForeignModelError(AudioInteractionError):
     """Features of one model were given to the decoder of another."""
+
+
+class ModelFaultError(AudioInteractionError):
+    """A running model gave what is no number, or no pass of it succeeds any more."""
 
 
 class MissingDependencyError(AudioInteractionError, ImportError):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
@@ -35,8 +36,7 @@ def scene(seconds: float, path: Path | None = None) -> tuple[np.ndarray, str]:
     path = path or SAMPLE_SCENE
     if not path.is_file():
         return synthetic(seconds), 'synthetic bursts (no sample scene here)'
-    parts = [np.asarray(block.samples, dtype=np.float32) for block in read_blocks(path)]
-    once = np.concatenate([part if part.ndim == 1 else part.mean(axis=1) for part in parts])
+    once = np.concatenate([to_mono(block) for block in read_blocks(path)])
     count = round(seconds * SAMPLE_RATE_HZ)
     repeats = -(-count // len(once))
     return np.tile(once, repeats)[:count], f'{path.name}, repeated'

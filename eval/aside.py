@@ -54,6 +54,10 @@ class Aside:
         assert lanes == 1, 'one lane listens'
         self._decoder.open(lanes=lanes, slots=slots + SPARE)
 
+    def forget(self, lane: int) -> None:
+        """Make the cache of the lane as new."""
+        self._decoder.forget(lane)
+
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """Run the pass; after a chunk that could be answered, ask for the answer."""
         moved = [replace(request, slots=request.slots + SPARE,

@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.audio.convert import to_mono
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.edge.library import is_validation, recording
 
@@ -120,14 +122,15 @@ def chance(*names: object) -> float:
 
 def load(path: Path) -> np.ndarray:
     """Return a file as mono float32 [n] at 16 kHz."""
-    import soundfile
     import soxr
     try:
-        samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise MaterialError(f'{path}: expected a readable audio file ({error}); correct the '
-                            'manifest or fetch the file again') from error
-    mono = samples.mean(axis=1)
+        blocks = list(read_blocks(path, block_ms=10_000))
+    except AudioFormatError as error:
+        raise MaterialError(f'{error} (correct the manifest or fetch the file again)') from error
+    if not blocks:
+        raise MaterialError(f'{path}: expected samples, found none; fetch the file again')
+    rate = blocks[0].sample_rate_hz
+    mono = np.concatenate([to_mono(block) for block in blocks])
     return mono if rate == RATE else soxr.resample(mono, rate, RATE).astype(np.float32)
 
 

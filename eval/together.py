@@ -64,6 +64,10 @@ class _StreamDecoder:
         self._lanes = lanes
         self._shared.open(lanes, slots)
 
+    def forget(self, lane: int) -> None:
+        """Make the cache of one of this stream's lanes as new."""
+        self._shared.decoder.forget(self._place * self._lanes + lane)
+
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """Wait for the pass of all streams; results in the order of the requests."""
         first = self._place * self._lanes

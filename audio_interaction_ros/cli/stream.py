@@ -1,12 +1,14 @@
 """`audio-interaction stream FILE|-`: play audio through the assistant and print events."""
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, load_yaml
@@ -23,7 +25,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'stream', help='print the events of a recording as they happen',
         description='Events are the same for any block size, with or without --realtime.')
     parser.add_argument('file', metavar='FILE|-',
-                        help='wav, flac, ogg or opus; - reads wav or raw s16le 16 kHz mono')
+                        help='wav, flac, ogg, opus, mp3, aiff, au or caf; - reads the same from '
+                        'standard input, wav while it is being written')
+    parser.add_argument('--raw', metavar='FORMAT',
+                        help='there is no header: samples are ENCODING[:RATE[:CHANNELS]], such '
+                        f'as s16le:16000:1; encodings are {", ".join(ENCODINGS)}')
     parser.add_argument('--model', help='folder or Hugging Face id of a checkpoint '
                                         '(default: the shipped edge model)')
     parser.add_argument('--config', type=Path,
@@ -65,7 +71,8 @@ def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig
 
 
 def _run(options: argparse.Namespace) -> int:
-    blocks: Iterator[AudioBlock] = read_blocks(options.file)
+    raw = PcmFormat.parse(options.raw) if options.raw is not None else None
+    blocks: Iterator[AudioBlock] = read_blocks(options.file, raw=raw, warn=_warn)
     first = next(blocks, None)  # a wrong file is reported before a model is loaded
     assistant = Assistant.load(_configuration(options))
     printer = (JsonPrinter if options.json else TextPrinter)(silent_too=options.all)
@@ -74,6 +81,10 @@ def _run(options: argparse.Namespace) -> int:
         printer.show(event)
     printer.close(assistant)
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f'audio-interaction: {text}', file=sys.stderr, flush=True)
 
 
 def _chain(first: AudioBlock | None, rest: Iterator[AudioBlock]) -> Iterator[AudioBlock]:

@@ -109,6 +109,11 @@ class KVCache:
         """Index of the slot that padded positions write to."""
         return self.slots
 
+    def clear(self, lane: int) -> None:
+        """Zero everything that a lane holds."""
+        self.keys[:, lane] = 0
+        self.values[:, lane] = 0
+
     def write(self, layer: int, lanes: Tensor, slots: Tensor, key: Tensor, value: Tensor) -> None:
         """Store key and value [B, kv_heads, T, head_dim] in slots [B, T] of lanes [B]."""
         self.keys[layer][lanes[:, None], :, slots] = key.transpose(1, 2).to(self.keys.dtype)

@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.base_weights import fetch, identity
 from audio_interaction_ros.model.layout import (
     DECODER_PREFIX,
     PARTS,
     TOWER_PREFIX,
     load_tensors,
+    weight_files,
 )
 from audio_interaction_ros.model.config import CheckpointConfig
 
-__all__ = ['TAGGER_PREFIX', 'merge', 'merged_tensors']
+__all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_tensors']
 
 TAGGER_PREFIX = 'tagger.'
 EMBEDDING = 'model.embed_tokens.weight'
@@ -70,6 +71,13 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
             | {DECODER_PREFIX + key: value for key, value in decoder.items()})
 
 
+def base_identities(config: CheckpointConfig) -> list[str]:
+    """Return the identity of every set of base weights of a model; fetches none."""
+    base = config.base
+    return [] if base is None else [identity(name) for name in (
+        base.whisper, base.language_model, base.tagger) if name]
+
+
 def merged_tensors(folder: Path, config: CheckpointConfig,
                    parts: tuple[str, ...] = PARTS) -> tuple[dict[str, Tensor], Path]:
     """
@@ -92,7 +100,7 @@ def merged_tensors(folder: Path, config: CheckpointConfig,
         base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in load_tensors(
             [fetch(config.base.tagger) / 'model.safetensors']).items()}
     trained = {key: value for key, value in load_tensors(
-        sorted(folder.glob('*.safetensors'))).items() if _part_of(key) in parts}
+        weight_files(folder)).items() if _part_of(key) in parts}
     merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,
                    tied_head=config.decoder.tied_head)
     return merged, tokenizer

@@ -7,9 +7,8 @@ shapes and hashes. Where a folder comes from is checkpoint's business.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import safetensors
 import torch
@@ -18,12 +17,14 @@ from torch import Tensor, nn
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.cache import sha256
 from audio_interaction_ros.model.config import CheckpointConfig, dump_config
 from audio_interaction_ros.model.decoder import Decoder
 
 __all__ = [
-    'DECODER_PREFIX', 'PARTS', 'TOWER_PREFIX', 'assign', 'build_modules', 'cache_folder',
-    'check_shapes', 'file_hash', 'load_tensors', 'save', 'verify_manifest', 'write_manifest',
+    'DECODER_PREFIX', 'PARTS', 'TOWER_PREFIX', 'assign', 'build_modules', 'check_shapes',
+    'load_tensors', 'read_manifest', 'save', 'verify_manifest', 'weight_files', 'weights_hash',
+    'write_manifest',
 ]
 
 TOWER_PREFIX = 'audio_tower.'
@@ -32,48 +33,78 @@ PARTS = (TOWER_PREFIX, DECODER_PREFIX)
 """The two halves of a model; encoder and decoder may run in different processes."""
 
 
-def cache_folder() -> Path:
-    """Return the folder for converted and fetched weights ($AUDIO_INTERACTION_CACHE)."""
-    named = os.environ.get('AUDIO_INTERACTION_CACHE')
-    return Path(named) if named else Path.home() / '.cache' / 'audio_interaction'
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def write_manifest(folder: Path) -> None:
     """Write ``manifest.json`` with the hash of every file of a folder but its card, README.md."""
-    hashes = {path.relative_to(folder).as_posix(): file_hash(path)
+    hashes = {path.relative_to(folder).as_posix(): sha256(path)
               for path in sorted(folder.rglob('*'))
               if path.is_file() and path.name not in ('manifest.json', 'README.md')}
     (folder / 'manifest.json').write_text(json.dumps(hashes, indent=1) + '\n', encoding='utf-8')
 
 
-def verify_manifest(folder: Path) -> str:
+def read_manifest(folder: Path) -> dict[str, str]:
     """
-    Check the files of a folder against its manifest and return a short hash of its weights.
+    Return the hash of every file that a folder's manifest names, by name.
 
-    Raises CheckpointError naming the file, the expected and the found hash.
+    CheckpointError for a manifest that is none, that names what lies outside, and for a
+    safetensors file in the folder that it does not name.
     """
     path = folder / 'manifest.json'
     try:
-        hashes = dict(json.loads(path.read_text(encoding='utf-8')))
-    except (OSError, ValueError, TypeError) as error:
+        hashes = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f'{path}: expected a manifest of hashes ({error}); fetch or convert '
                               'the model again') from error
+    if not isinstance(hashes, dict) or not all(
+            isinstance(value, str) and _lies_inside(name) for name, value in hashes.items()):
+        raise CheckpointError(f'{path}: expected {{"name of a file in this folder": "sha256"}}, '
+                              'found something else; fetch or convert the model again')
+    for found in sorted(folder.rglob('*.safetensors')):
+        if found.relative_to(folder).as_posix() not in hashes:
+            raise CheckpointError(
+                f'{found}: the manifest of this model does not name this file, so nobody knows '
+                f'what it would change; move it away, or fetch the model again')
+    return hashes
+
+
+def _lies_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and '..' not in path.parts
+
+
+def verify_manifest(folder: Path) -> dict[str, str]:
+    """
+    Check the files of a folder against its manifest and return read_manifest's hashes.
+
+    Raises CheckpointError naming the file, the expected and the found hash.
+    """
+    hashes = read_manifest(folder)
     for name, expected in hashes.items():
-        found = file_hash(folder / name) if (folder / name).is_file() else 'no such file'
+        path = folder / name
+        try:
+            found = sha256(path) if path.is_file() else 'no such file'
+        except OSError as error:
+            raise CheckpointError(f'{path}: cannot be read ({error}); let this user read it, or '
+                                  'fetch the model again') from error
         if found != expected:
-            raise CheckpointError(f'{folder / name}: expected sha256 {expected}, found {found}; '
+            raise CheckpointError(f'{path}: expected sha256 {expected}, found {found}; '
                                   'the file is corrupt, fetch or convert the model again')
-    weights = ''.join(hashes[name] for name in sorted(hashes) if name.endswith('.safetensors'))
-    return hashlib.sha256(weights.encode()).hexdigest()[:16]
+    return hashes
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files that the manifest names; no other may be read."""
+    return [folder / name for name in sorted(read_manifest(folder))
+            if name.endswith('.safetensors')]
+
+
+def weights_hash(hashes: Mapping[str, str], base: Iterable[str] = ()) -> str:
+    """
+    Return a short hash of all that a model computes with.
+
+    ``hashes`` are those of its manifest, ``base`` the identities of the base weights below it.
+    """
+    weights = [hashes[name] for name in sorted(hashes) if name.endswith('.safetensors')]
+    return hashlib.sha256(''.join([*weights, *base]).encode()).hexdigest()[:16]
 
 
 def load_tensors(paths: Iterable[Path], prefixes: tuple[str, ...] = ('',)) -> dict[str, Tensor]:
@@ -89,7 +120,7 @@ def load_tensors(paths: Iterable[Path], prefixes: tuple[str, ...] = ('',)) -> di
                 tensors.update({key: file.get_tensor(key) for key in file.keys()  # noqa: SIM118
                                 if key.startswith(prefixes)})
         except (OSError, safetensors.SafetensorError) as error:
-            found = file_hash(path) if path.is_file() else 'no such file'
+            found = sha256(path) if path.is_file() else 'no such file'
             raise CheckpointError(f'{path}: expected a safetensors file, cannot read it ({error}; '
                                   f'sha256 {found}); fetch the model again') from error
     return tensors
@@ -114,7 +145,10 @@ def check_shapes(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -
 def assign(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Make tensors the module's parameters in float32; check_shapes says what is refused."""
     check_shapes(module, tensors, where)
-    module.load_state_dict({key: value.float() for key, value in tensors.items()}, assign=True)
+    # A copy in any case: what was read is a view of the file, and whoever writes into that file
+    # later would end the process with a bus error.
+    module.load_state_dict({key: value.to(torch.float32, copy=True)
+                            for key, value in tensors.items()}, assign=True)
 
 
 def build_modules(config: CheckpointConfig) -> tuple[AudioTower, Decoder]:

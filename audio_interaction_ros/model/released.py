@@ -8,8 +8,6 @@ one; the conversion ends in the cache and the source folder is never written.
 import hashlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from torch import Tensor
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model import layout
 from audio_interaction_ros.model.audio_tower import AudioTowerConfig
+from audio_interaction_ros.model.cache import filled, say, sha256
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import DecoderConfig
 
@@ -56,7 +55,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # pickle, zip and torch raise many kinds for a damaged file
         raise CheckpointError(
             f'{path}: expected a state dict of tensors, cannot read it ({error}; sha256 '
-            f'{layout.file_hash(path)}); fetch the model again') from error
+            f'{sha256(path)}); fetch the model again') from error
     if isinstance(values, dict) and isinstance(values.get('model'), dict):
         values = values['model']  # a training checkpoint holds the optimizer too
     if not isinstance(values, dict):
@@ -190,6 +189,7 @@ def _read_yaml(path: Path) -> Any:
 
 
 def _convert(source: Path, target: Path) -> None:
+    say(f'converting {source}; this is done once ...')
     lm_values = _read_yaml(_first(source, ('model_config.yaml',), 'the LitGPT configuration'))
     audio_values = _read_yaml(_first(source, ENCODER_CONFIGS, 'the audio tower configuration'))
     tokenizer = _first(source, ('tokenizer.json', '*/tokenizer.json'), 'the tokenizer')
@@ -220,10 +220,14 @@ def converted(source: Path, cache: Path) -> Path:
             state = path.stat()
             digest.update(f'{path.name} {state.st_size} {state.st_mtime_ns}'.encode())
     target = cache / 'converted' / digest.hexdigest()[:16]
-    if not (target / 'manifest.json').is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            _convert(source, Path(scratch) / 'model')
-            shutil.rmtree(target, ignore_errors=True)
-            (Path(scratch) / 'model').rename(target)
-    return target
+    size = sum(path.stat().st_size for path in source.rglob('*') if path.is_file())
+    return filled(target, build=lambda folder: _convert(source, folder), fault=_fault,
+                  space_mb=size // 10 ** 6)
+
+
+def _fault(folder: Path) -> str:
+    try:
+        layout.verify_manifest(folder)
+    except CheckpointError as error:
+        return str(error)
+    return ''

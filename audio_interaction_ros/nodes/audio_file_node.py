@@ -7,7 +7,7 @@ published as recorded, in their own type and with their own stamps.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.pcm import PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.bag import BagMessage, read_bag
 from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
+from audio_interaction_ros.nodes.live_parameters import logger_service
 from audio_interaction_ros.nodes.messages import audio_message
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -33,7 +35,9 @@ _NS = 1_000_000_000
 _MATCHING_S = 0.5  # a reader that the writer knows of may not know the writer yet
 _STALLED_S = 3.0  # with nothing waiting in the decoder, nothing is under way any more
 _PARAMETERS = {
-    'path': ('', 'WAV, FLAC, Ogg, Opus file, or a rosbag2 folder.'),
+    'path': ('', 'WAV, FLAC, Ogg, Opus, MP3, AIFF, AU or CAF file; or a rosbag2: its folder, an '
+             '.mcap or a .db3 file.'),
+    'raw': ('', 'Format of a file without a header, such as s16le:16000:1; empty: it has one.'),
     'topic': ('', 'Audio topic inside the bag; empty: the only one of a supported type.'),
     'pace': ('realtime', 'realtime, or consumed: as fast as the decoder takes it.'),
     'block_ms': (40, 'Length of the blocks of a file.'),
@@ -50,9 +54,10 @@ class AudioFileNode(Node):
 
     def __init__(self, **options: Any) -> None:
         """Declare parameters and start the thread that keeps the pace."""
-        super().__init__('audio_file_node', **options)
-        for name, (default, text) in _PARAMETERS.items():
-            self.declare_parameter(name, default, ParameterDescriptor(description=text))
+        super().__init__('audio_file_node', **{**logger_service(), **options})
+        for name, (default, text) in _PARAMETERS.items():  # all are read when playing begins
+            self.declare_parameter(name, default, ParameterDescriptor(
+                description=text, read_only=True))
         self.finished = False
         self.failure = ''
         self.published_s = 0.0
@@ -101,7 +106,7 @@ class AudioFileNode(Node):
             publisher: Any = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(first, messages)
         else:
-            next(read_blocks(path, self._value('block_ms')), None)  # a bad file is named at once
+            next(self._read(path), None)  # a bad file is named at once
             publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
             items = self._file_items(path)
         if not self._wait_for_ears(publisher):
@@ -127,7 +132,7 @@ class AudioFileNode(Node):
     def _blocks(self, path: Path) -> Iterator[AudioBlock]:
         """Yield the blocks of the file and then the tail of silence."""
         position_ns, last = 0, None
-        for block in read_blocks(path, self._value('block_ms')):
+        for block in self._read(path, self.get_logger().warning):
             yield block
             last = block
             position_ns = (block.stamp_ns or 0) + len(block.samples) * _NS // block.sample_rate_hz
@@ -139,6 +144,12 @@ class AudioFileNode(Node):
         while position_ns < end_ns:
             yield replace(last, samples=silence, stamp_ns=position_ns)
             position_ns += count * _NS // last.sample_rate_hz
+
+    def _read(self, path: Path, warn: Callable[[str], object] = lambda _: None
+              ) -> Iterator[AudioBlock]:
+        raw = self._value('raw')
+        return read_blocks(path, self._value('block_ms'),
+                           raw=PcmFormat.parse(raw) if raw else None, warn=warn)
 
     def _wait_for_ears(self, publisher: Any) -> bool:
         """Wait until somebody will hear the first block; False when closing."""

@@ -15,6 +15,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_input import AudioInput
@@ -131,6 +132,15 @@ class EncoderNode(ManagedNode):
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         self._input.close()
         self._worker.put(Flush(), always=True)
+
+    def apply(self, config: AssistantConfig) -> None:
+        """Take the settings that may change while the node works."""
+        assert self._fifo is not None, 'only a configured node is asked'
+        self._speech.holdoff_s = config.audio.mute_holdoff_ms / 1000
+        self._input_report.silence_warning_s = config.audio.silence_warning_s
+        self._fifo.settings = config.fifo
+        if self._recorder is not None:
+            self._recorder.retention_s = config.record.retention_s
 
     def tear_down(self) -> None:
         """Stop the threads, forget all audio."""

@@ -45,7 +45,8 @@ class InputReport:
     def __init__(self, *, ears: Listening, silence_warning_s: float,
                  clock: Callable[[], float] = time.monotonic) -> None:
         """Remember nothing yet."""
-        self._ears, self._silence_warning_s, self._clock = ears, silence_warning_s, clock
+        self._ears, self._clock = ears, clock
+        self.silence_warning_s = silence_warning_s
         self._recent = Recent()
         self._loud_at = clock()
 
@@ -69,7 +70,7 @@ class InputReport:
         if abs(offset) > _MOST_OFFSET:
             found.append(f'a constant offset of {offset:+.0%} of full scale: check the '
                          f'microphone and its wiring')
-        if self._ears.silent_s >= self._silence_warning_s:
+        if self._ears.silent_s >= self.silence_warning_s:
             found.append(f'digital silence for {self._ears.silent_s:.0f} s: is this the right '
                          f'microphone?')
         elif now - self._loud_at > _QUIET_AFTER_S:

@@ -15,7 +15,7 @@ class RobotSpeech:
 
     def __init__(self, *, holdoff_s: float, timeout_s: float = 0.0) -> None:
         """Begin silent; true is believed for ``timeout_s``, 0: as long as it is said."""
-        self._holdoff_s, self._timeout_s = holdoff_s, timeout_s
+        self.holdoff_s, self._timeout_s = holdoff_s, timeout_s
         self._said = False
         self._began_at = self._ended_at = float('-inf')
         self._orphaned = 0  # looks in a row that found no publisher
@@ -48,4 +48,4 @@ class RobotSpeech:
 
     def active(self, now: float) -> bool:
         """Return whether what is heard now may be the robot's own voice."""
-        return self._said and not self.doubt or now - self._ended_at < self._holdoff_s
+        return self._said and not self.doubt or now - self._ended_at < self.holdoff_s

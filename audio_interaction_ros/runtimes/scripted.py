@@ -68,6 +68,9 @@ class ScriptedDecoder:
         self._says: list[list[int]] = [[] for _ in range(lanes)]
         self._slots = slots
 
+    def forget(self, lane: int) -> None:
+        """Do nothing: there is no cache."""
+
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """Answer each request from the script."""
         self.requests = list(requests)

@@ -111,6 +111,11 @@ class TorchDecoder:
         self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
                               device=self._device)
 
+    def forget(self, lane: int) -> None:
+        """Zero the cache of a lane: masked keys and values still count where they are NaN."""
+        if self._cache is not None:
+            self._cache.clear(lane)
+
     def encode_text(self, text: str) -> list[int]:
         """Tokenize text without any structural id."""
         assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'

@@ -69,12 +69,11 @@ class Context:
         return max(self._position - self.ring_slots, self._sink)
 
     def open_sink(self, length: int) -> Allocation:
-        """Place the prompt at the start of an empty context."""
+        """Place the prompt, less than half of all slots, at the start of an empty context."""
         assert self._position == 0, 'the sink comes first'
         if length >= len(self._owner) // 2:
-            raise ValueError(
-                f'a prompt of {length} tokens was given, but a context of {len(self._owner)} '
-                f'slots takes less than half of that; shorten the prompt or raise model.slots')
+            raise ValueError(f'expected less than half of {len(self._owner)} slots for the '
+                             f'prompt, found {length}; stream.room must refuse it')
         self._sink = self._cursor = self._position = length
         self._owner[:length] = _SINK
         return self._sink_allocation()
@@ -117,8 +116,8 @@ class Context:
             in_the_way = max(in_the_way, self._owner[self._cursor:].max(initial=_FREE))
         if in_the_way == self._unit or length > self.ring_slots:
             raise ValueError(
-                f'one block or reply needs more than the {self.ring_slots} slots of the ring; '
-                f'raise model.slots or lower max_reply_tokens')
+                f'expected a block with its reply of at most {self.ring_slots} tokens, found a '
+                f'longer one; stream.room must refuse it')
         gone = (self._owner >= 0) & (self._owner <= in_the_way)
         self._owner[gone] = _FREE
         return int(np.count_nonzero(gone))

@@ -6,9 +6,15 @@ __all__ = ['DecisionGate', 'respond_probability']
 
 
 def respond_probability(control_logits: np.ndarray) -> np.ndarray:
-    """Return p_respond [R] of control logits [R, 2] (silence, respond); greedy is 0.5."""
-    difference = control_logits[:, 0].astype(np.float64) - control_logits[:, 1]
-    return 1.0 / (1.0 + np.exp(np.clip(difference, -60.0, 60.0)))
+    """
+    Return p_respond [R] of control logits [R, 2] (silence, respond); greedy is 0.5.
+
+    Where a logit is not a finite number p_respond is 0: what cannot be told is silence.
+    """
+    logits = control_logits.astype(np.float64)
+    known = np.isfinite(logits).all(axis=1)
+    difference = np.where(known, logits[:, 0], 60.0) - np.where(known, logits[:, 1], 0.0)
+    return np.where(known, 1.0 / (1.0 + np.exp(np.clip(difference, -60.0, 60.0))), 0.0)
 
 
 class DecisionGate:
@@ -20,10 +26,13 @@ class DecisionGate:
     """
 
     def __init__(self, *, threshold: float, release: float, refractory_ns: int) -> None:
-        self._threshold = threshold
-        self._release = release
-        self._refractory_ns = refractory_ns
+        self.adjust(threshold=threshold, release=release, refractory_ns=refractory_ns)
         self.reset()
+
+    def adjust(self, *, threshold: float, release: float, refractory_ns: int) -> None:
+        """Decide by other numbers from now on; earlier replies are not forgotten."""
+        self._threshold, self._release = threshold, release
+        self._refractory_ns = refractory_ns
 
     def reset(self) -> None:
         """Forget earlier replies."""
@@ -31,12 +40,12 @@ class DecisionGate:
         self._quiet_until_ns: int | None = None
 
     def decide(self, p_respond: float, stamp_ns: int) -> bool:
-        """Return True to respond at this audio time."""
+        """Return True to respond at this audio time; NaN is no reason to respond."""
         if p_respond < self._release:
             self._armed = True
         if self._quiet_until_ns is not None and stamp_ns < self._quiet_until_ns:
             return False
-        if not self._armed or p_respond < self._threshold:
+        if not self._armed or not p_respond >= self._threshold:
             return False
         self._armed = self._release >= 1.0
         self._quiet_until_ns = stamp_ns + self._refractory_ns

@@ -6,12 +6,14 @@ Says what it wants from the next forward pass (``request``) and turns what came 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -31,16 +33,21 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
+from audio_interaction_ros.stream.onset import Onset
+from audio_interaction_ros.stream.room import chunks_at_once
 
-__all__ = ['Lane']
+__all__ = ['Lane', 'check_finite']
 
-AUDIBLE_DBFS = -45.0
-"""A chunk above this level may begin what a reply answers."""
 _NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
 class Lane:
-    """The streaming state of one instruction context."""
+    """
+    The streaming state of one instruction context.
+
+    ``request`` and ``on_result`` may raise, after a fault of the backend or of ours; the lane
+    goes on after ``restart``.
+    """
 
     def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
                  prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
@@ -48,19 +55,31 @@ class Lane:
         self._index, self._spec, self._drain = index, spec, drain
         self._slots = min(config.slots or slots, slots)
         self._left_over = slots - self._slots
+        self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
-        self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
-                                  refractory_ns=round(config.refractory_s * 1e9))
+        self._gate = DecisionGate(**_gate(config))
         self._gated = config.min_confidence > 0
         self._suppressed = sorted(spec.token_ids.suppressed)
         self._replies = count()
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
 
+    def adjust(self, config: LaneConfig) -> None:
+        """Take another threshold, release, refractory time and least confidence, no more."""
+        self.config = replace(
+            self.config, threshold=config.threshold, release=config.release,
+            refractory_s=config.refractory_s, min_confidence=config.min_confidence)
+        self._gate.adjust(**_gate(config))
+
     def restart(self, prompt: list[int] | None = None) -> None:
-        """Forget everything heard; a new prompt replaces the old one."""
+        """
+        Forget everything heard; a new prompt replaces the old one.
+
+        Raises ConfigurationError, and nothing is done, for a prompt that does not fit.
+        """
         if prompt is not None:
+            self._most_chunks = self.try_prompt(prompt)
             self._prefix = prefix_block(self._spec.token_ids, prompt)
         self._context = Context(slots=self._slots)
         self._state = State()
@@ -68,8 +87,16 @@ class Lane:
         self._prefix_fed = False
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
-        self._start_ns: int | None = None
-        self._answered_ns: int | None = None
+        self._onset = Onset()
+
+    def try_prompt(self, prompt: list[int]) -> int:
+        """
+        Return how many chunks are taken at once with a prompt; from any thread.
+
+        Raises ConfigurationError for one that does not fit.
+        """
+        return chunks_at_once(self.config, prompt, spec=self._spec, slots=self._slots,
+                              most_slots=self._most_slots, drain=self._drain)
 
     @property
     def speaking(self) -> bool:
@@ -82,10 +109,9 @@ class Lane:
         return self._context
 
     @property
-    def most_chunks(self) -> int:
-        """How many queued chunks the lane takes at once."""
-        block = self._spec.features_per_chunk + 3
-        return 1 if self._drain == 'C' else max(1, self._context.ring_slots // (3 * block))
+    def waits_for(self) -> int:
+        """How many chunks the last request took, which no result has come for."""
+        return len(self._batch)
 
     # -- what the lane wants -------------------------------------------------------------
 
@@ -99,7 +125,7 @@ class Lane:
             return self._feed_prefix()
         if self.speaking:
             return self._feed_reply()
-        self._batch = take(self.most_chunks)
+        self._batch = take(self._most_chunks)
         return self._feed_chunks(self._batch) if self._batch else None
 
     def _feed_prefix(self) -> StepRequest:
@@ -150,18 +176,19 @@ class Lane:
             features=features, read=read, want_text=want_text)
 
     def _note(self, chunk: EncodedChunk) -> None:
-        """Remember the newest chunk and where what we answer began."""
+        """Remember the newest chunk and listen for where what we answer began."""
         self._newest = chunk
-        if self._answered_ns is None:
-            self._answered_ns = chunk.stamp_ns
-        if self._start_ns is None and chunk.rms_dbfs > AUDIBLE_DBFS:
-            # One chunk of lead-in, so that a soft onset is not cut off.
-            self._start_ns = max(chunk.stamp_ns - CHUNK_NS, self._answered_ns)
+        self._onset.hear(chunk)
 
     # -- what came back ------------------------------------------------------------------
 
     def on_result(self, result: StepResult) -> list[Event]:
-        """Turn the result of the lane's last request into events."""
+        """
+        Turn the result of the lane's last request into events.
+
+        Raises ModelFaultError for scores that are no finite numbers.
+        """
+        check_finite(result)
         events: list[Event] = []
         if self._rolled:
             events.append(ContextRolled(**self._where, evicted=self._rolled))
@@ -177,9 +204,9 @@ class Lane:
         outcome = self._machine.cancel(self._state)
         return [] if outcome is None else self._finish(outcome)
 
-    def reset_event(self) -> StreamReset:
-        """Return the event that tells of a restart."""
-        return StreamReset(**self._where)
+    def reset_event(self, fault: str = '') -> StreamReset:
+        """Return the event that tells of a restart, and of what made it necessary."""
+        return StreamReset(**self._where, fault=fault)
 
     @property
     def _where(self) -> dict:
@@ -209,9 +236,8 @@ class Lane:
         self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
         self._reply_p = p_respond
         self._reply_end_ns = where['stamp_ns']
-        first = self._batch[0].stamp_ns
-        self._reply_start_ns = first if self._start_ns is None else self._start_ns
-        self._start_ns, self._answered_ns = None, self._reply_end_ns
+        self._reply_start_ns = self._onset.answer(self._reply_end_ns)
+        self._gated = self.config.min_confidence > 0  # for the whole reply
         self._text = Detokenizer()
         self._confidence = Confidence()
 
@@ -224,7 +250,7 @@ class Lane:
         if allowed is not None:
             scores[emotions] = allowed
         token = int(scores.argmax())
-        if self._gated and token != self._spec.token_ids.text_end:
+        if token != self._spec.token_ids.text_end:
             self._confidence.add(scores, token)
         return token
 
@@ -254,11 +280,11 @@ class Lane:
         what: dict[str, Any] = {
             **self._where, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
             'emotion': self._state.emotion, 'start_ns': self._reply_start_ns,
-            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p}
+            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p,
+            'confidence': self._confidence.value}
         if self._gated:
-            sure = self._confidence.value
-            if sure < self.config.min_confidence:
-                return [ReplyWithheld(**what, confidence=sure)]
+            if not what['confidence'] >= self.config.min_confidence:  # also where it is NaN
+                return [ReplyWithheld(**what)]
             events = [] if self._own_voice else self._held_back()
         return [*events, ReplyFinished(**what, reason=outcome.value,
                                        robot_speaking=self._own_voice)]
@@ -268,3 +294,16 @@ class Lane:
         tokens, text = self._state.tokens, self._text.text
         toned = bool(tokens) and self._spec.token_ids.emotion_of(tokens[0]) is not None
         return [*([self._tone()] if toned else []), *([self._part(text)] if text else [])]
+
+
+def check_finite(result: StepResult) -> None:
+    """Raise ModelFaultError where a model's scores are no finite numbers."""
+    for scores in (result.control_logits, result.text_logits):
+        if scores is not None and not np.isfinite(scores).all():
+            raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
+                                  'or its weights are broken')
+
+
+def _gate(config: LaneConfig) -> dict[str, Any]:
+    return {'threshold': config.threshold or 0.5, 'release': config.release,
+            'refractory_ns': round(config.refractory_s * 1e9)}

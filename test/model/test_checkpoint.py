@@ -1,5 +1,7 @@
 import json
+import pickle
 import re
+import sys
 import types
 from pathlib import Path
 
@@ -10,17 +12,20 @@ from safetensors.torch import load_file, save_file
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model import edge
+from audio_interaction_ros.model.base_weights import SOURCES
+from audio_interaction_ros.model.cache import sha256
 from audio_interaction_ros.model.checkpoint import load, locate
 from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model.edge import merge
 from audio_interaction_ros.model.layout import (
-    DECODER_PREFIX, TOWER_PREFIX, assign, file_hash, write_manifest)
+    DECODER_PREFIX, TOWER_PREFIX, assign, weights_hash, write_manifest)
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.model.released import convert_tower
 
 pytestmark = pytest.mark.torch
 
-REFERENCE = Path(__file__).parents[1] / 'data' / 'tiny_reference.json'
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / 'test/data/tiny_reference.json'
 
 
 @pytest.fixture(scope='module')
@@ -39,7 +44,7 @@ def released(tmp_path, reference):
 @pytest.fixture
 def own(released, tmp_path):
     load(released, cache=tmp_path)
-    return next((tmp_path / 'converted').iterdir())
+    return next(path for path in (tmp_path / 'converted').iterdir() if path.is_dir())
 
 
 def lm_tensors(folder):
@@ -88,7 +93,7 @@ def test_every_known_form_gives_the_same_model(released, tmp_path):
 
 def test_is_converted_once_and_keeps_its_identity(released, tmp_path):
     first = load(released, cache=tmp_path)
-    folder, = (tmp_path / 'converted').iterdir()
+    folder, = (path for path in (tmp_path / 'converted').iterdir() if path.is_dir())
     time = (folder / 'manifest.json').stat().st_mtime_ns
     assert load(released, cache=tmp_path).model_id == first.model_id
     assert (folder / 'manifest.json').stat().st_mtime_ns == time
@@ -124,17 +129,17 @@ def test_missing_and_unknown_keys_are_named():
                                   'model-00001-of-00002.safetensors'])
 def test_corrupt_release_is_named_with_its_hash(released, tmp_path, name):
     (released / name).write_bytes(b'not weights')
-    with pytest.raises(CheckpointError, match=file_hash(released / name)):
+    with pytest.raises(CheckpointError, match=sha256(released / name)):
         load(released, cache=tmp_path)
 
 
 def test_corrupt_own_file_is_named_with_both_hashes(own):
     path = own / 'decoder.safetensors'
-    expected = file_hash(path)
+    expected = sha256(path)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(CheckpointError, match=f'{expected}, found {file_hash(path)}'):
+    with pytest.raises(CheckpointError, match=f'{expected}, found {sha256(path)}'):
         load(own)
 
 
@@ -142,6 +147,74 @@ def test_pickle_with_code_is_refused(released, tmp_path):
     torch.save({'conv1.bias': print}, released / 'audiointeraction_ChunkwisedEncoder.pth')
     with pytest.raises(CheckpointError, match='state dict'):
         load(released, cache=tmp_path)
+
+
+class Opened:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (Path.touch, (self.mark,))
+
+
+@pytest.mark.parametrize('name', ['decoder.safetensors', 'more.safetensors'])
+def test_a_pickle_in_disguise_is_refused_and_never_opened(own, tmp_path, name):
+    (own / name).write_bytes(pickle.dumps(Opened(tmp_path / 'opened')))
+    if name == 'decoder.safetensors':
+        with pytest.raises(CheckpointError, match=f'{name}: expected sha256'):
+            load(own)
+        write_manifest(own)  # as one who knows how would have it
+    else:
+        with pytest.raises(CheckpointError, match=f'{name}: the manifest .* does not name'):
+            load(own)
+        write_manifest(own)
+    with pytest.raises(CheckpointError, match=f'{name}: expected a safetensors file'):
+        load(own)
+    assert not (tmp_path / 'opened').exists()
+
+
+@pytest.mark.parametrize('text', [
+    '', '[]', '{"config.yaml": 3}', '{"../../etc/passwd": "0"}', '{"/etc/passwd": "0"}',
+    '{"": ""}', '[' * 100_000])
+def test_a_manifest_that_is_none_is_refused(own, text):
+    (own / 'manifest.json').write_text(text)
+    with pytest.raises(CheckpointError, match='manifest.json: expected'):
+        load(own)
+
+
+def test_a_conversion_that_became_corrupt_is_made_again(released, tmp_path, capsys):
+    expected = load(released, cache=tmp_path)
+    folder, = (path for path in (tmp_path / 'converted').iterdir() if path.is_dir())
+    (folder / 'decoder.safetensors').write_bytes(b'gone')
+    assert same(load(released, cache=tmp_path), expected)
+    assert 'decoder.safetensors: expected sha256' in capsys.readouterr().err
+
+
+def test_the_identity_of_a_model_covers_its_weights_and_those_below():
+    hashes = {'config.yaml': 'c', 'a.safetensors': 'a', 'b.safetensors': 'b'}
+    ids = [weights_hash(hashes), weights_hash({**hashes, 'b.safetensors': 'other'}),
+           *(weights_hash(hashes, base) for base in (['w'], ['x'], ['w', 'x']))]
+    assert len(set(ids)) == len(ids)
+    assert weights_hash({**hashes, 'config.yaml': 'other'}) == ids[0]
+
+
+def test_the_edge_model_names_every_set_of_base_weights_without_fetching_any(monkeypatch):
+    monkeypatch.setattr('audio_interaction_ros.model.base_weights.filled', None)
+    found = edge.base_identities(load_config(ROOT / 'models/edge/config.yaml'))
+    assert len(set(found)) == len(SOURCES) == 3
+
+
+@pytest.mark.parametrize(('name', 'asked'), [
+    ('owner/name', ('owner/name', None)), ('owner/name@v1', ('owner/name', 'v1')),
+    ('owner/name@refs/pr/3', ('owner/name', 'refs/pr/3'))])
+def test_a_repository_may_be_asked_for_at_a_revision(monkeypatch, tmp_path, name, asked):
+    seen = []
+    hub = types.SimpleNamespace(snapshot_download=lambda repo_id, *, revision, **_: seen.append(
+        (repo_id, revision)) or str(tmp_path))
+    monkeypatch.setitem(sys.modules, 'huggingface_hub', hub)
+    assert locate(name) == tmp_path and seen == [asked]
 
 
 def test_unknown_configuration_key_is_named(own):
@@ -178,7 +251,7 @@ def test_save_file_is_what_a_manifest_covers(tmp_path):
     (tmp_path / 'README.md').write_text('a card may grow without other weights')
     write_manifest(tmp_path)
     assert json.loads((tmp_path / 'manifest.json').read_text()) == {
-        'x.safetensors': file_hash(tmp_path / 'x.safetensors')}
+        'x.safetensors': sha256(tmp_path / 'x.safetensors')}
 
 
 @pytest.mark.parametrize(('wanted', 'loaded', 'absent'), [
@@ -204,6 +277,7 @@ def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part
     for name, values in tensors.items():
         (tmp_path / name).mkdir()
         save_file(values, tmp_path / name / 'model.safetensors')
+    write_manifest(tmp_path / 'own')
     asked = []
     monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or tmp_path / name)
     config = types.SimpleNamespace(

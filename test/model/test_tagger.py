@@ -101,6 +101,7 @@ def folder(tower, tmp_path, monkeypatch):
         save_file({key: value.contiguous() for key, value in tensors.items()},
                   tmp_path / name / 'model.safetensors')
     monkeypatch.setattr(edge, 'fetch', lambda name: tmp_path / name)
+    monkeypatch.setattr(edge, 'identity', lambda name: name)
     dump_config(config(), tmp_path / 'own' / 'config.yaml')
     write_manifest(tmp_path / 'own')
     return tmp_path / 'own'
@@ -126,5 +127,6 @@ def test_the_tagger_is_fetched_with_the_tower_only(folder, monkeypatch):
 
 def test_a_trained_tagger_is_refused(folder):
     save_file({'tagger.convolutions.0.bias': torch.zeros(32)}, folder / 'more.safetensors')
+    write_manifest(folder)
     with pytest.raises(CheckpointError, match='expected projector'):
         edge.merged_tensors(folder, config())

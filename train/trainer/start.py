@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.cache import cache_root
 from audio_interaction_ros.model.checkpoint import load, locate
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
-from audio_interaction_ros.model.layout import assign, build_modules, cache_folder, load_tensors
+from audio_interaction_ros.model.layout import assign, build_modules, load_tensors
 from audio_interaction_ros.model.released import convert_tower, converted
 from train.trainer.recipe import RECIPES, Recipe
 
@@ -129,7 +130,7 @@ def _differences(wanted: CheckpointConfig, found: CheckpointConfig) -> Iterator[
 def _own(folder: Path, config: CheckpointConfig) -> tuple[dict[str, Tensor], dict[str, Tensor],
                                                          Path]:
     if not (folder / 'config.yaml').is_file():
-        folder = converted(folder, cache_folder())
+        folder = converted(folder, cache_root())
     loaded = load(folder)
     for difference in _differences(config, loaded.config):
         raise CheckpointError(f'{folder}: weights of another model than the shape of the recipe: '
