@@ -17,7 +17,12 @@ from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_info import InfoTopic, info_topic
-from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, AudioConverter, import_message
+from audio_interaction_ros.nodes.convert import (
+    AUDIO_INFO,
+    SUPPORTED_TYPES,
+    AudioConverter,
+    import_message,
+)
 from audio_interaction_ros.nodes.diagnostics import (
     ERROR,
     WARN,
@@ -154,7 +159,7 @@ class AudioInput:
                 f'{self._name()}: {type_name} has no stamps; arrival time stands in')
         if converter.wants_info:
             self._info = InfoTopic(
-                node=self._node, kind=import_message('audio_common_msgs/msg/AudioInfo'),
+                node=self._node, kind=import_message(AUDIO_INFO),
                 name=info_topic(self._node, self._name(), self._settings.info_topic),
                 group=self._group, take_info=self._on_info, take_audio=self._take)
         self._converter = converter

@@ -203,3 +203,32 @@ def test_the_description_is_looked_for_beside_the_audio(robot, rules, wanted, ex
                                        cli_args=arguments))
     audio = node.resolve_topic_name('audio')
     assert audio_info.info_topic(node, audio, wanted) == expected
+
+
+def test_a_bag_brings_the_description_of_its_audio(robot, drivers, tmp_path):
+    rosbag2 = pytest.importorskip('rosbags.rosbag2', reason='rosbags is not installed')
+    from rclpy.serialization import serialize_message
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    names = {'/mic/audio_info': 'AudioInfo', '/mic/audio': 'AudioData', '/other_info': 'AudioInfo'}
+    for name in set(names.values()):
+        store.register(get_types_from_msg('uint8[] data', f'audio_common_msgs/msg/{name}'))
+    samples = np.random.default_rng(0).normal(0, 3000, (4800, 2)).astype('<i2')
+    data = serialize_message(UInt8MultiArray(data=samples.tobytes()))
+    with rosbag2.Writer(tmp_path / 'bag', version=9) as writer:
+        topics = {topic: writer.add_connection(
+            topic, f'audio_common_msgs/msg/{name}', typestore=store)
+            for topic, name in names.items()}
+        writer.write(topics['/other_info'], 0, serialize_message(AudioChunk(sample_rate=8000)))
+        writer.write(topics['/mic/audio_info'], 1, serialize_message(STEREO))
+        for index in range(10):
+            writer.write(topics['/mic/audio'], index * 10 ** 8, data)
+    encoder = robot.encoder(DRIVERS)
+    node = robot.add(AudioFileNode(**robot.options(
+        {'path': str(tmp_path / 'bag'), 'wait_for_decoder': False})))
+    robot.wait(lambda: node.finished, 'played')
+    assert not node.failure
+    robot.wait(lambda: encoder._ears.stats.samples == 10 * 9600, 'it is heard')
+    assert encoder._input._format == (48000, 2)
