@@ -135,8 +135,8 @@ class AudioInput:
                        and not unheard(info, qos.AUDIO_IN))
 
     def _mixed_up(self, crowd: str) -> str:
-        return (f'more than one publisher on {self._name()}, whose audio is mixed up: {crowd}; '
-                f'stop all but one, or remap them')
+        return (f'more than one publisher on {self._name()}, whose audio is mixed up: {crowd} '
+                f'(one that was killed is listed for a while); stop all but one, or remap them')
 
     def _find_type(self) -> str:
         if self._settings.msg_type != 'auto':

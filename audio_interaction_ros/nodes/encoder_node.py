@@ -45,6 +45,7 @@ __all__ = ['EncoderNode', 'main']
 
 _INBOX_BLOCKS = 200
 _TICK_S = 0.2
+_CONSUMER_S = 1.0  # credit comes at 2 Hz at least
 _FORGET_AFTER_S = 10.0  # what was said right before a mute may still be read again
 
 
@@ -93,6 +94,7 @@ class EncoderNode(ManagedNode):
         self._pause = Pause(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
         self._blocks = 0
         self._forget_at: float | None = None
+        self._consumers: dict[str, float] = {}  # who gave credit lately, and when
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
             self.managed_timer(self._recorder.period_s, self._recorder.delete_old, always=True,
@@ -187,6 +189,10 @@ class EncoderNode(ManagedNode):
 
     def _on_credit(self, message: Any) -> None:
         assert self._fifo is not None, 'subscriptions exist only after set_up'
+        now = time.monotonic()
+        self._consumers = {  # another thread reads it: made anew, never changed
+            **{one: at for one, at in self._consumers.items() if now - at < _CONSUMER_S},
+            message.header.frame_id: now}
         self._fifo.on_credit(message.epoch, message.consumed_seq - 1, time.monotonic(),
                              consumer=message.header.frame_id)
         self._send()
@@ -287,11 +293,15 @@ class EncoderNode(ManagedNode):
         if dropped['dropped']:
             report.add(WARN, f'{dropped["dropped"]:.0f} chunks dropped in the last 10 s: the '
                              f'decoder is too slow or was away')
-        for topic, what in (('encoded', 'encoder'), ('encoded/credit', 'decoder')):
+        now = time.monotonic()
+        live = [one for one, at in self._consumers.items() if now - at < _CONSUMER_S]
+        for topic, what, wanted in (('encoded', 'encoder', True),
+                                    ('encoded/credit', 'decoder', len(live) > 1)):
             crowd = several(self.get_publishers_info_by_topic(self.resolve_topic_name(topic)))
-            if crowd:
-                report.add(WARN, f'more than one {what} in this namespace: {crowd}; stop all but '
-                                 f'one, or give each pair a namespace of its own')
+            if crowd and wanted:
+                report.add(WARN, f'more than one {what} in this namespace: {crowd} (one that was '
+                                 f'killed is listed for a while); stop all but one, or give each '
+                                 f'pair a namespace of its own')
         return report
 
     def _report_model(self) -> Report:
