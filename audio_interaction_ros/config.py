@@ -1,5 +1,5 @@
 """
-Configuration: frozen dataclasses with help under each field, and strict loading from YAML.
+Configuration: frozen dataclasses with help under each field, and what fits them.
 
 Knows neither ROS nor models. Nodes declare their parameters from these classes, so a field's
 help is written once.
@@ -16,26 +16,53 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from audio_interaction_ros.errors import ConfigurationError
 
 __all__ = [
     'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
-    'ModelConfig', 'RecordConfig', 'TranscriptConfig', 'TranslationConfig', 'build',
-    'fields_with_help', 'load_yaml', 'resolve_lanes',
+    'ModelConfig', 'RANGES', 'RecordConfig', 'TranscriptConfig', 'TranslationConfig',
+    'check_ranges', 'fields_with_help', 'resolve_lanes',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
 DRAIN_LAYOUTS = ('A_prime', 'A', 'B', 'C')
 ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
+RANGES: dict[str, tuple[float, float]] = {
+    'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
+    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.mute_holdoff_ms': (0.0, 60_000.0),
+    'audio.silence_warning_s': (0.4, 86_400.0), 'audio.idle_flush_s': (0.0, 3_600.0),
+    'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
+    'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
+    'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
+    'transcript.buffer_s': (0.4, 600.0),
+    'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
+    'alerts.while_speaking_min_severity': (0, 4),
+    'alerts.journal_s': (0.0, 31_536_000.0),
+    'record.retention_s': (1.0, 31_536_000.0),
+    'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
+    'lane.release': (0.0, 1.0),
+    'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),
+    'lane.slots': (0, 1_000_000),
+}
+"""Lowest and highest value of numbers that have one, by parameter."""
 
 
 def _require(condition: bool, key: str, expected: str, found: object) -> None:
     if not condition:
         raise ConfigurationError(
             f'{key}: expected {expected}, found {found!r}; change it in the configuration')
+
+
+def _find_home(config: object, name: str) -> None:
+    """Write out a ~ at the start of a path."""
+    path = getattr(config, name)
+    if path.startswith('~'):
+        try:
+            object.__setattr__(config, name, str(Path(path).expanduser()))
+        except RuntimeError as error:
+            raise ConfigurationError(f'{name}: expected a path, found {path!r}: {error}; change '
+                                     'it in the configuration') from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +81,12 @@ class AudioConfig:
     """Replies stay suppressed for this long after the robot stopped speaking."""
     silence_warning_s: float = 10.0
     """Digital silence of this length is reported in diagnostics."""
+    idle_flush_s: float = 1.0
+    """Without audio for this long the utterance is ended, as at the end of a file; 0: never."""
+    robot_speaking_timeout_s: float = 30.0
+    """robot_speaking that stays true for longer is not believed; 0: it always is."""
+    info_topic: str = ''
+    """Topic of AudioInfo (ros-drivers); empty: the name of the audio topic with _info."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -61,6 +94,9 @@ class AudioConfig:
                  self.channel_select)
         _require(self.gap_tolerance_ms > 0, 'audio.gap_tolerance_ms', 'more than 0',
                  self.gap_tolerance_ms)
+        _require(self.idle_flush_s >= 0, 'audio.idle_flush_s', '0 or more', self.idle_flush_s)
+        _require(self.robot_speaking_timeout_s >= 0, 'audio.robot_speaking_timeout_s',
+                 '0 or more', self.robot_speaking_timeout_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +199,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _find_home(self, 'path')
         _require(self.threads >= 1, 'model.threads', '1 or more', self.threads)
         _require(self.slots >= 128, 'model.slots', '128 or more', self.slots)
         _require(self.rope_index_dtype in ROPE_INDEX_DTYPES, 'model.rope_index_dtype',
@@ -218,6 +255,7 @@ class AlertsConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _find_home(self, 'rules')
         _require(self.journal_s >= 0, 'alerts.journal_s', '0 or more', self.journal_s)
         _require(0 <= self.while_speaking_min_severity <= 4,
                  'alerts.while_speaking_min_severity', '0 to 4', self.while_speaking_min_severity)
@@ -236,6 +274,7 @@ class RecordConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _find_home(self, 'directory')
         _require(self.retention_s > 0, 'record.retention_s', 'more than 0', self.retention_s)
 
 
@@ -305,61 +344,15 @@ def fields_with_help(cls: type) -> Iterator[FieldHelp]:
                             _help_texts(cls).get(item.name, ''))
 
 
-def build(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """
-    Build a configuration dataclass from plain values.
-
-    ``where`` names the place in messages. Raises ConfigurationError for an unknown key or a
-    value of the wrong type.
-    """
-    if not isinstance(values, Mapping):
-        raise ConfigurationError(f'{where}: expected a mapping of keys, found {values!r}')
-    hints = typing.get_type_hints(cls)
-    known = {item.name for item in dataclasses.fields(cls)}
-    for key in values:
-        if key not in known:
-            raise ConfigurationError(
-                f'{where}: unknown key {key!r}; expected one of {", ".join(sorted(known))}')
-    return cls(**{key: _convert(hints[key], value, f'{where}.{key}')
-                  for key, value in values.items()})
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return build(typing.cast(type, kind), value, where)
-    if typing.get_origin(kind) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigurationError(f'{where}: expected a list, found {value!r}')
-        return tuple(_convert(typing.get_args(kind)[0], item, f'{where}[{i}]')
-                     for i, item in enumerate(value))
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise ConfigurationError(f'{where}: expected {kind.__name__}, found {value!r}')
-    return value
-
-
-def load_yaml(path: str | Path) -> AssistantConfig:
-    """
-    Load an assistant configuration.
-
-    A ROS 2 parameter file is understood as well: its ``/**: ros__parameters:`` wrapper is taken
-    off. Raises ConfigurationError naming the file and the key.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding='utf-8')) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f'{path}: expected a readable YAML file: {error}') from error
-    if isinstance(values, Mapping) and set(values) == {'/**'}:
-        values = _from_ros(values['/**'].get('ros__parameters', {}))
-    return build(AssistantConfig, values, str(path))
-
-
-def _from_ros(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn ``lanes: [names]`` plus ``lane: {name: {…}}`` into a list of lanes."""
-    values = dict(parameters)
-    settings = values.pop('lane', {})
-    names = values.pop('lanes', None)
-    if names is not None:
-        values['lanes'] = [{'name': name, **settings.get(name, {})} for name in names]
-    return values
+def check_ranges(config: AssistantConfig, where: str) -> None:
+    """Refuse numbers out of RANGES, as ROS does for parameters; raises ConfigurationError."""
+    groups = [(item.name, item.name, getattr(config, item.name))
+              for item in dataclasses.fields(config) if item.name != 'lanes']
+    groups += [('lane', f'lane.{lane.name}', lane) for lane in config.lanes]
+    for group, name, values in groups:
+        for item in dataclasses.fields(values):
+            low, high = RANGES.get(f'{group}.{item.name}', (None, None))
+            found = getattr(values, item.name)
+            if low is not None and high is not None and not low <= found <= high:
+                raise ConfigurationError(f'{where}.{name}.{item.name}: expected {low:g} to '
+                                         f'{high:g}, found {found!r}; change it')

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
 from audio_interaction_ros.alerts.rules import load_rules
@@ -24,7 +22,6 @@ from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder, Transcriber
 from audio_interaction_ros.runtimes.registry import load_runtime
@@ -139,12 +136,9 @@ class Assistant:
         for block in blocks:
             self.stats.audio_s += len(block.samples) / block.sample_rate_hz
             yield from self._work(self._pipeline.push, block)
-        tail = np.zeros(round(TAIL_S * SAMPLE_RATE_HZ), dtype=np.float32)
-        yield from self._work(self._pipeline.push, AudioBlock(
-            samples=tail, sample_rate_hz=SAMPLE_RATE_HZ, stamp_ns=None))
-        yield from self._work(self._pipeline.flush)
+        yield from self._work(self._pipeline.flush, TAIL_S)
 
-    def _work(self, listen: Any, *block: AudioBlock) -> Iterator[Event | AlertChange]:
+    def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
         for chunk in listen(*block):
             for event in self._hear(chunk):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors', 'resources'}
+FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
 EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'cli', 'nodes'}
@@ -31,10 +31,12 @@ FRAMEWORKS = {'torch', 'transformers', 'onnxruntime', 'onnx', 'tensorrt', 'tenso
 ROWS = {
     'protocol': (FACTS, set()),
     'errors': (FACTS, set()),
-    'config': (FACTS, {'yaml'}),
+    'config': (FACTS, set()),
+    'parameter_file': (FACTS, set()),
+    'strict': ({'errors'}, {'yaml'}),
     'audio': (CORE, {'numpy', 'soxr', 'soundfile'}),
     'stream': (CORE, {'numpy'}),
-    'alerts': (CORE, {'numpy', 'yaml'}),
+    'alerts': (CORE, {'numpy'}),
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
-from audio_interaction_ros.config import AssistantConfig, load_yaml
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.parameter_file import load_configuration
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +22,7 @@ def test_a_configuration_loads(path):
     if path.name in ALERT_RULES:
         assert isinstance(load_rules(path), AlertRules)
     else:
-        assert isinstance(load_yaml(path), AssistantConfig)
+        assert isinstance(load_configuration(path), AssistantConfig)
 
 
 @pytest.mark.torch

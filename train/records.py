@@ -8,13 +8,13 @@ Knows no audio library, no model and no corpus. Times are seconds of the stream,
 
 import dataclasses
 import json
-import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.strict import build
 
 __all__ = ['ABILITIES', 'LICENCE_GROUPS', 'Clip', 'Event', 'Lane', 'RecordError', 'Reply',
            'Stream', 'from_dict', 'read_records', 'to_dict', 'write_records']
@@ -124,35 +124,9 @@ def to_dict(record: Any) -> dict[str, Any]:
     return dataclasses.asdict(record)
 
 
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is types.UnionType:
-        return None if value is None else _convert(inner[0], value, where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_convert(inner[0], item, f'{where}[{i}]') for i, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {key: _convert(inner[1], item, f'{where}.{key}') for key, item in value.items()}
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        return from_dict(kind, value, where)
-    if kind is float and type(value) is int:
-        return float(value)
-    if isinstance(kind, type) and type(value) is kind:
-        return value
-    raise RecordError(f'{where}: expected {kind}, got {value!r}; correct the record')
-
-
-def from_dict(kind: type[T], values: dict[str, Any], where: str = '') -> T:
+def from_dict(kind: type[T], values: Any, where: str = '') -> T:
     """Return a record of plain JSON types; raises RecordError naming the field."""
-    where = where or kind.__name__
-    hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise RecordError(f'{where}: unknown fields {unknown}; expected {sorted(hints)}')
-    try:
-        return kind(**{name: _convert(hints[name], value, f'{where}.{name}')
-                       for name, value in values.items()})
-    except TypeError as error:
-        raise RecordError(f'{where}: {error}; add the missing field to the record') from error
+    return build(kind, values, where or kind.__name__, RecordError)
 
 
 def read_records(path: Path, kind: type[T]) -> Iterator[T]:

@@ -11,11 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import yaml
-
 from audio_interaction_ros.alerts.alert import Category, Severity
 from audio_interaction_ros.alerts.phrases import Negation, PhraseMatcher, is_chinese, words_of
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.strict import parse_yaml, read_yaml
 
 __all__ = ['AlertRules', 'LabelRule', 'Timing', 'load_rules', 'parse_rules']
 
@@ -73,37 +72,12 @@ class AlertRules:
 
 def load_rules(path: str | Path) -> AlertRules:
     """Read a rules file; raise ConfigurationError naming file and key on any fault."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f'{path}: expected a readable UTF-8 file of alert rules, got {error}; '
-            'give the right path in alerts.rules_file') from error
-    return parse_rules(text, source=str(path))
+    return _Reader(str(path)).rules(read_yaml(path))
 
 
 def parse_rules(text: str, *, source: str) -> AlertRules:
     """Read rules from YAML text; ``source`` is named in errors."""
-    try:
-        document = yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f'{source}: expected valid YAML, got {error}') from error
-    return _Reader(source).rules(document)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """A safe loader for which a key given twice is an error, not a silent override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f'key {key!r} given twice', key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    return _Reader(source).rules(parse_yaml(text, source))
 
 
 class _Reader:

@@ -31,6 +31,8 @@ class FrontEndStats:
 
     nonfinite_samples: int = 0
     """NaN or infinite samples, replaced by 0."""
+    samples: int = 0
+    """Samples of the channels in use, at the rate of the source."""
     clipped_samples: int = 0
     """Samples at or beyond full scale, at the rate of the source."""
     gaps: int = 0
@@ -92,6 +94,9 @@ class FrontEnd:
         mono = to_mono_with_report(block, self._channel_select)
         self.stats.nonfinite_samples += mono.report.nonfinite_samples
         self.stats.clipped_samples += mono.report.clipped_samples
+        channels = 1 if self._channel_select is not None or block.samples.ndim == 1 \
+            else block.samples.shape[1]
+        self.stats.samples += len(mono.samples) * channels
         if len(mono.samples) == 0:
             return []
         chunks = self._follow_format(block)

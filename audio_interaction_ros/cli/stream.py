@@ -11,9 +11,10 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
-from audio_interaction_ros.config import AssistantConfig, LaneConfig, load_yaml
+from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.resources import shipped
 
 __all__ = ['add_parser']
@@ -46,7 +47,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _configuration(options: argparse.Namespace) -> AssistantConfig:
     if options.config or not options.model:
-        config = load_yaml(options.config or shipped('config/edge.yaml'))
+        config = load_configuration(options.config or shipped('config/edge.yaml'))
     else:
         config = AssistantConfig()  # another model's lanes are the default three
     if options.model:

@@ -8,15 +8,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from audio_interaction_ros.config import build
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTowerConfig
 from audio_interaction_ros.model.decoder import DecoderConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
+from audio_interaction_ros.strict import build, dump_yaml, read_yaml
 
 __all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config', 'load_config']
 
@@ -88,51 +85,6 @@ class CheckpointConfig:
                 f'found {highest}; correct the model configuration')
 
 
-_NESTED = {'audio_tower': AudioTowerConfig, 'decoder': DecoderConfig, 'mel': MelConfig,
-           'base': BaseConfig}
-_REQUIRED = ('model', 'audio_tower', 'decoder')
-
-
-def _token_ids(values: Any, where: str) -> TokenIds:
-    names = [item.name for item in dataclasses.fields(TokenIds)]
-    if not isinstance(values, Mapping) or set(values) != set(names):
-        found = sorted(values) if isinstance(values, Mapping) else values
-        raise ConfigurationError(f'{where}: expected exactly the keys {names}, found {found}')
-    emotions = values['emotions']
-    plain = {key: value for key, value in values.items() if key != 'emotions'}
-    if not (isinstance(emotions, list | tuple) and len(emotions) == 6
-            and all(type(i) is int for i in (*emotions, *plain.values()))):
-        raise ConfigurationError(
-            f'{where}: expected integer ids and six under emotions, found {values!r}')
-    return TokenIds(emotions=tuple(emotions), **plain)
-
-
-def _scalars(values: Any, kind: type, where: str) -> dict[str, Any]:
-    if not isinstance(values, Mapping) or not all(
-            isinstance(value, (int, float) if kind is float else kind)
-            for value in values.values()):
-        raise ConfigurationError(
-            f'{where}: expected a mapping from lane to {kind.__name__}, found {values!r}')
-    return {str(key): kind(value) for key, value in values.items()}
-
-
-def _value(key: str, value: Any, where: str) -> Any:
-    if key in _NESTED:
-        return None if value is None and key == 'base' else build(_NESTED[key], value, where)
-    if key == 'token_ids':
-        return _token_ids(value, where)
-    if key == 'prompts':
-        return _scalars(value, str, where)
-    if key in ('thresholds', 'min_confidence'):
-        return _scalars(value, float, where)
-    if key == 'slots':
-        return _scalars(value, int, where)
-    kind = {'model': str, 'max_positions': int, 'lora_scale': float}[key]
-    if not isinstance(value, (int, float) if kind is float else kind) or value is True:
-        raise ConfigurationError(f'{where}: expected {kind.__name__}, found {value!r}')
-    return kind(value)
-
-
 def load_config(path: Path) -> CheckpointConfig:
     """
     Load a model's ``config.yaml``.
@@ -140,29 +92,14 @@ def load_config(path: Path) -> CheckpointConfig:
     Raises ConfigurationError naming file and key for an unknown or missing key, a wrong type, or
     another format than this version reads.
     """
-    try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f'{path}: expected a readable YAML file: {error}') from error
+    values = read_yaml(path)
     if not isinstance(values, dict) or values.get('format') != FORMAT:
         found = values.get('format') if isinstance(values, dict) else values
         raise ConfigurationError(
             f'{path}: expected format {FORMAT!r}, found {found!r}; convert the model again or '
             'update this package')
     del values['format']
-    known = [item.name for item in dataclasses.fields(CheckpointConfig)]
-    for key in values:
-        if key not in known:
-            raise ConfigurationError(
-                f'{path}: unknown key {key!r}; expected one of {", ".join(known)}')
-    for key in _REQUIRED:
-        if key not in values:
-            raise ConfigurationError(f'{path}: expected key {key!r}, found none; add it')
-    try:
-        return CheckpointConfig(**{key: _value(key, value, f'{path}: {key}')
-                                   for key, value in values.items()})
-    except TypeError as error:  # a required field of a nested dataclass
-        raise ConfigurationError(f'{path}: {error}; add the missing key') from error
+    return build(CheckpointConfig, values, str(path))
 
 
 def dump_config(config: CheckpointConfig, path: Path) -> None:
@@ -174,5 +111,4 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
             del values[key]  # earlier versions of this package do not know it
     if config.base is None:
         del values['base'], values['lora_scale']
-    path.write_text(yaml.safe_dump({'format': FORMAT, **values}, sort_keys=False,
-                                   allow_unicode=True), encoding='utf-8')
+    path.write_text(dump_yaml({'format': FORMAT, **values}), encoding='utf-8')

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
@@ -22,6 +21,7 @@ from audio_interaction_ros.model.audio_tower import AudioTowerConfig
 from audio_interaction_ros.model.cache import filled, say, sha256
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import DecoderConfig
+from audio_interaction_ros.strict import read_yaml
 
 __all__ = ['convert_decoder', 'convert_tower', 'converted', 'decoder_config', 'tower_config']
 
@@ -181,17 +181,12 @@ def convert_tower(tensors: Mapping[str, Tensor],
     return result
 
 
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f'{path}: expected a readable file: {error}') from error
-
-
 def _convert(source: Path, target: Path) -> None:
     say(f'converting {source}; this is done once ...')
-    lm_values = _read_yaml(_first(source, ('model_config.yaml',), 'the LitGPT configuration'))
-    audio_values = _read_yaml(_first(source, ENCODER_CONFIGS, 'the audio tower configuration'))
+    lm_values = read_yaml(
+        _first(source, ('model_config.yaml',), 'the LitGPT configuration'), aliases=True)
+    audio_values = read_yaml(
+        _first(source, ENCODER_CONFIGS, 'the audio tower configuration'), aliases=True)
     tokenizer = _first(source, ('tokenizer.json', '*/tokenizer.json'), 'the tokenizer')
     lm_tensors = _read_lm(source)
     config = CheckpointConfig(

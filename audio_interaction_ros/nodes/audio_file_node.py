@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from audio_interaction_ros.audio.pcm import PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.audio_info import info_topic
 from audio_interaction_ros.nodes.bag import BagMessage, read_bag
 from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
 from audio_interaction_ros.nodes.live_parameters import logger_service
@@ -62,6 +64,7 @@ class AudioFileNode(Node):
         self.failure = ''
         self.published_s = 0.0
         self._consumed: tuple[int, int] | None = None
+        self._info_publisher: Any = None
         self._epoch, self._base = 0, 0.0
         self._moved_at, self._stalled = 0.0, False
         self._news = threading.Condition()
@@ -102,9 +105,10 @@ class AudioFileNode(Node):
             raise ConfigurationError('path: expected a file or a rosbag2, found nothing; set the '
                                      'parameter path')
         if path.is_dir():
-            first = next(messages := read_bag(path, self._value('topic')))
-            publisher: Any = self.create_publisher(first.kind, 'audio', qos.AUDIO_OUT)
-            items = self._bag_items(first, messages)
+            messages = read_bag(path, self._value('topic'))
+            before = list(self._until_audio(messages))
+            publisher: Any = self.create_publisher(before[-1].kind, 'audio', qos.AUDIO_OUT)
+            items = self._bag_items(before, messages)
         else:
             next(self._read(path), None)  # a bad file is named at once
             publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
@@ -113,11 +117,29 @@ class AudioFileNode(Node):
             return
         self._publish(publisher, items, pace)
 
-    def _bag_items(self, first: BagMessage, rest: Iterator[BagMessage]
+    @staticmethod
+    def _until_audio(messages: Iterator[BagMessage]) -> Iterator[BagMessage]:
+        """Yield what comes before the first audio, and that."""
+        for message in messages:
+            yield message
+            if not message.is_info:
+                return
+
+    def _bag_items(self, before: list[BagMessage], rest: Iterator[BagMessage]
                    ) -> Iterator[tuple[float, Any]]:
-        yield 0.0, first.data
-        for message in rest:
-            yield (message.stamp_ns - first.stamp_ns) / _NS, message.data
+        """Yield the audio and when it is due; what describes it is published by the way."""
+        for message in chain(before, rest):
+            if message.is_info:
+                self._describe(message)
+            else:
+                yield (message.stamp_ns - before[-1].stamp_ns) / _NS, message.data
+
+    def _describe(self, message: BagMessage) -> None:
+        if self._info_publisher is None:
+            self._info_publisher = self.create_publisher(
+                message.kind, info_topic(self, self.resolve_topic_name('audio'), ''),
+                qos.INFO_LATCHED)
+        self._info_publisher.publish(message.data)
 
     def _file_items(self, path: Path) -> Iterator[tuple[float, Any]]:
         start_ns = 0

@@ -16,13 +16,27 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, AudioConverter, import_message
-from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Report, publisher_name, unheard
+from audio_interaction_ros.nodes.audio_info import InfoTopic, info_topic
+from audio_interaction_ros.nodes.convert import (
+    AUDIO_INFO,
+    SUPPORTED_TYPES,
+    AudioConverter,
+    import_message,
+)
+from audio_interaction_ros.nodes.diagnostics import (
+    ERROR,
+    WARN,
+    Report,
+    publisher_name,
+    several,
+    unheard,
+)
 
 __all__ = ['AudioInput']
 
-_TOPIC, _INFO_TOPIC = 'audio', 'audio_info'
+_TOPIC = 'audio'
 _QUIET_AFTER_S = 2.0
+_LOOK_S = 1.0
 
 
 class AudioInput:
@@ -39,6 +53,9 @@ class AudioInput:
         self._on_block = on_block
         self._converter: AudioConverter | None = None
         self._subscriptions: list[Any] = []
+        self._info: InfoTopic | None = None
+        self._looked_at = float('-inf')
+        self._crowd = ''
         self._wanted = False
         self._problem = ''
         self._opened_at = self._last_at = 0.0
@@ -62,13 +79,22 @@ class AudioInput:
     def close(self) -> None:
         """Stop: after this no audio enters the process through here. Idempotent."""
         self._wanted = False
+        self._unsubscribe()
+
+    def _unsubscribe(self) -> None:
         self._converter = None
+        info, self._info = self._info, None
+        if info is not None:
+            info.close()
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
 
     def poll(self) -> None:
-        """Subscribe if audio is wanted and its type has become known."""
-        if not self._wanted or self._subscriptions:
+        """Subscribe if audio is wanted and its type has become known, or another one."""
+        if not self._wanted:
+            return
+        self._look()
+        if self._subscriptions:
             return
         try:
             type_name = self._find_type()
@@ -77,9 +103,40 @@ class AudioInput:
             problem = ''
         except AudioInteractionError as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001 - rclpy has its own exceptions
+            problem = f'cannot listen to {self._name()}: {error}'
         if problem and problem != self._problem:
             self._node.get_logger().error(problem)
         self._problem = problem
+
+    def _look(self) -> None:
+        """Find out who publishes now, and whether it still is what is subscribed to."""
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = now
+        publishers, converter = self._publishers(), self._converter
+        crowd = self._crowd_of(publishers)
+        if crowd and crowd != self._crowd:
+            self._node.get_logger().warning(self._mixed_up(crowd))
+        self._crowd = crowd
+        if (converter is None or not publishers or self._settings.msg_type != 'auto'
+                or any(info.topic_type == converter.type_name for info in publishers)):
+            return
+        self._node.get_logger().warning(
+            f'{self._name()}: nobody publishes {converter.type_name} any more, but '
+            f'{publisher_name(publishers[0])} does {publishers[0].topic_type}')
+        self._unsubscribe()
+
+    def _crowd_of(self, publishers: list[Any]) -> str:
+        """Name the publishers that are heard, where there are several."""
+        return several(info for info in publishers
+                       if self._converter and info.topic_type == self._converter.type_name
+                       and not unheard(info, qos.AUDIO_IN))
+
+    def _mixed_up(self, crowd: str) -> str:
+        return (f'more than one publisher on {self._name()}, whose audio is mixed up: {crowd} '
+                f'(one that was killed is listed for a while); stop all but one, or remap them')
 
     def _find_type(self) -> str:
         if self._settings.msg_type != 'auto':
@@ -100,14 +157,15 @@ class AudioInput:
         if not converter.stamped:
             self._node.get_logger().warning(
                 f'{self._name()}: {type_name} has no stamps; arrival time stands in')
+        if converter.wants_info:
+            self._info = InfoTopic(
+                node=self._node, kind=import_message(AUDIO_INFO),
+                name=info_topic(self._node, self._name(), self._settings.info_topic),
+                group=self._group, take_info=self._on_info, take_audio=self._take)
         self._converter = converter
         self._subscriptions.append(self._node.create_subscription(
             converter.message_type, _TOPIC, self._on_message, qos.AUDIO_IN,
             callback_group=self._group))
-        if converter.wants_info:
-            self._subscriptions.append(self._node.create_subscription(
-                import_message('audio_common_msgs/msg/AudioInfo'), _INFO_TOPIC, self._on_info,
-                qos.FINAL_TEXT, callback_group=self._group))
 
     def _on_info(self, message: Any) -> None:
         try:
@@ -117,17 +175,25 @@ class AudioInput:
             self.refuse(str(error))
 
     def _on_message(self, message: Any) -> None:
-        if self._converter is not None:
-            self._last_at = time.monotonic()
-            self._take(self._converter, message)
-            self.received += 1
+        converter = self._converter
+        if converter is None:
+            return
+        self._last_at = time.monotonic()
+        self.received += 1
+        came = (converter, message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
+        if self._info is None or not self._info.hold(*came):
+            self._take(*came)
 
-    def _take(self, converter: AudioConverter, message: Any) -> None:
+    def _take(self, converter: AudioConverter, message: Any, arrival_ns: int,
+              steady_ns: int) -> None:
         try:
-            block = converter.to_block(
-                message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
+            block = converter.to_block(message, arrival_ns, steady_ns)
         except AudioFormatError as error:
             self.refuse(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - no message may end the listening
+            self.refuse(f'Expected a message of audio, got one that cannot be read ({error!r}); '
+                        f'the publisher must correct it')
             return
         channels = block.samples.shape[1] if block.samples.ndim > 1 else 1
         self._format = (block.sample_rate_hz, channels)
@@ -168,6 +234,12 @@ class AudioInput:
         if time.monotonic() - self._last_drop_at < 10.0:
             report.add(WARN, f'{self.dropped} blocks of audio dropped so far: the encoder is too '
                              f'slow')
+        if self._info is not None:
+            self._info.report(report, taken_as=f'{self._settings.sample_rate_hz} Hz mono s16le '
+                                               f'(audio.sample_rate_hz)')
+        crowd = self._crowd_of(publishers)
+        if crowd:
+            report.add(WARN, self._mixed_up(crowd))
         for info in publishers:
             problem = unheard(info, qos.AUDIO_IN)
             if problem:

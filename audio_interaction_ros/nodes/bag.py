@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
-from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, import_message
+from audio_interaction_ros.nodes.convert import (
+    AUDIO_INFO,
+    INFO_TYPES,
+    SUPPORTED_TYPES,
+    import_message,
+)
 
 __all__ = ['BagMessage', 'read_bag']
 
@@ -21,11 +26,13 @@ class BagMessage(NamedTuple):
     stamp_ns: int
     """When it was recorded."""
     data: bytes
+    is_info: bool = False
+    """True: it says what the audio means (AudioInfo of ros-drivers) and is none itself."""
 
 
 def read_bag(path: Path, topic: str = '') -> Iterator[BagMessage]:
     """
-    Yield the audio messages of a bag in the order of recording.
+    Yield the audio messages of a bag, and those that describe them, in the order of recording.
 
     Raises AudioFormatError for what is no rosbag2 or has no audio topic.
     """
@@ -37,9 +44,10 @@ def read_bag(path: Path, topic: str = '') -> Iterator[BagMessage]:
     try:
         with Reader(path) as reader:
             chosen = _choose(reader.connections, topic, path)
-            kind = import_message(chosen.msgtype)
-            for _, stamp_ns, data in reader.messages([chosen]):
-                yield BagMessage(kind, stamp_ns, bytes(data))
+            infos = _infos(reader.connections, chosen)
+            kinds = {item.id: import_message(item.msgtype) for item in (chosen, *infos)}
+            for item, stamp_ns, data in reader.messages([chosen, *infos]):
+                yield BagMessage(kinds[item.id], stamp_ns, bytes(data), item.id != chosen.id)
     except ReaderError as error:
         raise AudioFormatError(
             f'Expected a rosbag2 folder at {path}: {error}; name another one') from error
@@ -55,3 +63,12 @@ def _choose(connections: Any, topic: str, path: Path) -> Any:
             f'Expected one audio topic{f" {topic}" if topic else ""} in {path}, found {found}; '
             f'set the parameter topic')
     return chosen[0]
+
+
+def _infos(connections: Any, chosen: Any) -> list[Any]:
+    """Return what describes the chosen topic: the topic beside it, or the only one there is."""
+    if chosen.msgtype not in INFO_TYPES:
+        return []
+    infos = [item for item in connections if item.msgtype == AUDIO_INFO and item.msgcount]
+    beside = [item for item in infos if item.topic == f'{chosen.topic}_info']
+    return beside or (infos if len(infos) == 1 else [])

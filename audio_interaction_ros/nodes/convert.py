@@ -15,7 +15,8 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
 from audio_interaction_ros.nodes.mp3 import looks_like_mp3
 
-__all__ = ['SUPPORTED_TYPES', 'AudioConverter', 'import_message', 'stamp_ns']
+__all__ = ['AUDIO_INFO', 'INFO_TYPES', 'SUPPORTED_TYPES', 'AudioConverter', 'import_message',
+           'stamp_ns']
 
 _NS = 1_000_000_000
 
@@ -104,7 +105,7 @@ class AudioConverter:
         self._info: Any = None
         self._mp3 = False
         self._convert = _FAMILIES[self.type_name]
-        self.wants_info = self.type_name in _INFO_TYPES
+        self.wants_info = self.type_name in INFO_TYPES
         """True: an audio_info topic describes the data."""
         self.stamped = self.type_name not in _UNSTAMPED
         """False: blocks have no stamp of their own; arrival time stands in."""
@@ -214,7 +215,9 @@ _FAMILIES: dict[str, _Convert] = {
     'std_msgs/msg/Float32MultiArray': AudioConverter._float32_array,
     'audio_interaction_msgs/msg/AudioChunk': AudioConverter._audio_chunk,
 }
-_INFO_TYPES = ('audio_common_msgs/msg/AudioDataStamped', 'audio_common_msgs/msg/AudioData')
+INFO_TYPES = ('audio_common_msgs/msg/AudioDataStamped', 'audio_common_msgs/msg/AudioData')
+"""Those whose bytes a message of type AUDIO_INFO on another topic describes."""
+AUDIO_INFO = 'audio_common_msgs/msg/AudioInfo'
 _UNSTAMPED = ('audio_common_msgs/msg/AudioData', 'std_msgs/msg/Int16MultiArray',
               'std_msgs/msg/Float32MultiArray')
 _NUMBERED = 'audio_interaction_msgs/msg/AudioChunk'

@@ -7,8 +7,8 @@ reports: it waits for the node's lock for a moment only. What a task says is the
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from audio_interaction_ros.nodes.steady import steady_timer
 from audio_interaction_ros.stream.events import ReplyWithheld
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
-           'Timings', 'Withheld', 'model_report', 'publisher_name', 'unheard']
+           'Timings', 'Withheld', 'model_report', 'publisher_name', 'several', 'unheard']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -229,3 +229,12 @@ def unheard(info: Any, profile: Any) -> str:
 def publisher_name(info: Any) -> str:
     """Return the full name of the node of an endpoint."""
     return f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+
+
+def several(endpoints: Iterable[Any]) -> str:
+    """Return the nodes of endpoints where there are more than one; empty where there are not."""
+    names = Counter(publisher_name(info) for info in endpoints)
+    if names.total() < 2:
+        return ''
+    return ', '.join(f'{name} ({count} times)' if count > 1 else name
+                     for name, count in sorted(names.items()))

@@ -6,9 +6,6 @@ lives in one callback group, so nothing of it needs a lock.
 """
 
 import time
-import traceback
-from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
@@ -17,8 +14,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
-from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
-from audio_interaction_ros.audio.pipeline import ListeningPipeline
+from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes import qos
@@ -26,12 +22,13 @@ from audio_interaction_ros.nodes.audio_input import AudioInput
 from audio_interaction_ros.nodes.diagnostics import (
     OK,
     WARN,
-    BusyMeter,
     Diagnostics,
     Report,
-    Timings,
     model_report,
+    several,
 )
+from audio_interaction_ros.nodes.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.listening import Begin, Block, Flush, Listening, Model, Pause
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_message
 from audio_interaction_ros.nodes.recorder import Recorder
@@ -39,42 +36,16 @@ from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_encoder
 from audio_interaction_ros.nodes.second_pass import SecondPassLink, load_transcriber
-from audio_interaction_ros.nodes.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.offline import build_pipeline
-from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.registry import Runtime
-from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.nodes.worker import Ready, Worker, WorkerFailure
+from audio_interaction_ros.offline import TAIL_S
 from audio_interaction_ros.stream.outbound import OutboundFifo
 
 __all__ = ['EncoderNode', 'main']
 
 _INBOX_BLOCKS = 200
-_CHUNK_S = CHUNK_NS / 1e9
-_MOST_FAILURES = 5
-"""Times in a row that the stream may start anew without a chunk; then the node does."""
-
-
-@dataclass(frozen=True)
-class _Begin:
-    epoch: int
-
-
-@dataclass(frozen=True)
-class _Flush:
-    pass
-
-
-@dataclass(frozen=True)
-class _Block:
-    block: AudioBlock
-    robot_speaking: bool
-
-
-@dataclass(frozen=True)
-class _Model:
-    runtime: Runtime
-    """Kept, for a shared one lives only as long as somebody keeps it."""
-    pipeline: ListeningPipeline
+_TICK_S = 0.2
+_CONSUMER_S = 1.0  # credit comes at 2 Hz at least
+_FORGET_AFTER_S = 10.0  # what was said right before a mute may still be read again
 
 
 class EncoderNode(ManagedNode):
@@ -111,14 +82,18 @@ class EncoderNode(ManagedNode):
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
         self._flow = MutuallyExclusiveCallbackGroup()
-        self._fifo = OutboundFifo(settings=self.config.fifo)
-        self._speech = RobotSpeech(holdoff_s=self.config.audio.mute_holdoff_ms / 1000)
+        self._fifo, self._recent_drops = OutboundFifo(settings=self.config.fifo), Recent()
+        self._speech = RobotSpeech(
+            holdoff_s=self.config.audio.mute_holdoff_ms / 1000,
+            timeout_s=self.config.audio.robot_speaking_timeout_s)
         self._frame_id = ''
-        self._timings, self._busy = Timings(), BusyMeter()
         self._configured_at = time.monotonic()
-        self._model: _Model | None = None
-        self._spoke, self._restarts, self._failures = False, 0, 0
-        self._level_dbfs, self._silent_s, self._was_present = -120.0, 0.0, False
+        self._model: Model | None = None
+        self._was_present = False
+        self._pause = Pause(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
+        self._blocks = 0
+        self._forget_at: float | None = None
+        self._consumers: dict[str, float] = {}  # who gave credit lately, and when
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
             self.managed_timer(self._recorder.period_s, self._recorder.delete_old, always=True,
@@ -131,15 +106,19 @@ class EncoderNode(ManagedNode):
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
         self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
                              callback_group=self._flow)
-        self.managed_timer(0.2, self._tick, callback_group=self._flow)
+        self.managed_timer(_TICK_S, self._tick, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
                                  group=MutuallyExclusiveCallbackGroup())
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber)
+        self._ears = Listening(
+            config=self.config, runtime=self._runtime, recorder=self._recorder,
+            second_pass=self._second_pass, log=self.get_logger().error)
+        self._input_report = InputReport(
+            ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
         self._worker = Worker(
-            node=self, group=self._flow, setup=partial(self._load, self.config),
-            compute=self._compute,
+            node=self, group=self._flow, setup=self._ears.load, compute=self._ears.compute,
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
         self._worker.start()
 
@@ -153,12 +132,13 @@ class EncoderNode(ManagedNode):
         """Stop capture and finish the chunk under way."""
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         self._input.close()
-        self._worker.put(_Flush(), always=True)
+        self._worker.put(Flush(), always=True)
 
     def apply(self, config: AssistantConfig) -> None:
         """Take the settings that may change while the node works."""
         assert self._fifo is not None, 'only a configured node is asked'
         self._speech.holdoff_s = config.audio.mute_holdoff_ms / 1000
+        self._input_report.silence_warning_s = config.audio.silence_warning_s
         self._fifo.settings = config.fifo
         if self._recorder is not None:
             self._recorder.retention_s = config.record.retention_s
@@ -173,61 +153,6 @@ class EncoderNode(ManagedNode):
                 part.close()
         self._second_pass = self._worker = self._recorder = self._input = None
         self._model = None
-
-    def _load(self, config: AssistantConfig) -> _Model:
-        runtime = self._runtime(config.model)
-        return _Model(runtime, build_pipeline(config, runtime.encoder, on_chunk=self._on_chunk))
-
-    def _on_chunk(self, chunk: AudioChunk) -> None:
-        """See each chunk of audio before it is encoded (worker thread)."""
-        self._level_dbfs = chunk.rms_dbfs
-        silent = not chunk.samples.any()
-        self._silent_s = self._silent_s + _CHUNK_S if silent else 0.0
-        if self._second_pass is not None:
-            self._second_pass.hear(chunk)
-        if self._recorder is not None:
-            self._recorder.write(chunk)
-
-    def _compute(self, model: _Model, items: list[Any], emit: Emit) -> bool:
-        for item in items:
-            began = time.monotonic()
-            chunks = self._encode(model.pipeline, item, emit)
-            if chunks:
-                now = time.monotonic()
-                self._timings.add((now - began) / len(chunks))
-                self._busy.add(now, now - began, _CHUNK_S * len(chunks))
-                emit(chunks)
-        return False
-
-    def _encode(self, pipeline: ListeningPipeline, item: Any, emit: Emit) -> list[EncodedChunk]:
-        if isinstance(item, _Begin):
-            pipeline.reset(item.epoch)
-            return []
-        if isinstance(item, _Flush):
-            chunks = list(pipeline.flush())
-            if self._recorder is not None:
-                self._recorder.close()
-            return chunks
-        self._spoke |= item.robot_speaking
-        try:
-            chunks = pipeline.push(item.block)
-        except AudioFormatError as error:
-            emit(error)
-            return []
-        except Exception:  # a fault of ours must not make the robot deaf
-            self.get_logger().error(f'the stream starts anew after:\n{traceback.format_exc()}')
-            self._restarts += 1
-            self._failures += 1
-            if self._failures >= _MOST_FAILURES:
-                raise
-            pipeline.reset(pipeline.epoch)
-            return []
-        if self._spoke:
-            chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
-        if chunks:
-            self._failures = 0
-            self._spoke = item.robot_speaking
-        return list(chunks)
 
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
@@ -257,12 +182,17 @@ class EncoderNode(ManagedNode):
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         self._frame_id = frame_id
+        self._blocks += 1
         worker = self._worker
         return (worker is not None and self.active and self._listening
-                and worker.put(_Block(block, self._speech.active(time.monotonic()))))
+                and worker.put(Block(block, self._speech.active(time.monotonic()))))
 
     def _on_credit(self, message: Any) -> None:
         assert self._fifo is not None, 'subscriptions exist only after set_up'
+        now = time.monotonic()
+        self._consumers = {  # another thread reads it: made anew, never changed
+            **{one: at for one, at in self._consumers.items() if now - at < _CONSUMER_S},
+            message.header.frame_id: now}
         self._fifo.on_credit(message.epoch, message.consumed_seq - 1, time.monotonic(),
                              consumer=message.header.frame_id)
         self._send()
@@ -280,6 +210,12 @@ class EncoderNode(ManagedNode):
                 f'no credit for {self.config.fifo.credit_timeout_s} s: the decoder is gone; '
                 f'keeping the newest {self.config.fifo.capacity} chunks')
         self._was_present = present
+        self._speech.look(time.monotonic(), publishers=self.count_publishers(
+            self.resolve_topic_name('robot_speaking')))
+        if self._pause.look(self._blocks) and self._worker is not None:
+            self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
+        if self._forget_at is not None and time.monotonic() > self._forget_at:
+            self._forget()
         self._send()
 
     def _listen(self) -> None:
@@ -290,12 +226,11 @@ class EncoderNode(ManagedNode):
         """Name a new epoch; no earlier process of this node can have used it."""
         self._epoch = max(self._epoch + 1, int(time.time()))
         assert self._worker is not None, 'set_up comes first'
-        self._worker.put(_Begin(self._epoch), always=True)
+        self._worker.put(Begin(self._epoch), always=True)
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
         self._begin_epoch()
-        if self._second_pass is not None:
-            self._second_pass.forget()
+        self._forget()
         response.success, response.message = True, f'epoch {self._epoch}'
         return response
 
@@ -303,17 +238,24 @@ class EncoderNode(ManagedNode):
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         if request.data and not self._listening:
             self._listening = True
+            if self._forget_at is not None:
+                self._forget()
             if self.active and self._ready:
                 self._listen()
-        elif not request.data:
+        elif not request.data and self._listening:
             self._listening = False
             self._input.close()
-            self._worker.put(_Flush(), always=True)
-            if self._second_pass is not None:
-                self._second_pass.forget()
+            self._worker.put(Flush(tail_s=TAIL_S), always=True)
+            self._forget_at = time.monotonic() + _FORGET_AFTER_S
         response.success = True
         response.message = 'listening' if self._listening else 'not listening'
         return response
+
+    def _forget(self) -> None:
+        """Drop the audio that was kept to be read again."""
+        self._forget_at = None
+        if self._second_pass is not None:
+            self._second_pass.forget()
 
     def _report_input(self) -> Report:
         report = Report()
@@ -331,17 +273,12 @@ class EncoderNode(ManagedNode):
         report.values['recording'] = self.config.record.directory or 'off'
         if self._recorder is not None and self._recorder.failure:
             report.add(WARN, self._recorder.failure)
-        report.values['level_dbfs'] = self._level_dbfs
         if self._speech.active(time.monotonic()):
             report.add(OK, 'the robot speaks: only critical alerts')
-        model = self._model
-        if model is not None:
-            report.values.update(vars(model.pipeline.frontend.stats), restarts=self._restarts)
-            if self._restarts:
-                report.add(WARN, f'the stream started anew {self._restarts} times after a fault')
-        if self._silent_s >= self.config.audio.silence_warning_s:
-            report.add(WARN, f'digital silence for {self._silent_s:.0f} s: is this the right '
-                             f'microphone?')
+        if self._speech.doubt:
+            report.add(WARN, f'{self._speech.doubt}: not believed, the robot hears again; its '
+                             f'publisher must send false')
+        self._input_report.check(report)
         return report
 
     def _report_fifo(self) -> Report:
@@ -352,14 +289,25 @@ class EncoderNode(ManagedNode):
         report.values.update(vars(stats), capacity=self.config.fifo.capacity)
         if self.active and not stats.decoder_present:
             report.add(WARN, 'no decoder: no credit within fifo.credit_timeout_s')
-        if stats.dropped:
-            report.add(WARN, f'{stats.dropped} chunks dropped so far')
+        dropped = self._recent_drops.growth(time.monotonic(), {'dropped': stats.dropped})
+        if dropped['dropped']:
+            report.add(WARN, f'{dropped["dropped"]:.0f} chunks dropped in the last 10 s: the '
+                             f'decoder is too slow or was away')
+        now = time.monotonic()
+        live = [one for one, at in self._consumers.items() if now - at < _CONSUMER_S]
+        for topic, what, wanted in (('encoded', 'encoder', True),
+                                    ('encoded/credit', 'decoder', len(live) > 1)):
+            crowd = several(self.get_publishers_info_by_topic(self.resolve_topic_name(topic)))
+            if crowd and wanted:
+                report.add(WARN, f'more than one {what} in this namespace: {crowd} (one that was '
+                                 f'killed is listed for a while); stop all but one, or give each '
+                                 f'pair a namespace of its own')
         return report
 
     def _report_model(self) -> Report:
         report = Report() if self._worker is None else model_report(
             self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
-            timings=self._timings, busy=self._busy,
+            timings=self._ears.timings, busy=self._ears.busy,
             too_slow='encoding is slower than real time; take a faster device')
         self.report_attempts(report)
         if self._second_pass is not None:

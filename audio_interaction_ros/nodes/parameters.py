@@ -6,14 +6,18 @@ and the range of a ROS parameter. Lanes are a list of names and one group per na
 """
 
 import dataclasses
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
-from audio_interaction_ros.config import AssistantConfig, LaneConfig, build, fields_with_help
+from audio_interaction_ros.config import RANGES, AssistantConfig, LaneConfig, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.parameter_file import PLAIN, check_arguments
+from audio_interaction_ros.strict import build
 
 __all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'is_ours', 'read', 'refuse_unknown',
            'table']
@@ -21,23 +25,6 @@ __all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'is_ours', 'read', '
 GROUPS = {item.name: cast(type, item.default_factory)
           for item in dataclasses.fields(AssistantConfig) if item.name != 'lanes'}
 """Parameter groups and the classes they come from."""
-
-_RANGES: dict[str, tuple[float, float]] = {
-    'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
-    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.mute_holdoff_ms': (0.0, 60_000.0),
-    'audio.silence_warning_s': (0.4, 86_400.0),
-    'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
-    'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
-    'transcript.buffer_s': (0.4, 600.0),
-    'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
-    'alerts.while_speaking_min_severity': (0, 4),
-    'alerts.journal_s': (0.0, 31_536_000.0),
-    'record.retention_s': (1.0, 31_536_000.0),
-    'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
-    'lane.release': (0.0, 1.0),
-    'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),
-    'lane.slots': (0, 1_000_000),
-}
 
 
 class Declared(NamedTuple):
@@ -55,13 +42,13 @@ def declarations(groups: Sequence[str], lanes: Sequence[LaneConfig] = ()) -> Ite
     for group in groups:
         for item in fields_with_help(GROUPS[group]):
             name = f'{group}.{item.name}'
-            yield Declared(name, item.type, item.default, item.help, _RANGES.get(name))
+            yield Declared(name, item.type, item.default, item.help, RANGES.get(name))
     for lane in lanes:
         for item in fields_with_help(LaneConfig):
             if item.name != 'name':
                 yield Declared(f'lane.{lane.name}.{item.name}', item.type,
                                getattr(lane, item.name), item.help,
-                               _RANGES.get(f'lane.{item.name}'))
+                               RANGES.get(f'lane.{item.name}'))
 
 
 def is_ours(name: str) -> bool:
@@ -98,30 +85,42 @@ def declare(node: Node, groups: Sequence[str], *, lanes: bool = False) -> None:
             description='Names of the lanes; each has a group lane.<name>.')).value
         chosen = [known.get(name, LaneConfig(name=name)) for name in names or []]
     for item in declarations(groups, chosen):
+        _take_whole_number(node, item)
         node.declare_parameter(item.name, item.default, _descriptor(item))
 
 
-def refuse_unknown(node: Node) -> None:
+def _take_whole_number(node: Node, item: Declared) -> None:
+    """Let an int be given for a float, as in every other file; ROS refuses it."""
+    given = node._parameter_overrides.get(item.name)
+    if item.type is float and given is not None and given.type_ == Parameter.Type.INTEGER:
+        node._parameter_overrides[item.name] = Parameter(item.name, value=float(given.value))
+
+
+def refuse_unknown(node: Node, arguments: Sequence[str] | None = None) -> None:
     """
-    Raise ConfigurationError for an override in the groups of this package that nobody declared.
+    Raise ConfigurationError for what the command refuses too: unknown keys, a key given twice.
 
     Groups that this node does not use are checked too, so one file serves all nodes and a
-    misspelt key is still found.
+    misspelt key is still found. ``arguments`` are those of the process (None: its own), whose
+    parameter files are read again, as ROS hides some of their faults.
     """
+    check_arguments(sys.argv if arguments is None else arguments)
     names = node.get_parameter('lanes').value if node.has_parameter('lanes') else None
     known = {item.name for item in declarations(list(GROUPS))}
     for key in node._parameter_overrides:  # the public API shows declared ones only
         group, _, rest = key.partition('.')
-        if not rest or node.has_parameter(key) or key in known:
+        if node.has_parameter(key) or key in known or key == 'lanes' or group in PLAIN:
             continue
-        if group == 'lane' and (names is None or rest.partition('.')[0] not in names):
+        if group == 'lane' and names is None:
             if rest.rpartition('.')[2] in {item.name for item in fields_with_help(LaneConfig)}:
                 continue
-        if group in GROUPS or group == 'lane':
-            choices = sorted(name for name in known if name.startswith(f'{group}.'))
-            raise ConfigurationError(
-                f'parameters: unknown key {key!r}; expected one of '
-                f'{", ".join(choices) or "lane.<name>.<setting>"}')
+        if group == 'lane' and names is not None and rest.partition('.')[0] not in names:
+            raise ConfigurationError(f'parameters: {key}: expected the settings of a lane out of '
+                                     f'lanes {list(names)}, found another; add it to lanes')
+        choices = sorted(name for name in known if name.startswith(f'{group}.'))
+        raise ConfigurationError(
+            f'parameters: unknown key {key!r}; expected one of '
+            f'{", ".join(choices) or ", ".join([*GROUPS, "lanes", "lane.<name>.<setting>"])}')
 
 
 def _descriptor(item: Declared) -> ParameterDescriptor:

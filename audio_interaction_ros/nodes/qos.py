@@ -15,7 +15,7 @@ from rclpy.qos import (
 
 __all__ = [
     'ALERTS_ACTIVE', 'AUDIO_IN', 'AUDIO_OUT', 'CREDIT', 'DECISIONS', 'DIAGNOSTICS', 'EVENTS',
-    'FLAG', 'FINAL_TEXT', 'encoded', 'mismatch',
+    'FLAG', 'FINAL_TEXT', 'INFO', 'INFO_LATCHED', 'encoded', 'mismatch',
 ]
 
 
@@ -38,6 +38,8 @@ FINAL_TEXT = _profile(10)  # the String topics and alerts/event
 ALERTS_ACTIVE = _profile(1, latched=True)
 DECISIONS = _profile(50, reliable=False)
 DIAGNOSTICS = _profile(10)
+INFO_LATCHED = _profile(1, latched=True)  # audio_info of a publisher that keeps it
+INFO = _profile(10, reliable=False)  # and of one that repeats it
 
 
 def encoded(capacity: int) -> QoSProfile:

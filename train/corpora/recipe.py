@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from audio_interaction_ros.errors import ConfigurationError
-from train.records import ABILITIES, LICENCE_GROUPS, RecordError, from_dict
+from audio_interaction_ros.strict import build, read_yaml
+from train.records import ABILITIES, LICENCE_GROUPS
 
 __all__ = ['RECIPE', 'Ability', 'Recipe', 'Row', 'SharedHours', 'Source', 'load_recipe',
            'source_of']
@@ -133,17 +132,7 @@ def _check(recipe: Recipe) -> Iterator[str]:
 
 def load_recipe(path: Path = RECIPE) -> Recipe:
     """Return a recipe; raises ConfigurationError naming the file and each wrong or unknown key."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f'{path}: expected a YAML recipe of the corpus: {error}'
-                                 ) from error
-    if not isinstance(values, dict):
-        raise ConfigurationError(f'{path}: expected a mapping, got {type(values).__name__}')
-    try:
-        recipe = from_dict(Recipe, values, path.name)
-    except RecordError as error:
-        raise ConfigurationError(str(error)) from error
+    recipe = build(Recipe, read_yaml(path), str(path))
     if problems := list(_check(recipe)):
         raise ConfigurationError(f'{path}: correct the recipe: ' + '; '.join(problems))
     return recipe

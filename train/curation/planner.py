@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.strict import read_yaml
 from train.curation.plan import Constraint, Plan, SubEvent, check
 from train.records import Clip
 
@@ -54,7 +54,7 @@ def draw_bag(clips: Sequence[Clip], *, count: int, seed: int) -> tuple[Clip, ...
 
 @lru_cache(maxsize=1)
 def _grammar() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(_GRAMMAR.read_text(encoding='utf-8'))
+    loaded: dict[str, Any] = read_yaml(_GRAMMAR)
     return loaded
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from audio_interaction_ros.strict import read_yaml
 from train.compose.script import Script, Step
 from train.records import ABILITIES
 from train.responses import P_HISTORY_REVIEW, P_SILENT
@@ -30,7 +30,7 @@ GAP_S, LETTER_S, SOUND_S = 1.6, 0.062, 3.0
 
 def phrases(path: Path = PHRASES) -> dict[str, Any]:
     """Return the phrases by heading."""
-    return yaml.safe_load(path.read_text(encoding='utf-8'))
+    return read_yaml(path)
 
 
 def estimated_s(script: Script) -> float:

@@ -8,16 +8,13 @@ number, the default here is the paper's.
 
 import dataclasses
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from audio_interaction_ros.errors import ConfigurationError
-from train.records import RecordError, from_dict
+from audio_interaction_ros.strict import build, dump_yaml, parse_yaml, read_yaml
 
 __all__ = ['KINDS', 'LAYOUTS', 'MODULES', 'RECIPES', 'Data', 'Expect', 'Lora', 'Loss', 'Model',
            'Optimizer', 'Recipe', 'Run', 'dump_recipe', 'learning_rate', 'load_recipe']
@@ -206,15 +203,6 @@ class Recipe:
                  self.lora)
 
 
-class _Loader(yaml.SafeLoader):
-    pass
-
-
-# YAML 1.1 reads 1e-4 as a string; a learning rate deserves better.
-_Loader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(
-    r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
-
-
 def _set(values: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition('=')
     if not equals or not key:
@@ -224,7 +212,7 @@ def _set(values: dict[str, Any], change: str) -> None:
     for parent in parents:
         below = place.get(parent)
         place[parent] = place = dict(below) if isinstance(below, dict) else {}
-    place[last] = yaml.load(text, _Loader) if text else ''
+    place[last] = parse_yaml(text, f'--set {change}') if text else ''
 
 
 def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, Path]:
@@ -237,31 +225,24 @@ def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, 
     path = Path(name)
     if not path.is_file() and (RECIPES / f'{name}.yaml').is_file():
         path = RECIPES / f'{name}.yaml'
-    try:
-        values = yaml.load(path.read_text(encoding='utf-8'), _Loader)
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    if not path.is_file():
         raise ConfigurationError(
             f'{path}: expected a readable recipe or one of '
-            f'{sorted(p.stem for p in RECIPES.glob("*.yaml"))}: {error}') from error
+            f'{sorted(p.stem for p in RECIPES.glob("*.yaml"))}')
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ConfigurationError(f'{path}: expected a mapping of keys, found {values!r}')
     for change in changes:
         _set(values, change)
-    try:
-        return from_dict(Recipe, values, path.name), path
-    except RecordError as error:
-        raise ConfigurationError(f'{error} (recipe {path})') from error
-    except ConfigurationError as error:
-        raise ConfigurationError(f'{path}: {error}') from error
+    return build(Recipe, values, str(path)), path
 
 
 def dump_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every value, defaults included; ``load_recipe`` reads it back equal."""
-    values = yaml.safe_load(yaml.safe_dump(_plain(dataclasses.asdict(recipe))))
+    values = _plain(dataclasses.asdict(recipe))
     if values['lora'] is None:
         del values['lora']
-    path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True),
-                    encoding='utf-8')
+    path.write_text(dump_yaml(values), encoding='utf-8')
 
 
 def _plain(value: Any) -> Any:
