@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.worker import left_behind
+from audio_interaction_ros.terminal import make_printable
 
 __all__ = ['Spinner', 'run']
 
@@ -119,6 +120,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     ``code`` says, except where a thread still computes, as when a model is being loaded: then
     the process ends here with that code.
     """
+    make_printable()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
     before = _stop_on_signals(stopping)
