@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file'}
+FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file', 'terminal'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
 EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'cli', 'nodes'}
@@ -34,6 +34,7 @@ ROWS = {
     'config': (FACTS, set()),
     'parameter_file': (FACTS, set()),
     'strict': ({'errors'}, {'yaml'}),
+    'terminal': (set(), set()),
     'audio': (CORE, {'numpy', 'soxr', 'soundfile'}),
     'stream': (CORE, {'numpy'}),
     'alerts': (CORE, {'numpy'}),

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.terminal import make_printable, silence
 
 __all__ = ['Commands', 'run_command']
 
@@ -27,6 +28,7 @@ def _usage(program: str, commands: Commands) -> str:
 
 def run_command(program: str, commands: Commands, arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; 2 for an error that a person can correct."""
+    make_printable()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ('-h', '--help'):
         print(_usage(program, commands))
@@ -44,3 +46,6 @@ def run_command(program: str, commands: Commands, arguments: Sequence[str] | Non
     except AudioInteractionError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return 0

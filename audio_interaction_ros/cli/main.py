@@ -1,13 +1,13 @@
 """Entry point of `audio-interaction`: picks a command and turns our errors into one line."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from audio_interaction_ros import __version__
 from audio_interaction_ros.cli import parity, stream
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.terminal import make_printable, silence
 
 __all__ = ['main']
 
@@ -25,6 +25,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    make_printable()
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -34,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (head, jq) left; the interpreter must not complain about stdout again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)  # or the interpreter complains about it again
         return 0
 
 

@@ -17,6 +17,7 @@ from audio_interaction_ros.stream.events import (
     ReplyWithheld,
     Silence,
 )
+from audio_interaction_ros.terminal import one_line
 
 __all__ = ['JsonPrinter', 'TextPrinter']
 
@@ -80,14 +81,14 @@ class TextPrinter:
                 self._line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
                            f'{source}  [{_MARKS[event.source]}]')
             case ReplyText() if self._live:
-                print(f'\r{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {event.text}',
+                print(f'\r{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {one_line(event.text)}',
                       end='', flush=True)
             case Silence() if self._silent_too:
                 self._line(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
 
     def _line(self, stamp_ns: int, lane: str, text: str) -> None:
         start = '\r\033[K' if self._live else ''
-        print(f'{start}{stamp_ns / 1e9:8.1f} s  {lane:<11} {text}', flush=True)
+        print(f'{start}{stamp_ns / 1e9:8.1f} s  {lane:<11} {one_line(text)}', flush=True)
 
     def close(self, assistant: Assistant) -> None:
         """Say what was heard and how fast."""

@@ -24,7 +24,7 @@ from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_info import info_topic
-from audio_interaction_ros.nodes.bag import BagMessage, read_bag
+from audio_interaction_ros.nodes.bag import BagMessage, is_bag, read_bag
 from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
 from audio_interaction_ros.nodes.live_parameters import logger_service
 from audio_interaction_ros.nodes.messages import audio_message
@@ -97,15 +97,15 @@ class AudioFileNode(Node):
         self.finished = True
 
     def _play(self) -> None:
-        path, pace = Path(self._value('path')), self._value('pace')
+        path, pace = Path(self._value('path')).expanduser(), self._value('pace')
         if pace not in ('realtime', 'consumed'):
             raise ConfigurationError(
                 f'pace: expected realtime or consumed, found {pace!r}; change the parameter')
         if not self._value('path'):
             raise ConfigurationError('path: expected a file or a rosbag2, found nothing; set the '
                                      'parameter path')
-        if path.is_dir():
-            messages = read_bag(path, self._value('topic'))
+        if is_bag(path):
+            messages = read_bag(path, self._value('topic'), warn=self.get_logger().warning)
             before = list(self._until_audio(messages))
             publisher: Any = self.create_publisher(before[-1].kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(before, messages)

@@ -6,7 +6,7 @@ A finding of the diagnostics is printed when two reports in a row have it, once 
 
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from audio_interaction_msgs.msg import Alert, Reply, Transcript, Translation
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -16,6 +16,7 @@ from audio_interaction_ros.alerts.alert import AlertState, Severity
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.terminal import one_line, silence
 
 __all__ = ['PrinterNode']
 
@@ -42,7 +43,8 @@ class PrinterNode(Node):
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         if self._zero_ns is None:
             self._zero_ns = time_ns
-        print(f'{(time_ns - self._zero_ns) / 1e9:8.1f} s  {topic:12s} {text}', flush=True)
+        _show(f'{(time_ns - self._zero_ns) / 1e9:8.1f} s  {topic:12s} {one_line(text)}',
+              sys.stdout)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
@@ -50,7 +52,7 @@ class PrinterNode(Node):
             finding = re.sub(r'\d+', '', status.message) if bad else ''
             before, printed = self._findings.get(status.name, ('', False))
             if bad and finding == before and not printed:
-                print(f'  quiet?  {status.name}: {status.message}', file=sys.stderr, flush=True)
+                _show(f'  quiet?  {status.name}: {one_line(status.message)}', sys.stderr)
                 printed = True
             self._findings[status.name] = (finding, printed and finding == before)
 
@@ -75,3 +77,11 @@ class PrinterNode(Node):
         self._print(stamp_ns(message.last_seen), 'alert',
                     f'{severity.name} {message.label} {state.name.lower()} x{message.count}: '
                     f'{message.message}')
+
+
+def _show(line: str, stream: TextIO) -> None:
+    """Print a line; the assistant goes on when the reader has left."""
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        silence(stream)

@@ -21,8 +21,11 @@ from rclpy.executors import (
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.worker import left_behind
+from audio_interaction_ros.parameter_file import check_arguments
+from audio_interaction_ros.terminal import make_printable, one_line
 
 __all__ = ['Spinner', 'run']
 
@@ -119,12 +122,17 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     ``code`` says, except where a thread still computes, as when a model is being loaded: then
     the process ends here with that code.
     """
+    make_printable()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
     before = _stop_on_signals(stopping)
     try:
-        rclpy.init(args=list(args) if args is not None else None,
-                   signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            rclpy.init(args=list(args) if args is not None else None,
+                       signal_handler_options=SignalHandlerOptions.NO)
+        except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
+            print(_name_argument(sys.argv if args is None else args, error), file=sys.stderr)
+            return 2
         spinner = Spinner()
         try:
             nodes = list(make_nodes())
@@ -148,6 +156,15 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         sys.stderr.flush()
         os._exit(code())
     return code()
+
+
+def _name_argument(arguments: Sequence[str], error: Exception) -> str:
+    """Return what is wrong with a command line that ROS refuses, in our words where we know."""
+    try:
+        check_arguments(arguments)
+    except ConfigurationError as better:
+        return f'error: {better}'
+    return f'error: expected a command line that ROS 2 understands: {one_line(str(error))}'
 
 
 def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:

@@ -118,3 +118,12 @@ def test_what_the_command_line_of_a_node_says_counts(tmp_path):
     with pytest.raises(ConfigurationError, match='kitchen'):
         parameters.check_arguments(arguments)
     parameters.check_arguments([*arguments, '-p', 'lanes:=[kitchen]'])
+
+
+@pytest.mark.parametrize('text', [REFUSED['no wrapper'][0], REFUSED['no YAML'][0]])
+def test_a_file_that_ros_cannot_parse_ends_a_node_with_one_sentence(tmp_path, text, capsys):
+    from audio_interaction_ros.nodes.running import run
+    path = written(tmp_path, text)
+    assert run(list, ['node', '--ros-args', '--params-file', str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f'error: {path}') and said.count('\n') == 1
