@@ -26,7 +26,7 @@ from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped
-from audio_interaction_ros.runtimes.base import Decoder, Encoder
+from audio_interaction_ros.runtimes.base import Decoder, Encoder, Transcriber
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
@@ -36,9 +36,15 @@ from audio_interaction_ros.stream.events import (
     ReplyWithheld,
     StreamReset,
 )
-from audio_interaction_ros.stream.reading import SpanReader, Transcriber
+from audio_interaction_ros.stream.final_text import (
+    Draft,
+    read_again,
+    read_for_translation,
+    settle,
+)
+from audio_interaction_ros.stream.reading import SpanReader
 from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import TARGETS
+from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['Assistant', 'AssistantStats', 'build_pipeline']
 
@@ -176,26 +182,29 @@ class Assistant:
         return changes
 
     def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
-        """Return what was said; without it the streamed text becomes final."""
+        """Return what was said; where nobody can tell, the streamed text becomes final."""
+        draft = _draft(reply)
         try:
-            read = self._reader.read(reading_model, reply.start_ns, reply.end_ns)
+            final = read_again(self._reader, reading_model, draft)
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed transcript')
-            read = None
+            final = settle(draft, None)
         return FinalTranscript(
             lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-            reply_id=reply.reply_id, text=read.text if read else reply.text,
-            language=read.language if read else '', streamed_text=reply.text,
-            start_ns=reply.start_ns, end_ns=reply.end_ns)
+            reply_id=reply.reply_id, text=final.text, language=final.language,
+            source=final.source, confidence=final.confidence, streamed_text=reply.text,
+            start_ns=final.start_ns, end_ns=final.end_ns)
 
     def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
         """Have what was said translated; without it the streamed text becomes final."""
-        said: tuple[str, str, str | None] = '', '', None
+        said = Said()
         try:
-            read = self._reader.read(reading_model, reply.start_ns, reply.end_ns,
-                                     languages=tuple(TARGETS))
-            if read is not None:
-                said = read.text, read.language, read.in_english()
+            said = read_for_translation(self._reader, reading_model, _draft(reply))
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed translation')
-        self.session.translate(reply, *said)
+        self.session.translate(reply, said)
+
+
+def _draft(reply: ReplyFinished) -> Draft:
+    return Draft(text=reply.text, confidence=reply.confidence, start_ns=reply.start_ns,
+                 end_ns=reply.end_ns)

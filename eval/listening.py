@@ -47,7 +47,7 @@ from audio_interaction_ros.stream.events import (
     ReplyWithheld,
     Silence,
 )
-from audio_interaction_ros.stream.reading import Transcriber
+from audio_interaction_ros.runtimes.base import Transcriber
 from eval.aside import FLOOR, Aside
 from eval.crew import Crew
 

@@ -107,6 +107,6 @@ def reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = '
             if choice == 'faster-whisper':
                 raise
     from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    second = WhisperSecondPass(language=language, task=task)
+    second = WhisperSecondPass(language=language, task=task, find_speech=False)
     return Reader(f'Whisper base float32, greedy (this project){end}',
-                  lambda samples: second.transcribe(samples)[0], cache)
+                  lambda samples: second.transcribe(samples).text, cache)

@@ -21,6 +21,7 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
@@ -42,7 +43,7 @@ class Reader:
 
     def transcribe(self, samples, languages=()):
         """Return the number of samples."""
-        return f'{len(samples)} samples', 'en'
+        return Recognition(text=f'{len(samples)} samples', language='en')
 
 
 def assistant(second_pass=None):
@@ -101,10 +102,8 @@ class Whisper:
 
     def transcribe(self, samples, languages=()):
         self.asked.append((len(samples), tuple(languages)))
-        return told(self.text), self.language
-
-    def interpret(self, samples, languages=()):
-        return *self.transcribe(samples, languages), self._translate
+        return Recognition(text=told(self.text), language=self.language,
+                           write_english=self._translate)
 
     def _translate(self):
         self.asked.append('English')

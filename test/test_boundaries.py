@@ -43,7 +43,8 @@ ROWS = {
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
-    'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel'}, {'torch'} | FILES),
+    'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel', 'audio.speech'},
+                             {'torch'} | FILES),
 }
 SHELL = ('train', 'export', 'eval', 'bench')
 

@@ -75,9 +75,10 @@ class AlertPolicy:
 
     def __init__(self, rules: AlertRules, settings: AlertSettings | None = None) -> None:
         self._rules = rules
-        self._settings = settings or AlertSettings()
+        self.settings = settings or AlertSettings()
+        """May be replaced at any time, but for the tolerance."""
         self._line = Timeline(
-            tolerance_ns=round(self._settings.backwards_tolerance_s * _NS_PER_S))
+            tolerance_ns=round(self.settings.backwards_tolerance_s * _NS_PER_S))
         self._tracks: dict[str, _Track] = {}
         self._raised = 0
         self._restored_ids: set[str] = set()
@@ -117,7 +118,7 @@ class AlertPolicy:
     def on_reply(self, reply: ReplyFinished) -> list[AlertChange]:
         """Take a finished reply in; return what changed, expired alerts first."""
         changes = self.tick(reply.stamp_ns)
-        if reply.lane not in self._settings.lanes:
+        if reply.lane not in self.settings.lanes:
             return changes
         self.stats.replies += 1
         urgent = reply.emotion is Emotion.URGENT
@@ -125,7 +126,7 @@ class AlertPolicy:
             severity = max(rule.severity, self._rules.urgent.severity) if urgent \
                 else rule.severity
             if (reply.robot_speaking
-                    and severity < self._settings.while_speaking_min_severity):
+                    and severity < self.settings.while_speaking_min_severity):
                 self.stats.sightings += 1
                 self.stats.while_speaking += 1
                 continue

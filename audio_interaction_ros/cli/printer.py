@@ -1,6 +1,7 @@
 """Events on the terminal: for people (one line per reply) or as JSON lines."""
 
 import json
+import math
 import sys
 from dataclasses import asdict
 from enum import Enum
@@ -20,7 +21,12 @@ from audio_interaction_ros.stream.events import (
 __all__ = ['JsonPrinter', 'TextPrinter']
 
 
+_MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
+
+
 def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no NaN
     return value.name if isinstance(value, Enum) else value
 
 
@@ -67,12 +73,12 @@ class TextPrinter:
                 self._line(event.stamp_ns, event.lane,
                            f'(withheld, confidence {event.confidence:.2f}: {event.text})')
             case FinalTranscript():
-                self._line(event.stamp_ns, event.lane, f'{event.text}  [second pass]')
+                self._line(event.stamp_ns, event.lane,
+                           f'{event.text or "(nobody spoke)"}  [{_MARKS[event.source]}]')
             case FinalTranslation():
                 source = f'  ← {event.source_text}' if event.source_text else ''
-                # Without a language it is what was streamed, for want of anything better.
-                mark = 'second pass' if event.language else 'as streamed'
-                self._line(event.stamp_ns, event.lane, f'{event.text}{source}  [{mark}]')
+                self._line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
+                           f'{source}  [{_MARKS[event.source]}]')
             case ReplyText() if self._live:
                 print(f'\r{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {event.text}',
                       end='', flush=True)

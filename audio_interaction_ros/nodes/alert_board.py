@@ -8,6 +8,7 @@ what was published last.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,13 @@ class AlertBoard:
     def kept(self) -> Kept:
         """What must outlive this board."""
         return Kept(alerts=waiting_for_a_person(self._open), frame_id=self._frame_id)
+
+    def apply(self, settings: AlertsConfig) -> None:
+        """Take other severities, from any thread; the rest is read at configure."""
+        self._policy.settings = replace(
+            self._policy.settings,
+            while_speaking_min_severity=settings.while_speaking_min_severity)
+        self._settings = settings
 
     def close(self) -> None:
         """Finish the journal. Idempotent."""

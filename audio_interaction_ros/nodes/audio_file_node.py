@@ -24,6 +24,7 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.bag import BagMessage, read_bag
 from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
+from audio_interaction_ros.nodes.live_parameters import logger_service
 from audio_interaction_ros.nodes.messages import audio_message
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -53,9 +54,10 @@ class AudioFileNode(Node):
 
     def __init__(self, **options: Any) -> None:
         """Declare parameters and start the thread that keeps the pace."""
-        super().__init__('audio_file_node', **options)
-        for name, (default, text) in _PARAMETERS.items():
-            self.declare_parameter(name, default, ParameterDescriptor(description=text))
+        super().__init__('audio_file_node', **{**logger_service(), **options})
+        for name, (default, text) in _PARAMETERS.items():  # all are read when playing begins
+            self.declare_parameter(name, default, ParameterDescriptor(
+                description=text, read_only=True))
         self.finished = False
         self.failure = ''
         self.published_s = 0.0

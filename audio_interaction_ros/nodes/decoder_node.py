@@ -8,6 +8,7 @@ so what arrives meanwhile is taken between two text tokens.
 import time
 import uuid
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from audio_interaction_msgs.srv import Cancel, SetPrompt
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import Trigger
 
-from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError, ForeignModelError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
@@ -78,6 +79,11 @@ class _Model:
     runtime: Runtime
     """Kept, for a shared one lives only as long as somebody keeps it."""
     session: Session
+
+
+@dataclass(frozen=True)
+class _Adjusted:
+    """The lanes have other settings."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,13 @@ class DecoderNode(ManagedNode):
         if self._listen is not None:
             self._listen.give_up('the node was deactivated')
 
+    def apply(self, config: AssistantConfig) -> None:
+        """Take the settings that may change while the node works."""
+        assert self._alerts is not None, 'only a configured node is asked'
+        self._alerts.apply(config.alerts)
+        if config.lanes != self.config.lanes:
+            self._command('adjust', config.lanes)
+
     def tear_down(self) -> None:
         """Stop the thread and forget the session."""
         self.ready = False
@@ -185,12 +198,8 @@ class DecoderNode(ManagedNode):
 
     def _load(self, config: AssistantConfig) -> _Model:
         runtime = self._runtime(config.model)
-        lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
-                              thresholds=runtime.config.thresholds,
-                              min_confidence=runtime.config.min_confidence,
-                              slots=runtime.config.slots)
         return _Model(runtime, Session(
-            decoder=runtime.decoder, lanes=lanes, fifo=config.fifo,
+            decoder=runtime.decoder, lanes=_resolved(config.lanes, runtime), fifo=config.fifo,
             slots=min(config.model.slots, runtime.decoder.spec.max_positions),
             translate_text='translation' in config.second_passes))
 
@@ -200,6 +209,9 @@ class DecoderNode(ManagedNode):
         for item in items:
             if isinstance(item, _Chunk):
                 self._push(session, item, emit)
+            elif item.name == 'adjust':
+                session.adjust(_resolved(item.arguments[0], model.runtime))
+                emit(_Adjusted())
             else:
                 self._obey(session, item)
         if not session.busy:
@@ -257,6 +269,9 @@ class DecoderNode(ManagedNode):
         elif isinstance(output, Ready):
             self.get_logger().info(f'decoder ready after {output.seconds:.1f} s')
             self._take_over(output.result)
+        elif isinstance(output, _Adjusted):
+            assert self._model is not None, 'it was adjusted'
+            self._note_lanes(self._model.session)
         elif isinstance(output, _Refused):
             self._refuse(output.reason)
         else:
@@ -268,12 +283,19 @@ class DecoderNode(ManagedNode):
             self._publish_credit()
 
     def _take_over(self, model: _Model) -> None:
-        lanes = [lane.config for lane in model.session.lanes]
-        self._thresholds = {lane.name: lane.threshold for lane in lanes}
-        self._unsure = {lane.name: Withheld(lane.min_confidence) for lane in lanes
-                        if lane.min_confidence > 0}
+        self._unsure = {}
+        self._note_lanes(model.session)
         self._model, self.ready = model, True
         self._publish_credit()
+
+    def _note_lanes(self, session: Session) -> None:
+        """Learn what diagnostics say of the lanes."""
+        lanes = [lane.config for lane in session.lanes]
+        self._thresholds = {lane.name: lane.threshold for lane in lanes}
+        for lane in lanes:
+            if lane.min_confidence > 0 or lane.name in self._unsure:
+                self._unsure.setdefault(
+                    lane.name, Withheld(lane.min_confidence)).min_confidence = lane.min_confidence
 
     def _show(self, event: Event, heard: Heard) -> None:
         if isinstance(event, (Silence, ReplyStarted)):
@@ -394,6 +416,13 @@ class DecoderNode(ManagedNode):
 
     def _report_alerts(self) -> Report:
         return self._alerts.report() if self._alerts is not None else Report()
+
+
+def _resolved(lanes: Sequence[LaneConfig], runtime: Runtime) -> tuple[LaneConfig, ...]:
+    return resolve_lanes(lanes, prompts=runtime.config.prompts,
+                         thresholds=runtime.config.thresholds,
+                         min_confidence=runtime.config.min_confidence,
+                         slots=runtime.config.slots)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -134,7 +134,7 @@ class Withheld:
 
     def __init__(self, min_confidence: float, *, shown_s: float = 10.0) -> None:
         """Start empty; the newest one is told in words for ``shown_s``."""
-        self._min_confidence, self._shown_s = min_confidence, shown_s
+        self.min_confidence, self._shown_s = min_confidence, shown_s
         self._count = 0
         self._newest: ReplyWithheld | None = None
         self._at = float('-inf')
@@ -146,7 +146,7 @@ class Withheld:
 
     def check(self, lane: str, report: Report) -> None:
         """Say how many there were; of a recent one, how unsure it was."""
-        report.values.update({f'{lane}.min_confidence': self._min_confidence,
+        report.values.update({f'{lane}.min_confidence': self.min_confidence,
                               f'{lane}.withheld': self._count})
         if self._newest is None:
             return
@@ -154,7 +154,7 @@ class Withheld:
         report.values.update({f'{lane}.withheld_text': text, f'{lane}.withheld_confidence': sure})
         if time.monotonic() - self._at < self._shown_s:
             report.add(OK, f'{lane}: a reply was withheld, confidence {sure:.2f} below '
-                           f'{self._min_confidence:.2f}: {text!r}')
+                           f'{self.min_confidence:.2f}: {text!r}')
 
 
 def model_report(model: ModelConfig, *, unit: str, loaded: bool, since: float, timings: Timings,

@@ -154,6 +154,14 @@ class EncoderNode(ManagedNode):
         self._input.close()
         self._worker.put(_Flush(), always=True)
 
+    def apply(self, config: AssistantConfig) -> None:
+        """Take the settings that may change while the node works."""
+        assert self._fifo is not None, 'only a configured node is asked'
+        self._speech.holdoff_s = config.audio.mute_holdoff_ms / 1000
+        self._fifo.settings = config.fifo
+        if self._recorder is not None:
+            self._recorder.retention_s = config.record.retention_s
+
     def tear_down(self) -> None:
         """Stop the threads, forget all audio."""
         self._ready = False

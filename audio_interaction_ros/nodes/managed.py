@@ -10,13 +10,16 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.nodes import parameters
 from audio_interaction_ros.nodes.diagnostics import QosWatch
+from audio_interaction_ros.nodes.live_parameters import answered, check_change, logger_service
 from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ManagedNode']
@@ -28,14 +31,15 @@ class ManagedNode(LifecycleNode):
     """
     Base of encoder_node and decoder_node.
 
-    A subclass writes ``set_up``, ``start``, ``stop`` and ``tear_down``; each may raise.
+    A subclass writes ``set_up``, ``start``, ``stop``, ``tear_down`` and ``apply``; each may raise.
     """
 
     def __init__(self, name: str, *, groups: tuple[str, ...], lanes: bool = False,
                  **options: Any) -> None:
         """Declare the parameters; nothing else happens before configure."""
-        super().__init__(name, **options)
-        self.declare_parameter('autostart', True)
+        super().__init__(name, **{**logger_service(), **options})
+        self.declare_parameter('autostart', True, ParameterDescriptor(
+            description='Configure and activate the node when it starts.', read_only=True))
         self.active = False
         self.failure = ''
         """Why the node cannot work; empty while it can."""
@@ -43,6 +47,7 @@ class ManagedNode(LifecycleNode):
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
         self._groups, self._has_lanes = groups, lanes
+        self._role = name  # the node itself may be called otherwise
         self._starting = self._broken = False
         self._declare_error = ''
         try:
@@ -50,6 +55,7 @@ class ManagedNode(LifecycleNode):
         except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
             self._declare_error = f'parameters: {error}'
             self.report_failure(self._declare_error)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
         steady_timer(self, 0.2, self._fall_back,
                      callback_group=MutuallyExclusiveCallbackGroup())
 
@@ -191,6 +197,29 @@ class ManagedNode(LifecycleNode):
     def tear_down(self) -> None:
         """Stop threads and forget; idempotent."""
         raise NotImplementedError
+
+    def apply(self, config: AssistantConfig) -> None:
+        """
+        Take what ``live_parameters.LIVE`` names from a new configuration; nothing else changed.
+
+        Called in the callback group of the parameter services, with ``config`` not yet set.
+        """
+        raise NotImplementedError
+
+    def _on_set_parameters(self, changed: list[Any]) -> SetParametersResult:
+        configured = self.state != 'unconfigured'
+        try:
+            config = check_change(self, self._role, {one.name: one.value for one in changed},
+                                  configured=configured)
+            if configured and config is not None:
+                self.apply(config)
+                self.config = config
+        except AudioInteractionError as error:
+            return answered([str(error)])
+        except Exception as error:  # noqa: BLE001 - a change must not end the node
+            self.get_logger().error(traceback.format_exc())
+            return answered([repr(error)])
+        return answered([])
 
     def _configure(self) -> None:
         self.failure, self._broken = '', False

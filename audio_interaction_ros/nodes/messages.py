@@ -19,9 +19,10 @@ from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyStarted, Silence
+from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
-           'decision_message', 'duration_message', 'time_message']
+           'decision_message', 'duration_message', 'put_said', 'said_of', 'time_message']
 
 _NS = 1_000_000_000
 _WIRE_DTYPE = 'float32'  # exact: the nodes decide what the offline command decides
@@ -109,6 +110,24 @@ def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_dept
     message.header.stamp = time_message(event.stamp_ns)
     message.header.frame_id = frame_id
     return message
+
+
+def put_said(message: Any, said: Said) -> None:
+    """Put what a second pass heard into the draft of a Translation, for the decoder node."""
+    message.source_text, message.source_language = said.text, said.language
+    if said.english is not None:
+        message.text, message.language = said.english, 'en'
+    message.source = 'second_pass' if said.text or said.nobody else 'streamed'
+    message.word_confidence = said.confidence
+
+
+def said_of(message: Any) -> Said:
+    """Return what ``put_said`` put into a Translation, with the times that it has now."""
+    return Said(
+        text=message.source_text, language=message.source_language,
+        english=message.text if message.language else None, confidence=message.word_confidence,
+        nobody=message.source == 'second_pass' and not message.source_text,
+        start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
 
 
 def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:

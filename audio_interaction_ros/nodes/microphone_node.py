@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from audio_interaction_msgs.msg import AudioChunk
-from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import SetBool
@@ -25,6 +25,7 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
+from audio_interaction_ros.nodes.live_parameters import answered, logger_service
 from audio_interaction_ros.nodes.messages import audio_message
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.steady import steady_timer
@@ -43,6 +44,7 @@ _PARAMETERS = {
     'block_ms': (40, 'Length of a message.'),
     'frame_id': ('microphone', 'frame_id of the messages.'),
 }
+_LEAST = {'sample_rate_hz': 0, 'channels': 1, 'block_ms': 1}
 
 
 def sound_library() -> Any:
@@ -91,10 +93,12 @@ class MicrophoneNode(Node):
 
     def __init__(self, *, library: Any = None, **options: Any) -> None:
         """Open the device; ``library`` stands in for sounddevice in tests."""
-        super().__init__('microphone_node', **options)
+        super().__init__('microphone_node', **{**logger_service(), **options})
         for name, (default, text) in _PARAMETERS.items():
             self.declare_parameter(name, default, ParameterDescriptor(
                 description=text, dynamic_typing=name == 'device'))
+        self._changed = False
+        self.add_on_set_parameters_callback(self._on_set_parameters)
         self._library = library
         self._stream: Any = None
         self._blocks: deque[tuple[np.ndarray, int, int]] = deque(maxlen=_QUEUE_BLOCKS)
@@ -127,6 +131,10 @@ class MicrophoneNode(Node):
         """Open the device if it should be open and is not, or went silent."""
         if not self._listening:
             return
+        changed, self._changed = self._changed, False
+        if self._stream is not None and changed:
+            self.get_logger().info('opening the device again with other parameters')
+            self._close()
         if self._stream is not None:
             if self._stream.active and time.monotonic() - self._heard_at < _SILENT_DEVICE_S:
                 return
@@ -146,6 +154,24 @@ class MicrophoneNode(Node):
         if problem and problem != self._problem:
             self.get_logger().error(problem)
         self._problem = problem
+
+    def _on_set_parameters(self, changed: list[Any]) -> SetParametersResult:
+        """Take what the device can be asked for; it is opened again within a second."""
+        refusals = []
+        for one in changed:
+            low = _LEAST.get(one.name)
+            if low is not None and not one.value >= low:
+                refusals.append(f'{one.name}: expected {low} or more, found {one.value!r}')
+            elif one.name == 'device':
+                try:
+                    if self._library is not None:
+                        choose_device(self._library, str(one.value))
+                    if not isinstance(one.value, str | int):
+                        raise AudioFormatError('expected part of a name, or an index')
+                except AudioInteractionError as error:
+                    refusals.append(f'device: {error}')
+            self._changed |= not refusals and one.name in _PARAMETERS and one.name != 'frame_id'
+        return answered(refusals)
 
     def _open(self) -> None:
         if self._library is None:

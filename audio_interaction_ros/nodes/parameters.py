@@ -6,7 +6,7 @@ and the range of a ROS parameter. Lanes are a list of names and one group per na
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -15,7 +15,8 @@ from rclpy.node import Node
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, build, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
 
-__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'read', 'refuse_unknown', 'table']
+__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'is_ours', 'read', 'refuse_unknown',
+           'table']
 
 GROUPS = {item.name: cast(type, item.default_factory)
           for item in dataclasses.fields(AssistantConfig) if item.name != 'lanes'}
@@ -63,14 +64,24 @@ def declarations(groups: Sequence[str], lanes: Sequence[LaneConfig] = ()) -> Ite
                                _RANGES.get(f'lane.{item.name}'))
 
 
-def table() -> str:
-    """Return the parameters as the Markdown table of docs/parameters.md."""
-    rows = ['| parameter | type | default | range | meaning |', '|---|---|---|---|---|']
+def is_ours(name: str) -> bool:
+    """Tell whether a parameter belongs to the configuration."""
+    return name == 'lanes' or name.partition('.')[0] in (*GROUPS, 'lane')
+
+
+def table(takers: Callable[[str], Sequence[str]]) -> str:
+    """
+    Return the parameters as the Markdown table of docs/parameters.md.
+
+    ``takers`` says which nodes take a change of a parameter while they work.
+    """
+    rows = ['| parameter | type | default | range | at run time | meaning |',
+            '|---|---|---|---|---|---|']
     for item in declarations(list(GROUPS), [LaneConfig(name='<name>')]):
         span = '' if item.range is None else f'{item.range[0]:g} … {item.range[1]:g}'
         meaning = ' '.join(item.help.split())
         rows.append(f'| `{item.name}` | {item.type.__name__} | `{item.default!r}` | {span} | '
-                    f'{meaning} |')
+                    f'{", ".join(takers(item.name))} | {meaning} |')
     return '\n'.join(rows)
 
 
@@ -124,21 +135,26 @@ def _descriptor(item: Declared) -> ParameterDescriptor:
     return descriptor
 
 
-def read(node: Node) -> AssistantConfig:
+def read(node: Node, changed: Mapping[str, Any] | None = None) -> AssistantConfig:
     """
     Build the configuration from the parameters that a node declared; the rest is default.
 
-    Raises ConfigurationError naming the parameter.
+    ``changed`` are values about to be set. Raises ConfigurationError naming the parameter.
     """
-    values: dict[str, Any] = {}
-    for group in GROUPS:
-        found = {name: item.value for name, item in node.get_parameters_by_prefix(group).items()}
-        if found:
-            values[group] = found
+    changed = changed or {}
+
+    def found(prefix: str) -> dict[str, Any]:
+        return {name: changed.get(f'{prefix}.{name}', item.value) for name, item
+                in node.get_parameters_by_prefix(prefix).items()}
+    values: dict[str, Any] = {group: group_values for group in GROUPS
+                              if (group_values := found(group))}
     if node.has_parameter('lanes'):
-        values['lanes'] = [
-            {'name': name, **{key: item.value for key, item
-                              in node.get_parameters_by_prefix(f'lane.{name}').items()}}
-            for name in node.get_parameter('lanes').value or []]
+        names = changed.get('lanes', node.get_parameter('lanes').value) or []
+        for name in names:
+            if not node.has_parameter(f'lane.{name}.kind'):
+                raise ConfigurationError(
+                    f'lanes: no group lane.{name} is declared; name a new lane when the node is '
+                    f'started')
+        values['lanes'] = [{'name': name, **found(f'lane.{name}')} for name in names]
     config: AssistantConfig = build(AssistantConfig, values, 'parameters')
     return config

@@ -55,12 +55,12 @@ class PrinterNode(Node):
             self._findings[status.name] = (finding, printed and finding == before)
 
     def _on_transcript(self, message: Any) -> None:
-        if message.is_final:
+        if message.is_final and message.text:  # without text nobody spoke
             language = f' [{message.language}]' if message.language else ''
             self._print(stamp_ns(message.end), 'transcript', message.text + language)
 
     def _on_translation(self, message: Any) -> None:
-        if message.is_final:
+        if message.is_final and message.text:
             source = f'  ← {message.source_text}' if message.source_text else ''
             self._print(stamp_ns(message.end), 'translation', message.text + source)
 

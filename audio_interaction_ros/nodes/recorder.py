@@ -55,8 +55,8 @@ class Recorder:
             raise ConfigurationError(
                 f'record.directory: expected a folder that can be written, found '
                 f'{settings.directory!r} ({error}); name another one or leave it empty') from error
-        self._retention_s = settings.retention_s
-        self._chunks_per_file = max(1, int(min(_FILE_S, self._retention_s / 4) / _CHUNK_S))
+        self.retention_s = settings.retention_s
+        """May change at any time."""
         self._lock = threading.Lock()
         self._file: Any = None
         self._path: Path | None = None
@@ -69,7 +69,7 @@ class Recorder:
     @property
     def period_s(self) -> float:
         """How often delete_old should be called, seconds."""
-        return min(10.0, max(0.5, self._retention_s / 4))
+        return min(10.0, max(0.5, self.retention_s / 4))
 
     def write(self, chunk: AudioChunk) -> None:
         """Append a chunk, in a new file when the last one is long enough; never raises."""
@@ -91,7 +91,7 @@ class Recorder:
 
     def delete_old(self) -> None:
         """Delete the files, ours only, whose audio is older than the retention; never raises."""
-        limit = time.time() - self._retention_s
+        limit = time.time() - self.retention_s
         with self._lock:
             try:
                 for path in sorted(self._directory.iterdir()):
@@ -102,8 +102,11 @@ class Recorder:
             except OSError as error:
                 self.failure = f'old recordings cannot be deleted ({error})'
 
+    def _chunks_per_file(self) -> int:
+        return max(1, int(min(_FILE_S, self.retention_s / 4) / _CHUNK_S))
+
     def _append(self, chunk: AudioChunk) -> None:
-        if self._file is None or self._chunks >= self._chunks_per_file:
+        if self._file is None or self._chunks >= self._chunks_per_file():
             self._close()
             self._path = self._directory / f'audio-{chunk.stamp_ns}.wav'
             self._file = self._soundfile.SoundFile(

@@ -18,7 +18,7 @@ from std_msgs.msg import String
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.messages import time_message
+from audio_interaction_ros.nodes.messages import said_of, time_message
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import (
     Event,
@@ -29,6 +29,7 @@ from audio_interaction_ros.stream.events import (
     ReplyText,
     ReplyWithheld,
 )
+from audio_interaction_ros.stream.text_lane import Said, TextJob, kept
 
 __all__ = ['Heard', 'ReplyBoard']
 
@@ -79,14 +80,13 @@ class ReplyBoard:
     ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
     ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
     published by whoever reads them; translations come back on ``translation/read`` and go to
-    ``translate`` (reply, source, its language, its English where that is written already), which
-    a FinalTranslation must answer. All this happens in the callback group in which ``show`` is
-    called.
+    ``translate`` (reply, what was said), which a FinalTranslation must answer. All this happens
+    in the callback group in which ``show`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, str, str, str | None], None]) -> None:
+                 translate: Callable[[ReplyFinished, Said], None]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -115,14 +115,13 @@ class ReplyBoard:
         draft = self._awaited.get(message.utterance_id)
         if draft is not None:  # else it is final already
             draft.until = math.inf
-            self._translate(draft.reply, message.source_text, message.source_language,
-                            message.text if message.language else None)
+            self._translate(draft.reply, said_of(message))
 
     def _give_up_late(self) -> None:
         for draft in list(self._awaited.values()):
             if draft.until < time.monotonic():
                 draft.until = math.inf
-                self._translate(draft.reply, '', '', None)
+                self._translate(draft.reply, Said())
 
     def give_up(self) -> None:
         """Publish every translation that waits, as it was streamed."""
@@ -132,7 +131,7 @@ class ReplyBoard:
     def _keep(self, utterance_id: str) -> None:
         draft = self._awaited.get(utterance_id)
         if draft is not None:
-            self._publish_final(utterance_id, draft.reply.text, '', '', '')
+            self._publish_final(kept(TextJob(reply=draft.reply, said=Said())))
 
     def show(self, event: Event, heard: Heard) -> None:
         """
@@ -146,8 +145,7 @@ class ReplyBoard:
             self._running[event.lane, event.reply_id] = _Running(
                 event.start_ns, event.p_respond, time.monotonic())
         elif isinstance(event, FinalTranslation):
-            self._publish_final(event.reply_id, event.text, event.language, event.source_text,
-                                event.source_language)
+            self._publish_final(event)
         elif isinstance(event, ReplyWithheld):
             self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
@@ -199,7 +197,9 @@ class ReplyBoard:
         message.text, message.is_final = event.text, final
         message.stable_length = 0 if self._drafting(kind) else len(event.text)
         message.confidence = running.p_respond
-        message.source, message.word_confidence = 'streamed', _NAN
+        message.source = 'streamed'
+        message.word_confidence = (
+            event.confidence if isinstance(event, ReplyFinished) and event.text else _NAN)
         message.end = time_message(
             event.end_ns if isinstance(event, ReplyFinished) else event.stamp_ns)
         message.encode_latency_s = heard.encode_latency_s
@@ -218,18 +218,19 @@ class ReplyBoard:
         else:
             self._publishers[kind].publish(message)
 
-    def _publish_final(self, utterance_id: str, text: str, language: str, source_text: str,
-                       source_language: str) -> None:
-        draft = self._awaited.pop(utterance_id, None)
+    def _publish_final(self, event: FinalTranslation) -> None:
+        draft = self._awaited.pop(event.reply_id, None)
         if draft is None:  # it became final before
             return
         message = draft.message
-        message.text, message.language = text, language
-        message.source_text, message.source_language = source_text, source_language
-        message.source = 'second_pass' if language else 'streamed'
+        message.text, message.language = event.text, event.language
+        message.source_text, message.source_language = event.source_text, event.source_language
+        message.source, message.word_confidence = event.source, event.confidence
+        message.header.stamp = message.start = time_message(event.start_ns)
+        message.end = time_message(event.end_ns)
         message.is_final, message.revision = True, message.revision + 1
-        message.stable_length = len(text)
+        message.stable_length = len(event.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
         self._publishers['translation'].publish(message)
-        if text:
-            self._texts['translation'].publish(String(data=text))
+        if event.text:
+            self._texts['translation'].publish(String(data=event.text))

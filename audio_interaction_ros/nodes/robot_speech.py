@@ -8,7 +8,7 @@ class RobotSpeech:
 
     def __init__(self, *, holdoff_s: float) -> None:
         """Begin silent."""
-        self._holdoff_s = holdoff_s
+        self.holdoff_s = holdoff_s
         self._speaking = False
         self._ended_at = float('-inf')
 
@@ -20,4 +20,4 @@ class RobotSpeech:
 
     def active(self, now: float) -> bool:
         """Return whether what is heard now may be the robot's own voice."""
-        return self._speaking or now - self._ended_at < self._holdoff_s
+        return self._speaking or now - self._ended_at < self.holdoff_s

@@ -5,7 +5,8 @@ Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their 
 history. A transcript is published as final on ``transcript``. A translation goes back to the
 decoder, which waits for it, on ``translation/read``: with what was said, to be translated there,
 or with the English of it (``language`` en), to be published. A draft whose audio is gone, or that
-fails, goes on as it is. Audio stays in memory.
+fails, goes on as it is; what becomes of the others decides ``stream.final_text``. Audio stays in
+memory.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,11 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.messages import put_said, time_message
 from audio_interaction_ros.nodes.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.stream.reading import SpanReader, Transcriber
-from audio_interaction_ros.stream.text_lane import TARGETS
+from audio_interaction_ros.runtimes.base import Transcriber
+from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
+from audio_interaction_ros.stream.reading import SpanReader
 
 __all__ = ['SecondPassLink', 'load_transcriber']
 
@@ -119,23 +122,20 @@ class SecondPassLink:
             emit(draft)
         return False
 
-    def _read_again(self, transcriber: Transcriber, draft: Any) -> bool:
+    def _read_again(self, transcriber: Transcriber, message: Any) -> bool:
         """Put what was said into a draft; False where nobody can tell."""
-        translates = isinstance(draft, Translation)
-        read = self._reader.read(
-            transcriber, stamp_ns(draft.start), stamp_ns(draft.end),
-            languages=tuple(TARGETS) if translates else ())
-        if read is None:
-            return False
-        if not translates:
-            draft.text, draft.language = read.text, read.language
-            draft.source = 'second_pass'
-            return True
-        english = read.in_english()
-        draft.source_text, draft.source_language = read.text, read.language
-        if english is not None:
-            draft.text, draft.language = english, 'en'
-        return True
+        draft = Draft(text=message.text, confidence=message.word_confidence,
+                      start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+        if isinstance(message, Translation):
+            said = read_for_translation(self._reader, transcriber, draft)
+            put_said(message, said)
+        else:
+            said = read_again(self._reader, transcriber, draft)
+            message.text, message.language = said.text, said.language
+            message.source, message.word_confidence = said.source, said.confidence
+        message.start, message.end = time_message(said.start_ns), time_message(said.end_ns)
+        message.header.stamp = message.start
+        return bool(message.source == 'second_pass')
 
     def _publish(self, output: Any) -> None:
         if isinstance(output, Ready):

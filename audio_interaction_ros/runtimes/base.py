@@ -1,11 +1,12 @@
 """
-What a backend must offer: an encoder for one chunk and a decoder for one step.
+What a backend must offer: an encoder for one chunk, a decoder for one step, a second reading.
 
 Owns the vocabulary between streaming and backends. Knows numpy only; a backend brings its own
 framework. Arrays that a backend returns are owned by the caller and never written again.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
 
-__all__ = ['Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'StepRequest', 'StepResult']
+__all__ = ['Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Recognition', 'StepRequest',
+           'StepResult', 'Transcriber']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,4 +128,40 @@ class Decoder(Protocol):
 
     def token_bytes(self, token: int) -> bytes:
         """Return the raw bytes that a vocabulary token stands for."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognition:
+    """What a model read in a piece of audio, and its own signs of how far to trust that."""
+
+    text: str
+    language: str
+    """ISO 639-1; '' if unknown."""
+    no_speech: float = 0.0
+    """Probability that nobody speaks in it."""
+    mean_log_prob: float = 0.0
+    """Mean log-probability of the tokens of the text."""
+    compression_ratio: float = 1.0
+    """How many times smaller zlib makes the text."""
+    span_s: tuple[float, float] | None = None
+    """Where in the audio the speech is, in seconds; None where nobody looked or spoke."""
+    write_english: Callable[[], str] | None = None
+    """Makes the model write it in English, without listening again; None where it cannot."""
+
+    @property
+    def confidence(self) -> float:
+        """How sure the model is of its words, 0 to 1."""
+        return math.exp(self.mean_log_prob)
+
+
+class Transcriber(Protocol):
+    """A second pass: reads a finished utterance as a whole."""
+
+    def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> Recognition:
+        """
+        Return what samples [n] float32 at 16 kHz say.
+
+        ``languages`` (ISO 639-1): it is known to be one of these; empty: any.
+        """
         ...

@@ -3,9 +3,11 @@ Second pass: a finished utterance is read again as a whole, for final transcript
 
 The streaming model hears a word once and early; Whisper's own decoder hears all of the utterance,
 and can write down its English as well. Owns the greedy reading with Whisper base, whose encoder
-weights are those of the edge model. Knows nothing of lanes or of where the samples come from.
+weights are those of the edge model. Read is only the part in which Silero VAD hears speech: of a
+fan, Whisper writes "Thank you". Knows nothing of lanes or of where the samples come from.
 """
 
+import zlib
 from collections.abc import Callable, Collection
 
 import numpy as np
@@ -14,13 +16,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from audio_interaction_ros.audio.mel import whole_file_mel
+from audio_interaction_ros.audio.speech import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.model.voice_activity import HOP, load_voice_activity
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import Recognition
 
-__all__ = ['WhisperSecondPass', 'likeliest', 'repeats', 'style']
+__all__ = ['WhisperSecondPass', 'compression_ratio', 'likeliest', 'repeats', 'style']
 
 WINDOW_S = 30
 END = 50_257
@@ -28,6 +33,7 @@ START = 50_258
 FIRST_LANGUAGE, LAST_LANGUAGE = 50_259, 50_357
 TASKS = {'translate': 50_358, 'transcribe': 50_359}
 START_OF_PREVIOUS = 50_361
+NO_SPEECH = 50_362
 NO_TIMESTAMPS = 50_363
 STYLE = {'zh': ' 以下是普通话的句子。'}
 """What stands before the text, by language: Chinese is written as here, in simplified characters
@@ -48,6 +54,12 @@ def likeliest(scores: Tensor, ids: list[int]) -> int:
     return ids[int(scores[ids].argmax())]
 
 
+def compression_ratio(text: str) -> float:
+    """Return how many times smaller zlib makes a text: above 2.4 it says the same again."""
+    written = text.encode()
+    return len(written) / len(zlib.compress(written)) if written else 0.0
+
+
 def style(language: str, encode: Callable[[str], list[int]]) -> list[int]:
     """Return the ids of the text that shows how a language is written; often none."""
     return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
@@ -56,12 +68,15 @@ def style(language: str, encode: Callable[[str], list[int]]) -> list[int]:
 class WhisperSecondPass:
     """Whisper base, greedy, on the last 30 s of what it is given."""
 
-    def __init__(self, *, language: str = '', task: str = 'transcribe') -> None:
+    def __init__(self, *, language: str = '', task: str = 'transcribe',
+                 find_speech: bool = True) -> None:
         """
         Load the weights.
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-        Raises CheckpointError for bad weights and ConfigurationError for a wrong name.
+        Without ``find_speech`` everything is read as if somebody spoke. Raises CheckpointError
+        for bad weights, MissingDependencyError where silero-vad is missing, and
+        ConfigurationError for a wrong name.
         """
         from tokenizers import Tokenizer
         if task not in TASKS:
@@ -75,6 +90,7 @@ class WhisperSecondPass:
             raise ConfigurationError(f'language: expected an ISO 639-1 code known to Whisper, '
                                      f'found {language!r}; change it in the configuration')
         self._language, self._task = language, TASKS[task]
+        self._voice = load_voice_activity() if find_speech else None
         self._tower = self._encoder(load_file(folder / 'model.safetensors'))
         self._decoder = WhisperDecoder(WhisperDecoderConfig())
         self._decoder.load_state_dict({name: value.float() for name, value in load_file(
@@ -94,67 +110,77 @@ class WhisperSecondPass:
                               strict=False)  # there is no projector here
         return tower.eval()
 
-    def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> tuple[str, str]:
+    @torch.inference_mode()
+    def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> Recognition:
         """
-        Return text and language of samples [n] float32, 16 kHz; only the last 30 s are read.
+        Return what samples [n] float32, 16 kHz say; only the last 30 s are read.
 
         Of ``languages`` (ISO 639-1) the likeliest is taken; empty: any. A language that was
-        fixed at the start stays.
+        fixed at the start stays. The English is written when it is asked for, from the same
+        encoder pass, which the result keeps (3 MB) as long as it lives: the text where that is
+        English, '' where the English runs in circles.
         """
-        text, language, _ = self.interpret(samples, languages)
-        return text, language
-
-    @torch.inference_mode()
-    def interpret(self, samples: np.ndarray, languages: Collection[str] = ()) -> \
-            tuple[str, str, Callable[[], str]]:
-        """
-        Return text and language as ``transcribe`` does, and a function that writes the English.
-
-        That is the text where it is English, and '' where the English runs in circles. The
-        function goes on from the same encoder pass, which it keeps (3 MB) as long as it lives.
-        """
+        before_s = max(0, len(samples) - WINDOW_S * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
         samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
         if not np.any(samples):
-            return '', self._language, lambda: ''
+            return Recognition(text='', language=self._language, no_speech=1.0)
+        span_s = None
+        if self._voice is not None:
+            span_s = self._find(samples)
+            if span_s is None:
+                return Recognition(text='', language=self._language, no_speech=1.0)
+            start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
+            samples = samples[start:end]
         padded = np.pad(samples, (0, WINDOW_S * SAMPLE_RATE_HZ - len(samples)))
         encoded = self._tower.encode(torch.from_numpy(whole_file_mel(padded, 80))[None])
         frames = self._decoder.frames(encoded)
-        language = self._language_id(frames, languages)
+        scores, _ = self._decoder(torch.tensor([[START]]), frames)
+        language = self._language_id(scores, languages)
         name = self._languages[language]
         shown = style(name, self._encode) if self._task == TASKS['transcribe'] else []
-        ids = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
+        ids, log_prob = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
         text = self._tokenizer.decode(ids).strip()
-        if name == 'en':
-            return text, name, lambda: text
-        return text, name, lambda: self._english(encoded, language)
+        return Recognition(
+            text=text, language=name, no_speech=float(scores.softmax(0)[NO_SPEECH]),
+            mean_log_prob=log_prob, compression_ratio=compression_ratio(text),
+            span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
+            write_english=lambda: text if name == 'en' else self._english(encoded, language))
+
+    def _find(self, samples: np.ndarray) -> tuple[float, float] | None:
+        """Return where the speech is, whatever its level; None without any."""
+        loudest = float(np.abs(samples).max())
+        level = torch.from_numpy(samples * np.float32(0.5 / loudest))
+        return speech_span(self._voice(level).numpy(), HOP / SAMPLE_RATE_HZ)
 
     @torch.inference_mode()
     def _english(self, encoded: Tensor, language: int) -> str:
         """Return what encoder frames [1, S, width] say, in English; '' for a loop."""
-        ids = self._read(self._decoder.frames(encoded),
-                         [START, language, TASKS['translate'], NO_TIMESTAMPS])
+        ids, _ = self._read(self._decoder.frames(encoded),
+                            [START, language, TASKS['translate'], NO_TIMESTAMPS])
         return '' if repeats(ids) else self._tokenizer.decode(ids).strip()
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _language_id(self, frames: list[tuple[Tensor, Tensor]],
-                     languages: Collection[str]) -> int:
+    def _language_id(self, scores: Tensor, languages: Collection[str]) -> int:
         if self._language:
             return self._tokenizer.token_to_id(f'<|{self._language}|>')
-        scores, _ = self._decoder(torch.tensor([[START]]), frames)
         return likeliest(scores, [code for code, name in self._languages.items()
                                   if name in languages] or list(self._languages))
 
-    def _read(self, frames: list[tuple[Tensor, Tensor]], start: list[int]) -> list[int]:
+    def _read(self, frames: list[tuple[Tensor, Tensor]],
+              start: list[int]) -> tuple[list[int], float]:
+        """Return the ids of the text, and their mean log-probability with that of the end."""
         ids: list[int] = []
+        total = 0.0
         scores, cache = self._decoder(torch.tensor([start]), frames)
         while len(ids) < LONGEST_TEXT and not repeats(ids):
             scores[self._banned] = -torch.inf
             best = int(scores.argmax())
+            total += float(scores.log_softmax(0)[best])
             if best == END:
-                break
+                return ids, total / (len(ids) + 1)
             ids.append(best)
             scores, cache = self._decoder(torch.tensor([[best]]), frames, cache)
-        return ids
+        return ids, total / max(1, len(ids))

@@ -26,10 +26,13 @@ class DecisionGate:
     """
 
     def __init__(self, *, threshold: float, release: float, refractory_ns: int) -> None:
-        self._threshold = threshold
-        self._release = release
-        self._refractory_ns = refractory_ns
+        self.adjust(threshold=threshold, release=release, refractory_ns=refractory_ns)
         self.reset()
+
+    def adjust(self, *, threshold: float, release: float, refractory_ns: int) -> None:
+        """Decide by other numbers from now on; earlier replies are not forgotten."""
+        self._threshold, self._release = threshold, release
+        self._refractory_ns = refractory_ns
 
     def reset(self) -> None:
         """Forget earlier replies."""

@@ -42,8 +42,8 @@ class ReplyStarted(Event):
     """"epoch-n", unique within a lane."""
     p_respond: float
     start_ns: int
-    """Audio time at which what is answered began: end of this lane's previous reply, or later
-    the first non-silent chunk since."""
+    """Audio time at which what is answered began, as far as levels tell (``stream.onset``): not
+    before the end of this lane's previous reply or the last gap."""
     robot_speaking: bool = False
     """Decided while the robot itself spoke: nobody is answered, only alerts may come of it."""
 
@@ -79,6 +79,8 @@ class ReplyFinished(Event):
     end_ns: int
     """Audio span that was answered: start of what was heard to the chunk of the decision."""
     p_respond: float
+    confidence: float = 1.0
+    """Geometric mean of the probabilities of its tokens; 1 for a reply without any."""
     robot_speaking: bool = False
     """Decided while the robot itself spoke: for alerts only, not to be shown or said."""
 
@@ -99,15 +101,21 @@ class ReplyWithheld(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FinalTranscript(Event):
-    """A second pass over the buffered audio replaced the streamed text of a reply."""
+    """The last word on a reply of a transcript lane, after a second pass over its audio."""
 
     reply_id: str
     text: str
+    """Empty where nobody spoke."""
     language: str
     """BCP-47 code that the second pass recognised; empty when unknown."""
     streamed_text: str
+    source: str
+    """second_pass or streamed: who wrote ``text``."""
+    confidence: float
+    """How sure that one was of its words, 0 to 1; NaN where there are none."""
     start_ns: int
     end_ns: int
+    """Where the second pass heard the speech."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +130,13 @@ class FinalTranslation(Event):
     """What the second pass read; empty when it read nothing."""
     source_language: str
     streamed_text: str
+    source: str
+    """second_pass or streamed: who decided on ``text``, which is empty where nobody spoke."""
+    confidence: float
+    """How sure that one was of the words, 0 to 1; NaN where there are none."""
     start_ns: int
     end_ns: int
+    """Where the second pass heard the speech."""
 
 
 @dataclass(frozen=True, kw_only=True)

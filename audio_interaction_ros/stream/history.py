@@ -2,8 +2,6 @@
 
 from collections import deque
 
-import numpy as np
-
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 
@@ -21,11 +19,10 @@ class AudioHistory:
         """Add the newest chunk; the oldest one goes where the ring is full."""
         self._chunks.append(chunk)
 
-    def between(self, start_ns: int, end_ns: int) -> np.ndarray:
-        """Return the samples [n] float32 of all chunks that touch this span; may be empty."""
-        inside = [chunk.samples for chunk in self._chunks
-                  if chunk.stamp_ns < end_ns and chunk.stamp_ns + CHUNK_NS > start_ns]
-        return np.concatenate(inside) if inside else np.zeros(0, dtype=np.float32)
+    def between(self, start_ns: int, end_ns: int) -> list[AudioChunk]:
+        """Return all chunks that touch this span, in order; there may be none."""
+        return [chunk for chunk in self._chunks
+                if chunk.stamp_ns < end_ns and chunk.stamp_ns + CHUNK_NS > start_ns]
 
     def clear(self) -> None:
         """Forget everything, as when the robot is told not to listen."""

@@ -6,6 +6,7 @@ Says what it wants from the next forward pass (``request``) and turns what came 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -32,12 +33,11 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
+from audio_interaction_ros.stream.onset import Onset
 from audio_interaction_ros.stream.room import chunks_at_once
 
 __all__ = ['Lane', 'check_finite']
 
-AUDIBLE_DBFS = -45.0
-"""A chunk above this level may begin what a reply answers."""
 _NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
@@ -58,13 +58,19 @@ class Lane:
         self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
-        self._gate = DecisionGate(threshold=config.threshold or 0.5, release=config.release,
-                                  refractory_ns=round(config.refractory_s * 1e9))
+        self._gate = DecisionGate(**_gate(config))
         self._gated = config.min_confidence > 0
         self._suppressed = sorted(spec.token_ids.suppressed)
         self._replies = count()
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
+
+    def adjust(self, config: LaneConfig) -> None:
+        """Take another threshold, release, refractory time and least confidence, no more."""
+        self.config = replace(
+            self.config, threshold=config.threshold, release=config.release,
+            refractory_s=config.refractory_s, min_confidence=config.min_confidence)
+        self._gate.adjust(**_gate(config))
 
     def restart(self, prompt: list[int] | None = None) -> None:
         """
@@ -81,8 +87,7 @@ class Lane:
         self._prefix_fed = False
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
-        self._start_ns: int | None = None
-        self._answered_ns: int | None = None
+        self._onset = Onset()
 
     def try_prompt(self, prompt: list[int]) -> int:
         """
@@ -171,13 +176,9 @@ class Lane:
             features=features, read=read, want_text=want_text)
 
     def _note(self, chunk: EncodedChunk) -> None:
-        """Remember the newest chunk and where what we answer began."""
+        """Remember the newest chunk and listen for where what we answer began."""
         self._newest = chunk
-        if self._answered_ns is None:
-            self._answered_ns = chunk.stamp_ns
-        if self._start_ns is None and chunk.rms_dbfs > AUDIBLE_DBFS:
-            # One chunk of lead-in, so that a soft onset is not cut off.
-            self._start_ns = max(chunk.stamp_ns - CHUNK_NS, self._answered_ns)
+        self._onset.hear(chunk)
 
     # -- what came back ------------------------------------------------------------------
 
@@ -235,9 +236,8 @@ class Lane:
         self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
         self._reply_p = p_respond
         self._reply_end_ns = where['stamp_ns']
-        first = self._batch[0].stamp_ns
-        self._reply_start_ns = first if self._start_ns is None else self._start_ns
-        self._start_ns, self._answered_ns = None, self._reply_end_ns
+        self._reply_start_ns = self._onset.answer(self._reply_end_ns)
+        self._gated = self.config.min_confidence > 0  # for the whole reply
         self._text = Detokenizer()
         self._confidence = Confidence()
 
@@ -250,7 +250,7 @@ class Lane:
         if allowed is not None:
             scores[emotions] = allowed
         token = int(scores.argmax())
-        if self._gated and token != self._spec.token_ids.text_end:
+        if token != self._spec.token_ids.text_end:
             self._confidence.add(scores, token)
         return token
 
@@ -280,11 +280,11 @@ class Lane:
         what: dict[str, Any] = {
             **self._where, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
             'emotion': self._state.emotion, 'start_ns': self._reply_start_ns,
-            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p}
+            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p,
+            'confidence': self._confidence.value}
         if self._gated:
-            sure = self._confidence.value
-            if not sure >= self.config.min_confidence:  # also where it is NaN
-                return [ReplyWithheld(**what, confidence=sure)]
+            if not what['confidence'] >= self.config.min_confidence:  # also where it is NaN
+                return [ReplyWithheld(**what)]
             events = [] if self._own_voice else self._held_back()
         return [*events, ReplyFinished(**what, reason=outcome.value,
                                        robot_speaking=self._own_voice)]
@@ -302,3 +302,8 @@ def check_finite(result: StepResult) -> None:
         if scores is not None and not np.isfinite(scores).all():
             raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
                                   'or its weights are broken')
+
+
+def _gate(config: LaneConfig) -> dict[str, Any]:
+    return {'threshold': config.threshold or 0.5, 'release': config.release,
+            'refractory_ns': round(config.refractory_s * 1e9)}

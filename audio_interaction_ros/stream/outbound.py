@@ -55,7 +55,8 @@ class OutboundFifo:
 
     def __init__(self, *, settings: FifoConfig) -> None:
         """Start empty, with no decoder known."""
-        self._settings = settings
+        self.settings = settings
+        """Overflow policy and time-out may change at any time, the capacity may not."""
         self._pending: deque[EncodedChunk] = deque()
         self._epoch = 0
         self._next_seq = 0
@@ -84,7 +85,7 @@ class OutboundFifo:
             chunk = self._bear_loss(chunk, self._owed_samples)
             self._owed_samples = 0
         self._pending.append(chunk)
-        while len(self._pending) > self._settings.capacity:
+        while len(self._pending) > self.settings.capacity:
             self._drop(self._victim(now))
 
     def on_credit(
@@ -110,7 +111,7 @@ class OutboundFifo:
     def take_publishable(self, now: float) -> list[EncodedChunk]:
         """Return, in order and numbered, the chunks that the credit allows to publish now."""
         taken: list[EncodedChunk] = []
-        while (self._pending and self.in_flight < self._settings.capacity
+        while (self._pending and self.in_flight < self.settings.capacity
                and self.decoder_present(now)):
             chunk = self._pending.popleft()
             taken.append(replace(chunk, seq=self._next_seq))
@@ -120,7 +121,7 @@ class OutboundFifo:
     def decoder_present(self, now: float) -> bool:
         """Return whether credit came within the timeout."""
         return (self._credit_at is not None
-                and now - self._credit_at <= self._settings.credit_timeout_s)
+                and now - self._credit_at <= self.settings.credit_timeout_s)
 
     def stats(self, now: float) -> OutboundStats:
         """Return the counts."""
@@ -150,9 +151,9 @@ class OutboundFifo:
         newest = len(self._pending) - 1
         if not self.decoder_present(now):
             return 0  # nobody reads: the newest chunks are the ones worth keeping
-        if self._settings.overflow == 'drop_newest':
+        if self.settings.overflow == 'drop_newest':
             return newest if not self._pending[newest].end_of_stream else newest - 1
-        if self._settings.overflow == 'merge_silence':
+        if self.settings.overflow == 'merge_silence':
             for index, chunk in enumerate(self._pending):
                 if chunk.silent and not chunk.end_of_stream:
                     return index

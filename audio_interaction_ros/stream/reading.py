@@ -8,37 +8,21 @@ that reads nor who asks. Audio stays in memory.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.history import AudioHistory
 from audio_interaction_ros.stream.text_lane import TARGETS
 
-__all__ = ['Reading', 'SpanReader', 'Transcriber']
+__all__ = ['Reading', 'SpanReader']
 
 _SAME = 0.8
 _REMEMBERED = 8
-
-
-class Transcriber(Protocol):
-    """What a second pass needs of a model."""
-
-    def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> tuple[str, str]:
-        """
-        Return text and language (ISO 639-1, '' if unknown) of samples [n] float32 at 16 kHz.
-
-        ``languages``: it is known to be one of these; empty: any.
-        """
-        ...
-
-    def interpret(self, samples: np.ndarray, languages: Collection[str] = ()) -> \
-            tuple[str, str, Callable[[], str]]:
-        """Return the same and a function that writes the English, without listening again."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +31,24 @@ class Reading:
 
     start_ns: int
     end_ns: int
-    text: str
-    language: str
+    """The span that was asked for."""
+    recognition: Recognition
     any_language: bool
     """True when the language was free, so that it says what was spoken."""
-    write_english: Callable[[], str] | None = None
-    """Makes the reading model write it in English; None where that is not its task."""
+    speech_ns: tuple[int, int] | None = None
+    """Start and end of the speech in it; None where nobody looked or spoke."""
+    interpret: bool = False
+    """True where the reading model shall also write it in English."""
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        return self.recognition.text.strip()
+
+    @property
+    def language(self) -> str:
+        """Return its language, ISO 639-1; empty when unknown."""
+        return self.recognition.language
 
     def in_english(self) -> str | None:
         """
@@ -60,14 +56,22 @@ class Reading:
 
         None where somebody else translates the text. Raises what the reading model raises.
         """
-        if self.write_english is None or TARGETS.get(self.language) != 'en':
+        write = self.recognition.write_english
+        if not self.interpret or write is None or TARGETS.get(self.language) != 'en':
             return None
-        return self.write_english().strip() if self.text else ''
+        return write().strip() if self.text else ''
 
     def covers(self, start_ns: int, end_ns: int) -> bool:
         """Tell whether more than 80 % of the longer span are common to both."""
         common = min(self.end_ns, end_ns) - max(self.start_ns, start_ns)
         return common > _SAME * max(self.end_ns - self.start_ns, end_ns - start_ns)
+
+
+def _stamp(chunks: Sequence[AudioChunk], second: float) -> int:
+    """Return the audio time at a second of the joined samples of chunks."""
+    at_ns = round(second * 1e9)
+    place = min(at_ns // CHUNK_NS, len(chunks) - 1)
+    return chunks[place].stamp_ns + at_ns - place * CHUNK_NS
 
 
 class SpanReader:
@@ -103,19 +107,19 @@ class SpanReader:
         """
         with self._lock:
             known = self._known(start_ns, end_ns, languages)
-            samples = self._history.between(start_ns, end_ns)
+            chunks = self._history.between(start_ns, end_ns)
         if known is not None:
             self.reused += 1
             return known
-        if not len(samples):
+        if not chunks:
             return None
-        english: Callable[[], str] | None = None
-        if self._interpret:
-            text, language, english = transcriber.interpret(samples, languages)
-        else:
-            text, language = transcriber.transcribe(samples, languages)
-        reading = Reading(start_ns=start_ns, end_ns=end_ns, text=text.strip(), language=language,
-                          any_language=not languages, write_english=english)
+        recognition = transcriber.transcribe(
+            np.concatenate([chunk.samples for chunk in chunks]), languages)
+        reading = Reading(
+            start_ns=start_ns, end_ns=end_ns, recognition=recognition,
+            any_language=not languages, interpret=self._interpret,
+            speech_ns=recognition.span_s and (_stamp(chunks, recognition.span_s[0]),
+                                              _stamp(chunks, recognition.span_s[1])))
         with self._lock:
             self._readings.append(reading)
         return reading

@@ -24,7 +24,7 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
-from audio_interaction_ros.stream.text_lane import TextJob, TextLane, kept, written
+from audio_interaction_ros.stream.text_lane import Said, TextJob, TextLane, kept, nothing, written
 
 __all__ = ['Session', 'SessionStats']
 
@@ -248,7 +248,7 @@ class Session:
         for event in events:
             if isinstance(event, FinalTranslation):
                 self.stats.translated += bool(event.language)
-                self.stats.kept += not event.language
+                self.stats.kept += event.source == 'streamed'
 
     def drain(self) -> list[Event]:
         """Step until nothing is left to do."""
@@ -257,19 +257,20 @@ class Session:
             events.extend(self.step())
         return events
 
-    def translate(self, reply: ReplyFinished, text: str, language: str,
-                  english: str | None = None) -> None:
+    def translate(self, reply: ReplyFinished, said: Said) -> None:
         """
-        Translate what was really said when a lane gave this reply (``text``, ISO 639-1).
+        Translate what was really said when a lane gave this reply.
 
-        ``english``: who read it wrote its translation as well, which becomes final as it is.
-        A FinalTranslation comes with a later step, whatever happens: with the streamed text
-        where there is none to translate, no room, no lane for text, or ``english`` is empty.
+        A FinalTranslation comes with a later step, whatever happens. English that is written
+        already becomes final as it is. The streamed text stays where there is none to translate,
+        no room, no lane for text, or that English is empty; where nobody spoke, no text does.
         """
-        job = TextJob(reply=reply, text=text, language=language)
+        job = TextJob(reply=reply, said=said)
         lane = self._lanes[self._index(reply.lane)].config
-        if english is not None:
-            self._outbox.append(written(job, english))
+        if said.nobody:
+            self._outbox.append(nothing(job))
+        elif said.english is not None:
+            self._outbox.append(written(job))
         elif self._text is None or not self._text.put(
                 job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens):
             self._outbox.append(kept(job))
@@ -312,6 +313,11 @@ class Session:
         tokens = self._decoder.encode_text(prompt)
         self._lanes[self._index(lane)].try_prompt(tokens)
         return tokens
+
+    def adjust(self, lanes: Sequence[LaneConfig]) -> None:
+        """Give the lanes other settings of when to respond; nothing is forgotten."""
+        for lane in lanes:
+            self._lanes[self._index(lane.name)].adjust(lane)
 
     def reset(self) -> None:
         """Forget the queue and every context; the events come with the next step."""

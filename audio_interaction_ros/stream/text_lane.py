@@ -7,6 +7,7 @@ wait in a short queue; what cannot be translated keeps its streamed text. Knows 
 the source nor how the pass is computed.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.lane import check_finite
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 
-__all__ = ['TARGETS', 'TextJob', 'TextLane', 'kept', 'written']
+__all__ = ['TARGETS', 'Said', 'TextJob', 'TextLane', 'kept', 'nothing', 'written']
 
 TARGETS = {'en': 'zh', 'zh': 'en'}
 """Language of a source -> language that it is translated to (ISO 639-1)."""
@@ -31,33 +32,61 @@ _NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Said:
+    """What was really said in an utterance, as a second pass tells."""
+
+    text: str = ''
+    """Empty when nobody could tell."""
+    language: str = ''
+    """ISO 639-1 code of ``text``; empty when unknown."""
+    english: str | None = None
+    """Its English, where who read it wrote that as well."""
+    confidence: float = math.nan
+    """How sure who read it was of the words, 0 to 1; NaN: none."""
+    nobody: bool = False
+    """True where nobody spoke at all, so that there is nothing to keep either."""
+    start_ns: int | None = None
+    end_ns: int | None = None
+    """Where the speech was; None: where the lane guessed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextJob:
     """A finished reply of a translation lane, and what was really said."""
 
     reply: ReplyFinished
-    text: str
-    """What was said; empty when nobody could tell."""
-    language: str
-    """ISO 639-1 code of ``text``; empty when unknown."""
+    said: Said
 
 
 def kept(job: TextJob) -> FinalTranslation:
     """Return the streamed text as final; its language is left open."""
-    return _final(job, job.reply.text, '')
+    return _final(job, job.reply.text, '', 'streamed', job.reply.confidence)
 
 
-def written(job: TextJob, english: str) -> FinalTranslation:
+def nothing(job: TextJob) -> FinalTranslation:
+    """Return a final without text, for nobody spoke."""
+    return _final(job, '', '', 'second_pass', math.nan)
+
+
+def written(job: TextJob) -> FinalTranslation:
     """Return the English that somebody else wrote as final; without any, the streamed text."""
-    return _final(job, english, 'en') if english else kept(job)
+    return _translated(job, job.said.english, 'en') if job.said.english else kept(job)
 
 
-def _final(job: TextJob, text: str, language: str) -> FinalTranslation:
-    reply = job.reply
+def _translated(job: TextJob, text: str, language: str) -> FinalTranslation:
+    return _final(job, text, language, 'second_pass', job.said.confidence)
+
+
+def _final(job: TextJob, text: str, language: str, source: str,
+           confidence: float) -> FinalTranslation:
+    reply, said = job.reply, job.said
     return FinalTranslation(
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-        reply_id=reply.reply_id, text=text, language=language, source_text=job.text,
-        source_language=job.language, streamed_text=reply.text, start_ns=reply.start_ns,
-        end_ns=reply.end_ns)
+        reply_id=reply.reply_id, text=text, language=language, source_text=said.text,
+        source_language=said.language, streamed_text=reply.text, source=source,
+        confidence=confidence,
+        start_ns=reply.start_ns if said.start_ns is None else said.start_ns,
+        end_ns=reply.end_ns if said.end_ns is None else said.end_ns)
 
 
 @dataclass(eq=False)
@@ -96,9 +125,10 @@ class TextLane:
         False, and nothing is done, for a text that is empty, too long or in a language that is
         not translated, and when eight wait already.
         """
-        if not job.text or job.language not in TARGETS or len(self._waiting) >= _WAITING:
+        text, language = job.said.text, job.said.language
+        if not text or language not in TARGETS or len(self._waiting) >= _WAITING:
             return False
-        block = text_block(self._spec.token_ids, prompt, self._encode(job.text))
+        block = text_block(self._spec.token_ids, prompt, self._encode(text))
         if len(block) > self._slots // 2:
             return False
         self._waiting.append(_Waiting(job, block, min(most_tokens, self._slots - len(block))))
@@ -161,4 +191,4 @@ class TextLane:
         text = self._text.text.replace('\ufffd', '').strip()
         if not text or outcome is Outcome.LOOP:
             return [kept(job)]
-        return [_final(job, text, TARGETS[job.language])]
+        return [_translated(job, text, TARGETS[job.said.language])]

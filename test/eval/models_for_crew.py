@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
 from eval.crew import Crew
@@ -29,10 +30,8 @@ class Reader:
     """A second pass that reads how long a span is."""
 
     def transcribe(self, samples, languages=()):
-        return f'{len(samples)}', 'en'
-
-    def interpret(self, samples, languages=()):
-        return f'{len(samples)}', 'zh', lambda: f'{len(samples)} of Whisper'
+        return Recognition(text=f'{len(samples)}', language='zh',
+                           write_english=lambda: f'{len(samples)} of Whisper')
 
 
 class Numbers:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from audio_interaction_ros.runtimes.base import Recognition
 from eval import translation
 from eval.__main__ import COMMANDS, main
 from eval.listening import Hearing, Reply
@@ -135,10 +136,7 @@ class Whisper:
 
     def transcribe(self, samples, languages=()):
         Whisper.asked += 1
-        return TEXTS[0][0], 'en'
-
-    def interpret(self, samples, languages=()):
-        return *self.transcribe(samples, languages), None
+        return Recognition(text=TEXTS[0][0], language='en')
 
 
 def test_one_hearing_has_both_passes_and_is_kept(parts, tmp_path, capsys, monkeypatch):
@@ -169,10 +167,7 @@ def test_whisper_writes_the_english_unless_told_otherwise(parts, tmp_path, monke
                                                           final):
     class Mandarin:
         def transcribe(self, samples, languages=()):
-            return TEXTS[0][1], 'zh'
-
-        def interpret(self, samples, languages=()):
-            return TEXTS[0][1], 'zh', lambda: 'Morning.'
+            return Recognition(text=TEXTS[0][1], language='zh', write_english=lambda: 'Morning.')
     monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
                         SimpleNamespace(WhisperSecondPass=Mandarin))
     runtime = parts.loud_runtime(text='(Chinese)', prompts={'translation': 'Translate.'})
@@ -185,8 +180,8 @@ def test_whisper_writes_the_english_unless_told_otherwise(parts, tmp_path, monke
 
 def test_a_final_that_is_only_kept_is_counted(parts, tmp_path, monkeypatch):
     class Deaf:
-        def interpret(self, samples, languages=()):
-            return '', 'en', None
+        def transcribe(self, samples, languages=()):
+            return Recognition(text='', language='en')
     monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
                         SimpleNamespace(WhisperSecondPass=Deaf))
     runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})

@@ -11,6 +11,7 @@ from audio_interaction_msgs.msg import Transcript, Translation
 from std_msgs.msg import String
 
 from audio_interaction_ros.nodes import qos, reply_board
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -21,8 +22,6 @@ class Broken:
     def transcribe(self, samples, languages=()):
         raise RuntimeError('no')
 
-    interpret = transcribe
-
 
 class Mandarin:
     """Reads the same of everything and remembers what it was asked."""
@@ -32,10 +31,8 @@ class Mandarin:
 
     def transcribe(self, samples, languages=()):
         self.asked.append(tuple(languages))
-        return self.text, self.language
-
-    def interpret(self, samples, languages=()):
-        return *self.transcribe(samples, languages), self._translate
+        return Recognition(text=self.text, language=self.language,
+                           write_english=self._translate)
 
     def _translate(self):
         self.asked.append('English')

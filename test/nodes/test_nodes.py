@@ -29,6 +29,7 @@ from std_srvs.srv import SetBool, Trigger
 from audio_interaction_ros.config import OVERFLOW_POLICIES
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -269,7 +270,7 @@ def test_a_running_reply_can_be_cancelled(robot):
 
 class FakeWhisper:
     def transcribe(self, samples, languages=()):
-        return f'{len(samples)} samples', 'en'
+        return Recognition(text=f'{len(samples)} samples', language='en')
 
 
 class BrokenWhisper:

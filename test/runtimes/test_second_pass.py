@@ -106,7 +106,7 @@ def second_pass(language, **said):
     """Return a second pass without weights: ids are written as numbers."""
     one = WhisperSecondPass.__new__(WhisperSecondPass)
     one._language, one._languages, one._task = '', LANGUAGES, TASKS['transcribe']
-    one._tower, one._decoder = Tower(), Says(language, **said)
+    one._tower, one._decoder, one._voice = Tower(), Says(language, **said), None
     one._banned = torch.tensor([START])
     one._tokenizer = types.SimpleNamespace(
         decode=lambda ids: ' '.join(map(str, ids)),
@@ -120,28 +120,28 @@ def sound():
 
 def test_text_and_english_come_from_one_encoder_pass():
     one = second_pass(50_260, transcribe=[1, 2], translate=[3, 4])
-    text, language, english = one.interpret(sound(), ('en', 'zh'))
-    assert (text, language) == ('1 2', 'zh')
+    read = one.transcribe(sound(), ('en', 'zh'))
+    assert (read.text, read.language) == ('1 2', 'zh')
     assert len(one._decoder.starts) == 1, 'English is written when it is asked for'
-    assert (english(), one._tower.encoded) == ('3 4', 1)
+    assert (read.write_english(), one._tower.encoded) == ('3 4', 1)
     assert one._decoder.starts == [
         [START_OF_PREVIOUS, 9, START, 50_260, TASKS['transcribe'], NO_TIMESTAMPS],
         [START, 50_260, TASKS['translate'], NO_TIMESTAMPS]]
-    assert one.transcribe(sound()) == ('1 2', 'zh')
 
 
 def test_the_english_of_english_is_its_text():
     one = second_pass(50_259, transcribe=[1, 2])
-    text, language, english = one.interpret(sound())
-    assert (text, language, english()) == ('1 2', 'en', '1 2')
+    read = one.transcribe(sound())
+    assert (read.text, read.language, read.write_english()) == ('1 2', 'en', '1 2')
     assert len(one._decoder.starts) == 1
 
 
 def test_english_that_runs_in_circles_is_none():
-    assert second_pass(50_266, transcribe=[1], translate=[5] * 9).interpret(sound())[2]() == ''
+    one = second_pass(50_266, transcribe=[1], translate=[5] * 9)
+    assert one.transcribe(sound()).write_english() == ''
 
 
 def test_silence_says_nothing_in_any_language():
     one = second_pass(50_260)
-    text, language, english = one.interpret(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    assert (text, language, english(), one._tower.encoded) == ('', '', '', 0)
+    read = one.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32))
+    assert (read.text, read.language, read.no_speech, one._tower.encoded) == ('', '', 1.0, 0)

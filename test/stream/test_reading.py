@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.stream.reading import Reading, SpanReader
 
 pytestmark = pytest.mark.unit
@@ -15,14 +16,14 @@ class Whisper:
     """Says how much it was given, in a language of its own."""
 
     def __init__(self, language='en'):
-        self.language, self.asked = language, []
+        self.language, self.asked, self.span_s = language, [], None
 
     def transcribe(self, samples, languages=()):
         self.asked.append((len(samples), languages))
-        return f' {len(samples)} samples ', languages[0] if languages else self.language
-
-    def interpret(self, samples, languages=()):
-        return *self.transcribe(samples, languages), lambda: f' {len(samples)} in English '
+        return Recognition(
+            text=f' {len(samples)} samples ', language=languages[0] if languages else
+            self.language, span_s=self.span_s,
+            write_english=lambda: f' {len(samples)} in English ')
 
 
 @pytest.fixture
@@ -52,7 +53,8 @@ def test_a_second_question_about_the_span_needs_no_second_reading(reader):
     (0, 100, True), (0, 81, True), (19, 100, True), (0, 80, False), (20, 120, False),
     (0, 130, False), (200, 300, False)])
 def test_spans_are_the_same_above_80_per_cent(start, end, same):
-    reading = Reading(start_ns=0, end_ns=100, text='', language='', any_language=True)
+    reading = Reading(start_ns=0, end_ns=100, any_language=True,
+                      recognition=Recognition(text='', language=''))
     assert reading.covers(start, end) is same
 
 
@@ -83,10 +85,23 @@ def test_a_reading_tells_its_english_to_whoever_shares_it(reader, language, engl
 
 
 def test_a_reading_without_words_or_interpreter_has_no_english():
-    said = {'start_ns': 0, 'end_ns': 1, 'language': 'zh', 'any_language': True}
-    assert Reading(text='早上好', **said).in_english() is None
-    assert Reading(text='', write_english=lambda: 'Thanks.', **said).in_english() == ''
-    assert Reading(text='早', write_english=lambda: ' ', **said).in_english() == ''
+    def reading(text, english):
+        return Reading(start_ns=0, end_ns=1, any_language=True, interpret=True,
+                       recognition=Recognition(text=text, language='zh', write_english=english))
+    assert reading('早上好', None).in_english() is None
+    assert reading('', lambda: 'Thanks.').in_english() == ''
+    assert reading('早', lambda: ' ').in_english() == ''
+
+
+def test_where_the_speech_is_is_told_in_the_time_of_the_stream(reader):
+    """Seconds of what was read, across a gap in it."""
+    reader.hear(AudioChunk(samples=np.full(6400, 0.1, np.float32), stamp_ns=20 * CHUNK_NS,
+                           lost_samples_before=64_000))
+    whisper = Whisper()
+    whisper.span_s = 0.5, 0.9
+    reading = reader.read(whisper, 8 * CHUNK_NS, 21 * CHUNK_NS)
+    assert whisper.asked == [(3 * 6400, ())]
+    assert reading.speech_ns == (9 * CHUNK_NS + CHUNK_NS // 4, 20 * CHUNK_NS + CHUNK_NS // 4)
 
 
 def test_what_is_gone_is_not_read(reader):

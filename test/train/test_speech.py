@@ -15,6 +15,7 @@ pytest.importorskip('num2words')
 pytest.importorskip('jiwer')
 
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
+from audio_interaction_ros.runtimes.base import Recognition
 from train.compose.script import Script, Step
 from train.speech import command, local
 from train.speech.check import Dropped, checked, error_rate
@@ -56,7 +57,7 @@ class Listener:
 
     def transcribe(self, samples):
         assert samples.dtype == np.float32
-        return self.heard.pop(0), 'en'
+        return Recognition(text=self.heard.pop(0), language='en')
 
 
 @pytest.mark.parametrize('text, heard, rate', [

@@ -84,7 +84,7 @@ def checked(text: str, language: str, say: Callable[[int], np.ndarray],
             continue
         if recogniser is None:
             return Take(samples=samples, heard='', wer=-1.0, takes=attempt + 1)
-        heard, _ = recogniser.transcribe(samples)
+        heard = recogniser.transcribe(samples).text
         wer = error_rate(text, heard, language)
         if wer <= highest:
             return Take(samples=samples, heard=heard, wer=wer, takes=attempt + 1)

@@ -94,4 +94,4 @@ def recogniser(language: str) -> Recogniser:
 
     from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
     torch.set_num_threads(1)  # the stages run one process per core
-    return WhisperSecondPass(language=language)
+    return WhisperSecondPass(language=language, find_speech=False)

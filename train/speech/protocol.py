@@ -13,6 +13,7 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import Recognition
 
 __all__ = ['Recogniser', 'SpeechError', 'Synthesiser', 'Voice', 'resampled', 'trimmed']
 
@@ -44,8 +45,8 @@ class Synthesiser(Protocol):
 class Recogniser(Protocol):
     """Hears; the second pass of the runtime is one."""
 
-    def transcribe(self, samples: np.ndarray) -> tuple[str, str]:
-        """Return text and language of samples [n] float32, 16 kHz."""
+    def transcribe(self, samples: np.ndarray) -> Recognition:
+        """Return what samples [n] float32, 16 kHz say."""
         ...
 
 

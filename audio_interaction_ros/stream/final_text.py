@@ -1,0 +1,140 @@
+"""
+Which text of an utterance becomes final: what was streamed, what was read again, or none.
+
+Owns when a reading is worth more than what the streaming model wrote, for transcripts and for
+what is to be translated; without ROS and in the nodes the same. Knows neither audio nor who asks.
+"""
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from audio_interaction_ros.runtimes.base import Recognition, Transcriber
+from audio_interaction_ros.stream.reading import Reading, SpanReader
+from audio_interaction_ros.stream.text_lane import TARGETS, Said
+
+__all__ = ['Draft', 'Final', 'agreement', 'doubt', 'read_again', 'read_for_translation', 'settle']
+
+SURE = 0.6
+"""A streamed text as sure as this stands against a reading that says nobody spoke."""
+ALIKE = 0.5
+"""A streamed text that has so many words in common with a reading takes away all doubt."""
+MUCH_DOUBT_LOG_PROB = -1.5
+DOUBT_LOG_PROB, DOUBT_NO_SPEECH = -0.8, 0.5
+MOST_COMPRESSION = 2.4
+"""Text that zlib makes smaller by more runs in circles."""
+MOST_WORDS_PER_S = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a lane wrote of an utterance as it heard it."""
+
+    text: str
+    confidence: float
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Final:
+    """The last word on an utterance."""
+
+    text: str
+    """Empty: nobody said anything."""
+    language: str
+    """BCP-47 code; empty when unknown."""
+    source: str
+    """second_pass or streamed: whose word it is."""
+    confidence: float
+    """How sure that one was of its words, 0 to 1; NaN where there are none."""
+    start_ns: int
+    end_ns: int
+
+
+_WITHOUT_SPACES = r'[\u3040-\u30ff\u3400-\u9fff]'
+
+
+def words(text: str) -> list[str]:
+    """Return words without case and punctuation; of Chinese and Japanese, the characters."""
+    return re.findall(rf"{_WITHOUT_SPACES}|(?:(?!{_WITHOUT_SPACES})[^\W_]|')+", text.lower())
+
+
+def words_per_s(text: str, seconds: float) -> float:
+    """Return how fast a text was said; two characters of Chinese or Japanese are a word."""
+    characters = len(re.findall(_WITHOUT_SPACES, text))
+    return (len(words(text)) - characters / 2) / max(1.0, seconds)
+
+
+def agreement(one: str, other: str) -> float:
+    """Return the share of the words of the longer text that both have; 0 without any."""
+    a, b = Counter(words(one)), Counter(words(other))
+    longer = max(sum(a.values()), sum(b.values()))
+    return sum((a & b).values()) / longer if longer else 0.0
+
+
+def doubt(read: Recognition, seconds: float) -> str:
+    """Return why what was read in some seconds of speech is not to be believed; '' if it is."""
+    if not words(read.text):
+        return 'no words'
+    if read.mean_log_prob < MUCH_DOUBT_LOG_PROB:
+        return 'guessed'
+    if read.no_speech > DOUBT_NO_SPEECH and read.mean_log_prob < DOUBT_LOG_PROB:
+        return 'no speech'
+    if read.compression_ratio > MOST_COMPRESSION:
+        return 'in circles'
+    if words_per_s(read.text, seconds) > MOST_WORDS_PER_S:
+        return 'too fast'
+    return ''
+
+
+def settle(draft: Draft, reading: Reading | None) -> Final:
+    """
+    Choose between what was streamed and what was read; None: nobody could read it.
+
+    A reading in doubt counts where the streamed text agrees with it. Where it does not, a
+    streamed text that is sure of itself stays, and else nobody said anything.
+    """
+    if reading is None:
+        return Final(text=draft.text, language='', source='streamed',
+                     confidence=draft.confidence, start_ns=draft.start_ns, end_ns=draft.end_ns)
+    start_ns, end_ns = _span(draft, reading)
+    read = reading.recognition
+    doubted = doubt(read, (end_ns - start_ns) / 1e9)
+    if not doubted or agreement(draft.text, reading.text) >= ALIKE:
+        return Final(text=reading.text, language=reading.language, source='second_pass',
+                     confidence=read.confidence, start_ns=start_ns, end_ns=end_ns)
+    if draft.text and draft.confidence >= SURE:
+        return Final(text=draft.text, language='', source='streamed',
+                     confidence=draft.confidence, start_ns=start_ns, end_ns=end_ns)
+    return Final(text='', language='', source='second_pass', confidence=math.nan,
+                 start_ns=start_ns, end_ns=end_ns)
+
+
+def _span(draft: Draft, reading: Reading) -> tuple[int, int]:
+    """Return where the utterance was: in the audio where somebody looked, else as guessed."""
+    if reading.speech_ns is None:
+        return draft.start_ns, draft.end_ns
+    return min(reading.speech_ns[0], draft.end_ns), min(reading.speech_ns[1], draft.end_ns)
+
+
+def read_again(reader: SpanReader, transcriber: Transcriber, draft: Draft) -> Final:
+    """Return what becomes of a transcript. Raises what the transcriber raises."""
+    return settle(draft, reader.read(transcriber, draft.start_ns, draft.end_ns))
+
+
+def read_for_translation(reader: SpanReader, transcriber: Transcriber, draft: Draft) -> Said:
+    """
+    Return what was said, to be translated. Raises what the transcriber raises.
+
+    A streamed translation shares no words with the speech, so only its confidence speaks for it.
+    """
+    reading = reader.read(transcriber, draft.start_ns, draft.end_ns, languages=tuple(TARGETS))
+    final = settle(draft, reading)
+    if reading is None or final.source == 'streamed':
+        return Said(start_ns=final.start_ns, end_ns=final.end_ns)
+    if not final.text:
+        return Said(nobody=True, start_ns=final.start_ns, end_ns=final.end_ns)
+    return Said(text=final.text, language=final.language, english=reading.in_english(),
+                confidence=final.confidence, start_ns=final.start_ns, end_ns=final.end_ns)

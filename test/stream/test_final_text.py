@@ -1,0 +1,92 @@
+"""Which text becomes final: the better one, the streamed one, or none where nobody spoke."""
+
+import math
+
+import pytest
+
+from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.stream.final_text import (
+    DOUBT_LOG_PROB,
+    DOUBT_NO_SPEECH,
+    MOST_COMPRESSION,
+    MUCH_DOUBT_LOG_PROB,
+    SURE,
+    Draft,
+    agreement,
+    doubt,
+    settle,
+)
+from audio_interaction_ros.stream.reading import Reading
+
+pytestmark = pytest.mark.unit
+
+S = 1_000_000_000
+
+
+def draft(text='turn on the light', confidence=0.9):
+    return Draft(text=text, confidence=confidence, start_ns=0, end_ns=10 * S)
+
+
+def reading(text='Turn on the lights.', speech_ns=(4 * S, 6 * S), **signs):
+    return Reading(start_ns=0, end_ns=10 * S, any_language=True, speech_ns=speech_ns,
+                   recognition=Recognition(text=text, language='en', **signs))
+
+
+GUESSED = {'mean_log_prob': MUCH_DOUBT_LOG_PROB - 0.1}
+NOBODY = {'no_speech': DOUBT_NO_SPEECH + 0.1, 'mean_log_prob': DOUBT_LOG_PROB - 0.1}
+
+
+def test_a_reading_without_doubt_is_final_where_the_speech_was():
+    final = settle(draft('dear on a night'), reading(mean_log_prob=-0.5))
+    assert (final.text, final.language, final.source) == (
+        'Turn on the lights.', 'en', 'second_pass')
+    assert final.confidence == pytest.approx(math.exp(-0.5))
+    assert (final.start_ns, final.end_ns) == (4 * S, 6 * S)
+
+
+@pytest.mark.parametrize('signs', [
+    GUESSED, NOBODY, {'compression_ratio': MOST_COMPRESSION + 0.1}, {'text': 'you', **GUESSED},
+    {'text': ''}, {'text': '- ...'}, {'text': 'one two three four five six ' * 3}])
+def test_a_text_that_is_sure_stands_against_a_reading_in_doubt(signs):
+    final = settle(draft(confidence=SURE), reading(**{'text': 'Thank you.', **signs}))
+    assert (final.text, final.language, final.source) == ('turn on the light', '', 'streamed')
+    assert final.confidence == SURE and (final.start_ns, final.end_ns) == (4 * S, 6 * S)
+
+
+@pytest.mark.parametrize('streamed', [draft(confidence=SURE - 0.1), draft('', 1.0)])
+@pytest.mark.parametrize('signs', [GUESSED, NOBODY])
+def test_where_both_have_nothing_nobody_spoke(streamed, signs):
+    final = settle(streamed, reading('Thank you.', **signs))
+    assert (final.text, final.language, final.source) == ('', '', 'second_pass')
+    assert math.isnan(final.confidence)
+
+
+def test_a_reading_in_doubt_counts_where_both_heard_the_same():
+    final = settle(draft(confidence=0.1), reading('Turn on a light!', **NOBODY))
+    assert (final.text, final.source) == ('Turn on a light!', 'second_pass')
+
+
+def test_what_nobody_could_read_stays_as_it_was_streamed():
+    final = settle(draft(confidence=0.1), None)
+    assert (final.text, final.source, final.confidence) == ('turn on the light', 'streamed', 0.1)
+    assert (final.start_ns, final.end_ns) == (0, 10 * S)
+
+
+def test_a_span_stays_a_guess_where_nobody_looked_for_the_speech():
+    final = settle(draft(), reading(speech_ns=None))
+    assert (final.start_ns, final.end_ns) == (0, 10 * S)
+
+
+@pytest.mark.parametrize(('one', 'other', 'expected'), [
+    ('Turn on!', 'turn ON', 1.0), ('a b c d', 'a b', 0.5), ('', 'a', 0.0), ('', '', 0.0),
+    ('早上好', '早上', 2 / 3), ("don't", 'do not', 0.0)])
+def test_agreement_is_the_share_of_common_words(one, other, expected):
+    assert agreement(one, other) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(('text', 'seconds', 'why'), [
+    ('one two three four five six seven eight nine ten', 4.0, ''),
+    ('one two three four five six seven eight nine ten', 0.6, 'too fast'),
+    ('火车站在什么地方', 1.2, ''), ('火车站在什么地方' * 3, 1.2, 'too fast'), ('1.5%', 1.0, '')])
+def test_nobody_speaks_ten_words_in_a_second(text, seconds, why):
+    assert doubt(Recognition(text=text, language=''), seconds) == why
