@@ -397,6 +397,7 @@ class DecoderNode(ManagedNode):
             timings=self._timings, busy=self._busy,
             too_slow='decoding is slower than real time; take a faster device, a smaller model '
                      'or fewer lanes')
+        report.values.update(idle=self.idle, failure=self.failure)
         if self.failure:
             report.add(ERROR, self.failure)
         return report

@@ -355,6 +355,7 @@ class EncoderNode(ManagedNode):
             self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
             timings=self._timings, busy=self._busy,
             too_slow='encoding is slower than real time; take a faster device')
+        report.values.update(idle=self.idle, failure=self.failure)
         if self.failure:
             report.add(ERROR, self.failure)
         if self._second_pass is not None:

@@ -9,11 +9,12 @@ import ctypes
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
@@ -38,6 +39,10 @@ class Halves(Protocol):
     def failure(self) -> str:
         """Why one of them cannot work; empty while both can."""
 
+    @property
+    def ended(self) -> str:
+        """Which of them is gone for good; empty while both are there."""
+
     def busy(self) -> list[str]:
         """Return the names of those that have not worked off what came."""
 
@@ -48,14 +53,18 @@ class Halves(Protocol):
 class SameProcess:
     """Encoder and decoder as nodes of this process; they share one loaded model."""
 
-    def __init__(self, runtime: RuntimeSource) -> None:
-        """Make no node yet: that needs rclpy to be up."""
-        self._runtime = runtime
+    ended = ''
+
+    def __init__(self, runtime: RuntimeSource, changes: Mapping[str, Any]) -> None:
+        """Make no node yet: that needs rclpy to be up. ``changes`` are parameters by name."""
+        self._runtime, self._changes = runtime, changes
         self._made: list[EncoderNode | DecoderNode] = []
 
     def nodes(self) -> list[Node]:
         """Create both."""
-        self._made = [EncoderNode(runtime=self._runtime), DecoderNode(runtime=self._runtime)]
+        changes = [Parameter(name, value=value) for name, value in self._changes.items()]
+        self._made = [kind(runtime=self._runtime, parameter_overrides=changes)
+                      for kind in (EncoderNode, DecoderNode)]
         return list(self._made)
 
     @property
@@ -79,10 +88,12 @@ class OwnProcesses:
     it again is the business of launch or systemd.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], changes: Mapping[str, Any]) -> None:
         """Start both with the same ROS arguments; call it before any thread is started."""
+        words = [*arguments, '--ros-args', *(word for name, value in changes.items()
+                                             for word in ('-p', f'{name}:={value}'))]
         self._processes = {name: subprocess.Popen(
-            [sys.executable, '-m', f'audio_interaction_ros.nodes.{name}', *arguments],
+            [sys.executable, '-m', f'audio_interaction_ros.nodes.{name}', *words],
             stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent) for name in _NAMES}
         self._quiet = dict.fromkeys(_NAMES, 0)
         self._failures: dict[str, str] = {}
@@ -96,11 +107,15 @@ class OwnProcesses:
 
     @property
     def failure(self) -> str:
-        """Why one of them cannot work."""
-        for name, process in self._processes.items():
-            if process.poll() is not None:
-                return f'{name} ended by itself with code {process.returncode}'
+        """Why one of them cannot work, as it reports."""
         return next((text for text in self._failures.values() if text), '')
+
+    @property
+    def ended(self) -> str:
+        """Which of the processes ended by itself."""
+        return next((f'{name} ended by itself with code {process.returncode}'
+                     for name, process in self._processes.items()
+                     if process.poll() is not None), '')
 
     def busy(self) -> list[str]:
         """Return the names of those that did not report twice in a row that they are idle."""
