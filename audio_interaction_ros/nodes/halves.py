@@ -93,8 +93,8 @@ class OwnProcesses:
         words = [*arguments, '--ros-args', *(word for name, value in changes.items()
                                              for word in ('-p', f'{name}:={value}'))]
         self._processes = {name: subprocess.Popen(
-            [sys.executable, '-m', f'audio_interaction_ros.nodes.{name}', *words],
-            stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent) for name in _NAMES}
+            [*node_command(name), *words], stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent) for name in _NAMES}
         self._quiet = dict.fromkeys(_NAMES, 0)
         self._failures: dict[str, str] = {}
 
@@ -142,6 +142,11 @@ class OwnProcesses:
                 idle = values['idle'] == 'True'
                 self._quiet[name] = self._quiet[name] + 1 if idle else 0
                 self._failures[name] = values['failure']
+
+
+def node_command(name: str) -> list[str]:
+    """Return what starts a node of this package in a process of its own."""
+    return [sys.executable, '-m', f'audio_interaction_ros.nodes.{name}']
 
 
 def _die_with_parent() -> None:
