@@ -25,8 +25,8 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
-FORBIDDEN = ':;"\'$\\`#()&|<>*?'
-"""Letters of a path, beside white space, that CMake, a shell or a search path would cut it at."""
+FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
+"""Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'
 """The ROS 2 wheels were built under this folder, in one sub-folder per Python version."""
 
@@ -48,7 +48,7 @@ def ros_distribution():
 
 def check_path():
     """Stop where the build of ROS messages cannot work: CMake takes such a path for several."""
-    wrong = sorted({letter for letter in str(ROOT) if letter.isspace() or letter in FORBIDDEN})
+    wrong = sorted({letter for letter in str(ROOT) if not letter.isascii() or letter in FORBIDDEN})
     if wrong:
         fail(f'this checkout lies under {str(ROOT)!r}, and ROS 2 cannot build messages under a '
              f'path with {" or ".join(map(repr, wrong))}; move it, for example to '

@@ -63,15 +63,15 @@ def test_env_works_in_a_folder_with_a_space_and_an_umlaut(tmp_path):
 
 
 @pytest.mark.parametrize(('name', 'said'), [
-    ('a b', "with ' '; move it"), ('a:b', "with ':'"), ('a;b\tc', "with '\\\\t' or ';'")])
+    ('größe', "with 'ß' or 'ö'; move it"), ('a:b', "with ':'"), ('a;b\tc', "with '\\\\t' or ';'")])
 def test_a_path_that_ros_cannot_build_under_is_refused_at_once(script, tmp_path, name, said):
     script.ROOT = tmp_path / name
     with pytest.raises(SystemExit, match=said):
         script.check_path()
 
 
-def test_letters_of_any_language_are_no_reason_to_refuse_a_path(script, tmp_path):
-    script.ROOT = tmp_path / 'größe-1.2_x'
+def test_a_space_is_no_reason_to_refuse_a_path(script, tmp_path):
+    script.ROOT = tmp_path / 'a b-1.2_x+y@z'
     script.check_path()
 
 
