@@ -6,31 +6,41 @@ SHELL := /bin/bash
 SOURCE ?= file
 FILE ?= samples/scene.flac
 PARAMS ?= config/edge.yaml
+SINGLE_PROCESS ?= true
 ARGS ?=
 TESTS ?=
+export FILE PARAMS  # so that a recipe can quote what holds spaces
 
 # A shell in which the environment, ROS 2 and the messages are found.
 ENVIRONMENT := . scripts/env.sh
 
 ifeq ($(SOURCE),file)
-SOURCE_ARGS := --source file --file $(FILE) --exit-at-end
+SOURCE_ARGS := --source file --file "$$FILE" --exit-at-end
 else
 SOURCE_ARGS := --source $(SOURCE)
 endif
+ifeq ($(SINGLE_PROCESS),false)
+SOURCE_ARGS += --processes
+endif
 
-.PHONY: help setup assistant build test lint bench corpus-demo train-demo clean
+.PHONY: help setup named assistant build test lint bench corpus-demo train-demo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?(.*)/\1|\2/' \
 	  | while IFS='|' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
-	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  ARGS="more arguments"  TESTS="pytest arguments"'
+	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  SINGLE_PROCESS=true|false  ARGS="more arguments"  TESTS="pytest arguments"'
 
 setup:  ## create .venv, install what is needed (ROS 2 too), build the messages
 	@scripts/setup_environment.sh
 
-assistant: setup  ## listen to the sample scene, to FILE=... or to SOURCE=mic, and print what is heard
+# What cannot work is said before anything is installed.
+named:
+	@test "$(SOURCE)" != file || test -e "$$FILE" || { echo "FILE: no recording or bag at '$$FILE'" >&2; exit 2; }
+	@test -f "$$PARAMS" || { echo "PARAMS: no parameter file at '$$PARAMS'" >&2; exit 2; }
+
+assistant: named setup  ## listen to the sample scene, to FILE=... or to SOURCE=mic, and print what is heard
 	@$(ENVIRONMENT) && python -m audio_interaction_ros.nodes.assistant $(SOURCE_ARGS) --print $(ARGS) \
-	  --ros-args --params-file $(PARAMS)
+	  --ros-args --params-file "$$PARAMS"
 
 build: setup  ## colcon build of both packages, for `ros2 run` and `ros2 launch`
 	@$(ENVIRONMENT) && colcon build

@@ -2,9 +2,11 @@
 Start the assistant: microphone or recording, encoder and decoder.
 
 ``single_process:=true`` (default) runs all in one process; false gives each node its own, and a
-node that dies is started again.
+node that dies is started again. Without ``discovery`` and without a variable that says otherwise
+the nodes are found on this machine only: nobody else in the network hears what they hear.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ ARGUMENTS = {
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+    'discovery': ('', 'Who finds the nodes: localhost (this machine), subnet, system_default; '
+                      'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE says, else localhost.',
+                  ('', 'localhost', 'subnet', 'system_default')),
 }
 
 
@@ -61,6 +66,7 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'parameters': [str(params_file), overrides],
         'remappings': [('audio', values['audio_topic'])],
         'ros_arguments': ['--log-level', values['log_level']],
+        'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
@@ -77,3 +83,14 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         common['parameters'] = [*common['parameters'], {'path': values['file']}]
         nodes.append(Node(executable='audio_file_node', **common))
     return nodes
+
+
+def discovery(wanted: str) -> dict[str, str]:
+    """Return the variables that keep the nodes on this machine, or let them be found as wanted."""
+    told = {'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'} & os.environ.keys()
+    if told and not wanted:
+        return {}
+    reach = wanted or 'localhost'
+    if os.environ.get('ROS_DISTRO') == 'humble':  # it does not know the other variable
+        return {'ROS_LOCALHOST_ONLY': '1' if reach == 'localhost' else '0'}
+    return {'ROS_AUTOMATIC_DISCOVERY_RANGE': reach.upper()}

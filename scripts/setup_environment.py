@@ -25,6 +25,8 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
+FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
+"""Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'
 """The ROS 2 wheels were built under this folder, in one sub-folder per Python version."""
 
@@ -42,6 +44,15 @@ def fail(text):
 def ros_distribution():
     """Return the name of the sourced ROS 2 distribution, empty when there is none."""
     return os.environ.get('ROS_DISTRO', '')
+
+
+def check_path():
+    """Stop where the build of ROS messages cannot work: CMake takes such a path for several."""
+    wrong = sorted({letter for letter in str(ROOT) if not letter.isascii() or letter in FORBIDDEN})
+    if wrong:
+        fail(f'this checkout lies under {str(ROOT)!r}, and ROS 2 cannot build messages under a '
+             f'path with {" or ".join(map(repr, wrong))}; move it, for example to '
+             f'{Path.home() / "audio_interaction_ros"}')
 
 
 def check_machine():
@@ -240,6 +251,7 @@ def main():
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
     parser.add_argument('--force', action='store_true', help='forget what was done before')
     arguments = parser.parse_args()
+    check_path()
     check_machine()
     started = time.monotonic()
     with_what = f'ROS 2 {ros_distribution()}' if ros_distribution() else 'ROS 2 wheels'

@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
 SHIPPED = ROOT / 'config/edge.yaml'
 ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
-             'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process']
+             'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process',
+             'discovery']
 
 STAND_IN = '''#!{python}
 """Writes down what it was told, then waits to be ended."""
@@ -204,3 +205,27 @@ def test_processes_of_their_own(launch, source, more):
 def test_a_wrong_argument_ends_the_launch(launch, name, value):
     code, told = launch([], **{name: value})
     assert code != 0 and told == {}
+
+
+RANGE, OLDER = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'
+
+
+@pytest.mark.parametrize(('before', 'wanted', 'expected'), [
+    ({}, '', {RANGE: 'LOCALHOST'}), ({}, 'subnet', {RANGE: 'SUBNET'}),
+    ({RANGE: 'SUBNET'}, '', {RANGE: 'SUBNET'}),
+    ({RANGE: 'SUBNET'}, 'localhost', {RANGE: 'LOCALHOST'}),
+    ({OLDER: '0'}, '', {OLDER: '0'}),
+    ({'ROS_DISTRO': 'humble'}, '', {OLDER: '1'}),
+    ({'ROS_DISTRO': 'humble'}, 'subnet', {OLDER: '0'})])
+def test_nodes_stay_on_the_machine_unless_somebody_said_otherwise(launch, monkeypatch, before,
+                                                                  wanted, expected):
+    for name in (RANGE, OLDER, 'ROS_DISTRO'):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    _, told = launch(['encoder_node', 'decoder_node', 'microphone_node'], single_process='false',
+                     **({'discovery': wanted} if wanted else {}))
+    assert len(told) == 3
+    for one in told.values():
+        assert {name: one['environment'][name] for name in (RANGE, OLDER)
+                if name in one['environment']} == expected

@@ -78,7 +78,8 @@ def project_files():
         folders[:] = [name for name in folders
                       if name not in GENERATED and not name.endswith(('.egg-info', '_cache'))
                       and name != '.hypothesis']
-        found += [Path(folder, name) for name in names if Path(name).suffix in TEXT]
+        found += [Path(folder, name) for name in names
+                  if Path(name).suffix in TEXT and name != '.git']  # a file in a second work tree
     return found
 
 

@@ -32,6 +32,49 @@ def script(tmp_path, monkeypatch):
     return module
 
 
+def sourced(tmp_path, variable, **before):
+    """Return a variable after a shell has sourced env.sh under a folder with an environment."""
+    (tmp_path / 'scripts').mkdir(exist_ok=True)
+    shutil.copy(SCRIPTS / 'env.sh', tmp_path / 'scripts')
+    python = tmp_path / '.venv/bin/python'
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.touch(mode=0o755)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith('ROS_')}
+    return subprocess.run(
+        ['bash', '-c', f'. scripts/env.sh && echo -n "${{{variable}-unset}}"'], cwd=tmp_path,
+        env={**kept, **before}, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(('before', 'newer', 'older'), [
+    ({}, 'LOCALHOST', 'unset'), ({'ROS_DISTRO': 'jazzy'}, 'LOCALHOST', 'unset'),
+    ({'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}, 'SUBNET', 'unset'),
+    ({'ROS_LOCALHOST_ONLY': '0'}, 'unset', '0'), ({'ROS_DISTRO': 'humble'}, 'unset', '1')])
+def test_a_shell_of_the_project_keeps_to_this_machine_unless_told_otherwise(
+        tmp_path, before, newer, older):
+    assert sourced(tmp_path, 'ROS_AUTOMATIC_DISCOVERY_RANGE', **before) == newer
+    assert sourced(tmp_path, 'ROS_LOCALHOST_ONLY', **before) == older
+
+
+def test_env_works_in_a_folder_with_a_space_and_an_umlaut(tmp_path):
+    folder = tmp_path / 'a folder with ü'
+    folder.mkdir()
+    assert sourced(folder, 'PATH').split(':')[0] == f'{folder}/.venv/bin'
+    assert str(folder) in sourced(folder, 'PYTHONPATH').split(':')
+
+
+@pytest.mark.parametrize(('name', 'said'), [
+    ('größe', "with 'ß' or 'ö'; move it"), ('a:b', "with ':'"), ('a;b\tc', "with '\\\\t' or ';'")])
+def test_a_path_that_ros_cannot_build_under_is_refused_at_once(script, tmp_path, name, said):
+    script.ROOT = tmp_path / name
+    with pytest.raises(SystemExit, match=said):
+        script.check_path()
+
+
+def test_a_space_is_no_reason_to_refuse_a_path(script, tmp_path):
+    script.ROOT = tmp_path / 'a b-1.2_x+y@z'
+    script.check_path()
+
+
 def test_a_step_runs_again_only_when_its_key_changes(script):
     done = []
     for key in ('a', 'a', 'b', 'b', 'a'):

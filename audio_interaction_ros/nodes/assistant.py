@@ -1,23 +1,26 @@
 """
-assistant: source, encoder and decoder in one process and one executor.
+assistant: source, encoder and decoder with one command.
 
-Owns the command line and the end of a recording. The nodes are the same as in processes of
-their own; they share one loaded model.
+Owns the command line and the end of a recording. All in one process, with one loaded model, or
+with ``--processes`` encoder and decoder each in one of its own; the nodes are the same.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
-from audio_interaction_ros.nodes.decoder_node import DecoderNode
-from audio_interaction_ros.nodes.encoder_node import EncoderNode
+from audio_interaction_ros.nodes.halves import (
+    Halves,
+    OwnProcesses,
+    SameProcess,
+    ros_arguments,
+)
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode
 from audio_interaction_ros.nodes.printer import PrinterNode
 from audio_interaction_ros.nodes.running import run
@@ -30,13 +33,11 @@ _GIVE_UP_S = 120.0
 
 
 class Assistant:
-    """The nodes of one process, and whether they have finished with a recording."""
+    """What is spun in this process, and whether all have finished with a recording."""
 
-    def __init__(self, options: argparse.Namespace, *,
-                 runtime: RuntimeSource | None = None) -> None:
+    def __init__(self, options: argparse.Namespace, halves: Halves) -> None:
         """Make no node yet: that needs rclpy to be up."""
-        self._options = options
-        self._runtime = runtime or SharedRuntime()
+        self._options, self._halves = options, halves
         self._file: AudioFileNode | None = None
         self._idle_since: float | None = None
         self._ended_at: float | None = None
@@ -45,12 +46,7 @@ class Assistant:
     def nodes(self) -> list[Node]:
         """Create the nodes; the namespace comes with the ROS arguments."""
         options = self._options
-        self._encoder = EncoderNode(runtime=self._runtime)
-        # what a recording raises is no alarm of today, so the next start must not find it
-        played: dict[str, Any] = {} if options.source != 'file' else {
-            'parameter_overrides': [Parameter('alerts.journal_s', value=0.0)]}
-        self._decoder = DecoderNode(runtime=self._runtime, **played)
-        made: list[Node] = [self._encoder, self._decoder]
+        made = self._halves.nodes()
         if options.print:
             made.append(PrinterNode())
         if options.source == 'mic':
@@ -64,7 +60,11 @@ class Assistant:
     def done(self) -> bool:
         """Return whether to exit: the recording is over and everything heard is worked off."""
         now = time.monotonic()
-        failure = self._encoder.failure or self._decoder.failure
+        failure = self._halves.failure
+        if self._halves.ended:
+            print(self._halves.ended, file=sys.stderr, flush=True)
+            self.exit_code = 1
+            return True
         if not self._options.exit_at_end or self._file is None:
             return False
         if failure or self._file.failure:
@@ -73,11 +73,11 @@ class Assistant:
         if not self._file.finished:
             return False
         self._ended_at = self._ended_at or now
-        busy = [node.get_name() for node in (self._encoder, self._decoder) if not node.idle]
+        busy = self._halves.busy()
         if busy:
             self._idle_since = None
             if now - self._ended_at > _GIVE_UP_S:
-                self._encoder.get_logger().warning(
+                self._file.get_logger().warning(
                     f'{" and ".join(busy)} still busy {_GIVE_UP_S:.0f} s after the end of the '
                     f'recording; what is missing now will not come')
                 return True
@@ -89,7 +89,7 @@ class Assistant:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; exits with a message for bad ones."""
     parser = argparse.ArgumentParser(
-        prog='assistant', description='Listen, transcribe, reply and warn, in one process.',
+        prog='assistant', description='Listen, transcribe, reply and warn.',
         epilog='ROS arguments pass through: --ros-args -r __ns:=/robot1 --params-file FILE')
     parser.add_argument('--source', choices=('mic', 'file', 'none'), default='none',
                         help='where the audio comes from; none: the topic audio')
@@ -98,6 +98,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
                         help='how fast a recording is played')
     parser.add_argument('--exit-at-end', action='store_true',
                         help='exit when the recording is worked off')
+    parser.add_argument('--processes', action='store_true',
+                        help='encoder and decoder each in a process of its own')
     parser.add_argument('--print', action='store_true', help='print finals and alerts')
     options = parser.parse_args(arguments)
     if options.source == 'file' and not options.file:
@@ -108,8 +110,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None) -> int:
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
-    assistant = Assistant(parse(remove_ros_args(arguments)[1:]), runtime=runtime)
-    return run(assistant.nodes, arguments, done=assistant.done, code=lambda: assistant.exit_code)
+    options = parse(remove_ros_args(arguments)[1:])
+    # what a recording raises is no alarm of today, so the next start must not find it
+    changes = {'alerts.journal_s': 0.0} if options.source == 'file' else {}
+    halves: Halves = (OwnProcesses(ros_arguments(arguments), changes) if options.processes
+                      else SameProcess(runtime or SharedRuntime(), changes))
+    assistant = Assistant(options, halves)
+    try:
+        return run(assistant.nodes, arguments, done=assistant.done,
+                   code=lambda: assistant.exit_code)
+    finally:
+        halves.close()
 
 
 if __name__ == '__main__':

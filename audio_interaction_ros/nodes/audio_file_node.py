@@ -21,7 +21,11 @@ from rclpy.node import Node
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
-from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
+from audio_interaction_ros.errors import (
+    AudioFormatError,
+    AudioInteractionError,
+    ConfigurationError,
+)
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.audio_info import info_topic
 from audio_interaction_ros.nodes.bag import BagMessage, is_bag, read_bag
@@ -107,6 +111,9 @@ class AudioFileNode(Node):
         if is_bag(path):
             messages = read_bag(path, self._value('topic'), warn=self.get_logger().warning)
             before = list(self._until_audio(messages))
+            if not before or before[-1].is_info:
+                raise AudioFormatError(f'Expected audio in {path}, found no message of it; the '
+                                       'bag is damaged, name another one')
             publisher: Any = self.create_publisher(before[-1].kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(before, messages)
         else:

@@ -336,6 +336,7 @@ class DecoderNode(ManagedNode):
             too_slow='decoding is slower than real time; take a faster device, a smaller model '
                      'or fewer lanes')
         self.report_attempts(report)
+        report.values.update(idle=self.idle, failure=self.failure)
         return report
 
     def _report_decode(self) -> Report:

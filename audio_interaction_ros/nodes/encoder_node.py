@@ -310,6 +310,7 @@ class EncoderNode(ManagedNode):
             timings=self._ears.timings, busy=self._ears.busy,
             too_slow='encoding is slower than real time; take a faster device')
         self.report_attempts(report)
+        report.values.update(idle=self.idle, failure=self.failure)
         if self._second_pass is not None:
             report.values.update(
                 second_pass_done=self._second_pass.done,

@@ -11,7 +11,7 @@ import sys
 import time
 import types
 
-from audio_interaction_ros.nodes import assistant, running
+from audio_interaction_ros.nodes import assistant, halves, running
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.protocol import Emotion
@@ -47,6 +47,7 @@ def main():
     """Run the node that the first argument names."""
     name, *rest = sys.argv[1:]
     if name == 'assistant':
+        halves.node_command = lambda name: [sys.executable, __file__, name]
         return assistant.main(rest, runtime=scripted)
     kind = {'encoder_node': EncoderNode, 'decoder_node': DecoderNode}[name]
     return running.run(lambda: [kind(runtime=scripted)], [name, *rest])

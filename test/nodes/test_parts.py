@@ -168,14 +168,11 @@ def test_no_topic_name_is_absolute():
 
 def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     said = []
-    nodes = {name: types.SimpleNamespace(
-        idle=name == 'encoder_node', failure='', get_name=lambda name=name: name,
-        get_logger=lambda: types.SimpleNamespace(warning=said.append))
-        for name in ('encoder_node', 'decoder_node')}
+    halves = types.SimpleNamespace(failure='', ended='', busy=lambda: ['decoder_node'])
     options = assistant.parse(['--source', 'file', '--file', 'a', '--exit-at-end'])
-    one = assistant.Assistant(options)
-    one._encoder, one._decoder = nodes.values()
-    one._file = types.SimpleNamespace(failure='', finished=True)
+    one = assistant.Assistant(options, halves)
+    one._file = types.SimpleNamespace(
+        failure='', finished=True, get_logger=lambda: types.SimpleNamespace(warning=said.append))
     assert not one.done() and not said
     monkeypatch.setattr(assistant, '_GIVE_UP_S', -1.0)
     assert one.done() and one.exit_code == 0

@@ -109,10 +109,11 @@ def assistant(*arguments, **environment):
         env={**os.environ, **environment}, capture_output=True)
 
 
-def test_the_assistant_plays_a_file_and_exits(tmp_path):
+@pytest.mark.parametrize('processes', [[], ['--processes']], ids=['one', 'three'])
+def test_the_assistant_plays_a_file_and_exits(tmp_path, processes):
     path = recording(tmp_path / 'noise.wav')
     script = json.dumps({0: {3: 'hello'}, 2: {6: 'There is a smoke alarm!'}})
-    result = assistant('--source', 'file', '--file', path, '--exit-at-end', '--print',
+    result = assistant('--source', 'file', '--file', path, '--exit-at-end', '--print', *processes,
                        '--ros-args', '-r', '__ns:=/somewhere', SCRIPT=script)
     assert result.returncode == 0, result.stderr
     assert 'transcript   hello' in result.stdout
@@ -122,10 +123,40 @@ def test_the_assistant_plays_a_file_and_exits(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['noise.wav']
 
 
-def test_the_assistant_names_a_file_that_is_missing():
-    result = assistant('--source', 'file', '--file', 'nowhere.wav', '--exit-at-end')
+@pytest.mark.parametrize('processes', [[], ['--processes']], ids=['one', 'three'])
+def test_the_assistant_names_a_file_that_is_missing(processes):
+    result = assistant('--source', 'file', '--file', 'nowhere.wav', '--exit-at-end', *processes)
     assert result.returncode == 1
     assert 'Expected an audio file at nowhere.wav' in result.stderr
+
+
+def children(process):
+    return [int(pid) for pid in Path(
+        f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()]
+
+
+def alive(pid):
+    state = Path(f'/proc/{pid}/stat')
+    return state.exists() and state.read_text().rpartition(')')[2].split()[0] != 'Z'
+
+
+@pytest.mark.parametrize('victim', ['a half', 'the command'])
+def test_processes_of_an_assistant_end_together(robot, victim):
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), 'assistant', '--processes', '--ros-args', '-r',
+         f'__ns:={robot.namespace}'], stderr=subprocess.PIPE, text=True)
+    robot.wait(lambda: {'encoder_node', 'decoder_node'} <= set(robot.watcher.get_node_names()),
+               'both are there')
+    halves = children(process)
+    assert len(halves) == 2
+    if victim == 'the command':
+        process.kill()
+    else:
+        os.kill(halves[0], signal.SIGKILL)
+    said = process.communicate(timeout=60)[1]
+    if victim == 'a half':
+        assert process.returncode == 1 and 'encoder_node ended by itself with code -9' in said
+    robot.wait(lambda: not any(map(alive, halves)), 'nobody is left')
 
 
 @pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGTERM])
