@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|hour|nodes]`."""
+"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak]`."""
 
 import argparse
 import sys
@@ -8,22 +8,24 @@ from pathlib import Path
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.runtimes.registry import Runtime
-from bench import decoder, encoder, frontend, hour, machine, models, nodes, report
+from bench import decoder, encoder, frontend, hour, machine, models, nodes, report, soak
 from bench.measure import Figure
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
+ALONE = ('soak',)  # too long for all
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m bench', description='Measure the assistant on this machine: prints a '
         'table and writes JSON under bench/results.')
-    parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS))
-    parser.add_argument('--model', default='edge',
+    parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS, *ALONE))
+    parser.add_argument('--model', default='',
                         help='folder, shipped name or repository id; random: weights of chance in '
                              'the shape of the edge model (times are the same); random-360m: '
-                             'with the next larger language model')
+                             'with the next larger language model; scripted: says what a script '
+                             'says (default: edge; of the part "soak" scripted)')
     parser.add_argument('--device', default='cpu', help='device of the backend')
     parser.add_argument('--dtype', default='float32', help='float32, bfloat16 or int8')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
@@ -35,8 +37,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--file', type=Path, help='recording that the part "nodes" plays')
     parser.add_argument('--params-file', type=Path,
                         help='ROS parameter file for the part "nodes"')
+    parser.add_argument('--hours', type=float, default=24.0, help='length of the part "soak"')
+    parser.add_argument('--seed', type=int, default=0, help='of the faults in the part "soak"')
+    parser.add_argument('--fault-every', type=float, default=300.0, metavar='S',
+                        help='seconds of stream between two faults, on average (default: 300)')
+    parser.add_argument('--realtime', action='store_true',
+                        help='the part "soak" plays the sample scene in real time')
     parser.add_argument('--output', type=Path, help='where the JSON goes')
     options = parser.parse_args()
+    options.model = options.model or ('edge' if options.part != 'soak' else soak.SCRIPTED)
     if options.chunks < 2 * hour.EARLY:
         parser.error(f'--chunks: expected at least {2 * hour.EARLY}, got {options.chunks}')
     return options
@@ -58,17 +67,20 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
                                        repeat=options.repeat, slots=options.slots),
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,
-            model=options.model, dtype=options.dtype, threads=options.threads)}
+            model=options.model, dtype=options.dtype, threads=options.threads),
+        'soak': lambda: soak.run(
+            hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
+            model=options.model, realtime=options.realtime)}
 
 
 def main() -> int:
-    """Measure what was asked for; exit with 1 when a part could not be measured."""
+    """Measure; exit with 1 when a part could not be measured or a soak broke a promise."""
     options = _options()
     told = machine.describe()
     sections: dict[str, list[Figure]] = {}
     failures: dict[str, str] = {}
     for name, part in _parts(options).items():
-        if options.part not in ('all', name):
+        if options.part != name and (options.part != 'all' or name in ALONE):
             continue
         print(f'measuring {name} ...', file=sys.stderr, flush=True)
         try:
@@ -83,7 +95,8 @@ def main() -> int:
     path = report.write_json(options.output, command=options.part, machine=told, options=plain,
                              sections=sections, failures=failures)
     print(f'\nwritten to {path}')
-    return 1 if failures else 0
+    broken = any(figure.met is False for figure in sections.get('soak', ()))
+    return 1 if failures or broken else 0
 
 
 if __name__ == '__main__':

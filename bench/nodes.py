@@ -33,7 +33,7 @@ from bench import models
 from bench.audio import scene
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
-__all__ = ['NodesError', 'Observed', 'figures', 'run']
+__all__ = ['NodesError', 'Observed', 'figures', 'require_nodes', 'run']
 
 STALL_S = 0.4
 FACTOR = 'real_time_factor'
@@ -76,7 +76,7 @@ class Observed:
 def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, dtype: str,
         threads: int) -> list[Figure]:
     """Play a scene of a length and return the figures."""
-    _require_nodes()
+    require_nodes()
     samples, origin = scene(seconds, file)
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         path = Path(folder) / 'scene.wav'
@@ -91,7 +91,8 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
     return figures(observed, origin)
 
 
-def _require_nodes() -> None:
+def require_nodes() -> None:
+    """Raise NodesError where ROS 2 or the messages are missing."""
     for module, remedy in (('rclpy', 'source a ROS 2 distribution or run make setup'),
                            ('audio_interaction_msgs', 'run make setup and . scripts/env.sh')):
         if importlib.util.find_spec(module) is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audio_interaction_ros.alerts.rules import load_rules
-from bench import hour, machine, nodes, report
+from bench import hour, machine, nodes, report, robot
 from bench.measure import Figure, spread
 
 pytestmark = pytest.mark.unit
@@ -77,3 +77,33 @@ def test_stalls_are_late_decisions_of_listening_lanes_only():
     assert found['deepest queue'].value == 3
     assert found['real-time factor, sum of medians'].value == pytest.approx(0.4)
     assert found['end to end, listening'].samples == 3  # one stamp is of another clock
+
+
+def told(**values):
+    """Return a line of diagnostics of the queue, as the stimulus writes it."""
+    values = {'offered': 0, 'consumed': 0, 'dropped_overflow': 0, 'lost_in_flight': 0,
+              'pending': 0, 'in_flight': 0, **values}
+    return json.dumps({'kind': 'diagnostics', 'name': '/soak/encoder_node: fifo', 'level': 1,
+                       'message': '3 chunks dropped so far',
+                       'values': {key: str(value) for key, value in values.items()}})
+
+
+def test_a_soak_notices_one_chunk_that_nobody_counted():
+    seen = robot.Seen()
+    seen.take(told(offered=9, consumed=4, dropped_overflow=2, lost_in_flight=1, pending=1,
+                   in_flight=1))
+    assert seen.unbalanced == [] and seen.words == {
+        'encoder_node: fifo: chunks dropped so far': 1}
+    seen.take(told(offered=9, consumed=4, dropped_overflow=2, pending=2))
+    assert len(seen.unbalanced) == 1 and robot.balance(seen.unbalanced[0]) == 1
+
+
+def test_a_soak_notices_a_chunk_that_is_missing_on_the_wire():
+    seen = robot.Seen()
+    for epoch, seq in ((7, 0), (7, 1), (7, 3), (8, 0), (7, 2)):
+        seen.take(json.dumps({'kind': 'encoded', 'epoch': epoch, 'seq': seq}))
+    assert seen.skipped == 1 and seen.published == {7: 4, 8: 1}
+    for epoch, consumed in ((7, 2), (7, 4), (7, 3), (8, 1)):
+        seen.take(json.dumps({'kind': 'credit', 'epoch': epoch, 'consumed': consumed,
+                              'consumer': 'a'}))
+    assert seen.progress == 5

@@ -7,6 +7,7 @@ Finds the topics by their types, in any namespace. Knows no assistant node.
 
 import json
 import sys
+import threading
 from typing import Any, TextIO
 
 import rclpy
@@ -24,10 +25,10 @@ __all__ = ['ProbeNode', 'main']
 class ProbeNode(Node):
     """Subscribes to every decision and diagnostics topic as it appears."""
 
-    def __init__(self, *, sink: TextIO) -> None:
+    def __init__(self, *, sink: TextIO, decisions: bool = True) -> None:
         super().__init__('probe')
-        self._sink = sink
-        self._known: set[str] = set()
+        self._sink, self._writing = sink, threading.Lock()
+        self._known = set() if decisions else {'audio_interaction_msgs/msg/Decision'}
         self._timer = self.create_timer(0.2, self._look)
         self._write(kind='ready')
 
@@ -38,7 +39,7 @@ class ProbeNode(Node):
                         DiagnosticArray, self._on_diagnostics, qos.DIAGNOSTICS)}
         for topic, types in self.get_topic_names_and_types():
             for type_name in types:
-                if topic not in self._known and type_name in handlers:
+                if not {topic, type_name} & self._known and type_name in handlers:
                     self._known.add(topic)
                     kind, handler, profile = handlers[type_name]
                     self.create_subscription(kind, topic, handler, profile)
@@ -59,8 +60,9 @@ class ProbeNode(Node):
                         values={item.key: item.value for item in status.values})
 
     def _write(self, **values: Any) -> None:
-        self._sink.write(json.dumps(values) + '\n')
-        self._sink.flush()
+        with self._writing:
+            self._sink.write(json.dumps(values) + '\n')
+            self._sink.flush()
 
 
 def main(args: list[str] | None = None) -> None:
