@@ -15,6 +15,7 @@ from rclpy.node import Node
 
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.diagnostics import WARN, Report
+from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.steady import steady_timer
 
 try:
@@ -44,7 +45,7 @@ def info_topic(node: Node, audio: str, wanted: str) -> str:
 class InfoTopic:
     """Holds audio back until it is known what it means, for 3 s and 500 messages at most."""
 
-    def __init__(self, *, node: Node, kind: Any, name: str, group: CallbackGroup,
+    def __init__(self, *, node: ManagedNode, kind: Any, name: str, group: CallbackGroup,
                  take_info: Callable[[Any], None],
                  take_audio: Callable[..., None]) -> None:
         """Subscribe; ``take_audio`` gets what was held, in order, once it may go on."""
@@ -57,10 +58,10 @@ class InfoTopic:
         # A reader that asks for what is kept gets nothing from a writer that keeps nothing, and
         # is warned of it; the other reader hears that one.
         self._subscriptions = [node.create_subscription(
-            kind, name, self._on_info, profile, callback_group=group,
+            kind, name, node.exclusive(self._on_info), profile, callback_group=group,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
             for profile in (qos.INFO_LATCHED, qos.INFO)]
-        self._timer = steady_timer(node, 0.5, self._look, callback_group=group)
+        self._timer = steady_timer(node, 0.5, node.exclusive(self._look), callback_group=group)
 
     def close(self) -> None:
         """End the subscriptions and drop what is held."""

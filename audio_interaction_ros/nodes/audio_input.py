@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.node import Node
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AudioConfig
@@ -31,6 +30,7 @@ from audio_interaction_ros.nodes.diagnostics import (
     several,
     unheard,
 )
+from audio_interaction_ros.nodes.managed import ManagedNode
 
 __all__ = ['AudioInput']
 
@@ -46,7 +46,7 @@ class AudioInput:
     ``on_block`` returns False when the block had to be dropped.
     """
 
-    def __init__(self, *, node: Node, settings: AudioConfig, group: CallbackGroup,
+    def __init__(self, *, node: ManagedNode, settings: AudioConfig, group: CallbackGroup,
                  on_block: Callable[[AudioBlock, str], bool]) -> None:
         """Do nothing yet."""
         self._node, self._settings, self._group = node, settings, group
@@ -164,7 +164,7 @@ class AudioInput:
                 group=self._group, take_info=self._on_info, take_audio=self._take)
         self._converter = converter
         self._subscriptions.append(self._node.create_subscription(
-            converter.message_type, _TOPIC, self._on_message, qos.AUDIO_IN,
+            converter.message_type, _TOPIC, self._node.exclusive(self._on_message), qos.AUDIO_IN,
             callback_group=self._group))
 
     def _on_info(self, message: Any) -> None:

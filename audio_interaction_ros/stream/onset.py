@@ -41,6 +41,8 @@ class Onset:
 
     def hear(self, chunk: EncodedChunk) -> None:
         """Take in the next chunk."""
+        if self._expected_ns is None:  # the end of a stream is padded with silence
+            self._heard.clear()
         if self._earliest_ns is None or self._comes_after_gap(chunk):
             self._earliest_ns = chunk.stamp_ns
         self._heard.append((chunk.stamp_ns, chunk.rms_dbfs))

@@ -9,8 +9,8 @@ from rclpy.lifecycle import LifecycleNode
 
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
-from audio_interaction_ros.nodes import parameters
-from audio_interaction_ros.parameter_file import load_configuration
+from audio_interaction_ros.nodes import audio_file_node, microphone_node, parameters
+from audio_interaction_ros.parameter_file import PLAIN, load_configuration
 
 pytestmark = pytest.mark.ros
 
@@ -127,3 +127,7 @@ def test_a_file_that_ros_cannot_parse_ends_a_node_with_one_sentence(tmp_path, te
     assert run(list, ['node', '--ros-args', '--params-file', str(path)]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f'error: {path}') and said.count('\n') == 1
+
+
+def test_every_parameter_of_a_plain_node_may_stand_in_a_file():
+    assert {*audio_file_node._PARAMETERS, *microphone_node._PARAMETERS} <= PLAIN

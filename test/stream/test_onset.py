@@ -70,6 +70,15 @@ def test_no_utterance_reaches_across_the_end_of_a_stream():
     assert onset.answer(end * CHUNK_NS) == at * CHUNK_NS
 
 
+def test_the_silence_that_pads_the_end_of_a_stream_is_no_noise_floor():
+    """Or the room's own noise would stand out for ten seconds, and be read."""
+    onset = Onset()
+    at = hear(onset, [-50.0] * 20 + [-120.0] * 3, end_of_stream=True)
+    at = hear(onset, [-50.0] * 12, at=at)
+    end = hear(onset, [-20.0] * 5, at=at)
+    assert onset.answer(end * CHUNK_NS) == (at - 1) * CHUNK_NS
+
+
 def test_a_moment_that_is_lost_ends_no_utterance():
     onset = Onset()
     at = hear(onset, [-70.0] * 20 + [-30.0] * 2) + 1
