@@ -126,7 +126,10 @@ def _locked(folder: Path) -> Iterator[None]:
             except BlockingIOError:
                 if waited % _REMIND_S < _LOOK_S:
                     lock.seek(0)
-                    say(f'waiting for process {lock.read() or "?"}, which fills {folder}')
+                    holder = lock.read()
+                    who = ('another thread' if holder == str(os.getpid())
+                           else f'process {holder or "?"}')
+                    say(f'waiting for {who}, which fills {folder}')
                 time.sleep(_LOOK_S)
                 waited += _LOOK_S
             except OSError as error:  # some network file systems have no locks

@@ -107,9 +107,23 @@ class TorchDecoder:
         self._cache: KVCache | None = None
 
     def open(self, *, lanes: int, slots: int) -> None:
-        """Allocate the cache for a number of lanes with ``slots`` slots each."""
-        self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
-                              device=self._device)
+        """
+        Allocate the cache for a number of lanes with ``slots`` slots each.
+
+        ConfigurationError where the device has no memory for it.
+        """
+        self._cache = None  # the old one goes first
+        try:
+            self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
+                                  device=self._device)
+        except (RuntimeError, MemoryError) as error:  # torch raises the first for its allocators
+            config = self._config
+            size = (2 * config.layers * lanes * config.kv_heads * (slots + 1) * config.head_dim
+                    * self._dtype.itemsize)
+            raise ConfigurationError(
+                f'model.slots: no memory on {self._device} for {lanes} lanes of {slots} slots '
+                f'({size / 1e6:.0f} MB: {str(error).splitlines()[0]}); lower model.slots, run '
+                f'fewer lanes, or free memory') from error
 
     def forget(self, lane: int) -> None:
         """Zero the cache of a lane: masked keys and values still count where they are NaN."""

@@ -213,3 +213,11 @@ def test_a_lane_that_forgets_is_as_new_whatever_it_held(loaded):
     decoder.forget(0)
     for ours, expected in zip(decoder.step(later), fresh.step(later), strict=True):
         np.testing.assert_allclose(ours.text_logits, expected.text_logits, atol=1e-5)
+
+
+def test_no_memory_for_a_cache_names_the_parameter_and_the_size(loaded):
+    decoder = TorchDecoder(loaded)
+    with pytest.raises(ConfigurationError, match=(
+            r'model\.slots: no memory on cpu for 2 lanes of .* MB: .*lower model\.slots')):
+        decoder.open(lanes=2, slots=10 ** 13)
+    decoder.open(lanes=1, slots=SLOTS)
