@@ -58,9 +58,9 @@ TRACE = '_trace'
 NS = 1e9
 TO_ENGLISH = TranslationConfig.to_english
 """Who writes the English of final translations where the caller does not say."""
-VERSION = 2
+VERSION = 4
 """Part of the key of the cache; one more when a hearing changes its meaning."""
-TRACE_VERSION = 3
+TRACE_VERSION = 5
 """The same of a lane that never replies; 3: what it would have said has its confidence."""
 
 

@@ -37,8 +37,10 @@ def test_two_processes_make_finals_as_one_does(parts, models, tmp_path, to_engli
     alone = Listener(models.translating(), LANES, cache=tmp_path / 'a', **options)
     expected = decided(alone.hear_all(streams(parts)))
     replies = [reply for one in expected.values() for reply in one]
-    assert len(replies) > 2
-    assert all(final == f'{read} {end}' and not kept for _, _, final, read, kept in replies)
+    again = [reply for reply in replies if reply[3]]  # others are to the padding of the end
+    assert len(again) > 2
+    assert all(final == f'{read} {end}' and not kept for _, _, final, read, kept in again)
+    assert all(final == text and kept for _, text, final, read, kept in replies if not read)
     crew = Crew(make=models.translating, processes=2, streams=2)
     listener = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew, **options)
     assert decided(listener.hear_all(streams(parts))) == expected
