@@ -1,0 +1,42 @@
+"""No memory, no room on the disk."""
+
+import errno
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+
+pytestmark = pytest.mark.ros
+
+
+@pytest.mark.parametrize('error', [
+    MemoryError('a cache of 3 GB'), RuntimeError('CUDA out of memory: a cache of 3 GB')])
+def test_no_memory_for_a_cache_is_named_and_tried_again(witness, error):
+    made = witness.robot.scripted(script={})()
+    really, tries = made.decoder.open, []
+
+    def open_later(**sizes):
+        tries.append(sizes)
+        if len(tries) == 1:
+            raise error
+        really(**sizes)
+    made.decoder.open = open_later
+    decoder = witness.robot.decoder(runtime=lambda _model: made)
+    witness.robot.wait(lambda: witness.says('decoder_node: model', 'a cache of 3 GB'), 'named')
+    witness.robot.wait(lambda: decoder.ready, 'it tried again by itself')
+    assert len(tries) == 2
+
+
+def test_a_full_disk_ends_the_recording_only(witness, tmp_path, monkeypatch):
+    import soundfile
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    monkeypatch.setattr(soundfile.SoundFile, 'write', full)
+    witness.start({'record.directory': str(tmp_path)})
+    witness.speak(5)
+    witness.robot.wait(lambda: witness.says('encoder_node: audio input', 'No space left'), 'named')
+    assert witness.everything_accounted().dropped == 0
