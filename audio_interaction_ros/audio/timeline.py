@@ -108,7 +108,8 @@ class Timeline:
             numbered_ns = None  # another publisher's numbers
         if not self._anchored:
             self._anchored = True
-            kind = JumpKind.GAP if numbered_ns else JumpKind.ANCHOR
+            # A stamp before the end of what was heard unstamped leaves no room for the loss.
+            kind = JumpKind.GAP if numbered_ns and error_ns > 0 else JumpKind.ANCHOR
             return Jump(kind=kind, delta_ns=error_ns, lost_ns=numbered_ns or 0, here=True)
         if numbered_ns:
             return self._gap(numbered_ns)

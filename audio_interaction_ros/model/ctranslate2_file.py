@@ -88,7 +88,19 @@ def layer_tensors(rest: list[str], value: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def read_ctranslate2(data: bytes) -> dict[str, np.ndarray]:
-    """Return the tensors of a Whisper ``model.bin`` under transformers' names."""
+    """
+    Return the tensors of a Whisper ``model.bin`` under transformers' names.
+
+    Raises CheckpointError for a damaged file.
+    """
+    try:
+        return _named(data)
+    except (ValueError, KeyError, IndexError) as error:
+        raise CheckpointError(f'expected the variables of a Whisper model.bin, found others '
+                              f'({error}); fetch the weights again') from error
+
+
+def _named(data: bytes) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = {}
     for name, value in read_variables(data).items():
         side, *rest = name.split('/')

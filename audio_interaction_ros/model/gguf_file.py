@@ -5,6 +5,7 @@ Owns the names inside a GGUF and the row order that llama.cpp gives query and ke
 Quantised blocks are expanded by the ``gguf`` package.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,22 @@ def reader(path: Path) -> Any:
     except ImportError as error:
         raise MissingDependencyError('reading a GGUF needs the gguf package: '
                                      'pip install "gguf>=0.17"') from error
-    return GGUFReader(path)
+    try:
+        return GGUFReader(path)
+    except Exception as error:  # gguf and numpy raise many kinds for a damaged file
+        raise CheckpointError(f'{path}: expected a GGUF file, cannot read it ({error}); fetch the '
+                              'weights again') from error
 
 
 def field(source: Any, name: str) -> Any:
     if name not in source.fields:
         raise CheckpointError(f'expected the field {name} in the GGUF, found none; '
                               'it is not a llama-type model')
-    return source.fields[name].contents()
+    try:
+        return source.fields[name].contents()
+    except Exception as error:  # as above
+        raise CheckpointError(f'{name}: expected a value of the GGUF, cannot read it ({error}); '
+                              'fetch the weights again') from error
 
 
 def unpermute(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -58,17 +67,23 @@ def llama_tensors(path: Path) -> dict[str, np.ndarray]:
     source = reader(path)
     heads = {'attn_q': field(source, 'llama.attention.head_count'),
              'attn_k': field(source, 'llama.attention.head_count_kv')}
-    tensors = {}
-    for tensor in source.tensors:
-        value = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        if tensor.name in TOP_NAMES:
-            tensors[TOP_NAMES[tensor.name]] = value
-            continue
-        _, layer, kind, leaf = tensor.name.split('.')
-        if kind in heads:
-            value = unpermute(value, heads[kind])
-        tensors[f'model.layers.{layer}.{LAYER_NAMES[kind]}.{leaf}'] = value
-    return tensors
+    try:
+        return dict(named(tensor.name, dequantize(tensor.data, tensor.tensor_type), heads)
+                    for tensor in source.tensors)
+    except Exception as error:  # names, types and shapes that do not fit, each in its own way
+        raise CheckpointError(f'{path}: expected the tensors of a llama-type model, found others '
+                              f'({error}); fetch the weights again') from error
+
+
+def named(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple[str, np.ndarray]:
+    """Return a tensor under its name in Hugging Face's Llama, as float32."""
+    value = value.astype(np.float32)
+    if name in TOP_NAMES:
+        return TOP_NAMES[name], value
+    _, layer, kind, leaf = name.split('.')
+    if kind in heads:
+        value = unpermute(value, heads[kind])
+    return f'model.layers.{layer}.{LAYER_NAMES[kind]}.{leaf}', value
 
 
 def llama_tokenizer(path: Path) -> Any:

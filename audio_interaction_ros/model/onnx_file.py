@@ -22,8 +22,12 @@ def yamnet_tensors(path: Path) -> dict[str, np.ndarray]:
     except ImportError as error:
         raise MissingDependencyError('reading an ONNX file needs the onnx package: '
                                      'pip install "onnx>=1.16"') from error
-    graph = onnx.load(str(path)).graph
-    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    try:
+        graph = onnx.load(str(path)).graph
+        found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    except Exception as error:  # protobuf, onnx and numpy raise many kinds for a damaged file
+        raise CheckpointError(f'{path}: expected an ONNX file with its weights, cannot read it '
+                              f'({error}); fetch the weights again') from error
     # The first input of a dequantisation is that of a quantisation, whose first is the weight.
     origin = {node.output[0]: node.input[0] for node in graph.node
               if node.op_type in ('QuantizeLinear', 'DequantizeLinear')}

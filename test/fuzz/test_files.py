@@ -1,0 +1,63 @@
+"""Recordings that somebody cut, damaged or renamed: sound, or one sentence."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.errors import AudioFormatError
+
+pytestmark = pytest.mark.unit
+
+soundfile = pytest.importorskip('soundfile', reason='soundfile is not installed: run make setup')
+
+FORMS = {'WAV': ('PCM_16', 'PCM_24', 'PCM_32', 'FLOAT', 'DOUBLE', 'ALAW', 'ULAW', 'PCM_U8',
+                 'IMA_ADPCM'),
+         'WAVEX': ('PCM_16',), 'RF64': ('PCM_16',), 'W64': ('PCM_16',), 'FLAC': ('PCM_16',),
+         'OGG': ('VORBIS', 'OPUS'), 'MP3': ('MPEG_LAYER_III',), 'AIFF': ('PCM_16', 'FLOAT'),
+         'AU': ('PCM_16', 'ULAW'), 'CAF': ('PCM_16',)}
+
+
+def recording(form, subtype):
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).normal(0, 0.1, (800, 2))
+    soundfile.write(file, noise, 16_000, format=form, subtype=subtype)
+    return file.getvalue()
+
+
+WHOLE = [recording(form, subtype) for form, subtypes in FORMS.items() for subtype in subtypes]
+EDITS = st.lists(st.tuples(st.one_of(st.integers(0, 80), st.integers(0, 6_000)),
+                           st.integers(0, 4), st.binary(max_size=4)), max_size=4)
+
+
+def damaged(data, edits, length):
+    data = bytearray(data)
+    for at, gone, more in edits:
+        data[at:at + gone] = more
+    return bytes(data[:length])
+
+
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp('recordings') / 'recording'
+
+
+@pytest.mark.share(4)
+@given(data=st.one_of(
+    st.builds(damaged, st.sampled_from(WHOLE), EDITS,
+              st.one_of(st.none(), st.integers(0, 2_000))), st.binary(max_size=200)))
+def test_any_file_is_sound_or_named(path, data):
+    path.write_bytes(data)
+    told = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            for block in read_blocks(path, warn=told.append):
+                assert len(block.samples) and block.sample_rate_hz > 0 and block.stamp_ns >= 0
+    except AudioFormatError as error:
+        assert str(path) in str(error)
+    assert all(str(path) in words for words in told)
