@@ -32,8 +32,18 @@ def reader(path: Path) -> Any:
     except ImportError as error:
         raise MissingDependencyError('reading a GGUF needs the gguf package: '
                                      'pip install "gguf>=0.17"') from error
+
+    class Bounded(GGUFReader):
+        """Stops where the file ends; gguf goes on with nothing, as often as a count says."""
+
+        def _get(self, offset: Any, dtype: Any, count: Any = 1, *order: Any, **named: Any) -> Any:
+            values = super()._get(offset, dtype, count, *order, **named)
+            if len(values) != int(count):
+                raise ValueError(f'it ends before {count} values at byte {offset}')
+            return values
+
     try:
-        return GGUFReader(path)
+        return Bounded(path)
     except Exception as error:  # gguf and numpy raise many kinds for a damaged file
         raise CheckpointError(f'{path}: expected a GGUF file, cannot read it ({error}); fetch the '
                               'weights again') from error
@@ -88,22 +98,30 @@ def named(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple[str, 
 
 def llama_tokenizer(path: Path) -> Any:
     """Rebuild the byte-level BPE of SmolLM2 (single digits apart) from the GGUF's metadata."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     source = reader(path)
     kind = field(source, 'tokenizer.ggml.pre')
     if kind != 'smollm':
         raise CheckpointError(f'expected the pre-tokenizer smollm, got {kind!r}; its splitting '
                               'rule is not known here')
-    tokens = field(source, 'tokenizer.ggml.tokens')
-    merges = [tuple(pair.split(' ')) for pair in field(source, 'tokenizer.ggml.merges')]
+    parts = [field(source, f'tokenizer.ggml.{name}')
+             for name in ('tokens', 'merges', 'token_type')]
+    try:
+        return byte_level(*parts)
+    except Exception as error:  # values of other types, merges of unknown tokens, other lengths
+        raise CheckpointError(f'{path}: expected tokens, merges and types of tokens, found others '
+                              f'({error}); fetch the weights again') from error
+
+
+def byte_level(tokens: list[str], pairs: list[str], types: list[int]) -> Any:
+    """Return a tokenizer of these tokens, merged in the order of ``pairs``."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
-                                     merges=merges))
+                                     merges=[tuple(pair.split(' ')) for pair in pairs]))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([
-        AddedToken(token, special=True, normalized=False) for token, type_ in
-        zip(tokens, field(source, 'tokenizer.ggml.token_type'), strict=True)
-        if type_ == CONTROL_TOKEN])
+        AddedToken(token, special=True, normalized=False)
+        for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL_TOKEN])
     return tokenizer

@@ -5,7 +5,9 @@ Owns the order of the graph. The file has weights in float32 with steps of quant
 them, which are left out: we compute in floating point.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +27,16 @@ def yamnet_tensors(path: Path) -> dict[str, np.ndarray]:
     try:
         graph = onnx.load(str(path)).graph
         found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        return _convolutions(graph, found, path)
+    except CheckpointError:
+        raise
     except Exception as error:  # protobuf, onnx and numpy raise many kinds for a damaged file
         raise CheckpointError(f'{path}: expected an ONNX file with its weights, cannot read it '
                               f'({error}); fetch the weights again') from error
+
+
+def _convolutions(graph: Any, found: Mapping[str, np.ndarray], path: Path,
+                  ) -> dict[str, np.ndarray]:
     # The first input of a dequantisation is that of a quantisation, whose first is the weight.
     origin = {node.output[0]: node.input[0] for node in graph.node
               if node.op_type in ('QuantizeLinear', 'DequantizeLinear')}
@@ -35,8 +44,8 @@ def yamnet_tensors(path: Path) -> dict[str, np.ndarray]:
     for number, node in enumerate(node for node in graph.node if node.op_type == 'Conv'):
         # A convolution may be without its bias; ours all have one.
         for part, name in zip(('weight', 'bias'), [*node.input[1:], ''], strict=False):
-            while name in origin:
-                name = origin[name]
+            for _ in origin:  # so often at most: a damaged graph may go round in a circle
+                name = origin.get(name, name)
             if name not in found:
                 raise CheckpointError(f'{path}: expected the {part} of convolution {number}, '
                                       f'found no tensor {name!r}; the file is of another version')

@@ -60,7 +60,19 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
         values = values['model']  # a training checkpoint holds the optimizer too
     if not isinstance(values, dict):
         raise CheckpointError(f'{path}: expected a state dict, found {type(values).__name__}')
-    return {key: value for key, value in values.items() if isinstance(value, Tensor)}
+    tensors = {key: value for key, value in values.items()
+               if isinstance(key, str) and isinstance(value, Tensor)}
+    for key, value in tensors.items():
+        if not _holds_its_numbers(value):
+            raise CheckpointError(f'{path}: {key}: expected a tensor with all its numbers, found '
+                                  f'one of {list(value.shape)} without; fetch the model again')
+    return tensors
+
+
+def _holds_its_numbers(value: Tensor) -> bool:
+    """Say no to shapes of any size that a small file can claim: meta, sparse, expanded."""
+    return (value.device.type == 'cpu' and value.layout is torch.strided
+            and value.numel() * value.element_size() <= value.untyped_storage().nbytes())
 
 
 def _read_lm(folder: Path) -> dict[str, Tensor]:

@@ -222,7 +222,10 @@ class Session:
         """Let a lane that failed forget its context."""
         self.stats.faults += 1
         self._fault = f'{error}' or repr(error)
-        self._decoder.forget(index)
+        try:
+            self._decoder.forget(index)
+        except Exception as worse:  # noqa: BLE001 - where that matters the lane fails again
+            self._fault += f'; its cache cannot be cleared: {worse}'
         if index >= len(self._lanes):
             return [] if self._text is None else [*self._text.give_up()]
         lane = self._lanes[index]

@@ -23,6 +23,7 @@ def pytest_collection_modifyitems(items):
     for item in targets:
         hypothesis.settings(
             max_examples=max(10, CASES * shares[item] // 100), deadline=None, database=None,
+            print_blob=True,
             derandomize='FUZZ_CASES' not in os.environ,
             suppress_health_check=list(hypothesis.HealthCheck))(item.obj)
 

@@ -69,7 +69,7 @@ STEPS = st.lists(st.one_of(
     st.tuples(st.just('wait'), st.floats(0, 9))), max_size=30)
 
 
-@pytest.mark.share(25)
+@pytest.mark.share(20)
 @given(steps=STEPS, capacity=st.integers(1, 5), overflow=st.sampled_from(OVERFLOW_POLICIES))
 def test_the_sending_half_of_the_queue_accounts_for_every_chunk(steps, capacity, overflow):
     queue = OutboundFifo(settings=FifoConfig(capacity=capacity, overflow=overflow))
@@ -93,7 +93,7 @@ def test_the_sending_half_of_the_queue_accounts_for_every_chunk(steps, capacity,
         assert stats.pending <= capacity and 0 <= stats.in_flight <= capacity
 
 
-@pytest.mark.share(23)
+@pytest.mark.share(20)
 @given(overflow=st.sampled_from(OVERFLOW_POLICIES), lanes=st.integers(1, 4),
        capacity=st.integers(1, 5), actions=st.lists(st.one_of(
            st.tuples(st.just('push'), st.booleans()), st.tuples(st.just('clear')),
