@@ -108,7 +108,8 @@ class Soak:
             self._progress = (progress, now)
         deaf = now - self._progress[1] > _PATIENCE_S
         if deaf:
-            self.stuck.append(f'chunks are taken again; {self.robot.log_tail()}')
+            self.robot.dump()
+            self.stuck.append('chunks are taken again (threads on the standard error)')
         return deaf
 
     def _soon(self) -> int:
@@ -230,7 +231,8 @@ class Soak:
             Figure(what='chunk numbers missing on the wire', unit='', value=seen.skipped, goal=0,
                    samples=sum(seen.published.values())),
             Figure(what='published by a killed encoder, never taken', unit='',
-                   value=self.left_behind, goal=0),
+                   value=self.left_behind, goal=self.faults['encoder killed'],
+                   note='a kill can fall between the two who read, the decoder and the stimulus'),
             Figure(what='processes that ended by themselves', unit='', goal=0,
                    value=len(self.robot.ended), note='; '.join(self.robot.ended)[:200],
                    samples=sum(self.robot.starts.values())),
