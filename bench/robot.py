@@ -198,6 +198,9 @@ class Robot:
         """Let each node write where its threads are, and print all that they wrote lately."""
         for name in NAMES:
             self.send(name, signal.SIGQUIT)
+        self._stimulus.send_signal(signal.SIGQUIT)
+        print(f'listeners {self.seen.listeners}, consumed {self.seen.consumed}, published '
+              f'{self.seen.published}', file=sys.stderr)
         time.sleep(1.0)
         for name in NAMES:
             lines = (self._folder / f'{name}.log').read_text().splitlines()

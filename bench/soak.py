@@ -135,6 +135,7 @@ class Soak:
         self.faults[name] += 1
         self._tell(name)
         faults[name]()
+        self._progress = (-1, 0.0)  # patience begins anew: a killed node is noticed after 20 s
 
     def _tell(self, what: str) -> None:
         print(f'  {self.sent * _CHUNK_S / 3600:7.3f} h of stream, {sum(self.faults.values()):4d} '
