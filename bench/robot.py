@@ -76,6 +76,10 @@ class Seen:
             getattr(self, f'_{record.pop("kind")}')(**record)
             self.changed.notify_all()
 
+    def reports_of(self, node: str) -> dict[str, dict[str, Any]]:
+        """Return the newest reports of a node's tasks."""
+        return {task: values for task, values in self.reports.items() if task.startswith(node)}
+
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until something holds; return whether it does."""
         with self.changed:
@@ -189,6 +193,18 @@ class Robot:
             found[name] = State(resident_mib=resident_mib(process.pid), handles=handles,
                                 threads=threads)
         return found
+
+    def dump(self) -> None:
+        """Let each node write where its threads are, and print all that they wrote lately."""
+        for name in NAMES:
+            self.send(name, signal.SIGQUIT)
+        self._stimulus.send_signal(signal.SIGQUIT)
+        print(f'listeners {self.seen.listeners}, consumed {self.seen.consumed}, published '
+              f'{self.seen.published}', file=sys.stderr)
+        time.sleep(1.0)
+        for name in NAMES:
+            lines = (self._folder / f'{name}.log').read_text().splitlines()
+            print(f'{name}: {self.seen.reports_of(name)}', *lines[-80:], sep='\n', file=sys.stderr)
 
     def log_tail(self) -> str:
         """Return the last lines that the nodes wrote."""

@@ -108,7 +108,8 @@ class Soak:
             self._progress = (progress, now)
         deaf = now - self._progress[1] > _PATIENCE_S
         if deaf:
-            self.stuck.append(f'chunks are taken again; {self.robot.log_tail()}')
+            self.robot.dump()
+            self.stuck.append('chunks are taken again (threads on the standard error)')
         return deaf
 
     def _soon(self) -> int:
@@ -134,6 +135,7 @@ class Soak:
         self.faults[name] += 1
         self._tell(name)
         faults[name]()
+        self._progress = (-1, 0.0)  # patience begins anew: a killed node is noticed after 20 s
 
     def _tell(self, what: str) -> None:
         print(f'  {self.sent * _CHUNK_S / 3600:7.3f} h of stream, {sum(self.faults.values()):4d} '
@@ -230,7 +232,8 @@ class Soak:
             Figure(what='chunk numbers missing on the wire', unit='', value=seen.skipped, goal=0,
                    samples=sum(seen.published.values())),
             Figure(what='published by a killed encoder, never taken', unit='',
-                   value=self.left_behind, goal=0),
+                   value=self.left_behind, goal=self.faults['encoder killed'],
+                   note='a kill can fall between the two who read, the decoder and the stimulus'),
             Figure(what='processes that ended by themselves', unit='', goal=0,
                    value=len(self.robot.ended), note='; '.join(self.robot.ended)[:200],
                    samples=sum(self.robot.starts.values())),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AudioConfig
@@ -37,6 +37,9 @@ __all__ = ['AudioInput']
 _TOPIC = 'audio'
 _QUIET_AFTER_S = 2.0
 _LOOK_S = 1.0
+_RENEW_AFTER_S, _RENEW_AT_MOST_S = 10.0, 600.0
+"""A silent publisher is subscribed to anew, ever more rarely: a connection can be lost on one
+side only, and whoever pushes to talk rarely does so in the instant that this takes."""
 
 
 class AudioInput:
@@ -61,7 +64,8 @@ class AudioInput:
         self._opened_at = self._last_at = 0.0
         self._last_refusal_at = self._last_drop_at = float('-inf')
         self._refusal = ''
-        self.received = self.refused = self.dropped = 0
+        self._renewed_at, self._patience_s = 0.0, _RENEW_AFTER_S
+        self.received = self.refused = self.dropped = self.renewed = 0
         self._format = (0, 0)
         self._counted = (time.monotonic(), 0)
 
@@ -94,7 +98,7 @@ class AudioInput:
         if not self._wanted:
             return
         self._look()
-        if self._subscriptions:
+        if self._subscriptions and not self._renews():
             return
         try:
             type_name = self._find_type()
@@ -127,6 +131,21 @@ class AudioInput:
             f'{self._name()}: nobody publishes {converter.type_name} any more, but '
             f'{publisher_name(publishers[0])} does {publishers[0].topic_type}')
         self._unsubscribe()
+
+    def _renews(self) -> bool:
+        """Give a subscription up on which nothing comes from publishers that are there."""
+        now = time.monotonic()
+        if (now - max(self._last_at, self._renewed_at) < self._patience_s
+                or not self._publishers()):
+            return False
+        self._node.get_logger().info(
+            f'{self._name()}: no audio for {now - self._last_at:.0f} s from a publisher that is '
+            f'there; subscribing anew')
+        self._unsubscribe()
+        self._group = MutuallyExclusiveCallbackGroup()  # whatever held up the old one
+        self._renewed_at, self._patience_s = now, min(2 * self._patience_s, _RENEW_AT_MOST_S)
+        self.renewed += 1
+        return True
 
     def _crowd_of(self, publishers: list[Any]) -> str:
         """Name the publishers that are heard, where there are several."""
@@ -178,7 +197,7 @@ class AudioInput:
         converter = self._converter
         if converter is None:
             return
-        self._last_at = time.monotonic()
+        self._last_at, self._patience_s = time.monotonic(), _RENEW_AFTER_S
         self.received += 1
         came = (converter, message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
         if self._info is None or not self._info.hold(*came):
@@ -218,7 +237,8 @@ class AudioInput:
         kind = self._converter.type_name if self._converter else 'unknown'
         report.values.update(
             topic=self._name(), type=kind, publishers=len(publishers), received=self.received,
-            refused=self.refused, dropped_blocks=self.dropped, age_s=age,
+            refused=self.refused, dropped_blocks=self.dropped, renewed=self.renewed,
+            age_s=age,
             messages_per_s=self._messages_per_s(), sample_rate_hz=self._format[0],
             channels=self._format[1])
         if not self._wanted:

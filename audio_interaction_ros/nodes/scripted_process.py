@@ -7,6 +7,7 @@ decoder step, SLOW_STEP_S = seconds per step between SIGUSR1 and SIGUSR2, MODEL_
 the model, LOAD_S = seconds that loading takes.
 """
 
+import faulthandler
 import itertools
 import json
 import os
@@ -97,6 +98,7 @@ def main() -> int:
                             (signal.SIGUSR2, 0.0)):
         signal.signal(number, lambda *_, seconds=seconds: setattr(
             SlowDecoder, 'slow_step_s', seconds))
+    faulthandler.register(signal.SIGQUIT)  # where every thread is, on the standard error
     name, *rest = sys.argv[1:]
     if name == 'assistant':
         halves.node_command = lambda name: [sys.executable, '-m', __spec__.name, name]

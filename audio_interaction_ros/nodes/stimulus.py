@@ -7,7 +7,9 @@ output: what the probe says, and every credit, chunk number and change of who li
 assistant node but by the names of its topics and services.
 """
 
+import faulthandler
 import json
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -138,6 +140,7 @@ class StimulusNode(ProbeNode):
 
 def main(args: list[str] | None = None) -> None:
     """Obey until the standard input ends; ``--decisions`` writes down those too."""
+    faulthandler.register(signal.SIGQUIT)  # where every thread is, on the standard error
     rclpy.init(args=args)
     node = StimulusNode(decisions='--decisions' in sys.argv)
 

@@ -17,7 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, UInt8MultiArray
 
-from audio_interaction_ros.nodes import audio_info, qos
+from audio_interaction_ros.nodes import audio_info, audio_input, qos
 from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 
 pytestmark = pytest.mark.ros
@@ -50,6 +50,21 @@ def test_two_publishers_of_audio_are_named(robot, look):
     robot.wait(lambda: look('mixed up: /robot/second, /robot/watcher'), 'both are named')
     second.destroy_publisher(publisher)
     robot.wait(lambda: not look('mixed up'), 'one of them went')
+
+
+def test_a_silent_publisher_is_subscribed_to_anew_and_then_heard(robot, monkeypatch):
+    monkeypatch.setattr(audio_input, '_RENEW_AFTER_S', 0.2)
+    encoder = robot.encoder()
+    microphone = robot.microphone()
+    robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
+    first = encoder._input._subscriptions[0]
+    robot.wait(lambda: encoder._input.renewed > 1, 'anew')
+    assert encoder._input._patience_s > 0.4 and encoder._input._subscriptions[0] is not first
+
+    def heard():
+        robot.speak(microphone)
+        return encoder._input.received > 0
+    robot.wait(heard, 'heard')
 
 
 def test_a_publisher_that_comes_back_with_another_type_is_heard(robot, robots):
