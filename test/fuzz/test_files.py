@@ -1,6 +1,8 @@
 """Recordings that somebody cut, damaged or renamed: sound, or one sentence."""
 
 import io
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.errors import AudioFormatError
 
@@ -46,18 +49,49 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp('recordings') / 'recording'
 
 
+class Pipe(io.BytesIO):
+    """Bytes that cannot be read twice and come in pieces no longer than asked for."""
+
+    def seekable(self):
+        return False
+
+
+RAW = st.one_of(st.none(), st.builds(
+    PcmFormat, encoding=st.sampled_from(ENCODINGS), rate_hz=st.integers(1_000, 768_000),
+    channels=st.integers(1, 8)))
+
+
+def read(path, raw):
+    """Return the samples as bytes, and what was told; every block is sound, at its own time."""
+    told, heard, frames = [], [], 0
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for block in read_blocks(path, raw=raw, warn=told.append):
+            assert len(block.samples) and 1_000 <= block.sample_rate_hz <= 768_000
+            assert block.stamp_ns == round(frames * 10 ** 9 / block.sample_rate_hz)
+            frames += len(block.samples)
+            heard.append(block.samples.tobytes())
+    return b''.join(heard), told
+
+
+def tried(path, raw, name):
+    """Return what was read, or that it was refused in a sentence that names the recording."""
+    try:
+        heard, told = read(path, raw)
+    except AudioFormatError as error:
+        assert name in str(error)
+        return None
+    assert all(name in words for words in told)
+    return heard
+
+
 @pytest.mark.share(4)
-@given(data=st.one_of(
+@given(raw=RAW, data=st.one_of(
     st.builds(damaged, st.sampled_from(WHOLE), EDITS,
               st.one_of(st.none(), st.integers(0, 2_000))), st.binary(max_size=200)))
-def test_any_file_is_sound_or_named(path, data):
+def test_any_recording_is_sound_or_named_and_alike_from_a_pipe(path, raw, data):
     path.write_bytes(data)
-    told = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('error')
-            for block in read_blocks(path, warn=told.append):
-                assert len(block.samples) and block.sample_rate_hz > 0 and block.stamp_ns >= 0
-    except AudioFormatError as error:
-        assert str(path) in str(error)
-    assert all(str(path) in words for words in told)
+    from_file = tried(path, raw, str(path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'stdin', types.SimpleNamespace(buffer=Pipe(data)))
+        assert tried('-', raw, 'standard input') == from_file

@@ -72,7 +72,7 @@ def families():
         yield
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(8)
 @given(family=st.sampled_from(SUPPORTED_TYPES), info=st.one_of(st.none(), INFO), draw=st.data(),
        rate=st.integers(1, 400_000), arrival_ns=st.integers(0, 2 ** 62))
 def test_any_message_becomes_sound_or_is_named(family, info, draw, rate, arrival_ns):
@@ -86,7 +86,7 @@ def test_any_message_becomes_sound_or_is_named(family, info, draw, rate, arrival
         assert 'Expected' in str(error) or 'expected' in str(error)
 
 
-@pytest.mark.share(1)
+@pytest.mark.share(8)
 @given(dtype=st.sampled_from(['float32', 'float16', 'float64', 'object', '', 'V8']),
        shape=st.lists(U32, max_size=3), data=BYTES, flags=st.integers(0, 255))
 def test_any_chunk_on_the_wire_has_its_shape_or_is_named(dtype, shape, data, flags):

@@ -1,5 +1,6 @@
 """Any YAML and any words: a value that is right, or a sentence that says what was expected."""
 
+import json
 import string
 
 import pytest
@@ -7,10 +8,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
+from audio_interaction_ros.alerts.journal import JournalError, Kept, dump, parse
 from audio_interaction_ros.alerts.phrases import PhraseMatcher, is_chinese, words_of
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules, parse_rules
 from audio_interaction_ros.config import AssistantConfig, check_ranges, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.parameter_file import check_arguments, load_configuration
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.strict import build, dump_yaml, parse_yaml
 
@@ -49,7 +53,7 @@ def edited(text, edits):
     return text
 
 
-@pytest.mark.share(2)
+@pytest.mark.share(1)
 @given(edits=EDITS)
 def test_rules_that_somebody_mistyped_are_read_or_named(edits):
     try:
@@ -58,7 +62,7 @@ def test_rules_that_somebody_mistyped_are_read_or_named(edits):
         assert 'r.yaml' in str(error) and len(str(error).splitlines()) == 1
 
 
-@pytest.mark.share(5)
+@pytest.mark.share(3)
 @given(tree=trees(KEYS))
 def test_rules_of_any_shape_are_read_or_named(tree):
     try:
@@ -77,7 +81,7 @@ def test_any_sentence_is_searched_for_alerts(text):
     assert {rule.label for rule in SHIPPED.match(text)} <= set(SHIPPED.labels)
 
 
-@pytest.mark.share(5)
+@pytest.mark.share(2)
 @given(phrases=st.dictionaries(
     SENTENCES.filter(lambda text: words_of(text) or is_chinese(text)),  # as rules.py holds
     st.text(string.ascii_letters, min_size=1, max_size=3), max_size=5), text=SENTENCES)
@@ -109,3 +113,82 @@ def test_any_configuration_is_taken_or_named(values):
     except ConfigurationError:
         return
     assert isinstance(config, AssistantConfig)
+
+
+PARAMETERS = ('/**:\n  ros__parameters:\n    lanes: [a, b]\n    lane:\n      a: {kind: reply}\n'
+              '      b.alerts: true\n    fifo.capacity: 8\n    model: {path: edge}\n'
+              'robot:\n  decoder_node:\n    ros__parameters: {fifo: {drain: C}, path: x}\n')
+PLACES = st.sampled_from([
+    'ros__parameters', '/**', '*', 'decoder_node', '/robot/encoder_node', 'other_node', 'lane',
+    'lanes', 'lane.a', 'a', 'audio', 'fifo.capacity', 'fifo', 'capacity', 'model', 'path', '.',
+    'a.b.', 'kind', 'name'])
+
+
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp('parameters') / 'p.yaml'
+
+
+@pytest.mark.share(2)
+@given(text=st.one_of(
+    st.lists(st.tuples(st.integers(0, len(PARAMETERS)), st.integers(0, 8), st.one_of(
+        st.text(max_size=4), st.sampled_from(list('-:[]{}&*!|>#%.`\'"\n ')))),
+        max_size=4).map(lambda edits: edited(PARAMETERS, edits)),
+    trees(PLACES).map(lambda tree: dump_yaml({'/**': {'ros__parameters': tree}})),
+    trees(PLACES).map(dump_yaml)))
+def test_any_parameter_file_is_taken_or_named_alike_by_a_node_and_without_ros(path, text):
+    path.write_bytes(text.encode('utf-8', 'surrogatepass'))
+    arguments = ['--ros-args', '--params-file', str(path)]
+    try:
+        config = load_configuration(path)
+    except ConfigurationError as error:
+        assert str(path) in str(error)
+        with pytest.raises(ConfigurationError):
+            check_arguments(arguments)
+    else:
+        assert isinstance(config, AssistantConfig)
+        check_arguments(arguments)
+
+
+@pytest.mark.share(3)
+@given(flags=st.lists(st.one_of(
+    st.sampled_from(['--ros-args', '-p', '--param', '-r', '--params-file']), st.text(max_size=8),
+    st.tuples(PLACES, st.text(max_size=12)).map(':='.join)), max_size=8).filter(
+        lambda flags: '--params-file' not in flags[:-1]))
+def test_any_overrides_are_taken_or_named(flags):
+    try:
+        check_arguments(flags)
+    except ConfigurationError as error:
+        assert str(error)
+
+
+ALERT = Alert(
+    id='fire-1-1', label='fire', category=Category.ALARM, severity=Severity.CRITICAL,
+    state=AlertState.ACTIVE, message='Fire! 火', confidence=0.75, count=3, stamp_ns=1,
+    last_seen_ns=2, ttl_ns=3, requires_ack=True)
+JOURNAL = dump(Kept(alerts=(ALERT,), frame_id='mic', saved_s=1.5)).decode()
+FIELDS = st.sampled_from([*vars(ALERT), 'format', 'version', 'saved_s', 'frame_id', 'alerts'])
+RECORDS = st.dictionaries(FIELDS, st.one_of(SCALARS, st.lists(SCALARS, max_size=2)), max_size=3)
+
+
+def journal(top, inner):
+    document = json.loads(JOURNAL)
+    document['alerts'][0].update(inner)
+    return json.dumps({**document, **top}).encode()
+
+
+@pytest.mark.share(6)
+@given(data=st.one_of(
+    st.binary(max_size=80), st.builds(journal, RECORDS, RECORDS),
+    st.lists(st.tuples(st.integers(0, len(JOURNAL)), st.integers(0, 8), st.text(max_size=4)),
+             max_size=3).map(lambda edits: edited(JOURNAL, edits).encode('utf-8', 'replace'))))
+def test_any_journal_holds_sound_alerts_or_is_refused(data):
+    try:
+        kept = parse(data, source='alerts.json')
+    except JournalError as error:
+        assert 'alerts.json' in str(error)
+        return
+    assert parse(dump(kept), source='again') == kept
+    for alert in kept.alerts:
+        assert alert.state.open and alert.requires_ack and 0 <= alert.confidence <= 1
+        (alert.message + alert.id + alert.label).encode()
