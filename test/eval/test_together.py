@@ -21,7 +21,7 @@ from audio_interaction_ros.runtimes.registry import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
 from eval.aside import FLOOR
 from eval.crew import Crew
-from eval.listening import Listener
+from eval.listening import VERSION, Listener
 
 pytestmark = pytest.mark.torch
 
@@ -119,14 +119,14 @@ def test_a_lane_withholds_what_it_muttered_with_that_confidence(parts, tmp_path)
     assert again.hear(name, samples) == hearing and again.fresh == 0
 
 
-def test_hearings_of_before_the_gate_stay_valid(tmp_path):
+def test_a_gate_that_is_off_is_no_part_of_the_key(tmp_path):
     runtime = small_runtime()
     keys = [Listener(runtime, (replace(LANE[0], min_confidence=sure),),
                      cache=tmp_path / 'a').fingerprint for sure in (0.0, 0.5)]
     assert keys[0] != keys[1]
     lane = asdict(Listener(runtime, LANE, cache=tmp_path / 'a').lanes[0])
     del lane['min_confidence'], lane['slots']
-    parts = [2, FLOOR, '', 'small-1', 'small-1', [lane], 'NoneType']
+    parts = [VERSION, FLOOR, '', 'small-1', 'small-1', [lane], 'NoneType']
     assert keys[0] == hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
