@@ -131,6 +131,8 @@ class Soak:
             'prompt': lambda: self._call('decoder_node/set_prompt', lane='assistant', prompt=(
                 'Say what you hear. ' * self.chance.randint(1, 30))),
             'muted': self._mute}
+        if self.realtime:
+            del faults['decoder slow']  # only the scripted model can be told to be
         name = self.chance.choice(sorted(faults))
         self.faults[name] += 1
         self._tell(name)

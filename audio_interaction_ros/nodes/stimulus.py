@@ -24,6 +24,7 @@ from rclpy.executors import ExternalShutdownException
 from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.messages import audio_message, time_message
@@ -79,9 +80,8 @@ class StimulusNode(ProbeNode):
     def _sound(self, name: str, count: int, file: str) -> np.ndarray:
         if name == 'file':
             if not len(self._recording):
-                parts = [np.asarray(block.samples, np.float32) for block in read_blocks(file)]
-                once = np.concatenate([p if p.ndim == 1 else p.mean(axis=1) for p in parts])
-                self._recording = (np.clip(once, -1, 1) * _FULL_SCALE).astype(np.int16)
+                once = np.concatenate([to_mono(block) for block in read_blocks(file)])
+                self._recording = (once * _FULL_SCALE).astype(np.int16)
             self._at += count
             return np.take(self._recording, range(self._at - count, self._at), mode='wrap')
         samples: np.ndarray

@@ -225,3 +225,11 @@ def test_no_bytes_do_anything_but_play_or_be_refused(monkeypatch, seed, cut, cha
             assert block.samples.ndim == 2 and len(block.samples)
     except AudioFormatError as error:
         assert '\n' not in str(error)
+
+
+@pytest.mark.parametrize('channels', [0, 300])
+def test_a_format_that_nobody_hears_is_named_with_its_file(tmp_path, channels):
+    path = tmp_path / 'odd.wav'
+    path.write_bytes(wave(plain(16, channels=channels, align=0), bytes(1200)))
+    with pytest.raises(AudioFormatError, match=rf'{channels} channels.*odd\.wav'):
+        list(read_blocks(path))
