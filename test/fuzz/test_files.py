@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
@@ -89,6 +89,7 @@ def tried(path, raw, name):
 @given(raw=RAW, data=st.one_of(
     st.builds(damaged, st.sampled_from(WHOLE), EDITS,
               st.one_of(st.none(), st.integers(0, 2_000))), st.binary(max_size=200)))
+@example(raw=None, data=damaged(WHOLE[0], [(24, 4, bytes(4))], None))  # of 0 Hz
 def test_any_recording_is_sound_or_named_and_alike_from_a_pipe(path, raw, data):
     path.write_bytes(data)
     from_file = tried(path, raw, str(path))
