@@ -87,7 +87,8 @@ def make_nodes(context: LaunchContext) -> list[Node]:
 
 def discovery(wanted: str) -> dict[str, str]:
     """Return the variables that keep the nodes on this machine, or let them be found as wanted."""
-    told = {'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'} & os.environ.keys()
+    told = any(os.environ.get(name) for name in (
+        'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'))
     if told and not wanted:
         return {}
     reach = wanted or 'localhost'

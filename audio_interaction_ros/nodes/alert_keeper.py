@@ -134,4 +134,4 @@ class AlertKeeper:
         with self._wake:
             if not self._dirty and not self._closing:
                 self._wake.wait(_RETRY_S)
-                self._dirty = not self._closing
+                self._dirty = self._dirty or not self._closing

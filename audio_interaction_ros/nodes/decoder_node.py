@@ -195,7 +195,7 @@ class DecoderNode(ManagedNode):
                 for event, heard in output.events:
                     self._show(event, heard)
                 if self._alerts is not None and output.newest_end_ns:
-                    self._alerts.tick(output.newest_end_ns)
+                    self._alerts.tick(output.newest_end_ns - round(output.oldest_age_s * 1e9))
                 self._publish_credit()
 
     def _take_over(self, model: Deciding) -> None:

@@ -124,7 +124,9 @@ class ManagedNode(LifecycleNode):
         """Decide when to try again; return it in words."""
         if not self.get_parameter('autostart').value:
             return ''
-        self._configuration_is_wrong = isinstance(error, ConfigurationError)
+        # What the machine refuses today, a folder or a file, may work tomorrow.
+        self._configuration_is_wrong = (isinstance(error, ConfigurationError)
+                                        and not isinstance(error.__cause__, OSError))
         if self._configuration_is_wrong:
             self._attempts.settle()
             return '; the node waits for another value of a parameter'

@@ -35,9 +35,11 @@ class RobotSpeech:
 
     def look(self, now: float, *, publishers: int) -> None:
         """Doubt what was said last when it is too long ago or nobody is left who said it."""
-        if not self._said or self.doubt:
+        if not self._said:
             return
         self._orphaned = 0 if publishers else self._orphaned + 1
+        if self.doubt:
+            return
         if self._orphaned >= _LOOKS_WITHOUT_PUBLISHER:
             self.doubt = 'robot_speaking is true and nobody publishes it any more'
         elif 0 < self._timeout_s <= now - self._began_at:

@@ -43,8 +43,9 @@ class DecisionGate:
         """Return True to respond at this audio time; NaN is no reason to respond."""
         if p_respond < self._release:
             self._armed = True
+        # A clock that was set back says nothing of how long ago the reply was.
         if (self._replied_ns is not None
-                and stamp_ns < self._replied_ns + self._refractory_ns):
+                and 0 <= stamp_ns - self._replied_ns < self._refractory_ns):
             return False
         if not self._armed or not p_respond >= self._threshold:
             return False

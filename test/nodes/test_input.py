@@ -248,3 +248,14 @@ def test_a_bag_brings_the_description_of_its_audio(robot, drivers, tmp_path):
     assert not node.failure
     robot.wait(lambda: encoder._ears.stats.samples == 10 * 9600, 'it is heard')
     assert encoder._input._format == (48000, 2)
+
+
+def test_the_successor_of_a_publisher_that_died_in_doubt_is_believed():
+    speech = RobotSpeech(holdoff_s=0.4, timeout_s=30.0)
+    speech.set(True, 0.0)
+    speech.look(31.0, publishers=1)
+    assert speech.doubt
+    for second in range(40):
+        speech.look(32.0 + second, publishers=0)
+    speech.set(True, 80.0)
+    assert speech.active(80.1)

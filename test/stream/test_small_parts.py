@@ -37,3 +37,10 @@ def test_without_hysteresis_each_chunk_may_respond():
     gate = DecisionGate(threshold=0.7, release=1.0, refractory_ns=0)
     assert [gate.decide(p, t) for t, p in enumerate((0.6, 0.7, 1.0, 1.0))] == [
         False, True, True, True]
+
+
+def test_a_clock_that_is_set_back_silences_nobody():
+    gate = DecisionGate(threshold=0.5, release=1.0, refractory_ns=0)
+    assert gate.decide(0.9, 3600 * 10 ** 9) and gate.decide(0.9, 5)
+    gate.adjust(threshold=0.5, release=1.0, refractory_ns=10)
+    assert not gate.decide(0.9, 8) and gate.decide(0.9, 4)
