@@ -84,6 +84,14 @@ class PcmFormat:
                 'the header may be damaged, otherwise convert the recording')
 
     @classmethod
+    def of(cls, name: str, *, encoding: str, rate_hz: int, channels: int) -> 'PcmFormat':
+        """Return the format of a recording; what is refused is named with ``name``."""
+        try:
+            return cls(encoding=encoding, rate_hz=rate_hz, channels=channels)
+        except AudioFormatError as error:
+            raise AudioFormatError(f'{error}, in {name}') from error
+
+    @classmethod
     def parse(cls, text: str) -> 'PcmFormat':
         """Read ENCODING[:RATE[:CHANNELS]], such as s16le:16000:1; raises AudioFormatError."""
         encoding, *numbers = text.strip().split(':')

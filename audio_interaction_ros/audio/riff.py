@@ -107,7 +107,4 @@ def _parse_format(body: bytes, name: str) -> tuple[PcmFormat | None, str]:
         raise AudioFormatError(
             f'Expected frames of {width * channels} bytes in {name} ({channels} channels of '
             f'{bits} bits), its header says {align}; convert it: ffmpeg -i IN.wav OUT.wav')
-    try:
-        return PcmFormat(encoding=encoding, rate_hz=rate_hz, channels=channels), ''
-    except AudioFormatError as error:
-        raise AudioFormatError(f'{error}, in {name}') from error
+    return PcmFormat.of(name, encoding=encoding, rate_hz=rate_hz, channels=channels), ''

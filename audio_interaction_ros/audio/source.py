@@ -185,11 +185,8 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
     try:
         # Not the path: a name that ends in .gsm or .vox would make libsndfile guess.
         with soundfile.SoundFile(_Patient(stream)) as sound:
-            try:
-                form = PcmFormat(encoding='f32le', rate_hz=sound.samplerate,
-                                 channels=sound.channels)
-            except AudioFormatError as error:
-                raise AudioFormatError(f'{error}, in {name}') from error
+            form = PcmFormat.of(name, encoding='f32le', rate_hz=sound.samplerate,
+                                channels=sound.channels)
             dtype = 'int16' if sound.subtype == 'PCM_16' else 'float32'
             frames, promised = _frames(block_ms, form.rate_hz), sound.frames
             while len(samples := _read_frames(sound, frames, dtype)):

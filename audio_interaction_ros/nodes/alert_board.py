@@ -2,8 +2,7 @@
 Alerts as topics and services: one message per change, the open ones, the event and the hold.
 
 Owns publishers, timers and services; when a reply is an alert is the policy's matter. All of
-it runs in one callback group, so the policy needs no lock; diagnostics, in another one, read
-what was published last.
+it, diagnostics included, runs with the node's lock held, so the policy needs none.
 """
 
 import time
@@ -17,7 +16,6 @@ from audio_interaction_msgs.srv import AcknowledgeAlert
 from rclpy.callback_groups import CallbackGroup
 from std_msgs.msg import Bool, Empty
 
-from audio_interaction_ros.alerts import alert as records
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
 from audio_interaction_ros.alerts.history import AlertHistory, one_line
 from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
@@ -63,8 +61,7 @@ class AlertBoard:
         kept = self._keeper.recall() if before is None else before.kept
         self._policy.restore(kept.alerts)
         self._frame_id = kept.frame_id
-        self._open: tuple[records.Alert, ...] = ()
-        self._note()
+        self._keeper.keep(self.kept)
         if kept.alerts:
             node.get_logger().warning(
                 'alerts from before the start are still open: '
@@ -83,10 +80,10 @@ class AlertBoard:
     @property
     def kept(self) -> Kept:
         """What must outlive this board."""
-        return Kept(alerts=waiting_for_a_person(self._open), frame_id=self._frame_id)
+        return Kept(alerts=waiting_for_a_person(self._policy.active), frame_id=self._frame_id)
 
     def apply(self, settings: AlertsConfig) -> None:
-        """Take other severities, from any thread; the rest is read at configure."""
+        """Take other severities; the rest is read at configure."""
         self._policy.settings = replace(
             self._policy.settings,
             while_speaking_min_severity=settings.while_speaking_min_severity)
@@ -110,7 +107,7 @@ class AlertBoard:
     def report(self) -> Report:
         """Say how many alerts are open."""
         report = Report()
-        alerts = self._open
+        alerts = self._policy.active
         waiting = [alert for alert in alerts if alert.state is AlertState.ACTIVE]
         report.values.update(active=len(alerts), unacknowledged=len(waiting),
                              **vars(self._policy.stats),
@@ -132,11 +129,7 @@ class AlertBoard:
         if changes:
             self._publish_active()
             self._publish_hold()
-            self._note()  # last: whoever can act is told before a disk is
-
-    def _note(self) -> None:
-        self._open = tuple(self._policy.active)
-        self._keeper.keep(self.kept)
+            self._keeper.keep(self.kept)  # last: whoever can act is told before a disk is
 
     def _publish_active(self) -> None:
         alerts = self._policy.active

@@ -2,7 +2,7 @@
 encoder_node: audio in, encoded chunks out, paced by the decoder's credit.
 
 Callbacks convert and enqueue; a worker thread runs the listening pipeline; the bounded queue
-lives in one callback group, so nothing of it needs a lock.
+is touched with the node's lock held, like all else of the node, and needs none of its own.
 """
 
 import time
@@ -190,7 +190,7 @@ class EncoderNode(ManagedNode):
     def _on_credit(self, message: Any) -> None:
         assert self._fifo is not None, 'subscriptions exist only after set_up'
         now = time.monotonic()
-        self._consumers = {  # another thread reads it: made anew, never changed
+        self._consumers = {
             **{one: at for one, at in self._consumers.items() if now - at < _CONSUMER_S},
             message.header.frame_id: now}
         self._fifo.on_credit(message.epoch, message.consumed_seq - 1, time.monotonic(),
