@@ -96,8 +96,6 @@ class EncoderNode(ManagedNode):
         self._consumers: dict[str, float] = {}  # who gave credit lately, and when
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
-            self.managed_timer(self._recorder.period_s, self._recorder.delete_old, always=True,
-                               callback_group=MutuallyExclusiveCallbackGroup())
         self._encoded = self.managed_publisher(
             EncodedChunkMessage, 'encoded', qos.encoded(self.config.fifo.capacity))
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
@@ -271,8 +269,10 @@ class EncoderNode(ManagedNode):
             return report
         self._input.report(report)
         report.values['recording'] = self.config.record.directory or 'off'
-        if self._recorder is not None and self._recorder.failure:
-            report.add(WARN, self._recorder.failure)
+        if self._recorder is not None:
+            report.values['recording_lost_chunks'] = self._recorder.lost
+            if self._recorder.failure:
+                report.add(WARN, self._recorder.failure)
         if self._speech.active(time.monotonic()):
             report.add(OK, 'the robot speaks: only critical alerts')
         if self._speech.doubt:

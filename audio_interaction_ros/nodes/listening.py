@@ -157,7 +157,7 @@ class Listening:
         if isinstance(item, Flush):
             chunks = self._marked(pipeline.flush(item.tail_s), False)
             if self._recorder is not None and item.for_good:
-                self._recorder.close()
+                self._recorder.finish()
             return chunks
         self._spoke |= item.robot_speaking
         return self._marked(pipeline.push(item.block), item.robot_speaking)
