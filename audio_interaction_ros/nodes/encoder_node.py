@@ -60,6 +60,7 @@ class EncoderNode(ManagedNode):
         self._runtime, self._load_transcriber = runtime, transcriber
         self._worker: Worker | None = None
         self._input: AudioInput | None = None
+        self._infos: dict[tuple[str, str], Any] = {}  # what descriptions of audio said
         self._second_pass: SecondPassLink | None = None
         self._recorder: Recorder | None = None
         self._fifo: OutboundFifo | None = None
@@ -106,7 +107,7 @@ class EncoderNode(ManagedNode):
                              callback_group=self._flow)
         self.managed_timer(_TICK_S, self._tick, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
-                                 group=MutuallyExclusiveCallbackGroup())
+                                 group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber)
