@@ -135,6 +135,7 @@ class MicrophoneNode(Node):
         if self._stream is not None and changed:
             self.get_logger().info('opening the device again with other parameters')
             self._close()
+            self._came_back = True
         if self._stream is not None:
             if self._stream.active and time.monotonic() - self._heard_at < _SILENT_DEVICE_S:
                 return
