@@ -28,6 +28,7 @@ from audio_interaction_ros.nodes.diagnostics import (
     several,
 )
 from audio_interaction_ros.nodes.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.listening import Begin, Block, Flush, Listening, Model, Pause
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_message
@@ -64,6 +65,7 @@ class EncoderNode(ManagedNode):
         self._second_pass: SecondPassLink | None = None
         self._recorder: Recorder | None = None
         self._fifo: OutboundFifo | None = None
+        self._interruption = Interruption()
         self._epoch = 0
         self._listening = True
         self._ready = False
@@ -83,7 +85,9 @@ class EncoderNode(ManagedNode):
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
         self._flow = MutuallyExclusiveCallbackGroup()
-        self._fifo, self._recent_drops = OutboundFifo(settings=self.config.fifo), Recent()
+        if not self._keeps_its_books():
+            self._fifo = OutboundFifo(settings=self.config.fifo)
+        self._recent_drops = Recent()
         self._speech = RobotSpeech(
             holdoff_s=self.config.audio.mute_holdoff_ms / 1000,
             timeout_s=self.config.audio.robot_speaking_timeout_s)
@@ -113,13 +117,22 @@ class EncoderNode(ManagedNode):
                 node=self, config=self.config, load=self._load_transcriber)
         self._ears = Listening(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
-            second_pass=self._second_pass, log=self.get_logger().error)
+            second_pass=self._second_pass, log=self.get_logger().error,
+            interruption=self._interruption)
         self._input_report = InputReport(
             ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
         self._worker = Worker(
             node=self, group=self._flow, setup=self._ears.load, compute=self._ears.compute,
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
         self._worker.start()
+
+    def _keeps_its_books(self) -> bool:
+        """Tell whether the queue goes on, after a fault: what was under way in it is counted."""
+        if (self._fifo is None or not self._interruption.pending
+                or self._fifo.settings.capacity != self.config.fifo.capacity):
+            return False
+        self._fifo.settings = self.config.fifo
+        return True
 
     def start(self) -> None:
         """Begin a new epoch and listen once the model is there."""

@@ -18,6 +18,7 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.diagnostics import OK, WARN, Report
 from audio_interaction_ros.nodes.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.listening import Block, Flush, Listening, Pause
 
 pytestmark = pytest.mark.ros
@@ -27,7 +28,7 @@ NS = 1_000_000_000
 
 def ears(robot, **options):
     return Listening(config=AssistantConfig(), runtime=robot.scripted(script={}), recorder=None,
-                     second_pass=None, log=print, **options)
+                     second_pass=None, log=print, interruption=Interruption(), **options)
 
 
 def sound(frames=6400, *, value=None, stamp_s=1.0):
@@ -68,6 +69,47 @@ def test_a_fault_while_the_end_is_heard_costs_no_more_than_the_stream(robot):
     model.runtime.encoder.encode = encode
     listening.compute(model, [Block(sound(9000), False), Flush()], emitted.append)
     assert len(emitted) == 2
+
+
+@pytest.mark.parametrize(('heard', 'goes_on_s', 'lost'), [
+    (2, 3.0, 19_200),  # 0.8 s heard from 1.0 s on
+    (0, 3.0, 32_000),  # the first chunk was the one that failed
+    (2, 0.5, 6_400)])  # stamps went back: 0.4 s of the steady clock
+def test_the_first_chunk_after_a_fault_says_what_was_lost(robot, heard, goes_on_s, lost):
+    listening, emitted, now = ears(robot), [], [10 * NS]
+    listening._interruption = Interruption(clock=lambda: now[0])
+    model = listening.load()
+    encode = model.runtime.encoder.encode
+    if heard:
+        listening.compute(model, [Block(sound(6400 * heard + 40), False)], emitted.append)
+
+    def broken(mel):
+        raise RuntimeError('no memory')
+    model.runtime.encoder.encode = broken
+    stamp_s = 1.0 + (6400 * heard + 40) / 16000 if heard else 1.0
+    listening.compute(model, [Block(sound(6440, stamp_s=stamp_s), False)], emitted.append)
+    model.runtime.encoder.encode = encode
+    now[0] += 4 * NS // 10
+    listening.compute(model, [Block(sound(12900, stamp_s=goes_on_s), False)], emitted.append)
+    first, second = emitted[-1][:2]
+    assert first.discontinuity and first.lost_samples_before == lost
+    assert not second.discontinuity and second.lost_samples_before == 0
+    assert listening.lost_in_faults == lost
+
+
+def test_what_nobody_sent_after_a_fault_is_not_lost(robot):
+    listening, emitted = ears(robot), []
+    model = listening.load()
+    listening.compute(model, [Block(sound(6440), False)], emitted.append)
+    encode = model.runtime.encoder.encode
+
+    def broken(mel):
+        raise RuntimeError('no memory')
+    model.runtime.encoder.encode = broken
+    listening.compute(model, [Flush(for_good=False)], emitted.append)
+    model.runtime.encoder.encode = encode
+    listening.compute(model, [Block(sound(6440, stamp_s=999.0), False)], emitted.append)
+    assert emitted[-1][0].discontinuity and listening.lost_in_faults == 0
 
 
 def pressed(robot, microphone, encoder):
@@ -112,7 +154,7 @@ class FakeEars:
 
     def __init__(self, robot):
         made = ears(robot)
-        self.stats, self.restarts = made.stats, 0
+        self.stats, self.restarts, self.lost_in_faults = made.stats, 0, 0
         self.level_dbfs = self.loudest_dbfs = -30.0
         self.silent_s = 0.0
 
