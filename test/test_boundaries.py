@@ -39,6 +39,11 @@ ROWS = {
     'stream': (CORE, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
+    # What a model is can be read without a framework.
+    'model.config': (FACTS | {'model.shapes'}, set()),
+    'model.shapes': (FACTS, {'numpy'}),
+    'model.rope': (FACTS, {'numpy'}),
+    'model.manifest': (FACTS | {'model.cache'}, set()),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
