@@ -49,6 +49,7 @@ ROWS = {
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
     'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel', 'audio.speech'},
