@@ -46,7 +46,8 @@ __all__ = ['EncoderNode', 'main']
 _INBOX_BLOCKS = 200
 _TICK_S = 0.2
 _CONSUMER_S = 1.0  # credit comes at 2 Hz at least
-_FORGET_AFTER_S = 10.0  # what was said right before a mute may still be read again
+_FORGET_AFTER_S = 10.0  # what was said right before a mute or an end may still be read again
+_FINISH_S = 2.0  # so long a transition waits for the last words
 
 
 class EncoderNode(ManagedNode):
@@ -98,13 +99,14 @@ class EncoderNode(ManagedNode):
         self._pause = Pause(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
         self._blocks = 0
         self._forget_at: float | None = None
+        self.managed_timer(_TICK_S, self._forget_in_time, always=True, callback_group=self._flow)
         self._consumers: dict[str, float] = {}  # who gave credit lately, and when
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
         self._encoded = self.managed_publisher(
             EncodedChunkMessage, 'encoded', qos.encoded(self.config.fifo.capacity))
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
-                                  callback_group=self._flow)
+                                  always=True, callback_group=self._flow)
         self.managed_subscription(Bool, 'robot_speaking', self._on_robot_speaking, qos.FLAG)
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
         self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
@@ -137,14 +139,27 @@ class EncoderNode(ManagedNode):
     def start(self) -> None:
         """Begin a new epoch and listen once the model is there."""
         self._begin_epoch()
+        self._forget()
         if self._ready:
             self._listen()
 
     def stop(self) -> None:
-        """Stop capture and finish the chunk under way."""
+        """Stop capture and hand over what was heard before; it is decided and becomes final."""
         assert self._input is not None and self._worker is not None, 'set_up comes first'
+        assert self._fifo is not None, 'set_up comes first'
         self._input.close()
-        self._worker.put(Flush(), always=True)
+        if self._ready and self._worker.alive:
+            self._worker.put(Flush(tail_s=TAIL_S), always=True)
+            done = self._worker.finish(_FINISH_S)
+            self._send(ending=True)
+            left = self._fifo.stats(time.monotonic()).pending
+            if left or not done:
+                self.get_logger().warning(
+                    f'deactivated before all was handed over: {left} chunks of 0.4 s wait, and '
+                    f'{"nothing is" if done else "more may be"} still being encoded; the '
+                    f'decoder or the encoder is behind, and these are counted as lost')
+        if self._forget_at is None:
+            self._forget_at = time.monotonic() + _FORGET_AFTER_S
 
     def apply(self, config: AssistantConfig) -> None:
         """Take the settings that may change while the node works."""
@@ -185,8 +200,8 @@ class EncoderNode(ManagedNode):
                 self._fifo.offer(chunk, time.monotonic())
             self._send()
 
-    def _send(self) -> None:
-        if (self._fifo is None or not self.active
+    def _send(self, *, ending: bool = False) -> None:
+        if (self._fifo is None or not (self.active or ending)
                 or not self._encoded.get_subscription_count()):
             return
         for chunk in self._fifo.take_publishable(time.monotonic()):
@@ -226,9 +241,11 @@ class EncoderNode(ManagedNode):
             self.resolve_topic_name('robot_speaking')))
         if self._pause.look(self._blocks) and self._worker is not None:
             self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
+        self._send()
+
+    def _forget_in_time(self) -> None:
         if self._forget_at is not None and time.monotonic() > self._forget_at:
             self._forget()
-        self._send()
 
     def _listen(self) -> None:
         if self._listening and self._input is not None:

@@ -1,5 +1,6 @@
 """Audio that stops, a robot that speaks, and what the input report makes of the counters."""
 
+import threading
 import time
 
 import numpy as np
@@ -20,6 +21,7 @@ from audio_interaction_ros.nodes.diagnostics import OK, WARN, Report
 from audio_interaction_ros.nodes.input_report import InputReport, Recent
 from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.listening import Block, Flush, Listening, Pause
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -121,7 +123,7 @@ def pressed(robot, microphone, encoder):
     robot.speak(microphone, 2)
 
 
-@pytest.mark.parametrize('ending', ['the audio stops', 'mute'])
+@pytest.mark.parametrize('ending', ['the audio stops', 'mute', 'deactivate'])
 def test_audio_that_stops_ends_the_utterance(robot, ending):
     encoded = robot.watch(EncodedChunk, 'encoded', qos.encoded(32))
     transcripts = robot.watch(Transcript, 'transcript', qos.EVENTS)
@@ -131,9 +133,12 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     microphone = robot.microphone()
     began_ns = robot._stamp_ns
     pressed(robot, microphone, encoder)
-    if ending == 'mute':
+    if ending != 'the audio stops':
         robot.wait(lambda: encoder._input.received == 8, 'all of it arrived')
+    if ending == 'mute':
         assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    elif ending == 'deactivate':
+        encoder.trigger_deactivate()
     robot.wait(lambda: robot.finals(transcripts), 'the late decision fires')
     assert robot.finals(transcripts) == ['the last word']
     robot.wait(lambda: encoded and encoded[-1].flags & EncodedChunk.END_OF_STREAM, 'the end')
@@ -142,11 +147,45 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     robot._stamp_ns += 26 * NS
     if ending == 'mute':
         assert robot.call(SetBool, 'encoder_node/set_listening', data=True).success
+    elif ending == 'deactivate':
+        robot.wait(lambda: encoder._fifo.stats(0.0).consumed == 5, 'all of it was taken')
+        encoder.trigger_activate()
     later_ns = robot._stamp_ns
     pressed(robot, microphone, encoder)
     robot.wait(lambda: len(encoded) > 5, 'it is heard again')
     stamps = [one.header.stamp.sec * NS + one.header.stamp.nanosec for one in encoded]
     assert (stamps[0], stamps[5]) == (began_ns, later_ns)
+
+
+class FakeWhisper:
+    def __init__(self):
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def transcribe(self, samples, languages=()):
+        self.began.set()
+        assert self.go_on.wait(60)
+        return Recognition(text=f'{len(samples)} samples', language='en')
+
+
+def test_what_was_heard_before_the_end_is_read_and_then_forgotten(robot, monkeypatch):
+    whisper, transcripts = FakeWhisper(), robot.watch(Transcript, 'transcript', qos.EVENTS)
+    settings = {'transcript.second_pass': 'whisper'}
+    robot.decoder(settings, runtime=robot.scripted(script={0: {3: 'draft'}}))
+    encoder = robot.encoder(settings, transcriber=lambda _settings: whisper)
+    microphone = robot.microphone()
+    pressed(robot, microphone, encoder)
+    robot.wait(lambda: encoder._input.received == 8, 'all of it arrived')
+    assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    forget_at = encoder._forget_at
+    encoder.trigger_deactivate()
+    assert encoder._forget_at == forget_at
+    robot.wait(whisper.began.is_set, 'it is being read')
+    monkeypatch.setattr(encoder, '_forget_at', 0.0)  # the time is over
+    reader = encoder._second_pass._reader
+    robot.wait(lambda: not reader._history.between(0, 2 ** 62), 'it is forgotten')
+    whisper.go_on.set()
+    robot.wait(lambda: robot.finals(transcripts), 'it becomes final')
+    assert robot.finals(transcripts)[0].endswith(' samples') and not reader._readings
 
 
 class FakeEars:
