@@ -184,7 +184,7 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
     position = 0
     try:
         # Not the path: a name that ends in .gsm or .vox would make libsndfile guess.
-        with soundfile.SoundFile(_Patient(stream)) as sound:
+        with _straight(soundfile)(_Patient(stream)) as sound:
             form = PcmFormat.of(name, encoding='f32le', rate_hz=sound.samplerate,
                                 channels=sound.channels)
             dtype = 'int16' if sound.subtype == 'PCM_16' else 'float32'
@@ -206,6 +206,17 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
     if position < promised < sys.maxsize or _is_cut(stream, kind):
         _tell_early_end(warn, name, position / form.rate_hz,
                         max(position, promised) / form.rate_hz)
+
+
+def _straight(soundfile: Any) -> Any:
+    """
+    Return SoundFile for reading from front to back.
+
+    It seeks after each read to where it is anyway, and an MP3 frame that was sought to lacks
+    what the frames before it hold: the decoder complains of each on the standard error, and
+    the samples are not those of the recording.
+    """
+    return type('Straight', (soundfile.SoundFile,), {'seekable': lambda _self: False})
 
 
 def _read_frames(sound: Any, frames: int, dtype: str) -> np.ndarray:
