@@ -140,7 +140,8 @@ def _refuse_foreign(head: bytes, name: str) -> str:
     """Return what to call a recording that libsndfile may read; raise for anything else."""
     if not head:
         raise AudioFormatError(
-            f'Expected a recording in {name}, it is empty; look at what should have written it')
+            f'Expected a recording, found none: there is no audio in {name}, it is empty; look at '
+            'what should have written it')
     if head[:4] in (b'RIFF', b'RF64') and len(head) < 12:
         raise AudioFormatError(f'Expected a whole WAV header in {name}, it ends before the '
                                'samples; copy or record it again')
@@ -166,11 +167,12 @@ def _read_samples(tape: _Tape, form: PcmFormat, data_bytes: int | None, block_ms
             break
         yield _block(form.decode(whole), form.rate_hz, position)
         position += len(whole) // form.frame_bytes
+    if not position:
+        raise AudioFormatError(f'Expected samples, found none: there is no audio in {name}; look '
+                               'at what should have written it')
     if data_bytes is not None and got < data_bytes:
         _tell_early_end(warn, name, position / form.rate_hz,
                         data_bytes / form.frame_bytes / form.rate_hz)
-    elif not position:
-        warn(f'{name}: expected samples, found none; look at what should have written them')
 
 
 def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
@@ -202,7 +204,8 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
         return
     if not position:
         raise AudioFormatError(
-            f'Expected samples in {name}, {kind}, found none; copy it again, or {_CONVERT}')
+            f'Expected samples, found none: there is no audio in {name}, {kind}; copy it again, '
+            f'or {_CONVERT}')
     if position < promised < sys.maxsize or _is_cut(stream, kind):
         _tell_early_end(warn, name, position / form.rate_hz,
                         max(position, promised) / form.rate_hz)
