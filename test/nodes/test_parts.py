@@ -259,6 +259,17 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     assert not library.streams[-1].active and node._stream is None
 
 
+@pytest.mark.parametrize('processes', [[], ['--processes']])
+def test_without_portaudio_a_microphone_is_refused_before_a_model_is_loaded(
+        monkeypatch, capsys, processes):
+    for name in ('SameProcess', 'OwnProcesses'):
+        monkeypatch.setattr(assistant, name, None)  # neither is started
+    monkeypatch.setitem(sys.modules, 'sounddevice', None)
+    assert assistant.main(['--source', 'mic', *processes]) == 1
+    said = capsys.readouterr().err
+    assert 'apt install libportaudio2' in said and 'conda-forge' in said
+
+
 @pytest.mark.parametrize(('name', 'value', 'block'), [
     ('sample_rate_hz', 16000, 640), ('channels', 2, 1920)])
 def test_what_is_not_heard_while_a_device_is_opened_otherwise_is_numbered(
