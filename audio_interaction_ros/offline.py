@@ -23,7 +23,7 @@ from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.resources import shipped
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, Transcriber
+from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer, Transcriber
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
@@ -83,7 +83,7 @@ class Assistant:
     """Listens to a stream and yields what it makes of it."""
 
     def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
-                 second_pass: Transcriber | None = None,
+                 tokenizer: Tokenizer, second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
@@ -96,7 +96,8 @@ class Assistant:
             interpret=(translation_second_pass is not None
                        and config.translation.to_english == 'whisper'))
         self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
-        self.session = Session(decoder=decoder, lanes=config.lanes, fifo=config.fifo,
+        self.session = Session(decoder=decoder, tokenizer=tokenizer, lanes=config.lanes,
+                               fifo=config.fifo,
                                slots=min(config.model.slots, decoder.spec.max_positions),
                                translate_text=translation_second_pass is not None)
         self.policy = AlertPolicy(
@@ -127,7 +128,7 @@ class Assistant:
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
             whisper = WhisperSecondPass()
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder,
+                   decoder=runtime.decoder, tokenizer=runtime.tokenizer,
                    second_pass=whisper if 'transcript' in wanted else None,
                    translation_second_pass=whisper if 'translation' in wanted else None)
 

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 
 if TYPE_CHECKING:
     from audio_interaction_ros.model.checkpoint import LoadedModel
@@ -50,9 +51,10 @@ def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
     from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
     torch.set_num_threads(threads)
     loaded = _random_edge(model)
+    assert loaded.tokenizer is not None, 'a random model spells in letters'
     return Runtime(encoder=TorchEncoder(loaded, dtype=dtype, device=device),
                    decoder=TorchDecoder(loaded, dtype=dtype, device=device),
-                   config=loaded.config)
+                   tokenizer=loaded.tokenizer, config=loaded.config)
 
 
 def save_random(folder: Path) -> Path:

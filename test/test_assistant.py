@@ -24,7 +24,11 @@ from audio_interaction_ros.config import (
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Recognition
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
     FinalTranslation,
@@ -52,7 +56,8 @@ def assistant(second_pass=None):
     config = AssistantConfig(lanes=LANES, transcript=TranscriptConfig(
         second_pass='whisper' if second_pass else 'none'))
     return Assistant(config=config, encoder=ScriptedEncoder(),
-                     decoder=ScriptedDecoder(script=SCRIPT), second_pass=second_pass)
+                     decoder=ScriptedDecoder(script=SCRIPT), tokenizer=ScriptedTokenizer(),
+                     second_pass=second_pass)
 
 
 def noise(seconds=4.0, rate=16_000):
@@ -115,7 +120,8 @@ class Whisper:
 def translating(whisper, script, *, transcripts=False, to_english='whisper'):
     return Assistant(
         config=AssistantConfig(lanes=BOTH, translation=TranslationConfig(to_english=to_english)),
-        encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script=script, translations={
+        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script=script, translations={
             '早上好': 'Good morning.', 'Good morning.': '早上好。'}),
         second_pass=whisper if transcripts else None, translation_second_pass=whisper)
 
@@ -246,6 +252,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
                                               or made[-1]))
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
+        tokenizer=ScriptedTokenizer(),
         config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),

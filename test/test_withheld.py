@@ -12,7 +12,11 @@ from audio_interaction_ros.cli import main as cli
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.events import ReplyWithheld
 
 pytestmark = pytest.mark.unit
@@ -30,6 +34,7 @@ class Unsure(ScriptedDecoder):
 def assistant(min_confidence):
     lanes = (LaneConfig(name='assistant', alerts=True, min_confidence=min_confidence),)
     return Assistant(config=AssistantConfig(lanes=lanes), encoder=ScriptedEncoder(),
+                     tokenizer=ScriptedTokenizer(),
                      decoder=Unsure(script=SCRIPT))
 
 
