@@ -72,7 +72,7 @@ def _torch(model: str, device: str, threads: int | None, dtype: str, rope_index_
         raise MissingDependencyError("runtime 'torch' needs PyTorch; run: pip install torch "
                                      '(CPU wheels: see README)') from error
     from audio_interaction_ros.model.checkpoint import load
-    from audio_interaction_ros.model.layout import DECODER_PREFIX, TOWER_PREFIX
+    from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
     from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder, best_dtype
     kind = device.partition(':')[0]
     if kind == 'cuda' and not torch.cuda.is_available():

@@ -6,15 +6,12 @@ import tokenizers
 import torch
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import (
-    MEL_FILL,
-    AudioTower,
-    AudioTowerConfig,
-)
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.layout import save
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from audio_interaction_ros.model.decoder import Decoder, rope_tables
+from audio_interaction_ros.model.shapes import MEL_FILL, AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import StepRequest
 from audio_interaction_ros.runtimes.registry import load_runtime
