@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 
 if TYPE_CHECKING:
     from audio_interaction_ros.model.checkpoint import LoadedModel

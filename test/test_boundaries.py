@@ -47,7 +47,7 @@ ROWS = {
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
-    'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),

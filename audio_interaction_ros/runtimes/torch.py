@@ -5,26 +5,32 @@ Owns the left context of the encoder and the cache of the decoder. Knows
 nothing of phases, prompts or eviction; slots, positions and visibility come with each request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model import checkpoint
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
+from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import (
+    HALVES,
     DecoderSpec,
     EncoderSpec,
+    NotLoaded,
+    Runtime,
     StepRequest,
     StepResult,
 )
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.packed import pack_weights
 
-__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype']
+__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype', 'load']
 
 DTYPES = ('float32', 'bfloat16', 'int8')
 
@@ -34,6 +40,31 @@ def best_dtype(device: str) -> str:
     if device.partition(':')[0] != 'cpu':
         return 'bfloat16'
     return 'bfloat16' if torch.cpu.get_capabilities().get('avx512_bf16') else 'float32'
+
+
+def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index_dtype: str,
+         halves: Collection[str]) -> Runtime:
+    """Bring a model up on torch; for load_runtime, which says what the arguments mean."""
+    if device.partition(':')[0] == 'cuda' and not torch.cuda.is_available():
+        raise ConfigurationError(
+            f'device: expected one that torch {torch.__version__} can use here, found {device!r} '
+            f'without a usable GPU; change model.device, or install the driver and a torch with '
+            f'CUDA')
+    if dtype == 'auto':
+        dtype = best_dtype(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    prefixes = {'encoder': TOWER_PREFIX, 'decoder': DECODER_PREFIX}
+    loaded = checkpoint.load(model, parts=tuple(prefixes[half] for half in HALVES
+                                                if half in halves))
+    encoder: Any = NotLoaded('encoder')
+    decoder: Any = NotLoaded('decoder')
+    if 'encoder' in halves:
+        encoder = TorchEncoder(loaded, dtype=dtype, device=device)
+    if 'decoder' in halves:
+        decoder = TorchDecoder(loaded, dtype=dtype, device=device,
+                               rope_index_dtype=rope_index_dtype)
+    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config)
 
 
 def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:

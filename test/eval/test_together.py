@@ -18,7 +18,7 @@ from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
 from eval.aside import FLOOR
 from eval.crew import Crew
