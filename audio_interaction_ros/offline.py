@@ -8,7 +8,7 @@ not on how it was cut or how fast it came.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -106,15 +106,29 @@ class Assistant:
             AlertSettings(
                 lanes=tuple(lane.name for lane in config.lanes if lane.alerts),
                 while_speaking_min_severity=config.alerts.while_speaking_min_severity))
+        self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
         self.stats = AssistantStats()
 
+    @property
+    def read_again(self) -> frozenset[str]:
+        """Lanes whose finished replies are drafts: a second pass writes the final text."""
+        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass}
+        return frozenset(lane for lane, kind in self._kinds.items()
+                         if passes.get(kind) is not None)
+
     @classmethod
-    def load(cls, config: AssistantConfig) -> 'Assistant':
-        """Load the model that a configuration names; lanes take their defaults from it."""
+    def load(cls, config: AssistantConfig,
+             tell: Callable[[str], object] = lambda _: None) -> 'Assistant':
+        """
+        Load the model that a configuration names; lanes take their defaults from it.
+
+        ``tell`` is told what is being loaded, for a person who waits.
+        """
         model = config.model
+        tell(f'loading the model {model.path}')
         runtime = load_runtime(model.path, runtime=model.runtime, device=model.device,
                                threads=model.threads, dtype=model.dtype,
                                rope_index_dtype=model.rope_index_dtype)
@@ -125,6 +139,7 @@ class Assistant:
         wanted = config.second_passes
         whisper: Transcriber | None = None
         if wanted:
+            tell('loading the model of the second pass')
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
             whisper = WhisperSecondPass()
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,

@@ -60,7 +60,8 @@ def test_what_is_withheld_raises_no_alert():
 @pytest.fixture
 def recording(tmp_path, monkeypatch):
     """Return a file, and let the command line run a model that doubts what it would say of it."""
-    monkeypatch.setattr(offline.Assistant, 'load', classmethod(lambda cls, _: assistant(0.5)))
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(
+        lambda cls, config, tell=None: assistant(0.5)))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
     return str(path)
