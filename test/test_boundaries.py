@@ -44,6 +44,12 @@ ROWS = {
     'model.shapes': (FACTS, {'numpy'}),
     'model.rope': (FACTS, {'numpy'}),
     'model.manifest': (FACTS | {'model.cache'}, set()),
+    'model.arrays': (FACTS | {'model.cache'}, {'safetensors', 'ml_dtypes'}),
+    'model.edge': (FACTS | {'model'}, FILES),
+    'model.weights': (FACTS | {'model'}, FILES),
+    'model.base_weights': (FACTS | {'model'}, FILES),
+    'model.base_converters': (FACTS | {'model'}, FILES),
+    'model.tokenizer': (FACTS | {'model'}, FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
@@ -145,7 +151,7 @@ def run_fresh(code):
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
                                     'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
-                                    'config'])
+                                    'config', 'model.weights'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
     heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})
     done = run_fresh(

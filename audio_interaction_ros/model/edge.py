@@ -7,40 +7,40 @@ weights come from is base_weights' business.
 
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model.arrays import load_arrays
 from audio_interaction_ros.model.base_weights import fetch, identity
-from audio_interaction_ros.model.layout import load_tensors
 from audio_interaction_ros.model.manifest import DECODER_PREFIX, PARTS, TOWER_PREFIX, weight_files
 from audio_interaction_ros.model.config import CheckpointConfig
 
-__all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_tensors']
+__all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_arrays']
 
 TAGGER_PREFIX = 'tagger.'
 EMBEDDING = 'model.embed_tokens.weight'
+Arrays = dict[str, np.ndarray]
 _TOWER_KEYS = ('projector.', 'proj.', 'sound.')
 
 
-def _add_lora(decoder: dict[str, Tensor], trained: dict[str, Tensor], scale: float) -> None:
+def _add_lora(decoder: Arrays, trained: Arrays, scale: float) -> None:
     for key in [key for key in trained if key.startswith('lora.') and key.endswith('.A')]:
         name = key.removeprefix('lora.').removesuffix('.A')
         target, other = f'{name}.weight', f'lora.{name}.B'
         if target not in decoder or other not in trained:
             raise CheckpointError(f'{key}: expected {target} in the base and {other} beside it; '
                                   'the trained weights are of another base')
-        low, high = trained.pop(key).float(), trained.pop(other).float()
+        low, high = (trained.pop(name).astype(np.float32) for name in (key, other))
         shape = (high.shape[0], low.shape[1])
-        if decoder[target].shape != shape or high.shape[1] != low.shape[0]:
+        if tuple(decoder[target].shape) != shape or high.shape[1] != low.shape[0]:
             raise CheckpointError(f'{key}: expected B @ A {list(decoder[target].shape)}, found '
                                   f'{list(high.shape)} @ {list(low.shape)}; the trained weights '
                                   'are of another base')
-        decoder[target] = decoder[target].float() + scale * (high @ low)
+        decoder[target] = decoder[target].astype(np.float32) + np.float32(scale) * (high @ low)
 
 
-def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[str, Tensor],
-          scale: float, *, tied_head: bool) -> dict[str, Tensor]:
+def merge(tower: Arrays, decoder: Arrays, trained: Arrays,
+          scale: float, *, tied_head: bool) -> Arrays:
     """
     Return all tensors of a model, prefixed, from base tensors and trained ones.
 
@@ -52,7 +52,7 @@ def merge(tower: dict[str, Tensor], decoder: dict[str, Tensor], trained: dict[st
     _add_lora(decoder, trained, scale)
     rows = trained.pop('control_rows', None)
     if rows is not None:
-        decoder[EMBEDDING] = torch.cat((decoder[EMBEDDING].float(), rows.float()))
+        decoder[EMBEDDING] = np.concatenate((decoder[EMBEDDING], rows), dtype=np.float32)
     if tied_head:
         decoder.pop('lm_head.weight', None)
     for key in list(trained):
@@ -73,8 +73,8 @@ def base_identities(config: CheckpointConfig) -> list[str]:
         base.whisper, base.language_model, base.tagger) if name]
 
 
-def merged_tensors(folder: Path, config: CheckpointConfig,
-                   parts: tuple[str, ...] = PARTS) -> tuple[dict[str, Tensor], Path]:
+def merged_arrays(folder: Path, config: CheckpointConfig,
+                   parts: tuple[str, ...] = PARTS) -> tuple[Arrays, Path]:
     """
     Return the tensors of a folder that builds upon base weights, and its tokenizer's path.
 
@@ -82,19 +82,19 @@ def merged_tensors(folder: Path, config: CheckpointConfig,
     decoder is not among them and the folder has no tokenizer of its own.
     """
     assert config.base is not None, 'only folders with a base are merged'
-    base: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+    base: dict[str, Arrays] = {part: {} for part in PARTS}
     tokenizer = folder / 'tokenizer.json'
     for part, name in ((TOWER_PREFIX, config.base.whisper),
                        (DECODER_PREFIX, config.base.language_model)):
         if part in parts:
             weights = fetch(name)
-            base[part] = load_tensors([weights / 'model.safetensors'])
+            base[part] = load_arrays([weights / 'model.safetensors'])
             if part == DECODER_PREFIX and not tokenizer.is_file():
                 tokenizer = weights / 'tokenizer.json'
     if config.base.tagger and TOWER_PREFIX in parts:
-        base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in load_tensors(
+        base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in load_arrays(
             [fetch(config.base.tagger) / 'model.safetensors']).items()}
-    trained = {key: value for key, value in load_tensors(
+    trained = {key: value for key, value in load_arrays(
         weight_files(folder)).items() if _part_of(key) in parts}
     merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,
                    tied_head=config.decoder.tied_head)

@@ -8,14 +8,14 @@ a folder comes from is checkpoint's business.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import safetensors
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model.arrays import load_arrays
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.cache import sha256
 from audio_interaction_ros.model.config import CheckpointConfig, dump_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX, write_manifest
@@ -23,32 +23,19 @@ from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX, w
 __all__ = ['assign', 'build_modules', 'check_shapes', 'load_tensors', 'save']
 
 def load_tensors(paths: Iterable[Path], prefixes: tuple[str, ...] = ('',)) -> dict[str, Tensor]:
-    """
-    Return the tensors of safetensors files whose names begin with one of ``prefixes``.
-
-    A damaged file is named with its hash; what is not asked for is not read.
-    """
-    tensors: dict[str, Tensor] = {}
-    for path in paths:
-        try:
-            with safetensors.safe_open(path, framework='pt') as file:
-                tensors.update({key: file.get_tensor(key) for key in file.keys()  # noqa: SIM118
-                                if key.startswith(prefixes)})
-        except (OSError, safetensors.SafetensorError) as error:
-            found = sha256(path) if path.is_file() else 'no such file'
-            raise CheckpointError(f'{path}: expected a safetensors file, cannot read it ({error}; '
-                                  f'sha256 {found}); fetch the model again') from error
-    return tensors
+    """Return what load_arrays returns, as tensors."""
+    return load_arrays(paths, prefixes, framework='pt')
 
 
-def check_shapes(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+def check_shapes(module: nn.Module, tensors: Mapping[str, Tensor | np.ndarray],
+                 where: str) -> None:
     """Raise CheckpointError naming the first key missing, unknown or of another shape."""
     expected = {key: value.shape for key, value in module.state_dict().items()}
     for key, shape in expected.items():
         if key not in tensors:
             raise CheckpointError(f'{where}: expected {key} {list(shape)}, found no such key; the '
                                   'weights are not of this model')
-        if tensors[key].shape != shape:
+        if tuple(tensors[key].shape) != shape:
             raise CheckpointError(f'{where}: expected {key} {list(shape)}, found '
                                   f'{list(tensors[key].shape)}; weights and configuration differ')
     for key in tensors:
@@ -57,13 +44,18 @@ def check_shapes(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -
                                   'configuration does not expect')
 
 
-def assign(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+def assign(module: nn.Module, tensors: Mapping[str, Tensor | np.ndarray], where: str) -> None:
     """Make tensors the module's parameters in float32; check_shapes says what is refused."""
     check_shapes(module, tensors, where)
-    # A copy in any case: what was read is a view of the file, and whoever writes into that file
-    # later would end the process with a bus error.
-    module.load_state_dict({key: value.to(torch.float32, copy=True)
-                            for key, value in tensors.items()}, assign=True)
+    module.load_state_dict({key: _own(value) for key, value in tensors.items()}, assign=True)
+
+
+def _own(value: Tensor | np.ndarray) -> Tensor:
+    # A copy in any case: what was read may be a view of the file, and whoever writes into that
+    # file later would end the process with a bus error.
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.array(value, np.float32))
+    return value.to(torch.float32, copy=True)
 
 
 def build_modules(config: CheckpointConfig) -> tuple[AudioTower, Decoder]:

@@ -5,6 +5,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,7 +15,8 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model import edge
 from audio_interaction_ros.model.base_weights import SOURCES
 from audio_interaction_ros.model.cache import sha256
-from audio_interaction_ros.model.checkpoint import load, locate
+from audio_interaction_ros.model.checkpoint import load
+from audio_interaction_ros.model.weights import locate
 from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model.edge import merge
 from audio_interaction_ros.model.layout import assign
@@ -259,15 +261,17 @@ def test_names_what_is_no_model():
 
 
 def test_merges_trained_differences():
-    base = {'model.embed_tokens.weight': torch.zeros(5, 2), 'x.weight': torch.ones(3, 2)}
-    trained = {'lora.x.A': torch.ones(1, 2), 'lora.x.B': torch.ones(3, 1),
-               'control_rows': torch.ones(2, 2), 'projector.0.weight': torch.ones(1)}
-    merged = merge({'conv1.bias': torch.ones(1)}, base, trained, 0.5, tied_head=True)
-    assert torch.equal(merged['decoder.x.weight'], torch.full((3, 2), 1.5))
+    base = {'model.embed_tokens.weight': np.zeros((5, 2)), 'x.weight': np.ones((3, 2))}
+    trained = {'lora.x.A': np.ones((1, 2)), 'lora.x.B': np.ones((3, 1)),
+               'control_rows': np.ones((2, 2)), 'projector.0.weight': np.ones(1)}
+    merged = merge({'conv1.bias': np.ones(1)}, base, trained, 0.5, tied_head=True)
+    assert (merged['decoder.x.weight'] == 1.5).all()
+    assert {value.dtype for key, value in merged.items() if key.startswith('decoder')} == {
+        np.dtype(np.float32)}
     assert merged['decoder.model.embed_tokens.weight'].sum(1).tolist() == [0] * 5 + [2] * 2
     assert set(merged) >= {'audio_tower.projector.0.weight', 'audio_tower.conv1.bias'}
     with pytest.raises(CheckpointError, match='surprise'):
-        merge({}, base, {'surprise': torch.ones(1)}, 1.0, tied_head=True)
+        merge({}, base, {'surprise': np.ones(1)}, 1.0, tied_head=True)
 
 
 def test_save_file_is_what_a_manifest_covers(tmp_path):
@@ -307,7 +311,7 @@ def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part
     config = types.SimpleNamespace(
         base=types.SimpleNamespace(whisper='w', language_model='l', tagger=''), lora_scale=0.5,
         decoder=types.SimpleNamespace(tied_head=True))
-    merged, _ = edge.merged_tensors(tmp_path / 'own', config, (part,))
+    merged, _ = edge.merged_arrays(tmp_path / 'own', config, (part,))
     assert asked == fetched and set(merged) == keys
-    whole, _ = edge.merged_tensors(tmp_path / 'own', config)
-    assert all(torch.equal(whole[key], value) for key, value in merged.items())
+    whole, _ = edge.merged_arrays(tmp_path / 'own', config)
+    assert all(np.array_equal(whole[key], value) for key, value in merged.items())

@@ -118,10 +118,10 @@ def test_a_model_is_loaded_with_the_tagger_of_its_base(folder, tower):
 def test_the_tagger_is_fetched_with_the_tower_only(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or folder.parent / name)
-    edge.merged_tensors(folder, config(), (DECODER_PREFIX,))
+    edge.merged_arrays(folder, config(), (DECODER_PREFIX,))
     assert asked == ['l']
     plain = config(base=replace(BASE, tagger=''), audio_tower=PLAIN)
-    without, _ = edge.merged_tensors(folder, plain, (TOWER_PREFIX,))
+    without, _ = edge.merged_arrays(folder, plain, (TOWER_PREFIX,))
     assert asked == ['l', 'w'] and not any('tagger' in key for key in without)
 
 
@@ -129,4 +129,4 @@ def test_a_trained_tagger_is_refused(folder):
     save_file({'tagger.convolutions.0.bias': torch.zeros(32)}, folder / 'more.safetensors')
     write_manifest(folder)
     with pytest.raises(CheckpointError, match='expected projector'):
-        edge.merged_tensors(folder, config())
+        edge.merged_arrays(folder, config())

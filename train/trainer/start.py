@@ -18,7 +18,8 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.cache import cache_root
-from audio_interaction_ros.model.checkpoint import load, locate
+from audio_interaction_ros.model.checkpoint import load
+from audio_interaction_ros.model.weights import locate
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.layout import assign, build_modules, load_tensors
