@@ -23,6 +23,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.transport import start_ros
 from audio_interaction_ros.nodes.worker import left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.terminal import make_printable, one_line
@@ -128,8 +129,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     before = _stop_on_signals(stopping)
     try:
         try:
-            rclpy.init(args=list(args) if args is not None else None,
-                       signal_handler_options=SignalHandlerOptions.NO)
+            start_ros(args, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
             print(_name_argument(sys.argv if args is None else args, error), file=sys.stderr)
             return 2
