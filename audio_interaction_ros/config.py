@@ -354,5 +354,5 @@ def check_ranges(config: AssistantConfig, where: str) -> None:
             low, high = RANGES.get(f'{group}.{item.name}', (None, None))
             found = getattr(values, item.name)
             if low is not None and high is not None and not low <= found <= high:
-                raise ConfigurationError(f'{where}.{name}.{item.name}: expected {low:g} to '
+                raise ConfigurationError(f'{where}: {name}.{item.name}: expected {low:g} to '
                                          f'{high:g}, found {found!r}; change it')
