@@ -85,6 +85,15 @@ class ManagedNode(LifecycleNode):
             if self.trigger_configure() == _SUCCESS:
                 self.trigger_activate()
 
+    def leave(self) -> bool:
+        """Begin to tell whoever waits that the process ends; True where that is under way."""
+        return False
+
+    @property
+    def answers(self) -> bool:
+        """True while somebody is not told yet what ``leave`` wants them to know."""
+        return False
+
     @property
     def state(self) -> str:
         """Name of the lifecycle state: unconfigured, inactive, active or finalized."""

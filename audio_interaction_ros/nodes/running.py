@@ -35,6 +35,8 @@ _PERIOD_S = 0.2
 _BREATH_S = 0.001
 _TOO_OFTEN = 100
 _IMPATIENT_S = 10.0
+_FAREWELL_S = 2.0
+_SENDING_S = 0.3
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
@@ -143,6 +145,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
                     node.autostart()
             while rclpy.ok() and not stopping.is_set() and not done():
                 spinner.spin_once()
+            _take_leave(spinner, [node for node in nodes if isinstance(node, ManagedNode)])
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
@@ -156,6 +159,18 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         sys.stderr.flush()
         os._exit(code())
     return code()
+
+
+def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:
+    """Let nodes answer whoever waits for them; takes no time where nobody does."""
+    if not rclpy.ok() or not sum(node.leave() for node in nodes):
+        return
+    limit = time.monotonic() + _FAREWELL_S
+    while any(node.answers for node in nodes) and time.monotonic() < limit:
+        spinner.spin_once()
+    limit = time.monotonic() + _SENDING_S  # what was answered is sent by callbacks to come
+    while time.monotonic() < limit:
+        spinner.spin_once()
 
 
 def _name_argument(arguments: Sequence[str], error: Exception) -> str:
