@@ -104,8 +104,10 @@ def parse_yaml(text: str, where: str, *, aliases: bool = False) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f':{mark.line + 1}' if mark else ''
-        raise ConfigurationError(f'{where}{line}: expected valid YAML: '
-                                 f'{error.problem or error.context}; change it') from error
+        problem = str(error.problem or error.context)
+        remedy = 'indent with spaces' if r"'\t'" in problem else 'change it'
+        raise ConfigurationError(
+            f'{where}{line}: expected valid YAML: {problem}; {remedy}') from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         said = ' '.join(str(error).split()) or type(error).__name__
         raise ConfigurationError(f'{where}: expected valid YAML: {said}; change it') from error

@@ -26,7 +26,12 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from audio_interaction_ros.nodes import parameters
 from audio_interaction_ros.nodes.backoff import BackOff
 from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, QosWatch, Report
-from audio_interaction_ros.nodes.live_parameters import answered, check_change, logger_service
+from audio_interaction_ros.nodes.live_parameters import (
+    answered,
+    check_change,
+    logger_service,
+    name_unknown,
+)
 from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ManagedNode']
@@ -68,6 +73,13 @@ class ManagedNode(LifecycleNode):
         self.add_on_set_parameters_callback(self.exclusive(self._on_set_parameters))
         steady_timer(self, 0.2, self.exclusive(self._recover),
                      callback_group=MutuallyExclusiveCallbackGroup())
+
+    def set_parameters_atomically(self, parameter_list: list[Any]) -> SetParametersResult:
+        """Set parameters; what the services ask for and nobody declared is refused by name."""
+        unknown = [one.name for one in parameter_list if not self.has_parameter(one.name)]
+        if unknown:
+            return answered(name_unknown(name, self._parameters) for name in unknown)
+        return super().set_parameters_atomically(parameter_list)
 
     def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Return the callback so that it runs with the node's lock held."""
@@ -131,7 +143,7 @@ class ManagedNode(LifecycleNode):
         self._awaited = {}
         if self._start_error:
             self._attempts.give_up()
-            return '; start the node again with it corrected'
+            return '; then start the node again'
         if not self.get_parameter('autostart').value:
             self._attempts.give_up()
             return ''

@@ -20,6 +20,7 @@ from rclpy.executors import (
 )
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes.managed import ManagedNode
@@ -28,7 +29,7 @@ from audio_interaction_ros.nodes.worker import left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['Spinner', 'run']
+__all__ = ['Spinner', 'refusal', 'run']
 
 _THREADS = 4
 _PERIOD_S = 0.2
@@ -133,7 +134,9 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         try:
             start_ros(args, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
-            print(_name_argument(sys.argv if args is None else args, error), file=sys.stderr)
+            said = refusal(sys.argv if args is None else args) or (
+                f'error: expected ROS 2 to start: {one_line(str(error))}')
+            print(said, file=sys.stderr)
             return 2
         spinner = Spinner()
         try:
@@ -173,13 +176,20 @@ def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:
         spinner.spin_once()
 
 
-def _name_argument(arguments: Sequence[str], error: Exception) -> str:
-    """Return what is wrong with a command line that ROS refuses, in our words where we know."""
+def refusal(arguments: Sequence[str]) -> str:
+    """
+    Return what is wrong with the ROS arguments of a command line, the parameter files included.
+
+    One sentence, in our words where we know; empty where nothing is.
+    """
     try:
         check_arguments(arguments)
+        remove_ros_args(list(arguments))
     except ConfigurationError as better:
         return f'error: {better}'
-    return f'error: expected a command line that ROS 2 understands: {one_line(str(error))}'
+    except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
+        return f'error: expected a command line that ROS 2 understands: {one_line(str(error))}'
+    return ''
 
 
 def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:

@@ -246,7 +246,7 @@ def test_a_wrong_parameter_file_is_named_once_with_what_to_do(
     decoder = robot.decoder()
     robot.wait(lambda: 'pth' in decoder.failure, 'it says so')
     assert f"{path}: model: unknown key 'pth'" in decoder.failure
-    assert decoder.failure.endswith('start the node again with it corrected')
+    assert decoder.failure.endswith('; then start the node again')
     assert capfd.readouterr().err.count("unknown key 'pth'") == 1
     assert decoder._attempts.total == 1 and not decoder._attempts.waits
 
