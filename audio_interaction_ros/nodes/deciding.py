@@ -18,7 +18,7 @@ from audio_interaction_ros.nodes.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.reply_board import Heard
 from audio_interaction_ros.nodes.worker import Emit
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, ReplyFinished
 from audio_interaction_ros.stream.session import Session
@@ -119,7 +119,8 @@ class Deciding:
         self.runtime = load(config.model)
         """Kept, for a shared one lives only as long as somebody keeps it."""
         self.session = Session(
-            decoder=self.runtime.decoder, lanes=self._resolved(config.lanes), fifo=config.fifo,
+            decoder=self.runtime.decoder, tokenizer=self.runtime.tokenizer,
+            lanes=self._resolved(config.lanes), fifo=config.fifo,
             slots=min(config.model.slots, self.runtime.decoder.spec.max_positions),
             translate_text='translation' in config.second_passes)
         self._timings, self._busy = timings, busy

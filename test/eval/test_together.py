@@ -12,12 +12,13 @@ pytest.importorskip('torch')
 import torch
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
+from audio_interaction_ros.model.decoder import Decoder
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
 from eval.aside import FLOOR
 from eval.crew import Crew
@@ -56,7 +57,8 @@ def small_runtime():
         torch.nn.init.normal_(parameter, std=0.3)
     loaded = LoadedModel(config=config, tower=tower, decoder=decoder, tokenizer=Letters(),
                          model_id='small-1')
-    return Runtime(encoder=TorchEncoder(loaded), decoder=TorchDecoder(loaded), config=config)
+    return Runtime(encoder=TorchEncoder(loaded), decoder=TorchDecoder(loaded),
+                   tokenizer=loaded.tokenizer, config=config)
 
 
 def streams(parts, count=5):

@@ -14,7 +14,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes import runtime_source
 from audio_interaction_ros.nodes.runtime_source import SharedRuntime
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 
 pytestmark = pytest.mark.ros
 
@@ -99,7 +99,7 @@ def test_a_model_that_nobody_keeps_is_let_go(monkeypatch):
 
     def load(model):
         loaded.append(model)
-        return Runtime(encoder=None, decoder=None, config=model)
+        return Runtime(encoder=None, decoder=None, tokenizer=None, config=model)
     monkeypatch.setattr(runtime_source, 'load_configured', load)
     source = SharedRuntime()
     one, other = ModelConfig(path='one'), ModelConfig(path='other')

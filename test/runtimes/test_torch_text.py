@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from audio_interaction_ros.model.decoder import Decoder, rope_tables
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS as IDS
 from audio_interaction_ros.runtimes.torch import TorchDecoder
@@ -69,7 +70,8 @@ def greedy(loaded, source):
 def test_text_beside_listening_equals_full_passes(loaded, source):
     """Chunks that other lanes hear in the same passes change nothing of it."""
     expected = greedy(loaded, source)
-    one = Session(decoder=TorchDecoder(loaded), lanes=(LANE,), slots=512, translate_text=True)
+    one = Session(decoder=TorchDecoder(loaded), tokenizer=loaded.tokenizer, lanes=(LANE,),
+                  slots=512, translate_text=True)
     one.step()
     one.translate(ReplyFinished(
         lane='translation', stamp_ns=0, epoch=1, seq=0, reply_id='1-0', text='',
