@@ -24,7 +24,7 @@ LIVE = {
         'audio.mute_holdoff_ms', 'audio.silence_warning_s', 'fifo.overflow',
         'fifo.credit_timeout_s', 'record.retention_s')),
     'decoder_node': frozenset((
-        'alerts.event_min_severity', 'alerts.hold_min_severity',
+        'alerts.event_min_severity', 'alerts.hold_min_severity', 'alerts.journal_s',
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
         'lane.release', 'lane.refractory_s')),
 }
