@@ -136,7 +136,7 @@ def _build(parameters: Iterable[dict[str, Any]], where: str) -> AssistantConfig:
     settings = values.pop('lane', {})
     names = values.pop('lanes', None)
     if not isinstance(settings, Mapping):
-        raise ConfigurationError(f'{where}.lane: expected a group per lane, found {settings!r}')
+        raise ConfigurationError(f'{where}: lane: expected a group per lane, found {settings!r}')
     defaults = {lane.name: lane for lane in AssistantConfig().lanes}
     if names is None and settings:
         names = list(defaults)
@@ -147,20 +147,20 @@ def _build(parameters: Iterable[dict[str, Any]], where: str) -> AssistantConfig:
 
 def _lanes(names: Any, settings: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f'{where}.lanes: expected a list of names, found {names!r}; '
+        raise ConfigurationError(f'{where}: lanes: expected a list of names, found {names!r}; '
                                  'change it')
     for name in settings:
         if name not in names:
-            raise ConfigurationError(f'{where}.lane.{name}: expected the settings of a lane out '
+            raise ConfigurationError(f'{where}: lane.{name}: expected the settings of a lane out '
                                      f'of lanes {names}, found another; add it to lanes')
     return [_lane(name, settings.get(name, {}), where) for name in names]
 
 
 def _lane(name: str, settings: Any, where: str) -> dict[str, Any]:
     if not isinstance(settings, Mapping):
-        raise ConfigurationError(f'{where}.lane.{name}: expected settings, found {settings!r}')
+        raise ConfigurationError(f'{where}: lane.{name}: expected settings, found {settings!r}')
     if 'name' in settings:
-        raise ConfigurationError(f'{where}.lane.{name}: unknown key \'name\'; lanes names it')
+        raise ConfigurationError(f'{where}: lane.{name}: unknown key \'name\'; lanes names it')
     usual = {lane.name: lane for lane in AssistantConfig().lanes}.get(name)
     return {'name': name, **({'kind': usual.kind, 'alerts': usual.alerts} if usual else {}),
             **settings}

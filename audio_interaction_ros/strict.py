@@ -104,8 +104,10 @@ def parse_yaml(text: str, where: str, *, aliases: bool = False) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f':{mark.line + 1}' if mark else ''
-        raise ConfigurationError(f'{where}{line}: expected valid YAML: '
-                                 f'{error.problem or error.context}; change it') from error
+        problem = str(error.problem or error.context)
+        remedy = 'indent with spaces' if r"'\t'" in problem else 'change it'
+        raise ConfigurationError(
+            f'{where}{line}: expected valid YAML: {problem}; {remedy}') from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         said = ' '.join(str(error).split()) or type(error).__name__
         raise ConfigurationError(f'{where}: expected valid YAML: {said}; change it') from error
@@ -139,6 +141,12 @@ def build(cls: type[_T], values: Any, where: str,
     ``where`` names the place in messages. Raises ``error`` for an unknown or missing key or a
     value of the wrong type; an int passes for a float.
     """
+    return _build(cls, values, where, error, ': ')
+
+
+def _build(cls: type[_T], values: Any, where: str, error: type[AudioInteractionError],
+           joint: str) -> _T:
+    """Build one dataclass; ``joint`` stands between its place, a file's or a key's, and a key."""
     if not isinstance(values, Mapping):
         raise error(f'{where}: expected a mapping of keys, found {values!r}; change it')
     hints = typing.get_type_hints(cls)
@@ -147,7 +155,7 @@ def build(cls: type[_T], values: Any, where: str,
         if key not in fields:
             raise error(f'{where}: unknown key {key!r}; expected one of '
                         f'{", ".join(sorted(fields))}')
-    given = {key: _convert(hints[key], value, f'{where}.{key}', error)
+    given = {key: _convert(hints[key], value, f'{where}{joint}{key}', error)
              for key, value in values.items()}
     for name, item in fields.items():
         if (name not in values and item.default is dataclasses.MISSING
@@ -164,7 +172,7 @@ def _convert(kind: Any, value: Any, where: str, error: type[AudioInteractionErro
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _convert(inner[0], value, where, error)
     if dataclasses.is_dataclass(kind):
-        return build(typing.cast(type, kind), value, where, error)
+        return _build(typing.cast(type, kind), value, where, error, '.')
     if origin is tuple:
         return _tuple(inner, value, where, error)
     if origin is not None and issubclass(origin, Mapping):

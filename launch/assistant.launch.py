@@ -33,7 +33,8 @@ ARGUMENTS = {
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
     'discovery': ('', 'Who finds the nodes: localhost (this machine), subnet, system_default; '
-                      'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE says, else localhost.',
+                      'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE or ROS_LOCALHOST_ONLY says, '
+                      'else localhost.',
                   ('', 'localhost', 'subnet', 'system_default')),
 }
 
@@ -86,12 +87,20 @@ def make_nodes(context: LaunchContext) -> list[Node]:
 
 
 def discovery(wanted: str) -> dict[str, str]:
-    """Return the variables that keep the nodes on this machine, or let them be found as wanted."""
-    told = any(os.environ.get(name) for name in (
-        'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'))
-    if told and not wanted:
-        return {}
-    reach = wanted or 'localhost'
-    if os.environ.get('ROS_DISTRO') == 'humble':  # it does not know the other variable
-        return {'ROS_LOCALHOST_ONLY': '1' if reach == 'localhost' else '0'}
-    return {'ROS_AUTOMATIC_DISCOVERY_RANGE': reach.upper()}
+    """
+    Return the variables that keep the nodes on this machine, or let them be found as wanted.
+
+    Humble knows ROS_LOCALHOST_ONLY only; Jazzy both, and the 1 of that one wins; later ones do
+    not know it any more. What one says is said in the other here. scripts/env.sh does the same.
+    """
+    reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', '').upper()
+    only = os.environ.get('ROS_LOCALHOST_ONLY', '')
+    if os.environ.get('ROS_DISTRO') == 'humble':
+        if only and not wanted:
+            return {}
+        alone = (wanted.upper() or reach or 'LOCALHOST') in ('LOCALHOST', 'OFF')
+        return {'ROS_LOCALHOST_ONLY': '1' if alone else '0'}
+    if wanted:
+        return {'ROS_AUTOMATIC_DISCOVERY_RANGE': wanted.upper(),
+                **({'ROS_LOCALHOST_ONLY': '0'} if only else {})}
+    return {} if reach or only == '0' else {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}

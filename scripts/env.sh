@@ -37,13 +37,15 @@ else
   done
   _air_prepend PYTHONPATH "$_air_root"
 fi
-# Nobody else in the network shall hear this microphone, unless somebody said so.
-if [ -z "${ROS_AUTOMATIC_DISCOVERY_RANGE:-}${ROS_LOCALHOST_ONLY:-}" ]; then
-  if [ "${ROS_DISTRO:-}" = humble ]; then  # it does not know the other variable
-    export ROS_LOCALHOST_ONLY=1
-  else
-    export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
-  fi
+# Nobody else in the network shall hear this microphone, unless somebody said so. Humble knows
+# ROS_LOCALHOST_ONLY only, Kilted and later do not know it; so what one says is said in the other.
+# The launch file does the same.
+if [ "${ROS_DISTRO:-}" = humble ]; then
+  case "${ROS_LOCALHOST_ONLY:-}${ROS_AUTOMATIC_DISCOVERY_RANGE:-}" in
+    ''|LOCALHOST|OFF) export ROS_LOCALHOST_ONLY=1 ;;
+  esac
+elif [ -z "${ROS_AUTOMATIC_DISCOVERY_RANGE:-}" ] && [ "${ROS_LOCALHOST_ONLY:-}" != 0 ]; then
+  export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 fi
 unset -f _air_prepend
 unset _air_file _air_root _air_old _air_package _air_python

@@ -215,6 +215,12 @@ RANGE, OLDER = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'
     ({RANGE: 'SUBNET'}, '', {RANGE: 'SUBNET'}),
     ({RANGE: 'SUBNET'}, 'localhost', {RANGE: 'LOCALHOST'}),
     ({OLDER: '0'}, '', {OLDER: '0'}),
+    ({OLDER: '1'}, '', {OLDER: '1', RANGE: 'LOCALHOST'}),
+    ({OLDER: '1'}, 'subnet', {OLDER: '0', RANGE: 'SUBNET'}),
+    ({OLDER: '1', RANGE: 'LOCALHOST'}, 'subnet', {OLDER: '0', RANGE: 'SUBNET'}),
+    ({'ROS_DISTRO': 'humble', RANGE: 'LOCALHOST'}, '', {RANGE: 'LOCALHOST', OLDER: '1'}),
+    ({'ROS_DISTRO': 'humble', RANGE: 'SUBNET'}, '', {RANGE: 'SUBNET', OLDER: '0'}),
+    ({'ROS_DISTRO': 'humble', OLDER: '1'}, 'subnet', {OLDER: '0'}),
     ({'ROS_DISTRO': 'humble'}, '', {OLDER: '1'}),
     ({'ROS_DISTRO': 'humble'}, 'subnet', {OLDER: '0'})])
 def test_nodes_stay_on_the_machine_unless_somebody_said_otherwise(launch, monkeypatch, before,

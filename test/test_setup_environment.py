@@ -48,7 +48,11 @@ def sourced(tmp_path, variable, **before):
 @pytest.mark.parametrize(('before', 'newer', 'older'), [
     ({}, 'LOCALHOST', 'unset'), ({'ROS_DISTRO': 'jazzy'}, 'LOCALHOST', 'unset'),
     ({'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}, 'SUBNET', 'unset'),
-    ({'ROS_LOCALHOST_ONLY': '0'}, 'unset', '0'), ({'ROS_DISTRO': 'humble'}, 'unset', '1')])
+    ({'ROS_LOCALHOST_ONLY': '0'}, 'unset', '0'), ({'ROS_DISTRO': 'humble'}, 'unset', '1'),
+    ({'ROS_LOCALHOST_ONLY': '1'}, 'LOCALHOST', '1'),
+    ({'ROS_DISTRO': 'humble', 'ROS_LOCALHOST_ONLY': '0'}, 'unset', '0'),
+    ({'ROS_DISTRO': 'humble', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}, 'LOCALHOST', '1'),
+    ({'ROS_DISTRO': 'humble', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'}, 'SUBNET', 'unset')])
 def test_a_shell_of_the_project_keeps_to_this_machine_unless_told_otherwise(
         tmp_path, before, newer, older):
     assert sourced(tmp_path, 'ROS_AUTOMATIC_DISCOVERY_RANGE', **before) == newer

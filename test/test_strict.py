@@ -97,14 +97,14 @@ def test_values_become_what_the_fields_say():
 
 
 @pytest.mark.parametrize(('change', 'named'), [
-    ({'nome': 'b'}, "x: unknown key 'nome'"), ({'name': 3}, 'x.name: expected text, found 3'),
-    ({'share': 'much'}, 'x.share'), ({'share': True}, 'x.share'),
-    ({'share': float('nan')}, 'x.share'), ({'inner': []}, 'x.inner'),
-    ({'inner': {'count': 1.0}}, 'x.inner.count: expected a whole number'),
-    ({'several': {}}, 'x.several'), ({'several': [{'count': ''}]}, 'x.several[0].count'),
-    ({'pair': [1]}, 'x.pair: expected a list of 2'), ({'by_name': {1: 2}}, 'x.by_name'),
-    ({'by_name': {'a': 'b'}}, 'x.by_name.a'), ({'perhaps': 3}, 'x.perhaps'),
-    ({'colour': 'BLUE'}, 'x.colour: expected one of RED'), ({'on': 1}, 'x.on')])
+    ({'nome': 'b'}, "x: unknown key 'nome'"), ({'name': 3}, 'x: name: expected text, found 3'),
+    ({'share': 'much'}, 'x: share'), ({'share': True}, 'x: share'),
+    ({'share': float('nan')}, 'x: share'), ({'inner': []}, 'x: inner'),
+    ({'inner': {'count': 1.0}}, 'x: inner.count: expected a whole number'),
+    ({'several': {}}, 'x: several'), ({'several': [{'count': ''}]}, 'x: several[0].count'),
+    ({'pair': [1]}, 'x: pair: expected a list of 2'), ({'by_name': {1: 2}}, 'x: by_name'),
+    ({'by_name': {'a': 'b'}}, 'x: by_name.a'), ({'perhaps': 3}, 'x: perhaps'),
+    ({'colour': 'BLUE'}, 'x: colour: expected one of RED'), ({'on': 1}, 'x: on')])
 def test_a_wrong_value_is_named_by_its_place(change, named):
     with pytest.raises(ConfigurationError) as caught:
         build(Outer, {'name': 'a', **change}, 'x')

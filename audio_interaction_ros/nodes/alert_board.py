@@ -56,9 +56,7 @@ class AlertBoard:
         self._node, self._settings, self._hearing = node, settings, hearing
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history
-        self._keeper = AlertKeeper(
-            place=lambda: journal_path(node.get_namespace(), node.context.get_domain_id()),
-            lifetime_s=settings.journal_s)
+        self._keeper = self._make_keeper()
         kept = self._keeper.recall() if before is None else before.kept
         self._policy.restore(kept.alerts)
         self._frame_id = kept.frame_id
@@ -84,11 +82,21 @@ class AlertBoard:
         return Kept(alerts=waiting_for_a_person(self._policy.active), frame_id=self._frame_id)
 
     def apply(self, settings: AlertsConfig) -> None:
-        """Take other severities; the rest is read at configure."""
+        """Take other severities and another life of the journal; rules are read at configure."""
         self._policy.settings = replace(
             self._policy.settings,
             while_speaking_min_severity=settings.while_speaking_min_severity)
-        self._settings = settings
+        before, self._settings = self._settings, settings
+        if settings.journal_s != before.journal_s:
+            self._keeper.close()
+            self._keeper = self._make_keeper()
+            self._keeper.keep(self.kept)
+
+    def _make_keeper(self) -> AlertKeeper:
+        node = self._node
+        return AlertKeeper(
+            place=lambda: journal_path(node.get_namespace(), node.context.get_domain_id()),
+            lifetime_s=self._settings.journal_s)
 
     def close(self) -> None:
         """Finish the journal. Idempotent."""

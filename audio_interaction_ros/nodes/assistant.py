@@ -24,7 +24,7 @@ from audio_interaction_ros.nodes.halves import (
 )
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
-from audio_interaction_ros.nodes.running import run
+from audio_interaction_ros.nodes.running import refusal, run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, SharedRuntime
 
 __all__ = ['Assistant', 'main', 'parse']
@@ -122,6 +122,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None) -> int:
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
+    said = refusal(arguments)
+    if said:  # each node would say it, and only then that it cannot work
+        print(said, file=sys.stderr)
+        return 2
     options = parse(remove_ros_args(arguments)[1:])
     if options.source == 'mic':
         try:

@@ -13,6 +13,7 @@ class BackOff:
         self.failures = 0
         """In a row."""
         self.total = 0
+        """Of all kinds."""
         self._at: float | None = None
 
     @property
@@ -27,6 +28,15 @@ class BackOff:
         self.total += 1
         self._at = now + delay_s
         return delay_s
+
+    def give_up(self) -> None:
+        """Take in a failure that no other try mends: none is to come, and none waits longer."""
+        self.total += 1
+        self._at = None
+
+    def try_now(self) -> None:
+        """Let a try be due at once; it is no failure."""
+        self._at = float('-inf')
 
     def left_s(self, now: float) -> float:
         """Return the seconds until the next try, 0 when it is due or none is to come."""

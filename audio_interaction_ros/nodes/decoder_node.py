@@ -167,6 +167,15 @@ class DecoderNode(ManagedNode):
             self._alerts.close()
         self._worker = self._model = None
 
+    def leave(self) -> bool:
+        """End the goals of ``listen``."""
+        return self._listen.leave()
+
+    @property
+    def answers(self) -> bool:
+        """True while a goal is not told that it has ended."""
+        return self._listen.answers
+
     def destroy_node(self) -> None:
         """Withdraw the action, then release everything."""
         self._listen.close()

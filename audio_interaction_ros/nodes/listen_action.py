@@ -47,6 +47,7 @@ class ListenAction:
         self._node, self._refusal = node, refusal
         self._waiting: list[_Waiting] = []
         self._ended: list[_Waiting] = []
+        self._leaves = False
         self._lock = threading.Lock()
         self._group = MutuallyExclusiveCallbackGroup()
         self._timer = steady_timer(node, _PERIOD_S, self._look, callback_group=self._group)
@@ -60,8 +61,22 @@ class ListenAction:
         self._node.managed_subscription(
             Transcript, 'transcript', self._on_transcript, qos.EVENTS, callback_group=self._group)
 
+    def leave(self) -> bool:
+        """End every goal, as the node will end; tell whether that needs the executor."""
+        self._leaves = True
+        self.give_up('the node ends')
+        return self.answers
+
+    @property
+    def answers(self) -> bool:
+        """True while goals that have ended are not told so yet."""
+        with self._lock:
+            return bool(self._ended)
+
     def close(self) -> None:
-        """Withdraw the action, at the end of the node."""
+        """Withdraw the action, at the end of the node; nobody is told anything after it."""
+        with self._lock:
+            self._waiting.clear()
         self._node.destroy_timer(self._timer)
         self._server.destroy()
 
@@ -73,7 +88,8 @@ class ListenAction:
     def _on_goal(self, _request: Any) -> GoalResponse:
         with self._lock:
             crowded = len(self._waiting) >= _MOST_GOALS
-        reason = self._refusal() or (f'{_MOST_GOALS} goals wait already' if crowded else '')
+        reason = ('the node ends' if self._leaves else self._refusal()
+                  or (f'{_MOST_GOALS} goals wait already' if crowded else ''))
         if not reason:
             return GoalResponse.ACCEPT
         self._node.get_logger().warning(
@@ -124,7 +140,13 @@ class ListenAction:
     def _execute(self, goal: Any) -> Listen.Result:
         with self._lock:
             ended = next(one for one in self._ended if one.goal == goal)
-            self._ended.remove(ended)
+        try:
+            return self._result(goal, ended)
+        finally:
+            with self._lock:
+                self._ended.remove(ended)
+
+    def _result(self, goal: Any, ended: _Waiting) -> Listen.Result:
         if goal.is_cancel_requested:
             goal.canceled()
             return Listen.Result(message='cancelled')

@@ -4,6 +4,7 @@ Parameters that change while a node runs: which may, who takes them, and why oth
 Owns the answer to a change. What a node does with one that it takes is the node's matter.
 """
 
+import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,14 +16,15 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import parameters
 
-__all__ = ['LIVE', 'UNUSED', 'answered', 'check_change', 'logger_service', 'takers']
+__all__ = ['LIVE', 'UNUSED', 'answered', 'check_change', 'logger_service', 'name_unknown',
+           'takers']
 
 LIVE = {
     'encoder_node': frozenset((
         'audio.mute_holdoff_ms', 'audio.silence_warning_s', 'fifo.overflow',
         'fifo.credit_timeout_s', 'record.retention_s')),
     'decoder_node': frozenset((
-        'alerts.event_min_severity', 'alerts.hold_min_severity',
+        'alerts.event_min_severity', 'alerts.hold_min_severity', 'alerts.journal_s',
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
         'lane.release', 'lane.refractory_s')),
 }
@@ -74,6 +76,15 @@ def answered(refusals: Iterable[str]) -> SetParametersResult:
     """Return the answer to a change: refused where there is a reason."""
     reason = '; '.join(refusals)
     return SetParametersResult(successful=not reason, reason=reason)
+
+
+def name_unknown(name: str, known: Iterable[str]) -> str:
+    """Return why a parameter that a node does not have cannot be set, with the nearest it has."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+    alike = [one for one in names if one.rpartition('.')[2] == name.rpartition('.')[2]]
+    return (f'{name}: there is no such parameter; the nearest is {(alike or near or ["none"])[0]} '
+            '(ros2 param list shows all)')
 
 
 def logger_service() -> dict[str, Any]:

@@ -13,13 +13,12 @@ import functools
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from audio_interaction_ros.config import AssistantConfig
@@ -27,7 +26,12 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from audio_interaction_ros.nodes import parameters
 from audio_interaction_ros.nodes.backoff import BackOff
 from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, QosWatch, Report
-from audio_interaction_ros.nodes.live_parameters import answered, check_change, logger_service
+from audio_interaction_ros.nodes.live_parameters import (
+    answered,
+    check_change,
+    logger_service,
+    name_unknown,
+)
 from audio_interaction_ros.nodes.steady import steady_timer
 
 __all__ = ['ManagedNode']
@@ -61,16 +65,21 @@ class ManagedNode(LifecycleNode):
         self._role = name  # the node itself may be called otherwise
         self._broken = self._configuration_is_wrong = False
         self._attempts = BackOff()
-        self._declare_error = ''
-        try:
-            parameters.declare(self, groups, lanes=lanes)
-        except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
-            self._declare_error = f'parameters: {error}'
-            self.report_failure(self._declare_error)
+        self._awaited: dict[str, Any] = {}
+        """What was accepted for a wrong configuration and may not be stored yet."""
+        self._start_error = parameters.declare_checked(self, groups, lanes=lanes)
+        if self._start_error:
+            self.failure = self._last_failure = self._start_error  # said when it is configured
         self.add_on_set_parameters_callback(self.exclusive(self._on_set_parameters))
-        self.add_post_set_parameters_callback(self.exclusive(self._on_parameters))
         steady_timer(self, 0.2, self.exclusive(self._recover),
                      callback_group=MutuallyExclusiveCallbackGroup())
+
+    def set_parameters_atomically(self, parameter_list: list[Any]) -> SetParametersResult:
+        """Set parameters; what the services ask for and nobody declared is refused by name."""
+        unknown = [one.name for one in parameter_list if not self.has_parameter(one.name)]
+        if unknown:
+            return answered(name_unknown(name, self._parameters) for name in unknown)
+        return super().set_parameters_atomically(parameter_list)
 
     def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Return the callback so that it runs with the node's lock held."""
@@ -87,6 +96,15 @@ class ManagedNode(LifecycleNode):
                 return
             if self.trigger_configure() == _SUCCESS:
                 self.trigger_activate()
+
+    def leave(self) -> bool:
+        """Begin to tell whoever waits that the process ends; True where that is under way."""
+        return False
+
+    @property
+    def answers(self) -> bool:
+        """True while somebody is not told yet what ``leave`` wants them to know."""
+        return False
 
     @property
     def state(self) -> str:
@@ -122,21 +140,26 @@ class ManagedNode(LifecycleNode):
 
     def _plan_retry(self, error: BaseException | None) -> str:
         """Decide when to try again; return it in words."""
+        self._awaited = {}
+        if self._start_error:
+            self._attempts.give_up()
+            return '; then start the node again'
         if not self.get_parameter('autostart').value:
+            self._attempts.give_up()
             return ''
         # What the machine refuses today, a folder or a file, may work tomorrow.
         self._configuration_is_wrong = (isinstance(error, ConfigurationError)
                                         and not isinstance(error.__cause__, OSError))
         if self._configuration_is_wrong:
-            self._attempts.settle()
-            return '; the node waits for another value of a parameter'
+            self._attempts.give_up()
+            return '; not tried again before a parameter is set'
         return f'; next try in {self._attempts.fail(time.monotonic()):.0f} s'
 
-    def _on_parameters(self, _parameters: Sequence[Parameter]) -> None:
-        """Try again at once where the configuration was wrong."""
-        if self._configuration_is_wrong:
-            self._configuration_is_wrong = False
-            self._attempts.fail(float('-inf'))
+    def _is_stored(self) -> bool:
+        """Tell whether a change that a wrong configuration waited for can be read by now."""
+        return bool(self._awaited) and all(
+            self.has_parameter(name) and self.get_parameter(name).value == value
+            for name, value in self._awaited.items())
 
     def _recover(self) -> None:
         """Leave the state in which the node cannot work, and start again when it is time."""
@@ -148,6 +171,9 @@ class ManagedNode(LifecycleNode):
                 self.trigger_cleanup()
             elif state == 'unconfigured':
                 self._broken = False
+                if self._configuration_is_wrong and self._is_stored():
+                    self._configuration_is_wrong = False
+                    self._attempts.try_now()
                 if self._attempts.due(time.monotonic()):
                     self._attempts.settle()
                     self.autostart()
@@ -279,9 +305,9 @@ class ManagedNode(LifecycleNode):
 
     def _on_set_parameters(self, changed: list[Any]) -> SetParametersResult:
         state = self.state
+        values = {one.name: one.value for one in changed}
         try:
-            config = check_change(self, self._role, {one.name: one.value for one in changed},
-                                  state=state)
+            config = check_change(self, self._role, values, state=state)
             if state != 'unconfigured' and config is not None:
                 self.apply(config)
                 self.config = config
@@ -290,15 +316,16 @@ class ManagedNode(LifecycleNode):
         except Exception as error:  # noqa: BLE001 - a change must not end the node
             self.get_logger().error(traceback.format_exc())
             return answered([repr(error)])
+        # A callback after the change, which would know it stored, is not in Humble.
+        self._awaited = values
         return answered([])
 
     def _configure(self) -> None:
         self.failure, self._broken = '', False
-        self._configuration_is_wrong = False
+        self._configuration_is_wrong, self._awaited = False, {}
         self._attempts.settle()
-        if self._declare_error:
-            raise ConfigurationError(self._declare_error)
-        parameters.refuse_unknown(self)
+        if self._start_error:
+            raise ConfigurationError(self._start_error)
         self.config = parameters.read(self)
         self.set_up()
 

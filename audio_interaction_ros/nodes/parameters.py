@@ -19,8 +19,8 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parameter_file import PLAIN, check_arguments
 from audio_interaction_ros.strict import build
 
-__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'is_ours', 'read', 'refuse_unknown',
-           'table']
+__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'declare_checked', 'is_ours', 'read',
+           'refuse_unknown', 'table']
 
 GROUPS = {item.name: cast(type, item.default_factory)
           for item in dataclasses.fields(AssistantConfig) if item.name != 'lanes'}
@@ -87,6 +87,25 @@ def declare(node: Node, groups: Sequence[str], *, lanes: bool = False) -> None:
     for item in declarations(groups, chosen):
         _take_whole_number(node, item)
         node.declare_parameter(item.name, item.default, _descriptor(item))
+
+
+def declare_checked(node: Node, groups: Sequence[str], *, lanes: bool = False) -> str:
+    """
+    Declare the parameters; return what is wrong with those that the process was started with.
+
+    The parameter files of the command line are read here and never again: what becomes of them
+    while the node runs does not matter.
+    """
+    wrong = ''
+    try:
+        declare(node, groups, lanes=lanes)
+    except Exception as error:  # noqa: BLE001 - rclpy raises several kinds for bad values
+        wrong = f'parameters: {error}'
+    try:
+        refuse_unknown(node)
+    except ConfigurationError as error:
+        return str(error)  # it names file and key
+    return wrong
 
 
 def _take_whole_number(node: Node, item: Declared) -> None:

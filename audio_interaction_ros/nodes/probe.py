@@ -18,6 +18,7 @@ from rclpy.node import Node
 
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
+from audio_interaction_ros.nodes.transport import start_ros
 
 __all__ = ['ProbeNode', 'main']
 
@@ -67,7 +68,7 @@ class ProbeNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run until interrupted."""
-    rclpy.init(args=args)
+    start_ros(args)
     node = ProbeNode(sink=sys.stdout)
     try:
         rclpy.spin(node)

@@ -20,20 +20,24 @@ from rclpy.executors import (
 )
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes.managed import ManagedNode
+from audio_interaction_ros.nodes.transport import start_ros
 from audio_interaction_ros.nodes.worker import left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['Spinner', 'run']
+__all__ = ['Spinner', 'refusal', 'run']
 
 _THREADS = 4
 _PERIOD_S = 0.2
 _BREATH_S = 0.001
 _TOO_OFTEN = 100
 _IMPATIENT_S = 10.0
+_FAREWELL_S = 2.0
+_SENDING_S = 0.3
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
@@ -128,10 +132,11 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     before = _stop_on_signals(stopping)
     try:
         try:
-            rclpy.init(args=list(args) if args is not None else None,
-                       signal_handler_options=SignalHandlerOptions.NO)
+            start_ros(args, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
-            print(_name_argument(sys.argv if args is None else args, error), file=sys.stderr)
+            said = refusal(sys.argv if args is None else args) or (
+                f'error: expected ROS 2 to start: {one_line(str(error))}')
+            print(said, file=sys.stderr)
             return 2
         spinner = Spinner()
         try:
@@ -143,6 +148,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
                     node.autostart()
             while rclpy.ok() and not stopping.is_set() and not done():
                 spinner.spin_once()
+            _take_leave(spinner, [node for node in nodes if isinstance(node, ManagedNode)])
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
@@ -158,13 +164,32 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     return code()
 
 
-def _name_argument(arguments: Sequence[str], error: Exception) -> str:
-    """Return what is wrong with a command line that ROS refuses, in our words where we know."""
+def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:
+    """Let nodes answer whoever waits for them; takes no time where nobody does."""
+    if not rclpy.ok() or not sum(node.leave() for node in nodes):
+        return
+    limit = time.monotonic() + _FAREWELL_S
+    while any(node.answers for node in nodes) and time.monotonic() < limit:
+        spinner.spin_once()
+    limit = time.monotonic() + _SENDING_S  # what was answered is sent by callbacks to come
+    while time.monotonic() < limit:
+        spinner.spin_once()
+
+
+def refusal(arguments: Sequence[str]) -> str:
+    """
+    Return what is wrong with the ROS arguments of a command line, the parameter files included.
+
+    One sentence, in our words where we know; empty where nothing is.
+    """
     try:
         check_arguments(arguments)
+        remove_ros_args(list(arguments))
     except ConfigurationError as better:
         return f'error: {better}'
-    return f'error: expected a command line that ROS 2 understands: {one_line(str(error))}'
+    except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
+        return f'error: expected a command line that ROS 2 understands: {one_line(str(error))}'
+    return ''
 
 
 def _stop_on_signals(stopping: threading.Event) -> dict[int, Any]:

@@ -30,6 +30,7 @@ from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.messages import audio_message, time_message
 from audio_interaction_ros.nodes.probe import ProbeNode
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.nodes.transport import start_ros
 
 __all__ = ['StimulusNode', 'main']
 
@@ -141,7 +142,7 @@ class StimulusNode(ProbeNode):
 def main(args: list[str] | None = None) -> None:
     """Obey until the standard input ends; ``--decisions`` writes down those too."""
     faulthandler.register(signal.SIGQUIT)  # where every thread is, on the standard error
-    rclpy.init(args=args)
+    start_ros(args)
     node = StimulusNode(decisions='--decisions' in sys.argv)
 
     def read() -> None:

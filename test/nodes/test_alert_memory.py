@@ -15,6 +15,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_msgs.msg import Alert, AlertArray, FifoCredit
 from audio_interaction_msgs.srv import AcknowledgeAlert
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.parameter import Parameter
 from std_msgs.msg import Bool, Empty
 
 from audio_interaction_ros.nodes import qos
@@ -85,6 +86,20 @@ def test_cleanup_and_configure_keep_an_alert_and_its_hold(robot):
     again = robot.call(AcknowledgeAlert, 'alerts/acknowledge', id=alert.id, operator_name='Bob')
     assert again.success and again.message.startswith('already acknowledged by Ada at ')
     assert seen.alerts[-1].id == alert.id and seen.alerts[-1].state == Alert.ACKNOWLEDGED
+
+
+def test_the_life_of_the_journal_is_set_while_an_alert_is_open(robot, home):
+    decoder = robot.decoder({'alerts.journal_s': 0.0}, runtime=robot.scripted(script=SCRIPT))
+    alert = raise_alarm(robot, decoder).alerts[0]
+    path = journal(home, robot)
+    assert not path.exists()
+    assert decoder.set_parameters([Parameter('alerts.journal_s', value=60.0)])[0].successful
+    robot.wait(lambda: path.exists() and alert.id in path.read_text(encoding='utf-8'), 'kept')
+    assert decoder.set_parameters([Parameter('alerts.journal_s', value=0.0)])[0].successful
+    path.unlink()
+    assert robot.call(AcknowledgeAlert, 'alerts/acknowledge', id=alert.id).success
+    assert decoder.set_parameters([Parameter('alerts.hold_min_severity', value=0)])[0].successful
+    assert not path.exists() and decoder._alerts._keeper.path is None
 
 
 def test_kill_9_keeps_an_alert_and_its_hold(robot, home):

@@ -1,6 +1,8 @@
 """The action ``listen``: one transcript per goal, and every way in which a goal ends."""
 
+import signal
 import threading
+import time
 
 import pytest
 
@@ -101,6 +103,30 @@ def test_deactivation_ends_goals_and_refuses_new_ones(listener):
     assert not listener.goal().accepted
     listener.decoder.trigger_activate()
     assert listener.goal().accepted
+
+
+def test_a_process_that_is_told_to_end_ends_its_goals_with_a_reason(robot, capfd):
+    process = robot.process('decoder_node')
+    client = ActionClient(robot.watcher, Listen, 'listen')
+    robot.wait(client.server_is_ready, 'the action is offered')
+    goals = []
+
+    def accepted():
+        sent = client.send_goal_async(Listen.Goal())
+        robot.wait(sent.done, 'the goal is answered')
+        goals.append(sent.result())
+        return goals[-1].accepted
+    robot.wait(accepted, 'a goal is accepted')
+    asked = goals[-1].get_result_async()
+    time.sleep(0.5)  # the request for the result arrives
+    process.send_signal(signal.SIGTERM)
+    robot.wait(asked.done, 'the goal ends')
+    assert asked.result().status == GoalStatus.STATUS_ABORTED
+    assert asked.result().result.message == 'the node ends'
+    assert process.wait(timeout=30) == 0
+    said = capfd.readouterr().err
+    assert 'never awaited' not in said and 'Traceback' not in said
+    client.destroy()
 
 
 def test_goals_are_refused_while_the_model_is_being_loaded(robot, capfd):

@@ -124,6 +124,21 @@ def test_what_a_file_may_not_say_is_refused_in_any_state(robot):
     assert change(decoder, 'lanes', ['assistant']).successful
 
 
+def test_a_name_that_nobody_declared_is_answered_with_the_nearest(robot):
+    from rcl_interfaces.srv import SetParameters, SetParametersAtomically
+    robot.decoder()
+    for name, near in (('lane.asistant.threshold', 'lane.assistant.threshold'),
+                       ('alerts.hold_severity', 'alerts.hold_min_severity')):
+        wanted = [Parameter(name, value=0.5).to_parameter_msg()]
+        for kind, words in ((SetParameters, 'set_parameters'),
+                            (SetParametersAtomically, 'set_parameters_atomically')):
+            answer = robot.call(kind, f'decoder_node/{words}', parameters=wanted)
+            one = answer.results[0] if kind is SetParameters else answer.result
+            assert not one.successful
+            assert f'{name}: there is no such parameter' in one.reason
+            assert f'the nearest is {near}' in one.reason, one.reason
+
+
 def test_in_the_middle_of_a_transition_it_says_try_again(robot):
     decoder = robot.decoder({'autostart': False})
     answers = []

@@ -1,7 +1,10 @@
 """A node that cannot work says why and is tried again; a fault in a lane costs that lane only."""
 
+import inspect
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.backoff import BackOff
 from audio_interaction_ros.nodes.convert import stamp_ns
+from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_message
 from audio_interaction_ros.nodes.worker import _MOST_COMMANDS
 from audio_interaction_ros.runtimes.base import StepResult
@@ -239,14 +243,63 @@ def test_a_wrong_configuration_waits_for_another_parameter(robot, stream, monkey
         return robot.scripted(script={})()
     decoder = robot.decoder({'lane.assistant.max_reply_tokens': 400}, runtime=load)
     robot.wait(lambda: 'lower lane.assistant.max_reply_tokens to 245' in decoder.failure
-               and 'waits for another value' in decoder.failure, 'it says what to change')
+               and 'before a parameter is set' in decoder.failure, 'it says what to change')
     robot.wait(lambda: decoder.state == 'unconfigured', 'it waits')
     ticks = len(stream.diagnostics)
     robot.wait(lambda: len(stream.diagnostics) >= ticks + 2, 'time passes')
-    assert len(asked) == 1
+    # it is counted, and makes nobody wait longer
+    assert len(asked) == 1 and decoder._attempts.total == 1 and decoder._attempts.failures == 0
     decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=96)])
     robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works')
-    assert decoder.failure == ''
+    assert decoder.failure == '' and decoder._attempts.total == 1
+
+
+def test_a_change_is_waited_for_until_it_can_be_read(robot):
+    """Nothing calls after a change on every distribution; a try must not read the old value."""
+    decoder = robot.decoder({'lane.assistant.max_reply_tokens': 400})
+    robot.wait(lambda: 'before a parameter is set' in decoder.failure, 'it waits')
+    robot.wait(lambda: decoder.state == 'unconfigured', 'it fell back')
+    with decoder.lock:  # the timer that recovers stands still
+        accepted = decoder._on_set_parameters(
+            [Parameter('lane.assistant.max_reply_tokens', value=96)])
+        assert accepted.successful
+        decoder._recover()  # between the answer and the storing
+        assert decoder.state == 'unconfigured' and not decoder._attempts.waits
+    decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=96)])
+    robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works')
+
+
+def test_no_callback_is_used_that_humble_does_not_have():
+    source = Path(inspect.getfile(ManagedNode)).read_text(encoding='utf-8')
+    assert 'add_post_set_parameters_callback' not in source
+
+
+def test_a_parameter_file_that_is_gone_or_half_written_later_keeps_no_node_down(
+        robot, tmp_path, monkeypatch):
+    path = tmp_path / 'parameters.yaml'
+    path.write_text('/**:\n  ros__parameters:\n    fifo: {capacity: 8}\n')
+    monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', '--params-file', str(path)])
+    decoder = robot.decoder()
+    robot.wait(lambda: decoder.ready, 'ready')
+    for change in (lambda: path.write_text('/**:\n  ros__par'), path.unlink):
+        change()
+        decoder.trigger_deactivate()
+        decoder.trigger_cleanup()
+        decoder.autostart()
+        robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works again')
+
+
+def test_a_wrong_parameter_file_is_named_once_with_what_to_do(
+        robot, tmp_path, monkeypatch, capfd):
+    path = tmp_path / 'typo.yaml'
+    path.write_text('/**:\n  ros__parameters:\n    model: {pth: here}\n')
+    monkeypatch.setattr(sys, 'argv', ['node', '--ros-args', '--params-file', str(path)])
+    decoder = robot.decoder()
+    robot.wait(lambda: 'pth' in decoder.failure, 'it says so')
+    assert f"{path}: model: unknown key 'pth'" in decoder.failure
+    assert decoder.failure.endswith('; then start the node again')
+    assert capfd.readouterr().err.count("unknown key 'pth'") == 1
+    assert decoder._attempts.total == 1 and not decoder._attempts.waits
 
 
 def test_a_node_that_somebody_cleaned_up_stays_so(robot, monkeypatch):
@@ -317,4 +370,8 @@ def test_the_wait_between_tries_doubles_up_to_a_minute():
     back_off.settle()
     assert not back_off.due(1e9)
     back_off.succeed()
-    assert back_off.fail(0.0) == 1 and back_off.total == 9
+    back_off.try_now()
+    assert back_off.due(-1e9) and back_off.failures == 0 and back_off.total == 8
+    back_off.give_up()
+    assert not back_off.waits and back_off.failures == 0 and back_off.total == 9
+    assert back_off.fail(0.0) == 1 and back_off.total == 10

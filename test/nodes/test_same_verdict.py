@@ -59,6 +59,7 @@ REFUSED = {
     'a mistake for one node': (
         '/**/decoder_node:\n  ros__parameters:\n    fifo: {capazity: 4}', 'capazity'),
     'no YAML': (ABOVE + 'fifo: [', 'YAML'),
+    'a tab': ('/**:\n\tros__parameters:\n\t\tfifo: {capacity: 3}\n', 'indent with spaces'),
     'no UTF-8': (b'/**: \xff', 'UTF-8'),
 }
 
@@ -127,6 +128,25 @@ def test_a_file_that_ros_cannot_parse_ends_a_node_with_one_sentence(tmp_path, te
     assert run(list, ['node', '--ros-args', '--params-file', str(path)]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f'error: {path}') and said.count('\n') == 1
+
+
+@pytest.mark.parametrize('more', [(), ('--processes',)])
+@pytest.mark.parametrize('text', [
+    REFUSED['no wrapper'][0], REFUSED['a tab'][0], REFUSED['an unknown key'][0],
+    REFUSED['text for a number'][0]])
+def test_a_wrong_parameter_file_ends_the_assistant_with_one_sentence(tmp_path, text, more, capfd):
+    from audio_interaction_ros.nodes import assistant
+    path = written(tmp_path, text)
+    assert assistant.main([*more, '--ros-args', '--params-file', str(path)]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(f'error: {path}') and said.count('\n') == 1, said
+
+
+def test_what_ros_alone_refuses_ends_the_assistant_with_one_sentence(capfd):
+    from audio_interaction_ros.nodes import assistant
+    assert assistant.main(['--ros-args', '-r', 'nonsense']) == 2
+    said = capfd.readouterr().err
+    assert 'expected a command line that ROS 2 understands' in said and said.count('\n') == 1
 
 
 def test_every_parameter_of_a_plain_node_may_stand_in_a_file():
