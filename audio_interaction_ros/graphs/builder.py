@@ -91,15 +91,21 @@ class GraphBuilder:
              **attributes: Any) -> str: ...
 
     @overload
-    def node(self, op: str, *inputs: str, outputs: int, domain: str = '',
+    def node(self, op: str, *inputs: str, outputs: int | Sequence[str], domain: str = '',
              **attributes: Any) -> tuple[str, ...]: ...
 
-    def node(self, op: str, *inputs: str, outputs: int | None = None, domain: str = '',
-             **attributes: Any) -> str | tuple[str, ...]:
-        """Append a node and return the name of its output, or a tuple of so many ``outputs``."""
+    def node(self, op: str, *inputs: str, outputs: int | Sequence[str] | None = None,
+             domain: str = '', **attributes: Any) -> str | tuple[str, ...]:
+        """
+        Append a node and return the name of its output.
+
+        A tuple where ``outputs`` says how many there are or which names they have; '' stands for
+        any name.
+        """
         self._count += 1
-        names = tuple(f'{op}_{self._count}' + (f'_{i}' if outputs else '')
-                      for i in range(outputs or 1))
+        asked = ('',) * (outputs or 1) if not isinstance(outputs, Sequence) else outputs
+        names = tuple(name or f'{op}_{self._count}' + (f'_{i}' if i else '')
+                      for i, name in enumerate(asked))
         self._append(op, inputs, names, domain, attributes)
         return names if outputs else names[0]
 
