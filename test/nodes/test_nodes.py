@@ -529,7 +529,7 @@ def test_the_robots_own_voice_shows(robot):
 
 def test_the_printer_says_once_why_it_is_quiet(robot, capfd):
     from audio_interaction_ros.nodes.printer import PrinterNode
-    robot.add(PrinterNode(**robot.options()))
+    robot.add(PrinterNode(grace_s=1.0, **robot.options()))
     robot.encoder()
     said = []
 
