@@ -6,31 +6,21 @@ nothing in it copies or grows with the cache and the host may write them to any 
 carry Hugging Face names. The same arithmetic as model.decoder.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.names import (
+    HIDDEN_OUTPUT,
+    LOGITS_OUTPUT,
+    cache_names,
+    new_names,
+)
 from audio_interaction_ros.model.shapes import DecoderConfig
 
-__all__ = ['HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'STEP_INPUTS', 'cache_names', 'decoder_step',
-           'head_weight', 'new_names', 'vocabulary_head']
-
-STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
-HIDDEN_OUTPUT = 'hidden'
-LOGITS_OUTPUT = 'logits'
-
-
-def cache_names(layers: int) -> Iterator[tuple[str, str]]:
-    """Return the names of the keys and values of the past, layer by layer."""
-    return ((f'past_keys_{layer}', f'past_values_{layer}') for layer in range(layers))
-
-
-def new_names(layers: int) -> Iterator[tuple[str, str]]:
-    """Return the names of the new keys and values, layer by layer."""
-    return ((f'new_keys_{layer}', f'new_values_{layer}') for layer in range(layers))
-
+__all__ = ['decoder_step', 'head_weight', 'vocabulary_head']
 
 def decoder_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
                  bits: int | None = None) -> GraphBuilder:

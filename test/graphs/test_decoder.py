@@ -7,7 +7,8 @@ import onnx
 import pytest
 import torch
 
-from audio_interaction_ros.graphs.decoder import cache_names, decoder_step, vocabulary_head
+from audio_interaction_ros.graphs.decoder import decoder_step, vocabulary_head
+from audio_interaction_ros.graphs.names import cache_names
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
 from audio_interaction_ros.model.shapes import DecoderConfig
 
