@@ -334,6 +334,7 @@ def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
                         types.SimpleNamespace(WhisperSecondPass=Whisper))
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
+        tokenizer=ScriptedTokenizer(),
         config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
@@ -346,7 +347,7 @@ def test_a_recording_of_which_nothing_is_heard_ends_with_a_word(tmp_path, capsys
     monkeypatch.setattr(offline.Assistant, 'load', classmethod(
         lambda cls, config, tell=None: Assistant(
             config=AssistantConfig(lanes=LANES), encoder=ScriptedEncoder(),
-            decoder=ScriptedDecoder(script={}))))
+            decoder=ScriptedDecoder(script={}), tokenizer=ScriptedTokenizer())))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(0.1), 16_000)
     assert cli.main(['stream', str(path)]) == 0

@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
+from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
 from audio_interaction_ros.nodes.halves import (
     Halves,
@@ -21,7 +22,7 @@ from audio_interaction_ros.nodes.halves import (
     SameProcess,
     ros_arguments,
 )
-from audio_interaction_ros.nodes.microphone_node import MicrophoneNode
+from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, SharedRuntime
@@ -122,6 +123,12 @@ def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None)
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
     options = parse(remove_ros_args(arguments)[1:])
+    if options.source == 'mic':
+        try:
+            sound_library()
+        except MissingDependencyError as error:  # named before a model is loaded
+            print(f'error: {error}', file=sys.stderr, flush=True)
+            return 1
     # what a recording raises is no alarm of today, so the next start must not find it
     changes = {'alerts.journal_s': 0.0} if options.source == 'file' else {}
     halves: Halves = (OwnProcesses(ros_arguments(arguments), changes) if options.processes
