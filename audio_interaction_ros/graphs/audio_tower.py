@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 
-__all__ = ['FEATURES_OUTPUT', 'MEL_INPUT', 'audio_tower']
-
-MEL_INPUT = 'mel'
-FEATURES_OUTPUT = 'features'
+__all__ = ['audio_tower']
 
 
 def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,

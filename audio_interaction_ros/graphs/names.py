@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
-__all__ = ['HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'STEP_INPUTS', 'cache_names', 'new_names']
+__all__ = ['FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'MEL_INPUT', 'STEP_INPUTS',
+           'cache_names', 'new_names']
 
 STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
 """Beside the cache."""
 HIDDEN_OUTPUT = 'hidden'
 LOGITS_OUTPUT = 'logits'
+MEL_INPUT = 'mel'
+FEATURES_OUTPUT = 'features'
 
 
 def cache_names(layers: int) -> Iterator[tuple[str, str]]:
