@@ -19,7 +19,7 @@ PACKAGE = 'audio_interaction_ros'
 FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file', 'terminal'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'offline', 'parity', 'cli', 'nodes'}
+EVERYTHING = CORE | RUNTIME | {'model', 'graphs', 'offline', 'parity', 'cli', 'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
@@ -52,8 +52,17 @@ ROWS = {
     'model.tokenizer': (FACTS | {'model'}, FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
+    'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
+    'graphs.quantise': (set(), {'numpy'}),
+    'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
+    'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
+    'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope',
+                                         'model.tokenizer'}, {'numpy', 'onnxruntime'}),
+    'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'model.config'},
+                              {'numpy', 'onnxruntime'}),
+    'runtimes.windowed': ({'protocol', 'runtimes.base', 'model.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),

@@ -1,8 +1,8 @@
 """
 The torch backend: encoder and decoder of runtimes.base over the modules of model.
 
-Owns the left context of the encoder and the cache of the decoder. Knows
-nothing of phases, prompts or eviction; slots, positions and visibility come with each request.
+Owns the cache of the decoder. Knows nothing of phases, prompts or eviction; slots, positions and
+visibility come with each request.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,11 +17,9 @@ from audio_interaction_ros.model import checkpoint
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
 from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
-from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import (
     HALVES,
     DecoderSpec,
-    EncoderSpec,
     NotLoaded,
     Runtime,
     StepRequest,
@@ -29,6 +27,7 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.packed import pack_weights
+from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
 __all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype', 'load']
 
@@ -82,39 +81,22 @@ def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
     return decoder
 
 
-class TorchEncoder:
-    """Encodes one chunk at a time; remembers the mel of earlier chunks as left context."""
+class TorchEncoder(WindowedEncoder):
+    """Encodes one chunk at a time with the tower as it was loaded."""
 
     def __init__(self, loaded: LoadedModel, *, dtype: str = 'float32',
                  device: str = 'cpu') -> None:
-        config = loaded.config
-        self.spec = EncoderSpec(
-            model_id=loaded.model_id, mel_bins=config.audio_tower.mel_bins,
-            features_per_chunk=config.audio_tower.features_per_chunk,
-            feature_width=config.audio_tower.output_width, magnitudes=config.audio_tower.tagger,
-            mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
         # Convolutions and norms have no int8 form here, and the tower is small beside the rest.
-        self._dtype = torch.float32 if dtype == 'float32' else torch.bfloat16
-        self._device = device
-        self._tower = loaded.tower.to(device=device, dtype=self._dtype)
-        pack_weights(self._tower)
-        self._shape = config.audio_tower
-        self.reset()
+        precision = torch.float32 if dtype == 'float32' else torch.bfloat16
+        tower = loaded.tower.to(device=device, dtype=precision)
+        pack_weights(tower)
 
-    def reset(self) -> None:
-        """Forget all left context, as at the start of a stream."""
-        self._window = self._shape.before(self._shape.window_frames)
+        @torch.inference_mode()
+        def run(window: np.ndarray) -> np.ndarray:
+            features: Tensor = tower(torch.from_numpy(window)[None].to(device, precision))[0]
+            return features.float().cpu().numpy()
 
-    @torch.inference_mode()
-    def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
-        expected = (self.spec.mel_rows, MEL_FRAMES_PER_CHUNK)
-        if mel.shape != expected:
-            raise ValueError(f'expected mel {expected}, found {mel.shape}')
-        self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,
-                                      dtype=np.float32)
-        window = torch.from_numpy(self._window)[None].to(self._device, self._dtype)
-        return self._tower(window)[0].float().cpu().numpy()
+        super().__init__(run, loaded.config, loaded.model_id)
 
 
 class TorchDecoder:

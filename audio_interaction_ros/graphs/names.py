@@ -1,0 +1,23 @@
+"""Names of what goes in and out of the graphs: all that a runtime must know of them."""
+
+from collections.abc import Iterator
+
+__all__ = ['FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'MEL_INPUT', 'STEP_INPUTS',
+           'cache_names', 'new_names']
+
+STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
+"""Beside the cache."""
+HIDDEN_OUTPUT = 'hidden'
+LOGITS_OUTPUT = 'logits'
+MEL_INPUT = 'mel'
+FEATURES_OUTPUT = 'features'
+
+
+def cache_names(layers: int) -> Iterator[tuple[str, str]]:
+    """Return the names of the keys and values of the past, layer by layer."""
+    return ((f'past_keys_{layer}', f'past_values_{layer}') for layer in range(layers))
+
+
+def new_names(layers: int) -> Iterator[tuple[str, str]]:
+    """Return the names of the new keys and values, layer by layer."""
+    return ((f'new_keys_{layer}', f'new_values_{layer}') for layer in range(layers))

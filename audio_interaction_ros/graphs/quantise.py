@@ -1,0 +1,45 @@
+"""
+Weights in 8 or 4 bits: blocks of 32 along the input, symmetric, one float32 scale each.
+
+The form is that of com.microsoft.MatMulNBits. Knows numpy only.
+"""
+
+import numpy as np
+
+__all__ = ['BLOCK', 'dequantise', 'quantise']
+
+BLOCK = 32
+"""Weights that share a scale."""
+
+
+def quantise(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return weight [out, in] as codes [out, blocks, bytes] uint8 and scales [out, blocks] float32.
+
+    A code stands for (code - half) * scale with half = 2 ** (bits - 1). The weight of a block that
+    is furthest from zero becomes code 0 exactly, so the scale carries its sign and no code is
+    wasted. Two codes of 4 bits share a byte, the first below.
+    """
+    if bits not in (4, 8):
+        raise ValueError(f'expected 4 or 8 bits, found {bits}')
+    rows, columns = weight.shape
+    blocks = -(-columns // BLOCK)
+    padded = np.zeros((rows, blocks * BLOCK), np.float32)
+    padded[:, :columns] = weight
+    padded = padded.reshape(rows, blocks, BLOCK)
+    half = 1 << (bits - 1)
+    furthest = np.take_along_axis(padded, np.abs(padded).argmax(axis=2)[..., None], axis=2)
+    scales = furthest / np.float32(-half)
+    inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales != 0)
+    codes = np.clip(np.rint(padded * inverse) + half, 0, 2 * half - 1).astype(np.uint8)
+    if bits == 4:
+        codes = codes[..., 0::2] | codes[..., 1::2] << 4
+    return codes, scales[..., 0]
+
+
+def dequantise(codes: np.ndarray, scales: np.ndarray, bits: int, columns: int) -> np.ndarray:
+    """Return the weight [out, columns] float32 that quantise's result stands for."""
+    if bits == 4:
+        codes = np.stack((codes & 15, codes >> 4), axis=-1).reshape(*codes.shape[:2], BLOCK)
+    weight = (codes.astype(np.float32) - (1 << (bits - 1))) * scales[..., None]
+    return weight.reshape(len(codes), -1)[:, :columns]

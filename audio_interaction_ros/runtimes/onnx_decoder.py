@@ -1,0 +1,192 @@
+"""
+The decoder on ONNX Runtime: the step graph of graphs.decoder over caches that the host owns.
+
+Owns the cache, the buffers of a pass and the writing of new keys and values into the slots that
+came with a request. Knows nothing of phases, prompts or eviction.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.graphs.names import (
+    HIDDEN_OUTPUT,
+    LOGITS_OUTPUT,
+    STEP_INPUTS,
+    cache_names,
+    new_names,
+)
+from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.model.rope import rope_angles
+from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.batch import StepBatch, pack
+from audio_interaction_ros.runtimes.onnx_session import (
+    aligned,
+    bind_input,
+    bind_output,
+)
+
+__all__ = ['OnnxDecoder']
+
+_UNSEEN = np.float32(-1e30)
+"""Added to the score of what is not seen: no infinity, so that a row without sight is no NaN."""
+_KEPT_BINDINGS = 16
+"""Buffers of so many shapes of a pass are kept; a stream has about five."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    # Buffers of one shape of pass, bound once: rows are lanes first..first + R - 1.
+    binding: ort.IOBinding
+    embeddings: np.ndarray  # [R, T, width]
+    cos: np.ndarray  # [R, T, head_dim]
+    sin: np.ndarray
+    past_mask: np.ndarray  # [R, 1, 1, S]
+    new_mask: np.ndarray  # [1, 1, G * T, T]
+    hidden: np.ndarray  # [R, T, width]
+    new: np.ndarray  # [layers, 2, R, kv_heads, T, head_dim]
+
+
+class OnnxDecoder:
+    """Runs ragged requests of several lanes as one padded pass; lanes are rows."""
+
+    def __init__(self, config: CheckpointConfig, *, model_id: str, step: ort.InferenceSession,
+                 head: ort.InferenceSession, embeddings: np.ndarray, controls: np.ndarray,
+                 tokenizer: Tokenizer | None, rope_index_dtype: str = 'fp32') -> None:
+        """
+        Take the sessions of both graphs and what the host looks up.
+
+        ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
+        ``controls`` [2, width] float32 are the head's rows of silence and respond.
+        """
+        self.spec = DecoderSpec(
+            model_id=model_id, features_per_chunk=config.audio_tower.features_per_chunk,
+            feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
+            token_ids=config.token_ids, max_positions=config.max_positions)
+        self._config = config.decoder
+        self._step = step
+        self._head = head
+        self._embeddings = embeddings
+        self._controls = np.ascontiguousarray(controls.T)
+        self._tokenizer = tokenizer
+        self._rope_index_dtype = rope_index_dtype
+        self._cache: np.ndarray | None = None  # [layers, 2, lanes, kv_heads, slots, head_dim]
+        self._passes: OrderedDict[tuple[int, int, int], _Pass] = OrderedDict()
+
+    def open(self, *, lanes: int, slots: int) -> None:
+        """
+        Allocate the cache for a number of lanes with ``slots`` slots each.
+
+        ConfigurationError where there is no memory for it.
+        """
+        self._cache = None  # the old one goes first
+        self._passes.clear()
+        config = self._config
+        shape = (config.layers, 2, lanes, config.kv_heads, slots, config.head_dim)
+        try:
+            self._cache = aligned(shape)
+        except MemoryError as error:
+            raise ConfigurationError(
+                f'model.slots: no memory for {lanes} lanes of {slots} slots '
+                f'({4 * np.prod(shape, dtype=float) / 1e6:.0f} MB); lower model.slots, run fewer '
+                f'lanes, or free memory') from error
+
+    def forget(self, lane: int) -> None:
+        """Zero the cache of a lane: masked keys and values still count where they are NaN."""
+        if self._cache is not None:
+            self._cache[:, :, lane] = 0
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokenize text without any structural id."""
+        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
+        return self._tokenizer.encode(text)
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the raw bytes that a vocabulary token stands for."""
+        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
+        return self._tokenizer.token_bytes(token)
+
+    def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
+        """
+        Run one pass; results in the order of the requests, at most one request per lane.
+
+        Raises ValueError for a lane or slot that was not opened.
+        """
+        if not requests:
+            return []
+        cache = self._cache
+        if cache is None:
+            raise ValueError('open() must be called before step()')
+        batch = pack(requests, lanes=cache.shape[2], slots=cache.shape[4],
+                     pad_id=self.spec.token_ids.pad)
+        hidden = self._forward(cache, batch)
+        texts = self._texts(batch, hidden)
+        return batch.results(lambda row, request: StepResult(
+            control_logits=hidden[row, request.read] @ self._controls,
+            text_logits=texts.get(row)))
+
+    def _forward(self, cache: np.ndarray, batch: StepBatch) -> np.ndarray:
+        # Returns hidden [B, T, width], which the next pass overwrites unless lanes are missing.
+        first = int(batch.lanes[0])
+        rows = batch.lanes - first  # of the pass; a lane between two of them computes for nobody
+        run = self._pass(cache, first, int(rows[-1]) + 1, batch.ids.shape[1])
+        embeddings = self._embeddings[batch.ids].astype(np.float32, copy=False)
+        batch.overlay(embeddings)
+        run.embeddings[rows] = embeddings
+        run.cos[rows], run.sin[rows] = rope_angles(
+            batch.positions, self._config.head_dim, self._config.rope_base,
+            index_dtype=self._rope_index_dtype)
+        run.past_mask[:] = _UNSEEN
+        run.past_mask[rows, 0, 0, :batch.past.shape[1]] = np.where(batch.past, 0, _UNSEEN)
+        self._step.run_with_iobinding(run.binding)
+        for row, lane, request in zip(rows, batch.lanes, batch.requests, strict=True):
+            new = run.new[:, :, row, :, :len(request.slots)]
+            cache[:, :, lane][:, :, :, request.slots] = new
+        return run.hidden[rows]
+
+    def _pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
+        key = (first, rows, time)
+        if key in self._passes:
+            self._passes.move_to_end(key)
+            return self._passes[key]
+        while len(self._passes) >= _KEPT_BINDINGS:
+            self._passes.popitem(last=False)
+        self._passes[key] = self._bound(cache, first, rows, time)
+        return self._passes[key]
+
+    def _bound(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
+        config = self._config
+        group = config.heads // config.kv_heads
+        causal = np.where(np.tri(time, dtype=np.bool_), np.float32(0), _UNSEEN)
+        run = _Pass(
+            binding=self._step.io_binding(),
+            embeddings=aligned((rows, time, config.width)),
+            cos=aligned((rows, time, config.head_dim)), sin=aligned((rows, time, config.head_dim)),
+            past_mask=aligned((rows, 1, 1, cache.shape[4])),
+            new_mask=np.tile(causal, (group, 1))[None, None],
+            hidden=aligned((rows, time, config.width)),
+            new=aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim)))
+        for name in STEP_INPUTS:
+            bind_input(run.binding, name, getattr(run, name))
+        bind_output(run.binding, HIDDEN_OUTPUT, run.hidden)
+        for layer, (past, new) in enumerate(zip(cache_names(config.layers),
+                                                new_names(config.layers), strict=True)):
+            for which in (0, 1):
+                bind_input(run.binding, past[which],
+                           cache[layer, which, first:first + rows])
+                bind_output(run.binding, new[which], run.new[layer, which])
+        return run
+
+    def _texts(self, batch: StepBatch, hidden: np.ndarray) -> dict[int, np.ndarray]:
+        # Scores of the vocabulary by row, of those rows that want them.
+        rows = [row for row, request in enumerate(batch.requests) if request.want_text]
+        if not rows:
+            return {}
+        last = np.stack([hidden[row, batch.requests[row].read[-1]] for row in rows])
+        logits, = self._head.run([LOGITS_OUTPUT], {'hidden': last})
+        return {row: logits[place].copy() for place, row in enumerate(rows)}

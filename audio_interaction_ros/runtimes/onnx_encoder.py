@@ -1,0 +1,26 @@
+"""
+The encoder on ONNX Runtime: the graph of graphs.audio_tower, window by window.
+
+Owns nothing but the call; the window is that of runtimes.windowed.
+"""
+
+import numpy as np
+import onnxruntime as ort
+
+from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.runtimes.windowed import WindowedEncoder
+
+__all__ = ['OnnxEncoder']
+
+
+class OnnxEncoder(WindowedEncoder):
+    """Encodes one chunk at a time with a session of the tower's graph."""
+
+    def __init__(self, config: CheckpointConfig, *, model_id: str,
+                 tower: ort.InferenceSession) -> None:
+        def run(window: np.ndarray) -> np.ndarray:
+            features: np.ndarray = tower.run([FEATURES_OUTPUT], {MEL_INPUT: window[None]})[0][0]
+            return features
+
+        super().__init__(run, config, model_id)

@@ -1,0 +1,65 @@
+"""
+Sessions of ONNX Runtime as this package wants them, and arrays that they read and write in place.
+
+Owns threads and the check that a graph is what its reader expects. Knows no network.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from audio_interaction_ros.errors import CheckpointError
+
+__all__ = ['aligned', 'bind_input', 'bind_output', 'open_session']
+
+_ALIGNMENT = 64
+
+
+def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[str, str] = {},
+                 remedy: str = '') -> ort.InferenceSession:
+    """
+    Load a graph for the CPU; its weights are mapped from the file beside it.
+
+    ``expected`` must be what the graph's metadata say; CheckpointError names what differs and
+    ends with ``remedy``. Threads never spin: beside other programs they would wait for each other.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.add_session_config_entry('session.inter_op.allow_spinning', '0')
+    try:
+        session = ort.InferenceSession(str(graph), options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # its kinds have no common base
+        raise CheckpointError(f'{graph}: ONNX Runtime {ort.__version__} cannot load it '
+                              f'({str(error).splitlines()[0]}); {remedy}') from error
+    found = session.get_modelmeta().custom_metadata_map
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise CheckpointError(f'{graph}: expected {key} {value!r}, found {found.get(key)!r}; '
+                                  f'{remedy}')
+    return session
+
+
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Return zeros float32 that begin where vector instructions like it."""
+    size = int(np.prod(shape, dtype=np.int64)) * 4
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start:start + size].view(np.float32).reshape(shape)
+
+
+def bind_input(binding: ort.IOBinding, name: str, array: np.ndarray) -> None:
+    """Let a run read ``array`` where it lies; the caller keeps it alive."""
+    assert array.flags.c_contiguous
+    binding.bind_input(name, 'cpu', 0, array.dtype, array.shape, array.ctypes.data)
+
+
+def bind_output(binding: ort.IOBinding, name: str, array: np.ndarray) -> None:
+    """Let a run write into ``array``; the caller keeps it alive."""
+    assert array.flags.c_contiguous
+    binding.bind_output(name, 'cpu', 0, array.dtype, array.shape, array.ctypes.data)

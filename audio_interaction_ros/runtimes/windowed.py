@@ -1,0 +1,59 @@
+"""
+The encoder of every backend: a sliding window of mel over a function that keeps nothing.
+
+Owns the left context and the check of what comes in. Numpy only; the backend encodes one window.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.runtimes.base import EncoderSpec
+
+__all__ = ['WindowedEncoder', 'encoder_spec']
+
+
+def encoder_spec(config: CheckpointConfig, model_id: str) -> EncoderSpec:
+    """Return the spec of the encoder of a model."""
+    tower = config.audio_tower
+    return EncoderSpec(
+        model_id=model_id, mel_bins=tower.mel_bins, features_per_chunk=tower.features_per_chunk,
+        feature_width=tower.output_width, magnitudes=tower.tagger,
+        mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
+
+
+class WindowedEncoder:
+    """
+    Encodes one chunk at a time; remembers the mel of earlier chunks as left context.
+
+    A shallow copy, reset, is another stream over the same weights: the window is replaced, never
+    written into.
+    """
+
+    def __init__(self, run: Callable[[np.ndarray], np.ndarray], config: CheckpointConfig,
+                 model_id: str) -> None:
+        """
+        Take what encodes a window.
+
+        ``run`` returns features [features_per_chunk, feature_width] float32, an array of their
+        own, of mel [rows, window_frames] float32, contiguous.
+        """
+        self.spec = encoder_spec(config, model_id)
+        self._run = run
+        self._before = config.audio_tower.before(config.audio_tower.window_frames)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all left context, as at the start of a stream."""
+        self._window = self._before
+
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
+        expected = (self.spec.mel_rows, MEL_FRAMES_PER_CHUNK)
+        if mel.shape != expected:
+            raise ValueError(f'expected mel {expected}, found {mel.shape}')
+        self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,
+                                      dtype=np.float32)
+        return self._run(self._window)

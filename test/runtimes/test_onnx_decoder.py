@@ -1,0 +1,129 @@
+"""The decoder on ONNX Runtime against that on torch: any schedule of any lanes, side by side."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from small_model import SHAPES, SLOTS, WIDTH, random_model, request
+from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
+from audio_interaction_ros.runtimes.torch import TorchDecoder
+
+ort = pytest.importorskip('onnxruntime')
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError  # noqa: E402
+from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder  # noqa: E402
+from audio_interaction_ros.runtimes.onnx_session import open_session  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+TOLERANCE = 1e-4
+
+
+def onnx_decoder(loaded, folder, *, bits=None, **options):
+    shape = loaded.config.decoder
+    tensors = {key: value.numpy().copy() for key, value in loaded.decoder.state_dict().items()}
+    decoder_step(shape, tensors, bits=bits).save(folder / 'step.onnx')
+    vocabulary_head(shape, tensors, bits=bits).save(folder / 'head.onnx')
+    ids = loaded.config.token_ids
+    return OnnxDecoder(
+        loaded.config, model_id=loaded.model_id, tokenizer=None,
+        step=open_session(folder / 'step.onnx', threads=1),
+        head=open_session(folder / 'head.onnx', threads=1),
+        embeddings=tensors['model.embed_tokens.weight'],
+        controls=head_weight(shape, tensors)[[ids.silence, ids.respond]], **options)
+
+
+@pytest.fixture(scope='module', params=sorted(SHAPES))
+def pair(request, tmp_path_factory):
+    loaded = random_model(request.param)
+    return (onnx_decoder(loaded, tmp_path_factory.mktemp('graphs')),
+            TorchDecoder(random_model(request.param)))
+
+
+def schedule(seed, steps=40, lanes=3):
+    """Return passes of some of the lanes, ragged, whose slots wrap around and are taken again."""
+    rng = np.random.default_rng(seed)
+    held = [{} for _ in range(lanes)]  # slot to position
+    clock = [0] * lanes
+    for _ in range(steps):
+        step = []
+        for lane in rng.permutation(lanes)[:rng.integers(1, lanes + 1)]:
+            count = int(rng.integers(1, 14))
+            slots = (clock[lane] + np.arange(count)) % SLOTS
+            if rng.random() < 0.2:
+                slots = rng.permutation(SLOTS)[:count]
+            seen = [slot for slot in held[lane] if rng.random() < 0.9]
+            features = (rng.standard_normal((min(5, count - 1), WIDTH)).astype(np.float32)
+                        if count > 1 else None)
+            positions = clock[lane] + np.arange(count)
+            asked = request(rng.integers(20, 40, count), lane=int(lane), slots=slots,
+                            positions=positions, seen=seen, features=features)
+            reads = rng.random(3) < 0.5
+            if reads[0]:
+                asked = dataclasses.replace(asked, want_text=False,
+                                            read=np.flatnonzero(rng.random(count) < 0.5))
+            step.append(asked)
+            held[lane].update(zip(slots.tolist(), positions.tolist(), strict=True))
+            clock[lane] += count
+        yield step
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_any_schedule_gives_the_scores_of_torch(pair, seed):
+    ours, torchs = pair
+    for decoder in pair:
+        decoder.open(lanes=3, slots=SLOTS)
+    for number, step in enumerate(schedule(seed)):
+        if number == 20:
+            for decoder in pair:
+                decoder.forget(1)
+        for found, expected in zip(ours.step(step), torchs.step(step), strict=True):
+            np.testing.assert_allclose(found.control_logits, expected.control_logits,
+                                       atol=TOLERANCE)
+            assert (found.text_logits is None) == (expected.text_logits is None)
+            if found.text_logits is not None:
+                np.testing.assert_allclose(found.text_logits, expected.text_logits,
+                                           atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(('bits', 'cosine'), [(8, 0.998), (4, 0.95)])
+@pytest.mark.parametrize('kind', sorted(SHAPES))
+def test_quantised_weights_stay_near(kind, bits, cosine, tmp_path):
+    loaded = random_model(kind)
+    few, full = onnx_decoder(loaded, tmp_path, bits=bits), TorchDecoder(random_model(kind))
+    for decoder in (few, full):
+        decoder.open(lanes=3, slots=SLOTS)
+    scores = [np.concatenate([result.control_logits.ravel() for step in schedule(9)
+                              for result in decoder.step(step)]) for decoder in (few, full)]
+    assert scores[0] @ scores[1] / np.linalg.norm(scores[0]) / np.linalg.norm(scores[1]) > cosine
+
+
+def test_an_embedding_table_of_half_precision_is_read_as_it_is(pair, tmp_path):
+    loaded = random_model('llama')
+    decoder = onnx_decoder(loaded, tmp_path)
+    decoder._embeddings = decoder._embeddings.astype(np.float16)
+    results = []
+    for each in (decoder, pair[0] if pair[0]._config == loaded.config.decoder else decoder):
+        each.open(lanes=1, slots=SLOTS)
+        results.append(each.step([request([20, 21, 22], slots=range(3))])[0])
+    np.testing.assert_allclose(results[0].text_logits, results[1].text_logits, atol=0.1)
+
+
+def test_a_cache_that_does_not_fit_is_named(pair):
+    with pytest.raises(ConfigurationError, match='model.slots: no memory'):
+        pair[0].open(lanes=1_000_000, slots=1_000_000)
+    with pytest.raises(ValueError, match='open'):
+        pair[0].step([request([20], slots=[0])])
+
+
+def test_a_graph_of_something_else_is_refused_with_the_remedy(tmp_path):
+    loaded = random_model()
+    tensors = {key: value.numpy() for key, value in loaded.decoder.state_dict().items()}
+    path = tmp_path / 'head.onnx'
+    vocabulary_head(loaded.config.decoder, tensors).save(path, metadata={'model_id': 'a-1'})
+    open_session(path, expected={'model_id': 'a-1'})
+    with pytest.raises(CheckpointError, match=r"expected model_id 'b-2', found 'a-1'; run it"):
+        open_session(path, expected={'model_id': 'b-2'}, remedy='run it')
+    path.with_name('head.onnx.data').write_bytes(b'')
+    with pytest.raises(CheckpointError, match='cannot load it.*run it'):
+        open_session(path, remedy='run it')
