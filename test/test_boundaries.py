@@ -47,10 +47,14 @@ ROWS = {
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
+    'graphs.writing': (FACTS | {'graphs', 'model.config', 'model.manifest'}, {'numpy', 'onnx'}),
+    'graphs.manifest': (FACTS | {'model.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
     'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
+    # Graphs are made where they are missing; what that needs is imported then.
+    'runtimes.onnx': (RUNTIME | {'graphs', 'model'}, {'numpy'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope',
                                          'model.tokenizer'}, {'numpy', 'onnxruntime'}),
@@ -151,7 +155,7 @@ def run_fresh(code):
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
                                     'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
-                                    'config'])
+                                    'config', 'graphs.names', 'graphs.manifest'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
     heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})
     done = run_fresh(
