@@ -110,15 +110,16 @@ class GraphBuilder:
         return names if outputs else names[0]
 
     def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
-               bias: np.ndarray | None = None, *, name: str) -> str:
+               bias: np.ndarray | None = None, *, name: str, exact: bool = False) -> str:
         """
         Return x [..., in] times a weight [out, in], plus a bias.
 
-        Several weights are stacked along ``out``: one pass over x serves all of them.
+        Several weights are stacked along ``out``: one pass over x serves all of them. With
+        ``exact`` they are not quantised, whatever the builder does with others.
         """
         parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
-        if self.bits:
+        if self.bits and not exact:
             codes, scales = (np.concatenate(arrays) for arrays in
                              zip(*(quantise(part, self.bits) for part in parts), strict=True))
             out = self.node('MatMulNBits', x, self.constant(f'{name}.codes', codes),

@@ -12,13 +12,18 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, NO_MAGNITUDE
 
-__all__ = ['EMBEDDING_WIDTH', 'MEL_FILL', 'PATCH_FRAMES', 'AudioTowerConfig', 'DecoderConfig',
-           'sinusoids']
+__all__ = ['EMBEDDING_WIDTH', 'MEL_FILL', 'PATCH_FRAMES', 'TAGGER_BLOCKS', 'TAGGER_WIDTH',
+           'AudioTowerConfig', 'DecoderConfig', 'sinusoids']
 
 PATCH_FRAMES = 96
 """Frames that the tagger hears at once: 0.96 s."""
 EMBEDDING_WIDTH = 1024
 """Numbers that the tagger makes of them."""
+TAGGER_WIDTH = 32
+"""Channels of the tagger's first convolution, whose stride is two."""
+TAGGER_BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5,
+                 (1024, 2), (1024, 1))
+"""Width and stride of each pair of a depthwise and a pointwise convolution that follow."""
 MEL_FILL = -1.5
 """Normalised log-mel of digital silence; fills the window before a stream starts."""
 

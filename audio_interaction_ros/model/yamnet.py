@@ -9,14 +9,9 @@ base_weights. Knows nothing of what is made of the embedding.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.shapes import PATCH_FRAMES
+from audio_interaction_ros.model.shapes import PATCH_FRAMES, TAGGER_BLOCKS, TAGGER_WIDTH
 
 __all__ = ['Yamnet']
-
-_FIRST_WIDTH = 32
-_BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5,
-           (1024, 2), (1024, 1))
-"""Width and stride of each pair of a depthwise and a pointwise convolution."""
 
 
 def _convolved(x: Tensor, convolution: nn.Conv2d) -> Tensor:
@@ -31,8 +26,8 @@ class Yamnet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers, width = [nn.Conv2d(1, _FIRST_WIDTH, 3, stride=2)], _FIRST_WIDTH
-        for wider, stride in _BLOCKS:
+        layers, width = [nn.Conv2d(1, TAGGER_WIDTH, 3, stride=2)], TAGGER_WIDTH
+        for wider, stride in TAGGER_BLOCKS:
             layers += [nn.Conv2d(width, width, 3, stride=stride, groups=width),
                        nn.Conv2d(width, wider, 1)]
             width = wider

@@ -9,6 +9,7 @@ fails, goes on as it is; what becomes of the others decides ``stream.final_text`
 memory.
 """
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -59,12 +60,14 @@ class SecondPassLink:
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
+        # What was heard before a node was deactivated becomes final all the same.
+        say = functools.partial(node.managed_publisher, always=True)
         if 'transcript' in config.second_passes:
-            self._final = node.managed_publisher(Transcript, 'transcript', qos.EVENTS)
-            self._text = node.managed_publisher(String, 'transcript/text', qos.FINAL_TEXT)
+            self._final = say(Transcript, 'transcript', qos.EVENTS)
+            self._text = say(String, 'transcript/text', qos.FINAL_TEXT)
             self._listen_for(Transcript, 'transcript/draft')
         if 'translation' in config.second_passes:
-            self._read = node.managed_publisher(Translation, 'translation/read', qos.EVENTS)
+            self._read = say(Translation, 'translation/read', qos.EVENTS)
             self._listen_for(Translation, 'translation/draft')
         self._attempts = BackOff()
         self._worker = self._begin()
@@ -109,7 +112,7 @@ class SecondPassLink:
 
     def _listen_for(self, kind: Any, topic: str) -> None:
         self._node.managed_subscription(kind, topic, self._on_draft, qos.EVENTS,
-                                        callback_group=self._group)
+                                        callback_group=self._group, always=True)
 
     def _on_draft(self, draft: Any) -> None:
         if self.failure or not self._worker.put(draft):

@@ -9,7 +9,7 @@ from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import AudioFormatError, ModelFaultError
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import StepResult
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import DecisionGate, respond_probability
@@ -76,7 +76,8 @@ class Breaking(ScriptedDecoder):
 def session(lanes=LANES, script=None, **options):
     text = options.pop('translate_text', False)
     decoder = Breaking(script=script or {}, **options)
-    return Session(decoder=decoder, lanes=lanes, translate_text=text), decoder
+    return Session(decoder=decoder, tokenizer=ScriptedTokenizer(), lanes=lanes,
+                   translate_text=text), decoder
 
 
 def tell(one, count, first=0):

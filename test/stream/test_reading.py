@@ -111,3 +111,16 @@ def test_what_is_gone_is_not_read(reader):
     reader.forget()
     assert reader.read(whisper, 0, 8 * CHUNK_NS) is None
     assert len(whisper.asked) == 1
+
+
+def test_what_is_forgotten_while_it_is_read_serves_nobody_else(reader):
+    whisper = Whisper()
+    transcribe = whisper.transcribe
+
+    def forgetful(samples, languages=()):
+        reader.forget()  # as by a mute
+        return transcribe(samples, languages)
+    whisper.transcribe = forgetful
+    assert reader.read(whisper, 0, 8 * CHUNK_NS).text.endswith('samples')
+    reader.hear(AudioChunk(samples=np.zeros(6400, np.float32), stamp_ns=0, lost_samples_before=0))
+    assert reader.read(whisper, 0, 8 * CHUNK_NS).text == '6400 samples' and reader.reused == 0

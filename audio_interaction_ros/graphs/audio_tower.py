@@ -1,0 +1,206 @@
+"""
+The audio tower as a graph: the mel of one window in, the features of its newest chunk out.
+
+The same arithmetic and names of weights as model.audio_tower, for one window of fixed length. The
+last layer computes only the frames that become features, where nothing else listens to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.yamnet import add_yamnet
+from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
+
+__all__ = ['FEATURES_OUTPUT', 'MEL_INPUT', 'audio_tower']
+
+MEL_INPUT = 'mel'
+FEATURES_OUTPUT = 'features'
+
+
+def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+                bits: int | None = None) -> GraphBuilder:
+    """
+    Return the graph from ``mel`` [1, rows, window_frames] to ``features`` [1, N, output_width].
+
+    Both are float32; N is ``config.features_per_chunk``, sound last. ``tensors`` are those of the
+    tower, without a prefix. With ``bits`` the weights of its layers are quantised to so many;
+    convolutions, projector and sound branch stay as they are.
+    """
+    builder = GraphBuilder('audio_tower', bits=bits)
+    features = _Tower(builder, config, tensors).run()
+    builder.output(builder.rename(features, FEATURES_OUTPUT), np.float32,
+                   (1, config.features_per_chunk, config.output_width))
+    return builder
+
+
+@dataclass
+class _Tower:
+    # Values are [frames, width] where nothing else is said: with one window, rank two serves, and
+    # a product with its bias is a single node (Gemm).
+    builder: GraphBuilder
+    config: AudioTowerConfig
+    tensors: Mapping[str, np.ndarray]
+
+    @property
+    def frames(self) -> int:
+        """Frames after the convolutions."""
+        return self.config.window_frames // 2
+
+    @property
+    def newest(self) -> int:
+        """Of these, those that become features."""
+        return self.config.keep_frames * (2 if self.config.second_look else 1)
+
+    @property
+    def last_count(self) -> int:
+        """Of these, those that the last layer has to compute."""
+        config = self.config
+        all_heard = config.layers in config.sound_levels or not config.layers
+        return self.frames if all_heard else self.newest
+
+    def run(self) -> str:
+        b, config = self.builder, self.config
+        rows = config.before(0).shape[0]
+        window = b.input(MEL_INPUT, np.float32, (1, rows, config.window_frames))
+        mel, spectrogram = window, ''
+        if config.tagger:
+            sizes = b.scalar([config.mel_bins, rows - config.mel_bins], np.int64)
+            mel, spectrogram = b.node('Split', window, sizes, outputs=2, axis=1)
+        levels = self._levels(mel)
+        features = self._projected(self._stacked(levels[-1]))
+        if config.sounds:
+            heard = [self._summary(levels[level]) for level in config.sound_levels]
+            if config.tagger:
+                heard.append(add_yamnet(b, spectrogram, self.tensors, prefix='tagger.',
+                                        frames=config.window_frames))
+            features = b.node('Concat', features, self._sound(heard), axis=0)
+        return b.node('Unsqueeze', features, b.scalar([0], np.int64))
+
+    def _levels(self, mel: str) -> list[str]:
+        """Return what goes into layer 1, 2, … and what the last gives, maybe its newest only."""
+        b, config = self.builder, self.config
+        x = b.gelu(self._convolved(mel, 'conv1', stride=1))
+        x = b.gelu(self._convolved(x, 'conv2', stride=2))
+        x = b.reshape(b.node('Transpose', x, perm=(0, 2, 1)), (self.frames, config.width))
+        levels = [b.node('Add', x, b.constant('positions', sinusoids(self.frames, config.width)))]
+        for layer in range(config.layers):
+            last = layer == config.layers - 1
+            levels.append(self._layer(f'layers.{layer}.', levels[-1],
+                                      self.last_count if last else self.frames))
+        return levels
+
+    def _convolved(self, x: str, name: str, *, stride: int) -> str:
+        b = self.builder
+        weight, bias = (b.constant(f'{name}.{which}', self.tensors[f'{name}.{which}'])
+                        for which in ('weight', 'bias'))
+        return b.node('Conv', x, weight, bias, kernel_shape=(3,), strides=(stride,), pads=(1, 1))
+
+    def _layer(self, prefix: str, x: str, count: int) -> str:
+        """Return the newest ``count`` frames of a layer that hears all frames of x."""
+        b = self.builder
+        normed = self._norm(f'{prefix}self_attn_layer_norm', x)
+        attended = self._attended(f'{prefix}self_attn.', normed, count)
+        x = b.node('Add', self._newest(x, count), attended)
+        inner = b.gelu(self._linear(f'{prefix}fc1', self._norm(f'{prefix}final_layer_norm', x)))
+        return b.node('Add', x, self._linear(f'{prefix}fc2', inner))
+
+    def _attended(self, prefix: str, x: str, count: int) -> str:
+        b, config = self.builder, self.config
+        if count == self.frames:
+            query, key, value = self._heads(f'{prefix}qkv_proj', x, self.frames, [
+                f'{prefix}{which}_proj' for which in 'qkv'])
+        else:
+            query, = self._heads(f'{prefix}q_proj', self._newest(x, count), count,
+                                 [f'{prefix}q_proj'])
+            key, value = self._heads(f'{prefix}kv_proj', x, self.frames, [
+                f'{prefix}{which}_proj' for which in 'kv'])
+        dim = config.width // config.heads
+        scores = b.node('MatMul', b.node('Mul', query, b.scalar(dim ** -0.5)),
+                        b.node('Transpose', key, perm=(0, 2, 1)))
+        out = b.node('MatMul', b.node('Softmax', scores, axis=-1), value)
+        out = b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (count, config.width))
+        return self._linear(f'{prefix}out_proj', out)
+
+    def _heads(self, name: str, x: str, count: int, parts: list[str]) -> tuple[str, ...]:
+        """Return what several linear layers make of x, each [heads, count, width / heads]."""
+        b, config = self.builder, self.config
+        bias = np.concatenate([self.tensors.get(f'{part}.bias', np.zeros(config.width, np.float32))
+                               for part in parts])  # keys have none
+        out = b.linear(x, [self.tensors[f'{part}.weight'] for part in parts], bias, name=name)
+        out = b.node('Transpose', b.reshape(out, (count, config.heads * len(parts), -1)),
+                     perm=(1, 0, 2))
+        if len(parts) == 1:
+            return (out,)
+        return b.node('Split', out, b.scalar([config.heads] * len(parts), np.int64), axis=0,
+                      outputs=len(parts))
+
+    def _stacked(self, x: str) -> str:
+        """Return stacked frames [N, stacked_width] of what the last layer computed."""
+        b, config = self.builder, self.config
+        count, looks = config.word_features, 2 if config.second_look else 1
+        x = self._newest(x, self.newest, of=self.last_count)
+        if config.pool > 1:
+            x = b.node('ReduceMean', b.reshape(x, (-1, config.pool, config.width)),
+                       b.scalar([1], np.int64), keepdims=0)
+        x = b.reshape(self._norm('ln_post', x), (count * looks, config.width * config.stack))
+        if looks == 1:
+            return x
+        earlier, newest = b.node('Split', x, b.scalar([count, count], np.int64), axis=0,
+                                 outputs=2)
+        return b.node('Concat', newest, earlier, axis=1)
+
+    def _projected(self, x: str) -> str:
+        if self.config.projector == 'linear':
+            return self._scaled(self._exact('proj', x))
+        hidden = self.builder.gelu(self._exact('projector.0', x))
+        return self._scaled(self._exact('projector.2', hidden))
+
+    def _summary(self, x: str) -> str:
+        """Return mean of the newest chunk, mean and spread of all [1, 3 * width] of a level."""
+        b = self.builder
+        time = b.scalar([0], np.int64)
+        mean = b.node('ReduceMean', x, time, keepdims=1)
+        squares = b.node('ReduceSumSquare', b.node('Sub', x, mean), time, keepdims=1)
+        spread = b.node('Sqrt', b.node('Div', squares, b.scalar(self.frames - 1)))
+        newest = b.node('ReduceMean', self._newest(x, self.config.keep_frames), time, keepdims=1)
+        return b.node('Concat', newest, mean, spread, axis=1)
+
+    def _sound(self, heard: list[str]) -> str:
+        """Return the feature [1, output_width] of what is heard of a window."""
+        b = self.builder
+        x = b.node('Concat', *heard, axis=1)
+        x = self._exact('sound.classes', b.gelu(self._exact('sound.hidden', x)))
+        return self._scaled(self._exact('sound.names', b.node('Sigmoid', x)))
+
+    def _scaled(self, x: str) -> str:
+        b, norm = self.builder, self.config.feature_norm
+        if not norm:
+            return x
+        length = b.node('ReduceL2', x, b.scalar([-1], np.int64), keepdims=1)
+        length = b.node('Max', length, b.scalar(1e-12))
+        return b.node('Mul', b.node('Div', x, length), b.scalar(norm))
+
+    def _newest(self, x: str, count: int, *, of: int | None = None) -> str:
+        """Return the newest ``count`` of so many frames, of all if nothing is said."""
+        of = of or self.frames
+        if count == of:
+            return x
+        b = self.builder
+        return b.node('Slice', x, b.scalar([of - count], np.int64), b.scalar([of], np.int64),
+                      b.scalar([0], np.int64))
+
+    def _norm(self, name: str, x: str) -> str:
+        return self.builder.layer_norm(x, self.tensors[f'{name}.weight'],
+                                       self.tensors[f'{name}.bias'], name=name)
+
+    def _linear(self, name: str, x: str) -> str:
+        return self.builder.linear(x, self.tensors[f'{name}.weight'], self.tensors[f'{name}.bias'],
+                                   name=name)
+
+    def _exact(self, name: str, x: str) -> str:
+        # Small beside the layers, and no later layer evens out its errors.
+        return self.builder.linear(x, self.tensors[f'{name}.weight'], self.tensors[f'{name}.bias'],
+                                   name=name, exact=True)
