@@ -53,13 +53,18 @@ ROWS = {
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
+    'graphs.writing': (FACTS | {'graphs', 'model.config', 'model.manifest', 'model.weights'},
+                       {'numpy', 'onnx'}),
+    'graphs.manifest': (FACTS | {'model.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
     'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
+    # Graphs are made where they are missing; what that needs is imported then.
+    'runtimes.onnx': (RUNTIME | {'graphs', 'model'}, {'numpy'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
-    'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope',
-                                         'model.tokenizer'}, {'numpy', 'onnxruntime'}),
+    'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope'},
+                              {'numpy', 'onnxruntime'}),
     'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'model.config'},
                               {'numpy', 'onnxruntime'}),
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'model.config'}, {'numpy'}),
@@ -160,7 +165,8 @@ def run_fresh(code):
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
                                     'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
-                                    'config', 'model.weights'])
+                                    'config', 'model.weights', 'graphs.names',
+                                    'graphs.manifest'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
     heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})
     done = run_fresh(

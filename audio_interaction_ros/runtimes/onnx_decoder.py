@@ -22,7 +22,6 @@ from audio_interaction_ros.graphs.names import (
 )
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.rope import rope_angles
-from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.onnx_session import (
@@ -57,7 +56,7 @@ class OnnxDecoder:
 
     def __init__(self, config: CheckpointConfig, *, model_id: str, step: ort.InferenceSession,
                  head: ort.InferenceSession, embeddings: np.ndarray, controls: np.ndarray,
-                 tokenizer: Tokenizer | None, rope_index_dtype: str = 'fp32') -> None:
+                 rope_index_dtype: str = 'fp32') -> None:
         """
         Take the sessions of both graphs and what the host looks up.
 
@@ -73,7 +72,6 @@ class OnnxDecoder:
         self._head = head
         self._embeddings = embeddings
         self._controls = np.ascontiguousarray(controls.T)
-        self._tokenizer = tokenizer
         self._rope_index_dtype = rope_index_dtype
         self._cache: np.ndarray | None = None  # [layers, 2, lanes, kv_heads, slots, head_dim]
         self._passes: OrderedDict[tuple[int, int, int], _Pass] = OrderedDict()
@@ -100,16 +98,6 @@ class OnnxDecoder:
         """Zero the cache of a lane: masked keys and values still count where they are NaN."""
         if self._cache is not None:
             self._cache[:, :, lane] = 0
-
-    def encode_text(self, text: str) -> list[int]:
-        """Tokenize text without any structural id."""
-        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
-        return self._tokenizer.encode(text)
-
-    def token_bytes(self, token: int) -> bytes:
-        """Return the raw bytes that a vocabulary token stands for."""
-        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
-        return self._tokenizer.token_bytes(token)
 
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """

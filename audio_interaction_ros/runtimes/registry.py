@@ -15,9 +15,11 @@ from audio_interaction_ros.runtimes.base import HALVES, Runtime
 
 __all__ = ['RUNTIMES', 'load_runtime']
 
-RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch'}
+RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
+            'onnx': 'audio_interaction_ros.runtimes.onnx'}
 """Name of a backend to its module, which has ``load``."""
-_INSTALL = {'torch': 'pip install torch (CPU wheels: see README)'}
+_INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
+            'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime'}
 """How to get a framework, by the name of its module."""
 
 

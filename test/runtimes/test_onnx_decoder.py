@@ -26,7 +26,7 @@ def onnx_decoder(loaded, folder, *, bits=None, **options):
     vocabulary_head(shape, tensors, bits=bits).save(folder / 'head.onnx')
     ids = loaded.config.token_ids
     return OnnxDecoder(
-        loaded.config, model_id=loaded.model_id, tokenizer=None,
+        loaded.config, model_id=loaded.model_id,
         step=open_session(folder / 'step.onnx', threads=1),
         head=open_session(folder / 'head.onnx', threads=1),
         embeddings=tensors['model.embed_tokens.weight'],

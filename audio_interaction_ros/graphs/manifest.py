@@ -1,0 +1,124 @@
+"""
+What a folder of graphs says of itself: model, precision, versions and the hash of every file.
+
+One folder holds one half of a model. The facts that a reader relies on stand in the metadata of
+every graph too. Needs neither onnx nor a runtime.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.model.cache import sha256
+
+__all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'EMBEDDINGS', 'FORMAT', 'MANIFEST',
+           'PRECISIONS', 'VOCABULARY_HEAD', 'GraphManifest', 'differing_files', 'fault',
+           'has_graphs', 'read', 'remedy', 'write']
+
+FORMAT = 'audio-interaction-graphs/1'
+PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'int8': 8, 'int4': 4}
+"""Name of a precision to the bits of its weights; None: float32."""
+MANIFEST = 'manifest.json'
+DECODER_STEP = 'decoder_step.onnx'
+VOCABULARY_HEAD = 'vocabulary_head.onnx'
+AUDIO_TOWER = 'audio_tower.onnx'
+EMBEDDINGS = 'embeddings.npy'
+"""[vocab_size, width], looked up by the host."""
+CONTROLS = 'controls.npy'
+"""[2, width] float32: the head's rows of silence and respond."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphManifest:
+    """Identity of the graphs in a folder."""
+
+    model_id: str
+    half: str
+    """encoder or decoder"""
+    precision: str
+    format: str = FORMAT
+    versions: Mapping[str, str]
+    """Of the package and the libraries that wrote it."""
+    files: Mapping[str, tuple[str, int]]
+    """Name to sha256 and size in bytes."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What stands in the metadata of every graph, and must."""
+        return {'format': self.format, 'model_id': self.model_id, 'half': self.half,
+                'precision': self.precision}
+
+
+def write(folder: Path, *, model_id: str, half: str, precision: str,
+          versions: Mapping[str, str]) -> None:
+    """Write the manifest of all that a folder holds."""
+    files = {path.name: (sha256(path), path.stat().st_size) for path in sorted(folder.iterdir())
+             if path.is_file() and path.name != MANIFEST}
+    manifest = GraphManifest(model_id=model_id, half=half, precision=precision,
+                             versions=versions, files=files)
+    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + '\n',
+                                   encoding='utf-8')
+
+
+def has_graphs(folder: Path) -> bool:
+    """Tell whether a folder says that it holds graphs, of whatever version."""
+    try:
+        said = json.loads((folder / MANIFEST).read_text(encoding='utf-8'))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and str(said.get('format')).startswith(FORMAT.split('/')[0])
+
+
+def read(folder: Path) -> GraphManifest:
+    """
+    Return what a folder says of itself.
+
+    CheckpointError where it cannot be read, is of another format, or a file is missing or of
+    another size; hashes are for differing_files, for reading all weights takes time.
+    """
+    path = folder / MANIFEST
+    try:
+        said: Any = json.loads(path.read_text(encoding='utf-8'))
+        if said['format'] != FORMAT:
+            raise CheckpointError(f'{path}: expected format {FORMAT!r}, found '
+                                  f'{said["format"]!r}; {remedy(folder)}')
+        manifest = GraphManifest(**said | {'files': {
+            str(name): (str(digest), int(size)) for name, (digest, size)
+            in said['files'].items()}})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f'{path}: expected a manifest of graphs ({error!r}); '
+                              f'{remedy(folder)}') from error
+    for name, (_, size) in manifest.files.items():
+        found = (folder / name).stat().st_size if (folder / name).is_file() else 'no such file'
+        if found != size:
+            raise CheckpointError(f'{folder / name}: expected {size} bytes, found {found}; '
+                                  f'{remedy(folder)}')
+    return manifest
+
+
+def fault(folder: Path, *, model_id: str, half: str, precision: str) -> str:
+    """Return what is wrong with a folder that should hold these graphs; empty if nothing is."""
+    try:
+        facts = read(folder).facts
+    except CheckpointError as error:
+        return str(error)
+    for key, expected in (('model_id', model_id), ('half', half), ('precision', precision)):
+        if facts[key] != expected:
+            return f'expected {key} {expected!r}, found {facts[key]!r}'
+    return ''
+
+
+def differing_files(folder: Path) -> list[str]:
+    """Return the files of a folder whose content is not that of its manifest."""
+    return [name for name, (digest, _) in read(folder).files.items()
+            if sha256(folder / name) != digest]
+
+
+def remedy(folder: Path) -> str:
+    """Say how the graphs of a folder are made again."""
+    if folder.parent.name == 'onnx':  # of the cache
+        return f'remove {folder} and start again'
+    return f'write the graphs again: python -m export onnx MODEL --out {folder.parent}'

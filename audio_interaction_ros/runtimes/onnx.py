@@ -1,0 +1,99 @@
+"""
+The backend on ONNX Runtime: graphs from a folder that an export wrote, or made in the cache.
+
+Owns where graphs come from. The first start on a machine makes them of the weights with numpy;
+later ones only map them.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.model.cache import cache_root, filled, say
+from audio_interaction_ros.model.config import CheckpointConfig, load_config
+from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
+from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
+from audio_interaction_ros.runtimes.onnx_session import open_session
+
+__all__ = ['DTYPES', 'graph_folder', 'load', 'load_decoder']
+
+DTYPES = {'auto': 'int8', 'float32': 'fp32', 'int8': 'int8', 'int4': 'int4'}
+"""Value of model.dtype to the precision of graphs."""
+
+
+def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index_dtype: str,
+         halves: Collection[str]) -> Runtime:
+    """Bring a model up on ONNX Runtime; for load_runtime, which says what the arguments mean."""
+    if device != 'cpu':
+        raise ConfigurationError(f"device: the runtime onnx expects 'cpu', found {device!r}; "
+                                 'change model.device or model.runtime')
+    if dtype not in DTYPES:
+        raise ConfigurationError(f'dtype: the runtime onnx expects one of {", ".join(DTYPES)}, '
+                                 f'found {dtype!r}; change model.dtype')
+    folders = {half: graph_folder(model, half, dtype) for half in sorted(halves)}
+    encoder: Any = NotLoaded('encoder')
+    decoder: Any = NotLoaded('decoder')
+    if 'decoder' in halves:
+        decoder = load_decoder(folders['decoder'], threads=threads,
+                               rope_index_dtype=rope_index_dtype)
+    config = load_config(next(iter(folders.values())) / 'config.yaml')
+    tokenizer: Any = NotLoaded('decoder')
+    if 'decoder' in halves:
+        tokenizer = Tokenizer(folders['decoder'] / 'tokenizer.json',
+                              structural=config.token_ids.structural)
+    return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
+
+
+def graph_folder(model: str, half: str, dtype: str) -> Path:
+    """
+    Return the folder of the graphs of half a model, made in the cache where it is missing.
+
+    ``model`` is what load_runtime takes, or a folder that ``python -m export onnx`` wrote;
+    ConfigurationError where that is of another precision than ``dtype`` asks for.
+    """
+    precision = DTYPES[dtype]
+    exported = Path(model) / half
+    if manifest.has_graphs(exported):
+        found = manifest.read(exported).precision
+        if dtype != 'auto' and found != precision:
+            raise ConfigurationError(
+                f'dtype: {exported} was written as {found}, found {dtype!r}; set model.dtype to '
+                f'auto, or run: python -m export onnx MODEL --out {model} --precision {precision}')
+        return exported
+    from audio_interaction_ros.model.weights import identify
+
+    stored = identify(model)
+    model_id = stored.model_id
+    version = manifest.FORMAT.rpartition('/')[2]
+
+    def build(folder: Path) -> None:
+        from audio_interaction_ros.graphs.writing import write_half
+
+        say(f'making the {half} of {model_id} for ONNX Runtime ({precision}), once')
+        write_half(folder, half, precision, stored)
+
+    return filled(
+        cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}', build=build,
+        fault=lambda folder: manifest.fault(folder, model_id=model_id, half=half,
+                                            precision=precision))
+
+
+def load_decoder(folder: Path, *, threads: int | None = None,
+                 rope_index_dtype: str = 'fp32') -> OnnxDecoder:
+    """Return the decoder whose graphs lie in a folder."""
+    said = manifest.read(folder)
+    config: CheckpointConfig = load_config(folder / 'config.yaml')
+    step, head = (open_session(folder / name, threads=threads, expected=said.facts,
+                               remedy=manifest.remedy(folder))
+                  for name in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
+    return OnnxDecoder(
+        config, model_id=said.model_id, step=step, head=head,
+        # Mapped: of the table only the rows in use come into memory.
+        embeddings=np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')),
+        controls=np.load(folder / manifest.CONTROLS),
+        rope_index_dtype=rope_index_dtype)

@@ -1,0 +1,21 @@
+"""The commands of export: ``python -m export COMMAND …``."""
+
+import sys
+from collections.abc import Sequence
+
+from audio_interaction_ros.cli.commands import run_command
+
+__all__ = ['COMMANDS', 'main']
+
+COMMANDS = {
+    'onnx': ('export.command_onnx', 'write the graphs of a model as ONNX'),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; 2 for an error that a person can correct."""
+    return run_command('python -m export', COMMANDS, arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Where the graphs of the runtime onnx come from: the cache, or a folder that was exported."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from small_model import SLOTS, random_model, request, save_model
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError
+from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.runtimes.registry import load_runtime
+from export.__main__ import main as export
+
+pytest.importorskip('onnxruntime')
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
+    return save_model(random_model(), tmp_path / 'small')
+
+
+def load(model, dtype='float32'):
+    return load_runtime(str(model), runtime='onnx', dtype=dtype, halves=('decoder',)).decoder
+
+
+def scores(decoder):
+    decoder.open(lanes=1, slots=SLOTS)
+    return decoder.step([request([20, 21, 22], slots=range(3))])[0].text_logits
+
+
+def decoders_in_the_cache(tmp_path):
+    return sorted((tmp_path / 'cache' / 'onnx').glob('[a-z]*-decoder-*'))
+
+
+def test_graphs_are_made_once_and_read_afterwards(folder, tmp_path, capsys):
+    first = scores(load(folder))
+    made, = decoders_in_the_cache(tmp_path)
+    assert 'for ONNX Runtime (fp32), once' in capsys.readouterr().err
+    times = {path.name: path.stat().st_mtime_ns for path in made.iterdir()}
+    np.testing.assert_array_equal(scores(load(folder)), first)
+    assert {path.name: path.stat().st_mtime_ns for path in made.iterdir()} == times
+    assert capsys.readouterr().err == ''
+
+
+def test_every_precision_has_graphs_of_its_own(folder, tmp_path):
+    full, few = scores(load(folder)), scores(load(folder, 'int8'))
+    assert len(decoders_in_the_cache(tmp_path)) == 2
+    assert 0 < np.abs(full - few).max() < 0.2 * np.abs(full).max()
+
+
+def test_a_damaged_entry_is_named_and_made_again(folder, tmp_path, capsys):
+    first = scores(load(folder))
+    made, = decoders_in_the_cache(tmp_path)
+    (made / 'decoder_step.onnx').write_bytes(b'x')
+    np.testing.assert_array_equal(scores(load(folder)), first)
+    assert 'decoder_step.onnx: expected' in capsys.readouterr().err
+
+
+def test_an_exported_folder_is_a_model_by_itself(folder, tmp_path, capsys):
+    assert export(['onnx', str(folder), '--out', str(tmp_path / 'out')]) == 0
+    assert 'decoder of small-' in capsys.readouterr().out
+    expected = load(folder)
+    found = load(tmp_path / 'out')
+    assert found.spec == expected.spec
+    np.testing.assert_array_equal(scores(found), scores(expected))
+    assert manifest.differing_files(tmp_path / 'out' / 'decoder') == []
+
+
+def test_every_graph_says_what_it_is(folder, tmp_path):
+    export(['onnx', str(folder), '--out', str(tmp_path / 'out'), '--precision', 'int8'])
+    said = manifest.read(tmp_path / 'out' / 'decoder')
+    for name in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD):
+        graph = onnx.load(tmp_path / 'out' / 'decoder' / name, load_external_data=False)
+        assert {entry.key: entry.value for entry in graph.metadata_props} == said.facts
+    assert said.facts['precision'] == 'int8' and said.model_id.startswith('small-')
+    assert {'onnx', 'numpy', 'audio_interaction_ros'} <= set(said.versions)
+
+
+def change(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.mark.parametrize(('name', 'told'), [
+    ('format', 'expected format'), ('files', 'a manifest of graphs'),
+    ('model_id', 'expected model_id')])
+def test_a_folder_that_does_not_match_is_refused_with_the_command(folder, tmp_path, name, told):
+    export(['onnx', str(folder), '--out', str(tmp_path / 'out')])
+    change(tmp_path / 'out' / 'decoder' / 'manifest.json',
+           **{name: 'audio-interaction-graphs/0' if name == 'format' else 'other'})
+    with pytest.raises(CheckpointError, match=f'{told}.*python -m export onnx MODEL --out'):
+        load(tmp_path / 'out')
+
+
+def test_another_precision_than_asked_for_is_refused(folder, tmp_path):
+    export(['onnx', str(folder), '--out', str(tmp_path / 'out'), '--precision', 'int8'])
+    load(tmp_path / 'out', 'auto')
+    with pytest.raises(ConfigurationError, match='model.dtype to auto, or run: .*precision fp32'):
+        load(tmp_path / 'out', 'float32')
+    (tmp_path / 'out' / 'decoder' / 'controls.npy').write_bytes(b'')
+    with pytest.raises(CheckpointError, match=r'controls\.npy: expected \d+ bytes, found 0'):
+        load(tmp_path / 'out', 'auto')
+
+
+@pytest.mark.parametrize(('options', 'told'), [({'dtype': 'float7'}, 'model.dtype'),
+                                               ({'device': 'cuda'}, 'model.device')])
+def test_what_it_cannot_do_is_named(folder, options, told):
+    with pytest.raises(ConfigurationError, match=told):
+        load_runtime(str(folder), runtime='onnx', **options)
