@@ -76,8 +76,7 @@ class WhisperSecondPass:
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
         Without ``find_speech`` everything is read as if somebody spoke. Raises CheckpointError
-        for bad weights, MissingDependencyError where silero-vad is missing, and
-        ConfigurationError for a wrong name.
+        for bad weights and ConfigurationError for a wrong name.
         """
         from tokenizers import Tokenizer
         if task not in TASKS:
@@ -151,8 +150,7 @@ class WhisperSecondPass:
     def _find(voice: VoiceActivity, samples: np.ndarray) -> tuple[float, float] | None:
         """Return where the speech is, whatever its level; None without any."""
         loudest = float(np.abs(samples).max())
-        level = torch.from_numpy(samples * np.float32(0.5 / loudest))
-        return speech_span(voice(level).numpy(), HOP / SAMPLE_RATE_HZ)
+        return speech_span(voice(samples * np.float32(0.5 / loudest)), HOP / SAMPLE_RATE_HZ)
 
     @torch.inference_mode()
     def _english(self, encoded: Tensor, language: int) -> str:

@@ -157,8 +157,8 @@ class Voice:
         self.start, self.end, self.loudest = start, end, []
 
     def __call__(self, samples):
-        self.loudest.append(float(samples.abs().max()))
-        heard = torch.zeros(-(-len(samples) // HOP))
+        self.loudest.append(float(np.abs(samples).max()))
+        heard = np.zeros(-(-len(samples) // HOP), np.float32)
         heard[round(self.start * SAMPLE_RATE_HZ / HOP):round(self.end * SAMPLE_RATE_HZ / HOP)] = 1
         return heard
 
