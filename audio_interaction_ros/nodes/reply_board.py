@@ -214,7 +214,6 @@ class ReplyBoard:
         if isinstance(event, ReplyFinished) and self._drafting(kind):
             message.is_final = False  # it becomes final when it was read again
             if kind == 'translation':
-                self._keep(event.reply_id)  # another lane's utterance of the same name
                 self._awaited[event.reply_id] = _Draft(
                     message, event, heard, time.monotonic() + _PATIENCE_S)
             self._drafts[kind].publish(message)
