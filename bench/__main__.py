@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from bench import decoder, encoder, frontend, hour, machine, models, nodes, report, soak
 from bench.measure import Figure
 

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 
 if TYPE_CHECKING:
     from audio_interaction_ros.model.checkpoint import LoadedModel
@@ -59,7 +60,8 @@ def save_random(folder: Path) -> Path:
     """Write the random model as a folder that a node can load, and return the folder."""
     import torch
 
-    from audio_interaction_ros.model.layout import DECODER_PREFIX, TOWER_PREFIX, save
+    from audio_interaction_ros.model.layout import save
+    from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
     loaded = _random_edge()
     tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
                for prefix, module in ((TOWER_PREFIX, loaded.tower),
@@ -82,10 +84,11 @@ def save_random(folder: Path) -> Path:
 def _random_edge(name: str = RANDOM) -> 'LoadedModel':
     import torch
 
-    from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+    from audio_interaction_ros.model.audio_tower import AudioTower
     from audio_interaction_ros.model.checkpoint import LoadedModel
     from audio_interaction_ros.model.config import CheckpointConfig
-    from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
+    from audio_interaction_ros.model.decoder import Decoder
+    from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
     torch.manual_seed(0)
     config = CheckpointConfig(
         model=f'random weights in the shape of {name}',

@@ -18,7 +18,7 @@ import numpy as np
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.alert_figures import (
     BARS,

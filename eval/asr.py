@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.intervals import Estimate, percentiles
 from eval.listening import Hearing, Listener

@@ -16,7 +16,7 @@ from queue import Empty
 from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval.together import together
 
 __all__ = ['Crew', 'CrewError', 'processes_for']

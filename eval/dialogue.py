@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.alerts import LANE, lanes
 from eval.asr import LEAD_S, Clip, read_speech, unheard_voices

@@ -36,7 +36,7 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from audio_interaction_ros.stream.events import (
     Event,
     FinalTranscript,
@@ -47,7 +47,6 @@ from audio_interaction_ros.stream.events import (
     ReplyWithheld,
     Silence,
 )
-from audio_interaction_ros.runtimes.base import Transcriber
 from eval.aside import FLOOR, Aside
 from eval.crew import Crew
 

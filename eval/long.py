@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.alert_figures import Heard
 from eval.alerts import LANE, Ears

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.intervals import Estimate, quotients, wilson
 from eval.listening import CHUNK_S, Hearing, Listener

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
-from audio_interaction_ros.runtimes.registry import Runtime, load_runtime
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 from bench.machine import describe
 from eval.crew import Crew, processes_for
 from eval.intervals import Estimate

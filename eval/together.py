@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
 
 __all__ = ['NotAloneError', 'together']
 

@@ -19,8 +19,7 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import MissingDependencyError
-from audio_interaction_ros.runtimes.registry import Runtime
-from audio_interaction_ros.runtimes.base import Transcriber
+from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from eval import plots, report
 from eval.intervals import Estimate, bootstrap, percentiles
 from eval.listening import TO_ENGLISH, Hearing, Listener

@@ -39,11 +39,17 @@ ROWS = {
     'stream': (CORE, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
+    # What a model is can be read without a framework.
+    'model.config': (FACTS | {'model.shapes'}, set()),
+    'model.shapes': (FACTS, {'numpy'}),
+    'model.rope': (FACTS, {'numpy'}),
+    'model.manifest': (FACTS | {'model.cache'}, set()),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
     'runtimes': (RUNTIME, {'numpy'}),
-    'runtimes.registry': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
     'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel', 'audio.speech'},

@@ -20,9 +20,16 @@ from audio_interaction_ros.model.cache import cache_root
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.edge import base_identities, merged_tensors
-from audio_interaction_ros.model.layout import (
-    DECODER_PREFIX, PARTS, TOWER_PREFIX, assign, build_modules, load_tensors, read_manifest,
-    verify_manifest, weight_files, weights_hash)
+from audio_interaction_ros.model.layout import assign, build_modules, load_tensors
+from audio_interaction_ros.model.manifest import (
+    DECODER_PREFIX,
+    PARTS,
+    TOWER_PREFIX,
+    read_manifest,
+    verify_manifest,
+    weight_files,
+    weights_hash,
+)
 from audio_interaction_ros.model.released import converted
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.resources import shipped

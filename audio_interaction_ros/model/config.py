@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import AudioTowerConfig
-from audio_interaction_ros.model.decoder import DecoderConfig
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
 from audio_interaction_ros.strict import build, dump_yaml, read_yaml
 

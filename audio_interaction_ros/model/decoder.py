@@ -14,71 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.config import ROPE_INDEX_DTYPES
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.rope import rope_angles
+from audio_interaction_ros.model.shapes import DecoderConfig
 
-__all__ = ['Decoder', 'DecoderConfig', 'KVCache', 'rope_index', 'rope_tables', 'rotate']
-
-_FP16_END = 65_504  # the largest float16; one rounding step further is infinity
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecoderConfig:
-    """Shape of a decoder."""
-
-    layers: int
-    width: int
-    mlp_width: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    vocab_size: int
-    """Rows of the embedding, padding rows included."""
-    rope_base: float = 1_000_000.0
-    norm_eps: float = 1e-6
-    attention_bias: bool = False
-    """True: query, key and value projections have a bias (Qwen2); the output never has."""
-    tied_head: bool = False
-    """True: the head is the embedding; False: it has weights of its own."""
-
-
-def rope_index(positions: np.ndarray, dtype: str) -> np.ndarray:
-    """
-    Return the numbers [...] float64 that stand for integer positions [...] in the angles.
-
-    ``fp32`` keeps every position apart. ``fp16_compat`` rounds to float16, half to even, as the
-    released code does when it builds the index: exact up to 2048, then steps of 2, from 4096 on
-    of 4, and so on. Raises ConfigurationError for another name, and past 65504, where float16
-    ends.
-    """
-    if dtype not in ROPE_INDEX_DTYPES:
-        raise ConfigurationError(f'rope_index_dtype: expected one of '
-                                 f'{", ".join(ROPE_INDEX_DTYPES)}, found {dtype!r}; change '
-                                 f'model.rope_index_dtype')
-    positions = np.asarray(positions)
-    if dtype == 'fp32':
-        return positions.astype(np.float64)
-    if positions.size and positions.max() > _FP16_END:
-        raise ConfigurationError(
-            f'rope_index_dtype: fp16_compat ends at position {_FP16_END}, found '
-            f'{int(positions.max())}; use fp32 for long streams')
-    return positions.astype(np.float16).astype(np.float64)
-
+__all__ = ['Decoder', 'KVCache', 'rope_tables', 'rotate']
 
 def rope_tables(positions: np.ndarray, head_dim: int, base: float, *,
                 index_dtype: str = 'fp32') -> tuple[Tensor, Tensor]:
-    """
-    Return cosines and sines [..., head_dim] float32 for integer positions [...].
-
-    Angles are taken in float64 on the host, so they are exact at any position of a long stream;
-    ``index_dtype`` is that of rope_index. Both halves of the last axis are equal (half-split
-    convention).
-    """
-    exponents = np.arange(0, head_dim, 2, dtype=np.float64) / head_dim
-    angles = rope_index(positions, index_dtype)[..., None] / np.power(float(base), exponents)
-    angles = np.concatenate((angles, angles), axis=-1)
-    return (torch.from_numpy(np.cos(angles).astype(np.float32)),
-            torch.from_numpy(np.sin(angles).astype(np.float32)))
+    """Return rope_angles as tensors [..., head_dim] float32."""
+    cos, sin = rope_angles(positions, head_dim, base, index_dtype=index_dtype)
+    return torch.from_numpy(cos), torch.from_numpy(sin)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -12,13 +12,8 @@ from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.base_weights import fetch, identity
-from audio_interaction_ros.model.layout import (
-    DECODER_PREFIX,
-    PARTS,
-    TOWER_PREFIX,
-    load_tensors,
-    weight_files,
-)
+from audio_interaction_ros.model.layout import load_tensors
+from audio_interaction_ros.model.manifest import DECODER_PREFIX, PARTS, TOWER_PREFIX, weight_files
 from audio_interaction_ros.model.config import CheckpointConfig
 
 __all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_tensors']

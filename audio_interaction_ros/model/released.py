@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model import layout
-from audio_interaction_ros.model.audio_tower import AudioTowerConfig
+from audio_interaction_ros.model import layout, manifest
 from audio_interaction_ros.model.cache import filled, say, sha256
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import DecoderConfig
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.strict import read_yaml
 
 __all__ = ['convert_decoder', 'convert_tower', 'converted', 'decoder_config', 'tower_config']
@@ -210,8 +209,8 @@ def _convert(source: Path, target: Path) -> None:
     modules = layout.build_modules(config)
     for module, tensors in zip(modules, (tower, decoder), strict=True):
         layout.check_shapes(module, tensors, str(source))
-    tensors = {layout.TOWER_PREFIX + key: value for key, value in tower.items()}
-    tensors |= {layout.DECODER_PREFIX + key: value for key, value in decoder.items()}
+    tensors = {manifest.TOWER_PREFIX + key: value for key, value in tower.items()}
+    tensors |= {manifest.DECODER_PREFIX + key: value for key, value in decoder.items()}
     layout.save(target, config, tensors, tokenizer)
 
 
@@ -234,7 +233,7 @@ def converted(source: Path, cache: Path) -> Path:
 
 def _fault(folder: Path) -> str:
     try:
-        layout.verify_manifest(folder)
+        manifest.verify_manifest(folder)
     except CheckpointError as error:
         return str(error)
     return ''

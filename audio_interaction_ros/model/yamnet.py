@@ -9,11 +9,10 @@ base_weights. Knows nothing of what is made of the embedding.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ['EMBEDDING_WIDTH', 'PATCH_FRAMES', 'Yamnet']
+from audio_interaction_ros.model.shapes import PATCH_FRAMES
 
-PATCH_FRAMES = 96
-"""0.96 s."""
-EMBEDDING_WIDTH = 1024
+__all__ = ['Yamnet']
+
 _FIRST_WIDTH = 32
 _BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5,
            (1024, 2), (1024, 1))

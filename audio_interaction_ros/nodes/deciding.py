@@ -18,7 +18,7 @@ from audio_interaction_ros.nodes.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.reply_board import Heard
 from audio_interaction_ros.nodes.worker import Emit
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, ReplyFinished
 from audio_interaction_ros.stream.session import Session

@@ -25,7 +25,7 @@ from audio_interaction_ros.nodes.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.worker import Emit
 from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
 __all__ = ['Begin', 'Block', 'Flush', 'Listening', 'Model', 'Pause']

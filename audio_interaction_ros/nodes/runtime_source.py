@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection
 from weakref import WeakValueDictionary
 
 from audio_interaction_ros.config import ModelConfig
-from audio_interaction_ros.runtimes.registry import HALVES, Runtime, load_runtime
+from audio_interaction_ros.runtimes.base import HALVES, Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 
 __all__ = ['RuntimeSource', 'SharedRuntime', 'load_configured', 'load_decoder', 'load_encoder']
 

@@ -24,8 +24,7 @@ from audio_interaction_ros.nodes import assistant, halves, running
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
 
 __all__ = ['NowAndThen', 'SlowDecoder', 'main', 'scripted']

@@ -8,14 +8,17 @@ framework. Arrays that a backend returns are owned by the caller and never writt
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
 
-__all__ = ['Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Recognition', 'StepRequest',
-           'StepResult', 'Transcriber']
+__all__ = ['HALVES', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
+           'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Transcriber']
+
+HALVES = ('encoder', 'decoder')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,29 @@ class Decoder(Protocol):
     def token_bytes(self, token: int) -> bytes:
         """Return the raw bytes that a vocabulary token stands for."""
         ...
+
+
+class NotLoaded:
+    """Stands where a half of a model was not asked for; any use says so."""
+
+    def __init__(self, half: str) -> None:
+        """Remember which half is missing."""
+        self._half = half
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise ConfigurationError."""
+        raise ConfigurationError(f'expected the {self._half} of the model to be loaded, found '
+                                 f'only the other half; ask load_runtime for both halves')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """The halves of a model, ready to run; NotLoaded for one that was not asked for."""
+
+    encoder: Encoder
+    decoder: Decoder
+    config: Any
+    """The model's configuration (model.config.CheckpointConfig): prompts, thresholds, mel."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ few positions meet large weights, as in a stream. Here that is done once. Number
 import torch
 from torch import Tensor, nn
 
-__all__ = ['PackedLinear', 'pack', 'packs']
+__all__ = ['PackedLinear', 'pack_weights', 'packs']
 
 
 class PackedLinear(nn.Module):
@@ -32,7 +32,7 @@ def packs() -> bool:
             and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
 
-def pack(module: nn.Module) -> None:
+def pack_weights(module: nn.Module) -> None:
     """
     Exchange every linear layer below a module for a packed one, where torch and CPU can.
 

@@ -1,46 +1,24 @@
 """
 Names of backends to running encoders and decoders.
 
-The only place that knows all backends; each is imported when it is asked for, so that nobody
-needs a framework that is not used.
+The only place that knows all backends. Each is a module with a function ``load``, imported when it
+is asked for, so that nobody needs a framework that is not used.
 """
 
 import contextlib
 import ctypes
+import importlib
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
-from audio_interaction_ros.runtimes.base import Decoder, Encoder
+from audio_interaction_ros.runtimes.base import HALVES, Runtime
 
-__all__ = ['HALVES', 'RUNTIMES', 'NotLoaded', 'Runtime', 'load_runtime']
+__all__ = ['RUNTIMES', 'load_runtime']
 
-RUNTIMES = ('torch',)
-HALVES = ('encoder', 'decoder')
-
-
-class NotLoaded:
-    """Stands where a half of a model was not asked for; any use says so."""
-
-    def __init__(self, half: str) -> None:
-        """Remember which half is missing."""
-        self._half = half
-
-    def __getattr__(self, name: str) -> Any:
-        """Raise ConfigurationError."""
-        raise ConfigurationError(f'expected the {self._half} of the model to be loaded, found '
-                                 f'only the other half; ask load_runtime for both halves')
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runtime:
-    """The halves of a model, ready to run; NotLoaded for one that was not asked for."""
-
-    encoder: Encoder
-    decoder: Decoder
-    config: Any
-    """The model's configuration (model.config.CheckpointConfig): prompts, thresholds, mel."""
+RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch'}
+"""Name of a backend to its module, which has ``load``."""
+_INSTALL = {'torch': 'pip install torch (CPU wheels: see README)'}
+"""How to get a framework, by the name of its module."""
 
 
 def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
@@ -61,42 +39,17 @@ def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
     if not halves or not set(halves) <= set(HALVES):
         raise ConfigurationError(f'halves: expected some of {", ".join(HALVES)}, found '
                                  f'{sorted(halves)}; the caller must correct it')
-    return _torch(model, device, threads, dtype, rope_index_dtype, halves)
-
-
-def _torch(model: str, device: str, threads: int | None, dtype: str, rope_index_dtype: str,
-           halves: Collection[str]) -> Runtime:
     try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError("runtime 'torch' needs PyTorch; run: pip install torch "
-                                     '(CPU wheels: see README)') from error
-    from audio_interaction_ros.model.checkpoint import load
-    from audio_interaction_ros.model.layout import DECODER_PREFIX, TOWER_PREFIX
-    from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder, best_dtype
-    kind = device.partition(':')[0]
-    if kind == 'cuda' and not torch.cuda.is_available():
-        raise ConfigurationError(
-            f'device: expected one that torch {torch.__version__} can use here, found {device!r} '
-            f'without a usable GPU; change model.device, or install the driver and a torch with '
-            f'CUDA')
-    if dtype == 'auto':
-        dtype = best_dtype(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    prefixes = {'encoder': TOWER_PREFIX, 'decoder': DECODER_PREFIX}
-    loaded = load(model, parts=tuple(prefixes[half] for half in HALVES if half in halves))
-    encoder: Any = NotLoaded('encoder')
-    decoder: Any = NotLoaded('decoder')
-    if 'encoder' in halves:
-        encoder = TorchEncoder(loaded, dtype=dtype, device=device)
-    if 'decoder' in halves:
-        decoder = TorchDecoder(loaded, dtype=dtype, device=device,
-                               rope_index_dtype=rope_index_dtype)
-    config = loaded.config
-    del loaded
+        backend = importlib.import_module(RUNTIMES[runtime])
+    except ModuleNotFoundError as error:
+        if error.name not in _INSTALL:
+            raise
+        raise MissingDependencyError(f'runtime {runtime!r} needs {error.name}; run: '
+                                     f'{_INSTALL[error.name]}') from error
+    loaded: Runtime = backend.load(model, device=device, threads=threads, dtype=dtype,
+                                   rope_index_dtype=rope_index_dtype, halves=halves)
     _give_back()
-    return Runtime(encoder=encoder, decoder=decoder, config=config)
+    return loaded
 
 
 def _give_back() -> None:

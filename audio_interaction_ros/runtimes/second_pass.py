@@ -18,7 +18,8 @@ from torch import Tensor
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.audio.speech import speech_span
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.shapes import AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.voice_activity import HOP, VoiceActivity, load_voice_activity
 from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig

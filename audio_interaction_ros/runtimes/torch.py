@@ -1,29 +1,36 @@
 """
 The torch backend: encoder and decoder of runtimes.base over the modules of model.
 
-Owns the left context of the encoder and the padding of ragged lanes into one batch. Knows
+Owns the left context of the encoder and the cache of the decoder. Knows
 nothing of phases, prompts or eviction; slots, positions and visibility come with each request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model import checkpoint
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
+from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import (
+    HALVES,
     DecoderSpec,
     EncoderSpec,
+    NotLoaded,
+    Runtime,
     StepRequest,
     StepResult,
 )
-from audio_interaction_ros.runtimes.packed import pack
+from audio_interaction_ros.runtimes.batch import StepBatch, pack
+from audio_interaction_ros.runtimes.packed import pack_weights
 
-__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype']
+__all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype', 'load']
 
 DTYPES = ('float32', 'bfloat16', 'int8')
 
@@ -33,6 +40,31 @@ def best_dtype(device: str) -> str:
     if device.partition(':')[0] != 'cpu':
         return 'bfloat16'
     return 'bfloat16' if torch.cpu.get_capabilities().get('avx512_bf16') else 'float32'
+
+
+def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index_dtype: str,
+         halves: Collection[str]) -> Runtime:
+    """Bring a model up on torch; for load_runtime, which says what the arguments mean."""
+    if device.partition(':')[0] == 'cuda' and not torch.cuda.is_available():
+        raise ConfigurationError(
+            f'device: expected one that torch {torch.__version__} can use here, found {device!r} '
+            f'without a usable GPU; change model.device, or install the driver and a torch with '
+            f'CUDA')
+    if dtype == 'auto':
+        dtype = best_dtype(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    prefixes = {'encoder': TOWER_PREFIX, 'decoder': DECODER_PREFIX}
+    loaded = checkpoint.load(model, parts=tuple(prefixes[half] for half in HALVES
+                                                if half in halves))
+    encoder: Any = NotLoaded('encoder')
+    decoder: Any = NotLoaded('decoder')
+    if 'encoder' in halves:
+        encoder = TorchEncoder(loaded, dtype=dtype, device=device)
+    if 'decoder' in halves:
+        decoder = TorchDecoder(loaded, dtype=dtype, device=device,
+                               rope_index_dtype=rope_index_dtype)
+    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config)
 
 
 def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
@@ -45,7 +77,7 @@ def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
                                      'change model.dtype or model.device')
         return torch.ao.quantization.quantize_dynamic(decoder, {nn.Linear}, dtype=torch.qint8)
     decoder.to(device=device, dtype=getattr(torch, dtype))
-    pack(decoder.model)  # not the head, which may be the embedding
+    pack_weights(decoder.model)  # not the head, which may be the embedding
     return decoder
 
 
@@ -64,7 +96,7 @@ class TorchEncoder:
         self._dtype = torch.float32 if dtype == 'float32' else torch.bfloat16
         self._device = device
         self._tower = loaded.tower.to(device=device, dtype=self._dtype)
-        pack(self._tower)
+        pack_weights(self._tower)
         self._shape = config.audio_tower
         self.reset()
 
@@ -149,54 +181,31 @@ class TorchDecoder:
         """
         if not requests:
             return []
-        cache = self._checked(requests)
-        ordered = sorted(range(len(requests)), key=lambda i: requests[i].lane)
-        batch = [requests[i] for i in ordered]
-        hidden = self._forward(cache, batch)
-        results = {i: self._result(request, hidden[row])
-                   for row, (i, request) in enumerate(zip(ordered, batch, strict=True))}
-        return [results[i] for i in range(len(requests))]
-
-    def _checked(self, requests: Sequence[StepRequest]) -> KVCache:
         cache = self._cache
         if cache is None:
             raise ValueError('open() must be called before step()')
-        lanes = [request.lane for request in requests]
-        if len(set(lanes)) != len(lanes) or not all(0 <= i < cache.lanes for i in lanes):
-            raise ValueError(f'expected different lanes below {cache.lanes}, found {lanes}')
-        for request in requests:
-            slots = request.slots
-            if not len(slots) or slots.min() < 0 or slots.max() >= cache.slots:
-                raise ValueError(f'lane {request.lane}: expected slots below {cache.slots}, '
-                                 f'found {slots.tolist()}')
-        return cache
+        batch = pack(requests, lanes=cache.lanes, slots=cache.slots,
+                     pad_id=self.spec.token_ids.pad)
+        hidden = self._forward(cache, batch)
+        return batch.results(lambda row, request: self._result(request, hidden[row]))
 
     def _angles(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
         cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base,
                                index_dtype=self._rope_index_dtype)
         return cos.to(self._device), sin.to(self._device)
 
-    def _forward(self, cache: KVCache, batch: Sequence[StepRequest]) -> Tensor:
-        # Returns hidden [B, T, width]; shorter requests are padded at the end.
-        rows, time = len(batch), max(len(request.ids) for request in batch)
-        ids = np.full((rows, time), self.spec.token_ids.pad, np.int64)
-        slots = np.full((rows, time), cache.trash, np.int64)
-        positions = np.zeros((rows, time), np.int64)
-        for row, request in enumerate(batch):
-            count = len(request.ids)
-            ids[row, :count] = request.ids
-            slots[row, :count] = request.slots
-            positions[row, :count] = request.positions
-        cos, sin = self._angles(positions)
+    def _forward(self, cache: KVCache, batch: StepBatch) -> Tensor:
+        # Returns hidden [B, T, width].
+        cos, sin = self._angles(batch.positions)
         return self._decoder(
-            self._embed(batch, ids), cos, sin, cache=cache,
-            lanes=torch.tensor([request.lane for request in batch], device=self._device),
-            slots=torch.from_numpy(slots).to(self._device),
-            mask=torch.from_numpy(_mask(batch, time)).to(self._device))
+            self._embed(batch), cos, sin, cache=cache,
+            lanes=torch.from_numpy(batch.lanes).to(self._device),
+            slots=torch.from_numpy(batch.slots).to(self._device),
+            mask=torch.from_numpy(batch.mask()).to(self._device))
 
-    def _embed(self, batch: Sequence[StepRequest], ids: np.ndarray) -> Tensor:
-        embeddings = self._decoder.embed(torch.from_numpy(ids).to(self._device))
-        for row, request in enumerate(batch):
+    def _embed(self, batch: StepBatch) -> Tensor:
+        embeddings = self._decoder.embed(torch.from_numpy(batch.ids).to(self._device))
+        for row, request in enumerate(batch.requests):
             if len(request.feature_index):
                 index = torch.from_numpy(np.asarray(request.feature_index, np.int64))
                 features = torch.from_numpy(np.ascontiguousarray(request.features, np.float32))
@@ -212,19 +221,3 @@ class TorchDecoder:
             text = self._decoder.logits(picked[-1:])[0].float().cpu().numpy()
         return StepResult(control_logits=(picked.float() @ self._controls.T).cpu().numpy(),
                           text_logits=text)
-
-
-def _mask(batch: Sequence[StepRequest], time: int) -> np.ndarray:
-    # [B, 1, T, span] bool over the first ``span`` slots, those that anyone writes or sees.
-    span = 1 + max(max(int(np.flatnonzero(request.visible)[-1]) if request.visible.any() else 0,
-                       int(request.slots.max())) for request in batch)
-    mask = np.zeros((len(batch), 1, time, span), np.bool_)
-    for row, request in enumerate(batch):
-        count = len(request.slots)
-        seen = request.visible[:span]
-        mask[row, 0, :count, :len(seen)] = seen
-        # What a slot held before this pass is gone: it shows itself causally only.
-        mask[row, 0, :count, request.slots] = np.tri(count, dtype=np.bool_).T
-        # A padded position must see something, or its row becomes NaN.
-        mask[row, 0, count:, request.slots[0]] = True
-    return mask

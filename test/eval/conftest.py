@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
 
 RATE = 16_000

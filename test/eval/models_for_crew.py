@@ -8,8 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.base import Recognition
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Recognition, Runtime
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
 from eval.crew import Crew
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from eval.crew import Crew, CrewError
 from eval.listening import Listener
 

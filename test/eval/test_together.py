@@ -12,12 +12,13 @@ pytest.importorskip('torch')
 import torch
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
+from audio_interaction_ros.model.decoder import Decoder
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
 from eval.aside import FLOOR
 from eval.crew import Crew

@@ -10,7 +10,8 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import (
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.shapes import AudioTowerConfig
 
 pytestmark = pytest.mark.torch
 

@@ -17,8 +17,13 @@ from audio_interaction_ros.model.cache import sha256
 from audio_interaction_ros.model.checkpoint import load, locate
 from audio_interaction_ros.model.config import dump_config, load_config
 from audio_interaction_ros.model.edge import merge
-from audio_interaction_ros.model.layout import (
-    DECODER_PREFIX, TOWER_PREFIX, assign, weights_hash, write_manifest)
+from audio_interaction_ros.model.layout import assign
+from audio_interaction_ros.model.manifest import (
+    DECODER_PREFIX,
+    TOWER_PREFIX,
+    weights_hash,
+    write_manifest,
+)
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.model.released import convert_tower
 

@@ -4,13 +4,9 @@ import torch
 import transformers
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.decoder import (
-    Decoder,
-    DecoderConfig,
-    _attend,
-    rope_index,
-    rope_tables,
-)
+from audio_interaction_ros.model.decoder import Decoder, _attend, rope_tables
+from audio_interaction_ros.model.rope import rope_index
+from audio_interaction_ros.model.shapes import DecoderConfig
 
 pytestmark = pytest.mark.torch
 

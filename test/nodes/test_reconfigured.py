@@ -14,7 +14,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes import runtime_source
 from audio_interaction_ros.nodes.runtime_source import SharedRuntime
-from audio_interaction_ros.runtimes.registry import Runtime
+from audio_interaction_ros.runtimes.base import Runtime
 
 pytestmark = pytest.mark.ros
 

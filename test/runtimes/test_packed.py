@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from audio_interaction_ros.runtimes.packed import PackedLinear, pack, packs
+from audio_interaction_ros.runtimes.packed import PackedLinear, pack_weights, packs
 
 pytestmark = [pytest.mark.torch, pytest.mark.skipif(
     not packs(), reason='this CPU does not compute in bfloat16')]
@@ -22,12 +22,12 @@ def test_numbers_are_the_same(rows):
     model = network().bfloat16()
     x = torch.randn(2, rows, 48).bfloat16()
     expected = model(x)
-    pack(model)
+    pack_weights(model)
     assert isinstance(model[0], PackedLinear) and isinstance(model[2][0], PackedLinear)
     torch.testing.assert_close(model(x), expected, atol=0.02, rtol=0.02)
 
 
 def test_other_numbers_stay_as_they_are():
     model = network()
-    pack(model)
+    pack_weights(model)
     assert isinstance(model[0], nn.Linear) and isinstance(model[2][0], nn.Linear)

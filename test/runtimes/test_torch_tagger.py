@@ -7,10 +7,10 @@ from torch import nn
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import DecoderConfig
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS
 from audio_interaction_ros.runtimes.torch import TorchEncoder

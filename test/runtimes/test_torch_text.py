@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.config import CheckpointConfig
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from audio_interaction_ros.model.decoder import Decoder, rope_tables
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS as IDS
 from audio_interaction_ros.runtimes.torch import TorchDecoder

@@ -8,7 +8,8 @@ pytestmark = pytest.mark.torch
 def test_states_of_the_encoder_have_one_size_for_every_length(monkeypatch, length):
     import torch
 
-    from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+    from audio_interaction_ros.model.audio_tower import AudioTower
+    from audio_interaction_ros.model.shapes import AudioTowerConfig
     from train.curation import features
     torch.manual_seed(0)
     tower = AudioTower(AudioTowerConfig(mel_bins=80, width=16, layers=2, heads=2, mlp_width=32,

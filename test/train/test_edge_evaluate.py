@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.shapes import AudioTowerConfig
 from train.edge.evaluate import projected, sweep
 
 pytestmark = pytest.mark.torch

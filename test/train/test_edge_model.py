@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.model import decoder
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig, SoundBranch
+from audio_interaction_ros.model.audio_tower import AudioTower, SoundBranch
+from audio_interaction_ros.model.shapes import AudioTowerConfig
 from audio_interaction_ros.model.config import dump_config, load_config
 from train.edge import adapter
 from train.edge.adapter import Edge

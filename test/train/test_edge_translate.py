@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig
+from audio_interaction_ros.model.decoder import Decoder
+from audio_interaction_ros.model.shapes import DecoderConfig
 from train.edge import pair_rows, translate as subject
 from train.edge.adapter import ADAPTED, CONTROL_ROWS, Edge
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.model.audio_tower import SoundBranch, scaled
 from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.decoder import Decoder, DecoderConfig, rope_tables
+from audio_interaction_ros.model.decoder import Decoder, rope_tables
+from audio_interaction_ros.model.shapes import DecoderConfig
 from train.edge.features import TOWER, tower_config
 from train.edge.layout import BASE_VOCABULARY, IDS
 from train.edge.stage_a import projector_module

@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import load_file
 
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.audio_tower import AudioTower, AudioTowerConfig
+from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.shapes import AudioTowerConfig
 from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.config import MelConfig
 from audio_interaction_ros.model.edge import TAGGER_PREFIX

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.layout import DECODER_PREFIX, TOWER_PREFIX
+from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from train.trainer.batch import Batch

@@ -1,0 +1,148 @@
+"""
+The shapes of the two halves of a model, as its configuration gives them.
+
+Owns sizes, what they must fulfil, and what follows from them. Knows no framework: whoever
+computes, torch or a graph, takes its sizes from here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, NO_MAGNITUDE
+
+__all__ = ['EMBEDDING_WIDTH', 'MEL_FILL', 'PATCH_FRAMES', 'AudioTowerConfig', 'DecoderConfig',
+           'sinusoids']
+
+PATCH_FRAMES = 96
+"""Frames that the tagger hears at once: 0.96 s."""
+EMBEDDING_WIDTH = 1024
+"""Numbers that the tagger makes of them."""
+MEL_FILL = -1.5
+"""Normalised log-mel of digital silence; fills the window before a stream starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioTowerConfig:
+    """Shape of an audio tower."""
+
+    mel_bins: int
+    width: int
+    layers: int
+    heads: int
+    mlp_width: int
+    window_frames: int = MEL_FRAMES_PER_CHUNK
+    """Mel frames per pass: one chunk and its left context, a multiple of 40."""
+    keep_frames: int = MEL_FRAMES_PER_CHUNK // 2
+    """Newest encoder frames (20 ms each) that are kept: those of the chunk."""
+    pool: int = 1
+    """Encoder frames averaged into one before the last norm (2 in Qwen2.5-Omni)."""
+    stack: int = 1
+    """Frames laid side by side into one feature."""
+    second_look: bool = False
+    """Each feature also carries its frames of one chunk ago, heard again with what followed."""
+    projector: str = 'linear'
+    """linear (one layer, ``proj``) or mlp (two with a GELU between, ``projector.0/.2``)."""
+    projector_hidden: int = 0
+    """Width between the two layers of an mlp projector."""
+    output_width: int
+    """Width of a feature, that of the language model."""
+    feature_norm: float = 0.0
+    """Length that every feature is scaled to, that of a token's embedding; 0 leaves it."""
+    sounds: tuple[str, ...] = ()
+    """What the sound branch tells apart, in its order; its feature is the last of every chunk."""
+    sound_levels: tuple[int, ...] = ()
+    """After how many layers the sound branch listens; the middle layers hear sounds best."""
+    sound_hidden: int = 256
+    tagger: bool = False
+    """The sound branch also listens to YAMNet, whose spectrogram comes below the mel."""
+
+    def __post_init__(self) -> None:
+        if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
+            raise ConfigurationError(
+                f'audio_tower.window_frames must be a positive multiple of {MEL_FRAMES_PER_CHUNK}'
+                f', is {self.window_frames}; correct the model configuration')
+        if self.keep_frames > self.window_frames // 2 or self.keep_frames % (
+                self.pool * self.stack):
+            raise ConfigurationError(
+                f'audio_tower.keep_frames must divide by pool x stack = {self.pool * self.stack}'
+                f' and fit the window ({self.window_frames // 2} encoder frames), is '
+                f'{self.keep_frames}; correct the model configuration')
+        if self.second_look and self.keep_frames * 2 > self.window_frames // 2:
+            raise ConfigurationError(
+                'audio_tower.second_look needs a window of two chunks or more, '
+                f'window_frames is {self.window_frames}; correct the model configuration')
+        if self.projector not in ('linear', 'mlp'):
+            raise ConfigurationError(
+                f"audio_tower.projector must be 'linear' or 'mlp', is {self.projector!r}; "
+                'correct the model configuration')
+        if bool(self.sounds) != bool(self.sound_levels) or any(
+                not 0 <= level <= self.layers for level in self.sound_levels):
+            raise ConfigurationError(
+                'audio_tower.sounds needs sound_levels, and sound_levels needs sounds, each level '
+                f'from 0 to {self.layers}; they are {len(self.sounds)} sounds and '
+                f'{self.sound_levels}; correct the model configuration')
+        if self.tagger and (not self.sounds or self.window_frames < PATCH_FRAMES):
+            raise ConfigurationError(
+                f'audio_tower.tagger needs sounds and a window of {PATCH_FRAMES} frames or more, '
+                f'found {len(self.sounds)} sounds and {self.window_frames} frames; correct the '
+                'model configuration')
+
+    @property
+    def word_features(self) -> int:
+        """Features of one pass that carry frames."""
+        return self.keep_frames // self.pool // self.stack
+
+    @property
+    def features_per_chunk(self) -> int:
+        """Features that one pass gives."""
+        return self.word_features + bool(self.sounds)
+
+    @property
+    def sound_width(self) -> int:
+        """Numbers that the sound branch listens to."""
+        return 3 * self.width * len(self.sound_levels) + self.tagger * EMBEDDING_WIDTH
+
+    @property
+    def stacked_width(self) -> int:
+        """Numbers per feature before the projector."""
+        return self.width * self.stack * (2 if self.second_look else 1)
+
+    def before(self, frames: int) -> np.ndarray:
+        """Return what fills the mel [rows, frames] float32 before a stream starts."""
+        magnitudes = np.full((self.tagger * MAGNITUDE_BINS, frames), NO_MAGNITUDE, np.float32)
+        return np.concatenate((np.full((self.mel_bins, frames), MEL_FILL, np.float32),
+                               magnitudes))
+
+    @property
+    def left_context_chunks(self) -> int:
+        """Earlier chunks that a window holds beside the newest."""
+        return self.window_frames // MEL_FRAMES_PER_CHUNK - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """Shape of a decoder."""
+
+    layers: int
+    width: int
+    mlp_width: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    """Rows of the embedding, padding rows included."""
+    rope_base: float = 1_000_000.0
+    norm_eps: float = 1e-6
+    attention_bias: bool = False
+    """True: query, key and value projections have a bias (Qwen2); the output never has."""
+    tied_head: bool = False
+    """True: the head is the embedding; False: it has weights of its own."""
+
+
+def sinusoids(length: int, width: int) -> np.ndarray:
+    """Return Whisper's positions [length, width] float32: sines, then cosines."""
+    scale = np.log(10_000.0) / (width // 2 - 1)
+    angles = np.arange(length)[:, None] * np.exp(-scale * np.arange(width // 2))[None, :]
+    return np.concatenate((np.sin(angles), np.cos(angles)), axis=1).astype(np.float32)

@@ -1,0 +1,76 @@
+"""A small model of random weights on disk, and requests to it, for the tests of runtimes."""
+
+import numpy as np
+import tokenizers
+import torch
+
+from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.checkpoint import LoadedModel
+from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.model.decoder import Decoder, rope_tables
+from audio_interaction_ros.model.layout import save
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
+from audio_interaction_ros.protocol import TokenIds
+from audio_interaction_ros.runtimes.base import StepRequest
+
+IDS = TokenIds(user=1, assistant=2, silence=3, respond=4, text_end=5, pad=6, online=7, offline=8,
+               language=9, system=4, audio_pad=10, audio_begin=11, audio_end=12,
+               emotions=(13, 14, 15, 16, 17, 18))
+SLOTS = 64
+WIDTH = 32
+SHAPES = {
+    'llama': DecoderConfig(layers=2, width=WIDTH, mlp_width=64, heads=4, kv_heads=2, head_dim=8,
+                           vocab_size=40, tied_head=True),
+    'qwen2': DecoderConfig(layers=2, width=WIDTH, mlp_width=64, heads=4, kv_heads=1, head_dim=8,
+                           vocab_size=40, attention_bias=True),
+}
+
+
+def random_model(kind='llama'):
+    """Return a LoadedModel whose weights are of chance, without a tokenizer."""
+    torch.manual_seed(3)
+    config = CheckpointConfig(
+        model='small', token_ids=IDS, decoder=SHAPES[kind],
+        audio_tower=AudioTowerConfig(mel_bins=8, width=16, layers=1, heads=2, mlp_width=32,
+                                     window_frames=80, stack=4, output_width=WIDTH))
+    tower, decoder = AudioTower(config.audio_tower).eval(), Decoder(config.decoder).eval()
+    for parameter in (*tower.parameters(), *decoder.parameters()):
+        torch.nn.init.normal_(parameter, std=0.3)
+    return LoadedModel(config=config, tower=tower, decoder=decoder, tokenizer=None,
+                       model_id='small-1')
+
+
+def save_model(loaded, folder):
+    """Write a LoadedModel as a folder that every runtime loads; return the folder."""
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE(vocab={'a': 0}, merges=[]))
+    folder.mkdir(parents=True)
+    bpe.save(str(folder / 'bpe.json'))
+    save(folder / 'model', loaded.config, {
+        **{f'audio_tower.{key}': value for key, value in loaded.tower.state_dict().items()},
+        **{f'decoder.{key}': value for key, value in loaded.decoder.state_dict().items()},
+    }, folder / 'bpe.json')
+    return folder / 'model'
+
+
+def request(ids, *, lane=0, slots, positions=None, seen=(), features=None, read=None):
+    """Return a request that reads its last position as text, or what ``read`` names as not."""
+    visible = np.zeros(SLOTS, bool)
+    visible[list(seen)] = True
+    slots = np.asarray(slots)
+    count = 0 if features is None else len(features)
+    return StepRequest(
+        lane=lane, ids=np.asarray(ids), slots=slots,
+        positions=slots if positions is None else np.asarray(positions), visible=visible,
+        feature_index=np.arange(1, 1 + count),
+        features=np.zeros((0, WIDTH), np.float32) if features is None else features,
+        read=np.array([len(ids) - 1] if read is None else read, np.int64),
+        want_text=read is None)
+
+
+def full_pass(loaded, ids):
+    """Return the scores [vocab_size] after ids fed at once, without a cache."""
+    shape = loaded.config.decoder
+    with torch.inference_mode():
+        hidden = loaded.decoder(loaded.decoder.embed(torch.tensor([ids])), *rope_tables(
+            np.arange(len(ids))[None], shape.head_dim, shape.rope_base))
+        return loaded.decoder.logits(hidden)[0, -1].numpy()
