@@ -346,6 +346,8 @@ class DecoderNode(ManagedNode):
             lag_s=progress.oldest_age_s, depth=progress.depth,
             context_rolled=self._rolled, **progress.counts)
         report.values['refused'] = self._refusals
+        if self._worker is not None:
+            self._board.report(report)
         for fault, at in self._faults.values():
             if time.monotonic() - at < 10.0:
                 report.add(ERROR, fault)

@@ -125,6 +125,8 @@ class EncoderNode(ManagedNode):
     def start(self) -> None:
         """Begin a new epoch and listen once the model is there."""
         self._begin_epoch()
+        if self._second_pass is not None:
+            self._second_pass.open()
         if self._ready:
             self._listen()
 
@@ -132,6 +134,8 @@ class EncoderNode(ManagedNode):
         """Stop capture and finish the chunk under way."""
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         self._input.close()
+        if self._second_pass is not None:
+            self._second_pass.shut()
         self._worker.put(Flush(), always=True)
 
     def apply(self, config: AssistantConfig) -> None:

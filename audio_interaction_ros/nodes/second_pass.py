@@ -1,12 +1,12 @@
 """
 Finished utterances read again where the audio is: in the encoder's process.
 
-Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
-history. A transcript is published as final on ``transcript``. A translation goes back to the
-decoder, which waits for it, on ``translation/read``: with what was said, to be translated there,
-or with the English of it (``language`` en), to be published. A draft whose audio is gone, or that
-fails, goes on as it is; what becomes of the others decides ``stream.final_text``. Audio stays in
-memory.
+Takes drafts from ``transcript/draft`` and ``translation/draft``, while the node is active, and
+cuts their audio out of the history. They go back to the decoder, which waits for them, on
+``transcript/read`` and ``translation/read``: a transcript to be published, a translation with what
+was said, to be translated there, or with the English of it (``language`` en), to be published. A
+draft whose audio is gone, or that fails, goes back as it is; what becomes of the others decides
+``stream.final_text``. Audio stays in memory.
 """
 
 import time
@@ -15,7 +15,6 @@ from typing import Any
 
 from audio_interaction_msgs.msg import Transcript, Translation
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from std_msgs.msg import String
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
@@ -59,13 +58,14 @@ class SecondPassLink:
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
-        if 'transcript' in config.second_passes:
-            self._final = node.managed_publisher(Transcript, 'transcript', qos.EVENTS)
-            self._text = node.managed_publisher(String, 'transcript/text', qos.FINAL_TEXT)
-            self._listen_for(Transcript, 'transcript/draft')
-        if 'translation' in config.second_passes:
-            self._read = node.managed_publisher(Translation, 'translation/read', qos.EVENTS)
-            self._listen_for(Translation, 'translation/draft')
+        kinds = {'transcript': Transcript, 'translation': Translation}
+        self._topics = {kinds[name]: f'{name}/draft' for name in config.second_passes}
+        self._answers = {kinds[name]: node.managed_publisher(kinds[name], f'{name}/read',
+                                                             qos.EVENTS)
+                         for name in config.second_passes}
+        self._subscriptions: list[Any] = []
+        for topic in self._topics.values():
+            node.qos_watch.watch(topic, qos.EVENTS)
         self._attempts = BackOff()
         self._worker = self._begin()
         node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
@@ -88,8 +88,21 @@ class SecondPassLink:
         """Drop all audio."""
         self._reader.forget()
 
+    def open(self) -> None:
+        """Offer to read drafts."""
+        self._subscriptions = [
+            self._node.create_subscription(kind, topic, self._node.exclusive(self._on_draft),
+                                           qos.EVENTS, callback_group=self._group)
+            for kind, topic in self._topics.items()]
+
+    def shut(self) -> None:
+        """Offer it no more, which the decoder sees: it waits for no answer then. Idempotent."""
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
+
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
+        self.shut()
         self._worker.close()
         self.forget()
 
@@ -107,11 +120,9 @@ class SecondPassLink:
             self._worker.close()
             self._worker = self._begin()
 
-    def _listen_for(self, kind: Any, topic: str) -> None:
-        self._node.managed_subscription(kind, topic, self._on_draft, qos.EVENTS,
-                                        callback_group=self._group)
-
     def _on_draft(self, draft: Any) -> None:
+        if not self._subscriptions:
+            return
         if self.failure or not self._worker.put(draft):
             self.kept += 1
             self._publish(draft)
@@ -157,12 +168,5 @@ class SecondPassLink:
             else:
                 self._attempts.succeed()
                 self.failure = ''
-        elif isinstance(output, Translation):
-            self._read.publish(output)
         else:
-            output.is_final = True
-            output.revision += 1
-            output.stable_length = len(output.text)
-            self._final.publish(output)
-            if output.text:
-                self._text.publish(String(data=output.text))
+            self._answers[type(output)].publish(output)

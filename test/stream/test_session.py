@@ -200,11 +200,9 @@ def test_a_lane_may_keep_less_than_the_others():
 
 def test_no_two_replies_of_a_stream_are_called_the_same():
     """Neither those of two lanes, nor those of a decoder that was started again in the middle."""
-    script = {lane: {seq: (Emotion.NORMAL, 'hi') for seq in (1, 3)} for lane in (0, 1)}
     names = []
     for seqs in (range(2), range(2, 5)):
-        one, _ = session({lane: {seq - seqs[0]: what for seq, what in replies.items()
-                                 if seq in seqs} for lane, replies in script.items()})
+        one, _ = session({lane: {1: (Emotion.NORMAL, 'hi')} for lane in (0, 1)})
         for seq in seqs:
             one.push(chunk(seq))
             names += [event.reply_id for event in finished(one.drain())]
