@@ -232,7 +232,8 @@ def test_a_draft_becomes_final_where_the_encoder_that_reads_it_is_deactivated(ro
     encoder.trigger_deactivate()
     robot.wait(lambda: robot.finals(messages), 'it is final')
     said = decoder._report_decode()
-    assert said.values['unread'] == 1 and f'no encoder listens on {kind}/draft' in said.messages[-1]
+    assert said.values['unread'] == 1
+    assert f'no encoder listens on {kind}/draft' in said.messages[-1]
     encoder.trigger_activate()
     go_on.set()
     robot.wait(lambda: encoder._second_pass.done == 1 and encoder._second_pass.idle, 'answered')
