@@ -6,6 +6,7 @@ reading model can still make of that: the English of speech that is not. Knows n
 that reads nor who asks. Audio stays in memory.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -82,20 +83,30 @@ class SpanReader:
         self._history = AudioHistory(seconds=seconds)
         self._interpret = interpret
         self._readings: deque[Reading] = deque(maxlen=_REMEMBERED)
+        self._newest_ns = -math.inf
+        self._take = 0  # what was heard before it grew is forgotten
         self._lock = threading.Lock()
         self.reused = 0
         """Times that a reading served again."""
 
     def hear(self, chunk: AudioChunk) -> None:
-        """Remember a chunk."""
+        """Remember a chunk; of two takes of one time, as after a clock was set back, the newer."""
         with self._lock:
+            if chunk.stamp_ns <= self._newest_ns:
+                self._clear()
+            self._newest_ns = chunk.stamp_ns
             self._history.push(chunk)
 
     def forget(self) -> None:
         """Drop all audio and what was read of it."""
         with self._lock:
-            self._history.clear()
-            self._readings.clear()
+            self._clear()
+
+    def _clear(self) -> None:
+        self._history.clear()
+        self._readings.clear()
+        self._newest_ns = -math.inf
+        self._take += 1
 
     def read(self, transcriber: Transcriber, start_ns: int, end_ns: int, *,
              languages: Collection[str] = ()) -> Reading | None:
@@ -107,7 +118,7 @@ class SpanReader:
         """
         with self._lock:
             known = self._known(start_ns, end_ns, languages)
-            chunks = self._history.between(start_ns, end_ns)
+            chunks, take = self._history.between(start_ns, end_ns), self._take
         if known is not None:
             self.reused += 1
             return known
@@ -121,7 +132,8 @@ class SpanReader:
             speech_ns=recognition.span_s and (_stamp(chunks, recognition.span_s[0]),
                                               _stamp(chunks, recognition.span_s[1])))
         with self._lock:
-            self._readings.append(reading)
+            if take == self._take:  # else it was forgotten meanwhile
+                self._readings.append(reading)
         return reading
 
     def _known(self, start_ns: int, end_ns: int, languages: Collection[str]) -> Reading | None:

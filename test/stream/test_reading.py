@@ -111,3 +111,24 @@ def test_what_is_gone_is_not_read(reader):
     reader.forget()
     assert reader.read(whisper, 0, 8 * CHUNK_NS) is None
     assert len(whisper.asked) == 1
+
+
+def test_a_clock_that_was_set_back_mixes_no_takes(reader):
+    whisper = Whisper()
+    reader.read(whisper, 2 * CHUNK_NS, 6 * CHUNK_NS)
+    for place in range(4, 6):
+        reader.hear(AudioChunk(samples=np.full(6400, 0.2, np.float32), stamp_ns=place * CHUNK_NS,
+                               lost_samples_before=0))
+    assert reader.read(whisper, 2 * CHUNK_NS, 6 * CHUNK_NS).text == '12800 samples'
+    assert reader.reused == 0
+
+
+@pytest.mark.parametrize('lose', [SpanReader.forget, lambda reader: reader.hear(AudioChunk(
+    samples=np.zeros(6400, np.float32), stamp_ns=0, lost_samples_before=0))])
+def test_what_is_forgotten_while_it_is_read_is_not_remembered(reader, lose):
+    class Slow(Whisper):
+        def transcribe(self, samples, languages=()):
+            lose(reader)
+            return super().transcribe(samples, languages)
+    reader.read(Slow(), 2 * CHUNK_NS, 6 * CHUNK_NS)
+    assert reader.read(Whisper(), 2 * CHUNK_NS, 6 * CHUNK_NS) is None
