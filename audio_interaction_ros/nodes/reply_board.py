@@ -63,6 +63,8 @@ class _Running:
     emotion: Emotion = Emotion.NORMAL
     revision: int = 0
     first_text_s: float = _NAN
+    shown: Any = None
+    """The newest message of it; None: there is none."""
 
 
 @dataclass
@@ -150,9 +152,23 @@ class ReplyBoard:
             self._finish(draft, draft.message)
 
     def give_up(self) -> None:
-        """Publish every draft that waits, as it was streamed."""
+        """Publish every draft that waits and every reply under way, as they are."""
         for draft in list(self._awaited.values()):
             self._finish(draft, draft.message)
+        for (lane, _), running in self._running.items():
+            if running.shown is not None:
+                self._end(self._kinds[lane], running.shown)
+        self._running.clear()
+
+    def _end(self, kind: str, message: Any) -> None:
+        """Publish a message of a reply that goes on no more once again, as final."""
+        message.is_final, message.revision = True, message.revision + 1
+        if kind == 'reply':
+            message.delta, message.finish_reason = '', 'cancel'
+        else:
+            message.stable_length = len(message.text)
+        self._publishers[kind].publish(message)
+        self._texts[kind].publish(String(data=message.text))
 
     def show(self, event: Event, heard: Heard) -> None:
         """
@@ -170,9 +186,9 @@ class ReplyBoard:
         elif isinstance(event, ReplyWithheld):
             self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
-            running = self._running.setdefault(
-                (event.lane, event.reply_id), _Running(event.stamp_ns, _NAN, _NAN))
-            self._advance(event, running, heard)
+            running = self._running.get((event.lane, event.reply_id))
+            if running is not None:  # else it was given up
+                self._advance(event, running, heard)
 
     def _advance(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
                  heard: Heard) -> None:
@@ -183,7 +199,8 @@ class ReplyBoard:
             running.first_text_s = time.monotonic() - running.decided_at
         kind = self._kinds[event.lane]
         if kind == 'reply':
-            self._publishers[kind].publish(self._reply(event, running, heard))
+            running.shown = self._reply(event, running, heard)
+            self._publishers[kind].publish(running.shown)
         else:
             self._transcribe(kind, event, running, heard)
         running.revision += 1
@@ -235,6 +252,7 @@ class ReplyBoard:
                 kind, message, event, heard, time.monotonic() + _PATIENCE_S)
             self._drafts[kind].publish(message)
         else:
+            running.shown = message
             self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
