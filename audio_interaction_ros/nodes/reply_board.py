@@ -95,7 +95,7 @@ class ReplyBoard:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
-        self._last_transcript_id = ''
+        self._last_transcript = '', 0  # its id, and up to where it goes
         self._publishers: dict[str, Any] = {}
         self._texts: dict[str, Any] = {}
         types = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
@@ -243,9 +243,11 @@ class ReplyBoard:
         message.encode_latency_s = heard.encode_latency_s
         message.decode_latency_s = time.monotonic() - heard.arrived_at
         if kind == 'translation':
-            message.transcript_utterance_id = self._last_transcript_id
+            name, reaches_ns = self._last_transcript
+            if 2 * reaches_ns > running.start_ns + event.stamp_ns:  # else of an earlier utterance
+                message.transcript_utterance_id = name
         else:
-            self._last_transcript_id = event.reply_id
+            self._last_transcript = event.reply_id, event.stamp_ns
         if isinstance(event, ReplyFinished) and self._drafting(kind):
             message.is_final = False  # it becomes final when it was read again
             self._awaited[event.reply_id] = _Draft(

@@ -250,6 +250,17 @@ def test_without_an_encoder_that_reads_translations_are_final_at_once(robot):
     assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.awaits
 
 
+def test_a_translation_names_the_transcript_of_its_own_speech_only(robot):
+    translations = robot.watch(Translation, 'translation', qos.EVENTS)
+    decoder = robot.decoder(runtime=robot.scripted(
+        script={0: {1: 'one'}, 1: {2: '(one)', 5: '(two)'}}))
+    hear(robot, decoder, robot.encoder(), drafts='')
+    robot.wait(lambda: len(robot.finals(translations)) == 2, 'two translations')
+    one, two = (message for message in translations if message.is_final)
+    assert one.transcript_utterance_id.endswith('-1-transcript')
+    assert two.transcript_utterance_id == ''
+
+
 def test_what_waits_becomes_final_when_the_decoder_is_deactivated(robot):
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
     drafts = robot.watch(Translation, 'translation/draft', qos.EVENTS)
