@@ -119,6 +119,7 @@ class Lane:
 
         ``take`` hands over queued chunks; it is called only while the lane listens.
         """
+        self._batch = []
         if not self._prefix_fed or self._context.sink_is_stale:
             return self._feed_prefix()
         if self.speaking:
@@ -130,11 +131,9 @@ class Lane:
         place = (self._context.refresh_sink() if self._prefix_fed
                  else self._context.open_sink(len(self._prefix)))
         self._prefix_fed = True
-        self._batch = []
         return self._request(self._prefix, place, read=_NO_INDEX)
 
     def _feed_reply(self) -> StepRequest:
-        self._batch = []
         ids, self._state.pending = self._state.pending, []
         place = self._allocate(len(ids), new_unit=False)
         return self._request(ids, place, read=np.array([len(ids) - 1]), want_text=True)
