@@ -21,7 +21,7 @@ from audio_interaction_ros.errors import ConfigurationError
 __all__ = [
     'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
     'ModelConfig', 'RANGES', 'RecordConfig', 'TranscriptConfig', 'TranslationConfig',
-    'check_ranges', 'fields_with_help', 'resolve_lanes',
+    'fields_with_help', 'resolve_lanes',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -52,6 +52,15 @@ def _require(condition: bool, key: str, expected: str, found: object) -> None:
     if not condition:
         raise ConfigurationError(
             f'{key}: expected {expected}, found {found!r}; change it in the configuration')
+
+
+def _check_ranges(config: Any, group: str, name: str = '') -> None:
+    """Refuse numbers out of RANGES, as ROS does for parameters."""
+    for item in dataclasses.fields(config):
+        if f'{group}.{item.name}' in RANGES:
+            (low, high), found = RANGES[f'{group}.{item.name}'], getattr(config, item.name)
+            _require(low <= found <= high, f'{name or group}.{item.name}',
+                     f'{low:g} to {high:g}', found)
 
 
 def _find_home(config: object, name: str) -> None:
@@ -90,13 +99,7 @@ class AudioConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _require(self.channel_select >= -1, 'audio.channel_select', '-1 or a channel',
-                 self.channel_select)
-        _require(self.gap_tolerance_ms > 0, 'audio.gap_tolerance_ms', 'more than 0',
-                 self.gap_tolerance_ms)
-        _require(self.idle_flush_s >= 0, 'audio.idle_flush_s', '0 or more', self.idle_flush_s)
-        _require(self.robot_speaking_timeout_s >= 0, 'audio.robot_speaking_timeout_s',
-                 '0 or more', self.robot_speaking_timeout_s)
+        _check_ranges(self, 'audio')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +117,11 @@ class FifoConfig:
 
     def __post_init__(self) -> None:
         """Check ranges and names."""
-        _require(1 <= self.capacity <= 1000, 'fifo.capacity', '1 to 1000', self.capacity)
+        _check_ranges(self, 'fifo')
         _require(self.overflow in OVERFLOW_POLICIES, 'fifo.overflow',
                  f'one of {", ".join(OVERFLOW_POLICIES)}', self.overflow)
         _require(self.drain in DRAIN_LAYOUTS, 'fifo.drain',
                  f'one of {", ".join(DRAIN_LAYOUTS)}', self.drain)
-        _require(self.credit_timeout_s > 0, 'fifo.credit_timeout_s', 'more than 0',
-                 self.credit_timeout_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,13 +155,10 @@ class LaneConfig:
         _require(bool(self.name), 'lane.name', 'a name', self.name)
         _require(self.kind in LANE_KINDS, f'{key}.kind', f'one of {", ".join(LANE_KINDS)}',
                  self.kind)
-        _require(0 <= self.threshold <= 1, f'{key}.threshold', '0 to 1', self.threshold)
-        _require(0 <= self.min_confidence <= 1 or self.min_confidence == -1,
+        _check_ranges(self, 'lane', key)
+        _require(self.min_confidence >= 0 or self.min_confidence == -1,
                  f'{key}.min_confidence', '0 to 1, or -1', self.min_confidence)
-        _require(0 < self.release <= 1, f'{key}.release', 'above 0, up to 1', self.release)
-        _require(self.refractory_s >= 0, f'{key}.refractory_s', '0 or more', self.refractory_s)
-        _require(self.max_reply_tokens >= 1, f'{key}.max_reply_tokens', '1 or more',
-                 self.max_reply_tokens)
+        _require(self.release > 0, f'{key}.release', 'above 0, up to 1', self.release)
         _require(self.slots == 0 or self.slots >= 128, f'{key}.slots', '0, or 128 or more',
                  self.slots)
 
@@ -200,8 +198,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _find_home(self, 'path')
-        _require(self.threads >= 1, 'model.threads', '1 or more', self.threads)
-        _require(self.slots >= 128, 'model.slots', '128 or more', self.slots)
+        _check_ranges(self, 'model')
         _require(self.rope_index_dtype in ROPE_INDEX_DTYPES, 'model.rope_index_dtype',
                  f'one of {", ".join(ROPE_INDEX_DTYPES)}', self.rope_index_dtype)
 
@@ -216,7 +213,8 @@ class TranscriptConfig:
     """Seconds of audio kept in memory for the second pass."""
 
     def __post_init__(self) -> None:
-        """Check names."""
+        """Check names and ranges."""
+        _check_ranges(self, 'transcript')
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 
@@ -256,11 +254,7 @@ class AlertsConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _find_home(self, 'rules')
-        _require(self.journal_s >= 0, 'alerts.journal_s', '0 or more', self.journal_s)
-        _require(0 <= self.while_speaking_min_severity <= 4,
-                 'alerts.while_speaking_min_severity', '0 to 4', self.while_speaking_min_severity)
-        for key in ('event_min_severity', 'hold_min_severity'):
-            _require(0 <= getattr(self, key) <= 3, f'alerts.{key}', '0 to 3', getattr(self, key))
+        _check_ranges(self, 'alerts')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,7 +269,7 @@ class RecordConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _find_home(self, 'directory')
-        _require(self.retention_s > 0, 'record.retention_s', 'more than 0', self.retention_s)
+        _check_ranges(self, 'record')
 
 
 def _default_lanes() -> tuple[LaneConfig, ...]:
@@ -342,17 +336,3 @@ def fields_with_help(cls: type) -> Iterator[FieldHelp]:
             default = None if item.default is dataclasses.MISSING else item.default
             yield FieldHelp(item.name, hints[item.name], default,
                             _help_texts(cls).get(item.name, ''))
-
-
-def check_ranges(config: AssistantConfig, where: str) -> None:
-    """Refuse numbers out of RANGES, as ROS does for parameters; raises ConfigurationError."""
-    groups = [(item.name, item.name, getattr(config, item.name))
-              for item in dataclasses.fields(config) if item.name != 'lanes']
-    groups += [('lane', f'lane.{lane.name}', lane) for lane in config.lanes]
-    for group, name, values in groups:
-        for item in dataclasses.fields(values):
-            low, high = RANGES.get(f'{group}.{item.name}', (None, None))
-            found = getattr(values, item.name)
-            if low is not None and high is not None and not low <= found <= high:
-                raise ConfigurationError(f'{where}.{name}.{item.name}: expected {low:g} to '
-                                         f'{high:g}, found {found!r}; change it')

@@ -8,7 +8,7 @@ not on how it was cut or how fast it came.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.resources import shipped
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, Transcriber
+from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer, Transcriber
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
@@ -83,7 +83,7 @@ class Assistant:
     """Listens to a stream and yields what it makes of it."""
 
     def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
-                 second_pass: Transcriber | None = None,
+                 tokenizer: Tokenizer, second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
@@ -96,7 +96,8 @@ class Assistant:
             interpret=(translation_second_pass is not None
                        and config.translation.to_english == 'whisper'))
         self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
-        self.session = Session(decoder=decoder, lanes=config.lanes, fifo=config.fifo,
+        self.session = Session(decoder=decoder, tokenizer=tokenizer, lanes=config.lanes,
+                               fifo=config.fifo,
                                slots=min(config.model.slots, decoder.spec.max_positions),
                                translate_text=translation_second_pass is not None)
         self.policy = AlertPolicy(
@@ -105,15 +106,29 @@ class Assistant:
             AlertSettings(
                 lanes=tuple(lane.name for lane in config.lanes if lane.alerts),
                 while_speaking_min_severity=config.alerts.while_speaking_min_severity))
+        self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
         self.stats = AssistantStats()
 
+    @property
+    def read_again(self) -> frozenset[str]:
+        """Lanes whose finished replies are drafts: a second pass writes the final text."""
+        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass}
+        return frozenset(lane for lane, kind in self._kinds.items()
+                         if passes.get(kind) is not None)
+
     @classmethod
-    def load(cls, config: AssistantConfig) -> 'Assistant':
-        """Load the model that a configuration names; lanes take their defaults from it."""
+    def load(cls, config: AssistantConfig,
+             tell: Callable[[str], object] = lambda _: None) -> 'Assistant':
+        """
+        Load the model that a configuration names; lanes take their defaults from it.
+
+        ``tell`` is told what is being loaded, for a person who waits.
+        """
         model = config.model
+        tell(f'loading the model {model.path}')
         runtime = load_runtime(model.path, runtime=model.runtime, device=model.device,
                                threads=model.threads, dtype=model.dtype,
                                rope_index_dtype=model.rope_index_dtype)
@@ -124,10 +139,11 @@ class Assistant:
         wanted = config.second_passes
         whisper: Transcriber | None = None
         if wanted:
+            tell('loading the model of the second pass')
             from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
             whisper = WhisperSecondPass()
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder,
+                   decoder=runtime.decoder, tokenizer=runtime.tokenizer,
                    second_pass=whisper if 'transcript' in wanted else None,
                    translation_second_pass=whisper if 'translation' in wanted else None)
 

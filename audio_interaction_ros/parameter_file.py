@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.config import AssistantConfig, check_ranges
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.strict import build, parse_yaml, read_yaml
 
@@ -142,9 +142,7 @@ def _build(parameters: Iterable[dict[str, Any]], where: str) -> AssistantConfig:
         names = list(defaults)
     if names is not None or settings:
         values['lanes'] = _lanes(names, settings, where)
-    config = build(AssistantConfig, values, where)
-    check_ranges(config, where)
-    return config
+    return build(AssistantConfig, values, where)
 
 
 def _lanes(names: Any, settings: Mapping[str, Any], where: str) -> list[dict[str, Any]]:

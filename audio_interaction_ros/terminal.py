@@ -30,7 +30,13 @@ def silence(stream: Any) -> None:
 
 
 def one_line(text: str, longest: int = 1000) -> str:
-    """Return text for one line of a log: control characters escaped, cut where it is too long."""
+    """
+    Return text for one line of a log, without blanks around it, cut where it is too long.
+
+    All that does not print becomes an escape, line ends and marks that turn the direction of
+    writing included: text from outside can forge no line.
+    """
     plain = ''.join(letter if letter.isprintable() else
-                    letter.encode('unicode_escape').decode('ascii') for letter in text)
-    return plain if len(plain) <= longest else plain[:longest - 1] + '…'
+                    letter.encode('unicode_escape').decode('ascii')
+                    for letter in text[:20 * longest].strip()).strip()
+    return plain if len(plain) <= longest else plain[:longest - 1].rstrip() + '…'

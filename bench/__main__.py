@@ -63,7 +63,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
                                  chunks=options.chunks),
         'frontend': lambda: frontend.run(chunks=max(100, 5 * options.repeat)),
         'encoder': lambda: encoder.run(runtime().encoder, repeat=options.repeat),
-        'decoder': lambda: decoder.run(runtime().decoder, runtime().encoder,
+        'decoder': lambda: decoder.run(runtime(),
                                        repeat=options.repeat, slots=options.slots),
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,

@@ -12,7 +12,7 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block
-from audio_interaction_ros.runtimes.base import Decoder, DecoderSpec, Encoder, StepRequest
+from audio_interaction_ros.runtimes.base import Decoder, DecoderSpec, Runtime, StepRequest
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyText
 from audio_interaction_ros.stream.session import Session
@@ -23,9 +23,10 @@ __all__ = ['run']
 BACKLOGS = (1, 2, 4, 8, 16)
 
 
-def run(decoder: Decoder, encoder: Encoder | None = None, *, repeat: int = 60, slots: int = 1024,
+def run(runtime: Runtime, *, repeat: int = 60, slots: int = 1024,
         backlogs: tuple[int, ...] = BACKLOGS) -> list[Figure]:
     """Return ms per step, per drained backlog, and from a chunk's end to the first text."""
+    decoder = runtime.decoder
     slots = min(slots, decoder.spec.max_positions)
     figures: list[Figure] = []
     for lanes in (1, 3):
@@ -40,8 +41,7 @@ def run(decoder: Decoder, encoder: Encoder | None = None, *, repeat: int = 60, s
                            repeat=max(5, repeat // chunks))
         figures.append(spread(f'drain {chunks} chunks, 3 lanes', times,
                               note=f'{np.median(times) / chunks:.3g} ms per chunk, one pass'))
-    if encoder is not None:
-        figures.append(_first_text(decoder, encoder, slots, repeat=max(5, repeat // 6)))
+    figures.append(_first_text(runtime, slots, repeat=max(5, repeat // 6)))
     return [*figures, Figure(what='peak memory', unit='MiB', value=peak_memory_mib())]
 
 
@@ -85,11 +85,12 @@ def _request(lane: int, slots: int, ids: np.ndarray, *, index: np.ndarray, featu
                        feature_index=index, features=features, read=read, want_text=want_text)
 
 
-def _first_text(decoder: Decoder, encoder: Encoder, slots: int, *, repeat: int) -> Figure:
+def _first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:
     """Time from having the mel of a chunk to the first text of the reply that it triggers."""
     lane = LaneConfig(name='assistant', threshold=1e-12, max_reply_tokens=8)
-    session = Session(decoder=decoder, lanes=(lane,), slots=slots)
-    spec = encoder.spec
+    session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=(lane,),
+                      slots=slots)
+    encoder, spec = runtime.encoder, runtime.encoder.spec
     mel = np.random.default_rng(0).uniform(-1, 1, (spec.mel_rows, 40)).astype(np.float32)
     times = []
     for seq in range(repeat + 2):

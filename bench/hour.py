@@ -18,7 +18,11 @@ from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ, Emotion
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.stream.session import Session
 from bench.audio import synthetic
@@ -57,7 +61,7 @@ def soak(*, chunks: int, rules: AlertRules, slots: int = 256) -> Soak:
     encoder = ScriptedEncoder()
     pipeline = ListeningPipeline(frontend=FrontEnd(), mel=StreamingMel(bins=80), encoder=encoder)
     session = Session(decoder=ScriptedDecoder(script=_script(chunks), max_positions=slots),
-                      lanes=_LANES, slots=slots)
+                      tokenizer=ScriptedTokenizer(), lanes=_LANES, slots=slots)
     policy = AlertPolicy(rules, AlertSettings(lanes=('assistant',)))
     minute = synthetic(60.0)
     seen = Soak()

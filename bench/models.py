@@ -51,9 +51,10 @@ def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
     from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
     torch.set_num_threads(threads)
     loaded = _random_edge(model)
+    assert loaded.tokenizer is not None, 'a random model spells in letters'
     return Runtime(encoder=TorchEncoder(loaded, dtype=dtype, device=device),
                    decoder=TorchDecoder(loaded, dtype=dtype, device=device),
-                   config=loaded.config)
+                   tokenizer=loaded.tokenizer, config=loaded.config)
 
 
 def save_random(folder: Path) -> Path:

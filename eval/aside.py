@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import StepRequest, StepResult, Tokenizer
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import respond_probability
 from audio_interaction_ros.stream.detokenizer import Detokenizer
@@ -42,10 +42,9 @@ class Muttered:
 class Aside:
     """A decoder of one lane (runtimes.base.Decoder) that notes what the lane could have said."""
 
-    def __init__(self, decoder: Any) -> None:
+    def __init__(self, decoder: Any, tokenizer: Tokenizer) -> None:
         self.spec = decoder.spec
-        self.encode_text, self.token_bytes = decoder.encode_text, decoder.token_bytes
-        self._decoder = decoder
+        self._decoder, self._tokenizer = decoder, tokenizer
         self._chunks = 0
         self.muttered: list[Muttered] = []
 
@@ -89,7 +88,7 @@ class Aside:
             at += len(fed)
             outcome = machine.on_token(state, token)
             if outcome not in (Outcome.EMOTION, Outcome.END):
-                text.push(self.token_bytes(token))
+                text.push(self._tokenizer.token_bytes(token))
         text.flush()
         return Muttered(self._chunks, state.emotion is Emotion.URGENT, text.text.strip(),
                         sure.value)

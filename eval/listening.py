@@ -154,11 +154,11 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
     """Return what a model makes of a stream: pipeline, session, second passes, alert policy."""
     runtime.encoder.reset()
     tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
-    decoder = Aside(runtime.decoder) if tracing else runtime.decoder
+    decoder = Aside(runtime.decoder, runtime.tokenizer) if tracing else runtime.decoder
     config = AssistantConfig(lanes=task.lanes, model=ModelConfig(),
                              translation=TranslationConfig(to_english=to_english))
     assistant = Assistant(config=config, encoder=runtime.encoder, decoder=decoder,
-                          second_pass=second_pass,
+                          tokenizer=runtime.tokenizer, second_pass=second_pass,
                           translation_second_pass=translation_second_pass)
     found = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
     clock, open_replies = Clock(task.samples), dict[tuple[str, str], Reply]()

@@ -54,8 +54,6 @@ class _StreamDecoder:
 
     def __init__(self, shared: _Shared, place: int, ask: Ask) -> None:
         self.spec = shared.decoder.spec
-        self.encode_text, self.token_bytes = (shared.decoder.encode_text,
-                                              shared.decoder.token_bytes)
         self._shared, self._place, self._ask, self._lanes = shared, place, ask, 0
 
     def open(self, *, lanes: int, slots: int) -> None:
@@ -165,7 +163,8 @@ def together(runtime: Runtime, tasks: Iterator[T], work: Callable[[Runtime, T], 
 
     def serve(place: int, ask: Ask) -> None:
         mine = Runtime(encoder=_StreamEncoder(runtime.encoder, ask),
-                       decoder=_StreamDecoder(shared, place, ask), config=runtime.config)
+                       decoder=_StreamDecoder(shared, place, ask),
+                       tokenizer=runtime.tokenizer, config=runtime.config)
         try:
             while (task := take()) is not None:
                 answers.inbox.put((place, 'found', work(mine, task)))

@@ -14,7 +14,7 @@ import soundfile
 from audio_interaction_ros import offline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
-from audio_interaction_ros.cli.printer import JsonPrinter
+from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import (
     AssistantConfig,
     LaneConfig,
@@ -24,7 +24,11 @@ from audio_interaction_ros.config import (
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Recognition
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
     FinalTranslation,
@@ -52,7 +56,8 @@ def assistant(second_pass=None):
     config = AssistantConfig(lanes=LANES, transcript=TranscriptConfig(
         second_pass='whisper' if second_pass else 'none'))
     return Assistant(config=config, encoder=ScriptedEncoder(),
-                     decoder=ScriptedDecoder(script=SCRIPT), second_pass=second_pass)
+                     decoder=ScriptedDecoder(script=SCRIPT), tokenizer=ScriptedTokenizer(),
+                     second_pass=second_pass)
 
 
 def noise(seconds=4.0, rate=16_000):
@@ -115,7 +120,8 @@ class Whisper:
 def translating(whisper, script, *, transcripts=False, to_english='whisper'):
     return Assistant(
         config=AssistantConfig(lanes=BOTH, translation=TranslationConfig(to_english=to_english)),
-        encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script=script, translations={
+        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script=script, translations={
             '早上好': 'Good morning.', 'Good morning.': '早上好。'}),
         second_pass=whisper if transcripts else None, translation_second_pass=whisper)
 
@@ -246,6 +252,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
                                               or made[-1]))
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
+        tokenizer=ScriptedTokenizer(),
         config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
@@ -264,12 +271,14 @@ def test_the_command_prints_the_final_translation(whisper, line, tmp_path, capsy
     """One option switches both second passes on."""
     configured = []
     monkeypatch.setattr(offline.Assistant, 'load', classmethod(
-        lambda cls, config: configured.append(config) or translating(
+        lambda cls, config, tell=None: configured.append(config) or translating(
             whisper, {1: {4: (Emotion.NORMAL, '(Chinese)')}})))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
     assert cli.main(['stream', str(path), '--second-pass', 'whisper']) == 0
-    assert line in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert line in out
+    assert out.count(' s  translation') == 1, 'the draft is not printed beside the final'
     assert {configured[0].transcript.second_pass, configured[0].translation.second_pass} == {
         'whisper'}
 
@@ -277,7 +286,8 @@ def test_the_command_prints_the_final_translation(whisper, line, tmp_path, capsy
 @pytest.fixture
 def scripted_cli(monkeypatch):
     """Let the command line run the scripted model."""
-    monkeypatch.setattr(offline.Assistant, 'load', classmethod(lambda cls, config: assistant()))
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(
+        lambda cls, config, tell=None: assistant()))
 
 
 def test_json_lines_are_the_same_in_real_time(tmp_path, scripted_cli, capsys, monkeypatch):
@@ -306,11 +316,51 @@ def test_people_read_lines(tmp_path, scripted_cli, capsys):
     assert cli.main(['stream', str(path)]) == 0
     out = capsys.readouterr().out
     assert 'good morning' in out and 'ALERT' in out and 'real-time factor' in out
+    assert out.count('Glass breaking.') == 1, 'an alert does not repeat the reply before it'
+
+
+def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
+    monkeypatch.setattr('sys.stdout.isatty', lambda: True)
+    one = translating(Whisper(), {1: {4: (Emotion.NORMAL, '(Chinese)')}})
+    printer = TextPrinter(one)
+    for event in one.listen(blocks(noise(), 1_600)):
+        printer.show(event)
+    draft, final = capsys.readouterr().out.split('\r\033[K')[-2:]
+    assert draft.endswith('(Chinese) (draft)') and 'Morning!' in final
+
+
+def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
+                        types.SimpleNamespace(WhisperSecondPass=Whisper))
+    monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
+        encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
+        tokenizer=ScriptedTokenizer(),
+        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
+    path = tmp_path / 'sound.wav'
+    soundfile.write(path, noise(), 16_000)
+    assert cli.main(['stream', str(path)]) == 0
+    first, second, ready = capsys.readouterr().err.splitlines()
+    assert 'loading the model edge' in first and 'second pass' in second and 'listening' in ready
+
+
+def test_a_recording_of_which_nothing_is_heard_ends_with_a_word(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(
+        lambda cls, config, tell=None: Assistant(
+            config=AssistantConfig(lanes=LANES), encoder=ScriptedEncoder(),
+            decoder=ScriptedDecoder(script={}), tokenizer=ScriptedTokenizer())))
+    path = tmp_path / 'sound.wav'
+    soundfile.write(path, noise(0.1), 16_000)
+    assert cli.main(['stream', str(path)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith('nothing heard in 0.1 s of audio; p_respond: transcript 0.')
+    assert cli.main(['stream', str(path), '--json']) == 0
+    assert capsys.readouterr().out == ''
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['missing.wav'], 'missing.wav'),
-    (['-', '--lanes', 'nobody'], "no lane is called 'nobody'")])
+    (['-', '--lanes', 'nobody'], "no lane is called 'nobody'"),
+    (['-', '--lanes', ''], "no lane is called ''; expected some of transcript, translation")])
 def test_mistakes_are_one_line_on_stderr(arguments, message, capsys, monkeypatch):
     """A wrong file or lane ends with status 2 and says what is wrong."""
     monkeypatch.setattr('audio_interaction_ros.cli.stream.read_blocks', lambda f, **_: iter(())) \

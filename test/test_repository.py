@@ -3,6 +3,7 @@ The repository as a whole: manifests, interface package, commands, and what no f
 """
 
 import ast
+import dataclasses
 import os
 import re
 import sys
@@ -14,7 +15,10 @@ import yaml
 from setuptools import find_packages
 
 from audio_interaction_ros import __version__
+from audio_interaction_ros.alerts.alert import Alert
+from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.stream import events
 
 pytestmark = pytest.mark.unit
 
@@ -142,6 +146,36 @@ def test_the_documentation_names_every_field():
                for word in [Path(name).stem, *(field.split()[-1] for field in fields)]
                if word not in ('---', 'header') and not re.search(rf'\b{word}\b', text)]
     assert not missing
+
+
+def test_the_documentation_names_every_event_of_the_command_line():
+    text = (ROOT / 'docs' / 'interfaces.md').read_text(encoding='utf-8')
+    section = text[text.index('## Events as JSON'):text.index('## Times')]
+    rows = dict(re.findall(r'^\| `(\w+)` \| (.*) \|$', section, re.M))
+    common = {item.name for item in dataclasses.fields(events.Event)}
+    for name in {*events.__all__, 'AlertChange'} - {'Event'}:
+        kind = Alert if name == 'AlertChange' else getattr(events, name)
+        row = rows[name].replace('the same', rows['FinalTranscript'])
+        missing = {item.name for item in dataclasses.fields(kind)} - common - set(
+            re.findall('`([a-z_]+)`', row))
+        assert not missing, name
+
+
+def test_the_documentation_counts_the_sounds_right():
+    """Labels of recordings, the sentences that the model says of them, the labels of the rules."""
+    library = pytest.importorskip('train.edge.library')
+    rules = load_rules(ROOT / 'config/alerts.yaml')
+    told = {rule.label for text, _ in library.ALERTS.values() for rule in rules.match(text)}
+    labels = len(library.ALERTS)
+    counts = {'README.md': f'alerts of {len(told)} kinds',
+              'models/edge/README.md':
+                  f'{labels} labels of sounds become {len(told)} kinds of alerts',
+              'docs/edge.md': f'All {labels} labels together',
+              'docs/alerts.md': f'Of the {len(rules.labels)} labels'}
+    for page, words in counts.items():
+        assert words in ' '.join((ROOT / page).read_text(encoding='utf-8').split()), page
+    assert len(told) == len({text for text, _ in library.ALERTS.values()})
+    assert f'names {len(told)} ' in (ROOT / 'docs/alerts.md').read_text(encoding='utf-8')
 
 
 def test_the_emotions_of_a_reply_are_those_of_the_protocol():

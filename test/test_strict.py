@@ -1,6 +1,7 @@
 """YAML text and plain values: what is taken, and what is refused with file, line and key."""
 
 import contextlib
+import dataclasses
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
+from audio_interaction_ros.config import RANGES, AssistantConfig
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.strict import build, dump_yaml, parse_yaml, read_yaml
 
@@ -114,3 +116,13 @@ def test_a_key_that_must_be_there_is_named_in_the_error_asked_for():
         pass
     with pytest.raises(OddError, match="'name'"):
         build(Outer, {}, 'x', OddError)
+
+
+@pytest.mark.parametrize('name', RANGES)
+def test_a_number_out_of_its_range_is_refused_whoever_gives_it(name):
+    group, _, key = name.partition('.')
+    config = AssistantConfig()
+    part = config.lanes[0] if group == 'lane' else getattr(config, group)
+    for wrong in (RANGES[name][0] - 1, RANGES[name][1] + 1):
+        with pytest.raises(ConfigurationError, match=key):
+            dataclasses.replace(part, **{key: wrong})

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audio_interaction_ros.terminal import one_line
 
@@ -42,6 +44,14 @@ def test_a_reader_that_leaves_is_no_mistake():
 
 @pytest.mark.parametrize(('text', 'line'), [
     ('a\nb\r\tc', r'a\nb\r\tc'), ('\x1b[2J', r'\x1b[2J'), ('你好 é', '你好 é'),
-    ('a\u2028b', r'a\u2028b'), ('x' * 9, 'xxxx…')])
+    ('a\u2028b', r'a\u2028b'), ('x' * 9, 'xxxx…'), (' Ana María\n', 'Ana María'),
+    ('Ada\n[FATAL]\u202e x\0', r'Ada\n[FATAL]\u202e x\x00')])
 def test_text_becomes_one_line(text, line):
     assert one_line(text, longest=1000 if text[0] != 'x' else 5) == line
+
+
+@given(st.text(), st.integers(1, 50))
+def test_any_text_becomes_one_printable_line(text, most):
+    line = one_line(text, most)
+    assert len(line) <= most and line.isprintable() and line == line.strip()
+    assert one_line(line, most) == line

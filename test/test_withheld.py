@@ -12,7 +12,11 @@ from audio_interaction_ros.cli import main as cli
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.events import ReplyWithheld
 
 pytestmark = pytest.mark.unit
@@ -30,6 +34,7 @@ class Unsure(ScriptedDecoder):
 def assistant(min_confidence):
     lanes = (LaneConfig(name='assistant', alerts=True, min_confidence=min_confidence),)
     return Assistant(config=AssistantConfig(lanes=lanes), encoder=ScriptedEncoder(),
+                     tokenizer=ScriptedTokenizer(),
                      decoder=Unsure(script=SCRIPT))
 
 
@@ -55,7 +60,8 @@ def test_what_is_withheld_raises_no_alert():
 @pytest.fixture
 def recording(tmp_path, monkeypatch):
     """Return a file, and let the command line run a model that doubts what it would say of it."""
-    monkeypatch.setattr(offline.Assistant, 'load', classmethod(lambda cls, _: assistant(0.5)))
+    monkeypatch.setattr(offline.Assistant, 'load', classmethod(
+        lambda cls, config, tell=None: assistant(0.5)))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
     return str(path)

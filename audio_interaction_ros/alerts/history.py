@@ -5,30 +5,18 @@ Owns the sentences that answer a person. Knows neither the policy nor a clock: t
 change comes as text.
 """
 
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, ChangeKind
+from audio_interaction_ros.terminal import one_line
 
-__all__ = ['AlertHistory', 'one_line']
+__all__ = ['MOST_CHARACTERS', 'AlertHistory']
 
 _REMEMBERED = 100
-_MOST_CHARACTERS = 200
+MOST_CHARACTERS = 200
+"""Of what a person or a client sent, as it stands in a sentence or the log."""
 _TOLD = (ChangeKind.ACKNOWLEDGED, ChangeKind.CLEARED, ChangeKind.EXPIRED)
-
-
-def one_line(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """
-    Return a text that came from outside as one line of bounded length.
-
-    Line ends and all that does not print, marks that turn the direction of writing included,
-    become blanks: nobody may forge a line of a log.
-    """
-    plain = ''.join(' ' if unicodedata.category(character)[0] in 'CZ' else character
-                    for character in text[:20 * most])
-    words = ' '.join(plain.split())
-    return words if len(words) <= most else words[:most - 1] + '…'
 
 
 class AlertHistory:
@@ -69,8 +57,9 @@ class AlertHistory:
             return True, 'already ' + '; '.join(self._noted(one) for one in noted)
         if alert_id in self._fates:
             return False, f'{alert_id} is over: {self._fates[alert_id][1]}'
-        return False, (f'no alert {one_line(alert_id)!r} is open; the ids of those that are '
-                       f'stand in alerts/active')
+        asked = one_line(alert_id, MOST_CHARACTERS)
+        return False, (f"no alert '{asked}' is open; the ids of those that are stand in "
+                       'alerts/active')
 
     def _noted(self, alert_id: str) -> str:
         state, words = self._fates.get(alert_id, (None, ''))

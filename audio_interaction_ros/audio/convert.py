@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.pcm import RATES_HZ
 from audio_interaction_ros.errors import AudioFormatError
 
 __all__ = ['Mono', 'Report', 'to_mono', 'to_mono_with_report']
@@ -17,7 +18,6 @@ _INTEGER_SCALES = {  # the zero and the full scale of each
     'int8': (0, 2 ** 7), 'uint8': (2 ** 7, 2 ** 7), 'int16': (0, 2 ** 15),
     'int32': (0, 2 ** 31)}
 _FLOATS = ('float32', 'float64')
-_RATES_HZ = range(1_000, 768_001)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,9 @@ def _checked(block: AudioBlock) -> np.ndarray:
             'Expected samples of shape [frames] or [frames, channels] with at least one channel, '
             f'got {block.samples.shape}; the publisher must correct its channel count')
     rate = block.sample_rate_hz
-    if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or rate not in _RATES_HZ:
+    if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or rate not in RATES_HZ:
         raise AudioFormatError(
-            f'Expected a whole sample rate of {_RATES_HZ[0]} to {_RATES_HZ[-1]} Hz, got '
+            f'Expected a whole sample rate of {RATES_HZ[0]} to {RATES_HZ[-1]} Hz, got '
             f'{rate!r}; the publisher must correct it')
     return samples
 

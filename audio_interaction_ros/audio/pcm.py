@@ -11,9 +11,10 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError
 
-__all__ = ['ENCODINGS', 'PcmFormat']
+__all__ = ['ENCODINGS', 'RATES_HZ', 'PcmFormat', 'three_bytes']
 
-_RATES_HZ = range(1_000, 768_001)
+RATES_HZ = range(1_000, 768_001)
+"""Whole sample rates that the front end takes."""
 _CHANNELS = range(1, 257)
 
 
@@ -47,15 +48,15 @@ def _table(values: np.ndarray) -> Callable[[bytes], np.ndarray]:
     return lambda data: values[np.frombuffer(data, np.uint8)]
 
 
-def _three_bytes(data: bytes) -> np.ndarray:
-    """Return samples of 24 bits in the upper part of 32."""
+def three_bytes(data: bytes) -> np.ndarray:
+    """Return packed little-endian samples of 24 bits as int32 at full scale."""
     wide = np.zeros((len(data) // 3, 4), np.uint8)
     wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
     return wide.view('<i4')[:, 0].astype(np.int32)
 
 
 _DECODERS: dict[str, tuple[int, Callable[[bytes], np.ndarray]]] = {
-    'u8': (1, _unsigned), 's16le': (2, _plain('<i2')), 's24le': (3, _three_bytes),
+    'u8': (1, _unsigned), 's16le': (2, _plain('<i2')), 's24le': (3, three_bytes),
     's32le': (4, _plain('<i4')), 'f32le': (4, _plain('<f4')), 'f64le': (8, _plain('<f8')),
     'alaw': (1, _table(_alaw())), 'ulaw': (1, _table(_ulaw()))}
 ENCODINGS = tuple(_DECODERS)
@@ -77,9 +78,9 @@ class PcmFormat:
             raise AudioFormatError(
                 f'Expected samples as one of {", ".join(ENCODINGS)}, got {self.encoding!r}; '
                 'convert them')
-        if self.rate_hz not in _RATES_HZ or self.channels not in _CHANNELS:
+        if self.rate_hz not in RATES_HZ or self.channels not in _CHANNELS:
             raise AudioFormatError(
-                f'Expected {_RATES_HZ[0]} to {_RATES_HZ[-1]} Hz and {_CHANNELS[0]} to '
+                f'Expected {RATES_HZ[0]} to {RATES_HZ[-1]} Hz and {_CHANNELS[0]} to '
                 f'{_CHANNELS[-1]} channels, got {self.rate_hz} Hz and {self.channels} channels; '
                 'the header may be damaged, otherwise convert the recording')
 

@@ -140,15 +140,17 @@ def _refuse_foreign(head: bytes, name: str) -> str:
     """Return what to call a recording that libsndfile may read; raise for anything else."""
     if not head:
         raise AudioFormatError(
-            f'Expected a recording in {name}, it is empty; look at what should have written it')
+            f'Expected a recording, found none: there is no audio in {name}, it is empty; look at '
+            'what should have written it')
     if head[:4] in (b'RIFF', b'RF64') and len(head) < 12:
         raise AudioFormatError(f'Expected a whole WAV header in {name}, it ends before the '
                                'samples; copy or record it again')
     if not is_readable(head):
         raise AudioFormatError(
             f'Expected WAV, FLAC, Ogg, Opus, MP3, AIFF, AU or CAF in {name}, it seems to be '
-            f'{name_kind(head)}; {_CONVERT}, or name the format of samples without a header '
-            '(--raw s16le:16000:1)')
+            f'{name_kind(head)}; {_CONVERT}, or name the format of samples without a header: '
+            '--raw s16le:16000:1, with make ARGS="--raw s16le:16000:1", of audio_file_node the '
+            'parameter raw')
     return {b'fLaC': 'FLAC', b'OggS': 'Ogg', b'FORM': 'AIFF', b'.snd': 'AU', b'caff': 'CAF',
             b'riff': 'W64', b'RIFX': 'WAV'}.get(head[:4], 'MP3')
 
@@ -166,11 +168,12 @@ def _read_samples(tape: _Tape, form: PcmFormat, data_bytes: int | None, block_ms
             break
         yield _block(form.decode(whole), form.rate_hz, position)
         position += len(whole) // form.frame_bytes
+    if not position:
+        raise AudioFormatError(f'Expected samples, found none: there is no audio in {name}; look '
+                               'at what should have written it')
     if data_bytes is not None and got < data_bytes:
         _tell_early_end(warn, name, position / form.rate_hz,
                         data_bytes / form.frame_bytes / form.rate_hz)
-    elif not position:
-        warn(f'{name}: expected samples, found none; look at what should have written them')
 
 
 def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
@@ -184,7 +187,7 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
     position = 0
     try:
         # Not the path: a name that ends in .gsm or .vox would make libsndfile guess.
-        with soundfile.SoundFile(_Patient(stream)) as sound:
+        with _straight(soundfile)(_Patient(stream)) as sound:
             form = PcmFormat.of(name, encoding='f32le', rate_hz=sound.samplerate,
                                 channels=sound.channels)
             dtype = 'int16' if sound.subtype == 'PCM_16' else 'float32'
@@ -202,10 +205,22 @@ def _read_with_library(stream: BinaryIO, name: str, kind: str, block_ms: float,
         return
     if not position:
         raise AudioFormatError(
-            f'Expected samples in {name}, {kind}, found none; copy it again, or {_CONVERT}')
+            f'Expected samples, found none: there is no audio in {name}, {kind}; copy it again, '
+            f'or {_CONVERT}')
     if position < promised < sys.maxsize or _is_cut(stream, kind):
         _tell_early_end(warn, name, position / form.rate_hz,
                         max(position, promised) / form.rate_hz)
+
+
+def _straight(soundfile: Any) -> Any:
+    """
+    Return SoundFile for reading from front to back.
+
+    It seeks after each read to where it is anyway, and an MP3 frame that was sought to lacks
+    what the frames before it hold: the decoder complains of each on the standard error, and
+    the samples are not those of the recording.
+    """
+    return type('Straight', (soundfile.SoundFile,), {'seekable': lambda _self: False})
 
 
 def _read_frames(sound: Any, frames: int, dtype: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import Enum
 
@@ -19,8 +20,7 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.terminal import one_line
 
-__all__ = ['JsonPrinter', 'TextPrinter']
-
+__all__ = ['JsonPrinter', 'TextPrinter', 'nothing_heard']
 
 _MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
 
@@ -29,6 +29,20 @@ def _plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no NaN
     return value.name if isinstance(value, Enum) else value
+
+
+def nothing_heard(audio_s: float, nearest: Mapping[str, float],
+                  thresholds: Mapping[str, float]) -> str:
+    """
+    Return a line for audio of which nothing was printed, and how near each lane came.
+
+    ``nearest`` is the highest p_respond of each lane, ``thresholds`` what it would have taken.
+    """
+    lanes = [f'{lane} {p:.2f}' + (f' of {thresholds[lane]:.2f}' if lane in thresholds else '')
+             for lane, p in nearest.items()]
+    how_near = f'; p_respond: {", ".join(lanes)}' if lanes else ''
+    return (f'nothing heard in {audio_s:.1f} s of audio{how_near} '
+            f'(docs/interfaces.md, "Why it is quiet")')
 
 
 class JsonPrinter:
@@ -50,26 +64,38 @@ class JsonPrinter:
         record.update((key, _plain(value)) for key, value in fields.items())
         print(json.dumps(record, ensure_ascii=False), flush=True)
 
-    def close(self, assistant: Assistant) -> None:
+    def close(self) -> None:
         """Print nothing: the stream of objects is complete."""
 
 
 class TextPrinter:
-    """One line per reply or alert, partial text shown in place on a terminal."""
+    """
+    One line per reply or alert.
 
-    def __init__(self, *, silent_too: bool = False) -> None:
+    What grows, and what a second pass will read again, is shown in place on a terminal only.
+    """
+
+    def __init__(self, assistant: Assistant, *, silent_too: bool = False) -> None:
+        self._assistant = assistant
         self._silent_too = silent_too
         self._live = sys.stdout.isatty()
+        self._printed = 0
+        self._said = ''
+        self._nearest: dict[str, float] = {}
 
     def show(self, event: Event | AlertChange) -> None:
         """Print one event."""
         match event:
             case AlertChange():
                 alert = event.alert
+                message = '' if alert.message == self._said else f': {alert.message}'
                 self._line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
-                           f'{alert.label} ({alert.state.name.lower()}): {alert.message}')
+                           f'{alert.label} ({alert.state.name.lower()}){message}')
+            case ReplyFinished() if event.lane in self._assistant.read_again:
+                self._in_place(event, f'{event.text} (draft)')
             case ReplyFinished():
                 self._line(event.stamp_ns, event.lane, event.text or '(no text)')
+                self._said = event.text
             case ReplyWithheld():
                 self._line(event.stamp_ns, event.lane,
                            f'(withheld, confidence {event.confidence:.2f}: {event.text})')
@@ -80,19 +106,32 @@ class TextPrinter:
                 source = f'  ← {event.source_text}' if event.source_text else ''
                 self._line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
                            f'{source}  [{_MARKS[event.source]}]')
-            case ReplyText() if self._live:
-                print(f'\r{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {one_line(event.text)}',
-                      end='', flush=True)
-            case Silence() if self._silent_too:
-                self._line(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
+            case ReplyText():
+                self._in_place(event, event.text)
+            case Silence():
+                self._nearest[event.lane] = max(event.p_respond,
+                                                self._nearest.get(event.lane, 0.0))
+                if self._silent_too:
+                    self._write(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
 
     def _line(self, stamp_ns: int, lane: str, text: str) -> None:
+        self._printed += 1
+        self._write(stamp_ns, lane, text)
+
+    def _write(self, stamp_ns: int, lane: str, text: str) -> None:
         start = '\r\033[K' if self._live else ''
         print(f'{start}{stamp_ns / 1e9:8.1f} s  {lane:<11} {one_line(text)}', flush=True)
 
-    def close(self, assistant: Assistant) -> None:
+    def _in_place(self, event: Event, text: str) -> None:
+        if self._live:
+            print(f'\r\033[K{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {one_line(text)}',
+                  end='', flush=True)
+
+    def close(self) -> None:
         """Say what was heard and how fast."""
-        stats = assistant.stats
+        stats = self._assistant.stats
+        if not self._printed:
+            print(nothing_heard(stats.audio_s, self._nearest, self._assistant.thresholds))
         print(f'{stats.audio_s:.1f} s of audio in {stats.busy_s:.1f} s of computing '
               f'(real-time factor {stats.real_time_factor:.2f}), '
               f'{stats.replies} replies, {stats.alerts} alerts'

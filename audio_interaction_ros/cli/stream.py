@@ -57,13 +57,14 @@ def _configuration(options: argparse.Namespace) -> AssistantConfig:
             config,
             transcript=replace(config.transcript, second_pass=options.second_pass),
             translation=replace(config.translation, second_pass=options.second_pass))
-    if options.lanes:
+    if options.lanes is not None:
         config = replace(config, lanes=_chosen(config.lanes, options.lanes.split(',')))
     return config
 
 
 def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig, ...]:
     known = {lane.name: lane for lane in lanes}
+    names = [name.strip() for name in names]
     for name in names:
         if name not in known:
             raise ConfigurationError(
@@ -73,18 +74,22 @@ def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig
 
 def _run(options: argparse.Namespace) -> int:
     raw = PcmFormat.parse(options.raw) if options.raw is not None else None
-    blocks: Iterator[AudioBlock] = read_blocks(options.file, raw=raw, warn=_warn)
+    blocks: Iterator[AudioBlock] = read_blocks(options.file, raw=raw, warn=_tell)
     first = next(blocks, None)  # a wrong file is reported before a model is loaded
-    assistant = Assistant.load(_configuration(options))
-    printer = (JsonPrinter if options.json else TextPrinter)(silent_too=options.all)
+    configuration = _configuration(options)
+    began = time.monotonic()
+    assistant = Assistant.load(configuration, tell=_tell)
+    _tell(f'listening, after {time.monotonic() - began:.1f} s of loading')
+    printer = (JsonPrinter(silent_too=options.all) if options.json
+               else TextPrinter(assistant, silent_too=options.all))
     pace = _realtime if options.realtime else _at_once
     for event in assistant.listen(pace(_chain(first, blocks))):
         printer.show(event)
-    printer.close(assistant)
+    printer.close()
     return 0
 
 
-def _warn(text: str) -> None:
+def _tell(text: str) -> None:
     print(f'audio-interaction: {text}', file=sys.stderr, flush=True)
 
 

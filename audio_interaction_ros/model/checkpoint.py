@@ -25,10 +25,10 @@ from audio_interaction_ros.model.manifest import (
     DECODER_PREFIX,
     PARTS,
     TOWER_PREFIX,
+    computing_hash,
     read_manifest,
     verify_manifest,
     weight_files,
-    weights_hash,
 )
 from audio_interaction_ros.model.released import converted
 from audio_interaction_ros.model.tokenizer import Tokenizer
@@ -51,7 +51,8 @@ class LoadedModel:
     tokenizer: Tokenizer | None
     """None where the decoder was not asked for."""
     model_id: str
-    """Name and hash of all weights, those of the base too; features carry it to the decoder."""
+    """Name and hash of all that it computes with: weights, those of the base too, tokenizer and
+    configuration but for what a lane may override. Features carry it to the decoder."""
 
 
 def locate(name: str) -> Path:
@@ -121,4 +122,5 @@ def load(name: str | Path, *, cache: Path | None = None,
         config=config, tower=tower.eval(), decoder=decoder.eval(),
         tokenizer=(Tokenizer(tokenizer_path, structural=config.token_ids.structural)
                    if DECODER_PREFIX in parts else None),
-        model_id=f'{config.model}-{weights_hash(hashes, base_identities(config))}')
+        model_id=f'{config.model}-'
+                 f'{computing_hash(hashes, base_identities(config), config.computed_with)}')

@@ -5,6 +5,7 @@ Owns the format of our own layout. Knows nothing of weights.
 """
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from audio_interaction_ros.strict import build, dump_yaml, read_yaml
 __all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config', 'load_config']
 
 FORMAT = 'audio-interaction/1'
+_OF_LANES = ('prompts', 'thresholds', 'min_confidence', 'slots')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +84,18 @@ class CheckpointConfig:
             raise ConfigurationError(
                 f'token_ids: expected ids below decoder.vocab_size {self.decoder.vocab_size}, '
                 f'found {highest}; correct the model configuration')
+
+    @property
+    def computed_with(self) -> str:
+        """
+        All that changes what the same weights give, in one text: rotary base, mel, LoRA scale, …
+
+        Without what lanes only take as a default, the name, and the base, whose identity is that
+        of its weights.
+        """
+        values = {key: value for key, value in dataclasses.asdict(self).items()
+                  if key not in ('model', 'base', *_OF_LANES)}
+        return json.dumps(values, sort_keys=True)
 
 
 def load_config(path: Path) -> CheckpointConfig:

@@ -1,7 +1,8 @@
 """
 What a model's folder holds, by name and hash: its ``manifest.json``.
 
-Owns the check of files against it and the hash of all weights. Reads no tensor.
+Owns the check of files against it and the hash of all that a model computes with. Reads no
+tensor.
 """
 
 import hashlib
@@ -12,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.cache import sha256
 
-__all__ = ['DECODER_PREFIX', 'PARTS', 'TOWER_PREFIX', 'read_manifest', 'verify_manifest',
-           'weight_files', 'weights_hash', 'write_manifest']
+__all__ = ['DECODER_PREFIX', 'PARTS', 'TOWER_PREFIX', 'computing_hash', 'read_manifest',
+           'verify_manifest', 'weight_files', 'write_manifest']
 
 TOWER_PREFIX = 'audio_tower.'
 DECODER_PREFIX = 'decoder.'
@@ -85,11 +86,13 @@ def weight_files(folder: Path) -> list[Path]:
             if name.endswith('.safetensors')]
 
 
-def weights_hash(hashes: Mapping[str, str], base: Iterable[str] = ()) -> str:
+def computing_hash(hashes: Mapping[str, str], base: Iterable[str], settings: str) -> str:
     """
     Return a short hash of all that a model computes with.
 
-    ``hashes`` are those of its manifest, ``base`` the identities of the base weights below it.
+    ``hashes`` are those of its manifest, of which weights and tokenizer count, ``base`` the
+    identities of the base weights below it, ``settings`` what its configuration says of it.
     """
-    weights = [hashes[name] for name in sorted(hashes) if name.endswith('.safetensors')]
-    return hashlib.sha256(''.join([*weights, *base]).encode()).hexdigest()[:16]
+    own = [hashes[name] for name in sorted(hashes)
+           if name.endswith('.safetensors') or name == 'tokenizer.json']
+    return hashlib.sha256('\n'.join([*own, *base, settings]).encode()).hexdigest()[:16]

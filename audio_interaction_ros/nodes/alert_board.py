@@ -17,7 +17,7 @@ from rclpy.callback_groups import CallbackGroup
 from std_msgs.msg import Bool, Empty
 
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
-from audio_interaction_ros.alerts.history import AlertHistory, one_line
+from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
 from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
 from audio_interaction_ros.alerts.rules import load_rules
@@ -29,6 +29,7 @@ from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import alert_message
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.terminal import one_line
 
 __all__ = ['AlertBoard']
 
@@ -150,12 +151,12 @@ class AlertBoard:
 
     def _on_acknowledge(self, request: Any, response: Any) -> Any:
         changes = self._policy.acknowledge(
-            request.id, one_line(request.operator_name), self._now_ns)
+            request.id, _told(request.operator_name), self._now_ns)
         return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
 
     def _on_clear(self, request: Any, response: Any) -> Any:
         changes = self._policy.clear(
-            request.id, self._now_ns, one_line(request.operator_name))
+            request.id, self._now_ns, _told(request.operator_name))
         return self._answer(changes, ChangeKind.CLEARED, request, response)
 
     def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
@@ -165,6 +166,11 @@ class AlertBoard:
             kind, request.id, changes, self._policy.active)
         if any(change.kind is kind for change in changes):
             self._node.get_logger().info(
-                f'{response.message} by {one_line(request.operator_name) or "nobody named"}: '
-                f'{one_line(request.response)}')
+                f'{response.message} by {_told(request.operator_name) or "nobody named"}: '
+                f'{_told(request.response)}')
         return response
+
+
+def _told(text: str) -> str:
+    """Return what a client sent as it may stand in the log."""
+    return one_line(text, MOST_CHARACTERS)

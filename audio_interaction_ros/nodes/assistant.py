@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
+from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
 from audio_interaction_ros.nodes.halves import (
     Halves,
@@ -21,7 +22,7 @@ from audio_interaction_ros.nodes.halves import (
     SameProcess,
     ros_arguments,
 )
-from audio_interaction_ros.nodes.microphone_node import MicrophoneNode
+from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, SharedRuntime
@@ -39,6 +40,7 @@ class Assistant:
         """Make no node yet: that needs rclpy to be up."""
         self._options, self._halves = options, halves
         self._file: AudioFileNode | None = None
+        self._printer: PrinterNode | None = None
         self._idle_since: float | None = None
         self._ended_at: float | None = None
         self.exit_code = 0
@@ -48,12 +50,14 @@ class Assistant:
         options = self._options
         made = self._halves.nodes()
         if options.print:
-            made.append(PrinterNode())
+            self._printer = PrinterNode()
+            made.append(self._printer)
         if options.source == 'mic':
             made.append(MicrophoneNode())
         elif options.source == 'file':
             self._file = AudioFileNode(parameter_overrides=[
-                Parameter('path', value=options.file), Parameter('pace', value=options.pace)])
+                Parameter('path', value=options.file), Parameter('pace', value=options.pace),
+                *([Parameter('raw', value=options.raw)] if options.raw else [])])
             made.append(self._file)
         return made
 
@@ -73,6 +77,8 @@ class Assistant:
         if not self._file.finished:
             return False
         self._ended_at = self._ended_at or now
+        if self._printer is not None:
+            self._printer.recording_over()
         busy = self._halves.busy()
         if busy:
             self._idle_since = None
@@ -83,7 +89,11 @@ class Assistant:
                 return True
             return False
         self._idle_since = self._idle_since or now
-        return now - self._idle_since > _SETTLED_S
+        if now - self._idle_since <= _SETTLED_S:
+            return False
+        if self._printer is not None:
+            self._printer.conclude(self._file.recorded_s)
+        return True
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -94,6 +104,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--source', choices=('mic', 'file', 'none'), default='none',
                         help='where the audio comes from; none: the topic audio')
     parser.add_argument('--file', default='', help='recording or rosbag2 for --source file')
+    parser.add_argument('--raw', default='', metavar='FORMAT',
+                        help='format of a recording without a header, such as s16le:16000:1')
     parser.add_argument('--pace', choices=('realtime', 'consumed'), default='realtime',
                         help='how fast a recording is played')
     parser.add_argument('--exit-at-end', action='store_true',
@@ -111,6 +123,12 @@ def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None)
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
     options = parse(remove_ros_args(arguments)[1:])
+    if options.source == 'mic':
+        try:
+            sound_library()
+        except MissingDependencyError as error:  # named before a model is loaded
+            print(f'error: {error}', file=sys.stderr, flush=True)
+            return 1
     # what a recording raises is no alarm of today, so the next start must not find it
     changes = {'alerts.journal_s': 0.0} if options.source == 'file' else {}
     halves: Halves = (OwnProcesses(ros_arguments(arguments), changes) if options.processes

@@ -5,6 +5,7 @@ Owns the pace. Blocks of a file are stamped from the moment it starts; messages 
 published as recorded, in their own type and with their own stamps.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,7 @@ class AudioFileNode(Node):
         self.finished = False
         self.failure = ''
         self.published_s = 0.0
+        self._length_s = math.inf
         self._consumed: tuple[int, int] | None = None
         self._info_publisher: Any = None
         self._epoch, self._base = 0, 0.0
@@ -85,6 +87,11 @@ class AudioFileNode(Node):
             self._news.notify_all()
         self._thread.join()
         super().destroy_node()
+
+    @property
+    def recorded_s(self) -> float:
+        """Seconds of the recording played so far, without the silence after it."""
+        return min(self.published_s, self._length_s)
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
@@ -165,6 +172,7 @@ class AudioFileNode(Node):
             yield block
             last = block
             position_ns = (block.stamp_ns or 0) + len(block.samples) * _NS // block.sample_rate_hz
+        self._length_s = position_ns / _NS
         if last is None:
             return
         count = int(last.sample_rate_hz * self._value('block_ms') / 1000)
@@ -207,7 +215,7 @@ class AudioFileNode(Node):
                 return
             publisher.publish(message)
             self.published_s = due_s
-        self.get_logger().info(f'played {self.published_s:.1f} s')
+        self.get_logger().info(f'played {self.recorded_s:.1f} s')
 
     def _wait_for_room(self, due_s: float) -> None:
         """Wait until no more than max_ahead chunks are under way."""

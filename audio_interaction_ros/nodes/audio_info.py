@@ -47,13 +47,18 @@ class InfoTopic:
 
     def __init__(self, *, node: ManagedNode, kind: Any, name: str, group: CallbackGroup,
                  take_info: Callable[[Any], None],
-                 take_audio: Callable[..., None]) -> None:
-        """Subscribe; ``take_audio`` gets what was held, in order, once it may go on."""
+                 take_audio: Callable[..., None], known: Any = None) -> None:
+        """
+        Subscribe; ``take_audio`` gets what was held, in order, once it may go on.
+
+        ``known`` is what this topic said earlier: it holds, without waiting, until another
+        comes. It may have been said once and never again.
+        """
         self.name = name
         self._node, self._take_info, self._take_audio = node, take_info, take_audio
         self._held: deque[tuple[Any, ...]] = deque()
         self._since: float | None = None
-        self._info: Any = None
+        self._info: Any = known
         self._gave_up = False
         # A reader that asks for what is kept gets nothing from a writer that keeps nothing, and
         # is warned of it; the other reader hears that one.
@@ -62,6 +67,8 @@ class InfoTopic:
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
             for profile in (qos.INFO_LATCHED, qos.INFO)]
         self._timer = steady_timer(node, 0.5, node.exclusive(self._look), callback_group=group)
+        if known is not None:
+            take_info(known)
 
     def close(self) -> None:
         """End the subscriptions and drop what is held."""

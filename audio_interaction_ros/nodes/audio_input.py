@@ -46,13 +46,16 @@ class AudioInput:
     """
     Listens to ``audio`` between open() and close(); ``poll`` must be called now and then.
 
-    ``on_block`` returns False when the block had to be dropped.
+    ``on_block`` returns False when the block had to be dropped. ``infos`` keeps what descriptions
+    said, by type of the audio and topic of the description, longer than this object lives.
     """
 
     def __init__(self, *, node: ManagedNode, settings: AudioConfig, group: CallbackGroup,
-                 on_block: Callable[[AudioBlock, str], bool]) -> None:
+                 on_block: Callable[[AudioBlock, str], bool],
+                 infos: dict[tuple[str, str], Any]) -> None:
         """Do nothing yet."""
         self._node, self._settings, self._group = node, settings, group
+        self._infos = infos
         self._on_block = on_block
         self._converter: AudioConverter | None = None
         self._subscriptions: list[Any] = []
@@ -176,20 +179,24 @@ class AudioInput:
         if not converter.stamped:
             self._node.get_logger().warning(
                 f'{self._name()}: {type_name} has no stamps; arrival time stands in')
-        if converter.wants_info:
-            self._info = InfoTopic(
-                node=self._node, kind=import_message(AUDIO_INFO),
-                name=info_topic(self._node, self._name(), self._settings.info_topic),
-                group=self._group, take_info=self._on_info, take_audio=self._take)
         self._converter = converter
+        if converter.wants_info:
+            name = info_topic(self._node, self._name(), self._settings.info_topic)
+            key = (converter.type_name, name)
+
+            def take_info(message: Any) -> None:
+                self._infos[key] = message
+                self._on_info(converter, message)
+            self._info = InfoTopic(
+                node=self._node, kind=import_message(AUDIO_INFO), name=name, group=self._group,
+                take_info=take_info, take_audio=self._take, known=self._infos.get(key))
         self._subscriptions.append(self._node.create_subscription(
             converter.message_type, _TOPIC, self._node.exclusive(self._on_message), qos.AUDIO_IN,
             callback_group=self._group))
 
-    def _on_info(self, message: Any) -> None:
+    def _on_info(self, converter: AudioConverter, message: Any) -> None:
         try:
-            if self._converter is not None:
-                self._converter.on_info(message)
+            converter.on_info(message)
         except AudioFormatError as error:
             self.refuse(str(error))
 

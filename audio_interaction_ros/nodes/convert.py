@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.pcm import three_bytes
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
 from audio_interaction_ros.nodes.mp3 import looks_like_mp3
 
@@ -55,24 +56,16 @@ def _shape(samples: np.ndarray, channels: int) -> np.ndarray:
     return samples.reshape(-1, channels)
 
 
-def _pcm(data: bytes, dtype: str, channels: int) -> np.ndarray:
-    width = np.dtype(dtype).itemsize
+def _whole(data: bytes, width: int) -> bytes:
     if len(data) % width:
         raise AudioFormatError(
             f'Expected samples of {width} bytes, got {len(data)} bytes in a message; the '
             f'publisher must correct its messages')
-    return _shape(np.frombuffer(data, dtype), channels)
+    return data
 
 
-def _pcm24(data: bytes, channels: int) -> np.ndarray:
-    """Return packed little-endian 24 bit samples as int32 at full scale."""
-    if len(data) % 3:
-        raise AudioFormatError(
-            f'Expected samples of 3 bytes, got {len(data)} bytes in a message; the publisher '
-            f'must correct its messages')
-    wide = np.zeros((len(data) // 3, 4), np.uint8)
-    wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-    return _shape(wide.view('<i4')[:, 0], channels)
+def _pcm(data: bytes, dtype: str, channels: int) -> np.ndarray:
+    return _shape(np.frombuffer(_whole(data, np.dtype(dtype).itemsize), dtype), channels)
 
 
 _PORTAUDIO_FIELDS = {1: ('float32_data', np.float32), 2: ('int32_data', np.int32),
@@ -165,9 +158,10 @@ class AudioConverter:
 
     def _audio_frame(self, message: Any) -> tuple[np.ndarray, int, int]:
         data, channels = _bytes(message.data), message.channel_count
-        if message.format in ('signed_24', 'signed_padded_24'):
-            samples = (_pcm24(data, channels) if message.format == 'signed_24'
-                       else _pcm(data, '<i4', channels) << 8)
+        if message.format == 'signed_24':
+            samples = _shape(three_bytes(_whole(data, 3)), channels)
+        elif message.format == 'signed_padded_24':
+            samples = _pcm(data, '<i4', channels) << 8
         elif message.format in _FRAME_DTYPES:
             samples = _pcm(data, _FRAME_DTYPES[message.format], channels)
         else:

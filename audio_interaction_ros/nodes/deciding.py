@@ -83,7 +83,8 @@ class Deciding:
         self.runtime = load(config.model)
         """Kept, for a shared one lives only as long as somebody keeps it."""
         self.session = Session(
-            decoder=self.runtime.decoder, lanes=self._resolved(config.lanes), fifo=config.fifo,
+            decoder=self.runtime.decoder, tokenizer=self.runtime.tokenizer,
+            lanes=self._resolved(config.lanes), fifo=config.fifo,
             slots=min(config.model.slots, self.runtime.decoder.spec.max_positions),
             translate_text='translation' in config.second_passes)
         self._timings, self._busy = timings, busy

@@ -28,6 +28,7 @@ from audio_interaction_ros.nodes.diagnostics import (
     several,
 )
 from audio_interaction_ros.nodes.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.listening import Begin, Block, Flush, Listening, Model, Pause
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import chunk_message
@@ -45,7 +46,8 @@ __all__ = ['EncoderNode', 'main']
 _INBOX_BLOCKS = 200
 _TICK_S = 0.2
 _CONSUMER_S = 1.0  # credit comes at 2 Hz at least
-_FORGET_AFTER_S = 10.0  # what was said right before a mute may still be read again
+_FORGET_AFTER_S = 10.0  # what was said right before a mute or an end may still be read again
+_FINISH_S = 2.0  # so long a transition waits for the last words
 
 
 class EncoderNode(ManagedNode):
@@ -60,9 +62,11 @@ class EncoderNode(ManagedNode):
         self._runtime, self._load_transcriber = runtime, transcriber
         self._worker: Worker | None = None
         self._input: AudioInput | None = None
+        self._infos: dict[tuple[str, str], Any] = {}  # what descriptions of audio said
         self._second_pass: SecondPassLink | None = None
         self._recorder: Recorder | None = None
         self._fifo: OutboundFifo | None = None
+        self._interruption = Interruption()
         self._epoch = 0
         self._listening = True
         self._ready = False
@@ -82,7 +86,9 @@ class EncoderNode(ManagedNode):
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
         self._flow = MutuallyExclusiveCallbackGroup()
-        self._fifo, self._recent_drops = OutboundFifo(settings=self.config.fifo), Recent()
+        if not self._keeps_its_books():
+            self._fifo = OutboundFifo(settings=self.config.fifo)
+        self._recent_drops = Recent()
         self._speech = RobotSpeech(
             holdoff_s=self.config.audio.mute_holdoff_ms / 1000,
             timeout_s=self.config.audio.robot_speaking_timeout_s)
@@ -93,28 +99,28 @@ class EncoderNode(ManagedNode):
         self._pause = Pause(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
         self._blocks = 0
         self._forget_at: float | None = None
+        self.managed_timer(_TICK_S, self._forget_in_time, always=True, callback_group=self._flow)
         self._consumers: dict[str, float] = {}  # who gave credit lately, and when
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
-            self.managed_timer(self._recorder.period_s, self._recorder.delete_old, always=True,
-                               callback_group=MutuallyExclusiveCallbackGroup())
         self._encoded = self.managed_publisher(
             EncodedChunkMessage, 'encoded', qos.encoded(self.config.fifo.capacity))
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
-                                  callback_group=self._flow)
+                                  always=True, callback_group=self._flow)
         self.managed_subscription(Bool, 'robot_speaking', self._on_robot_speaking, qos.FLAG)
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
         self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
                              callback_group=self._flow)
         self.managed_timer(_TICK_S, self._tick, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
-                                 group=MutuallyExclusiveCallbackGroup())
+                                 group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber)
         self._ears = Listening(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
-            second_pass=self._second_pass, log=self.get_logger().error)
+            second_pass=self._second_pass, log=self.get_logger().error,
+            interruption=self._interruption)
         self._input_report = InputReport(
             ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
         self._worker = Worker(
@@ -122,21 +128,38 @@ class EncoderNode(ManagedNode):
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
         self._worker.start()
 
+    def _keeps_its_books(self) -> bool:
+        """Tell whether the queue goes on, after a fault: what was under way in it is counted."""
+        if (self._fifo is None or not self._interruption.pending
+                or self._fifo.settings.capacity != self.config.fifo.capacity):
+            return False
+        self._fifo.settings = self.config.fifo
+        return True
+
     def start(self) -> None:
         """Begin a new epoch and listen once the model is there."""
         self._begin_epoch()
-        if self._second_pass is not None:
-            self._second_pass.open()
+        self._forget()
         if self._ready:
             self._listen()
 
     def stop(self) -> None:
-        """Stop capture and finish the chunk under way."""
+        """Stop capture and hand over what was heard before; it is decided and becomes final."""
         assert self._input is not None and self._worker is not None, 'set_up comes first'
+        assert self._fifo is not None, 'set_up comes first'
         self._input.close()
-        if self._second_pass is not None:
-            self._second_pass.shut()
-        self._worker.put(Flush(), always=True)
+        if self._ready and self._worker.alive:
+            self._worker.put(Flush(tail_s=TAIL_S), always=True)
+            done = self._worker.finish(_FINISH_S)
+            self._send(ending=True)
+            left = self._fifo.stats(time.monotonic()).pending
+            if left or not done:
+                self.get_logger().warning(
+                    f'deactivated before all was handed over: {left} chunks of 0.4 s wait, and '
+                    f'{"nothing is" if done else "more may be"} still being encoded; the '
+                    f'decoder or the encoder is behind, and these are counted as lost')
+        if self._forget_at is None:
+            self._forget_at = time.monotonic() + _FORGET_AFTER_S
 
     def apply(self, config: AssistantConfig) -> None:
         """Take the settings that may change while the node works."""
@@ -177,8 +200,8 @@ class EncoderNode(ManagedNode):
                 self._fifo.offer(chunk, time.monotonic())
             self._send()
 
-    def _send(self) -> None:
-        if (self._fifo is None or not self.active
+    def _send(self, *, ending: bool = False) -> None:
+        if (self._fifo is None or not (self.active or ending)
                 or not self._encoded.get_subscription_count()):
             return
         for chunk in self._fifo.take_publishable(time.monotonic()):
@@ -218,9 +241,11 @@ class EncoderNode(ManagedNode):
             self.resolve_topic_name('robot_speaking')))
         if self._pause.look(self._blocks) and self._worker is not None:
             self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
+        self._send()
+
+    def _forget_in_time(self) -> None:
         if self._forget_at is not None and time.monotonic() > self._forget_at:
             self._forget()
-        self._send()
 
     def _listen(self) -> None:
         if self._listening and self._input is not None:
@@ -275,8 +300,10 @@ class EncoderNode(ManagedNode):
             return report
         self._input.report(report)
         report.values['recording'] = self.config.record.directory or 'off'
-        if self._recorder is not None and self._recorder.failure:
-            report.add(WARN, self._recorder.failure)
+        if self._recorder is not None:
+            report.values['recording_lost_chunks'] = self._recorder.lost
+            if self._recorder.failure:
+                report.add(WARN, self._recorder.failure)
         if self._speech.active(time.monotonic()):
             report.add(OK, 'the robot speaks: only critical alerts')
         if self._speech.doubt:

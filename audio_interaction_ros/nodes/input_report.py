@@ -53,7 +53,8 @@ class InputReport:
     def check(self, report: Report) -> None:
         """Add the counters as values, and what they mean now in words."""
         stats, now = vars(self._ears.stats), self._clock()
-        counters = {**stats, 'restarts': self._ears.restarts}
+        counters = {**stats, 'restarts': self._ears.restarts,
+                    'lost_in_faults': self._ears.lost_in_faults}
         report.values.update(counters, level_dbfs=self._ears.level_dbfs)
         grown = self._recent.growth(now, counters)
         for words in (*_gaps(grown), *_samples(grown), *_stamps(grown), *_faults(grown),
@@ -112,7 +113,11 @@ def _stamps(grown: Mapping[str, float]) -> list[str]:
 
 
 def _faults(grown: Mapping[str, float]) -> list[str]:
-    if not grown['restarts']:
-        return []
-    return [f'the stream started anew {grown["restarts"]:.0f} times in the last '
-            f'{_WINDOW_S:.0f} s after a fault, which is in the log']
+    found = []
+    if grown['restarts']:
+        found.append(f'the stream started anew {grown["restarts"]:.0f} times in the last '
+                     f'{_WINDOW_S:.0f} s after a fault, which is in the log')
+    if grown['lost_in_faults']:
+        found.append(f'{grown["lost_in_faults"] / SAMPLE_RATE_HZ:.1f} s of audio were not heard '
+                     f'because of a fault, which is in the log')
+    return found

@@ -19,6 +19,7 @@ from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.diagnostics import BusyMeter, Timings
+from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.recorder import Recorder
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.second_pass import SecondPassLink
@@ -98,8 +99,9 @@ class Listening:
 
     def __init__(self, *, config: AssistantConfig, runtime: RuntimeSource,
                  recorder: Recorder | None, second_pass: SecondPassLink | None,
-                 log: Callable[[str], Any]) -> None:
+                 log: Callable[[str], Any], interruption: Interruption) -> None:
         """Load nothing yet; ``log`` takes what an operator must see of a fault."""
+        self._interruption = interruption
         self._config, self._runtime, self._log = config, runtime, log
         self._recorder, self._second_pass = recorder, second_pass
         self._spoke = False  # the robot did, during the audio of the next chunk
@@ -112,6 +114,8 @@ class Listening:
         self.silent_s = 0.0
         """Length of the digital silence that lasts until now."""
         self.restarts = 0
+        self.lost_in_faults = 0
+        """Samples (at 16 kHz) that were not heard because of a fault of ours."""
         self._failures = 0
 
     def load(self) -> Model:
@@ -138,6 +142,9 @@ class Listening:
                 self._log(f'the stream starts anew after:\n{traceback.format_exc()}')
                 self.restarts += 1
                 self._failures += 1
+                if isinstance(item, Flush):
+                    self._interruption.forget()  # the pause after it is no loss
+                self._interruption.fault()
                 if self._failures >= _MOST_FAILURES:
                     raise
                 model.pipeline.reset(model.pipeline.epoch)
@@ -156,14 +163,18 @@ class Listening:
             return []
         if isinstance(item, Flush):
             chunks = self._marked(pipeline.flush(item.tail_s), False)
+            self._interruption.forget()
             if self._recorder is not None and item.for_good:
-                self._recorder.close()
+                self._recorder.finish()
             return chunks
         self._spoke |= item.robot_speaking
+        self._interruption.begin(item.block.stamp_ns)
         return self._marked(pipeline.push(item.block), item.robot_speaking)
 
     def _marked(self, chunks: list[EncodedChunk], speaking: bool) -> list[EncodedChunk]:
-        """Mark chunks during which the robot spoke."""
+        """Mark chunks during which the robot spoke, and the first one after a fault."""
+        chunks, lost = self._interruption.mark(chunks)
+        self.lost_in_faults += lost
         if self._spoke:
             chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
         if chunks:

@@ -154,18 +154,24 @@ class ManagedNode(LifecycleNode):
         except Exception as error:  # noqa: BLE001 - another transition is under way
             self.get_logger().debug(f'not now: {error!r}')
 
-    def managed_publisher(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
-        """Create a publisher that speaks only while active and goes at cleanup."""
+    def managed_publisher(self, kind: Any, topic: str, profile: QoSProfile, *,
+                          always: bool = False) -> Any:
+        """Create a publisher that speaks only while active, or ``always``, and goes at cleanup."""
+        if always:
+            plain = self.create_publisher(kind, topic, profile)
+            self._entities.append((self.destroy_publisher, plain))
+            return plain
         publisher = self.create_lifecycle_publisher(kind, topic, profile)
         self._lifecycle_publishers.append(publisher)
         return publisher
 
     def managed_subscription(self, kind: Any, topic: str, callback: Callable[[Any], None],
-                             profile: QoSProfile, **options: Any) -> Any:
-        """Create a subscription that is heard only while active and goes at cleanup."""
+                             profile: QoSProfile, *, always: bool = False,
+                             **options: Any) -> Any:
+        """Create a subscription, heard only while active, or ``always``; it goes at cleanup."""
         def gated(message: Any) -> None:
             with self.lock:
-                if self.active:
+                if self.active or always:
                     callback(message)
         self.qos_watch.watch(topic, profile)
         subscription = self.create_subscription(kind, topic, gated, profile, **options)

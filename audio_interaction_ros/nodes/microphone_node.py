@@ -53,8 +53,10 @@ def sound_library() -> Any:
         import sounddevice
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f'A microphone needs PortAudio ({error}); run: pip install sounddevice, and on '
-            f'Debian: apt install libportaudio2') from error
+            f'Expected PortAudio, which a microphone needs, and its Python package sounddevice, '
+            f'found {error}; on Debian and Ubuntu: apt install libportaudio2, and pip install '
+            f'sounddevice (with conda, both: conda install -c conda-forge python-sounddevice)'
+        ) from error
     return sounddevice
 
 
@@ -135,6 +137,7 @@ class MicrophoneNode(Node):
         if self._stream is not None and changed:
             self.get_logger().info('opening the device again with other parameters')
             self._close()
+            self._came_back = True
         if self._stream is not None:
             if self._stream.active and time.monotonic() - self._heard_at < _SILENT_DEVICE_S:
                 return

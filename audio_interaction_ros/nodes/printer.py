@@ -1,60 +1,104 @@
 """
 Prints what the assistant says, one line per final, and why it is quiet; for looking on.
 
-A finding of the diagnostics is printed when two reports in a row have it, once until it changes.
+Times are seconds since the audio began. A finding of the diagnostics is printed when it has stood
+for a while, once until it changes; while a model loads, that alone is the reason.
 """
 
 import re
 import sys
+import time
+from collections.abc import Mapping
 from typing import Any, TextIO
 
-from audio_interaction_msgs.msg import Alert, Reply, Transcript, Translation
+from audio_interaction_msgs.msg import Alert, Decision, Reply, Transcript, Translation
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
 from audio_interaction_ros.alerts.alert import AlertState, Severity
+from audio_interaction_ros.cli.printer import nothing_heard
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.convert import stamp_ns
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import CHUNK_NS, Emotion
 from audio_interaction_ros.terminal import one_line, silence
 
 __all__ = ['PrinterNode']
+
+_GRACE_S = 5.0
+_MODEL, _INPUT, _ALERTS = 'model', 'encoder_node: audio input', 'decoder_node: alerts'
 
 
 class PrinterNode(Node):
     """Listens to the topics of the assistant and prints finals and alerts."""
 
-    def __init__(self, **options: Any) -> None:
-        """Subscribe; times are printed relative to the first thing seen."""
+    def __init__(self, *, grace_s: float = _GRACE_S, **options: Any) -> None:
+        """Subscribe; a finding is printed when it has stood for ``grace_s``."""
         super().__init__('printer', **options)
+        self._grace_s = grace_s
         self._zero_ns: int | None = None
-        self._findings: dict[str, tuple[str, bool]] = {}
+        self._printed = 0
+        self._over = False
+        self._nearest: dict[str, float] = {}
+        self._thresholds: dict[str, float] = {}
+        self._loading: set[str] = set()
+        self._findings: dict[str, tuple[str, float, bool]] = {}
         self.create_subscription(DiagnosticArray, 'diagnostics', self._on_diagnostics,
                                  qos.DIAGNOSTICS)
+        self.create_subscription(Decision, 'decisions', self._on_decision, qos.DECISIONS)
         self.create_subscription(Transcript, 'transcript', self._on_transcript, qos.EVENTS)
         self.create_subscription(Translation, 'translation', self._on_translation, qos.EVENTS)
         self.create_subscription(Reply, 'reply', self._on_reply, qos.EVENTS)
         self.create_subscription(Alert, 'alerts', self._on_alert, qos.EVENTS)
 
-    def begin_at(self, zero_ns: int) -> None:
-        """Print times relative to this stamp."""
-        self._zero_ns = zero_ns
+    def recording_over(self) -> None:
+        """Take it that no more audio will come, so that its lack is no finding."""
+        self._over = True
+
+    def conclude(self, audio_s: float) -> None:
+        """Say so where nothing was printed of so many seconds of audio."""
+        if not self._printed:
+            _show(nothing_heard(audio_s, self._nearest, self._thresholds), sys.stdout)
 
     def _print(self, time_ns: int, topic: str, text: str) -> None:
-        if self._zero_ns is None:
-            self._zero_ns = time_ns
-        _show(f'{(time_ns - self._zero_ns) / 1e9:8.1f} s  {topic:12s} {one_line(text)}',
-              sys.stdout)
+        self._printed += 1
+        when = '?' if self._zero_ns is None else f'{(time_ns - self._zero_ns) / 1e9:.1f}'
+        _show(f'{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
+
+    def _on_decision(self, message: Any) -> None:
+        if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
+            self._zero_ns = stamp_ns(message.header.stamp) - (message.seq + 1) * CHUNK_NS
+        self._nearest[message.lane] = max(message.p_respond, self._nearest.get(message.lane, 0.0))
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
-            bad = status.level != DiagnosticStatus.OK
-            finding = re.sub(r'\d+', '', status.message) if bad else ''
-            before, printed = self._findings.get(status.name, ('', False))
-            if bad and finding == before and not printed:
-                _show(f'  quiet?  {status.name}: {one_line(status.message)}', sys.stderr)
-                printed = True
-            self._findings[status.name] = (finding, printed and finding == before)
+            values = {pair.key: pair.value for pair in status.values}
+            self._thresholds.update(_thresholds(values))
+            if values.get('loaded') == 'False' and status.level != DiagnosticStatus.ERROR:
+                self._loading.add(status.name)
+            else:
+                self._loading.discard(status.name)
+        for status in message.status:
+            self._look(status)
+
+    def _look(self, status: Any) -> None:
+        """Print a finding that has stood long enough."""
+        topic, finding = status.name, re.sub(r'\d+', '', status.message)
+        if status.name in self._loading:  # of both halves: one model loads, one line
+            topic, finding = _MODEL, 'loading'
+        elif (status.level == DiagnosticStatus.OK
+              or self._loading and status.level != DiagnosticStatus.ERROR
+              or self._over and status.name == _INPUT):
+            self._findings.pop(topic, None)
+            return
+        now = time.monotonic()
+        before, since, printed = self._findings.get(topic, ('', now, False))
+        if finding != before:
+            since, printed = now, False
+        if not printed and now - since >= self._grace_s:
+            mark = 'note' if status.name == _ALERTS else 'quiet?'
+            _show(f'  {mark:6s}  {status.name}: {one_line(status.message)}', sys.stderr)
+            printed = True
+        self._findings[topic] = (finding, since, printed)
 
     def _on_transcript(self, message: Any) -> None:
         if message.is_final and message.text:  # without text nobody spoke
@@ -77,6 +121,12 @@ class PrinterNode(Node):
         self._print(stamp_ns(message.last_seen), 'alert',
                     f'{severity.name} {message.label} {state.name.lower()} x{message.count}: '
                     f'{message.message}')
+
+
+def _thresholds(values: Mapping[str, str]) -> dict[str, float]:
+    """Return the threshold of each lane that diagnostics name."""
+    return {key.removesuffix('.threshold'): float(value) for key, value in values.items()
+            if key.endswith('.threshold')}
 
 
 def _show(line: str, stream: TextIO) -> None:

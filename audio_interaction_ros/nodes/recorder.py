@@ -1,124 +1,119 @@
 """
-Writes audio to disk: only where a directory was named, and not for ever.
+Records what is heard: only where a directory was named, and never at the cost of hearing.
 
-Owns the files of one directory and their retention. Never created unless asked for. A disk that
-is full or a folder that went away ends the recording, never the listening.
+Owns the thread that waits for the disk and the bounded queue before it. What does not fit, or
+cannot be written, is counted. Knows nothing of files.
 """
 
-import re
 import threading
 import time
-from pathlib import Path
-from typing import Any
+from collections import deque
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import RecordConfig
-from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.nodes.recordings import Recordings
 
 __all__ = ['Recorder']
 
-_FILE_S = 60.0
-_CHUNK_S = CHUNK_NS / 1e9
-_RETRY_S = 10.0
-_OURS = re.compile(r'audio-\d+\.wav')
+_QUEUE_CHUNKS = 150
+"""A minute of audio, 4 MB."""
+_PATIENCE_S = 1.0
+_SLOW_S = 3.0
+"""A disk that takes longer than this for one thing is said to hang."""
+_FINISH = None
 
 
 class Recorder:
-    """
-    Keeps WAV files, 16 kHz mono, named by the stamp (ns) of their first sample.
-
-    A file is a minute long, or a quarter of the retention where that is shorter. It is deleted
-    once its newest sample was written longer ago than the retention; ``delete_old`` must be
-    called now and then (``period_s``). May be used from several threads.
-    """
+    """Writes chunks from a thread of its own; no method waits for the disk, but ``close``."""
 
     def __init__(self, *, settings: RecordConfig) -> None:
-        """
-        Create the directory and delete what is too old.
-
-        Raises MissingDependencyError without soundfile and ConfigurationError for a directory
-        that cannot be made.
-        """
-        assert settings.directory, 'nobody asked for a recording'
-        try:
-            import soundfile
-        except (ImportError, OSError) as error:
-            raise MissingDependencyError(
-                f'record.directory needs the soundfile package ({error}); run: pip install '
-                f'soundfile, or leave record.directory empty') from error
-        self._soundfile = soundfile
-        self._directory = Path(settings.directory).expanduser()
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(
-                f'record.directory: expected a folder that can be written, found '
-                f'{settings.directory!r} ({error}); name another one or leave it empty') from error
-        self.retention_s = settings.retention_s
-        """May change at any time."""
-        self._lock = threading.Lock()
-        self._file: Any = None
-        self._path: Path | None = None
-        self._chunks = 0
-        self._pause_until = 0.0
-        self.failure = ''
-        """Why nothing is written or deleted; empty while all is well."""
-        self.delete_old()
+        """Start the thread; raises MissingDependencyError without soundfile."""
+        self._recordings = Recordings(settings=settings)
+        self._wake = threading.Condition()
+        self._queue: deque[AudioChunk | None] = deque()
+        self._closing = False
+        self._busy_since: float | None = None
+        self.lost = 0
+        """Chunks that were not written."""
+        self._thread = threading.Thread(target=self._run, name='recorder', daemon=True)
+        self._thread.start()
 
     @property
-    def period_s(self) -> float:
-        """How often delete_old should be called, seconds."""
-        return min(10.0, max(0.5, self.retention_s / 4))
+    def retention_s(self) -> float:
+        """How long recordings are kept; may change at any time."""
+        return self._recordings.retention_s
+
+    @retention_s.setter
+    def retention_s(self, seconds: float) -> None:
+        with self._wake:
+            self._recordings.retention_s = seconds
+            self._wake.notify()
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is written or deleted; empty while all is well."""
+        since = self._busy_since
+        hung_s = 0.0 if since is None else time.monotonic() - since
+        if hung_s > _SLOW_S:
+            return (f'nothing is recorded: {self._recordings.directory} has not answered for '
+                    f'{hung_s:.0f} s')
+        if len(self._queue) >= _QUEUE_CHUNKS:
+            return f'not all is recorded: {self._recordings.directory} is too slow'
+        return self._recordings.failure
 
     def write(self, chunk: AudioChunk) -> None:
-        """Append a chunk, in a new file when the last one is long enough; never raises."""
-        with self._lock:
-            if time.monotonic() < self._pause_until:
+        """Have a chunk appended; the file before it ends when it is long enough."""
+        with self._wake:
+            if self._closing or len(self._queue) >= _QUEUE_CHUNKS:
+                self.lost += 1
                 return
-            try:
-                self._append(chunk)
-                self.failure = ''
-            except (OSError, RuntimeError) as error:
-                self._close()
-                self._pause_until = time.monotonic() + _RETRY_S
-                self.failure = f'nothing is recorded: cannot write to {self._directory} ({error})'
+            self._queue.append(chunk)
+            self._wake.notify()
+
+    def finish(self) -> None:
+        """Have the file ended that is being written."""
+        with self._wake:
+            if self._queue and self._queue[-1] is _FINISH:
+                return
+            self._queue.append(_FINISH)  # one per chunk at most
+            self._wake.notify()
 
     def close(self) -> None:
-        """Finish the file being written. Idempotent."""
-        with self._lock:
-            self._close()
+        """
+        Write what waits and end; idempotent.
 
-    def delete_old(self) -> None:
-        """Delete the files, ours only, whose audio is older than the retention; never raises."""
-        limit = time.time() - self.retention_s
-        with self._lock:
-            try:
-                for path in sorted(self._directory.iterdir()):
-                    if _OURS.fullmatch(path.name) and path.stat().st_mtime < limit:
-                        if path == self._path:  # muted for longer than that
-                            self._close()
-                        path.unlink(missing_ok=True)
-            except OSError as error:
-                self.failure = f'old recordings cannot be deleted ({error})'
+        Waits a second at most: a disk that hangs is left to itself, and what waits for it is lost.
+        """
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(_PATIENCE_S)
+        with self._wake:
+            self.lost += sum(one is not _FINISH for one in self._queue)
+            self._queue.clear()
 
-    def _chunks_per_file(self) -> int:
-        return max(1, int(min(_FILE_S, self.retention_s / 4) / _CHUNK_S))
-
-    def _append(self, chunk: AudioChunk) -> None:
-        if self._file is None or self._chunks >= self._chunks_per_file():
-            self._close()
-            self._path = self._directory / f'audio-{chunk.stamp_ns}.wav'
-            self._file = self._soundfile.SoundFile(
-                str(self._path), 'w', SAMPLE_RATE_HZ, 1, 'PCM_16')
-        self._file.write(chunk.samples)
-        self._chunks += 1
-
-    def _close(self) -> None:
-        file, self._file = self._file, None
-        self._path, self._chunks = None, 0
-        if file is not None:
-            try:
-                file.close()
-            except (OSError, RuntimeError) as error:
-                self.failure = f'a recording was not finished ({error})'
+    def _run(self) -> None:
+        deleted_at = float('-inf')
+        while True:
+            left_s = deleted_at + self._recordings.period_s - time.monotonic()
+            if left_s <= 0.0:
+                self._busy_since = time.monotonic()
+                self._recordings.delete_old()
+                self._busy_since = None
+                deleted_at = time.monotonic()
+                continue
+            with self._wake:
+                if not self._queue:
+                    if self._closing:
+                        break
+                    self._wake.wait(left_s)
+                    continue
+                chunk = self._queue.popleft()
+                self._busy_since = time.monotonic()
+            if chunk is _FINISH:
+                self._recordings.finish()
+            elif not self._recordings.write(chunk):
+                with self._wake:
+                    self.lost += 1
+            self._busy_since = None
+        self._recordings.finish()

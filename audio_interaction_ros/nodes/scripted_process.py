@@ -25,7 +25,11 @@ from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 
 __all__ = ['NowAndThen', 'SlowDecoder', 'main', 'scripted']
 
@@ -88,7 +92,8 @@ def scripted(_model: Any = None, *, script: Mapping[Any, Mapping[Any, str]] | No
     decoder = SlowDecoder(model_id=model_id, translations=translations, script=_cues(script))
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
     config: Any = types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})
-    return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder, config=config)
+    return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder,
+                   tokenizer=ScriptedTokenizer(), config=config)
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
 """
 Finished utterances read again where the audio is: in the encoder's process.
 
-Takes drafts from ``transcript/draft`` and ``translation/draft``, while the node is active, and
-cuts their audio out of the history. They go back to the decoder, which waits for them, on
+Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
+history. They go back to the decoder, which waits for them, on
 ``transcript/read`` and ``translation/read``: a transcript to be published, a translation with what
 was said, to be translated there, or with the English of it (``language`` en), to be published. A
 draft whose audio is gone, or that fails, goes back as it is; what becomes of the others decides
@@ -59,13 +59,13 @@ class SecondPassLink:
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
         kinds = {'transcript': Transcript, 'translation': Translation}
-        self._topics = {kinds[name]: f'{name}/draft' for name in config.second_passes}
-        self._answers = {kinds[name]: node.managed_publisher(kinds[name], f'{name}/read',
-                                                             qos.EVENTS)
-                         for name in config.second_passes}
-        self._subscriptions: list[Any] = []
-        for topic in self._topics.values():
-            node.qos_watch.watch(topic, qos.EVENTS)
+        self._answers: dict[type, Any] = {}
+        # What was heard before a node was deactivated becomes final all the same.
+        for name in config.second_passes:
+            self._answers[kinds[name]] = node.managed_publisher(
+                kinds[name], f'{name}/read', qos.EVENTS, always=True)
+            node.managed_subscription(kinds[name], f'{name}/draft', self._on_draft, qos.EVENTS,
+                                      callback_group=self._group, always=True)
         self._attempts = BackOff()
         self._worker = self._begin()
         node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
@@ -88,21 +88,8 @@ class SecondPassLink:
         """Drop all audio."""
         self._reader.forget()
 
-    def open(self) -> None:
-        """Offer to read drafts."""
-        self._subscriptions = [
-            self._node.create_subscription(kind, topic, self._node.exclusive(self._on_draft),
-                                           qos.EVENTS, callback_group=self._group)
-            for kind, topic in self._topics.items()]
-
-    def shut(self) -> None:
-        """Offer it no more, which the decoder sees: it waits for no answer then. Idempotent."""
-        while self._subscriptions:
-            self._node.destroy_subscription(self._subscriptions.pop())
-
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
-        self.shut()
         self._worker.close()
         self.forget()
 
@@ -121,8 +108,6 @@ class SecondPassLink:
             self._worker = self._begin()
 
     def _on_draft(self, draft: Any) -> None:
-        if not self._subscriptions:
-            return
         if self.failure or not self._worker.put(draft):
             self.kept += 1
             self._publish(draft)

@@ -78,7 +78,7 @@ class Worker:
         self._outbox: deque[Any] = deque()
         self._wake = threading.Condition()
         self._closing = False
-        self._busy = False
+        self._busy = self._over = False
         self._guard = node.create_guard_condition(
             node.exclusive(self._drain), callback_group=group)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -106,8 +106,20 @@ class Worker:
             if self._closing or len(self._inbox) >= most:
                 return False
             self._inbox.append(item)
-            self._wake.notify()
+            self._wake.notify_all()
             return True
+
+    def finish(self, patience_s: float) -> bool:
+        """
+        Wait until everything that was put is computed and publish it, in the caller's thread.
+
+        The caller holds the node's lock. False where that took longer than ``patience_s`` s.
+        """
+        with self._wake:
+            done = self._wake.wait_for(
+                lambda: self._over or not (self._inbox or self._busy), patience_s)
+        self._drain()
+        return done
 
     def emit(self, output: Any) -> None:
         """Hand an output to the executor; called by compute, in the worker's thread."""
@@ -125,7 +137,7 @@ class Worker:
         """
         with self._wake:
             self._closing = True
-            self._wake.notify()
+            self._wake.notify_all()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(_PATIENCE_S)
             _left_behind[:] = [thread for thread in (*_left_behind, self._thread)
@@ -143,12 +155,15 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must see it
             self.emit(WorkerFailure(error))
         finally:
-            self._busy = False
+            with self._wake:
+                self._busy, self._over = False, True
+                self._wake.notify_all()
 
     def _take(self) -> list[Any] | None:
         """Return what was put, waiting for it unless busy; None when closing."""
         with self._wake:
             while not (self._inbox or self._busy or self._closing):
+                self._wake.notify_all()  # for finish
                 self._wake.wait()
             if self._closing:
                 return None

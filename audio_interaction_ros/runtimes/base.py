@@ -16,7 +16,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
 
 __all__ = ['HALVES', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
-           'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Transcriber']
+           'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Tokenizer', 'Transcriber']
 
 HALVES = ('encoder', 'decoder')
 
@@ -125,12 +125,16 @@ class Decoder(Protocol):
         """
         ...
 
-    def encode_text(self, text: str) -> list[int]:
-        """Tokenize text without any structural id; from any thread."""
+
+class Tokenizer(Protocol):
+    """Text to the ids of a model and back; from any thread."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, none of them structural."""
         ...
 
     def token_bytes(self, token: int) -> bytes:
-        """Return the raw bytes that a vocabulary token stands for."""
+        """Return the raw bytes that an id stands for; none for a structural one."""
         ...
 
 
@@ -153,6 +157,8 @@ class Runtime:
 
     encoder: Encoder
     decoder: Decoder
+    tokenizer: Tokenizer
+    """Comes with the decoder."""
     config: Any
     """The model's configuration (model.config.CheckpointConfig): prompts, thresholds, mel."""
 

@@ -16,7 +16,7 @@ from audio_interaction_ros.runtimes.base import (
     StepResult,
 )
 
-__all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder']
+__all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder', 'ScriptedTokenizer']
 
 SCRIPTED_TOKEN_IDS = TokenIds(
     user=256, assistant=257, silence=258, respond=259, text_end=260, pad=261, online=262,
@@ -112,7 +112,11 @@ class ScriptedDecoder:
         said = block[block.index(self.spec.token_ids.user) + 2:]
         return bytes(said[:said.index(self.spec.token_ids.text_end)]).decode()
 
-    def encode_text(self, text: str) -> list[int]:
+
+class ScriptedTokenizer:
+    """Bytes for ids."""
+
+    def encode(self, text: str) -> list[int]:
         """Return the bytes of a text."""
         return list(text.encode())
 

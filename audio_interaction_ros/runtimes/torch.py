@@ -64,7 +64,8 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     if 'decoder' in halves:
         decoder = TorchDecoder(loaded, dtype=dtype, device=device,
                                rope_index_dtype=rope_index_dtype)
-    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config)
+    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config,
+                   tokenizer=loaded.tokenizer or NotLoaded('decoder'))
 
 
 def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
@@ -129,7 +130,6 @@ class TorchDecoder:
             feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
             token_ids=config.token_ids, max_positions=config.max_positions)
         self._config = config.decoder
-        self._tokenizer = loaded.tokenizer
         self._device = device
         ids = config.token_ids
         head = loaded.decoder.head_weight
@@ -161,16 +161,6 @@ class TorchDecoder:
         """Zero the cache of a lane: masked keys and values still count where they are NaN."""
         if self._cache is not None:
             self._cache.clear(lane)
-
-    def encode_text(self, text: str) -> list[int]:
-        """Tokenize text without any structural id."""
-        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
-        return self._tokenizer.encode(text)
-
-    def token_bytes(self, token: int) -> bytes:
-        """Return the raw bytes that a vocabulary token stands for."""
-        assert self._tokenizer is not None, 'a decoder is loaded with its tokenizer'
-        return self._tokenizer.token_bytes(token)
 
     @torch.inference_mode()
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:

@@ -84,8 +84,8 @@ class SpanReader:
         self._interpret = interpret
         self._readings: deque[Reading] = deque(maxlen=_REMEMBERED)
         self._newest_ns = -math.inf
-        self._take = 0  # what was heard before it grew is forgotten
         self._lock = threading.Lock()
+        self._generation = 0  # how often everything was forgotten
         self.reused = 0
         """Times that a reading served again."""
 
@@ -106,19 +106,20 @@ class SpanReader:
         self._history.clear()
         self._readings.clear()
         self._newest_ns = -math.inf
-        self._take += 1
+        self._generation += 1
 
     def read(self, transcriber: Transcriber, start_ns: int, end_ns: int, *,
              languages: Collection[str] = ()) -> Reading | None:
         """
         Return what was said from ``start_ns`` to ``end_ns``; None when that audio is gone.
 
-        A reading of nearly the same span serves again where its language fits. Raises what the
-        transcriber raises.
+        A reading of nearly the same span serves again where its language fits, unless all was
+        forgotten while it was made. Raises what the transcriber raises.
         """
         with self._lock:
             known = self._known(start_ns, end_ns, languages)
-            chunks, take = self._history.between(start_ns, end_ns), self._take
+            chunks = self._history.between(start_ns, end_ns)
+            generation = self._generation
         if known is not None:
             self.reused += 1
             return known
@@ -132,7 +133,7 @@ class SpanReader:
             speech_ns=recognition.span_s and (_stamp(chunks, recognition.span_s[0]),
                                               _stamp(chunks, recognition.span_s[1])))
         with self._lock:
-            if take == self._take:  # else it was forgotten meanwhile
+            if generation == self._generation:
                 self._readings.append(reading)
         return reading
 

@@ -19,7 +19,7 @@ from audio_interaction_ros.errors import (
     ForeignModelError,
     ModelFaultError,
 )
-from audio_interaction_ros.runtimes.base import Decoder, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Decoder, StepRequest, StepResult, Tokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
@@ -64,22 +64,22 @@ class Session:
     prompt and replies do not fit.
     """
 
-    def __init__(self, *, decoder: Decoder, lanes: Sequence[LaneConfig],
+    def __init__(self, *, decoder: Decoder, tokenizer: Tokenizer, lanes: Sequence[LaneConfig],
                  fifo: FifoConfig | None = None, slots: int | None = None,
                  translate_text: bool = False) -> None:
         fifo = fifo or FifoConfig()
         slots = slots or decoder.spec.max_positions
-        self._decoder = decoder
+        self._decoder, self._tokenizer = decoder, tokenizer
         self._fifo = Fifo(capacity=fifo.capacity, overflow=fifo.overflow, lanes=len(lanes))
         decoder.open(lanes=len(lanes) + translate_text, slots=slots)
-        self._prompts = {lane.name: decoder.encode_text(lane.prompt) for lane in lanes}
+        self._prompts = {lane.name: tokenizer.encode(lane.prompt) for lane in lanes}
         self._lanes = [
             Lane(index=i, config=lane, spec=decoder.spec, slots=slots, drain=fifo.drain,
-                 prompt=self._prompts[lane.name], token_bytes=decoder.token_bytes)
+                 prompt=self._prompts[lane.name], token_bytes=tokenizer.token_bytes)
             for i, lane in enumerate(lanes)]
         self._text = TextLane(
-            index=len(lanes), spec=decoder.spec, slots=slots, encode=decoder.encode_text,
-            token_bytes=decoder.token_bytes) if translate_text else None
+            index=len(lanes), spec=decoder.spec, slots=slots, encode=tokenizer.encode,
+            token_bytes=tokenizer.token_bytes) if translate_text else None
         self._epoch: int | None = None
         self._next_seq = 0
         self._outbox: list[Event] = []
@@ -327,7 +327,7 @@ class Session:
 
         Raises ConfigurationError with the limit in tokens and the parameter to change.
         """
-        tokens = self._decoder.encode_text(prompt)
+        tokens = self._tokenizer.encode(prompt)
         self._lanes[self._index(lane)].try_prompt(tokens)
         return tokens
 

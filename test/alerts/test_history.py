@@ -1,8 +1,6 @@
 """What a person is told who acknowledges or clears, also for the second time."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from audio_interaction_ros.alerts.alert import (
     Alert,
@@ -12,7 +10,7 @@ from audio_interaction_ros.alerts.alert import (
     ChangeKind,
     Severity,
 )
-from audio_interaction_ros.alerts.history import AlertHistory, one_line
+from audio_interaction_ros.alerts.history import AlertHistory
 
 pytestmark = pytest.mark.unit
 
@@ -65,7 +63,7 @@ def test_an_alert_that_is_over_is_called_so(kind, operator, words):
 
 def test_an_unknown_id_and_nothing_open():
     success, words = AlertHistory().answer(ASKED, 'x\ny', [], [alert()])
-    assert not success and words.startswith("no alert 'x y' is open")
+    assert not success and words.startswith(r"no alert 'x\ny' is open")
     assert AlertHistory().answer(ASKED, '', [], []) == (True, 'none is open')
 
 
@@ -74,16 +72,3 @@ def test_a_hundred_are_remembered():
     history.note([change(CLEARED, f'fire-{i}') for i in range(101)], 'now')
     assert history.answer(CLEARED, 'fire-0', [], [])[1].startswith('no alert')
     assert 'is over' in history.answer(CLEARED, 'fire-1', [], [])[1]
-
-
-def test_a_forged_line_is_no_line():
-    assert one_line('Ada\n[FATAL] fire\r\x1b[31m\u2028\u202e x\0') == 'Ada [FATAL] fire [31m x'
-    assert one_line('消防员 Ana María') == '消防员 Ana María'
-    assert len(one_line('x' * 10 ** 6)) == 200 and one_line('x' * 201).endswith('…')
-
-
-@given(st.text(), st.integers(1, 50))
-def test_any_text_becomes_one_printable_line(text, most):
-    line = one_line(text, most)
-    assert len(line) <= most and line.isprintable() and line == line.strip()
-    assert one_line(line, most) == line

@@ -139,9 +139,17 @@ def test_an_empty_wave_is_empty_although_something_follows(tmp_path):
     data = bytearray(wave(SAMPLES[:0], tail=b'LIST' + bytes(50)))
     data[4:8] = struct.pack('<I', len(data) - 8)
     (tmp_path / 'empty.wav').write_bytes(data)
-    told = []
-    assert list(read_blocks(tmp_path / 'empty.wav', warn=told.append)) == []
-    assert 'found none' in told[0]
+    with pytest.raises(AudioFormatError, match='there is no audio in .*empty.wav'):
+        list(read_blocks(tmp_path / 'empty.wav'))
+
+
+@pytest.mark.parametrize('data', [
+    b'', wave(SAMPLES[:0]), wave(SAMPLES[:0], size=0), wave(SAMPLES[:0], size=9600),
+    wave(SAMPLES[:0]) + b'x', wave(SAMPLES[:0], size=0xFFFF_FFFF)])
+def test_a_recording_without_a_sample_is_named(tmp_path, data):
+    (tmp_path / 'header.wav').write_bytes(data)
+    with pytest.raises(AudioFormatError, match='there is no audio in .*header.wav'):
+        list(read_blocks(tmp_path / 'header.wav'))
 
 
 def test_a_file_of_another_codec_needs_the_library_and_is_told_how(tmp_path, monkeypatch):

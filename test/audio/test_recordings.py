@@ -71,6 +71,15 @@ def plain(bits, *, tag=1, channels=1, align=None):
     return struct.pack('<HHIIHH', tag, channels, RATE, RATE * align, align, bits)
 
 
+def test_an_mp3_in_blocks_is_the_mp3_as_a_whole_and_its_decoder_says_nothing(play, capfd):
+    noise = np.random.default_rng(0).normal(0, 0.1, 60 * RATE)
+    data = written('MP3', 'MPEG_LAYER_III', noise)
+    samples, told = play(data)
+    whole, _ = soundfile.read(io.BytesIO(data), dtype='float32')
+    np.testing.assert_allclose(samples, whole, atol=1e-6)
+    assert not told and capfd.readouterr().err == ''
+
+
 @pytest.mark.parametrize(('kind', 'subtype', 'error'), [
     ('WAV', 'PCM_U8', 1e-2), ('WAV', 'PCM_16', 1e-4), ('WAV', 'PCM_24', 1e-6),
     ('WAV', 'PCM_32', 1e-6), ('WAV', 'FLOAT', 1e-6), ('WAV', 'DOUBLE', 1e-6),

@@ -9,7 +9,11 @@ import soundfile
 
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Runtime
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 
 RATE = 16_000
 HELD_OUT = 'speaker 1'
@@ -38,7 +42,7 @@ class LoudDecoder(ScriptedDecoder):
 
 def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None, emotion=Emotion.URGENT):
     decoder = LoudDecoder(text=text, level=level, emotion=emotion)
-    return Runtime(encoder=ScriptedEncoder(), decoder=decoder,
+    return Runtime(encoder=ScriptedEncoder(), decoder=decoder, tokenizer=ScriptedTokenizer(),
                    config=SimpleNamespace(prompts=prompts or {}, thresholds={},
                                           min_confidence={}, slots={}))
 

@@ -9,7 +9,11 @@ import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Recognition, Runtime
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedEncoder
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
 from eval.crew import Crew
 
 
@@ -48,6 +52,7 @@ def translating():
 
 def made():
     return Runtime(encoder=ScriptedEncoder(), decoder=EveryThird(),
+                   tokenizer=ScriptedTokenizer(),
                    config=SimpleNamespace(prompts={}, thresholds={},
                                           min_confidence={}, slots={}))
 

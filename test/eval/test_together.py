@@ -57,7 +57,8 @@ def small_runtime():
         torch.nn.init.normal_(parameter, std=0.3)
     loaded = LoadedModel(config=config, tower=tower, decoder=decoder, tokenizer=Letters(),
                          model_id='small-1')
-    return Runtime(encoder=TorchEncoder(loaded), decoder=TorchDecoder(loaded), config=config)
+    return Runtime(encoder=TorchEncoder(loaded), decoder=TorchDecoder(loaded),
+                   tokenizer=loaded.tokenizer, config=config)
 
 
 def streams(parts, count=5):

@@ -1,6 +1,7 @@
 """No memory, no room on the disk."""
 
 import errno
+import threading
 
 import pytest
 
@@ -43,3 +44,19 @@ def test_a_full_disk_ends_the_recording_only(witness, tmp_path, monkeypatch):
     witness.speak(5)
     witness.robot.wait(lambda: witness.says('encoder_node: audio input', 'No space left'), 'named')
     assert witness.everything_accounted().dropped == 0
+
+
+def test_a_disk_that_hangs_holds_up_no_hearing(witness, tmp_path, monkeypatch):
+    import soundfile
+    go_on = threading.Event()
+    monkeypatch.setattr('audio_interaction_ros.nodes.recorder._SLOW_S', 0.2)
+    monkeypatch.setattr(soundfile.SoundFile, 'write', lambda *_arguments: go_on.wait(120))
+    try:
+        witness.start({'record.directory': str(tmp_path), 'record.retention_s': 2.0})
+        witness.speak(8)  # longer than it takes until old recordings are looked for
+        witness.robot.wait(lambda: witness.says(
+            'encoder_node: audio input', 'has not answered for'), 'named')
+        witness.speak(3)
+        assert witness.everything_accounted().dropped == 0
+    finally:
+        go_on.set()

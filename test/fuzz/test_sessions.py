@@ -9,7 +9,7 @@ from audio_interaction_ros.config import DRAIN_LAYOUTS, FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import StepResult
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted, ReplyWithheld
 from audio_interaction_ros.stream.session import Session
@@ -85,7 +85,8 @@ ACTIONS = st.lists(st.one_of(
 @example(ways=['right'] * 3 + ['no text'] * 30, actions=['push', 'push'], drain='A_prime')
 def test_a_model_that_fails_at_random_costs_nothing_uncounted(ways, actions, drain):
     decoder = Failing(ways)
-    session = Session(decoder=decoder, lanes=LANES, fifo=FifoConfig(capacity=64, drain=drain))
+    session = Session(decoder=decoder, tokenizer=ScriptedTokenizer(), lanes=LANES,
+                      fifo=FifoConfig(capacity=64, drain=drain))
     left, number, epoch, events = 0, 0, 1, []
     try:
         for action in [*actions, 'step']:

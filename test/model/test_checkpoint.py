@@ -21,7 +21,7 @@ from audio_interaction_ros.model.layout import assign
 from audio_interaction_ros.model.manifest import (
     DECODER_PREFIX,
     TOWER_PREFIX,
-    weights_hash,
+    computing_hash,
     write_manifest,
 )
 from audio_interaction_ros.parity import write_released
@@ -197,12 +197,31 @@ def test_a_conversion_that_became_corrupt_is_made_again(released, tmp_path, caps
     assert 'decoder.safetensors: expected sha256' in capsys.readouterr().err
 
 
-def test_the_identity_of_a_model_covers_its_weights_and_those_below():
-    hashes = {'config.yaml': 'c', 'a.safetensors': 'a', 'b.safetensors': 'b'}
-    ids = [weights_hash(hashes), weights_hash({**hashes, 'b.safetensors': 'other'}),
-           *(weights_hash(hashes, base) for base in (['w'], ['x'], ['w', 'x']))]
+def test_the_identity_of_a_model_covers_what_it_computes_with():
+    hashes = {'config.yaml': 'c', 'a.safetensors': 'a', 'tokenizer.json': 't'}
+    ids = [computing_hash({**hashes, **changes}, base, settings) for changes, base, settings in (
+        ({}, [], ''), ({'a.safetensors': 'other'}, [], ''), ({'tokenizer.json': 'other'}, [], ''),
+        ({}, ['w'], ''), ({}, ['x'], ''), ({}, ['w', 'x'], ''), ({}, [], 'w'))]
     assert len(set(ids)) == len(ids)
-    assert weights_hash({**hashes, 'config.yaml': 'other'}) == ids[0]
+    assert computing_hash({**hashes, 'config.yaml': 'other'}, [], '') == ids[0]
+
+
+@pytest.mark.parametrize(('key', 'value', 'changed'), [
+    ('lora_scale', 0.5, True), ('mel', {'decay_per_s': 0.1, 'maximum_floor': -10.0}, True),
+    ('decoder.rope_base', 5e5, True), ('audio_tower.feature_norm', 7.0, True),
+    ('prompts', {'transcript': 'Write.'}, False), ('thresholds', {'transcript': 0.9}, False),
+    ('slots', {'transcript': 256}, False), ('min_confidence', {'transcript': 0.9}, False)])
+def test_settings_that_change_what_weights_give_change_the_identity(own, key, value, changed):
+    before = load(own).model_id
+    values = yaml.safe_load((own / 'config.yaml').read_text())
+    *folders, last = key.split('.')
+    within = values
+    for folder in folders:
+        within = within[folder]
+    within[last] = value
+    (own / 'config.yaml').write_text(yaml.safe_dump(values))
+    write_manifest(own)
+    assert (load(own).model_id != before) is changed
 
 
 def test_the_edge_model_names_every_set_of_base_weights_without_fetching_any(monkeypatch):

@@ -79,3 +79,10 @@ def test_what_cannot_be_played_is_named(robot, recording, parameters, words):
     robot.wait(lambda: any(words in item.message for array in diagnostics
                            for item in array.status), 'named in diagnostics')
     assert node.finished and words in node.failure
+
+
+def test_a_recording_of_a_header_alone_is_named(robot, tmp_path):
+    soundfile.write(tmp_path / 'header.wav', np.zeros(0, np.int16), 16000)
+    node = play(robot, tmp_path / 'header.wav')
+    robot.wait(lambda: node.finished, 'it is over')
+    assert 'there is no audio in' in node.failure

@@ -16,6 +16,7 @@ from audio_interaction_msgs.msg import AudioChunk
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, UInt8MultiArray
+from std_srvs.srv import SetBool
 
 from audio_interaction_ros.nodes import audio_info, audio_input, qos
 from audio_interaction_ros.nodes.robot_speech import RobotSpeech
@@ -179,6 +180,53 @@ def test_audio_waits_until_its_description_is_there(robot, look, drivers, durabi
     assert encoder._input._format == (48000, 2)
     assert encoder._ears.stats.samples == 10 * 9600
     assert encoder._ears.stats.format_changes == 0
+
+
+def test_a_description_that_was_said_once_holds_after_a_mute_and_a_new_subscription(
+        robot, drivers):
+    info = info_publisher(robot, 'audio_info', DurabilityPolicy.VOLATILE)
+    encoder = robot.encoder(DRIVERS)
+    audio = robot.microphone(UInt8MultiArray)
+    robot.wait(lambda: audio.get_subscription_count() > 0, 'encoder listens')
+    robot.wait(lambda: info.get_subscription_count() > 0, 'its description is looked for')
+    info.publish(STEREO)
+    robot.wait(lambda: encoder._input._info._info is not None, 'it is known')
+
+    def heard_at_once(format_):
+        before = encoder._input.received
+        robot.wait(lambda: encoder._input._subscriptions and encoder._input._subscriptions[0]
+                   .get_publisher_count() > 0 and audio.get_subscription_count() == 1, 'listens')
+        play(audio, 2)
+        robot.wait(lambda: encoder._input.received == before + 2, 'it arrived')
+        assert not encoder._input._info._held and encoder._input._format == format_
+    for data in (False, True):
+        assert robot.call(SetBool, 'encoder_node/set_listening', data=data).success
+    heard_at_once((48000, 2))
+    with encoder.lock:
+        encoder._input._unsubscribe()
+    heard_at_once((48000, 2))
+    encoder.trigger_deactivate()
+    encoder.trigger_cleanup()
+    encoder.autostart()
+    robot.wait(lambda: encoder._input.is_open, 'it listens again')
+    heard_at_once((48000, 2))
+
+    def another_is_known():  # and counts as before
+        info.publish(AudioChunk(sample_rate=24000, channels=2))
+        return encoder._input._info._info.sample_rate == 24000
+    robot.wait(another_is_known, 'it is known')
+    heard_at_once((24000, 2))
+
+
+def test_a_description_serves_no_other_type_and_no_other_topic(robot, drivers):
+    mic = ('audio_common_msgs/msg/AudioDataStamped', '/robot/audio_info')
+    other = ('audio_common_msgs/msg/AudioData', '/other/audio_info')
+    encoder = robot.encoder({**DRIVERS, 'autostart': False})
+    encoder._infos.update({mic: STEREO, other: STEREO})
+    encoder.trigger_configure()
+    encoder.trigger_activate()
+    robot.wait(lambda: encoder._input._info is not None, 'it listens')
+    assert encoder._input._info.hold(None)
 
 
 def test_audio_without_a_description_is_taken_at_last_and_it_is_said(

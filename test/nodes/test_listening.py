@@ -1,5 +1,6 @@
 """Audio that stops, a robot that speaks, and what the input report makes of the counters."""
 
+import threading
 import time
 
 import numpy as np
@@ -18,7 +19,9 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.diagnostics import OK, WARN, Report
 from audio_interaction_ros.nodes.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.interruption import Interruption
 from audio_interaction_ros.nodes.listening import Block, Flush, Listening, Pause
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -27,7 +30,7 @@ NS = 1_000_000_000
 
 def ears(robot, **options):
     return Listening(config=AssistantConfig(), runtime=robot.scripted(script={}), recorder=None,
-                     second_pass=None, log=print, **options)
+                     second_pass=None, log=print, interruption=Interruption(), **options)
 
 
 def sound(frames=6400, *, value=None, stamp_s=1.0):
@@ -70,6 +73,47 @@ def test_a_fault_while_the_end_is_heard_costs_no_more_than_the_stream(robot):
     assert len(emitted) == 2
 
 
+@pytest.mark.parametrize(('heard', 'goes_on_s', 'lost'), [
+    (2, 3.0, 19_200),  # 0.8 s heard from 1.0 s on
+    (0, 3.0, 32_000),  # the first chunk was the one that failed
+    (2, 0.5, 6_400)])  # stamps went back: 0.4 s of the steady clock
+def test_the_first_chunk_after_a_fault_says_what_was_lost(robot, heard, goes_on_s, lost):
+    listening, emitted, now = ears(robot), [], [10 * NS]
+    listening._interruption = Interruption(clock=lambda: now[0])
+    model = listening.load()
+    encode = model.runtime.encoder.encode
+    if heard:
+        listening.compute(model, [Block(sound(6400 * heard + 40), False)], emitted.append)
+
+    def broken(mel):
+        raise RuntimeError('no memory')
+    model.runtime.encoder.encode = broken
+    stamp_s = 1.0 + (6400 * heard + 40) / 16000 if heard else 1.0
+    listening.compute(model, [Block(sound(6440, stamp_s=stamp_s), False)], emitted.append)
+    model.runtime.encoder.encode = encode
+    now[0] += 4 * NS // 10
+    listening.compute(model, [Block(sound(12900, stamp_s=goes_on_s), False)], emitted.append)
+    first, second = emitted[-1][:2]
+    assert first.discontinuity and first.lost_samples_before == lost
+    assert not second.discontinuity and second.lost_samples_before == 0
+    assert listening.lost_in_faults == lost
+
+
+def test_what_nobody_sent_after_a_fault_is_not_lost(robot):
+    listening, emitted = ears(robot), []
+    model = listening.load()
+    listening.compute(model, [Block(sound(6440), False)], emitted.append)
+    encode = model.runtime.encoder.encode
+
+    def broken(mel):
+        raise RuntimeError('no memory')
+    model.runtime.encoder.encode = broken
+    listening.compute(model, [Flush(for_good=False)], emitted.append)
+    model.runtime.encoder.encode = encode
+    listening.compute(model, [Block(sound(6440, stamp_s=999.0), False)], emitted.append)
+    assert emitted[-1][0].discontinuity and listening.lost_in_faults == 0
+
+
 def pressed(robot, microphone, encoder):
     """Say a word with a button pressed, and let go of it."""
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
@@ -79,7 +123,7 @@ def pressed(robot, microphone, encoder):
     robot.speak(microphone, 2)
 
 
-@pytest.mark.parametrize('ending', ['the audio stops', 'mute'])
+@pytest.mark.parametrize('ending', ['the audio stops', 'mute', 'deactivate'])
 def test_audio_that_stops_ends_the_utterance(robot, ending):
     encoded = robot.watch(EncodedChunk, 'encoded', qos.encoded(32))
     transcripts = robot.watch(Transcript, 'transcript', qos.EVENTS)
@@ -89,9 +133,12 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     microphone = robot.microphone()
     began_ns = robot._stamp_ns
     pressed(robot, microphone, encoder)
-    if ending == 'mute':
+    if ending != 'the audio stops':
         robot.wait(lambda: encoder._input.received == 8, 'all of it arrived')
+    if ending == 'mute':
         assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    elif ending == 'deactivate':
+        encoder.trigger_deactivate()
     robot.wait(lambda: robot.finals(transcripts), 'the late decision fires')
     assert robot.finals(transcripts) == ['the last word']
     robot.wait(lambda: encoded and encoded[-1].flags & EncodedChunk.END_OF_STREAM, 'the end')
@@ -100,6 +147,9 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     robot._stamp_ns += 26 * NS
     if ending == 'mute':
         assert robot.call(SetBool, 'encoder_node/set_listening', data=True).success
+    elif ending == 'deactivate':
+        robot.wait(lambda: encoder._fifo.stats(0.0).consumed == 5, 'all of it was taken')
+        encoder.trigger_activate()
     later_ns = robot._stamp_ns
     pressed(robot, microphone, encoder)
     robot.wait(lambda: len(encoded) > 5, 'it is heard again')
@@ -107,12 +157,43 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     assert (stamps[0], stamps[5]) == (began_ns, later_ns)
 
 
+class FakeWhisper:
+    def __init__(self):
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def transcribe(self, samples, languages=()):
+        self.began.set()
+        assert self.go_on.wait(60)
+        return Recognition(text=f'{len(samples)} samples', language='en')
+
+
+def test_what_was_heard_before_the_end_is_read_and_then_forgotten(robot, monkeypatch):
+    whisper, transcripts = FakeWhisper(), robot.watch(Transcript, 'transcript', qos.EVENTS)
+    settings = {'transcript.second_pass': 'whisper'}
+    robot.decoder(settings, runtime=robot.scripted(script={0: {3: 'draft'}}))
+    encoder = robot.encoder(settings, transcriber=lambda _settings: whisper)
+    microphone = robot.microphone()
+    pressed(robot, microphone, encoder)
+    robot.wait(lambda: encoder._input.received == 8, 'all of it arrived')
+    assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    forget_at = encoder._forget_at
+    encoder.trigger_deactivate()
+    assert encoder._forget_at == forget_at
+    robot.wait(whisper.began.is_set, 'it is being read')
+    monkeypatch.setattr(encoder, '_forget_at', 0.0)  # the time is over
+    reader = encoder._second_pass._reader
+    robot.wait(lambda: not reader._history.between(0, 2 ** 62), 'it is forgotten')
+    whisper.go_on.set()
+    robot.wait(lambda: robot.finals(transcripts), 'it becomes final')
+    assert robot.finals(transcripts)[0].endswith(' samples') and not reader._readings
+
+
 class FakeEars:
     """Counters to look at."""
 
     def __init__(self, robot):
         made = ears(robot)
-        self.stats, self.restarts = made.stats, 0
+        self.stats, self.restarts, self.lost_in_faults = made.stats, 0, 0
         self.level_dbfs = self.loudest_dbfs = -30.0
         self.silent_s = 0.0
 

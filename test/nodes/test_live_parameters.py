@@ -242,7 +242,7 @@ def test_the_encoder_takes_hold_off_retention_and_the_queues_settings(robot, tmp
     assert change(encoder, 'record.retention_s', 1e6).successful
     old.write_bytes(b'x')
     os.utime(old, (time.time() - 1000, time.time() - 1000))
-    encoder._recorder.delete_old()
+    encoder._recorder._recordings.delete_old()
     assert old.exists()
     assert change(encoder, 'record.retention_s', 60.0).successful
     robot.wait(lambda: not old.exists(), 'deleted')

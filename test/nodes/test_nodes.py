@@ -208,16 +208,16 @@ def test_recordings_are_deleted_while_running_also_when_inactive(robot, tmp_path
 def test_a_recording_that_fails_shows_and_the_robot_hears_on(robot, tmp_path):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     robot.decoder()
-    folder = tmp_path / 'stick'
-    encoder = robot.encoder({'record.directory': str(folder)})
+    stick = tmp_path / 'stick'
+    stick.write_text('in the way')  # from the start
+    encoder = robot.encoder({'record.directory': str(stick / 'kept')})
     microphone = robot.microphone()
     listen(robot, encoder, microphone)
-    folder.rmdir()
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: books(encoder).consumed >= 3, 'it hears')
     robot.wait(lambda: says(diagnostics, 'encoder_node: audio input', 'nothing is recorded'),
                'it shows')
-    assert encoder._ears.restarts == 0
+    assert encoder._ears.restarts == 0 and encoder._recorder.lost >= 3
 
 
 def test_replies_to_the_robots_own_voice_are_suppressed(robot):
@@ -550,7 +550,7 @@ def test_the_robots_own_voice_shows(robot):
 
 def test_the_printer_says_once_why_it_is_quiet(robot, capfd):
     from audio_interaction_ros.nodes.printer import PrinterNode
-    robot.add(PrinterNode(**robot.options()))
+    robot.add(PrinterNode(grace_s=1.0, **robot.options()))
     robot.encoder()
     said = []
 

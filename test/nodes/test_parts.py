@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -260,6 +261,52 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
+
+
+@pytest.mark.parametrize('processes', [[], ['--processes']])
+def test_without_portaudio_a_microphone_is_refused_before_a_model_is_loaded(
+        monkeypatch, capsys, processes):
+    for name in ('SameProcess', 'OwnProcesses'):
+        monkeypatch.setattr(assistant, name, None)  # neither is started
+    monkeypatch.setitem(sys.modules, 'sounddevice', None)
+    assert assistant.main(['--source', 'mic', *processes]) == 1
+    said = capsys.readouterr().err
+    assert 'apt install libportaudio2' in said and 'conda-forge' in said
+
+
+@pytest.mark.parametrize(('name', 'value', 'block'), [
+    ('sample_rate_hz', 16000, 640), ('channels', 2, 1920)])
+def test_what_is_not_heard_while_a_device_is_opened_otherwise_is_numbered(
+        robot, name, value, block):
+    from audio_interaction_msgs.msg import AudioChunk
+    from rclpy.parameter import Parameter
+
+    from audio_interaction_ros.audio.frontend import FrontEnd
+    from audio_interaction_ros.nodes import qos
+    from audio_interaction_ros.nodes.convert import AudioConverter
+    library = FakeSound()
+    heard = robot.watch(AudioChunk, 'audio', qos.AUDIO_IN)
+    node = robot.add(MicrophoneNode(library=library, **robot.options({'device': 'usb'})))
+    robot.wait(lambda: node._publisher.get_subscription_count() > 0, 'somebody listens')
+    robot.wait(lambda: node.count_publishers('audio') > 0, 'found')
+
+    def speak(frames, channels=1):
+        library.streams[-1].options['callback'](
+            np.ones((frames, channels), np.int16), frames, None, None)
+        return heard
+    robot.wait(lambda: speak(1920), 'it is heard')
+    node.set_parameters([Parameter(name, value=value)])
+    robot.wait(lambda: len(library.streams) == 2, 'opened again')
+    before = len(heard)
+    robot.wait(lambda: time.monotonic_ns() > node._ended_at_ns + 10 ** 9, 'so long it took')
+    robot.wait(lambda: len(speak(block, 2 if name == 'channels' else 1)) > before, 'heard again')
+    gap = heard[before].seq - heard[before - 1].seq
+    assert gap > 20
+    front = FrontEnd()
+    converter = AudioConverter(type_name='audio_interaction_msgs/msg/AudioChunk')
+    for message in heard:
+        front.push(converter.to_block(message, 1))
+    assert front.stats.gaps == 1 and front.stats.lost_samples == (gap - 1) * 640
 
 
 def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():

@@ -1,6 +1,7 @@
 """A node that cannot work says why and is tried again; a fault in a lane costs that lane only."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rclpy.parameter import Parameter
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.backoff import BackOff
+from audio_interaction_ros.nodes.convert import stamp_ns
 from audio_interaction_ros.nodes.messages import chunk_message
 from audio_interaction_ros.nodes.worker import _MOST_COMMANDS
 from audio_interaction_ros.runtimes.base import StepResult
@@ -148,6 +150,55 @@ def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
     robot.wait(decides, 'it decides')
     robot.wait(lambda: decoder._attempts.failures == 0, 'the failures are forgiven')
     assert decoder._attempts.total >= 2
+
+
+def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatch):
+    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    broken, made = threading.Event(), robot.scripted(script={})()
+    encode = made.encoder.encode
+
+    def encode_or_break(mel):
+        if broken.is_set():
+            raise RuntimeError('device lost')
+        return encode(mel)
+    made.encoder.encode = encode_or_break
+    encoded = robot.watch(EncodedChunkMessage, 'encoded', qos.encoded(32))
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder()
+    encoder = robot.encoder(runtime=lambda _model: made)
+    microphone = robot.microphone()
+
+    def listens():
+        robot.wait(lambda: microphone.get_subscription_count() > 0, 'it listens')
+        robot.wait(lambda: encoder._input and encoder._input._subscriptions
+                   and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
+        robot.wait(lambda: encoder._fifo.decoder_present(time.monotonic()), 'credit')
+    listens()
+    robot.tell(microphone, encoder, 3)
+    robot.wait(lambda: encoded, 'something is encoded')
+    before, offered = encoded[-1], encoder._fifo.stats(0.0).offered
+    broken.set()
+
+    def gives_up():
+        if encoder._input is not None:
+            robot.speak(microphone)
+        return encoder._attempts.total
+    robot.wait(gives_up, 'it gives up')
+    broken.clear()
+    robot.wait(lambda: encoder.state == 'active' and encoder._ready
+               and encoder._epoch > before.epoch, 'it is active again')
+    listens()
+    robot.tell(microphone, encoder, 3)
+    robot.wait(lambda: encoded[-1].epoch > before.epoch, 'it is heard again')
+    first = next(one for one in encoded if one.epoch > before.epoch)
+    assert first.flags & EncodedChunkMessage.DISCONTINUITY
+    apart_ns = stamp_ns(first.header.stamp) - stamp_ns(before.header.stamp)
+    assert first.lost_samples_before == (apart_ns - 400_000_000) // 62_500 > 0
+    robot.wait(lambda: encoder.idle, 'all is worked off')
+    books = encoder._fifo.stats(0.0)
+    assert books.offered == books.consumed + books.dropped > offered
+    robot.wait(lambda: any('were not heard because of a fault' in status.message
+                           for status in diagnostics[-1].status), 'it is said')
 
 
 @pytest.mark.parametrize('name', ['encoder', 'decoder'])

@@ -70,7 +70,8 @@ def greedy(loaded, source):
 def test_text_beside_listening_equals_full_passes(loaded, source):
     """Chunks that other lanes hear in the same passes change nothing of it."""
     expected = greedy(loaded, source)
-    one = Session(decoder=TorchDecoder(loaded), lanes=(LANE,), slots=512, translate_text=True)
+    one = Session(decoder=TorchDecoder(loaded), tokenizer=loaded.tokenizer, lanes=(LANE,),
+                  slots=512, translate_text=True)
     one.step()
     one.translate(ReplyFinished(
         lane='translation', stamp_ns=0, epoch=1, seq=0, reply_id='1-0', text='',

@@ -8,7 +8,7 @@ import pytest
 from audio_interaction_ros.config import LaneConfig, resolve_lanes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.events import (
@@ -43,7 +43,7 @@ def chunk(seq):
 
 
 def session(min_confidence, decoder=Unsure):
-    return Session(decoder=decoder(script=SCRIPT),
+    return Session(decoder=decoder(script=SCRIPT), tokenizer=ScriptedTokenizer(),
                    lanes=(replace(LANE, min_confidence=min_confidence),))
 
 

@@ -9,7 +9,7 @@ from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import AudioFormatError, ModelFaultError
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import StepResult
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import DecisionGate, respond_probability
@@ -76,7 +76,8 @@ class Breaking(ScriptedDecoder):
 def session(lanes=LANES, script=None, **options):
     text = options.pop('translate_text', False)
     decoder = Breaking(script=script or {}, **options)
-    return Session(decoder=decoder, lanes=lanes, translate_text=text), decoder
+    return Session(decoder=decoder, tokenizer=ScriptedTokenizer(), lanes=lanes,
+                   translate_text=text), decoder
 
 
 def tell(one, count, first=0):
@@ -212,3 +213,14 @@ def test_a_reply_of_unknown_confidence_is_withheld(monkeypatch):
                      script={0: {0: (Emotion.NORMAL, 'hm')}})
     events = tell(one, 1)
     assert [type(event) for event in events if hasattr(event, 'text')] == [ReplyWithheld]
+
+
+def test_a_chunk_with_a_result_does_not_count_as_unheard_in_a_later_fault(monkeypatch):
+    one, _ = session(LANES[:1])
+    tell(one, 1)
+    one.push(chunk(1))
+    with monkeypatch.context() as broken:
+        broken.setattr(one.fifo, 'take', lambda lane, most: 1 / 0)
+        assert any(isinstance(event, StreamReset) for event in one.step())
+    assert decided(one.drain(), LANES[0].name) == [1]
+    assert (one.stats.faults, one.stats.unheard) == (1, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from audio_interaction_ros.config import DRAIN_LAYOUTS, FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished, StreamReset
 from audio_interaction_ros.stream.session import Session
@@ -31,6 +31,7 @@ class Talkative(ScriptedDecoder):
 
 def session(lane, *, slots=256, drain='A_prime', decoder=None):
     return Session(decoder=decoder or ScriptedDecoder(script={}, max_positions=1024),
+                   tokenizer=ScriptedTokenizer(),
                    lanes=(lane,), slots=slots, fifo=FifoConfig(drain=drain))
 
 

@@ -8,7 +8,11 @@ import pytest
 from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS, ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import (
+    SCRIPTED_TOKEN_IDS,
+    ScriptedDecoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     ContextRolled,
@@ -34,7 +38,8 @@ def chunk(seq, **changes):
 
 def session(script, lanes=LANES, **fifo):
     decoder = ScriptedDecoder(script=script)
-    return Session(decoder=decoder, lanes=lanes, fifo=FifoConfig(**fifo)), decoder
+    return Session(decoder=decoder, tokenizer=ScriptedTokenizer(), lanes=lanes,
+                   fifo=FifoConfig(**fifo)), decoder
 
 
 def finished(events):

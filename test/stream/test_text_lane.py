@@ -7,7 +7,11 @@ import pytest
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS, ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import (
+    SCRIPTED_TOKEN_IDS,
+    ScriptedDecoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished, Silence
 from audio_interaction_ros.stream.session import Session
@@ -30,7 +34,8 @@ def chunk(seq):
 
 def session(lanes=LANES, translate_text=True, **script):
     decoder = ScriptedDecoder(script=script.get('script', {}), translations=KNOWN)
-    one = Session(decoder=decoder, lanes=lanes, translate_text=translate_text)
+    one = Session(decoder=decoder, tokenizer=ScriptedTokenizer(), lanes=lanes,
+                  translate_text=translate_text)
     one.step()
     return one, decoder
 
@@ -81,7 +86,7 @@ def test_what_is_fed_is_what_was_trained():
         one.step()
         fed += [request for request in decoder.requests if request.lane == len(LANES)]
     wanted = t_t(Layout(SCRIPTED_TOKEN_IDS, 2), *(
-        decoder.encode_text(text) for text in (PROMPT, 'Good morning.', '早上好。')))
+        ScriptedTokenizer().encode(text) for text in (PROMPT, 'Good morning.', '早上好。')))
     assert np.concatenate([request.ids for request in fed]).tolist() == wanted.ids.tolist()
     positions = np.concatenate([request.positions for request in fed])
     assert positions.tolist() == list(range(len(wanted.ids)))

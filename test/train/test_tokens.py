@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, Emotion
-from audio_interaction_ros.runtimes.scripted import SCRIPTED_TOKEN_IDS, ScriptedDecoder
+from audio_interaction_ros.runtimes.scripted import (
+    SCRIPTED_TOKEN_IDS,
+    ScriptedDecoder,
+    ScriptedTokenizer,
+)
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.session import Session
 from train.records import Lane, Reply, Stream
@@ -143,7 +147,7 @@ def fed_by_the_runtime(prompt, replies):
     script = {0: {at: (reply[0], bytes(reply[1]).decode()) for at, reply in enumerate(replies)
                   if reply is not None}}
     decoder = ScriptedDecoder(script=script, max_positions=4096)
-    session = Session(decoder=decoder, fifo=FifoConfig(),
+    session = Session(decoder=decoder, tokenizer=ScriptedTokenizer(), fifo=FifoConfig(),
                       lanes=[LaneConfig(name='one', prompt=bytes(prompt).decode())])
     ids, slots = [], []
     for seq in range(len(replies)):

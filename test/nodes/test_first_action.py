@@ -1,0 +1,43 @@
+"""The node that docs/deployment.md shows: it stops a robot while a critical alert waits."""
+
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+pytest.importorskip('geometry_msgs.msg')
+
+from audio_interaction_msgs.srv import AcknowledgeAlert
+from geometry_msgs.msg import Twist
+
+pytestmark = pytest.mark.ros
+
+PAGE = Path(__file__).parents[2] / 'docs' / 'deployment.md'
+
+
+def test_a_robot_stands_still_until_somebody_acknowledges(robot, monkeypatch):
+    code, = re.findall(r'```python\n(.*?)```', PAGE.read_text(encoding='utf-8'), re.DOTALL)
+    example = types.ModuleType('stop_on_alarm')
+    exec(code, example.__dict__)
+    made = example.Node.__init__
+    monkeypatch.setattr(example.Node, '__init__', lambda self, name, **options: made(
+        self, name, **{**robot.options(), **options}))
+    node = robot.add(example.StopOnAlarm())
+    stops = robot.watch(Twist, '/cmd_vel', 10)
+    script = {0: {2: 'A smoke alarm is sounding!'}}
+    robot.decoder({'lanes': ['assistant']}, runtime=robot.scripted(script=script))
+    encoder = robot.encoder({'lanes': ['assistant']}, runtime=robot.scripted(script=script))
+    microphone = robot.microphone()
+    robot.wait(lambda: microphone.get_subscription_count() > 0, 'heard')
+    robot.tell(microphone, encoder, 1)
+    assert not stops
+    robot.tell(microphone, encoder, 3)
+    robot.wait(lambda: len(stops) > 2, 'the robot is told to stop')
+    assert node.stopped and all(stop == Twist() for stop in stops)
+    assert robot.call(AcknowledgeAlert, 'alerts/acknowledge', id='').success
+    robot.wait(lambda: not node.stopped, 'it may go on')

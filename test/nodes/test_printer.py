@@ -1,0 +1,140 @@
+"""What a person reads beside the nodes: times of the audio, and true reasons of a silence."""
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from audio_interaction_ros.nodes import assistant, qos
+from audio_interaction_ros.nodes.printer import PrinterNode
+
+pytestmark = pytest.mark.ros
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+LOADING = (WARN, 'loading the model for {n} s so far', {'loaded': 'False'})
+
+
+class Screen:
+    """A printer, and what it has printed."""
+
+    def __init__(self, robot, capfd):
+        self.robot, self._capfd, self.out, self.err = robot, capfd, '', ''
+        self.node = robot.add(PrinterNode(grace_s=0.3, **robot.options()))
+        self.diagnostics = robot.watcher.create_publisher(
+            DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+        self._count = 0
+
+    def look(self):
+        new = self._capfd.readouterr()
+        self.out, self.err = self.out + new.out, self.err + new.err
+        return self
+
+    def report(self, tasks):
+        """Publish diagnostics: level, message and values of each task."""
+        self._count += 1
+        self.diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(
+            name=name, level=level,
+            message=message.format(n=self._count),
+            values=[KeyValue(key=key, value=value) for key, value in values.items()])
+            for name, (level, message, values) in tasks.items()]))
+
+    def until(self, words, tasks):
+        """Report the same again and again until something is on the screen."""
+        def seen():
+            self.report(tasks)
+            return words in self.look().err
+        self.robot.wait(seen, f'printed: {words}')
+
+    @property
+    def reasons(self):
+        return [line.strip() for line in self.look().err.splitlines()
+                if line.startswith(('  quiet?', '  note'))]
+
+
+@pytest.fixture
+def screen(robot, capfd):
+    return Screen(robot, capfd)
+
+
+def test_times_count_from_the_begin_of_the_audio(screen, robot):
+    """The reply is decided at the end of the third chunk."""
+    script = {0: {3: 'hello'}}
+    robot.decoder({'lanes': ['assistant']}, runtime=robot.scripted(script=script))
+    encoder = robot.encoder({'lanes': ['assistant']}, runtime=robot.scripted(script=script))
+    microphone = robot.microphone()
+    robot.wait(lambda: microphone.get_subscription_count() > 0, 'heard')
+    robot.tell(microphone, encoder, 5)
+    robot.wait(lambda: 'hello' in screen.look().out, 'the reply')
+    assert '     1.6 s  reply        hello' in screen.out
+
+
+def test_while_a_model_loads_that_is_the_only_reason(screen):
+    others = {'encoder_node: audio input': (WARN, 'not listening yet', {}),
+              'encoder_node: fifo': (WARN, 'no decoder: no credit', {})}
+    halves = {'encoder_node: model': LOADING, 'decoder_node: model': LOADING}
+    screen.until('loading', {**others, **halves})
+    for _ in range(5):
+        screen.report({**others, **halves})
+    screen.until('no decoder', {'encoder_node: fifo': others['encoder_node: fifo'],
+                                  'encoder_node: model': (OK, 'ok', {'loaded': 'True'}),
+                                  'decoder_node: model': (OK, 'ok', {'loaded': 'True'})})
+    loading, credit = screen.reasons
+    assert loading.startswith('quiet?  encoder_node: model: loading the model for ')
+    assert credit == 'quiet?  encoder_node: fifo: no decoder: no credit'
+
+
+def test_what_passes_by_itself_is_not_told(screen):
+    bad, good = {'a: b': (WARN, 'no credit', {})}, {'a: b': (OK, 'ok', {})}
+    for _ in range(3):
+        screen.report(bad)
+        screen.report(good)
+    screen.until('other', {'c: d': (WARN, 'other', {})})
+    assert screen.reasons == ['quiet?  c: d: other']
+
+
+def test_a_fault_is_told_also_while_the_other_half_loads(screen):
+    screen.until('sha256', {'encoder_node: model': LOADING, 'decoder_node: model': (
+        ERROR, 'expected sha256 abc', {'loaded': 'False'})})
+
+
+def test_after_a_recording_no_audio_is_no_reason(screen):
+    screen.node.recording_over()
+    screen.until('slow', {'encoder_node: audio input': (WARN, 'no audio for {n} s', {}),
+                            'decoder_node: alerts': (WARN, 'unacknowledged: siren', {}),
+                            'decoder_node: model': (ERROR, 'slow', {'loaded': 'True'})})
+    assert screen.reasons == ['note    decoder_node: alerts: unacknowledged: siren',
+                              'quiet?  decoder_node: model: slow']
+
+
+@pytest.mark.parametrize('script', [{}, {0: {2: 'hello'}}])
+def test_a_recording_of_which_nothing_is_heard_ends_with_a_word(
+        script, robot, tmp_path, capfd, monkeypatch):
+    soundfile = pytest.importorskip('soundfile')
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path))
+    path = tmp_path / 'short.wav'
+    soundfile.write(path, [0.0] * 4800, 16_000)
+    assert assistant.main(
+        ['--source', 'file', '--file', str(path), '--pace', 'consumed', '--exit-at-end',
+         '--print', '--ros-args', '-p', 'lanes:=[assistant]', '-r', '__ns:=/alone'],
+        runtime=robot.scripted(script=script)) == 0
+    out = capfd.readouterr().out
+    said = 'nothing heard in 0.3 s of audio; p_respond: assistant 0.'
+    assert (said in out) is (not script) and ('hello' in out) is bool(script)
+
+
+def test_samples_without_a_header_are_played_where_their_format_is_named(
+        robot, tmp_path, capfd):
+    path = tmp_path / 'samples'
+    path.write_bytes(bytes(32_000))
+    command = ['--source', 'file', '--file', str(path), '--pace', 'consumed', '--exit-at-end',
+               '--print']
+    ros = ['--ros-args', '-p', 'lanes:=[assistant]', '-r', '__ns:=/alone']
+    assert assistant.main([*command, *ros], runtime=robot.scripted()) == 1
+    assert 'with make ARGS="--raw s16le:16000:1"' in capfd.readouterr().err
+    assert assistant.main([*command, '--raw', 's16le:16000:1', *ros],
+                          runtime=robot.scripted()) == 0
+    assert 'nothing heard in 1.0 s' in capfd.readouterr().out
