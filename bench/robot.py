@@ -49,7 +49,9 @@ class Seen:
     published: dict[int, int] = field(default_factory=dict)
     """By epoch: chunks on the wire."""
     skipped: int = 0
-    """Chunk numbers that were never seen on the wire, though a later one was."""
+    """Chunk numbers that this witness never saw, though a later one; it may be slow itself."""
+    missing: int = 0
+    """Chunks of which decoders said that they never came, though a later one did."""
     consumer: str = ''
     listeners: int = 0
     foreign: int = 0
@@ -63,6 +65,7 @@ class Seen:
     unbalanced: list[dict[str, str]] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     """Of decisions, seconds, where they are watched."""
+    _missing_before: int = 0
 
     @property
     def progress(self) -> int:
@@ -116,8 +119,15 @@ class Seen:
         if level:
             words = ''.join(c for c in message if not c.isdigit()).split(';')[0]
             self.words[f'{task}: {words[:90].strip()}'] += 1
+        if task == 'decoder_node: decode' and 'missing' in values:
+            self._count_missing(int(values['missing']))
         if task == 'encoder_node: fifo' and 'offered' in values and balance(values):
             self.unbalanced.append(values)
+
+    def _count_missing(self, now: int) -> None:
+        # A decoder that was started again counts from 0.
+        self.missing += now - (self._missing_before if now >= self._missing_before else 0)
+        self._missing_before = now
 
 
 class Robot:

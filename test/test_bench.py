@@ -107,3 +107,11 @@ def test_a_soak_notices_a_chunk_that_is_missing_on_the_wire():
         seen.take(json.dumps({'kind': 'credit', 'epoch': epoch, 'consumed': consumed,
                               'consumer': 'a'}))
     assert seen.progress == 5
+
+
+def test_a_soak_adds_up_what_one_decoder_after_another_misses():
+    seen = robot.Seen()
+    for missing in (0, 2, 2, 0, 3):  # the fourth is a decoder that was started again
+        seen.take(json.dumps({'kind': 'diagnostics', 'name': '/soak/decoder_node: decode',
+                              'level': 0, 'message': '', 'values': {'missing': str(missing)}}))
+    assert seen.missing == 5
