@@ -62,7 +62,7 @@ ROWS = {
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
     # Graphs are made where they are missing; what that needs is imported then.
-    'runtimes.onnx': (RUNTIME | {'graphs', 'model'}, {'numpy'}),
+    'runtimes.onnx': (RUNTIME | {'graphs', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope'},
                               {'numpy', 'onnxruntime'}),

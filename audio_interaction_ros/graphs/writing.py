@@ -14,14 +14,15 @@ import onnx
 
 from audio_interaction_ros import __version__
 from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.graphs.audio_tower import audio_tower
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
 from audio_interaction_ros.model.config import CheckpointConfig, dump_config
-from audio_interaction_ros.model.manifest import DECODER_PREFIX
+from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.model.weights import StoredModel
 
 __all__ = ['HALVES', 'write_half']
 
-HALVES = {'decoder': DECODER_PREFIX}
+HALVES = {'encoder': TOWER_PREFIX, 'decoder': DECODER_PREFIX}
 """Name of a half to the prefix of its weights."""
 
 
@@ -33,11 +34,17 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel) -> 
     """
     facts = {'format': manifest.FORMAT, 'model_id': stored.model_id, 'half': half,
              'precision': precision}
-    tensors, tokenizer = stored.arrays((HALVES[half],))
+    prefix = HALVES[half]
+    arrays, tokenizer = stored.arrays((prefix,))
+    tensors = {key.removeprefix(prefix): np.asarray(value, np.float32)
+               for key, value in arrays.items() if key.startswith(prefix)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / manifest.MANIFEST).unlink(missing_ok=True)  # half a folder says nothing of itself
-    {'decoder': _write_decoder}[half](folder, stored.config, tensors, facts)
-    if half == 'decoder':
+    if half == 'encoder':
+        audio_tower(stored.config.audio_tower, tensors, bits=manifest.PRECISIONS[precision]).save(
+            folder / manifest.AUDIO_TOWER, metadata=facts)
+    else:
+        _write_decoder(folder, stored.config, tensors, facts)
         shutil.copyfile(tokenizer, folder / 'tokenizer.json')
     dump_config(stored.config, folder / 'config.yaml')
     manifest.write(folder, model_id=stored.model_id, half=half, precision=precision, versions={
@@ -48,15 +55,13 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel) -> 
 def _write_decoder(folder: Path, config: CheckpointConfig, tensors: Mapping[str, np.ndarray],
                    facts: Mapping[str, str]) -> None:
     shape, bits = config.decoder, manifest.PRECISIONS[facts['precision']]
-    own = {key.removeprefix(DECODER_PREFIX): np.asarray(value, np.float32)
-           for key, value in tensors.items() if key.startswith(DECODER_PREFIX)}
-    decoder_step(shape, own, bits=bits).save(folder / manifest.DECODER_STEP, metadata=facts)
+    decoder_step(shape, tensors, bits=bits).save(folder / manifest.DECODER_STEP, metadata=facts)
     # Four bits are too few to tell 50,000 tokens apart.
-    vocabulary_head(shape, own, bits=None if bits == 4 else bits).save(
+    vocabulary_head(shape, tensors, bits=None if bits == 4 else bits).save(
         folder / manifest.VOCABULARY_HEAD, metadata=facts)
-    embeddings = own['model.embed_tokens.weight']
+    embeddings = tensors['model.embed_tokens.weight']
     np.save(folder / manifest.EMBEDDINGS,
             embeddings if bits is None else embeddings.astype(np.float16))
     ids = config.token_ids
     np.save(folder / manifest.CONTROLS,
-            head_weight(shape, own)[[ids.silence, ids.respond]].astype(np.float32))
+            head_weight(shape, tensors)[[ids.silence, ids.respond]].astype(np.float32))

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.model.cache import cache_root, filled, say
-from audio_interaction_ros.model.config import CheckpointConfig, load_config
+from audio_interaction_ros.model.config import load_config
 from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.model.weights import identify
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
+from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder
 from audio_interaction_ros.runtimes.onnx_session import open_session
 
-__all__ = ['DTYPES', 'graph_folder', 'load', 'load_decoder']
+__all__ = ['DTYPES', 'graph_folder', 'load', 'load_decoder', 'load_encoder']
 
 DTYPES = {'auto': 'int8', 'float32': 'fp32', 'int8': 'int8', 'int4': 'int4'}
 """Value of model.dtype to the precision of graphs."""
@@ -38,6 +42,8 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     folders = {half: graph_folder(model, half, dtype) for half in sorted(halves)}
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
+    if 'encoder' in halves:
+        encoder = load_encoder(folders['encoder'], threads=threads)
     if 'decoder' in halves:
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
@@ -65,8 +71,6 @@ def graph_folder(model: str, half: str, dtype: str) -> Path:
                 f'dtype: {exported} was written as {found}, found {dtype!r}; set model.dtype to '
                 f'auto, or run: python -m export onnx MODEL --out {model} --precision {precision}')
         return exported
-    from audio_interaction_ros.model.weights import identify
-
     stored = identify(model)
     model_id = stored.model_id
     version = manifest.FORMAT.rpartition('/')[2]
@@ -83,17 +87,28 @@ def graph_folder(model: str, half: str, dtype: str) -> Path:
                                             precision=precision))
 
 
+def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
+    """Return the encoder whose graph lies in a folder."""
+    said = manifest.read(folder)
+    return OnnxEncoder(load_config(folder / 'config.yaml'), model_id=said.model_id,
+                       tower=_session(folder, manifest.AUDIO_TOWER, said, threads))
+
+
 def load_decoder(folder: Path, *, threads: int | None = None,
                  rope_index_dtype: str = 'fp32') -> OnnxDecoder:
     """Return the decoder whose graphs lie in a folder."""
     said = manifest.read(folder)
-    config: CheckpointConfig = load_config(folder / 'config.yaml')
-    step, head = (open_session(folder / name, threads=threads, expected=said.facts,
-                               remedy=manifest.remedy(folder))
-                  for name in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
     return OnnxDecoder(
-        config, model_id=said.model_id, step=step, head=head,
+        load_config(folder / 'config.yaml'), model_id=said.model_id,
+        step=_session(folder, manifest.DECODER_STEP, said, threads),
+        head=_session(folder, manifest.VOCABULARY_HEAD, said, threads),
         # Mapped: of the table only the rows in use come into memory.
         embeddings=np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')),
         controls=np.load(folder / manifest.CONTROLS),
         rope_index_dtype=rope_index_dtype)
+
+
+def _session(folder: Path, name: str, said: GraphManifest,
+             threads: int | None) -> ort.InferenceSession:
+    return open_session(folder / name, threads=threads, expected=said.facts,
+                        remedy=manifest.remedy(folder))

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.torch
 
 RUNTIMES = {  # (runtime, dtype): tolerance
     ('torch', 'float32'): 1e-4,
+    ('onnx', 'float32'): 1e-4,
+    ('onnx', 'int8'): 0.6,
 }
 PROMPT = [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
 CONTROLS = [IDS.silence, IDS.respond]
