@@ -160,8 +160,8 @@ class Readings:
 
     def _row(self, samples: np.ndarray, find_speech: bool) -> dict[str, Any]:
         if find_speech not in self._models:
-            from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-            self._models[find_speech] = WhisperSecondPass(find_speech=find_speech)
+            from audio_interaction_ros.runtimes.registry import load_transcriber
+            self._models[find_speech] = load_transcriber(find_speech=find_speech)
         read = replace(self._models[find_speech].transcribe(samples), write_english=None)
         return {key: value for key, value in asdict(read).items() if key != 'write_english'}
 

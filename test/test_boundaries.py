@@ -72,9 +72,10 @@ ROWS = {
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
-    # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
-    'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel', 'audio.speech'},
-                             {'torch'} | FILES),
+    # Reads stored audio as a whole, so it makes its own mel.
+    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
+    'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'model'},
+                                  {'numpy', 'onnxruntime', 'tokenizers'}),
 }
 SHELL = ('train', 'export', 'eval', 'bench')
 

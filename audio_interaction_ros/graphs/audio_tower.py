@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
-from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.graphs.names import ENCODED, FEATURES_OUTPUT, MEL_INPUT
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 
-__all__ = ['audio_tower']
+__all__ = ['audio_tower', 'whisper_encoder']
 
 
 def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
@@ -31,6 +31,20 @@ def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
     features = _Tower(builder, config, tensors).run()
     builder.output(builder.rename(features, FEATURES_OUTPUT), np.float32,
                    (1, config.features_per_chunk, config.output_width))
+    return builder
+
+
+def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+                    bits: int | None = None) -> GraphBuilder:
+    """
+    Return the graph from ``mel`` [1, bins, window_frames] to ``encoded`` [frames, width].
+
+    Every frame of the window is kept, without projector; frames are window_frames / 2.
+    """
+    builder = GraphBuilder('whisper_encoder', bits=bits)
+    encoded = _Tower(builder, config, tensors).encode()
+    builder.output(builder.rename(encoded, ENCODED), np.float32,
+                   (config.window_frames // 2, config.width))
     return builder
 
 
@@ -76,6 +90,13 @@ class _Tower:
                                         frames=config.window_frames))
             features = b.node('Concat', features, self._sound(heard), axis=0)
         return b.node('Unsqueeze', features, b.scalar([0], np.int64))
+
+    def encode(self) -> str:
+        """Return all frames [frames, width] that the last layer gives of the mel."""
+        assert self.last_count == self.frames, 'expected every frame to be kept'
+        mel = self.builder.input(MEL_INPUT, np.float32,
+                                 (1, self.config.mel_bins, self.config.window_frames))
+        return self._norm('ln_post', self._levels(mel)[-1])
 
     def _levels(self, mel: str) -> list[str]:
         """Return what goes into layer 1, 2, … and what the last gives, maybe its newest only."""

