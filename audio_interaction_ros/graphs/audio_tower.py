@@ -39,10 +39,11 @@ def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray],
     """
     Return the graph from ``mel`` [1, bins, window_frames] to ``encoded`` [frames, width].
 
-    Every frame of the window is kept, without projector; frames are window_frames / 2.
+    Every frame of the window is kept, without projector; frames are window_frames / 2. ``bits`` is
+    that of audio_tower.
     """
-    builder = GraphBuilder('whisper_encoder', bits=bits)
-    encoded = _Tower(builder, config, tensors).encode()
+    builder = GraphBuilder('whisper_encoder')
+    encoded = _Tower(builder, config, tensors, integers=bits is not None).encode()
     builder.output(builder.rename(encoded, ENCODED), np.float32,
                    (config.window_frames // 2, config.width))
     return builder
