@@ -23,15 +23,18 @@ ifeq ($(SINGLE_PROCESS),false)
 SOURCE_ARGS += --processes
 endif
 
-.PHONY: help setup named assistant build test lint bench corpus-demo train-demo clean
+.PHONY: help setup workshop named assistant build test lint bench corpus-demo train-demo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?(.*)/\1|\2/' \
 	  | while IFS='|' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
 	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  SINGLE_PROCESS=true|false  ARGS="more arguments"  TESTS="pytest arguments"'
 
-setup:  ## create .venv, install what is needed (ROS 2 too), build the messages
+setup:  ## create .venv, install what runs the assistant (ROS 2 too), build the messages
 	@scripts/setup_environment.sh
+
+workshop:  ## the same, and what training, export, tests and linters need (PyTorch among it)
+	@scripts/setup_environment.sh --workshop
 
 # What cannot work is said before anything is installed.
 named:
@@ -45,20 +48,20 @@ assistant: named setup  ## listen to the sample scene, to FILE=... or to SOURCE=
 build: setup  ## colcon build of both packages, for `ros2 run` and `ros2 launch`
 	@$(ENVIRONMENT) && colcon build
 
-test: setup  ## run the tests; TESTS="-m unit" or TESTS=test/audio picks some
+test: workshop  ## run the tests; TESTS="-m unit" or TESTS=test/audio picks some
 	@$(ENVIRONMENT) && export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} \
 	  && python -m pytest -q $(TESTS)
 
-lint: setup  ## ruff and mypy
+lint: workshop  ## ruff and mypy
 	@$(ENVIRONMENT) && python -m ruff check . && python -m mypy
 
-bench: setup  ## measure; prints a table with the machine and writes JSON
+bench: workshop  ## measure; prints a table with the machine and writes JSON
 	@$(ENVIRONMENT) && python -m bench $(ARGS)
 
-corpus-demo: setup  ## build about an hour of training streams of all seven abilities, and a page
+corpus-demo: workshop  ## build about an hour of training streams of all seven abilities, and a page
 	@$(ENVIRONMENT) && OMP_NUM_THREADS=1 python -m train demo --out work/corpus-demo $(ARGS)
 
-train-demo: setup  ## train a tiny model on those streams and stream one of them through the runtime
+train-demo: workshop  ## train a tiny model on those streams and stream one of them through the runtime
 	@test -f work/corpus-demo/streams.jsonl || $(MAKE) corpus-demo ARGS=
 	@$(ENVIRONMENT) && python -m train fit demo --streams work/corpus-demo/streams.jsonl --out work/train-demo --cpu $(ARGS) \
 	  && python -m train listen work/corpus-demo/streams.jsonl --model work/train-demo/model

@@ -182,12 +182,12 @@ class ModelConfig:
 
     path: str = 'edge'
     """Folder or Hugging Face repository id of a checkpoint; edge: the shipped default."""
-    runtime: str = 'torch'
-    """Backend that runs it."""
+    runtime: str = 'onnx'
+    """Backend that runs it: onnx (ONNX Runtime, on a CPU) or torch."""
     device: str = 'cpu'
     """Device of the backend."""
     dtype: str = 'auto'
-    """Arithmetic: float32, bfloat16, int8, or auto (bfloat16 where the device has it)."""
+    """Arithmetic: auto, float32, int8 or int4 (onnx); auto, float32, bfloat16 or int8 (torch)."""
     threads: int = 2
     """CPU threads of the backend."""
     slots: int = 1024

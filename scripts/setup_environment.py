@@ -1,6 +1,9 @@
 """
 Sets up the project's environment: packages in ``.venv``, the messages built into ``install``.
 
+A robot needs the packages of ``run.txt``; with ``--workshop`` come those of training, export,
+tests and linters, PyTorch among them, which are several times as large.
+
 On a machine without ROS the ROS 2 wheels are installed too; where a distribution is sourced
 (``ROS_DISTRO``), its rclpy, messages and colcon are used. Each step leaves a stamp with the hash
 of what it was made from, so a second run does nothing. Knows nothing of models and their weights.
@@ -25,6 +28,7 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
+WORKSHOP = [REQUIREMENTS / 'train.txt', REQUIREMENTS / 'dev.txt']
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'
@@ -162,10 +166,17 @@ def install_torch():
     pip_install(f'torch=={version}')
 
 
-def install_packages():
-    """Install everything; the order keeps the large download first and visible."""
-    say('packages: torch')
+def install_workshop():
+    """Install what developing needs; the large download comes first and is visible."""
+    say('workshop: torch')
     install_torch()
+    for path in WORKSHOP:
+        say(f'workshop: {path.name}')
+        pip_install('-r', path)
+
+
+def install_packages():
+    """Install what runs the assistant."""
     for path in requirement_files():
         say(f'packages: {path.name}')
         pip_install('-r', path)
@@ -181,7 +192,7 @@ def install_packages():
 
 def requirement_files():
     """Return the files that this machine needs, in the order of installation."""
-    names = ['run.txt', 'train.txt', 'dev.txt'] + ([] if ros_distribution() else ['ros.txt'])
+    names = ['run.txt'] + ([] if ros_distribution() else ['ros.txt'])
     return [REQUIREMENTS / name for name in names]
 
 
@@ -249,6 +260,8 @@ def link_messages():
 def main():
     """Set up what is not up to date."""
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
+    parser.add_argument('--workshop', action='store_true',
+                        help='also what training, export, tests and linters need (PyTorch)')
     parser.add_argument('--force', action='store_true', help='forget what was done before')
     arguments = parser.parse_args()
     check_path()
@@ -265,6 +278,8 @@ def main():
     packages = digest([*requirement_files(), REQUIREMENTS / 'constraints.txt',
                        ROOT / 'setup.py'], *base)
     once('packages', packages, install_packages)
+    if arguments.workshop:
+        once('workshop', digest(WORKSHOP, packages), install_workshop)
     sources = [path for path in MESSAGES.rglob('*') if path.is_file()]
     once('messages', digest(sources, packages), build_messages)
     say(f'ready after {time.monotonic() - started:.1f} s')

@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Collection
 from typing import Any
 
+from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
 
@@ -26,7 +27,7 @@ _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
 """How to get a framework, by the name of its module."""
 
 
-def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
+def load_runtime(model: str, *, runtime: str = ModelConfig.runtime, device: str = 'cpu',
                  threads: int | None = None, dtype: str = 'auto',
                  rope_index_dtype: str = 'fp32',
                  halves: Collection[str] = HALVES) -> Runtime:

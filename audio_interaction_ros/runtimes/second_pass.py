@@ -116,9 +116,9 @@ class WhisperSecondPass:
                                      f'found {language!r}; change it in the configuration')
         self._language, self._task = language, TASKS[task]
         vocabulary = tokenizer.get_vocab(with_added_tokens=False).items()
-        self._banned = np.array([
-            code for _, code in vocabulary if NON_SPEECH & set(tokenizer.decode([code]))]
-            + list(range(START, tokenizer.get_vocab_size(with_added_tokens=True))))
+        # Beside these every id from START on; of time stamps the tokenizer does not know.
+        self._banned = [code for _, code in vocabulary
+                        if NON_SPEECH & set(tokenizer.decode([code]))]
 
     def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> Recognition:
         """
@@ -185,7 +185,7 @@ class WhisperSecondPass:
         step = self._net.begin(frames)
         scores = step(start)
         while len(ids) < LONGEST_TEXT and not repeats(ids):
-            scores[self._banned] = -np.inf
+            scores[self._banned] = scores[START:] = -np.inf
             best = int(scores.argmax())
             total += _log_share(scores, best)
             if best == END:

@@ -173,7 +173,8 @@ def test_where_nobody_speaks_whisper_is_not_asked():
 
 def test_a_reading_tells_how_far_to_trust_it():
     read = second_pass(50_259, transcribe=[1, 2]).transcribe(sound())
-    likely = -math.log(51_864 / math.e + 1)  # one token of 1, START left out, all others of 0
+    # One token of 1 among words of 0 and the end; every id from START on is banned.
+    likely = -math.log((START - 1) / math.e + 1)
     assert read.mean_log_prob == pytest.approx(likely, abs=1e-3)
     assert read.confidence == pytest.approx(math.exp(read.mean_log_prob))
     assert read.no_speech == pytest.approx(1 / (51_864 + math.e), rel=1e-3)
