@@ -12,6 +12,7 @@ __all__ = [
     'ForeignModelError',
     'MissingDependencyError',
     'ModelFaultError',
+    'ResourceError',
 ]
 
 
@@ -37,6 +38,10 @@ class ForeignModelError(AudioInteractionError):
 
 class ModelFaultError(AudioInteractionError):
     """A running model gave what is no number, or no pass of it succeeds any more."""
+
+
+class ResourceError(AudioInteractionError):
+    """The machine has no room for what was asked; it may have it later."""
 
 
 class MissingDependencyError(AudioInteractionError, ImportError):

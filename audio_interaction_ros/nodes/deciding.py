@@ -20,12 +20,10 @@ from audio_interaction_ros.nodes.worker import Emit
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.events import Event, ReplyFinished
+from audio_interaction_ros.stream.events import Event
 from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import Said
 
-__all__ = ['Adjust', 'Adjusted', 'Cancel', 'Command', 'Deciding', 'Incoming', 'Progress',
-           'Refused', 'Reset', 'SetPrompt', 'Translate']
+__all__ = ['Adjusted', 'Command', 'Deciding', 'Incoming', 'Progress', 'Refused']
 
 _REMEMBERED_CHUNKS = 4096
 
@@ -36,44 +34,6 @@ class Incoming:
 
     chunk: EncodedChunk
     heard: Heard
-
-
-@dataclass(frozen=True)
-class Reset:
-    """Forget everything heard."""
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """End the running reply of a lane, of all where it is empty."""
-
-    lane: str = ''
-
-
-@dataclass(frozen=True)
-class SetPrompt:
-    """Give a lane another prompt, which was tried before."""
-
-    lane: str
-    prompt: str
-
-
-@dataclass(frozen=True)
-class Translate:
-    """Translate what was said; a FinalTranslation answers it."""
-
-    reply: ReplyFinished
-    said: Said
-
-
-@dataclass(frozen=True)
-class Adjust:
-    """Give the lanes other settings of when to respond."""
-
-    lanes: Sequence[LaneConfig]
-
-
-Command = Reset | Cancel | SetPrompt | Translate | Adjust
 
 
 @dataclass(frozen=True)
@@ -104,6 +64,10 @@ class Progress:
     depth: int = 0
     oldest_age_s: float = 0.0
     newest_end_ns: int = 0
+
+
+Command = Callable[['Deciding', Emit], object]
+"""What the thread shall do between two passes, in the order of what came."""
 
 
 class Deciding:
@@ -144,7 +108,7 @@ class Deciding:
             if isinstance(item, Incoming):
                 self._push(item, emit)
             else:
-                self._obey(item, emit)
+                item(self, emit)  # a command
         if not self.session.busy:
             return False
         before, began = self.session.fifo.stats.consumed, time.monotonic()
@@ -180,19 +144,10 @@ class Deciding:
         while len(self._chunks) > _REMEMBERED_CHUNKS:
             self._chunks.popitem(last=False)
 
-    def _obey(self, command: Command, emit: Emit) -> None:
-        match command:
-            case Reset():
-                self.session.reset()
-            case Cancel(lane):
-                self.session.cancel(lane)
-            case SetPrompt(lane, prompt):
-                self.session.set_prompt(lane, prompt)
-            case Translate(reply, said):
-                self.session.translate(reply, said)
-            case Adjust(lanes):
-                self.session.adjust(self._resolved(lanes))
-                emit(Adjusted(self.lanes))
+    def adjust(self, lanes: Sequence[LaneConfig], emit: Emit) -> None:
+        """Give the lanes other settings of when to respond."""
+        self.session.adjust(self._resolved(lanes))
+        emit(Adjusted(self.lanes))
 
     def _progress(self, events: list[Event]) -> Progress:
         session = self.session

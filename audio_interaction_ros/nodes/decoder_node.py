@@ -29,17 +29,12 @@ from audio_interaction_ros.errors import (
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.alert_board import AlertBoard
 from audio_interaction_ros.nodes.deciding import (
-    Adjust,
     Adjusted,
-    Cancel,
     Command,
     Deciding,
     Incoming,
     Progress,
     Refused,
-    Reset,
-    SetPrompt,
-    Translate,
 )
 from audio_interaction_ros.nodes.diagnostics import (
     ERROR,
@@ -146,7 +141,7 @@ class DecoderNode(ManagedNode):
 
     def stop(self) -> None:
         """Stop hearing; running replies are ended."""
-        self._command(Cancel())
+        self._command(lambda model, _: model.session.cancel())
         self._board.give_up()
         self._listen.give_up('the node was deactivated')
 
@@ -155,7 +150,7 @@ class DecoderNode(ManagedNode):
         assert self._alerts is not None, 'only a configured node is asked'
         self._alerts.apply(config.alerts)
         if config.lanes != self.config.lanes:
-            self._order(Adjust(config.lanes))
+            self._order(lambda model, emit: model.adjust(config.lanes, emit))
 
     def tear_down(self) -> None:
         """Stop the thread and forget the session."""
@@ -288,7 +283,7 @@ class DecoderNode(ManagedNode):
         return self._worker is not None and self._worker.put(command, always=True)
 
     def _translate(self, reply: ReplyFinished, said: Said) -> bool:
-        return self._command(Translate(reply, said))
+        return self._command(lambda model, _: model.session.translate(reply, said))
 
     def _order(self, command: Command) -> None:
         """Hand in a command of somebody who waits for the answer; raises where it is not taken."""
@@ -302,14 +297,14 @@ class DecoderNode(ManagedNode):
                 f'no lane is called {name!r}; expected one of {", ".join(names)}')
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
-        self._order(Reset())
+        self._order(lambda model, _: model.session.reset())
         response.success, response.message = True, 'every lane starts anew'
         return response
 
     def _on_cancel(self, request: Any, response: Any) -> Any:
         if request.lane:
             self._check_lane(request.lane)
-        self._order(Cancel(request.lane))
+        self._order(lambda model, _: model.session.cancel(request.lane))
         response.success, response.message = True, 'a running reply is ended'
         return response
 
@@ -319,7 +314,7 @@ class DecoderNode(ManagedNode):
         if self._model is None:
             raise AudioInteractionError('the model is being loaded; try again when it is ready')
         self._model.session.try_prompt(request.lane, request.prompt)
-        self._order(SetPrompt(request.lane, request.prompt))
+        self._order(lambda model, _: model.session.set_prompt(request.lane, request.prompt))
         response.success, response.message = True, f'lane {request.lane} starts anew'
         return response
 
@@ -355,6 +350,8 @@ class DecoderNode(ManagedNode):
             lag_s=progress.oldest_age_s, depth=progress.depth,
             context_rolled=self._rolled, **progress.counts)
         report.values['refused'] = self._refusals
+        if self._worker is not None:
+            self._board.report(report)
         for fault, at in self._faults.values():
             if time.monotonic() - at < 10.0:
                 report.add(ERROR, fault)

@@ -27,12 +27,14 @@ __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_messag
            'said_of', 'time_message']
 
 _NS = 1_000_000_000
+_LAST_NS = 2 ** 31 * _NS - 1
 _WIRE_DTYPE = 'float32'  # exact: the nodes decide what the offline command decides
 
 
 def time_message(nanoseconds: int) -> Time:
-    """Return nanoseconds as builtin_interfaces/Time; before 1970 becomes 0."""
-    return Time(sec=max(nanoseconds, 0) // _NS, nanosec=max(nanoseconds, 0) % _NS)
+    """Return nanoseconds as builtin_interfaces/Time, or the nearest between 1970 and 2038."""
+    held = min(max(nanoseconds, 0), _LAST_NS)
+    return Time(sec=held // _NS, nanosec=held % _NS)
 
 
 def duration_message(nanoseconds: int) -> Duration:

@@ -1,8 +1,8 @@
 """
 What lanes say, as transcript, translation and reply topics.
 
-Owns the publishers, the revision count of each running reply and the translations that wait for
-their second pass. Which lane speaks on which topic comes from its configuration.
+Owns the publishers, the revision count of each running reply and the drafts that wait for their
+second pass. Which lane speaks on which topic comes from its configuration.
 """
 
 import math
@@ -17,6 +17,7 @@ from std_msgs.msg import String
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.diagnostics import WARN, Report
 from audio_interaction_ros.nodes.managed import ManagedNode
 from audio_interaction_ros.nodes.messages import said_of, time_message
 from audio_interaction_ros.protocol import Emotion
@@ -29,7 +30,7 @@ from audio_interaction_ros.stream.events import (
     ReplyText,
     ReplyWithheld,
 )
-from audio_interaction_ros.stream.text_lane import Said, TextJob, kept
+from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['Heard', 'ReplyBoard']
 
@@ -62,15 +63,18 @@ class _Running:
     emotion: Emotion = Emotion.NORMAL
     revision: int = 0
     first_text_s: float = _NAN
+    shown: Any = None
+    """The newest message of it; None: there is none."""
 
 
 @dataclass
 class _Draft:
+    kind: str
     message: Any
     reply: ReplyFinished
     heard: Heard
     until: float
-    """Steady second up to which somebody may still read it."""
+    """Steady second up to which somebody may still read it; infinite when that was done."""
 
 
 class ReplyBoard:
@@ -78,11 +82,11 @@ class ReplyBoard:
     Publishes the replies of all lanes.
 
     ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
-    ``KIND/draft`` for a second pass, as long as somebody listens there. Final transcripts are
-    published by whoever reads them; translations come back on ``translation/read`` and go to
-    ``translate`` (reply, what was said), which a FinalTranslation must answer; where it returns
-    False nobody will, and the streamed text is final. All this happens in the callback group in
-    which ``show`` is called.
+    ``KIND/draft`` for a second pass, as long as somebody listens there, and come back on
+    ``KIND/read``. A transcript is final then; a translation goes to ``translate`` (reply, what
+    was said), which a FinalTranslation must answer; where it returns False nobody will, and the
+    streamed text is final. So it is where nobody listens any more, or no answer came for half a
+    minute. All this happens in the callback group in which ``show`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
@@ -91,7 +95,7 @@ class ReplyBoard:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
-        self._last_transcript_id = ''
+        self._last_transcript = '', 0  # its id, and up to where it goes
         self._publishers: dict[str, Any] = {}
         self._texts: dict[str, Any] = {}
         types = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
@@ -101,40 +105,70 @@ class ReplyBoard:
         self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
                         for kind in draft}
         self._awaited: dict[str, _Draft] = {}
+        self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
-        if 'translation' in draft:
-            node.managed_subscription(Translation, 'translation/read', self._on_read, qos.EVENTS,
+        for kind in draft:
+            node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
-            node.managed_timer(_PATIENCE_S / 30, self._give_up_late, callback_group=group)
+        if draft:
+            node.managed_timer(_PATIENCE_S / 30, self._look, callback_group=group)
 
     @property
     def awaits(self) -> int:
-        """How many translations wait for their second pass."""
+        """How many drafts wait for their second pass."""
         return len(self._awaited)
+
+    def report(self, report: Report) -> None:
+        """Say how many drafts nobody read, and for a while why."""
+        report.values['unread'] = self._unread
+        if time.monotonic() - self._unread_at < 10.0:
+            report.add(WARN, f'final as it was streamed, for nobody read it again: '
+                             f'{self._unread_why}')
 
     def _on_read(self, message: Any) -> None:
         draft = self._awaited.get(message.utterance_id)
-        if draft is not None:  # else it is final already
-            draft.until = math.inf
-            if not self._translate(draft.reply, said_of(message)):
-                self._keep(message.utterance_id)
+        if draft is None:  # it is final already
+            return
+        if draft.kind == 'transcript':
+            self._finish(draft, message)
+        else:
+            self._settle(draft, said_of(message))
 
-    def _give_up_late(self) -> None:
-        for utterance_id, draft in list(self._awaited.items()):
-            if draft.until < time.monotonic():
-                draft.until = math.inf
-                if not self._translate(draft.reply, Said()):
-                    self._keep(utterance_id)
+    def _look(self) -> None:
+        """Let drafts become final that nobody will read."""
+        now = time.monotonic()
+        for draft in [one for one in self._awaited.values() if one.until < math.inf]:
+            gone = not self._drafting(draft.kind)
+            if gone or draft.until < now:
+                self._unread += 1
+                self._unread_at = now
+                self._unread_why = (f'no encoder listens on {draft.kind}/draft' if gone else
+                                    f'no answer on {draft.kind}/read in {_PATIENCE_S:g} s')
+                self._settle(draft, Said())
+
+    def _settle(self, draft: _Draft, said: Said) -> None:
+        draft.until = math.inf
+        if draft.kind == 'transcript' or not self._translate(draft.reply, said):
+            self._finish(draft, draft.message)
 
     def give_up(self) -> None:
-        """Publish every translation that waits, as it was streamed."""
-        for utterance_id in list(self._awaited):
-            self._keep(utterance_id)
+        """Publish every draft that waits and every reply under way, as they are."""
+        for draft in list(self._awaited.values()):
+            self._finish(draft, draft.message)
+        for (lane, _), running in self._running.items():
+            if running.shown is not None:
+                self._end(self._kinds[lane], running.shown)
+        self._running.clear()
 
-    def _keep(self, utterance_id: str) -> None:
-        draft = self._awaited.get(utterance_id)
-        if draft is not None:
-            self._publish_final(kept(TextJob(reply=draft.reply, said=Said())))
+    def _end(self, kind: str, message: Any) -> None:
+        """Publish a message of a reply that goes on no more once again, as final."""
+        message.is_final, message.revision = True, message.revision + 1
+        if kind == 'reply':
+            message.delta, message.finish_reason = '', 'cancel'
+        else:
+            message.stable_length = len(message.text)
+        self._publishers[kind].publish(message)
+        self._texts[kind].publish(String(data=message.text))
 
     def show(self, event: Event, heard: Heard) -> None:
         """
@@ -152,9 +186,9 @@ class ReplyBoard:
         elif isinstance(event, ReplyWithheld):
             self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
-            running = self._running.setdefault(
-                (event.lane, event.reply_id), _Running(event.stamp_ns, _NAN, _NAN))
-            self._advance(event, running, heard)
+            running = self._running.get((event.lane, event.reply_id))
+            if running is not None:  # else it was given up
+                self._advance(event, running, heard)
 
     def _advance(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
                  heard: Heard) -> None:
@@ -165,7 +199,8 @@ class ReplyBoard:
             running.first_text_s = time.monotonic() - running.decided_at
         kind = self._kinds[event.lane]
         if kind == 'reply':
-            self._publishers[kind].publish(self._reply(event, running, heard))
+            running.shown = self._reply(event, running, heard)
+            self._publishers[kind].publish(running.shown)
         else:
             self._transcribe(kind, event, running, heard)
         running.revision += 1
@@ -208,21 +243,22 @@ class ReplyBoard:
         message.encode_latency_s = heard.encode_latency_s
         message.decode_latency_s = time.monotonic() - heard.arrived_at
         if kind == 'translation':
-            message.transcript_utterance_id = self._last_transcript_id
+            name, reaches_ns = self._last_transcript
+            if 2 * reaches_ns > running.start_ns + event.stamp_ns:  # else of an earlier utterance
+                message.transcript_utterance_id = name
         else:
-            self._last_transcript_id = event.reply_id
+            self._last_transcript = event.reply_id, event.stamp_ns
         if isinstance(event, ReplyFinished) and self._drafting(kind):
             message.is_final = False  # it becomes final when it was read again
-            if kind == 'translation':
-                self._keep(event.reply_id)  # another lane's utterance of the same name
-                self._awaited[event.reply_id] = _Draft(
-                    message, event, heard, time.monotonic() + _PATIENCE_S)
+            self._awaited[event.reply_id] = _Draft(
+                kind, message, event, heard, time.monotonic() + _PATIENCE_S)
             self._drafts[kind].publish(message)
         else:
+            running.shown = message
             self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
-        draft = self._awaited.pop(event.reply_id, None)
+        draft = self._awaited.get(event.reply_id)
         if draft is None:  # it became final before
             return
         message = draft.message
@@ -231,9 +267,14 @@ class ReplyBoard:
         message.source, message.word_confidence = event.source, event.confidence
         message.header.stamp = message.start = time_message(event.start_ns)
         message.end = time_message(event.end_ns)
-        message.is_final, message.revision = True, message.revision + 1
-        message.stable_length = len(event.text)
+        self._finish(draft, message)
+
+    def _finish(self, draft: _Draft, message: Any) -> None:
+        """Publish what became of a draft, once."""
+        del self._awaited[draft.reply.reply_id]
+        message.is_final, message.revision = True, draft.message.revision + 1
+        message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
-        self._publishers['translation'].publish(message)
-        if event.text:
-            self._texts['translation'].publish(String(data=event.text))
+        self._publishers[draft.kind].publish(message)
+        if message.text:
+            self._texts[draft.kind].publish(String(data=message.text))

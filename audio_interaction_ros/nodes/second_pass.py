@@ -2,21 +2,19 @@
 Finished utterances read again where the audio is: in the encoder's process.
 
 Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
-history. A transcript is published as final on ``transcript``. A translation goes back to the
-decoder, which waits for it, on ``translation/read``: with what was said, to be translated there,
-or with the English of it (``language`` en), to be published. A draft whose audio is gone, or that
-fails, goes on as it is; what becomes of the others decides ``stream.final_text``. Audio stays in
-memory.
+history. They go back to the decoder, which waits for them, on
+``transcript/read`` and ``translation/read``: a transcript to be published, a translation with what
+was said, to be translated there, or with the English of it (``language`` en), to be published. A
+draft whose audio is gone, or that fails, goes back as it is; what becomes of the others decides
+``stream.final_text``. Audio stays in memory.
 """
 
-import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 from audio_interaction_msgs.msg import Transcript, Translation
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from std_msgs.msg import String
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
@@ -60,15 +58,14 @@ class SecondPassLink:
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
+        kinds = {'transcript': Transcript, 'translation': Translation}
+        self._answers: dict[type, Any] = {}
         # What was heard before a node was deactivated becomes final all the same.
-        say = functools.partial(node.managed_publisher, always=True)
-        if 'transcript' in config.second_passes:
-            self._final = say(Transcript, 'transcript', qos.EVENTS)
-            self._text = say(String, 'transcript/text', qos.FINAL_TEXT)
-            self._listen_for(Transcript, 'transcript/draft')
-        if 'translation' in config.second_passes:
-            self._read = say(Translation, 'translation/read', qos.EVENTS)
-            self._listen_for(Translation, 'translation/draft')
+        for name in config.second_passes:
+            self._answers[kinds[name]] = node.managed_publisher(
+                kinds[name], f'{name}/read', qos.EVENTS, always=True)
+            node.managed_subscription(kinds[name], f'{name}/draft', self._on_draft, qos.EVENTS,
+                                      callback_group=self._group, always=True)
         self._attempts = BackOff()
         self._worker = self._begin()
         node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
@@ -109,10 +106,6 @@ class SecondPassLink:
             self._attempts.settle()
             self._worker.close()
             self._worker = self._begin()
-
-    def _listen_for(self, kind: Any, topic: str) -> None:
-        self._node.managed_subscription(kind, topic, self._on_draft, qos.EVENTS,
-                                        callback_group=self._group, always=True)
 
     def _on_draft(self, draft: Any) -> None:
         if self.failure or not self._worker.put(draft):
@@ -160,12 +153,5 @@ class SecondPassLink:
             else:
                 self._attempts.succeed()
                 self.failure = ''
-        elif isinstance(output, Translation):
-            self._read.publish(output)
         else:
-            output.is_final = True
-            output.revision += 1
-            output.stable_length = len(output.text)
-            self._final.publish(output)
-            if output.text:
-                self._text.publish(String(data=output.text))
+            self._answers[type(output)].publish(output)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.errors import ResourceError
 from audio_interaction_ros.graphs.names import (
     HIDDEN_OUTPUT,
     LOGITS_OUTPUT,
@@ -80,7 +80,7 @@ class OnnxDecoder:
         """
         Allocate the cache for a number of lanes with ``slots`` slots each.
 
-        ConfigurationError where there is no memory for it.
+        ResourceError where there is no memory for it.
         """
         self._cache = None  # the old one goes first
         self._passes.clear()
@@ -89,7 +89,7 @@ class OnnxDecoder:
         try:
             self._cache = aligned(shape)
         except MemoryError as error:
-            raise ConfigurationError(
+            raise ResourceError(
                 f'model.slots: no memory for {lanes} lanes of {slots} slots '
                 f'({4 * np.prod(shape, dtype=float) / 1e6:.0f} MB); lower model.slots, run fewer '
                 f'lanes, or free memory') from error

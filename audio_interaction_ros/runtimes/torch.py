@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.errors import ConfigurationError, ResourceError
 from audio_interaction_ros.model import checkpoint
 from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
@@ -124,7 +124,7 @@ class TorchDecoder:
         """
         Allocate the cache for a number of lanes with ``slots`` slots each.
 
-        ConfigurationError where the device has no memory for it.
+        ResourceError where the device has no memory for it.
         """
         self._cache = None  # the old one goes first
         try:
@@ -134,7 +134,7 @@ class TorchDecoder:
             config = self._config
             size = (2 * config.layers * lanes * config.kv_heads * (slots + 1) * config.head_dim
                     * self._dtype.itemsize)
-            raise ConfigurationError(
+            raise ResourceError(
                 f'model.slots: no memory on {self._device} for {lanes} lanes of {slots} slots '
                 f'({size / 1e6:.0f} MB: {str(error).splitlines()[0]}); lower model.slots, run '
                 f'fewer lanes, or free memory') from error

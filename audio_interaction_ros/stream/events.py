@@ -39,7 +39,7 @@ class ReplyStarted(Event):
     """The lane decided to respond."""
 
     reply_id: str
-    """"epoch-n", unique within a lane."""
+    """epoch-seq-lane: of the chunk on which it was decided; unique in a stream."""
     p_respond: float
     start_ns: int
     """Audio time at which what is answered began, as far as levels tell (``stream.onset``): not

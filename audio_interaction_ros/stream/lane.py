@@ -7,7 +7,6 @@ Says what it wants from the next forward pass (``request``) and turns what came 
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,6 @@ class Lane:
         self._gate = DecisionGate(**_gate(config))
         self._gated = config.min_confidence > 0
         self._suppressed = sorted(spec.token_ids.suppressed)
-        self._replies = count()
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
 
@@ -121,6 +119,7 @@ class Lane:
 
         ``take`` hands over queued chunks; it is called only while the lane listens.
         """
+        self._batch = []
         if not self._prefix_fed or self._context.sink_is_stale:
             return self._feed_prefix()
         if self.speaking:
@@ -132,11 +131,9 @@ class Lane:
         place = (self._context.refresh_sink() if self._prefix_fed
                  else self._context.open_sink(len(self._prefix)))
         self._prefix_fed = True
-        self._batch = []
         return self._request(self._prefix, place, read=_NO_INDEX)
 
     def _feed_reply(self) -> StepRequest:
-        self._batch = []
         ids, self._state.pending = self._state.pending, []
         place = self._allocate(len(ids), new_unit=False)
         return self._request(ids, place, read=np.array([len(ids) - 1]), want_text=True)
@@ -233,7 +230,9 @@ class Lane:
                             start_ns=self._reply_start_ns, robot_speaking=own_voice)
 
     def _begin(self, where: dict, p_respond: float) -> None:
-        self._reply_id = f'{where["epoch"]}-{next(self._replies)}'
+        # A lane begins at most one reply on a chunk, and a chunk comes once, so that no other
+        # lane and no decoder before or after this one names a reply of the stream the same.
+        self._reply_id = f'{where["epoch"]}-{where["seq"]}-{self.config.name}'
         self._reply_p = p_respond
         self._reply_end_ns = where['stamp_ns']
         self._reply_start_ns = self._onset.answer(self._reply_end_ns)

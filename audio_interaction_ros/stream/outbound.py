@@ -147,17 +147,23 @@ class OutboundFifo:
             self._owed_samples += lost * CHUNK_SAMPLES
 
     def _victim(self, now: float) -> int:
-        """Return the index of the pending chunk to drop; the end of a stream is kept."""
-        newest = len(self._pending) - 1
+        """
+        Return the index of the pending chunk to drop.
+
+        The end of a stream stays, unless right behind another one: then it ends nothing.
+        """
+        pending, newest = self._pending, len(self._pending) - 1
+        oldest = int(pending[0].end_of_stream)
         if not self.decoder_present(now):
-            return 0  # nobody reads: the newest chunks are the ones worth keeping
+            return oldest  # nobody reads: the newest chunks are the ones worth keeping
         if self.settings.overflow == 'drop_newest':
-            return newest if not self._pending[newest].end_of_stream else newest - 1
+            ends = pending[newest].end_of_stream and not pending[newest - 1].end_of_stream
+            return newest - ends
         if self.settings.overflow == 'merge_silence':
-            for index, chunk in enumerate(self._pending):
+            for index, chunk in enumerate(pending):
                 if chunk.silent and not chunk.end_of_stream:
                     return index
-        return 0
+        return oldest
 
     def _drop(self, index: int) -> None:
         victim = self._pending[index]

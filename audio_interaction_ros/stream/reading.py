@@ -6,6 +6,7 @@ reading model can still make of that: the English of speech that is not. Knows n
 that reads nor who asks. Audio stays in memory.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -82,22 +83,30 @@ class SpanReader:
         self._history = AudioHistory(seconds=seconds)
         self._interpret = interpret
         self._readings: deque[Reading] = deque(maxlen=_REMEMBERED)
+        self._newest_ns = -math.inf
         self._lock = threading.Lock()
         self._generation = 0  # how often everything was forgotten
         self.reused = 0
         """Times that a reading served again."""
 
     def hear(self, chunk: AudioChunk) -> None:
-        """Remember a chunk."""
+        """Remember a chunk; of two takes of one time, as after a clock was set back, the newer."""
         with self._lock:
+            if chunk.stamp_ns <= self._newest_ns:
+                self._clear()
+            self._newest_ns = chunk.stamp_ns
             self._history.push(chunk)
 
     def forget(self) -> None:
         """Drop all audio and what was read of it."""
         with self._lock:
-            self._history.clear()
-            self._readings.clear()
-            self._generation += 1
+            self._clear()
+
+    def _clear(self) -> None:
+        self._history.clear()
+        self._readings.clear()
+        self._newest_ns = -math.inf
+        self._generation += 1
 
     def read(self, transcriber: Transcriber, start_ns: int, end_ns: int, *,
              languages: Collection[str] = ()) -> Reading | None:

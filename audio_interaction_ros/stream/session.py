@@ -123,8 +123,11 @@ class Session:
         """
         try:
             self._check(chunk)
-        except (ForeignModelError, AudioFormatError):
+        except (ForeignModelError, AudioFormatError) as error:
             self.stats.refused += 1
+            if isinstance(error, AudioFormatError) and (chunk.epoch, chunk.seq) == (
+                    self._epoch, self._next_seq):
+                self._next_seq += 1  # it came: it is not missing as well
             raise
         if chunk.epoch != self._epoch:
             self._begin_epoch(chunk)
@@ -274,9 +277,20 @@ class Session:
             self._outbox.append(nothing(job))
         elif said.english is not None:
             self._outbox.append(written(job))
-        elif self._text is None or not self._text.put(
-                job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens):
+        elif not self._put_text(job, lane):
             self._outbox.append(kept(job))
+
+    def _put_text(self, job: TextJob, lane: LaneConfig) -> bool:
+        """Hand a job to the text lane; False where there is none or it cannot take it."""
+        if self._text is None:
+            return False
+        try:
+            return self._text.put(
+                job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens)
+        except Exception as error:  # noqa: BLE001 - a text that cannot be encoded costs itself
+            self.stats.faults += 1
+            self._fault = f'{error}' or repr(error)
+            return False
 
     def cancel(self, lane: str = '') -> bool:
         """

@@ -10,11 +10,14 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
+from audio_interaction_ros.errors import ResourceError
+
 pytestmark = pytest.mark.ros
 
 
 @pytest.mark.parametrize('error', [
-    MemoryError('a cache of 3 GB'), RuntimeError('CUDA out of memory: a cache of 3 GB')])
+    MemoryError('a cache of 3 GB'), RuntimeError('CUDA out of memory: a cache of 3 GB'),
+    ResourceError('model.slots: no memory for a cache of 3 GB')])
 def test_no_memory_for_a_cache_is_named_and_tried_again(witness, error):
     made = witness.robot.scripted(script={})()
     really, tries = made.decoder.open, []

@@ -1,6 +1,7 @@
 """Final translations over DDS: Whisper reads in the encoder, it or the decoder translates."""
 
 import math
+import threading
 
 import pytest
 
@@ -47,16 +48,18 @@ KNOWN = {'早上好': 'Good morning.', 'Good morning.': '早上好。'}
 TRANSLATING = {'translation.second_pass': 'whisper'}
 
 
-def hear(robot, decoder, encoder, *, drafts=True):
-    """Let the encoder hear some chunks, once drafts are wanted."""
+def hear(robot, decoder, encoder, *, drafts='translation', read=lambda: False):
+    """Let the encoder hear some chunks, once drafts are wanted; ``read``: one is being read."""
     microphone = robot.microphone()
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
     robot.wait(lambda: encoder._was_present, 'decoder offers credit')
     if drafts:
-        robot.wait(lambda: decoder._board._drafting('translation'), 'drafts are wanted')
-    robot.tell(microphone, encoder, 7)
+        robot.wait(lambda: decoder._board._drafting(drafts), 'drafts are wanted')
+    for _ in range(7):
+        robot.tell(microphone, encoder, 1, settle=False)
+        robot.wait(lambda: encoder.idle or read(), 'decided')
 
 
 def translate(robot, whisper, settings, script):
@@ -184,24 +187,79 @@ def test_a_transcript_and_its_english_share_a_reading(robot):
     assert whisper.asked == [(), 'English'] and encoder._second_pass.reused == 1
 
 
-def test_a_draft_that_nobody_answers_becomes_final(robot, monkeypatch):
+KINDS = {'transcript': (0, Transcript), 'translation': (1, Translation)}
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_draft_that_nobody_answers_becomes_final(robot, monkeypatch, kind):
     """Somebody listens there, but it is no encoder."""
     monkeypatch.setattr(reply_board, '_PATIENCE_S', 0.5)
-    translations = robot.watch(Translation, 'translation', qos.EVENTS)
-    drafts = robot.watch(Translation, 'translation/draft', qos.EVENTS)
-    decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
-    hear(robot, decoder, robot.encoder())
-    robot.wait(lambda: robot.finals(translations), 'final translation')
-    assert robot.finals(translations) == ['(Chinese)'] and not drafts[0].is_final
+    lane, message_type = KINDS[kind]
+    messages = robot.watch(message_type, kind, qos.EVENTS)
+    texts = robot.watch(String, f'{kind}/text', qos.FINAL_TEXT)
+    drafts = robot.watch(message_type, f'{kind}/draft', qos.EVENTS)
+    decoder = robot.decoder({f'{kind}.second_pass': 'whisper'},
+                            runtime=robot.scripted(script={lane: {3: 'as it was'}}))
+    hear(robot, decoder, robot.encoder(), drafts=kind)
+    robot.wait(lambda: robot.finals(messages) and texts, 'it is final')
+    assert robot.finals(messages) == [texts[0].data] == ['as it was']
+    assert messages[-1].source == 'streamed' and not drafts[0].is_final
     assert decoder.idle
+    said = decoder._report_decode()
+    assert said.values['unread'] == 1 and f'no answer on {kind}/read in 0.5 s' in said.messages[-1]
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_draft_becomes_final_where_the_encoder_that_reads_it_is_gone(robot, kind):
+    """What comes of the reading later changes it no more."""
+    lane, message_type = KINDS[kind]
+    messages = robot.watch(message_type, kind, qos.EVENTS)
+    drafts = robot.watch(message_type, f'{kind}/draft', qos.EVENTS)
+    under_way, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def transcribe(self, samples, languages=()):
+            under_way.set()
+            assert go_on.wait(60)
+            return Recognition(text='read', language='en')
+    settings = {f'{kind}.second_pass': 'whisper'}
+    decoder = robot.decoder(settings, runtime=robot.scripted(script={lane: {3: 'as it was'}}))
+    encoder = robot.encoder(settings, transcriber=lambda _name: Slow())
+    hear(robot, decoder, encoder, drafts=kind, read=under_way.is_set)
+    robot.wait(under_way.is_set, 'it is read')
+    robot.watcher.destroy_subscription(next(
+        one for one in robot.watcher.subscriptions if one.topic_name.endswith(f'{kind}/draft')))
+    reading = encoder._second_pass
+    encoder.trigger_deactivate()
+    encoder.trigger_cleanup()
+    robot.wait(lambda: robot.finals(messages), 'it is final')
+    said = decoder._report_decode()
+    assert said.values['unread'] == 1
+    assert f'no encoder listens on {kind}/draft' in said.messages[-1]
+    go_on.set()
+    robot.wait(lambda: reading.done == 1, 'read')
+    robot.wait(lambda: decoder.idle, 'settled')
+    assert robot.finals(messages) == ['as it was'] and messages[-1].source == 'streamed'
+    assert drafts
 
 
 def test_without_an_encoder_that_reads_translations_are_final_at_once(robot):
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
     decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
-    hear(robot, decoder, robot.encoder(), drafts=False)
+    hear(robot, decoder, robot.encoder(), drafts='')
     robot.wait(lambda: robot.finals(translations), 'final translation')
     assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.awaits
+
+
+def test_a_translation_names_the_transcript_of_its_own_speech_only(robot):
+    translations = robot.watch(Translation, 'translation', qos.EVENTS)
+    decoder = robot.decoder(runtime=robot.scripted(
+        script={0: {1: 'one'}, 1: {2: '(one)', 5: '(two)'}}))
+    hear(robot, decoder, robot.encoder(), drafts='')
+    robot.wait(lambda: len(robot.finals(translations)) == 2, 'two translations')
+    one, two = (message for message in translations if message.is_final)
+    assert one.transcript_utterance_id.endswith('-1-transcript')
+    assert two.transcript_utterance_id == ''
 
 
 def test_what_waits_becomes_final_when_the_decoder_is_deactivated(robot):

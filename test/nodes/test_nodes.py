@@ -269,6 +269,27 @@ def test_a_running_reply_can_be_cancelled(robot):
     assert replies[-1].finish_reason == 'cancel' and len(replies[-1].text) < 90
 
 
+@pytest.mark.parametrize(('lane', 'kind', 'message_type'), [
+    (0, 'transcript', Transcript), (2, 'reply', Reply)])
+def test_a_running_reply_becomes_final_where_the_decoder_is_deactivated(
+        robot, lane, kind, message_type):
+    messages = robot.watch(message_type, kind, qos.EVENTS)
+    decoder = robot.decoder(runtime=robot.scripted(script={lane: {1: 'x' * 90}}, step_s=0.05))
+    encoder = robot.encoder()
+    microphone = robot.microphone()
+    listen(robot, encoder, microphone)
+    robot.tell(microphone, encoder, 4, settle=False)
+    robot.wait(lambda: messages, 'the reply begins')
+    decoder.trigger_deactivate()
+    robot.wait(lambda: robot.finals(messages), 'the reply ends')
+    decoder.trigger_activate()
+    robot.wait(lambda: decoder.idle, 'settled')
+    assert len(robot.finals(messages)) == 1 and len(messages[-1].text) < 90
+    assert [one.revision for one in messages] == list(range(len(messages)))
+    if kind == 'reply':
+        assert messages[-1].finish_reason == 'cancel' and not messages[-1].delta
+
+
 class FakeWhisper:
     def transcribe(self, samples, languages=()):
         return Recognition(text=f'{len(samples)} samples', language='en')

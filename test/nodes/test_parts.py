@@ -20,7 +20,11 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
 from audio_interaction_ros.nodes import assistant, live_parameters, parameters
 from audio_interaction_ros.nodes.convert import AudioConverter
-from audio_interaction_ros.nodes.messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.messages import (
+    chunk_from_message,
+    chunk_message,
+    time_message,
+)
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
 from audio_interaction_ros.nodes.mp3 import looks_like_mp3
 from audio_interaction_ros.nodes.robot_speech import RobotSpeech
@@ -313,3 +317,9 @@ def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():
                             frame_id='x')
     assert message.encoding == 'f32le'
     assert np.frombuffer(message.data.tobytes(), '<f4').tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(('nanoseconds', 'seconds'), [
+    (-1, 0), (1_500_000_000, 1), (2 ** 31 * 1_000_000_000, 2 ** 31 - 1), (2 ** 70, 2 ** 31 - 1)])
+def test_a_time_that_no_stamp_can_hold_becomes_the_nearest(nanoseconds, seconds):
+    assert time_message(nanoseconds).sec == seconds

@@ -10,7 +10,7 @@ from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, voca
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 
 ort = pytest.importorskip('onnxruntime')
-from audio_interaction_ros.errors import CheckpointError, ConfigurationError  # noqa: E402
+from audio_interaction_ros.errors import CheckpointError, ResourceError  # noqa: E402
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder  # noqa: E402
 from audio_interaction_ros.runtimes.onnx_session import open_session  # noqa: E402
 
@@ -110,7 +110,7 @@ def test_an_embedding_table_of_half_precision_is_read_as_it_is(pair, tmp_path):
 
 
 def test_a_cache_that_does_not_fit_is_named(pair):
-    with pytest.raises(ConfigurationError, match='model.slots: no memory'):
+    with pytest.raises(ResourceError, match='model.slots: no memory'):
         pair[0].open(lanes=1_000_000, slots=1_000_000)
     with pytest.raises(ValueError, match='open'):
         pair[0].step([request([20], slots=[0])])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from small_model import SLOTS, full_pass, random_model, request
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.errors import ConfigurationError, ResourceError
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 
@@ -62,7 +62,7 @@ def test_the_position_index_can_be_that_of_the_release(loaded):
 
 def test_no_memory_for_a_cache_names_the_parameter_and_the_size(loaded):
     decoder = TorchDecoder(loaded)
-    with pytest.raises(ConfigurationError, match=(
+    with pytest.raises(ResourceError, match=(
             r'model\.slots: no memory on cpu for 2 lanes of .* MB: .*lower model\.slots')):
         decoder.open(lanes=2, slots=10 ** 13)
     decoder.open(lanes=1, slots=SLOTS)

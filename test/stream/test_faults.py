@@ -170,6 +170,18 @@ def test_a_translation_that_waits_survives_the_reset_of_its_lane():
     assert [event.text for event in events if isinstance(event, FinalTranslation)] == ['你好']
 
 
+def test_a_text_that_cannot_be_encoded_keeps_the_streamed_one():
+    one, _ = session(translate_text=True)
+    one.translate(ReplyFinished(
+        lane='translation', stamp_ns=0, epoch=1, seq=0, reply_id='1-0-translation', text='你好',
+        emotion=Emotion.NORMAL, reason='end', start_ns=0, end_ns=0, p_respond=0.9),
+        Said(text='\udc80', language='en'))
+    one.push(chunk(0))
+    events = one.drain()
+    assert [event.text for event in events if isinstance(event, FinalTranslation)] == ['你好']
+    assert one.stats.faults == 1 and decided(events, 'translation') == [0]
+
+
 @pytest.mark.parametrize('features', [
     np.zeros((3, 4), np.float32), np.zeros((2, 5), np.float32), np.zeros((2, 4), np.int32),
     np.full((2, 4), NAN, np.float32), np.full((2, 4), np.inf, np.float32)])
@@ -180,7 +192,7 @@ def test_a_chunk_that_is_no_chunk_of_this_model_is_refused_at_the_door(features)
         one.push(chunk(1, features=features))
     one.push(chunk(2))
     events = one.drain()
-    assert (one.stats.refused, one.stats.missing, one.stats.faults) == (1, 1, 0)
+    assert (one.stats.refused, one.stats.missing, one.stats.faults) == (1, 0, 0)
     assert [event for event in events if isinstance(event, Silence)]
 
 
@@ -201,3 +213,14 @@ def test_a_reply_of_unknown_confidence_is_withheld(monkeypatch):
                      script={0: {0: (Emotion.NORMAL, 'hm')}})
     events = tell(one, 1)
     assert [type(event) for event in events if hasattr(event, 'text')] == [ReplyWithheld]
+
+
+def test_a_chunk_with_a_result_does_not_count_as_unheard_in_a_later_fault(monkeypatch):
+    one, _ = session(LANES[:1])
+    tell(one, 1)
+    one.push(chunk(1))
+    with monkeypatch.context() as broken:
+        broken.setattr(one.fifo, 'take', lambda lane, most: 1 / 0)
+        assert any(isinstance(event, StreamReset) for event in one.step())
+    assert decided(one.drain(), LANES[0].name) == [1]
+    assert (one.stats.faults, one.stats.unheard) == (1, 0)

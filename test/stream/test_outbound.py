@@ -81,17 +81,25 @@ def test_the_policy_says_what_goes(overflow, kept):
     assert sum(one.lost_samples_before for one in [*taken, *rest]) == 3 * CHUNK_SAMPLES
 
 
-def test_the_end_of_a_stream_is_not_dropped():
-    queue = fifo(capacity=2, overflow='drop_newest')
-    queue.on_credit(0, -1, 0.0, consumer='a')
-    for number in range(2):
+@pytest.mark.parametrize('present', [True, False])
+@pytest.mark.parametrize('overflow', OVERFLOW_POLICIES)
+def test_the_end_of_a_stream_is_not_dropped(overflow, present):
+    """One is enough: of streams of which nothing else is left none takes room."""
+    queue = fifo(capacity=3, overflow=overflow)
+    if present:
+        queue.on_credit(0, -1, 0.0, consumer='a')
+    for number in range(3):
         queue.offer(chunk(number), 0.0)
-    queue.take_publishable(0.0)
-    for number in range(2, 4):
-        queue.offer(chunk(number), 0.0)
-    queue.offer(chunk(4, end=True), 0.0)
-    queue.on_credit(1, 1, 0.0, consumer='a')
-    assert numbers(queue.take_publishable(0.0)) == [2, 4]
+    assert len(queue.take_publishable(0.0)) == 3 * present
+    for number in range(3, 30):
+        queue.offer(chunk(number, end=number == 4 or number > 20, silent=number % 2 == 0), 0.0)
+        ends = [one.stamp_ns // 400_000_000 for one in queue._pending if one.end_of_stream]
+        assert number < 4 or 4 in ends
+        assert number > 20 or len(ends) == (number >= 4)
+    queue.on_credit(1, 2, 0.0, consumer='a')
+    taken = queue.take_publishable(0.0)
+    assert {4} <= set(numbers(taken)) and balanced(queue, 0.0)
+    assert overflow == 'drop_newest' and present or numbers(taken) == [4, 28, 29]
 
 
 def test_a_silent_decoder_stops_publication_and_the_newest_are_kept():

@@ -113,6 +113,16 @@ def test_what_is_gone_is_not_read(reader):
     assert len(whisper.asked) == 1
 
 
+def test_a_clock_that_was_set_back_mixes_no_takes(reader):
+    whisper = Whisper()
+    reader.read(whisper, 2 * CHUNK_NS, 6 * CHUNK_NS)
+    for place in range(4, 6):
+        reader.hear(AudioChunk(samples=np.full(6400, 0.2, np.float32), stamp_ns=place * CHUNK_NS,
+                               lost_samples_before=0))
+    assert reader.read(whisper, 2 * CHUNK_NS, 6 * CHUNK_NS).text == '12800 samples'
+    assert reader.reused == 0
+
+
 def test_what_is_forgotten_while_it_is_read_serves_nobody_else(reader):
     whisper = Whisper()
     transcribe = whisper.transcribe

@@ -201,3 +201,14 @@ def test_a_lane_may_keep_less_than_the_others():
     assert rolled.index('assistant') < rolled.index('transcript')
     with pytest.raises(ConfigurationError, match='lane.assistant.slots'):
         replace(LANES[1], slots=64)
+
+
+def test_no_two_replies_of_a_stream_are_called_the_same():
+    """Neither those of two lanes, nor those of a decoder that was started again in the middle."""
+    names = []
+    for seqs in (range(2), range(2, 5)):
+        one, _ = session({lane: {1: (Emotion.NORMAL, 'hi')} for lane in (0, 1)})
+        for seq in seqs:
+            one.push(chunk(seq))
+            names += [event.reply_id for event in finished(one.drain())]
+    assert sorted(names) == ['1-1-assistant', '1-1-transcript', '1-3-assistant', '1-3-transcript']
