@@ -24,7 +24,7 @@ from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer, Transcriber
-from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.registry import load_runtime, load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
@@ -140,8 +140,7 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-            whisper = WhisperSecondPass()
+            whisper = load_transcriber(threads=model.threads)
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
                    decoder=runtime.decoder, tokenizer=runtime.tokenizer,
                    second_pass=whisper if 'transcript' in wanted else None,

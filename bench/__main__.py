@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import RUNTIMES
 from bench import decoder, encoder, frontend, hour, machine, models, nodes, report, soak
 from bench.measure import Figure
 
@@ -26,8 +28,11 @@ def _options() -> argparse.Namespace:
                              'the shape of the edge model (times are the same); random-360m: '
                              'with the next larger language model; scripted: says what a script '
                              'says (default: edge; of the part "soak" scripted)')
+    parser.add_argument('--runtime', default=ModelConfig.runtime, choices=sorted(RUNTIMES),
+                        help='backend (default: %(default)s)')
     parser.add_argument('--device', default='cpu', help='device of the backend')
-    parser.add_argument('--dtype', default='float32', help='float32, bfloat16 or int8')
+    parser.add_argument('--dtype', default='auto',
+                        help='float32, bfloat16, int8, or auto, as the assistant (default)')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
     parser.add_argument('--repeat', type=int, default=60, help='measurements per figure')
     parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
@@ -54,8 +59,8 @@ def _options() -> argparse.Namespace:
 def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
     @cache
     def runtime() -> Runtime:
-        return models.load(options.model, threads=options.threads, dtype=options.dtype,
-                           device=options.device)
+        return models.load(options.model, runtime=options.runtime, threads=options.threads,
+                           dtype=options.dtype, device=options.device)
 
     return {
         # First, so that the memory of a model does not hide its own.
@@ -67,7 +72,8 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
                                        repeat=options.repeat, slots=options.slots),
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,
-            model=options.model, dtype=options.dtype, threads=options.threads),
+            model=options.model, runtime=options.runtime, dtype=options.dtype,
+            threads=options.threads),
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime)}

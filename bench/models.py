@@ -7,8 +7,11 @@ language model. It says nothing of quality.
 """
 
 import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.protocol import TokenIds
@@ -39,31 +42,36 @@ _IDS = TokenIds(
     emotions=tuple(range(_VOCABULARY + 13, _VOCABULARY + 19)))  # type: ignore[arg-type]
 
 
-def load(model: str, *, threads: int, dtype: str, device: str) -> Runtime:
+def load(model: str, *, runtime: str, threads: int, dtype: str, device: str) -> Runtime:
     """Load a model as the assistant would, or make a random one of the edge model's shape."""
+    options: dict[str, Any] = {'runtime': runtime, 'threads': threads, 'dtype': dtype,
+                               'device': device}
     if model not in SHAPES:
-        return load_runtime(model, threads=threads, dtype=dtype, device=device)
-    # The registry sets the OpenMP policy before torch is loaded; do as it does.
-    import os
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    import torch
-
-    from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
-    torch.set_num_threads(threads)
-    loaded = _random_edge(model)
-    assert loaded.tokenizer is not None, 'a random model spells in letters'
-    return Runtime(encoder=TorchEncoder(loaded, dtype=dtype, device=device),
-                   decoder=TorchDecoder(loaded, dtype=dtype, device=device),
-                   tokenizer=loaded.tokenizer, config=loaded.config)
+        return load_runtime(model, **options)
+    with tempfile.TemporaryDirectory(prefix='bench-') as folder, _cache_in(folder):
+        return load_runtime(str(save_random(Path(folder) / model, model)), **options)
 
 
-def save_random(folder: Path) -> Path:
-    """Write the random model as a folder that a node can load, and return the folder."""
+@contextmanager
+def _cache_in(folder: str) -> Iterator[None]:
+    # What is made of a random model is of no use to anybody later.
+    before = os.environ.get('AUDIO_INTERACTION_CACHE')
+    os.environ['AUDIO_INTERACTION_CACHE'] = folder
+    try:
+        yield
+    finally:
+        del os.environ['AUDIO_INTERACTION_CACHE']
+        if before is not None:
+            os.environ['AUDIO_INTERACTION_CACHE'] = before
+
+
+def save_random(folder: Path, name: str = RANDOM) -> Path:
+    """Write a random model as a folder that a node can load, and return the folder."""
     import torch
 
     from audio_interaction_ros.model.layout import save
     from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
-    loaded = _random_edge()
+    loaded = _random_edge(name)
     tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
                for prefix, module in ((TOWER_PREFIX, loaded.tower),
                                       (DECODER_PREFIX, loaded.decoder))
@@ -82,7 +90,7 @@ def save_random(folder: Path) -> Path:
     return folder
 
 
-def _random_edge(name: str = RANDOM) -> 'LoadedModel':
+def _random_edge(name: str) -> 'LoadedModel':
     import torch
 
     from audio_interaction_ros.model.audio_tower import AudioTower
@@ -107,7 +115,5 @@ def _random_edge(name: str = RANDOM) -> 'LoadedModel':
     tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)
     for parameter in (*tower.parameters(), *decoder.parameters()):
         torch.nn.init.normal_(parameter, std=0.02)
-    letters = SimpleNamespace(encode=lambda text: list(text.encode()),
-                              token_bytes=lambda token: bytes([97 + token % 26]))
     return LoadedModel(config=config, tower=tower.eval(), decoder=decoder.eval(),
-                       tokenizer=letters, model_id=name)  # type: ignore[arg-type]
+                       tokenizer=None, model_id=name)

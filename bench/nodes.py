@@ -73,8 +73,8 @@ class Observed:
             self.diagnostics.setdefault(record['name'], []).append(record)
 
 
-def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, dtype: str,
-        threads: int) -> list[Figure]:
+def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, runtime: str,
+        dtype: str, threads: int) -> list[Figure]:
     """Play a scene of a length and return the figures."""
     require_nodes()
     samples, origin = scene(seconds, file)
@@ -84,7 +84,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
         if model == models.RANDOM:
             model = str(models.save_random(Path(folder) / models.RANDOM))
         arguments = ['--ros-args', '-p', f'model.path:={model}', '-p', f'model.dtype:={dtype}',
-                     '-p', f'model.threads:={threads}']
+                     '-p', f'model.runtime:={runtime}', '-p', f'model.threads:={threads}']
         if params_file is not None:
             arguments += ['--params-file', str(params_file)]
         observed = _play(path, seconds, arguments, Path(folder) / 'assistant.log')

@@ -221,8 +221,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                             'with text to the manifest or give --speech')
     second = None
     if options.second_pass == 'whisper':
-        from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-        second = WhisperSecondPass(language='en')
+        from audio_interaction_ros.runtimes.registry import load_transcriber
+        second = load_transcriber(language='en')
     runtime = runtime or report.model_of(options)
     listener = Listener(runtime, (LaneConfig(name=LANE, kind='transcript'),),
                         cache=out / 'hearings.jsonl',

@@ -23,7 +23,7 @@ CARD: dict[str, tuple[str, ...]] = {
     'long': ('--count', '1'),
 }
 """Commands in their order, with the options that a model card's figures are taken with."""
-SHARED = ('model', 'device', 'dtype', 'threads', 'limit')
+SHARED = ('model', 'runtime', 'device', 'dtype', 'threads', 'limit')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

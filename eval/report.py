@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.base import Runtime
-from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.registry import RUNTIMES, load_runtime
 from bench.machine import describe
 from eval.crew import Crew, processes_for
 from eval.intervals import Estimate
@@ -32,6 +33,8 @@ def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> N
                         help='folder with manifest.jsonl (path, label, licence_group, source_id, '
                              'seconds; speaker, text, lang for speech)')
     parser.add_argument('--model', default='edge', help='folder, shipped name or repository id')
+    parser.add_argument('--runtime', default=ModelConfig.runtime, choices=sorted(RUNTIMES),
+                        help='backend that runs it (default: %(default)s)')
     parser.add_argument('--device', default='cpu', help='device of the backend')
     parser.add_argument('--dtype', default='auto', help='float32, bfloat16, int8 or auto')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
@@ -56,8 +59,8 @@ def crew_of(options: argparse.Namespace, given: Runtime | None) -> Crew:
     if given is not None:
         return Crew(streams=options.streams)
     processes = options.workers or processes_for(options.device)
-    make = partial(load_runtime, options.model, device=options.device, dtype=options.dtype,
-                   threads=max(1, options.threads // processes))
+    make = partial(load_runtime, options.model, runtime=options.runtime, device=options.device,
+                   dtype=options.dtype, threads=max(1, options.threads // processes))
     return Crew(make=make, processes=processes, streams=options.streams)
 
 
@@ -70,13 +73,13 @@ def folder(options: argparse.Namespace, command: str) -> Path:
 
 def variant(options: argparse.Namespace) -> str:
     """Return what else than the weights decides what a model says."""
-    return f'{options.device} {options.dtype}'
+    return f'{options.runtime} {options.device} {options.dtype}'
 
 
 def model_of(options: argparse.Namespace) -> Runtime:
     """Load the model that the options name."""
-    return load_runtime(options.model, device=options.device, threads=options.threads,
-                        dtype=options.dtype)
+    return load_runtime(options.model, runtime=options.runtime, device=options.device,
+                        threads=options.threads, dtype=options.dtype)
 
 
 def progress() -> Any:

@@ -109,12 +109,10 @@ def _guess(stream: np.ndarray) -> float:
 
 def _heard(stream: np.ndarray, start: float, voice: Any) -> float:
     """Return where voice activity puts it, from the guess on; the guess where nobody speaks."""
-    import torch
-
     from audio_interaction_ros.model.voice_activity import HOP
     part = stream[round(start * RATE):]
     level = np.float32(0.5 / max(float(np.abs(part).max()), 1e-6))
-    span = speech_span(voice(torch.from_numpy(part * level)).numpy(), HOP / RATE)
+    span = speech_span(voice(part * level), HOP / RATE)
     return start if span is None else start + span[0]
 
 
@@ -162,8 +160,8 @@ class Readings:
 
     def _row(self, samples: np.ndarray, find_speech: bool) -> dict[str, Any]:
         if find_speech not in self._models:
-            from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-            self._models[find_speech] = WhisperSecondPass(find_speech=find_speech)
+            from audio_interaction_ros.runtimes.registry import load_transcriber
+            self._models[find_speech] = load_transcriber(find_speech=find_speech)
         read = replace(self._models[find_speech].transcribe(samples), write_english=None)
         return {key: value for key, value in asdict(read).items() if key != 'write_english'}
 

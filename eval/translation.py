@@ -89,8 +89,8 @@ def second_pass_of(options: argparse.Namespace) -> Callable[[], Transcriber] | N
     """Return what makes the second pass, None where none is wanted."""
     if options.second_pass == 'none':
         return None
-    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    return WhisperSecondPass
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+    return load_transcriber
 
 
 def chosen(sentences: Sequence[Sentence], most: int) -> dict[str, list[Heard]]:

@@ -106,7 +106,7 @@ def reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = '
         except (ImportError, OSError, RuntimeError, ValueError):
             if choice == 'faster-whisper':
                 raise
-    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    second = WhisperSecondPass(language=language, task=task, find_speech=False)
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+    second = load_transcriber(threads=threads, language=language, task=task, find_speech=False)
     return Reader(f'Whisper base float32, greedy (this project){end}',
                   lambda samples: second.transcribe(samples).text, cache)

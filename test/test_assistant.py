@@ -247,9 +247,8 @@ def test_a_transcript_that_fails_keeps_its_streamed_text():
     ('whisper', 'whisper', 1)])
 def test_one_model_serves_both_second_passes(transcript, translation, loaded, monkeypatch):
     made = []
-    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
-                        types.SimpleNamespace(WhisperSecondPass=lambda: made.append(Whisper())
-                                              or made[-1]))
+    monkeypatch.setattr(offline, 'load_transcriber',
+                        lambda **_: made.append(Whisper()) or made[-1])
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),
@@ -330,8 +329,7 @@ def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
 
 
 def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
-                        types.SimpleNamespace(WhisperSecondPass=Whisper))
+    monkeypatch.setattr(offline, 'load_transcriber', lambda **_: Whisper())
     monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),

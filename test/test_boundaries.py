@@ -49,6 +49,7 @@ ROWS = {
     'model.weights': (FACTS | {'model'}, FILES),
     'model.base_weights': (FACTS | {'model'}, FILES),
     'model.base_converters': (FACTS | {'model'}, FILES),
+    'model.voice_activity': (FACTS | {'model.arrays', 'model.base_weights'}, {'numpy'}),
     'model.tokenizer': (FACTS | {'model'}, FILES),
     'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
     'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
@@ -71,9 +72,10 @@ ROWS = {
     'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
-    # Reads stored audio with a whole model, so it makes its own mel and loads its own weights.
-    'runtimes.second_pass': (RUNTIME | {'model', 'audio.mel', 'audio.speech'},
-                             {'torch'} | FILES),
+    # Reads stored audio as a whole, so it makes its own mel.
+    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
+    'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'model'},
+                                  {'numpy', 'onnxruntime', 'tokenizers'}),
 }
 SHELL = ('train', 'export', 'eval', 'bench')
 
@@ -165,8 +167,8 @@ def run_fresh(code):
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
                                     'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
-                                    'config', 'model.weights', 'graphs.names',
-                                    'graphs.manifest'])
+                                    'config', 'model.weights', 'model.voice_activity',
+                                    'graphs.names', 'graphs.manifest'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
     heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})
     done = run_fresh(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
-from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.graphs.names import ENCODED, FEATURES_OUTPUT, MEL_INPUT
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 
-__all__ = ['audio_tower']
+__all__ = ['audio_tower', 'whisper_encoder']
 
 
 def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
@@ -24,13 +24,28 @@ def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
     Return the graph from ``mel`` [1, rows, window_frames] to ``features`` [1, N, output_width].
 
     Both are float32; N is ``config.features_per_chunk``, sound last. ``tensors`` are those of the
-    tower, without a prefix. With ``bits`` the weights of its layers are quantised to so many;
-    convolutions, projector and sound branch stay as they are.
+    tower, without a prefix. With ``bits``, however many, the layers but the first compute in
+    integers of 7 and 8 bits: fewer would save little beside the decoder.
     """
-    builder = GraphBuilder('audio_tower', bits=bits)
-    features = _Tower(builder, config, tensors).run()
+    builder = GraphBuilder('audio_tower')
+    features = _Tower(builder, config, tensors, integers=bits is not None).run()
     builder.output(builder.rename(features, FEATURES_OUTPUT), np.float32,
                    (1, config.features_per_chunk, config.output_width))
+    return builder
+
+
+def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+                    bits: int | None = None) -> GraphBuilder:
+    """
+    Return the graph from ``mel`` [1, bins, window_frames] to ``encoded`` [frames, width].
+
+    Every frame of the window is kept, without projector; frames are window_frames / 2. ``bits`` is
+    that of audio_tower.
+    """
+    builder = GraphBuilder('whisper_encoder')
+    encoded = _Tower(builder, config, tensors, integers=bits is not None).encode()
+    builder.output(builder.rename(encoded, ENCODED), np.float32,
+                   (config.window_frames // 2, config.width))
     return builder
 
 
@@ -41,6 +56,7 @@ class _Tower:
     builder: GraphBuilder
     config: AudioTowerConfig
     tensors: Mapping[str, np.ndarray]
+    integers: bool
 
     @property
     def frames(self) -> int:
@@ -76,6 +92,13 @@ class _Tower:
                                         frames=config.window_frames))
             features = b.node('Concat', features, self._sound(heard), axis=0)
         return b.node('Unsqueeze', features, b.scalar([0], np.int64))
+
+    def encode(self) -> str:
+        """Return all frames [frames, width] that the last layer gives of the mel."""
+        assert self.last_count == self.frames, 'expected every frame to be kept'
+        mel = self.builder.input(MEL_INPUT, np.float32,
+                                 (1, self.config.mel_bins, self.config.window_frames))
+        return self._norm('ln_post', self._levels(mel)[-1])
 
     def _levels(self, mel: str) -> list[str]:
         """Return what goes into layer 1, 2, … and what the last gives, maybe its newest only."""
@@ -125,9 +148,7 @@ class _Tower:
     def _heads(self, name: str, x: str, count: int, parts: list[str]) -> tuple[str, ...]:
         """Return what several linear layers make of x, each [heads, count, width / heads]."""
         b, config = self.builder, self.config
-        bias = np.concatenate([self.tensors.get(f'{part}.bias', np.zeros(config.width, np.float32))
-                               for part in parts])  # keys have none
-        out = b.linear(x, [self.tensors[f'{part}.weight'] for part in parts], bias, name=name)
+        out = self._stacked_linear(name, x, parts)  # keys have no bias
         out = b.node('Transpose', b.reshape(out, (count, config.heads * len(parts), -1)),
                      perm=(1, 0, 2))
         if len(parts) == 1:
@@ -152,9 +173,9 @@ class _Tower:
 
     def _projected(self, x: str) -> str:
         if self.config.projector == 'linear':
-            return self._scaled(self._exact('proj', x))
-        hidden = self.builder.gelu(self._exact('projector.0', x))
-        return self._scaled(self._exact('projector.2', hidden))
+            return self._scaled(self._linear('proj', x))
+        hidden = self.builder.gelu(self._linear('projector.0', x))
+        return self._scaled(self._linear('projector.2', hidden))
 
     def _summary(self, x: str) -> str:
         """Return mean of the newest chunk, mean and spread of all [1, 3 * width] of a level."""
@@ -170,8 +191,8 @@ class _Tower:
         """Return the feature [1, output_width] of what is heard of a window."""
         b = self.builder
         x = b.node('Concat', *heard, axis=1)
-        x = self._exact('sound.classes', b.gelu(self._exact('sound.hidden', x)))
-        return self._scaled(self._exact('sound.names', b.node('Sigmoid', x)))
+        x = self._linear('sound.classes', b.gelu(self._linear('sound.hidden', x)))
+        return self._scaled(self._linear('sound.names', b.node('Sigmoid', x)))
 
     def _scaled(self, x: str) -> str:
         b, norm = self.builder, self.config.feature_norm
@@ -195,10 +216,15 @@ class _Tower:
                                        self.tensors[f'{name}.bias'], name=name)
 
     def _linear(self, name: str, x: str) -> str:
-        return self.builder.linear(x, self.tensors[f'{name}.weight'], self.tensors[f'{name}.bias'],
-                                   name=name)
+        return self._stacked_linear(name, x, [name])
 
-    def _exact(self, name: str, x: str) -> str:
-        # Small beside the layers, and no later layer evens out its errors.
-        return self.builder.linear(x, self.tensors[f'{name}.weight'], self.tensors[f'{name}.bias'],
-                                   name=name, exact=True)
+    def _stacked_linear(self, name: str, x: str, parts: list[str]) -> str:
+        """Return what several layers make of x, side by side; a bias that none has is zero."""
+        weights = [self.tensors[f'{part}.weight'] for part in parts]
+        bias = np.concatenate([self.tensors.get(f'{part}.bias', np.zeros(len(weight), np.float32))
+                               for part, weight in zip(parts, weights, strict=True)])
+        # Most of what integers would spoil is spoilt in the first layer; what comes after the
+        # layers is small, and no later one evens out its errors.
+        exact = not self.integers or name.startswith('layers.0.') or 'layers.' not in name
+        linear = self.builder.linear if exact else self.builder.integer_linear
+        return linear(x, weights, bias, name=name)

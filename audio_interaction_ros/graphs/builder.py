@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.external_data_helper import set_external_data
 
-from audio_interaction_ros.graphs.quantise import BLOCK, quantise
+from audio_interaction_ros.graphs.quantise import BLOCK, quantise, quantise_rows
 
 __all__ = ['OPSET', 'GraphBuilder']
 
@@ -110,16 +110,15 @@ class GraphBuilder:
         return names if outputs else names[0]
 
     def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
-               bias: np.ndarray | None = None, *, name: str, exact: bool = False) -> str:
+               bias: np.ndarray | None = None, *, name: str) -> str:
         """
         Return x [..., in] times a weight [out, in], plus a bias.
 
-        Several weights are stacked along ``out``: one pass over x serves all of them. With
-        ``exact`` they are not quantised, whatever the builder does with others.
+        Several weights are stacked along ``out``: one pass over x serves all of them.
         """
         parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
-        if self.bits and not exact:
+        if self.bits:
             codes, scales = (np.concatenate(arrays) for arrays in
                              zip(*(quantise(part, self.bits) for part in parts), strict=True))
             out = self.node('MatMulNBits', x, self.constant(f'{name}.codes', codes),
@@ -129,6 +128,32 @@ class GraphBuilder:
             out = self.node('MatMul', x, self._weight(
                 f'{name}.weight', parts[0].dtype, (columns, rows),
                 lambda: np.concatenate([part.T for part in parts], axis=1)))
+        if bias is None:
+            return out
+        return self.node('Add', out, self.constant(f'{name}.bias', bias))
+
+    def integer_linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+                       bias: np.ndarray | None = None, *, name: str) -> str:
+        """
+        Do as ``linear`` in a product of integers: weights of 7 bits, x of 8, a scale per position.
+
+        Faster than full precision where many positions are computed at once.
+        """
+        parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
+        codes, scales = (np.concatenate(arrays) for arrays in
+                         zip(*(quantise_rows(part) for part in parts), strict=True))
+        largest = self.node('ReduceMax', self.node('Abs', x), self.scalar([-1], np.int64),
+                            keepdims=1)
+        scale = self.node('Max', self.node('Div', largest, self.scalar(127.0)),
+                          self.scalar(1e-12))
+        zero = self.scalar(128, np.uint8)
+        quantised = self.node('QuantizeLinear', self.node('Div', x, scale), self.scalar(1.0), zero)
+        # The scales of positions follow by themselves: the operator takes one for all of x.
+        out = self.node('MatMulIntegerToFloat', quantised,
+                        self.constant(f'{name}.codes', np.ascontiguousarray(codes.T)),
+                        self.scalar(1.0), self.constant(f'{name}.scales', scales), zero,
+                        domain=_CONTRIB)
+        out = self.node('Mul', out, scale)
         if bias is None:
             return out
         return self.node('Add', out, self.constant(f'{name}.bias', bias))

@@ -15,18 +15,24 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.cache import sha256
 
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'EMBEDDINGS', 'FORMAT', 'MANIFEST',
-           'PRECISIONS', 'VOCABULARY_HEAD', 'GraphManifest', 'differing_files', 'fault',
+           'POSITIONS', 'PRECISIONS', 'VOCABULARY_HEAD', 'WHISPER_CROSS', 'WHISPER_ENCODER',
+           'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
            'has_graphs', 'read', 'remedy', 'write']
 
-FORMAT = 'audio-interaction-graphs/1'
+FORMAT = 'audio-interaction-graphs/2'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'int8': 8, 'int4': 4}
 """Name of a precision to the bits of its weights; None: float32."""
 MANIFEST = 'manifest.json'
 DECODER_STEP = 'decoder_step.onnx'
 VOCABULARY_HEAD = 'vocabulary_head.onnx'
 AUDIO_TOWER = 'audio_tower.onnx'
+WHISPER_ENCODER = 'whisper_encoder.onnx'
+WHISPER_CROSS = 'whisper_cross.onnx'
+WHISPER_STEP = 'whisper_step.onnx'
 EMBEDDINGS = 'embeddings.npy'
 """[vocab_size, width], looked up by the host."""
+POSITIONS = 'positions.npy'
+"""[positions, width], added to embeddings of Whisper by the host."""
 CONTROLS = 'controls.npy'
 """[2, width] float32: the head's rows of silence and respond."""
 
@@ -37,7 +43,7 @@ class GraphManifest:
 
     model_id: str
     half: str
-    """encoder or decoder"""
+    """encoder, decoder or second_pass"""
     precision: str
     format: str = FORMAT
     versions: Mapping[str, str]

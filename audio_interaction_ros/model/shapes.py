@@ -13,7 +13,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, NO_MAGNITUDE
 
 __all__ = ['EMBEDDING_WIDTH', 'MEL_FILL', 'PATCH_FRAMES', 'TAGGER_BLOCKS', 'TAGGER_WIDTH',
-           'AudioTowerConfig', 'DecoderConfig', 'sinusoids']
+           'AudioTowerConfig', 'DecoderConfig', 'WhisperDecoderConfig', 'sinusoids']
 
 PATCH_FRAMES = 96
 """Frames that the tagger hears at once: 0.96 s."""
@@ -144,6 +144,23 @@ class DecoderConfig:
     """True: query, key and value projections have a bias (Qwen2); the output never has."""
     tied_head: bool = False
     """True: the head is the embedding; False: it has weights of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhisperDecoderConfig:
+    """Shape of a Whisper decoder; the defaults are those of Whisper base."""
+
+    vocab_size: int = 51_865
+    width: int = 512
+    layers: int = 6
+    heads: int = 8
+    mlp_width: int = 2_048
+    max_positions: int = 448
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head."""
+        return self.width // self.heads
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:

@@ -1,65 +1,96 @@
 """
 How likely somebody speaks, for every 32 ms of audio: the net of Silero VAD (MIT), version 6.
 
-Owns the layers; their weights come with the wheel ``silero-vad``, of which only the file is read.
-Parameters carry the names of that file. Knows no thresholds.
+Owns the arithmetic, in numpy; the weights come from the wheel ``silero-vad``, which is not
+installed, for it brings torch. Weights carry the names of that file. Knows no thresholds.
 """
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Mapping
 
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
 
-from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.model.arrays import load_arrays
+from audio_interaction_ros.model.base_weights import fetch
 
 __all__ = ['HOP', 'VoiceActivity', 'load_voice_activity']
 
 HOP = 512
 """Samples at 16 kHz that one probability stands for."""
 _CONTEXT = 64
+_WINDOW, _STRIDE = 256, 128
 _BINS = 129
+_WIDTH = 128
+_AT_ONCE = 64
+"""Pieces whose convolutions are computed together: their arrays fit into a processor's cache."""
 
 
-class VoiceActivity(nn.Module):
+class VoiceActivity:
     """Spectrum of each piece with a little before it, four convolutions, one recurrent layer."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.stft_conv = nn.Conv1d(1, 2 * _BINS, 256, stride=128, bias=False)
-        self.conv1 = nn.Conv1d(_BINS, 128, 3, padding=1)
-        self.conv2 = nn.Conv1d(128, 64, 3, stride=2, padding=1)
-        self.conv3 = nn.Conv1d(64, 64, 3, stride=2, padding=1)
-        self.conv4 = nn.Conv1d(64, 128, 3, padding=1)
-        self.lstm_cell = nn.LSTMCell(128, 128)
-        self.final_conv = nn.Conv1d(128, 1, 1)
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self._weights = dict(weights)
+        self._spectrum = np.ascontiguousarray(weights['stft_conv.weight'][:, 0].T)
+        self._convolutions = [_Convolution(weights, f'conv{number}', stride)
+                              for number, stride in ((1, 1), (2, 2), (3, 2), (4, 1))]
+        self._recurrent = np.ascontiguousarray(weights['lstm_cell.weight_hh'].T)
+        self._bias = weights['lstm_cell.bias_ih'] + weights['lstm_cell.bias_hh']
 
-    @torch.inference_mode()
-    def forward(self, samples: Tensor) -> Tensor:
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Return the probability [ceil(n / 512)] of speech in samples [n] float32 at 16 kHz."""
-        padded = F.pad(samples, (_CONTEXT, -len(samples) % HOP))
-        pieces = F.pad(padded.unfold(0, HOP + _CONTEXT, HOP)[:, None], (0, _CONTEXT), 'reflect')
-        spectrum = self.stft_conv(pieces)
-        x = (spectrum[:, :_BINS].square() + spectrum[:, _BINS:].square()).sqrt()
-        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
-            x = layer(x).relu()
-        state = torch.zeros(1, 128), torch.zeros(1, 128)
-        heard = []
-        for piece in x[..., 0].split(1):
-            state = self.lstm_cell(piece, state)
-            heard.append(state[0])
-        return self.final_conv(torch.cat(heard).relu()[..., None]).sigmoid()[:, 0, 0]
+        padded = np.pad(samples, (_CONTEXT, -len(samples) % HOP))
+        pieces = np.lib.stride_tricks.sliding_window_view(padded, HOP + _CONTEXT)[::HOP]
+        seen = np.concatenate([self._see(pieces[start:start + _AT_ONCE])
+                               for start in range(0, len(pieces), _AT_ONCE)])
+        heard = np.maximum(self._remember(seen), 0)
+        scores = heard @ self._weights['final_conv.weight'][0, :, 0]
+        return _sigmoid(scores + self._weights['final_conv.bias'])
+
+    def _see(self, pieces: np.ndarray) -> np.ndarray:
+        """Return what goes into the recurrent layer [n, 4 * 128] of pieces [n, 576]."""
+        pieces = np.pad(pieces, ((0, 0), (0, _CONTEXT)), 'reflect')
+        frames = np.lib.stride_tricks.sliding_window_view(
+            pieces, _WINDOW, axis=1)[:, ::_STRIDE]
+        parts = frames @ self._spectrum
+        x = np.sqrt(parts[..., :_BINS] ** 2 + parts[..., _BINS:] ** 2)
+        for convolution in self._convolutions:
+            x = convolution(x)
+        seen: np.ndarray = x[:, 0] @ self._weights['lstm_cell.weight_ih'].T + self._bias
+        return seen
+
+    def _remember(self, seen: np.ndarray) -> np.ndarray:
+        """Return the states [n, 128] of the recurrent layer, one piece after the other."""
+        state = memory = np.zeros(_WIDTH, np.float32)
+        states = np.empty((len(seen), _WIDTH), np.float32)
+        for place, piece in enumerate(seen):
+            gates = piece + state @ self._recurrent
+            new = np.tanh(gates[2 * _WIDTH:3 * _WIDTH])
+            gates = _sigmoid(gates)
+            memory = gates[_WIDTH:2 * _WIDTH] * memory + gates[:_WIDTH] * new
+            states[place] = state = gates[3 * _WIDTH:] * np.tanh(memory)
+        return states
+
+
+class _Convolution:
+    # Over three frames, the first and last of nothing; a rectifier behind it.
+
+    def __init__(self, weights: Mapping[str, np.ndarray], name: str, stride: int) -> None:
+        weight = weights[f'{name}.weight']  # [out, in, 3]
+        self._weight = np.ascontiguousarray(weight.transpose(1, 2, 0).reshape(-1, len(weight)))
+        self._bias, self._stride = weights[f'{name}.bias'], stride
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return [n, frames / stride, out] of x [n, frames, in]."""
+        padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))
+        frames = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=1)[:, ::self._stride]
+        flat = frames.reshape(*frames.shape[:2], -1)
+        out: np.ndarray = np.maximum(flat @ self._weight + self._bias, 0)
+        return out
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
 
 
 def load_voice_activity() -> VoiceActivity:
-    """Return the net with its weights; MissingDependencyError names what to install."""
-    found = importlib.util.find_spec('silero_vad')
-    if found is None or found.origin is None:
-        raise MissingDependencyError('the second pass needs silero-vad to tell where speech '
-                                     'begins: pip install silero-vad')
-    # The package itself is not imported: doing so sets the number of torch's threads.
-    net = VoiceActivity()
-    net.load_state_dict(load_file(Path(found.origin).parent / 'data/silero_vad_16k.safetensors'))
-    return net.eval()
+    """Return the net with its weights, fetched where they are missing; for errors see fetch."""
+    return VoiceActivity(load_arrays([fetch('silero-vad') / 'model.safetensors']))

@@ -5,6 +5,7 @@ Callbacks convert and enqueue; a worker thread runs the listening pipeline; the 
 is touched with the node's lock held, like all else of the node, and needs none of its own.
 """
 
+import functools
 import time
 from typing import Any
 
@@ -36,9 +37,10 @@ from audio_interaction_ros.nodes.recorder import Recorder
 from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 from audio_interaction_ros.nodes.running import run
 from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_encoder
-from audio_interaction_ros.nodes.second_pass import SecondPassLink, load_transcriber
+from audio_interaction_ros.nodes.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
+from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.outbound import OutboundFifo
 
 __all__ = ['EncoderNode', 'main']
@@ -54,8 +56,8 @@ class EncoderNode(ManagedNode):
     """The listening half of the assistant."""
 
     def __init__(self, *, runtime: RuntimeSource = load_encoder,
-                 transcriber: Any = load_transcriber, **options: Any) -> None:
-        """Declare parameters; ``runtime`` and ``transcriber`` load the models."""
+                 transcriber: Any = None, **options: Any) -> None:
+        """Declare parameters; ``runtime`` and ``transcriber`` (by name) load the models."""
         super().__init__('encoder_node',
                          groups=('audio', 'fifo', 'model', 'transcript', 'translation', 'record'),
                          **options)
@@ -116,7 +118,8 @@ class EncoderNode(ManagedNode):
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
-                node=self, config=self.config, load=self._load_transcriber)
+                node=self, config=self.config, load=self._load_transcriber or functools.partial(
+                    load_transcriber, threads=self.config.model.threads))
         self._ears = Listening(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,

@@ -18,7 +18,6 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.backoff import BackOff
 from audio_interaction_ros.nodes.convert import stamp_ns
@@ -29,25 +28,16 @@ from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
 from audio_interaction_ros.stream.reading import SpanReader
 
-__all__ = ['SecondPassLink', 'load_transcriber']
+__all__ = ['SecondPassLink']
 
 _BACKLOG = 8  # drafts; past that they go on as they are
-
-
-def load_transcriber(name: str) -> Transcriber:
-    """Load the second pass of this name; slow, for a worker thread."""
-    if name != 'whisper':
-        raise ConfigurationError(f'second_pass: expected whisper, found {name!r}; change it in '
-                                 f'the configuration')
-    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    return WhisperSecondPass()
 
 
 class SecondPassLink:
     """The second passes of one encoder node; one model serves both."""
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig,
-                 load: Callable[[str], Transcriber] = load_transcriber) -> None:
+                 load: Callable[[str], Transcriber]) -> None:
         """Create topics and thread; the model loads in the thread."""
         self._node, self._load = node, load
         self._reader = SpanReader(

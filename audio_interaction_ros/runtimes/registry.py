@@ -1,5 +1,5 @@
 """
-Names of backends to running encoders and decoders.
+Names of backends to running encoders, decoders and second passes.
 
 The only place that knows all backends. Each is a module with a function ``load``, imported when it
 is asked for, so that nobody needs a framework that is not used.
@@ -9,15 +9,18 @@ import contextlib
 import ctypes
 import importlib
 from collections.abc import Collection
+from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
-from audio_interaction_ros.runtimes.base import HALVES, Runtime
+from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
 
-__all__ = ['RUNTIMES', 'load_runtime']
+__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
             'onnx': 'audio_interaction_ros.runtimes.onnx'}
 """Name of a backend to its module, which has ``load``."""
+SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass'}
+"""Name of a second pass to its module, which has ``load``."""
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
             'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime'}
 """How to get a framework, by the name of its module."""
@@ -41,17 +44,41 @@ def load_runtime(model: str, *, runtime: str = 'torch', device: str = 'cpu',
     if not halves or not set(halves) <= set(HALVES):
         raise ConfigurationError(f'halves: expected some of {", ".join(HALVES)}, found '
                                  f'{sorted(halves)}; the caller must correct it')
-    try:
-        backend = importlib.import_module(RUNTIMES[runtime])
-    except ModuleNotFoundError as error:
-        if error.name not in _INSTALL:
-            raise
-        raise MissingDependencyError(f'runtime {runtime!r} needs {error.name}; run: '
-                                     f'{_INSTALL[error.name]}') from error
+    backend = _module(RUNTIMES[runtime], f'runtime {runtime!r}')
     loaded: Runtime = backend.load(model, device=device, threads=threads, dtype=dtype,
                                    rope_index_dtype=rope_index_dtype, halves=halves)
     _give_back()
     return loaded
+
+
+def load_transcriber(name: str = 'whisper', *, threads: int | None = None, language: str = '',
+                     task: str = 'transcribe', find_speech: bool = True) -> Transcriber:
+    """
+    Load the second pass of this name.
+
+    ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
+    Without ``find_speech`` everything is read as if somebody spoke. Raises ConfigurationError for
+    an unknown name, CheckpointError for bad weights and MissingDependencyError where what
+    computes it is not installed.
+    """
+    if name not in SECOND_PASSES:
+        raise ConfigurationError(f'second_pass: expected {", ".join(SECOND_PASSES)}, found '
+                                 f'{name!r}; change it in the configuration')
+    module = _module(SECOND_PASSES[name], f'second pass {name!r}')
+    loaded: Transcriber = module.load(threads=threads, language=language, task=task,
+                                      find_speech=find_speech)
+    _give_back()
+    return loaded
+
+
+def _module(path: str, what: str) -> Any:
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name not in _INSTALL:
+            raise
+        raise MissingDependencyError(f'{what} needs {error.name}; run: '
+                                     f'{_INSTALL[error.name]}') from error
 
 
 def _give_back() -> None:

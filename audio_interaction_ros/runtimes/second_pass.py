@@ -2,31 +2,25 @@
 Second pass: a finished utterance is read again as a whole, for final transcript and translation.
 
 The streaming model hears a word once and early; Whisper's own decoder hears all of the utterance,
-and can write down its English as well. Owns the greedy reading with Whisper base, whose encoder
-weights are those of the edge model. Read is only the part in which Silero VAD hears speech: of a
-fan, Whisper writes "Thank you". Knows nothing of lanes or of where the samples come from.
+and can write down its English as well. Owns the greedy reading with Whisper; what computes the
+nets is given to it. Read is only the part in which somebody is heard to speak: of a fan, Whisper
+writes "Thank you". Knows nothing of lanes or of where the samples come from.
 """
 
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
 
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.audio.speech import speech_span
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.shapes import AudioTowerConfig
-from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.voice_activity import HOP, VoiceActivity, load_voice_activity
-from audio_interaction_ros.model.whisper_decoder import WhisperDecoder, WhisperDecoderConfig
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Recognition
 
-__all__ = ['WhisperSecondPass', 'compression_ratio', 'likeliest', 'repeats', 'style']
+__all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
+           'likeliest', 'repeats', 'style']
 
 WINDOW_S = 30
 END = 50_257
@@ -40,6 +34,8 @@ STYLE = {'zh': ' 以下是普通话的句子。'}
 """What stands before the text, by language: Chinese is written as here, in simplified characters
 and with punctuation; left to itself Whisper mixes both scripts."""
 LONGEST_TEXT = 220
+HOP = 512
+"""Samples that one probability of speech stands for."""
 # Whisper writes these around what is no speech: "[MUSIC]", "(coughs)".
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
 
@@ -50,9 +46,15 @@ def repeats(ids: list[int], times: int = 4) -> bool:
                and ids[-length * times:] == ids[-length:] * times for length in range(1, 9))
 
 
-def likeliest(scores: Tensor, ids: list[int]) -> int:
+def likeliest(scores: np.ndarray, ids: list[int]) -> int:
     """Return which of the ids has the highest of the scores [vocabulary]."""
     return ids[int(scores[ids].argmax())]
+
+
+def _log_share(scores: np.ndarray, code: int) -> float:
+    """Return the logarithm of an id's share of the softmax over scores [vocabulary]."""
+    top = scores.max()
+    return float(scores[code] - top) - float(np.log(np.exp(scores - top).sum(dtype=np.float64)))
 
 
 def compression_ratio(text: str) -> float:
@@ -66,52 +68,58 @@ def style(language: str, encode: Callable[[str], list[int]]) -> list[int]:
     return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
 
 
-class WhisperSecondPass:
-    """Whisper base, greedy, on the last 30 s of what it is given."""
+FindSpeech = Callable[[np.ndarray], np.ndarray]
+"""Returns how likely somebody speaks in samples [n] at 16 kHz, for every 512 of them."""
 
-    def __init__(self, *, language: str = '', task: str = 'transcribe',
-                 find_speech: bool = True) -> None:
+
+class WhisperNet(Protocol):
+    """What computes Whisper's encoder and decoder. Whatever it returns is the caller's."""
+
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return encoder frames [1500, width] float32 of mel [80, 3000]."""
+        ...
+
+    def attend(self, encoded: np.ndarray) -> Any:
+        """Return what the decoder needs of encoder frames; computed once for several texts."""
+        ...
+
+    def begin(self, frames: Any) -> Callable[[Sequence[int]], np.ndarray]:
         """
-        Load the weights.
+        Begin a text of what ``attend`` returned.
+
+        Each call of the result appends ids and returns scores [vocabulary] of the one that
+        follows; the caller may write to them.
+        """
+        ...
+
+
+class WhisperSecondPass:
+    """Whisper, greedy, on the last 30 s of what it is given."""
+
+    def __init__(self, net: WhisperNet, tokenizer: Any, *, find_speech: FindSpeech | None = None,
+                 language: str = '', task: str = 'transcribe') -> None:
+        """
+        Take a net and its tokenizer (of the library tokenizers).
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-        Without ``find_speech`` everything is read as if somebody spoke. Raises CheckpointError
-        for bad weights, MissingDependencyError where silero-vad is missing, and
-        ConfigurationError for a wrong name.
+        Without ``find_speech`` everything is read as if somebody spoke. Raises ConfigurationError
+        for a wrong name.
         """
-        from tokenizers import Tokenizer
         if task not in TASKS:
             raise ConfigurationError(f'task: expected one of {sorted(TASKS)}, found {task!r}; '
                                      'change it in the configuration')
-        folder = fetch('whisper-base')
-        self._tokenizer = Tokenizer.from_file(str(folder / 'tokenizer.json'))
-        self._languages = {code: self._tokenizer.id_to_token(code).strip('<|>')
+        self._net, self._tokenizer, self._voice = net, tokenizer, find_speech
+        self._languages = {code: tokenizer.id_to_token(code).strip('<|>')
                            for code in range(FIRST_LANGUAGE, LAST_LANGUAGE + 1)}
         if language and language not in self._languages.values():
             raise ConfigurationError(f'language: expected an ISO 639-1 code known to Whisper, '
                                      f'found {language!r}; change it in the configuration')
         self._language, self._task = language, TASKS[task]
-        self._voice = load_voice_activity() if find_speech else None
-        self._tower = self._encoder(load_file(folder / 'model.safetensors'))
-        self._decoder = WhisperDecoder(WhisperDecoderConfig())
-        self._decoder.load_state_dict({name: value.float() for name, value in load_file(
-            folder / 'decoder.safetensors').items()})
-        self._decoder.eval()
-        self._banned = torch.tensor([
-            code for token, code in self._tokenizer.get_vocab(with_added_tokens=False).items()
-            if NON_SPEECH & set(self._tokenizer.decode([code]))]
-            + list(range(START, self._decoder.config.vocab_size)))
+        vocabulary = tokenizer.get_vocab(with_added_tokens=False).items()
+        self._banned = np.array([
+            code for _, code in vocabulary if NON_SPEECH & set(tokenizer.decode([code]))]
+            + list(range(START, tokenizer.get_vocab_size(with_added_tokens=True))))
 
-    @staticmethod
-    def _encoder(state: dict[str, Tensor]) -> AudioTower:
-        tower = AudioTower(AudioTowerConfig(
-            mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
-            window_frames=WINDOW_S * 100, keep_frames=WINDOW_S * 50, output_width=1))
-        tower.load_state_dict({name: value.float() for name, value in state.items()},
-                              strict=False)  # there is no projector here
-        return tower.eval()
-
-    @torch.inference_mode()
     def transcribe(self, samples: np.ndarray, languages: Collection[str] = ()) -> Recognition:
         """
         Return what samples [n] float32, 16 kHz say; only the last 30 s are read.
@@ -133,31 +141,30 @@ class WhisperSecondPass:
             start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
             samples = samples[start:end]
         padded = np.pad(samples, (0, WINDOW_S * SAMPLE_RATE_HZ - len(samples)))
-        encoded = self._tower.encode(torch.from_numpy(whole_file_mel(padded, 80))[None])
-        frames = self._decoder.frames(encoded)
-        scores, _ = self._decoder(torch.tensor([[START]]), frames)
+        encoded = self._net.encode(whole_file_mel(padded, 80))
+        frames = self._net.attend(encoded)
+        scores = self._net.begin(frames)([START])
         language = self._language_id(scores, languages)
         name = self._languages[language]
         shown = style(name, self._encode) if self._task == TASKS['transcribe'] else []
         ids, log_prob = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
         text = self._tokenizer.decode(ids).strip()
         return Recognition(
-            text=text, language=name, no_speech=float(scores.softmax(0)[NO_SPEECH]),
+            text=text, language=name, no_speech=float(np.exp(_log_share(scores, NO_SPEECH))),
             mean_log_prob=log_prob, compression_ratio=compression_ratio(text),
             span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
             write_english=lambda: text if name == 'en' else self._english(encoded, language))
 
     @staticmethod
-    def _find(voice: VoiceActivity, samples: np.ndarray) -> tuple[float, float] | None:
+    def _find(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
         """Return where the speech is, whatever its level; None without any."""
         loudest = float(np.abs(samples).max())
-        level = torch.from_numpy(samples * np.float32(0.5 / loudest))
-        return speech_span(voice(level).numpy(), HOP / SAMPLE_RATE_HZ)
+        heard = voice(samples * np.float32(0.5 / loudest))
+        return speech_span(heard, HOP / SAMPLE_RATE_HZ)
 
-    @torch.inference_mode()
-    def _english(self, encoded: Tensor, language: int) -> str:
-        """Return what encoder frames [1, S, width] say, in English; '' for a loop."""
-        ids, _ = self._read(self._decoder.frames(encoded),
+    def _english(self, encoded: np.ndarray, language: int) -> str:
+        """Return what encoder frames say, in English; '' for a loop."""
+        ids, _ = self._read(self._net.attend(encoded),
                             [START, language, TASKS['translate'], NO_TIMESTAMPS])
         return '' if repeats(ids) else self._tokenizer.decode(ids).strip()
 
@@ -165,24 +172,24 @@ class WhisperSecondPass:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _language_id(self, scores: Tensor, languages: Collection[str]) -> int:
+    def _language_id(self, scores: np.ndarray, languages: Collection[str]) -> int:
         if self._language:
-            return self._tokenizer.token_to_id(f'<|{self._language}|>')
+            return int(self._tokenizer.token_to_id(f'<|{self._language}|>'))
         return likeliest(scores, [code for code, name in self._languages.items()
                                   if name in languages] or list(self._languages))
 
-    def _read(self, frames: list[tuple[Tensor, Tensor]],
-              start: list[int]) -> tuple[list[int], float]:
+    def _read(self, frames: Any, start: list[int]) -> tuple[list[int], float]:
         """Return the ids of the text, and their mean log-probability with that of the end."""
         ids: list[int] = []
         total = 0.0
-        scores, cache = self._decoder(torch.tensor([start]), frames)
+        step = self._net.begin(frames)
+        scores = step(start)
         while len(ids) < LONGEST_TEXT and not repeats(ids):
-            scores[self._banned] = -torch.inf
+            scores[self._banned] = -np.inf
             best = int(scores.argmax())
-            total += float(scores.log_softmax(0)[best])
+            total += _log_share(scores, best)
             if best == END:
                 return ids, total / (len(ids) + 1)
             ids.append(best)
-            scores, cache = self._decoder(torch.tensor([[best]]), frames, cache)
+            scores = step([best])
         return ids, total / max(1, len(ids))

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.runtimes import registry
 from eval import translation
 from eval.__main__ import COMMANDS, main
 from eval.listening import Hearing, Reply
@@ -140,8 +139,7 @@ class Whisper:
 
 
 def test_one_hearing_has_both_passes_and_is_kept(parts, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
-                        SimpleNamespace(WhisperSecondPass=Whisper))
+    monkeypatch.setattr(registry, 'load_transcriber', Whisper)
     runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})
     runtime.decoder._translations = {TEXTS[0][0]: TEXTS[0][1]}
     for _ in range(2):
@@ -168,8 +166,7 @@ def test_whisper_writes_the_english_unless_told_otherwise(parts, tmp_path, monke
     class Mandarin:
         def transcribe(self, samples, languages=()):
             return Recognition(text=TEXTS[0][1], language='zh', write_english=lambda: 'Morning.')
-    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
-                        SimpleNamespace(WhisperSecondPass=Mandarin))
+    monkeypatch.setattr(registry, 'load_transcriber', Mandarin)
     runtime = parts.loud_runtime(text='(Chinese)', prompts={'translation': 'Translate.'})
     runtime.decoder._translations = {TEXTS[0][1]: TEXTS[0][0]}
     assert run(parts, tmp_path, runtime, '--second-pass', 'whisper', *options) == 0
@@ -182,8 +179,7 @@ def test_a_final_that_is_only_kept_is_counted(parts, tmp_path, monkeypatch):
     class Deaf:
         def transcribe(self, samples, languages=()):
             return Recognition(text='', language='en')
-    monkeypatch.setitem(sys.modules, 'audio_interaction_ros.runtimes.second_pass',
-                        SimpleNamespace(WhisperSecondPass=Deaf))
+    monkeypatch.setattr(registry, 'load_transcriber', Deaf)
     runtime = parts.loud_runtime(text='早上', prompts={'translation': 'Translate.'})
     assert run(parts, tmp_path, runtime, '--second-pass', 'whisper') == 0
     row = json.loads((tmp_path / 'out' / 'translation.json').read_text())[

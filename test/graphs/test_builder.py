@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
-from audio_interaction_ros.graphs.quantise import dequantise, quantise
+from audio_interaction_ros.graphs.quantise import dequantise, quantise, quantise_rows
 
 ort = pytest.importorskip('onnxruntime')
 pytestmark = pytest.mark.unit
@@ -127,3 +127,22 @@ def test_the_runtime_reads_quantised_weights_as_we_do(bits, columns):
 def test_other_numbers_of_bits_are_refused():
     with pytest.raises(ValueError, match='4 or 8'):
         quantise(normal(2, 32), 3)
+
+
+def test_a_product_of_integers_is_near_whatever_the_length_of_a_position():
+    weights, bias = (normal(7, 48), 9 * normal(5, 48)), normal(12)
+    x = normal(2, 3, 48) * np.array([0.01, 1, 100], np.float32)[:, None]
+    x[1, 2] = 0
+    model = graph(lambda b, x: b.integer_linear(x, weights, bias, name='one')).finish()
+    found, expected = run(model, x=x) - bias, x @ np.concatenate(weights).T
+    assert (found[1, 2] == 0).all()
+    lengths = np.linalg.norm(expected, axis=-1, keepdims=True)
+    assert np.abs((found - expected) / np.where(lengths, lengths, 1)).max() < 0.03
+
+
+def test_codes_of_rows_have_seven_bits_and_stand_for_the_weight():
+    weight = normal(6, 40) * np.float32([[1e-3], [1], [1e3], [1], [1], [0]])
+    codes, scales = quantise_rows(weight)
+    assert codes.dtype == np.int8 and np.abs(codes).max() == 63
+    assert (np.abs(codes * scales[:, None] - weight) <= scales[:, None] * 0.5001).all()
+    assert (codes[5] == 0).all()

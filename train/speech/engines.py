@@ -90,8 +90,6 @@ def present() -> tuple[str, ...]:
 @lru_cache(maxsize=2)
 def recogniser(language: str) -> Recogniser:
     """Return the recogniser of the runtime's second pass (Whisper base), one core."""
-    import torch
-
-    from audio_interaction_ros.runtimes.second_pass import WhisperSecondPass
-    torch.set_num_threads(1)  # the stages run one process per core
-    return WhisperSecondPass(language=language, find_speech=False)
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+    # The stages run one process per core.
+    return load_transcriber(threads=1, language=language, find_speech=False)

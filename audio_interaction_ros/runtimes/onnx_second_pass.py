@@ -1,0 +1,151 @@
+"""
+The second pass on ONNX Runtime: Whisper base and the net that hears speech.
+
+Owns the decoder's cache and where graphs come from: the first start on a machine makes them of
+the base weights with numpy, later ones only map them. How a text is read is second_pass' business.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from audio_interaction_ros.graphs import manifest, names
+from audio_interaction_ros.model.base_weights import fetch, identity
+from audio_interaction_ros.model.cache import cache_root, filled, say
+from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
+from audio_interaction_ros.model.voice_activity import load_voice_activity
+from audio_interaction_ros.runtimes.onnx_session import open_session
+from audio_interaction_ros.runtimes.second_pass import LONGEST_TEXT, WINDOW_S, WhisperSecondPass
+
+__all__ = ['ENCODER', 'OnnxWhisper', 'graph_folder', 'load']
+
+ENCODER = AudioTowerConfig(
+    mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=WINDOW_S * 100,
+    keep_frames=WINDOW_S * 50, output_width=1)
+"""Whisper base, every frame of whose window is kept."""
+_SLOTS = LONGEST_TEXT + 36
+"""Of the decoder's cache: the longest text, and what stands before it."""
+_UNSEEN = np.float32(-1e9)
+_HALF = 'second_pass'
+
+
+class OnnxWhisper:
+    """The graphs of graphs.whisper as WhisperNet."""
+
+    def __init__(self, config: WhisperDecoderConfig, *, encoder: ort.InferenceSession,
+                 cross: ort.InferenceSession, step: ort.InferenceSession,
+                 embeddings: np.ndarray, positions: np.ndarray, slots: int = _SLOTS) -> None:
+        """Take sessions and the host's tables, float16 or float32; ``slots`` bounds a text."""
+        self._config, self._slots = config, slots
+        self._encoder, self._cross, self._step = encoder, cross, step
+        self._embeddings, self._positions = embeddings, positions
+        self._cross_names = [name for pair in names.cross_names(config.layers) for name in pair]
+        # Half a minute at once takes much room, which is given back until the next utterance.
+        self._tidy = ort.RunOptions()
+        self._tidy.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
+
+    def encode(self, mel: np.ndarray) -> np.ndarray:
+        """Return encoder frames [frames, width] of mel [bins, window_frames]."""
+        encoded: np.ndarray = self._encoder.run(
+            [names.ENCODED], {names.MEL_INPUT: mel[None].astype(np.float32)}, self._tidy)[0]
+        return encoded
+
+    def attend(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
+        """Return keys and values of encoder frames for every layer, by their names."""
+        found = self._cross.run(self._cross_names, {names.ENCODED: encoded}, self._tidy)
+        return dict(zip(self._cross_names, found, strict=True))
+
+    def begin(self, frames: Mapping[str, np.ndarray]) -> Callable[[Sequence[int]], np.ndarray]:
+        """Begin a text with an empty cache."""
+        return _Text(self, self._config, self._slots, frames).append
+
+    def _look_up(self, ids: Sequence[int], start: int) -> np.ndarray:
+        """Return embeddings [T, width] of ids that stand from position ``start`` on."""
+        rows = self._embeddings[list(ids)].astype(np.float32)
+        looked: np.ndarray = rows + self._positions[start:start + len(ids)].astype(np.float32)
+        return looked
+
+
+class _Text:
+    # One text and its cache, which no step copies: new keys and values are written behind it.
+
+    def __init__(self, net: OnnxWhisper, config: WhisperDecoderConfig, slots: int,
+                 frames: Mapping[str, np.ndarray]) -> None:
+        heads, dim, layers = config.heads, config.head_dim, config.layers
+        self._net, self._used = net, 0
+        self._cache = [(np.zeros((heads, dim, slots), np.float32),
+                        np.zeros((heads, slots, dim), np.float32)) for _ in range(layers)]
+        self._mask = np.full((1, slots), _UNSEEN, np.float32)
+        self._outputs = [names.LOGITS_OUTPUT,
+                         *(name for pair in names.new_names(layers) for name in pair)]
+        self._inputs = {**frames, names.PAST_MASK: self._mask}
+        for pair, arrays in zip(names.cache_names(layers), self._cache, strict=True):
+            self._inputs |= dict(zip(pair, arrays, strict=True))
+
+    def append(self, ids: Sequence[int]) -> np.ndarray:
+        """Feed ids and return scores [vocab_size] of what follows them."""
+        start, count = self._used, len(ids)
+        assert start + count <= self._mask.shape[1], 'a text longer than its cache'
+        scores, *new = self._net._step.run(self._outputs, self._inputs | {
+            names.EMBEDDINGS: self._net._look_up(ids, start),
+            names.NEW_MASK: np.triu(np.full((count, count), _UNSEEN, np.float32), 1)})
+        for (keys, values), new_keys, new_values in zip(self._cache, new[::2], new[1::2],
+                                                        strict=True):
+            keys[..., start:start + count] = new_keys
+            values[:, start:start + count] = new_values
+        self._mask[0, start:start + count] = 0
+        self._used += count
+        found: np.ndarray = scores[0]
+        return found
+
+
+def graph_folder(precision: str = 'fp32') -> Path:
+    """Return the folder of the graphs, made in the cache where it is missing."""
+    model_id = f'whisper-base-{identity("whisper-base")[:16]}'
+    version = manifest.FORMAT.rpartition('/')[2]
+    facts = {'format': manifest.FORMAT, 'model_id': model_id, 'half': _HALF,
+             'precision': precision}
+
+    def build(folder: Path) -> None:
+        from audio_interaction_ros.graphs.whisper import write_second_pass
+        from audio_interaction_ros.model.arrays import load_arrays
+
+        base = fetch('whisper-base')
+        say(f'making the second pass for ONNX Runtime ({precision}), once')
+        write_second_pass(folder, ENCODER, load_arrays([base / 'model.safetensors']),
+                          WhisperDecoderConfig(), load_arrays([base / 'decoder.safetensors']),
+                          facts)
+        (folder / 'tokenizer.json').write_bytes((base / 'tokenizer.json').read_bytes())
+        manifest.write(folder, model_id=model_id, half=_HALF, precision=precision,
+                       versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
+
+    return filled(cache_root() / 'onnx' / f'{model_id}-{_HALF}-{precision}-{version}',
+                  build=build, space_mb=600, fault=lambda folder: manifest.fault(
+                      folder, model_id=model_id, half=_HALF, precision=precision))
+
+
+def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
+         find_speech: bool = True, precision: str = 'fp32') -> WhisperSecondPass:
+    """
+    Bring the second pass up; for registry.load_transcriber, which says what the arguments mean.
+
+    Raises CheckpointError for bad weights and graphs, ConfigurationError for a wrong name.
+    """
+    from tokenizers import Tokenizer
+
+    folder = graph_folder(precision)
+    said = manifest.read(folder)
+    encoder, cross, step = (
+        open_session(folder / name, threads=threads, expected=said.facts,
+                     remedy=manifest.remedy(folder))
+        for name in (manifest.WHISPER_ENCODER, manifest.WHISPER_CROSS, manifest.WHISPER_STEP))
+    net = OnnxWhisper(
+        WhisperDecoderConfig(), encoder=encoder, cross=cross, step=step,
+        # Mapped: of the table only the rows in use come into memory.
+        embeddings=np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'),
+        positions=np.load(folder / manifest.POSITIONS))
+    return WhisperSecondPass(
+        net, Tokenizer.from_file(str(folder / 'tokenizer.json')),
+        find_speech=load_voice_activity() if find_speech else None, language=language, task=task)
