@@ -1,0 +1,192 @@
+"""
+Graphs against torch in float32: on seeded inputs, and on a scene that both listen to.
+
+Owns what is compared and the bar that each precision has to clear. Knows no command line.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from audio_interaction_ros.alerts.alert import AlertChange
+from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.runtimes.base import Decoder, Encoder, StepRequest
+from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
+
+__all__ = ['BARS', 'Bar', 'Heard', 'Verdict', 'compare_decoders', 'compare_encoders',
+           'compare_scenes', 'hear']
+
+_SLOTS = 128
+_CHUNKS = 12
+_STEPS = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """What a precision has to clear, beside torch in float32; distances are largest ones."""
+
+    features: float
+    """Of features, in lengths of the largest of them."""
+    scores: float
+    """Of scores, in the largest of them."""
+    words: float
+    """Words of replies that differ, of all words."""
+    probability: float
+    """Mean change of the probability to respond."""
+    same_events: bool
+    """Every event is the same, text and time included; else alerts have to be."""
+
+
+BARS = {
+    'fp32': Bar(features=1e-3, scores=1e-3, words=0.0, probability=1e-3, same_events=True),
+    'int8': Bar(features=0.1, scores=0.2, words=0.15, probability=0.05, same_events=False),
+    'int4': Bar(features=0.1, scores=0.2, words=0.15, probability=0.05, same_events=False),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One comparison: what was compared, what came out, and what it had to be."""
+
+    name: str
+    found: float
+    bar: float
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the bar is cleared; no number clears none."""
+        return self.found <= self.bar
+
+
+def compare_encoders(found: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0) -> Verdict:
+    """Compare the features of some chunks of noise."""
+    rng = np.random.default_rng(seed)
+    features = []
+    mels = rng.standard_normal((_CHUNKS, expected.spec.mel_rows, MEL_FRAMES_PER_CHUNK),
+                               dtype=np.float32)
+    for encoder in (found, expected):
+        encoder.reset()
+        features.append(np.stack([encoder.encode(mel) for mel in mels]))
+        encoder.reset()
+    return Verdict('features, seeded', _distance(*features), bar.features)
+
+
+def compare_decoders(found: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
+                     ) -> list[Verdict]:
+    """Compare the scores of ragged passes of three lanes whose slots wrap around."""
+    scores = []
+    for decoder in (found, expected):
+        decoder.open(lanes=3, slots=_SLOTS)
+        results = [result for step in _schedule(expected, seed) for result in decoder.step(step)]
+        scores.append((np.concatenate([result.control_logits for result in results]),
+                       np.stack([result.text_logits for result in results
+                                 if result.text_logits is not None])))
+    return [Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
+            for name, ours, theirs in zip(('control scores', 'vocabulary scores'), *scores,
+                                          strict=True)]
+
+
+def _distance(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+def _schedule(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
+    rng, spec = np.random.default_rng(seed), decoder.spec
+    clock = [0] * 3
+    for number in range(_STEPS):
+        step = []
+        for lane in range(3):
+            if number % 3 == lane:
+                continue  # not every lane every time
+            count = int(rng.integers(1, 14))
+            positions = clock[lane] + np.arange(count)
+            features = min(count - 1, spec.features_per_chunk)
+            step.append(StepRequest(
+                lane=lane, ids=rng.integers(0, min(spec.token_ids.structural), count),
+                slots=positions % _SLOTS, positions=positions,
+                visible=np.arange(_SLOTS) < clock[lane], feature_index=np.arange(features),
+                features=rng.standard_normal((features, spec.feature_width), dtype=np.float32)
+                / np.float32(np.sqrt(spec.feature_width)),
+                read=np.array([count - 1]), want_text=bool(number % 2)))
+            clock[lane] += count
+        yield step
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What an assistant made of a scene."""
+
+    events: tuple[Event | AlertChange, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """Words of all replies, in their order, lane by lane."""
+        replies = sorted((event for event in self.events if isinstance(event, ReplyFinished)),
+                         key=lambda reply: reply.lane)
+        return [word for reply in replies for word in reply.text.split()]
+
+    @property
+    def probabilities(self) -> dict[tuple[str, int], float]:
+        """Probability to respond by lane and chunk, of the chunks that were listened to."""
+        return {(event.lane, event.seq): event.p_respond for event in self.events
+                if isinstance(event, Silence)}
+
+    @property
+    def alerts(self) -> list[tuple[str, ...]]:
+        """Kind and category of every alert."""
+        return [(change.kind.name, change.alert.category.name) for change in self.events
+                if isinstance(change, AlertChange)]
+
+    @property
+    def decided(self) -> list[tuple[object, ...]]:
+        """All that happened, but for numbers that differ in their last digits."""
+        return [_without_rounding(event) for event in self.events]
+
+
+def _without_rounding(event: Event | AlertChange) -> tuple[object, ...]:
+    if isinstance(event, AlertChange):
+        return ('alert', event.kind, event.alert.category, event.alert.severity)
+    return (type(event).__name__, *(value for field in fields(event) if not isinstance(
+        value := getattr(event, field.name), float)))
+
+
+def hear(config: AssistantConfig, scene: Path, *, runtime: str, model: str, dtype: str) -> Heard:
+    """Return what a runtime makes of a scene, without second passes."""
+    assistant = Assistant.load(replace(
+        config, model=replace(config.model, path=model, runtime=runtime, dtype=dtype),
+        transcript=replace(config.transcript, second_pass='none'),
+        translation=replace(config.translation, second_pass='none')))
+    return Heard(tuple(assistant.listen(read_blocks(scene))))
+
+
+def compare_scenes(found: Heard, expected: Heard, bar: Bar) -> list[Verdict]:
+    """Compare what both made of the same scene."""
+    chunks = found.probabilities.keys() & expected.probabilities.keys()
+    change = [abs(found.probabilities[chunk] - expected.probabilities[chunk]) for chunk in chunks]
+    words = expected.words
+    verdicts = [
+        Verdict('words that differ, scene',
+                _edits(words, found.words) / max(1, len(words)), bar.words),
+        Verdict('alerts that differ, scene', _edits(expected.alerts, found.alerts), 0),
+        Verdict('mean change of p, scene', float(np.mean(change)) if change else np.inf,
+                bar.probability)]
+    if bar.same_events:
+        verdicts.append(Verdict('events that differ, scene',
+                                _edits(expected.decided, found.decided), 0))
+    return verdicts
+
+
+def _edits(first: Sequence[object], second: Sequence[object]) -> int:
+    """Return how many must be put in, left out or changed to make one of the other."""
+    row = list(range(len(second) + 1))
+    for count, one in enumerate(first, start=1):
+        diagonal, row[0] = row[0], count
+        for place, other in enumerate(second, start=1):
+            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1,
+                                                   diagonal + (one != other))
+    return row[-1]
