@@ -119,7 +119,7 @@ class EncoderNode(ManagedNode):
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber or functools.partial(
-                    load_transcriber, threads=self.config.model.threads))
+                    load_transcriber, threads=max(1, self.config.model.threads - 1)))
         self._ears = Listening(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,

@@ -38,7 +38,7 @@ class SecondPassLink:
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig,
                  load: Callable[[str], Transcriber]) -> None:
-        """Create topics and thread; the model loads in the thread."""
+        """Create topics and thread, which stands back; the model loads in it."""
         self._node, self._load = node, load
         self._reader = SpanReader(
             seconds=config.transcript.buffer_s,
@@ -86,7 +86,7 @@ class SecondPassLink:
     def _begin(self) -> Worker:
         worker = Worker(
             node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
-            publish=self._publish, capacity=_BACKLOG, name='second_pass')
+            publish=self._publish, capacity=_BACKLOG, name='second_pass', stand_back=True)
         worker.start()
         return worker
 

@@ -8,6 +8,8 @@ to this worker, not to the node: a worker that was left behind while it loads a 
 nothing into the configuration that came after it. Knows nothing of audio.
 """
 
+import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -25,6 +27,8 @@ _PATIENCE_S = 1.0
 _MOST_COMMANDS = 64
 """Items beyond the capacity that put(always=True) still takes; past that nobody reads them."""
 _left_behind: list[threading.Thread] = []
+_NICENESS = 10
+"""Added for a thread that stands back: of a core that another wants it gets a tenth."""
 
 Emit = Callable[[Any], None]
 """Hands an output of compute to the executor."""
@@ -69,11 +73,16 @@ class Worker:
 
     def __init__(self, *, node: ManagedNode, group: CallbackGroup, setup: Callable[[], Any],
                  compute: Callable[[Any, list[Any], Emit], bool],
-                 publish: Callable[[Any], None], capacity: int, name: str) -> None:
-        """Create the guard condition; call start() to begin."""
+                 publish: Callable[[Any], None], capacity: int, name: str,
+                 stand_back: bool = False) -> None:
+        """
+        Create the guard condition; call start() to begin.
+
+        With ``stand_back`` the thread, and those that it starts, give way to all others.
+        """
         self._setup, self._compute, self._publish = setup, compute, publish
         self._node = node
-        self._capacity = capacity
+        self._capacity, self._stand_back = capacity, stand_back
         self._inbox: deque[Any] = deque()
         self._outbox: deque[Any] = deque()
         self._wake = threading.Condition()
@@ -146,6 +155,8 @@ class Worker:
 
     def _run(self) -> None:
         try:
+            if self._stand_back:
+                _stand_back()
             began = time.monotonic()
             result = self._setup()
             self.emit(Ready(result, time.monotonic() - began))
@@ -175,3 +186,11 @@ class Worker:
     def _drain(self) -> None:
         while self._outbox and not self._closing:
             self._publish(self._outbox.popleft())
+
+
+def _stand_back() -> None:
+    # On Linux each thread has a niceness of its own, which the threads that it starts inherit.
+    with contextlib.suppress(OSError, AttributeError):  # another system
+        thread = threading.get_native_id()
+        before = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, before + _NICENESS))

@@ -1,6 +1,7 @@
 """Final translations over DDS: Whisper reads in the encoder, it or the decoder translates."""
 
 import math
+import os
 import threading
 
 import pytest
@@ -271,3 +272,16 @@ def test_what_waits_becomes_final_when_the_decoder_is_deactivated(robot):
     assert not robot.finals(translations) and not decoder.idle
     decoder.trigger_deactivate()
     robot.wait(lambda: robot.finals(translations) == ['(Chinese)'], 'final translation')
+
+
+def test_the_second_pass_gives_way_to_all_other_threads(robot):
+    niceness = []
+
+    class Watched(Mandarin):
+        def transcribe(self, samples, languages=()):
+            niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().transcribe(samples, languages)
+
+    translate(robot, Watched('Good morning.', 'en'), TRANSLATING, {1: {3: '(Chinese)'}})
+    robot.wait(lambda: niceness, 'something was read')
+    assert niceness[0] == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
