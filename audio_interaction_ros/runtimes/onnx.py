@@ -5,7 +5,7 @@ Owns where graphs come from. The first start on a machine makes them of the weig
 later ones only map them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,15 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.model.cache import cache_root, filled, say
-from audio_interaction_ros.model.config import load_config
+from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.tokenizer import Tokenizer
-from audio_interaction_ros.model.weights import identify
+from audio_interaction_ros.model.weights import StoredModel, identify
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
 from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder
 from audio_interaction_ros.runtimes.onnx_session import open_session
 
-__all__ = ['DTYPES', 'graph_folder', 'load', 'load_decoder', 'load_encoder']
+__all__ = ['DTYPES', 'load', 'load_decoder', 'load_encoder']
 
 DTYPES = {'auto': 'int8', 'float32': 'fp32', 'int8': 'int8', 'int4': 'int4'}
 """Value of model.dtype to the precision of graphs."""
@@ -39,51 +39,57 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     if dtype not in DTYPES:
         raise ConfigurationError(f'dtype: the runtime onnx expects one of {", ".join(DTYPES)}, '
                                  f'found {dtype!r}; change model.dtype')
-    folders = {half: graph_folder(model, half, dtype) for half in sorted(halves)}
+    folders, config = _graphs(model, sorted(halves), dtype)
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
+    tokenizer: Any = NotLoaded('decoder')
     if 'encoder' in halves:
         encoder = load_encoder(folders['encoder'], threads=threads)
     if 'decoder' in halves:
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
-    config = load_config(next(iter(folders.values())) / 'config.yaml')
-    tokenizer: Any = NotLoaded('decoder')
-    if 'decoder' in halves:
         tokenizer = Tokenizer(folders['decoder'] / 'tokenizer.json',
                               structural=config.token_ids.structural)
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
 
 
-def graph_folder(model: str, half: str, dtype: str) -> Path:
+def _graphs(model: str, halves: Sequence[str],
+            dtype: str) -> tuple[dict[str, Path], CheckpointConfig]:
     """
-    Return the folder of the graphs of half a model, made in the cache where it is missing.
+    Return the folder of the graphs of each half, and the configuration of the model.
 
-    ``model`` is what load_runtime takes, or a folder that ``python -m export onnx`` wrote;
-    ConfigurationError where that is of another precision than ``dtype`` asks for.
+    ``model`` is what load_runtime takes, whose graphs are made in the cache where they are
+    missing, or a folder that ``python -m export onnx`` wrote; ConfigurationError where that is of
+    another precision than ``dtype`` asks for.
     """
     precision = DTYPES[dtype]
-    exported = Path(model) / half
-    if manifest.has_graphs(exported):
-        found = manifest.read(exported).precision
+    exported = {half: Path(model) / half for half in halves}
+    if not any(map(manifest.has_graphs, exported.values())):
+        stored = identify(model)
+        # Not the configuration beside the graphs: prompts and thresholds may have changed since.
+        return {half: _made(stored, half, precision) for half in halves}, stored.config
+    for folder in exported.values():
+        found = manifest.read(folder).precision
         if dtype != 'auto' and found != precision:
             raise ConfigurationError(
-                f'dtype: {exported} was written as {found}, found {dtype!r}; set model.dtype to '
+                f'dtype: {folder} was written as {found}, found {dtype!r}; set model.dtype to '
                 f'auto, or run: python -m export onnx MODEL --out {model} --precision {precision}')
-        return exported
-    stored = identify(model)
-    model_id = stored.model_id
+    return exported, load_config(exported[halves[0]] / 'config.yaml')
+
+
+def _made(stored: StoredModel, half: str, precision: str) -> Path:
+    """Return the folder in the cache of the graphs of half a model, filled where it is missing."""
     version = manifest.FORMAT.rpartition('/')[2]
 
     def build(folder: Path) -> None:
         from audio_interaction_ros.graphs.writing import write_half
 
-        say(f'making the {half} of {model_id} for ONNX Runtime ({precision}), once')
+        say(f'making the {half} of {stored.model_id} for ONNX Runtime ({precision}), once')
         write_half(folder, half, precision, stored)
 
     return filled(
-        cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}', build=build,
-        fault=lambda folder: manifest.fault(folder, model_id=model_id, half=half,
+        cache_root() / 'onnx' / f'{stored.model_id}-{half}-{precision}-{version}', build=build,
+        fault=lambda folder: manifest.fault(folder, model_id=stored.model_id, half=half,
                                             precision=precision))
 
 

@@ -1,6 +1,8 @@
 """Where the graphs of the runtime onnx come from: the cache, or a folder that was exported."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import onnx
@@ -9,6 +11,8 @@ import pytest
 from small_model import SLOTS, random_model, request, save_model
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.model.config import dump_config, load_config
+from audio_interaction_ros.model.manifest import write_manifest
 from audio_interaction_ros.runtimes.registry import load_runtime
 from export.__main__ import main as export
 
@@ -49,6 +53,23 @@ def test_every_precision_has_graphs_of_its_own(folder, tmp_path):
     full, few = scores(load(folder)), scores(load(folder, 'int8'))
     assert len(decoders_in_the_cache(tmp_path)) == 2
     assert 0 < np.abs(full - few).max() < 0.2 * np.abs(full).max()
+
+
+def test_a_threshold_that_changes_needs_no_other_graphs(folder, tmp_path, capsys):
+    load(folder)
+    capsys.readouterr()
+    config = dataclasses.replace(load_config(folder / 'config.yaml'), thresholds={'a': 0.25})
+    dump_config(config, folder / 'config.yaml')
+    write_manifest(folder)
+    found = load_runtime(str(folder), runtime='onnx', dtype='float32', halves=('decoder',))
+    assert found.config.thresholds == {'a': 0.25} and capsys.readouterr().err == ''
+
+
+def test_half_an_exported_folder_is_named(folder, tmp_path):
+    export(['onnx', str(folder), '--out', str(tmp_path / 'out')])
+    shutil.rmtree(tmp_path / 'out' / 'decoder')
+    with pytest.raises(CheckpointError, match='out/decoder/manifest.json: expected a manifest'):
+        load_runtime(str(tmp_path / 'out'), runtime='onnx')
 
 
 def test_a_damaged_entry_is_named_and_made_again(folder, tmp_path, capsys):
