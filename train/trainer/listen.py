@@ -18,7 +18,7 @@ from train.records import Stream
 
 __all__ = ['Heard', 'Said', 'listen']
 
-SLOTS = 1 << 20
+SLOTS = 1_000_000
 """More than any model has: the assistant takes what the model was trained for."""
 KINDS = ('transcript', 'translation')
 
@@ -61,8 +61,10 @@ def listen(stream: Stream, folder: Path, model: str, *, device: str = 'cpu',
 
     Prompts are the stream's own, thresholds 0.5; ``threads`` is that of model.threads.
     """
+    # On torch, as it was trained: any device, and nothing is quantised.
     config = AssistantConfig(lanes=_lanes(stream), model=replace(
-        ModelConfig(), path=model, device=device, dtype=dtype, threads=threads, slots=SLOTS))
+        ModelConfig(), path=model, runtime='torch', device=device, dtype=dtype, threads=threads,
+        slots=SLOTS))
     assistant = Assistant.load(config)
     heard = {name: Heard() for name in stream.lanes}
     for event in _within(assistant, folder / stream.path, stream.chunks):
