@@ -6,18 +6,18 @@ every graph too. Needs neither onnx nor a runtime.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.cache import sha256
+from audio_interaction_ros.model.cache import cache_root, filled, sha256
 
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'EMBEDDINGS', 'FORMAT', 'MANIFEST',
            'POSITIONS', 'PRECISIONS', 'VOCABULARY_HEAD', 'WHISPER_CROSS', 'WHISPER_ENCODER',
            'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
-           'has_graphs', 'read', 'remedy', 'write']
+           'has_graphs', 'in_cache', 'read', 'remedy', 'write']
 
 FORMAT = 'audio-interaction-graphs/2'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'int8': 8, 'int4': 4}
@@ -115,6 +115,15 @@ def fault(folder: Path, *, model_id: str, half: str, precision: str) -> str:
         if facts[key] != expected:
             return f'expected {key} {expected!r}, found {facts[key]!r}'
     return ''
+
+
+def in_cache(build: Callable[[Path], None], *, model_id: str, half: str, precision: str,
+             space_mb: int = 0) -> Path:
+    """Return the folder of these graphs in the cache; ``build`` fills it where it is missing."""
+    version = FORMAT.rpartition('/')[2]
+    return filled(cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}',
+                  build=build, space_mb=space_mb, fault=lambda folder: fault(
+                      folder, model_id=model_id, half=half, precision=precision))
 
 
 def differing_files(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ import onnxruntime as ort
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
-from audio_interaction_ros.model.cache import cache_root, filled, say
+from audio_interaction_ros.model.cache import say
 from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.model.weights import StoredModel, identify
@@ -79,18 +79,13 @@ def _graphs(model: str, halves: Sequence[str],
 
 def _made(stored: StoredModel, half: str, precision: str) -> Path:
     """Return the folder in the cache of the graphs of half a model, filled where it is missing."""
-    version = manifest.FORMAT.rpartition('/')[2]
-
     def build(folder: Path) -> None:
         from audio_interaction_ros.graphs.writing import write_half
 
         say(f'making the {half} of {stored.model_id} for ONNX Runtime ({precision}), once')
         write_half(folder, half, precision, stored)
 
-    return filled(
-        cache_root() / 'onnx' / f'{stored.model_id}-{half}-{precision}-{version}', build=build,
-        fault=lambda folder: manifest.fault(folder, model_id=stored.model_id, half=half,
-                                            precision=precision))
+    return manifest.in_cache(build, model_id=stored.model_id, half=half, precision=precision)
 
 
 def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:

@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.base_weights import fetch, identity
-from audio_interaction_ros.model.cache import cache_root, filled, say
+from audio_interaction_ros.model.cache import say
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
 from audio_interaction_ros.model.voice_activity import load_voice_activity
 from audio_interaction_ros.runtimes.onnx_session import open_session
@@ -104,7 +104,6 @@ class _Text:
 def graph_folder(precision: str = 'fp32') -> Path:
     """Return the folder of the graphs, made in the cache where it is missing."""
     model_id = f'whisper-base-{identity("whisper-base")[:16]}'
-    version = manifest.FORMAT.rpartition('/')[2]
     facts = {'format': manifest.FORMAT, 'model_id': model_id, 'half': _HALF,
              'precision': precision}
 
@@ -121,9 +120,8 @@ def graph_folder(precision: str = 'fp32') -> Path:
         manifest.write(folder, model_id=model_id, half=_HALF, precision=precision,
                        versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
 
-    return filled(cache_root() / 'onnx' / f'{model_id}-{_HALF}-{precision}-{version}',
-                  build=build, space_mb=600, fault=lambda folder: manifest.fault(
-                      folder, model_id=model_id, half=_HALF, precision=precision))
+    return manifest.in_cache(build, model_id=model_id, half=_HALF, precision=precision,
+                             space_mb=600)
 
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
