@@ -20,8 +20,8 @@ import yaml
 from safetensors.torch import save_file
 
 from audio_interaction_ros.audio.mel import StreamingMel, mel_rounding, whole_file_mel
+from audio_interaction_ros.checkpoints.load import LoadedModel, load
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.checkpoint import LoadedModel, load
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
 from audio_interaction_ros.protocol import MEL_HOP_SAMPLES, listening_block
 

@@ -19,7 +19,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_runtime
 
 if TYPE_CHECKING:
-    from audio_interaction_ros.model.checkpoint import LoadedModel
+    from audio_interaction_ros.checkpoints.load import LoadedModel
 
 __all__ = ['NEXT_SIZE', 'RANDOM', 'load', 'save_random']
 
@@ -69,8 +69,8 @@ def save_random(folder: Path, name: str = RANDOM) -> Path:
     """Write a random model as a folder that a node can load, and return the folder."""
     import torch
 
-    from audio_interaction_ros.model.layout import save
-    from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
+    from audio_interaction_ros.checkpoints.layout import save
+    from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
     loaded = _random_edge(name)
     tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
                for prefix, module in ((TOWER_PREFIX, loaded.tower),
@@ -93,9 +93,9 @@ def save_random(folder: Path, name: str = RANDOM) -> Path:
 def _random_edge(name: str) -> 'LoadedModel':
     import torch
 
+    from audio_interaction_ros.checkpoints.config import CheckpointConfig
+    from audio_interaction_ros.checkpoints.load import LoadedModel
     from audio_interaction_ros.model.audio_tower import AudioTower
-    from audio_interaction_ros.model.checkpoint import LoadedModel
-    from audio_interaction_ros.model.config import CheckpointConfig
     from audio_interaction_ros.model.decoder import Decoder
     from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
     torch.manual_seed(0)

@@ -118,7 +118,7 @@ def _heard(stream: np.ndarray, start: float, voice: Any) -> float:
 
 def starts(clips: Sequence[Item], beds: Sequence[Item]) -> dict[str, dict[str, list[float]]]:
     """Return for each condition by how many ms each beginning is off; negative: too early."""
-    from audio_interaction_ros.model.voice_activity import load_voice_activity
+    from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
     voice, found = load_voice_activity(), {}
     for name, condition in CONDITIONS.items():
         if condition[1] == 'real' and not beds:

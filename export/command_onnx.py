@@ -4,9 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
+from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.writing import HALVES, write_half
-from audio_interaction_ros.model.weights import identify
 
 __all__ = ['add_arguments', 'run']
 

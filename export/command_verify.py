@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest
-from audio_interaction_ros.model.weights import identify
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.registry import load_runtime

@@ -19,7 +19,8 @@ PACKAGE = 'audio_interaction_ros'
 FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file', 'terminal'}
 CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'graphs', 'offline', 'parity', 'cli', 'nodes'}
+EVERYTHING = CORE | RUNTIME | {'model', 'checkpoints', 'graphs', 'offline', 'parity', 'cli',
+                               'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
@@ -38,43 +39,44 @@ ROWS = {
     'audio': (CORE, {'numpy', 'soxr', 'soundfile'}),
     'stream': (CORE, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
-    'model': (FACTS | {'model'}, {'torch', 'transformers'} | FILES),
-    # What a model is can be read without a framework.
-    'model.config': (FACTS | {'model.shapes'}, set()),
+    # The nets. What a model is, its angles and its ids can be had without a framework.
+    'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
     'model.rope': (FACTS, {'numpy'}),
-    'model.manifest': (FACTS | {'model.cache'}, set()),
-    'model.arrays': (FACTS | {'model.cache'}, {'safetensors', 'ml_dtypes'}),
-    'model.edge': (FACTS | {'model'}, FILES),
-    'model.weights': (FACTS | {'model'}, FILES),
-    'model.base_weights': (FACTS | {'model'}, FILES),
-    'model.base_converters': (FACTS | {'model'}, FILES),
-    'model.voice_activity': (FACTS | {'model.arrays', 'model.base_weights'}, {'numpy'}),
-    'model.tokenizer': (FACTS | {'model'}, FILES),
-    'model.gguf_file': (FACTS | {'model'}, {'torch', 'gguf'} | FILES),
-    'model.onnx_file': (FACTS | {'model'}, {'onnx'} | FILES),
+    'model.voice_activity': (FACTS, {'numpy'}),
+    'model.tokenizer': (FACTS, {'tokenizers'}),
+    # Their files; only what makes modules of weights knows torch.
+    'checkpoints': (FACTS | {'checkpoints', 'model.shapes'}, FILES),
+    'checkpoints.config': (FACTS | {'model.shapes'}, set()),
+    'checkpoints.manifest': (FACTS | {'checkpoints.cache'}, set()),
+    'checkpoints.arrays': (FACTS | {'checkpoints.cache'}, {'safetensors', 'ml_dtypes'}),
+    'checkpoints.voice_activity': (FACTS | {'checkpoints', 'model.voice_activity'}, FILES),
+    'checkpoints.layout': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),
+    'checkpoints.load': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),
+    'checkpoints.released': (FACTS | {'checkpoints', 'model'}, {'torch', 'transformers'} | FILES),
+    'checkpoints.gguf_file': (FACTS, {'gguf'} | FILES),
+    'checkpoints.onnx_file': (FACTS, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
-    'graphs.writing': (FACTS | {'graphs', 'model.config', 'model.manifest', 'model.weights'},
-                       {'numpy', 'onnx'}),
-    'graphs.manifest': (FACTS | {'model.cache'}, set()),
+    'graphs.writing': (FACTS | {'graphs', 'checkpoints'}, {'numpy', 'onnx'}),
+    'graphs.manifest': (FACTS | {'checkpoints.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
     'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
     # Graphs are made where they are missing; what that needs is imported then.
-    'runtimes.onnx': (RUNTIME | {'graphs', 'model'}, {'numpy', 'onnxruntime'}),
+    'runtimes.onnx': (RUNTIME | {'graphs', 'checkpoints', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
-    'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'model.config', 'model.rope'},
+    'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'checkpoints.config', 'model.rope'},
                               {'numpy', 'onnxruntime'}),
-    'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'model.config'},
+    'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'checkpoints.config'},
                               {'numpy', 'onnxruntime'}),
-    'runtimes.windowed': ({'protocol', 'runtimes.base', 'model.config'}, {'numpy'}),
-    'runtimes.torch': (RUNTIME | {'model'}, {'numpy', 'torch'}),
+    'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
+    'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
-    'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'model'},
+    'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }
 SHELL = ('train', 'export', 'eval', 'bench')
@@ -156,8 +158,9 @@ def test_the_workshop_imports_no_ros(path):
 def test_the_rows_see_a_violation(tmp_path):
     wrong = tmp_path / 'wrong.py'
     wrong.write_text('def f():\n    import torch\n'
-                     f'from {PACKAGE}.nodes.qos import X\nimport os\n')
-    assert sorted(violations(wrong, *ROWS['stream'])) == [f'{PACKAGE}.nodes.qos.X', 'torch']
+                     f'from {PACKAGE}.nodes.lifecycle.qos import X\nimport os\n')
+    found = sorted(violations(wrong, *ROWS['stream']))
+    assert found == [f'{PACKAGE}.nodes.lifecycle.qos.X', 'torch']
 
 
 def run_fresh(code):
@@ -167,7 +170,7 @@ def run_fresh(code):
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
                                     'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
-                                    'config', 'model.weights', 'model.voice_activity',
+                                    'config', 'checkpoints.weights', 'model.voice_activity',
                                     'graphs.names', 'graphs.manifest'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):
     heavy = sorted(FRAMEWORKS | {'rclpy', 'audio_interaction_msgs'})

@@ -116,9 +116,10 @@ def really(tmp_path, monkeypatch):
     """Return the function that launches with the real packages, and starts stand-ins."""
     for name in ('launch', 'launch_ros'):
         pytest.importorskip(name, reason=f'{name} is not installed: only the stand-in was tried')
-    from launch import LaunchDescription, LaunchService
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    from launch import LaunchDescription, LaunchService
     prefix = tmp_path / 'prefix'
     index = prefix / 'share/ament_index/resource_index/packages'
     commands = prefix / 'lib/audio_interaction_ros'

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from audio_interaction_ros import parity
 from audio_interaction_ros.audio.mel import mel_filters, mel_rounding, whole_file_mel
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros import parity
 
 pytestmark = pytest.mark.torch
 

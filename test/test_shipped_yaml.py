@@ -32,7 +32,7 @@ def test_a_model_configuration_loads(path):
     if path is None:
         pytest.skip('no model ships with this checkout')
     pytest.importorskip('torch', reason='the configuration of a model names torch modules')
-    from audio_interaction_ros.model.config import load_config
+    from audio_interaction_ros.checkpoints.config import load_config
     assert load_config(path).model
 
 

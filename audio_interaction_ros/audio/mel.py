@@ -15,7 +15,12 @@ import numpy as np
 from audio_interaction_ros.audio.magnitudes import log_magnitudes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import (
-    CHUNK_SAMPLES, MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, MEL_HOP_SAMPLES, SAMPLE_RATE_HZ)
+    CHUNK_SAMPLES,
+    MAGNITUDE_BINS,
+    MEL_FRAMES_PER_CHUNK,
+    MEL_HOP_SAMPLES,
+    SAMPLE_RATE_HZ,
+)
 
 __all__ = [
     'HISTORY_SAMPLES', 'LOOK_AHEAD_SAMPLES', 'MEL_OF_SILENCE', 'StreamingMel', 'mel_filters',

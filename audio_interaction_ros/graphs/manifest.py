@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from audio_interaction_ros.checkpoints.cache import cache_root, filled, sha256
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.cache import cache_root, filled, sha256
 
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'EMBEDDINGS', 'FORMAT', 'MANIFEST',
            'POSITIONS', 'PRECISIONS', 'VOCABULARY_HEAD', 'WHISPER_CROSS', 'WHISPER_ENCODER',

@@ -13,12 +13,12 @@ import numpy as np
 import onnx
 
 from audio_interaction_ros import __version__
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, dump_config
+from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
+from audio_interaction_ros.checkpoints.weights import StoredModel
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.audio_tower import audio_tower
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
-from audio_interaction_ros.model.config import CheckpointConfig, dump_config
-from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
-from audio_interaction_ros.model.weights import StoredModel
 
 __all__ = ['HALVES', 'write_half']
 

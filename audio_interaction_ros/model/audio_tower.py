@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.whisper_attention import Attention
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
+from audio_interaction_ros.model.whisper_attention import Attention
 from audio_interaction_ros.model.yamnet import Yamnet
 
 __all__ = ['AudioTower', 'SoundBranch', 'scaled']

@@ -1,18 +1,15 @@
 """
 How likely somebody speaks, for every 32 ms of audio: the net of Silero VAD (MIT), version 6.
 
-Owns the arithmetic, in numpy; the weights come from the wheel ``silero-vad``, which is not
-installed, for it brings torch. Weights carry the names of that file. Knows no thresholds.
+Owns the arithmetic, in numpy; weights carry the names of the published file. Knows no
+thresholds, nor where weights come from.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from audio_interaction_ros.model.arrays import load_arrays
-from audio_interaction_ros.model.base_weights import fetch
-
-__all__ = ['HOP', 'VoiceActivity', 'load_voice_activity']
+__all__ = ['HOP', 'VoiceActivity']
 
 HOP = 512
 """Samples at 16 kHz that one probability stands for."""
@@ -89,8 +86,3 @@ class _Convolution:
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
-
-
-def load_voice_activity() -> VoiceActivity:
-    """Return the net with its weights, fetched where they are missing; for errors see fetch."""
-    return VoiceActivity(load_arrays([fetch('silero-vad') / 'model.safetensors']))

@@ -22,10 +22,10 @@ from audio_interaction_ros.nodes.halves import (
     SameProcess,
     ros_arguments,
 )
+from audio_interaction_ros.nodes.lifecycle.running import refusal, run
+from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, SharedRuntime
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
-from audio_interaction_ros.nodes.running import refusal, run
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource, SharedRuntime
 
 __all__ = ['Assistant', 'main', 'parse']
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
+from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import PcmFormat
 from audio_interaction_ros.audio.source import read_blocks
@@ -27,13 +27,13 @@ from audio_interaction_ros.errors import (
     AudioInteractionError,
     ConfigurationError,
 )
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.audio_info import info_topic
-from audio_interaction_ros.nodes.bag import BagMessage, is_bag, read_bag
-from audio_interaction_ros.nodes.diagnostics import ERROR, Diagnostics, Report
-from audio_interaction_ros.nodes.live_parameters import logger_service
-from audio_interaction_ros.nodes.messages import audio_message
-from audio_interaction_ros.nodes.running import run
+from audio_interaction_ros.nodes.encoding.audio_info import info_topic
+from audio_interaction_ros.nodes.io.bag import BagMessage, is_bag, read_bag
+from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, Report
+from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service
+from audio_interaction_ros.nodes.lifecycle.running import run
 from audio_interaction_ros.protocol import CHUNK_NS
 
 __all__ = ['AudioFileNode', 'main']

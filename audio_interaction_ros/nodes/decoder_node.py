@@ -2,8 +2,8 @@
 decoder_node: encoded chunks in; decisions, transcripts, replies and alerts out.
 
 Owns topics, services and diagnostics. Callbacks convert and enqueue; a worker thread
-(nodes.deciding) steps the session, one forward pass at a time, so what arrives meanwhile is taken
-between two text tokens.
+(nodes.decoding.deciding) steps the session, one forward pass at a time, so what arrives
+meanwhile is taken between two text tokens.
 """
 
 import time
@@ -13,22 +13,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from std_srvs.srv import Trigger
+
 from audio_interaction_msgs.msg import Decision, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import Cancel as CancelService
 from audio_interaction_msgs.srv import SetPrompt as SetPromptService
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from std_srvs.srv import Trigger
-
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
     ConfigurationError,
 )
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.alert_board import AlertBoard
-from audio_interaction_ros.nodes.deciding import (
+from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
+from audio_interaction_ros.nodes.decoding.deciding import (
     Adjusted,
     Command,
     Deciding,
@@ -36,7 +35,11 @@ from audio_interaction_ros.nodes.deciding import (
     Progress,
     Refused,
 )
-from audio_interaction_ros.nodes.diagnostics import (
+from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
+from audio_interaction_ros.nodes.decoding.reply_board import Heard, ReplyBoard
+from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     ERROR,
     WARN,
     BusyMeter,
@@ -46,13 +49,10 @@ from audio_interaction_ros.nodes.diagnostics import (
     Withheld,
     model_report,
 )
-from audio_interaction_ros.nodes.listen_action import ListenAction
-from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.messages import chunk_from_message, decision_message
-from audio_interaction_ros.nodes.reply_board import Heard, ReplyBoard
-from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_decoder
-from audio_interaction_ros.nodes.worker import Ready, Worker, WorkerFailure
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
+from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
     ContextRolled,

@@ -9,18 +9,31 @@ import functools
 import time
 from typing import Any
 
-from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
-from audio_interaction_msgs.msg import FifoCredit
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
+from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
+from audio_interaction_msgs.msg import FifoCredit
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.audio_input import AudioInput
-from audio_interaction_ros.nodes.diagnostics import (
+from audio_interaction_ros.nodes.encoding.audio_input import AudioInput
+from audio_interaction_ros.nodes.encoding.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.encoding.interruption import Interruption
+from audio_interaction_ros.nodes.encoding.listening import (
+    Begin,
+    Block,
+    Flush,
+    Listening,
+    Model,
+    Pause,
+)
+from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
+from audio_interaction_ros.nodes.io.messages import chunk_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     OK,
     WARN,
     Diagnostics,
@@ -28,20 +41,14 @@ from audio_interaction_ros.nodes.diagnostics import (
     model_report,
     several,
 )
-from audio_interaction_ros.nodes.input_report import InputReport, Recent
-from audio_interaction_ros.nodes.interruption import Interruption
-from audio_interaction_ros.nodes.listening import Begin, Block, Flush, Listening, Model, Pause
-from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.messages import chunk_message
-from audio_interaction_ros.nodes.recorder import Recorder
-from audio_interaction_ros.nodes.robot_speech import RobotSpeech
-from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource, load_encoder
-from audio_interaction_ros.nodes.second_pass import SecondPassLink
-from audio_interaction_ros.nodes.worker import Ready, Worker, WorkerFailure
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_encoder
+from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
 from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.outbound import OutboundFifo
+from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
 __all__ = ['EncoderNode', 'main']
 

@@ -16,10 +16,10 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from audio_interaction_ros.nodes import qos
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
-from audio_interaction_ros.nodes.runtime_source import RuntimeSource
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 
 __all__ = ['Halves', 'OwnProcesses', 'SameProcess', 'ros_arguments']
 

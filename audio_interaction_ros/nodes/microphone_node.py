@@ -11,24 +11,24 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from audio_interaction_msgs.msg import AudioChunk
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from std_srvs.srv import SetBool
 
+from audio_interaction_msgs.msg import AudioChunk
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
     MissingDependencyError,
 )
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
-from audio_interaction_ros.nodes.live_parameters import answered, logger_service
-from audio_interaction_ros.nodes.messages import audio_message
-from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.steady import steady_timer
+from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, Diagnostics, Report
+from audio_interaction_ros.nodes.lifecycle.live_parameters import answered, logger_service
+from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
 
 __all__ = ['MicrophoneNode', 'choose_device', 'list_devices', 'main', 'sound_library']
 

@@ -11,14 +11,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from audio_interaction_msgs.msg import Alert, Decision, Reply, Transcript, Translation
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
+from audio_interaction_msgs.msg import Alert, Decision, Reply, Transcript, Translation
 from audio_interaction_ros.alerts.alert import AlertState, Severity
 from audio_interaction_ros.cli.printer import nothing_heard
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.convert import stamp_ns
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import CHUNK_NS, Emotion
 from audio_interaction_ros.terminal import one_line, silence
 

@@ -11,14 +11,14 @@ import threading
 from typing import Any, TextIO
 
 import rclpy
-from audio_interaction_msgs.msg import Decision
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.convert import stamp_ns
-from audio_interaction_ros.nodes.transport import start_ros
+from audio_interaction_msgs.msg import Decision
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 
 __all__ = ['ProbeNode', 'main']
 

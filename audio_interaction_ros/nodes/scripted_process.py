@@ -20,9 +20,10 @@ from typing import Any
 
 from rclpy.node import Node
 
-from audio_interaction_ros.nodes import assistant, halves, running
+from audio_interaction_ros.nodes import assistant, halves
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
+from audio_interaction_ros.nodes.lifecycle import running
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
 from audio_interaction_ros.runtimes.scripted import (

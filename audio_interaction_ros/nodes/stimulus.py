@@ -17,20 +17,20 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from audio_interaction_msgs.msg import AudioChunk, EncodedChunk, FifoCredit
-from audio_interaction_msgs.srv import SetPrompt
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from std_srvs.srv import SetBool, Trigger
 
+from audio_interaction_msgs.msg import AudioChunk, EncodedChunk, FifoCredit
+from audio_interaction_msgs.srv import SetPrompt
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.audio.source import read_blocks
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.messages import audio_message, time_message
+from audio_interaction_ros.nodes.io.messages import audio_message, time_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.probe import ProbeNode
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.nodes.transport import start_ros
 
 __all__ = ['StimulusNode', 'main']
 

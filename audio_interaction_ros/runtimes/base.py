@@ -160,7 +160,7 @@ class Runtime:
     tokenizer: Tokenizer
     """Comes with the decoder."""
     config: Any
-    """The model's configuration (model.config.CheckpointConfig): prompts, thresholds, mel."""
+    """What the model says of itself: a checkpoints.config.CheckpointConfig."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from audio_interaction_ros.checkpoints.cache import say
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.checkpoints.weights import StoredModel, identify
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
-from audio_interaction_ros.model.cache import say
-from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.tokenizer import Tokenizer
-from audio_interaction_ros.model.weights import StoredModel, identify
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
 from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder

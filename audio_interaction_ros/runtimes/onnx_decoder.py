@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ResourceError
 from audio_interaction_ros.graphs.names import (
     HIDDEN_OUTPUT,
@@ -20,7 +21,6 @@ from audio_interaction_ros.graphs.names import (
     cache_names,
     new_names,
 )
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack

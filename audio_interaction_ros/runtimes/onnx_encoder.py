@@ -7,8 +7,8 @@ Owns nothing but the call; the window is that of runtimes.windowed.
 import numpy as np
 import onnxruntime as ort
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
 __all__ = ['OnnxEncoder']

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from audio_interaction_ros.checkpoints.base_weights import fetch, identity
+from audio_interaction_ros.checkpoints.cache import say
+from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
 from audio_interaction_ros.graphs import manifest, names
-from audio_interaction_ros.model.base_weights import fetch, identity
-from audio_interaction_ros.model.cache import say
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
-from audio_interaction_ros.model.voice_activity import load_voice_activity
 from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.second_pass import LONGEST_TEXT, WINDOW_S, WhisperSecondPass
 
@@ -108,8 +108,8 @@ def graph_folder(precision: str = 'fp32') -> Path:
              'precision': precision}
 
     def build(folder: Path) -> None:
+        from audio_interaction_ros.checkpoints.arrays import load_arrays
         from audio_interaction_ros.graphs.whisper import write_second_pass
-        from audio_interaction_ros.model.arrays import load_arrays
 
         base = fetch('whisper-base')
         say(f'making the second pass for ONNX Runtime ({precision}), once')

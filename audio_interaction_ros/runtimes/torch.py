@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audio_interaction_ros.checkpoints import load as checkpoint
+from audio_interaction_ros.checkpoints.load import LoadedModel
+from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.errors import ConfigurationError, ResourceError
-from audio_interaction_ros.model import checkpoint
-from audio_interaction_ros.model.checkpoint import LoadedModel
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
-from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.runtimes.base import (
     HALVES,
     DecoderSpec,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import EncoderSpec
 

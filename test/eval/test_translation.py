@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.runtimes import registry
+from audio_interaction_ros.runtimes.base import Recognition
 from eval import translation
 from eval.__main__ import COMMANDS, main
 from eval.listening import Hearing, Reply

@@ -8,8 +8,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from audio_interaction_msgs.msg import EncodedChunk, FifoCredit
-
-from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.lifecycle import qos
 
 pytestmark = pytest.mark.ros
 

@@ -49,7 +49,7 @@ def test_a_full_disk_ends_the_recording_only(witness, tmp_path, monkeypatch):
 def test_a_disk_that_hangs_holds_up_no_hearing(witness, tmp_path, monkeypatch):
     import soundfile
     go_on = threading.Event()
-    monkeypatch.setattr('audio_interaction_ros.nodes.recorder._SLOW_S', 0.2)
+    monkeypatch.setattr('audio_interaction_ros.audio.recorder._SLOW_S', 0.2)
     monkeypatch.setattr(soundfile.SoundFile, 'write', lambda *_arguments: go_on.wait(120))
     try:
         witness.start({'record.directory': str(tmp_path), 'record.retention_s': 2.0})

@@ -14,11 +14,10 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from audio_interaction_msgs.msg import EncodedChunk
-
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.nodes.convert import SUPPORTED_TYPES, AudioConverter
-from audio_interaction_ros.nodes.messages import chunk_from_message
+from audio_interaction_ros.nodes.io.audio_messages import SUPPORTED_TYPES, AudioConverter
+from audio_interaction_ros.nodes.io.messages import chunk_from_message
 
 pytestmark = pytest.mark.ros
 

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save
 
+from audio_interaction_ros.checkpoints.ctranslate2_file import read_ctranslate2
+from audio_interaction_ros.checkpoints.gguf_file import llama_tensors, llama_tokenizer
+from audio_interaction_ros.checkpoints.layout import load_tensors
+from audio_interaction_ros.checkpoints.onnx_file import yamnet_tensors
+from audio_interaction_ros.checkpoints.released import _unpickle
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.ctranslate2_file import read_ctranslate2
-from audio_interaction_ros.model.gguf_file import llama_tensors, llama_tokenizer
-from audio_interaction_ros.model.layout import load_tensors
-from audio_interaction_ros.model.onnx_file import yamnet_tensors
-from audio_interaction_ros.model.released import _unpickle
 
 pytestmark = pytest.mark.torch
 

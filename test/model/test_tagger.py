@@ -7,14 +7,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from audio_interaction_ros.checkpoints import edge
+from audio_interaction_ros.checkpoints.config import (
+    BaseConfig,
+    CheckpointConfig,
+    dump_config,
+    load_config,
+)
+from audio_interaction_ros.checkpoints.load import load
+from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX, write_manifest
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model import edge
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.checkpoint import load
-from audio_interaction_ros.model.config import (
-    BaseConfig, CheckpointConfig, dump_config, load_config)
 from audio_interaction_ros.model.shapes import MEL_FILL, AudioTowerConfig, DecoderConfig
-from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX, write_manifest
 from audio_interaction_ros.protocol import NO_MAGNITUDE, RELEASED_TOKEN_IDS
 
 pytestmark = pytest.mark.torch

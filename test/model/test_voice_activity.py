@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from audio_interaction_ros.model.voice_activity import HOP, load_voice_activity
+from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
+from audio_interaction_ros.model.voice_activity import HOP
 
 pytestmark = pytest.mark.torch  # needs the base weights, as all that is marked so
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from audio_interaction_ros.model.yamnet import Yamnet
 from audio_interaction_ros.model.shapes import EMBEDDING_WIDTH, PATCH_FRAMES
+from audio_interaction_ros.model.yamnet import Yamnet
 
 pytestmark = pytest.mark.torch
 

@@ -12,14 +12,14 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import Alert, AlertArray, FifoCredit
-from audio_interaction_msgs.srv import AcknowledgeAlert
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 from std_msgs.msg import Bool, Empty
 
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.alert_keeper import AlertKeeper, journal_path
+from audio_interaction_msgs.msg import Alert, AlertArray, FifoCredit
+from audio_interaction_msgs.srv import AcknowledgeAlert
+from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
+from audio_interaction_ros.nodes.lifecycle import qos
 
 pytestmark = pytest.mark.ros
 

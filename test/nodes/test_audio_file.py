@@ -10,12 +10,12 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from diagnostic_msgs.msg import DiagnosticArray
 from std_srvs.srv import Trigger
 
-from audio_interaction_ros.nodes import qos
+from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
+from audio_interaction_ros.nodes.lifecycle import qos
 
 pytestmark = pytest.mark.ros
 soundfile = pytest.importorskip('soundfile', reason='soundfile is not installed')

@@ -11,11 +11,12 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import Transcript, Translation
 from std_msgs.msg import String
 
-from audio_interaction_ros.nodes import qos, reply_board
-from audio_interaction_ros.nodes.convert import stamp_ns
+from audio_interaction_msgs.msg import Transcript, Translation
+from audio_interaction_ros.nodes.decoding import reply_board
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros

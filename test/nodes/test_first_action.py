@@ -12,8 +12,9 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 pytest.importorskip('geometry_msgs.msg')
 
-from audio_interaction_msgs.srv import AcknowledgeAlert
 from geometry_msgs.msg import Twist
+
+from audio_interaction_msgs.srv import AcknowledgeAlert
 
 pytestmark = pytest.mark.ros
 

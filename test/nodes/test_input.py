@@ -12,14 +12,15 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 import rclpy
-from audio_interaction_msgs.msg import AudioChunk
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, Int16MultiArray, UInt8MultiArray
 from std_srvs.srv import SetBool
 
-from audio_interaction_ros.nodes import audio_info, audio_input, qos
-from audio_interaction_ros.nodes.robot_speech import RobotSpeech
+from audio_interaction_msgs.msg import AudioChunk
+from audio_interaction_ros.nodes.encoding import audio_info, audio_input
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
 pytestmark = pytest.mark.ros
 

@@ -12,13 +12,14 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from action_msgs.msg import GoalStatus
-from audio_interaction_msgs.action import Listen
-from audio_interaction_msgs.msg import Transcript
 from builtin_interfaces.msg import Duration
 from rclpy.action import ActionClient
 
-from audio_interaction_ros.nodes import listen_action, qos
-from audio_interaction_ros.nodes.listen_action import same_language
+from audio_interaction_msgs.action import Listen
+from audio_interaction_msgs.msg import Transcript
+from audio_interaction_ros.nodes.decoding import listen_action
+from audio_interaction_ros.nodes.decoding.listen_action import same_language
+from audio_interaction_ros.nodes.lifecycle import qos
 
 pytestmark = pytest.mark.ros
 

@@ -11,16 +11,16 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import EncodedChunk, Transcript
 from std_srvs.srv import SetBool
 
+from audio_interaction_msgs.msg import EncodedChunk, Transcript
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.diagnostics import OK, WARN, Report
-from audio_interaction_ros.nodes.input_report import InputReport, Recent
-from audio_interaction_ros.nodes.interruption import Interruption
-from audio_interaction_ros.nodes.listening import Block, Flush, Listening, Pause
+from audio_interaction_ros.nodes.encoding.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.encoding.interruption import Interruption
+from audio_interaction_ros.nodes.encoding.listening import Block, Flush, Listening, Pause
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, WARN, Report
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros

@@ -12,16 +12,16 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import Alert, Decision, Reply
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
 
-from audio_interaction_ros.nodes import qos
+from audio_interaction_msgs.msg import Alert, Decision, Reply
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
-from audio_interaction_ros.nodes.live_parameters import LIVE, UNUSED, logger_service
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.live_parameters import LIVE, UNUSED, logger_service
+from audio_interaction_ros.nodes.lifecycle.parameters import is_ours
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode
-from audio_interaction_ros.nodes.parameters import is_ours
 
 pytestmark = pytest.mark.ros
 
@@ -102,7 +102,7 @@ def test_before_configure_every_parameter_may_be_set_and_is_used(robot, role):
         assert answer.successful, (name, answer.reason)
     for name in UNUSED[role]:
         assert 'does not use it' in change(node, name, another(node, name)).reason
-    from audio_interaction_ros.nodes import parameters
+    from audio_interaction_ros.nodes.lifecycle import parameters
     for name, value in wanted.items():
         assert in_config(parameters.read(node), name) == value
 

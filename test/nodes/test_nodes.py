@@ -12,6 +12,10 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import Bool, Empty, Int16MultiArray
+from std_srvs.srv import SetBool, Trigger
+
 from audio_interaction_msgs.msg import (
     Alert,
     AlertArray,
@@ -22,13 +26,9 @@ from audio_interaction_msgs.msg import (
     Transcript,
 )
 from audio_interaction_msgs.srv import AcknowledgeAlert, Cancel, SetPrompt
-from diagnostic_msgs.msg import DiagnosticArray
-from std_msgs.msg import Bool, Empty, Int16MultiArray
-from std_srvs.srv import SetBool, Trigger
-
 from audio_interaction_ros.config import OVERFLOW_POLICIES
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
@@ -345,7 +345,7 @@ def test_a_bad_message_is_named_and_the_node_lives(robot, name):
 def hear(robot, samples, *, times=1, rate=16000, stamps=None):
     """Publish float samples to a new pair of nodes; return the encoder's input statistics."""
     from audio_interaction_ros.audio.block import AudioBlock
-    from audio_interaction_ros.nodes.messages import audio_message
+    from audio_interaction_ros.nodes.io.messages import audio_message
     robot.decoder()
     encoder = robot.encoder({'audio.silence_warning_s': 0.4})
     microphone = robot.microphone()

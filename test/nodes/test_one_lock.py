@@ -10,15 +10,15 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import Trigger
 
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.diagnostics import Diagnostics, Report
-from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.worker import Ready, Worker
+from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import Diagnostics, Report
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker
 
 pytestmark = pytest.mark.ros
 

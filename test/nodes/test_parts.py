@@ -16,19 +16,20 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from audio_interaction_ros.audio.convert import to_mono
+from audio_interaction_ros.audio.mp3 import looks_like_mp3
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
-from audio_interaction_ros.nodes import assistant, live_parameters, parameters
-from audio_interaction_ros.nodes.convert import AudioConverter
-from audio_interaction_ros.nodes.messages import (
+from audio_interaction_ros.nodes import assistant
+from audio_interaction_ros.nodes.io.audio_messages import AudioConverter
+from audio_interaction_ros.nodes.io.messages import (
     chunk_from_message,
     chunk_message,
     time_message,
 )
+from audio_interaction_ros.nodes.lifecycle import live_parameters, parameters
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, choose_device
-from audio_interaction_ros.nodes.mp3 import looks_like_mp3
-from audio_interaction_ros.nodes.robot_speech import RobotSpeech
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
 pytestmark = pytest.mark.ros
 
@@ -234,10 +235,10 @@ def test_a_device_is_chosen_by_name_or_index():
 
 
 def test_a_microphone_survives_unplugging_and_mute(robot):
-    from audio_interaction_msgs.msg import AudioChunk
     from std_srvs.srv import SetBool
 
-    from audio_interaction_ros.nodes import qos
+    from audio_interaction_msgs.msg import AudioChunk
+    from audio_interaction_ros.nodes.lifecycle import qos
     library = FakeSound()
     heard = robot.watch(AudioChunk, 'audio', qos.AUDIO_IN)
     node = robot.add(MicrophoneNode(library=library, **robot.options({'device': 'usb'})))
@@ -278,12 +279,12 @@ def test_without_portaudio_a_microphone_is_refused_before_a_model_is_loaded(
     ('sample_rate_hz', 16000, 640), ('channels', 2, 1920)])
 def test_what_is_not_heard_while_a_device_is_opened_otherwise_is_numbered(
         robot, name, value, block):
-    from audio_interaction_msgs.msg import AudioChunk
     from rclpy.parameter import Parameter
 
+    from audio_interaction_msgs.msg import AudioChunk
     from audio_interaction_ros.audio.frontend import FrontEnd
-    from audio_interaction_ros.nodes import qos
-    from audio_interaction_ros.nodes.convert import AudioConverter
+    from audio_interaction_ros.nodes.io.audio_messages import AudioConverter
+    from audio_interaction_ros.nodes.lifecycle import qos
     library = FakeSound()
     heard = robot.watch(AudioChunk, 'audio', qos.AUDIO_IN)
     node = robot.add(MicrophoneNode(library=library, **robot.options({'device': 'usb'})))
@@ -311,7 +312,7 @@ def test_what_is_not_heard_while_a_device_is_opened_otherwise_is_numbered(
 
 def test_samples_of_24_bits_are_as_loud_in_a_message_as_they_were():
     from audio_interaction_ros.audio.block import AudioBlock
-    from audio_interaction_ros.nodes.messages import audio_message
+    from audio_interaction_ros.nodes.io.messages import audio_message
     half = np.full((2, 1), 2 ** 30, np.int32)
     message = audio_message(AudioBlock(samples=half, sample_rate_hz=16_000, stamp_ns=0), seq=0,
                             frame_id='x')

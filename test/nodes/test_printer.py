@@ -9,7 +9,8 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from audio_interaction_ros.nodes import assistant, qos
+from audio_interaction_ros.nodes import assistant
+from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.printer import PrinterNode
 
 pytestmark = pytest.mark.ros

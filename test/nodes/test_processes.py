@@ -18,8 +18,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from audio_interaction_msgs.msg import Decision, FifoCredit
-
-from audio_interaction_ros.nodes import qos
+from audio_interaction_ros.nodes.lifecycle import qos
 
 pytestmark = pytest.mark.ros
 
@@ -193,13 +192,13 @@ def test_nothing_is_printed_at_the_end(robot, tmp_path, ending):
 
 def test_a_bag_is_played_as_recorded(robot, tmp_path):
     rosbag2 = pytest.importorskip('rosbags.rosbag2', reason='rosbags is not installed')
-    from audio_interaction_msgs.msg import AudioChunk
     from rclpy.serialization import serialize_message
     from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
+    from audio_interaction_msgs.msg import AudioChunk
     from audio_interaction_ros.audio.block import AudioBlock
     from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
-    from audio_interaction_ros.nodes.messages import audio_message
+    from audio_interaction_ros.nodes.io.messages import audio_message
     store = get_typestore(Stores.ROS2_HUMBLE)
     text = (Path(__file__).parents[2] / 'audio_interaction_msgs/msg/AudioChunk.msg').read_text()
     store.register(get_types_from_msg(text, 'audio_interaction_msgs/msg/AudioChunk'))

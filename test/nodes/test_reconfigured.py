@@ -12,8 +12,8 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from audio_interaction_ros.config import ModelConfig
-from audio_interaction_ros.nodes import runtime_source
-from audio_interaction_ros.nodes.runtime_source import SharedRuntime
+from audio_interaction_ros.nodes.lifecycle import runtime_source
+from audio_interaction_ros.nodes.lifecycle.runtime_source import SharedRuntime
 from audio_interaction_ros.runtimes.base import Runtime
 
 pytestmark = pytest.mark.ros
@@ -38,7 +38,7 @@ class Loader:
 
 def leave_behind(robot, node, worker, monkeypatch):
     """Configure the node again while its first model loads; return the thread left behind."""
-    from audio_interaction_ros.nodes import worker as module
+    from audio_interaction_ros.nodes.lifecycle import worker as module
     monkeypatch.setattr(module, '_PATIENCE_S', 0.0)
     first = worker()._thread
     node.trigger_deactivate()

@@ -14,19 +14,19 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import Decision, FifoCredit
-from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
-from audio_interaction_msgs.srv import SetPrompt
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 
+from audio_interaction_msgs.msg import Decision, FifoCredit
+from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
+from audio_interaction_msgs.srv import SetPrompt
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.backoff import BackOff
-from audio_interaction_ros.nodes.convert import stamp_ns
-from audio_interaction_ros.nodes.managed import ManagedNode
-from audio_interaction_ros.nodes.messages import chunk_message
-from audio_interaction_ros.nodes.worker import _MOST_COMMANDS
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.messages import chunk_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.worker import _MOST_COMMANDS
 from audio_interaction_ros.runtimes.base import StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
@@ -131,7 +131,7 @@ def test_a_bad_chunk_is_refused_at_the_door_and_the_next_is_heard(robot, stream,
 
 def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
         robot, stream, monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    monkeypatch.setattr('audio_interaction_ros.nodes.lifecycle.backoff._FIRST_S', 0.05)
     lost = threading.Event()
     lost.set()
     decoder = robot.decoder(runtime=breaking(
@@ -157,7 +157,7 @@ def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
 
 
 def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    monkeypatch.setattr('audio_interaction_ros.nodes.lifecycle.backoff._FIRST_S', 0.05)
     broken, made = threading.Event(), robot.scripted(script={})()
     encode = made.encoder.encode
 
@@ -207,7 +207,7 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
 
 @pytest.mark.parametrize('name', ['encoder', 'decoder'])
 def test_a_model_that_cannot_be_loaded_is_tried_again(robot, stream, monkeypatch, name):
-    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    monkeypatch.setattr('audio_interaction_ros.nodes.lifecycle.backoff._FIRST_S', 0.05)
     asked = []
 
     def load(_model):
@@ -222,7 +222,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_again(robot, stream, monkeypatch
 
 
 def test_a_second_pass_that_cannot_be_loaded_is_tried_again(robot, monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    monkeypatch.setattr('audio_interaction_ros.nodes.lifecycle.backoff._FIRST_S', 0.05)
     asked = []
 
     def load(_name):
@@ -235,7 +235,7 @@ def test_a_second_pass_that_cannot_be_loaded_is_tried_again(robot, monkeypatch):
 
 
 def test_a_wrong_configuration_waits_for_another_parameter(robot, stream, monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.nodes.backoff._FIRST_S', 0.05)
+    monkeypatch.setattr('audio_interaction_ros.nodes.lifecycle.backoff._FIRST_S', 0.05)
     asked = []
 
     def load(_model):

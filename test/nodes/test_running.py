@@ -14,9 +14,9 @@ import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
 
-from audio_interaction_ros.nodes import running
-from audio_interaction_ros.nodes.running import run
-from audio_interaction_ros.nodes.steady import steady_timer
+from audio_interaction_ros.nodes.lifecycle import running
+from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
 
 pytestmark = pytest.mark.ros
 

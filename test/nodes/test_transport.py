@@ -13,7 +13,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 
 import rclpy.utilities
 
-from audio_interaction_ros.nodes.transport import leave_out_shared_memory
+from audio_interaction_ros.nodes.lifecycle.transport import leave_out_shared_memory
 from audio_interaction_ros.resources import shipped
 
 pytestmark = pytest.mark.ros
@@ -71,6 +71,6 @@ def test_the_profile_is_given_under_the_name_that_is_known(distribution, name):
 
 
 def test_no_other_module_brings_ros_up():
-    found = [path.name for path in NODES.glob('*.py')
+    found = [path.name for path in NODES.rglob('*.py')
              if re.search(r'\brclpy\.init\(', path.read_text(encoding='utf-8'))]
     assert found == ['transport.py']

@@ -9,12 +9,12 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_msgs.msg import Alert, Decision, Reply
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String
 
-from audio_interaction_ros.nodes import qos
-from audio_interaction_ros.nodes.diagnostics import OK, Report, Withheld
+from audio_interaction_msgs.msg import Alert, Decision, Reply
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, Report, Withheld
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyWithheld
 

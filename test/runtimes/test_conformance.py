@@ -8,7 +8,6 @@ distance of a score to that of torch in float32, where scores are about 10.
 import numpy as np
 import pytest
 import torch
-
 from small_model import (
     IDS,
     SHAPES,
@@ -19,6 +18,7 @@ from small_model import (
     request,
     save_model,
 )
+
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.shapes import MEL_FILL
 from audio_interaction_ros.runtimes.registry import load_runtime

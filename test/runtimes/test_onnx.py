@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-
 from small_model import SLOTS, random_model, request, save_model
+
+from audio_interaction_ros.checkpoints.config import dump_config, load_config
+from audio_interaction_ros.checkpoints.manifest import write_manifest
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
-from audio_interaction_ros.model.config import dump_config, load_config
-from audio_interaction_ros.model.manifest import write_manifest
 from audio_interaction_ros.runtimes.registry import load_runtime
 from export.__main__ import main as export
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from small_model import SHAPES, SLOTS, WIDTH, random_model, request
+
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from small_model import random_model
+
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 
 pytest.importorskip('onnxruntime')

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-
 from small_model import SLOTS, full_pass, random_model, request
+
 from audio_interaction_ros.errors import ConfigurationError, ResourceError
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.checkpoint import LoadedModel
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS

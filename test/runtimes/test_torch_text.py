@@ -4,13 +4,12 @@ import types
 
 import numpy as np
 import pytest
-
 import torch
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.checkpoint import LoadedModel
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import Emotion

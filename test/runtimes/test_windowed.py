@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from audio_interaction_ros.model.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.model.shapes import MEL_FILL, AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import NO_MAGNITUDE, RELEASED_TOKEN_IDS
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder

@@ -1,6 +1,7 @@
 """The sending half of the queue: order, credit, and accounting without a remainder."""
 
 from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

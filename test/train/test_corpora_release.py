@@ -4,9 +4,22 @@ import json
 
 import pytest
 
-from train.corpora.release import (OnlineRow, OnlineTurn, card_dict, card_of, card_row,
-                                   offline_dict, offline_row, online_dict, online_of, online_row,
-                                   read_release, stream_of, with_idx, write_release)
+from train.corpora.release import (
+    OnlineRow,
+    OnlineTurn,
+    card_dict,
+    card_of,
+    card_row,
+    offline_dict,
+    offline_row,
+    online_dict,
+    online_of,
+    online_row,
+    read_release,
+    stream_of,
+    with_idx,
+    write_release,
+)
 from train.records import Clip, Event, Lane, RecordError, Reply, Stream
 from train.stages import Rejected
 

@@ -21,8 +21,13 @@ from train.corpora.intake import IMPORTERS, import_corpus
 from train.corpora.lhotse_recipes import read_lhotse
 from train.corpora.recipe import load_recipe
 from train.corpora.release import card_row, online_row, read_release
-from train.corpora.store import (clip_from_cut, open_manifests, pack_shar, save_manifests,
-                                 unpack_shar)
+from train.corpora.store import (
+    clip_from_cut,
+    open_manifests,
+    pack_shar,
+    save_manifests,
+    unpack_shar,
+)
 from train.records import Clip, Event, Lane, Reply, Stream, read_records, write_records
 from train.stages import StageError, read_stage
 

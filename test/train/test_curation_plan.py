@@ -5,7 +5,15 @@ import math
 import pytest
 
 from train.curation.plan import (
-    Constraint, Plan, PlanError, SubEvent, check, plan_schema, problems, read_plan)
+    Constraint,
+    Plan,
+    PlanError,
+    SubEvent,
+    check,
+    plan_schema,
+    problems,
+    read_plan,
+)
 from train.records import to_dict
 
 pytestmark = pytest.mark.unit

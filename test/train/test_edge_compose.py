@@ -10,9 +10,8 @@ import soundfile
 from audio_interaction_ros.errors import AudioFormatError
 from train.edge import compose as subject
 from train.edge.compose import compose
-from train.edge.library import (
-    Library, MissingMaterialError, is_validation, load, recording)
 from train.edge.label import Label
+from train.edge.library import Library, MissingMaterialError, is_validation, load, recording
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,17 @@ import pytest
 
 from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.resources import shipped
-from train.edge.dialogue import (CATALOGUE, LONGEST, SLOTS, UNKNOWN, command_texts, drawn,
-                                 near_miss, reply_to, texts)
+from train.edge.dialogue import (
+    CATALOGUE,
+    LONGEST,
+    SLOTS,
+    UNKNOWN,
+    command_texts,
+    drawn,
+    near_miss,
+    reply_to,
+    texts,
+)
 
 pytestmark = pytest.mark.unit
 

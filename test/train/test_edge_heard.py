@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from train.edge.heard import (
-    TAGGER_CLASSES, TAGGER_FRAME_S, UNKNOWN, read_tagger, tagged, targets)
+from train.edge.heard import TAGGER_CLASSES, TAGGER_FRAME_S, UNKNOWN, read_tagger, tagged, targets
 
 pytestmark = pytest.mark.unit
 

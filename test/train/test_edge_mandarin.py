@@ -12,7 +12,16 @@ import soundfile
 
 from train.edge import mandarin
 from train.edge.mandarin import (
-    TRAIN_VOICES, VALIDATION_VOICES, Spoken, main, make, missing, pinyin, plan, speakable)
+    TRAIN_VOICES,
+    VALIDATION_VOICES,
+    Spoken,
+    main,
+    make,
+    missing,
+    pinyin,
+    plan,
+    speakable,
+)
 from train.edge.pairs import Pair, short, split
 from train.edge.synthesise import MissingVoicesError
 from train.speech import phonemes

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.checkpoints.config import dump_config, load_config
 from audio_interaction_ros.model import decoder
 from audio_interaction_ros.model.audio_tower import AudioTower, SoundBranch
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from audio_interaction_ros.model.config import dump_config, load_config
 from train.edge import adapter
 from train.edge.adapter import Edge
 from train.edge.layout import IDS, IGNORE, THRESHOLDS

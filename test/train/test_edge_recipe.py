@@ -15,9 +15,9 @@ from train.edge.heard import targets
 from train.edge.layout import CHINESE, IDS, IGNORE, decisions, sequence
 from train.edge.library import is_validation
 from train.edge.pairs import Pair
-from train.edge.stage_a import WIDTH, Speller, greedy
+from train.edge.sessions import MissingScenesError, Mixture, crop, sequenced, translated
 from train.edge.sound import average_precision
-from train.edge.sessions import Mixture, MissingScenesError, crop, sequenced, translated
+from train.edge.stage_a import WIDTH, Speller, greedy
 from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
 
 pytestmark = pytest.mark.torch

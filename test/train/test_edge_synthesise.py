@@ -11,9 +11,20 @@ import soundfile
 from train.edge import synthesise
 from train.edge.dialogue import UNKNOWN, reply_to
 from train.edge.particulars import in_words, ordinal, particulars
-from train.edge.synthesise import (FIRST_MIXTURE, THIRD_MIXTURE, VALIDATION, VALIDATION_VOICES,
-                                   MissingVoicesError, Utterance, available, disfluent,
-                                   letter_by_letter, make, speak_all, utterances)
+from train.edge.synthesise import (
+    FIRST_MIXTURE,
+    THIRD_MIXTURE,
+    VALIDATION,
+    VALIDATION_VOICES,
+    MissingVoicesError,
+    Utterance,
+    available,
+    disfluent,
+    letter_by_letter,
+    make,
+    speak_all,
+    utterances,
+)
 
 pytestmark = pytest.mark.unit
 

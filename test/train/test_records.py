@@ -1,8 +1,17 @@
 import pytest
 
 from train.records import (
-    Clip, Event, Lane, RecordError, Reply, Stream, from_dict, read_records, to_dict,
-    write_records)
+    Clip,
+    Event,
+    Lane,
+    RecordError,
+    Reply,
+    Stream,
+    from_dict,
+    read_records,
+    to_dict,
+    write_records,
+)
 
 pytestmark = pytest.mark.unit
 

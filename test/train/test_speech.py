@@ -17,12 +17,11 @@ pytest.importorskip('jiwer')
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.base import Recognition
 from train.compose.script import Script, Step
-from train.speech import command, local
+from train.speech import command, local, neural
 from train.speech.check import Dropped, checked, error_rate
 from train.speech.cosyvoice import CosyVoice
 from train.speech.engines import EngineSettings, engines, present
 from train.speech.make import Line, cast, clip_of, lines
-from train.speech import neural
 from train.speech.neural import Kokoro, Piper
 from train.speech.protocol import SpeechError, Voice, resampled, trimmed
 

@@ -13,11 +13,11 @@ import torch
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.checkpoints.config import load_config
+from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.checkpoint import LoadedModel
-from audio_interaction_ros.model.config import load_config
 from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.records import Lane, RecordError, Reply, Stream, read_records, write_records

@@ -13,9 +13,9 @@ pytest.importorskip('torch')
 pytest.importorskip('accelerate')
 pytest.importorskip('tensorboard')
 
+import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-import torch
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.tokenizer import Tokenizer

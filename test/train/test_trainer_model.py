@@ -8,13 +8,14 @@ import pytest
 
 pytest.importorskip('torch')
 
-from safetensors.torch import save_file
 import torch
+from safetensors.torch import save_file
 
+from audio_interaction_ros.checkpoints import layout
+from audio_interaction_ros.checkpoints import load as checkpoint
+from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
-from audio_interaction_ros.model import checkpoint, layout
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.config import load_config
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.parity import write_released

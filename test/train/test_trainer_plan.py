@@ -9,7 +9,7 @@ pytest.importorskip('torch')
 
 import torch
 
-from audio_interaction_ros.model.config import load_config
+from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from train.__main__ import main
 from train.trainer.plan import GIB, PlanError, check, make_plan, text_of

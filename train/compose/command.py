@@ -23,8 +23,8 @@ from train.compose.script import Plan, PlanError, Script
 from train.corpora.licences import check_groups, write_attribution
 from train.curation.curate import CurationResult
 from train.records import Clip, Stream, read_records, write_records
-from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.sounds.signals import LABELS
+from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.tfjp import process
 
 __all__ = ['Built', 'add_arguments', 'bound', 'build_all', 'compose_plan', 'read_cleaned', 'run']

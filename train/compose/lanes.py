@@ -15,8 +15,13 @@ from audio_interaction_ros.protocol import Emotion
 from train.compose.audio import FRAME, RATE, active
 from train.compose.script import LanePlan
 from train.records import Event, Lane, Reply
-from train.responses import (alert_replies, asr_replies, join_words, reply_chunk,
-                             translation_replies)
+from train.responses import (
+    alert_replies,
+    asr_replies,
+    join_words,
+    reply_chunk,
+    translation_replies,
+)
 
 __all__ = ['CRITICAL', 'PROMPTS', 'Rules', 'lane_replies', 'phrases', 'word_ends']
 

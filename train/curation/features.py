@@ -74,9 +74,9 @@ def _whisper() -> Any:
     """Return Whisper's encoder over windows of 2 s, and the list its layers write into."""
     from safetensors.torch import load_file
 
+    from audio_interaction_ros.checkpoints.base_weights import fetch
     from audio_interaction_ros.model.audio_tower import AudioTower
     from audio_interaction_ros.model.shapes import AudioTowerConfig
-    from audio_interaction_ros.model.base_weights import fetch
     tower = AudioTower(AudioTowerConfig(
         mel_bins=80, width=512, layers=6, heads=8, mlp_width=2_048, output_width=1,
         window_frames=_WINDOW_FRAMES, keep_frames=_WINDOW_FRAMES // 2))

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from train.curation.plan import (
-    FEWEST, KINDS, MOST, Plan, PlanError, plan_schema, problems)
+from train.curation.plan import FEWEST, KINDS, MOST, Plan, PlanError, plan_schema, problems
 from train.curation.planner import PlannerError
 from train.records import Clip, RecordError, from_dict
 from train.sounds.web import WebError, chat_json

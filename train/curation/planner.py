@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.strict import read_yaml
 from train.curation.plan import Constraint, Plan, SubEvent, check

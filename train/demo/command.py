@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from audio_interaction_ros.errors import ConfigurationError
 from rich.console import Console
 
+from audio_interaction_ros.errors import ConfigurationError
 from train.compose.command import Built, build_all, clips_of
 from train.compose.script import Script
 from train.corpora.recipe import load_recipe

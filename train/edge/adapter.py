@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.model.audio_tower import SoundBranch, scaled
-from audio_interaction_ros.model.base_weights import fetch
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from audio_interaction_ros.model.shapes import DecoderConfig
 from train.edge.features import TOWER, tower_config
@@ -62,7 +62,7 @@ class Edge(nn.Module):
         self.sound.requires_grad_(False).names.requires_grad_(bool(sounds))
 
     def trained(self) -> dict[str, Tensor]:
-        """Return what is shipped, under the names that ``model.edge`` merges."""
+        """Return what is shipped, under the names that ``checkpoints.edge`` merges."""
         tensors = {'control_rows': self.control_rows.data}
         for part in ('projector', 'sound'):
             tensors |= {f'{part}.{name}': value

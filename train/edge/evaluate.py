@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from audio_interaction_ros.checkpoints.load import LoadedModel
+from audio_interaction_ros.checkpoints.load import load as load_model
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.checkpoint import LoadedModel
-from audio_interaction_ros.model.checkpoint import load as load_model
 from audio_interaction_ros.model.decoder import rope_tables
 from train.edge.book import Book
 from train.edge.layout import IGNORE, decisions, sequence

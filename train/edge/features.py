@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from audio_interaction_ros.checkpoints.base_weights import fetch
+from audio_interaction_ros.checkpoints.config import MelConfig
+from audio_interaction_ros.checkpoints.edge import TAGGER_PREFIX
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.config import MelConfig
-from audio_interaction_ros.model.edge import TAGGER_PREFIX
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from train.edge.compose import compose, scene_name
 from train.edge.label import read_labels

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from audio_interaction_ros.errors import AudioInteractionError, AudioFormatError
+from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from eval.words import errors
 from train.speech.style import spoken

@@ -29,8 +29,8 @@ from pypinyin import Style, lazy_pinyin
 
 from audio_interaction_ros.errors import ConfigurationError
 from train.edge.pairs import Pair, key, read_pairs, short, split
-from train.edge.synthesise import (RATE, MissingVoicesError, speak as speak_other, speak_all,
-                                   trim, written)
+from train.edge.synthesise import RATE, MissingVoicesError, speak_all, trim, written
+from train.edge.synthesise import speak as speak_other
 from train.speech.neural import Kokoro
 from train.speech.phonemes import words_of_chinese
 from train.speech.protocol import SpeechError

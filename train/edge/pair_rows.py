@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.model.decoder import rope_tables
 from audio_interaction_ros.protocol import prefix_block
 from train.edge.adapter import DECODER, Edge

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.model.audio_tower import AudioTower
-from train.edge.library import ALERTS, fold
 from train.edge.features import BATCH, load_tower, windows
+from train.edge.library import ALERTS, fold
 
 __all__ = ['probe', 'summaries']
 

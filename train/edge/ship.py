@@ -15,8 +15,8 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from audio_interaction_ros.model.config import BaseConfig, CheckpointConfig, dump_config
-from audio_interaction_ros.model.manifest import write_manifest
+from audio_interaction_ros.checkpoints.config import BaseConfig, CheckpointConfig, dump_config
+from audio_interaction_ros.checkpoints.manifest import write_manifest
 from train.edge.adapter import DECODER, SCALE
 from train.edge.features import MEL, TAGGER, tower_config
 from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS

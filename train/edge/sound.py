@@ -22,9 +22,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.audio_tower import SoundBranch
-from audio_interaction_ros.model.base_weights import fetch
 from train.edge.features import tower_config
 from train.edge.heard import TAGGER_CLASSES, UNKNOWN, read_tagger, tagged, targets
 from train.edge.library import ALERTS, sound_names

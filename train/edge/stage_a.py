@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.checkpoints.base_weights import fetch
 from train.edge.features import TOWER
 from train.edge.layout import CHUNK_S
 from train.edge.resume import Clock

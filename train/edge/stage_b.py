@@ -28,11 +28,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.model.base_weights import fetch
+from audio_interaction_ros.checkpoints.base_weights import fetch
 from train.edge.adapter import Edge
 from train.edge.book import Book
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
-from train.edge.pair_rows import Row, Words, loss_of, rows as rows_of
+from train.edge.pair_rows import Row, Words, loss_of
+from train.edge.pair_rows import rows as rows_of
 from train.edge.pairs import DIRECTIONS, Pair, read_pairs, split
 from train.edge.resume import Clock, digests, keep, take_up
 from train.edge.scenes import scene_rows, sounds_of

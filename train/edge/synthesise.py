@@ -34,7 +34,8 @@ import soundfile
 import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
-from train.edge.dialogue import command_texts, texts as dialogue_texts
+from train.edge.dialogue import command_texts
+from train.edge.dialogue import texts as dialogue_texts
 from train.edge.further import known_texts, near_miss_texts, urgent_texts
 from train.edge.pairs import read_pairs, split
 from train.edge.particulars import particulars

@@ -33,8 +33,7 @@ from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import IDS
 from train.edge.pair_rows import Words, loss_of, rows, sample, scores
-from train.edge.pairs import (
-    DIRECTIONS, Pair, baselines, read_pairs, references, short, split)
+from train.edge.pairs import DIRECTIONS, Pair, baselines, read_pairs, references, short, split
 
 __all__ = ['learning_rate', 'main', 'score', 'translate']
 

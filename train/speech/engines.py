@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
+from train.responses.language import LanguageModel
 from train.speech.cosyvoice import CosyVoice
 from train.speech.local import EspeakNg, Flite, Hibari
 from train.speech.neural import Kokoro, Piper
-from train.responses.language import LanguageModel
 from train.speech.protocol import Recogniser, Synthesiser
 from train.speech.rewrite import LanguageRewriter, Rewriter, RuleRewriter
 

@@ -25,12 +25,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn,
-                           TimeRemainingColumn)
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from train.records import read_records
-from train.stages.shards import (Job, Shard, ShardReport, StageError, digest, finished, part_path,
-                                 storage, write_whole)
+from train.stages.shards import (
+    Job,
+    Shard,
+    ShardReport,
+    StageError,
+    digest,
+    finished,
+    part_path,
+    storage,
+    write_whole,
+)
 from train.stages.workers import here, processes, through_ray
 
 __all__ = ['StageReport', 'read_stage', 'run_stage', 'stable_seed']

@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.errors import (AudioInteractionError, ConfigurationError,
-                                          MissingDependencyError)
+from audio_interaction_ros.errors import (
+    AudioInteractionError,
+    ConfigurationError,
+    MissingDependencyError,
+)
 
 __all__ = ['Job', 'Rejected', 'Shard', 'ShardReport', 'StageError', 'build', 'digest', 'finished',
            'part_path', 'storage', 'write_whole']

@@ -86,7 +86,7 @@ def _count(row: Row, layout: Layout, counts: Counter[str]) -> None:
 
 
 def _model(folder: Path, tokenizer: Path | None) -> tuple[Layout, Callable[[str], list[int]]]:
-    from audio_interaction_ros.model.config import load_config
+    from audio_interaction_ros.checkpoints.config import load_config
     from audio_interaction_ros.model.tokenizer import Tokenizer
     config = load_config(folder / 'config.yaml')
     path = tokenizer or folder / 'tokenizer.json'

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, RecordError, Reply, Stream, read_records
 from train.tokens import Layout, Sample, a_t, a_t_t, online, t_t
-from train.trainer.features import (
-    offline_windows, online_windows, read_chunks, why_unusable)
+from train.trainer.features import offline_windows, online_windows, read_chunks, why_unusable
 from train.trainer.recipe import Data
 
 __all__ = ['Item', 'Prepared', 'Samples', 'batches', 'holds_out', 'kind_of', 'order']

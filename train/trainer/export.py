@@ -1,7 +1,7 @@
 """
 What a stage writes at its end: a folder that the runtime, or the next stage, loads.
 
-Owns nothing of the format; ``model.layout`` does.
+Owns nothing of the format; ``checkpoints.layout`` does.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from audio_interaction_ros.checkpoints import layout
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model import layout
 from train.trainer.model import Trainee
 
 __all__ = ['export']

@@ -14,9 +14,9 @@ import soundfile
 from torch import Tensor
 
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel, whole_file_mel
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, MelConfig
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from audio_interaction_ros.model.config import CheckpointConfig, MelConfig
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, SAMPLE_RATE_HZ
 from train.records import RecordError
 

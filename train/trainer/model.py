@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.manifest import DECODER_PREFIX, TOWER_PREFIX
-from audio_interaction_ros.model.config import CheckpointConfig
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from train.trainer.batch import Batch
 from train.trainer.features import encode
@@ -124,7 +124,7 @@ class Trainee(nn.Module):
                          recompute=self.recipe.run.gradient_checkpointing)
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-        """Return the plain model on the CPU, keyed as ``model.layout.save`` wants it."""
+        """Return the plain model on the CPU, keyed as ``checkpoints.layout.save`` wants it."""
         decoder = merged(self.decoder)
         if self.new_rows is not None:
             table = decoder['model.embed_tokens.weight'].clone()

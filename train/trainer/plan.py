@@ -27,9 +27,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
+from audio_interaction_ros.checkpoints.layout import build_modules
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.model.layout import build_modules
-from audio_interaction_ros.model.config import CheckpointConfig
 from train.trainer.loss import BLOCK
 from train.trainer.model import ADAPTERS, Trainee
 from train.trainer.recipe import Recipe

@@ -14,16 +14,16 @@ import tokenizers
 import torch
 from torch import Tensor, nn
 
+from audio_interaction_ros.checkpoints.base_weights import fetch
+from audio_interaction_ros.checkpoints.cache import cache_root
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.checkpoints.layout import assign, build_modules, load_tensors
+from audio_interaction_ros.checkpoints.load import load
+from audio_interaction_ros.checkpoints.released import convert_tower, converted
+from audio_interaction_ros.checkpoints.weights import locate
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.model.base_weights import fetch
-from audio_interaction_ros.model.cache import cache_root
-from audio_interaction_ros.model.checkpoint import load
-from audio_interaction_ros.model.weights import locate
-from audio_interaction_ros.model.config import CheckpointConfig, load_config
 from audio_interaction_ros.model.decoder import Decoder
-from audio_interaction_ros.model.layout import assign, build_modules, load_tensors
-from audio_interaction_ros.model.released import convert_tower, converted
 from train.trainer.recipe import RECIPES, Recipe
 
 __all__ = ['Start', 'byte_tokenizer', 'grown', 'omni_tensors', 'prepare', 'shape_of']

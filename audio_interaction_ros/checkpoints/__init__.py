@@ -1,0 +1,1 @@
+"""Files of weights and what they say of themselves: read, converted, merged, fetched."""

@@ -1,0 +1,184 @@
+"""
+Alerts as topics and services: one message per change, the open ones, the event and the hold.
+
+Owns publishers, timers and services; when a reply is an alert is the policy's matter. All of
+it, diagnostics included, runs with the node's lock held, so the policy needs none.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from std_msgs.msg import Bool, Empty
+
+from audio_interaction_msgs.msg import Alert, AlertArray
+from audio_interaction_msgs.srv import AcknowledgeAlert
+from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
+from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
+from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
+from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.config import AlertsConfig, LaneConfig
+from audio_interaction_ros.nodes.io.messages import alert_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.terminal import one_line
+
+__all__ = ['AlertBoard']
+
+_ACTIVE_PERIOD_S, _HOLD_PERIOD_S = 0.5, 0.2
+
+
+class AlertBoard:
+    """The alert topics of one decoder node."""
+
+    def __init__(self, *, node: ManagedNode, settings: AlertsConfig, group: CallbackGroup,
+                 lanes: Sequence[LaneConfig], hearing: Callable[[], bool],
+                 before: 'AlertBoard | None' = None) -> None:
+        """
+        Load the rules, create the topics and take over what an earlier board left.
+
+        ``before`` is that of an earlier configuration; without one the journal is read. Raises
+        ConfigurationError for bad rules.
+        """
+        rules = load_rules(Path(settings.rules) if settings.rules
+                           else shipped('config/alerts.yaml'))
+        self._policy = AlertPolicy(rules, AlertSettings(
+            lanes=tuple(lane.name for lane in lanes if lane.alerts),
+            while_speaking_min_severity=settings.while_speaking_min_severity))
+        self._node, self._settings, self._hearing = node, settings, hearing
+        self._now_ns: int | None = None
+        self._history: AlertHistory = AlertHistory() if before is None else before._history
+        self._keeper = self._make_keeper()
+        kept = self._keeper.recall() if before is None else before.kept
+        self._policy.restore(kept.alerts)
+        self._frame_id = kept.frame_id
+        self._keeper.keep(self.kept)
+        if kept.alerts:
+            node.get_logger().warning(
+                'alerts from before the start are still open: '
+                + ', '.join(alert.id for alert in kept.alerts))
+        self._changes = node.managed_publisher(Alert, 'alerts', qos.EVENTS)
+        self._active = node.managed_publisher(AlertArray, 'alerts/active', qos.ALERTS_ACTIVE)
+        self._event = node.managed_publisher(Empty, 'alerts/event', qos.FINAL_TEXT)
+        self._hold = node.managed_publisher(Bool, 'alerts/hold', qos.FLAG)
+        node.managed_timer(_ACTIVE_PERIOD_S, self._publish_active, callback_group=group)
+        node.managed_timer(_HOLD_PERIOD_S, self._publish_hold, callback_group=group)
+        node.managed_service(AcknowledgeAlert, 'alerts/acknowledge', self._on_acknowledge,
+                             callback_group=group)
+        node.managed_service(AcknowledgeAlert, 'alerts/clear', self._on_clear,
+                             callback_group=group)
+
+    @property
+    def kept(self) -> Kept:
+        """What must outlive this board."""
+        return Kept(alerts=waiting_for_a_person(self._policy.active), frame_id=self._frame_id)
+
+    def apply(self, settings: AlertsConfig) -> None:
+        """Take other severities and another life of the journal; rules are read at configure."""
+        self._policy.settings = replace(
+            self._policy.settings,
+            while_speaking_min_severity=settings.while_speaking_min_severity)
+        before, self._settings = self._settings, settings
+        if settings.journal_s != before.journal_s:
+            self._keeper.close()
+            self._keeper = self._make_keeper()
+            self._keeper.keep(self.kept)
+
+    def _make_keeper(self) -> AlertKeeper:
+        node = self._node
+        return AlertKeeper(
+            place=lambda: journal_path(node.get_namespace(), node.context.get_domain_id()),
+            lifetime_s=self._settings.journal_s)
+
+    def close(self) -> None:
+        """Finish the journal. Idempotent."""
+        self._keeper.close()
+
+    def on_reply(self, reply: ReplyFinished, frame_id: str) -> None:
+        """Take in a finished reply."""
+        self._frame_id = frame_id
+        self._now_ns = max(self._now_ns or 0, reply.stamp_ns)
+        self._show(self._policy.on_reply(reply))
+
+    def tick(self, now_ns: int) -> None:
+        """Let audio time pass."""
+        self._now_ns = now_ns
+        self._show(self._policy.tick(now_ns))
+
+    def report(self) -> Report:
+        """Say how many alerts are open."""
+        report = Report()
+        alerts = self._policy.active
+        waiting = [alert for alert in alerts if alert.state is AlertState.ACTIVE]
+        report.values.update(active=len(alerts), unacknowledged=len(waiting),
+                             **vars(self._policy.stats),
+                             journal=self._keeper.path or 'off')
+        for problem in (self._keeper.failure, self._keeper.lost):
+            if problem:
+                report.add(WARN, problem)
+        if waiting:
+            report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
+        return report
+
+    def _show(self, changes: Sequence[AlertChange]) -> None:
+        self._history.note(changes, time.strftime('%Y-%m-%d %H:%M:%S %Z'))
+        for change in changes:
+            self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
+            if (change.kind in (ChangeKind.RAISED, ChangeKind.ESCALATED)
+                    and change.alert.severity >= self._settings.event_min_severity):
+                self._event.publish(Empty())
+        if changes:
+            self._publish_active()
+            self._publish_hold()
+            self._keeper.keep(self.kept)  # last: whoever can act is told before a disk is
+
+    def _publish_active(self) -> None:
+        alerts = self._policy.active
+        message = AlertArray(
+            alerts=[alert_message(alert, frame_id=self._frame_id) for alert in alerts],
+            max_severity=max((int(alert.severity) for alert in alerts), default=0),
+            any_unacknowledged=any(alert.state is AlertState.ACTIVE for alert in alerts))
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.header.frame_id = self._frame_id
+        self._active.publish(message)
+
+    def _publish_hold(self) -> None:
+        held = self._policy.hold(Severity(self._settings.hold_min_severity))
+        # To a multiplexer silence means locked, and without a model nobody listens. That an
+        # alert of earlier is open is known without one.
+        if held or self._hearing():
+            self._hold.publish(Bool(data=held))
+
+    def _on_acknowledge(self, request: Any, response: Any) -> Any:
+        changes = self._policy.acknowledge(
+            request.id, _told(request.operator_name), self._now_ns)
+        return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
+
+    def _on_clear(self, request: Any, response: Any) -> Any:
+        changes = self._policy.clear(
+            request.id, self._now_ns, _told(request.operator_name))
+        return self._answer(changes, ChangeKind.CLEARED, request, response)
+
+    def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
+                response: Any) -> Any:
+        self._show(changes)
+        response.success, response.message = self._history.answer(
+            kind, request.id, changes, self._policy.active)
+        if any(change.kind is kind for change in changes):
+            self._node.get_logger().info(
+                f'{response.message} by {_told(request.operator_name) or "nobody named"}: '
+                f'{_told(request.response)}')
+        return response
+
+
+def _told(text: str) -> str:
+    """Return what a client sent as it may stand in the log."""
+    return one_line(text, MOST_CHARACTERS)

@@ -1,0 +1,280 @@
+"""
+What lanes say, as transcript, translation and reply topics.
+
+Owns the publishers, the revision count of each running reply and the drafts that wait for their
+second pass. Which lane speaks on which topic comes from its configuration.
+"""
+
+import math
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from std_msgs.msg import String
+
+from audio_interaction_msgs.msg import Reply, Transcript, Translation
+from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.nodes.io.messages import said_of, time_message
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.stream.events import (
+    Event,
+    FinalTranslation,
+    ReplyEmotion,
+    ReplyFinished,
+    ReplyStarted,
+    ReplyText,
+    ReplyWithheld,
+)
+from audio_interaction_ros.stream.text_lane import Said
+
+__all__ = ['Heard', 'ReplyBoard']
+
+_NAN = float('nan')
+_PATIENCE_S = 30.0
+"""A draft that is not answered for so long becomes final as it is: nobody listens any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """What is known of the chunk that an event belongs to."""
+
+    frame_id: str = ''
+    arrived_at: float = _NAN
+    """Steady second at which the decoder got it."""
+    encode_latency_s: float = _NAN
+    """From the end of its audio to its arrival, by the ROS clock; NaN for replayed audio."""
+
+    def latency_s(self) -> float:
+        """Return seconds since the end of its audio; of replayed audio, since its arrival."""
+        waited = time.monotonic() - self.arrived_at
+        return waited if math.isnan(self.encode_latency_s) else self.encode_latency_s + waited
+
+
+@dataclass
+class _Running:
+    start_ns: int
+    p_respond: float
+    decided_at: float
+    emotion: Emotion = Emotion.NORMAL
+    revision: int = 0
+    first_text_s: float = _NAN
+    shown: Any = None
+    """The newest message of it; None: there is none."""
+
+
+@dataclass
+class _Draft:
+    kind: str
+    message: Any
+    reply: ReplyFinished
+    heard: Heard
+    until: float
+    """Steady second up to which somebody may still read it; infinite when that was done."""
+
+
+class ReplyBoard:
+    """
+    Publishes the replies of all lanes.
+
+    ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
+    ``KIND/draft`` for a second pass, as long as somebody listens there, and come back on
+    ``KIND/read``. A transcript is final then; a translation goes to ``translate`` (reply, what
+    was said), which a FinalTranslation must answer; where it returns False nobody will, and the
+    streamed text is final. So it is where nobody listens any more, or no answer came for half a
+    minute. All this happens in the callback group in which ``show`` is called.
+    """
+
+    def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
+                 draft: Collection[str], group: CallbackGroup,
+                 translate: Callable[[ReplyFinished, Said], bool]) -> None:
+        """Create the publishers."""
+        self._kinds = {lane.name: lane.kind for lane in lanes}
+        self._running: dict[tuple[str, str], _Running] = {}
+        self._last_transcript = '', 0  # its id, and up to where it goes
+        self._publishers: dict[str, Any] = {}
+        self._texts: dict[str, Any] = {}
+        types = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
+        for kind, message_type in types.items():
+            self._publishers[kind] = node.managed_publisher(message_type, kind, qos.EVENTS)
+            self._texts[kind] = node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT)
+        self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
+                        for kind in draft}
+        self._awaited: dict[str, _Draft] = {}
+        self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
+        self._translate = translate
+        for kind in draft:
+            node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
+                                      callback_group=group)
+        if draft:
+            node.managed_timer(_PATIENCE_S / 30, self._look, callback_group=group)
+
+    @property
+    def awaits(self) -> int:
+        """How many drafts wait for their second pass."""
+        return len(self._awaited)
+
+    def report(self, report: Report) -> None:
+        """Say how many drafts nobody read, and for a while why."""
+        report.values['unread'] = self._unread
+        if time.monotonic() - self._unread_at < 10.0:
+            report.add(WARN, f'final as it was streamed, for nobody read it again: '
+                             f'{self._unread_why}')
+
+    def _on_read(self, message: Any) -> None:
+        draft = self._awaited.get(message.utterance_id)
+        if draft is None:  # it is final already
+            return
+        if draft.kind == 'transcript':
+            self._finish(draft, message)
+        else:
+            self._settle(draft, said_of(message))
+
+    def _look(self) -> None:
+        """Let drafts become final that nobody will read."""
+        now = time.monotonic()
+        for draft in [one for one in self._awaited.values() if one.until < math.inf]:
+            gone = not self._drafting(draft.kind)
+            if gone or draft.until < now:
+                self._unread += 1
+                self._unread_at = now
+                self._unread_why = (f'no encoder listens on {draft.kind}/draft' if gone else
+                                    f'no answer on {draft.kind}/read in {_PATIENCE_S:g} s')
+                self._settle(draft, Said())
+
+    def _settle(self, draft: _Draft, said: Said) -> None:
+        draft.until = math.inf
+        if draft.kind == 'transcript' or not self._translate(draft.reply, said):
+            self._finish(draft, draft.message)
+
+    def give_up(self) -> None:
+        """Publish every draft that waits and every reply under way, as they are."""
+        for draft in list(self._awaited.values()):
+            self._finish(draft, draft.message)
+        for (lane, _), running in self._running.items():
+            if running.shown is not None:
+                self._end(self._kinds[lane], running.shown)
+        self._running.clear()
+
+    def _end(self, kind: str, message: Any) -> None:
+        """Publish a message of a reply that goes on no more once again, as final."""
+        message.is_final, message.revision = True, message.revision + 1
+        if kind == 'reply':
+            message.delta, message.finish_reason = '', 'cancel'
+        else:
+            message.stable_length = len(message.text)
+        self._publishers[kind].publish(message)
+        self._texts[kind].publish(String(data=message.text))
+
+    def show(self, event: Event, heard: Heard) -> None:
+        """
+        Publish what an event of a reply means; other events are nothing to show.
+
+        Nor is a reply to the robot's own voice.
+        """
+        if isinstance(event, (ReplyStarted, ReplyFinished)) and event.robot_speaking:
+            return
+        if isinstance(event, ReplyStarted):
+            self._running[event.lane, event.reply_id] = _Running(
+                event.start_ns, event.p_respond, time.monotonic())
+        elif isinstance(event, FinalTranslation):
+            self._publish_final(event)
+        elif isinstance(event, ReplyWithheld):
+            self._running.pop((event.lane, event.reply_id), None)
+        elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
+            running = self._running.get((event.lane, event.reply_id))
+            if running is not None:  # else it was given up
+                self._advance(event, running, heard)
+
+    def _advance(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
+                 heard: Heard) -> None:
+        if isinstance(event, ReplyEmotion):
+            running.emotion = event.emotion
+            return
+        if isinstance(event, ReplyText) and running.first_text_s != running.first_text_s:
+            running.first_text_s = time.monotonic() - running.decided_at
+        kind = self._kinds[event.lane]
+        if kind == 'reply':
+            running.shown = self._reply(event, running, heard)
+            self._publishers[kind].publish(running.shown)
+        else:
+            self._transcribe(kind, event, running, heard)
+        running.revision += 1
+        if isinstance(event, ReplyFinished):
+            if event.text and not self._drafting(kind):
+                self._texts[kind].publish(String(data=event.text))
+            del self._running[event.lane, event.reply_id]
+
+    def _drafting(self, kind: str) -> bool:
+        return kind in self._drafts and self._drafts[kind].get_subscription_count() > 0
+
+    def _reply(self, event: ReplyText | ReplyFinished, running: _Running,
+               heard: Heard) -> Reply:
+        final = isinstance(event, ReplyFinished)
+        message = Reply(
+            reply_id=event.reply_id, revision=running.revision, text=event.text,
+            delta=event.delta if isinstance(event, ReplyText) else '', is_final=final,
+            emotion=int(event.emotion if isinstance(event, ReplyFinished) else running.emotion),
+            finish_reason=event.reason if isinstance(event, ReplyFinished) else '',
+            first_text_latency_s=running.first_text_s)
+        message.header.stamp = time_message(event.stamp_ns)
+        message.header.frame_id = heard.frame_id
+        return message
+
+    def _transcribe(self, kind: str, event: ReplyText | ReplyFinished, running: _Running,
+                    heard: Heard) -> None:
+        final = isinstance(event, ReplyFinished)
+        message = Transcript() if kind == 'transcript' else Translation()
+        message.header.stamp = message.start = time_message(running.start_ns)
+        message.header.frame_id = heard.frame_id
+        message.utterance_id, message.revision = event.reply_id, running.revision
+        message.text, message.is_final = event.text, final
+        message.stable_length = 0 if self._drafting(kind) else len(event.text)
+        message.confidence = running.p_respond
+        message.source = 'streamed'
+        message.word_confidence = (
+            event.confidence if isinstance(event, ReplyFinished) and event.text else _NAN)
+        message.end = time_message(
+            event.end_ns if isinstance(event, ReplyFinished) else event.stamp_ns)
+        message.encode_latency_s = heard.encode_latency_s
+        message.decode_latency_s = time.monotonic() - heard.arrived_at
+        if kind == 'translation':
+            name, reaches_ns = self._last_transcript
+            if 2 * reaches_ns > running.start_ns + event.stamp_ns:  # else of an earlier utterance
+                message.transcript_utterance_id = name
+        else:
+            self._last_transcript = event.reply_id, event.stamp_ns
+        if isinstance(event, ReplyFinished) and self._drafting(kind):
+            message.is_final = False  # it becomes final when it was read again
+            self._awaited[event.reply_id] = _Draft(
+                kind, message, event, heard, time.monotonic() + _PATIENCE_S)
+            self._drafts[kind].publish(message)
+        else:
+            running.shown = message
+            self._publishers[kind].publish(message)
+
+    def _publish_final(self, event: FinalTranslation) -> None:
+        draft = self._awaited.get(event.reply_id)
+        if draft is None:  # it became final before
+            return
+        message = draft.message
+        message.text, message.language = event.text, event.language
+        message.source_text, message.source_language = event.source_text, event.source_language
+        message.source, message.word_confidence = event.source, event.confidence
+        message.header.stamp = message.start = time_message(event.start_ns)
+        message.end = time_message(event.end_ns)
+        self._finish(draft, message)
+
+    def _finish(self, draft: _Draft, message: Any) -> None:
+        """Publish what became of a draft, once."""
+        del self._awaited[draft.reply.reply_id]
+        message.is_final, message.revision = True, draft.message.revision + 1
+        message.stable_length = len(message.text)
+        message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
+        self._publishers[draft.kind].publish(message)
+        if message.text:
+            self._texts[draft.kind].publish(String(data=message.text))

@@ -1,0 +1,147 @@
+"""
+Finished utterances read again where the audio is: in the encoder's process.
+
+Takes drafts from ``transcript/draft`` and ``translation/draft`` and cuts their audio out of the
+history. They go back to the decoder, which waits for them, on
+``transcript/read`` and ``translation/read``: a transcript to be published, a translation with what
+was said, to be translated there, or with the English of it (``language`` en), to be published. A
+draft whose audio is gone, or that fails, goes back as it is; what becomes of the others decides
+``stream.final_text``. Audio stays in memory.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+
+from audio_interaction_msgs.msg import Transcript, Translation
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.messages import put_final, put_said
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
+from audio_interaction_ros.runtimes.base import Transcriber
+from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
+from audio_interaction_ros.stream.reading import SpanReader
+
+__all__ = ['SecondPassLink']
+
+_BACKLOG = 8  # drafts; past that they go on as they are
+
+
+class SecondPassLink:
+    """The second passes of one encoder node; one model serves both."""
+
+    def __init__(self, *, node: ManagedNode, config: AssistantConfig,
+                 load: Callable[[str], Transcriber]) -> None:
+        """Create topics and thread, which stands back; the model loads in it."""
+        self._node, self._load = node, load
+        self._reader = SpanReader(
+            seconds=config.transcript.buffer_s,
+            interpret=('translation' in config.second_passes
+                       and config.translation.to_english == 'whisper'))
+        self.failure = ''
+        self.done = self.kept = 0
+        """Drafts that were read again, and that went on as they were."""
+        self._group = MutuallyExclusiveCallbackGroup()
+        kinds = {'transcript': Transcript, 'translation': Translation}
+        self._answers: dict[type, Any] = {}
+        # What was heard before a node was deactivated becomes final all the same.
+        for name in config.second_passes:
+            self._answers[kinds[name]] = node.managed_publisher(
+                kinds[name], f'{name}/read', qos.EVENTS, always=True)
+            node.managed_subscription(kinds[name], f'{name}/draft', self._on_draft, qos.EVENTS,
+                                      callback_group=self._group, always=True)
+        self._attempts = BackOff()
+        self._worker = self._begin()
+        node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
+
+    @property
+    def idle(self) -> bool:
+        """True when no draft waits."""
+        return self._worker.idle
+
+    @property
+    def reused(self) -> int:
+        """How many drafts needed no reading, because another of the same span had it."""
+        return self._reader.reused
+
+    def hear(self, chunk: AudioChunk) -> None:
+        """Remember a chunk; from any thread."""
+        self._reader.hear(chunk)
+
+    def forget(self) -> None:
+        """Drop all audio."""
+        self._reader.forget()
+
+    def close(self) -> None:
+        """Stop the thread and drop all audio. Idempotent."""
+        self._worker.close()
+        self.forget()
+
+    def _begin(self) -> Worker:
+        worker = Worker(
+            node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
+            publish=self._publish, capacity=_BACKLOG, name='second_pass', stand_back=True)
+        worker.start()
+        return worker
+
+    def _try_again(self) -> None:
+        """Load the model once more where that failed; drafts go on as they are meanwhile."""
+        if self._attempts.due(time.monotonic()) and self._worker.idle:
+            self._attempts.settle()
+            self._worker.close()
+            self._worker = self._begin()
+
+    def _on_draft(self, draft: Any) -> None:
+        if self.failure or not self._worker.put(draft):
+            self.kept += 1
+            self._publish(draft)
+
+    def _set_up(self) -> Transcriber | WorkerFailure:
+        try:
+            return self._load('whisper')
+        except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
+            return WorkerFailure(error)
+
+    def _compute(self, loaded: Transcriber | WorkerFailure, drafts: list[Any],
+                 emit: Emit) -> bool:
+        transcriber = None if isinstance(loaded, WorkerFailure) else loaded
+        # Transcripts first: their language is free, so that a translation can share the reading.
+        for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
+            try:
+                better = transcriber is not None and self._read_again(transcriber, draft)
+            except Exception as error:  # noqa: BLE001 - the streamed text is still there
+                self._node.get_logger().error(f'second pass failed, keeping the draft: {error!r}')
+                better = False
+            self.done += better
+            self.kept += not better
+            emit(draft)
+        return False
+
+    def _read_again(self, transcriber: Transcriber, message: Any) -> bool:
+        """Put what was said into a draft; False where nobody can tell."""
+        draft = Draft(text=message.text, confidence=message.word_confidence,
+                      start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+        if isinstance(message, Translation):
+            put_said(message, read_for_translation(self._reader, transcriber, draft))
+        else:
+            put_final(message, read_again(self._reader, transcriber, draft))
+        return bool(message.source == 'second_pass')
+
+    def _publish(self, output: Any) -> None:
+        if isinstance(output, Ready):
+            if isinstance(output.result, WorkerFailure):
+                wait_s = self._attempts.fail(time.monotonic())
+                self.failure = (f'second pass does not work, drafts become final: '
+                                f'{output.result.error}; next try in {wait_s:.0f} s')
+                self._node.get_logger().error(self.failure)
+            else:
+                self._attempts.succeed()
+                self.failure = ''
+        else:
+            self._answers[type(output)].publish(output)

@@ -1,0 +1,1 @@
+"""Messages and bags to and from what the package itself speaks of."""

@@ -1,0 +1,161 @@
+"""
+The records of the core as messages of this package, and back.
+
+Owns which field goes where. Knows no topics and no nodes.
+"""
+
+import array
+import math
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+
+from audio_interaction_msgs import msg
+from audio_interaction_ros.alerts.alert import Alert
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.events import ReplyStarted, Silence
+from audio_interaction_ros.stream.final_text import Final
+from audio_interaction_ros.stream.text_lane import Said
+
+__all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
+           'decision_message', 'duration_message', 'put_final', 'put_said',
+           'said_of', 'time_message']
+
+_NS = 1_000_000_000
+_LAST_NS = 2 ** 31 * _NS - 1
+_WIRE_DTYPE = 'float32'  # exact: the nodes decide what the offline command decides
+
+
+def time_message(nanoseconds: int) -> Time:
+    """Return nanoseconds as builtin_interfaces/Time, or the nearest between 1970 and 2038."""
+    held = min(max(nanoseconds, 0), _LAST_NS)
+    return Time(sec=held // _NS, nanosec=held % _NS)
+
+
+def duration_message(nanoseconds: int) -> Duration:
+    """Return nanoseconds as builtin_interfaces/Duration."""
+    return Duration(sec=nanoseconds // _NS, nanosec=nanoseconds % _NS)
+
+
+def _data(values: np.ndarray) -> 'array.array[int]':
+    data = array.array('B')
+    data.frombytes(np.ascontiguousarray(values).data.cast('B'))
+    return data
+
+
+def audio_message(block: AudioBlock, *, seq: int, frame_id: str) -> msg.AudioChunk:
+    """Return a block of signed or float samples [frames] or [frames, channels] as a message."""
+    samples = block.samples if block.samples.ndim == 2 else block.samples[:, None]
+    if samples.dtype.kind == 'i' and samples.dtype != np.int16:  # no encoding of the message
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    encoding = 's16le' if samples.dtype == np.int16 else 'f32le'
+    frames, channels = samples.shape
+    message = msg.AudioChunk(
+        encoding=encoding, sample_rate=block.sample_rate_hz, channels=channels, frames=frames,
+        seq=seq, data=_data(samples.astype('<i2' if encoding == 's16le' else '<f4')))
+    message.header.stamp = time_message(block.stamp_ns or 0)
+    message.header.frame_id = frame_id
+    return message
+
+
+def chunk_message(chunk: EncodedChunk, *, frame_id: str) -> msg.EncodedChunk:
+    """Return an encoded chunk as a message."""
+    kind = msg.EncodedChunk
+    flags = (kind.SILENCE * chunk.silent | kind.DISCONTINUITY * chunk.discontinuity
+             | kind.ROBOT_SPEAKING * chunk.robot_speaking
+             | kind.END_OF_STREAM * chunk.end_of_stream)
+    message = kind(
+        epoch=chunk.epoch, seq=chunk.seq, duration=duration_message(CHUNK_NS),
+        lost_samples_before=min(chunk.lost_samples_before, 2 ** 32 - 1), flags=flags,
+        rms_dbfs=chunk.rms_dbfs, model_id=chunk.model_id, dtype=_WIRE_DTYPE,
+        shape=list(chunk.features.shape), data=_data(chunk.features.astype(_WIRE_DTYPE)))
+    message.header.stamp = time_message(chunk.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def chunk_from_message(message: Any) -> EncodedChunk:
+    """Return the chunk of a message; raises AudioFormatError for one that is damaged."""
+    shape = tuple(message.shape)
+    if message.dtype not in ('float16', 'float32') or len(shape) != 2:
+        raise AudioFormatError(
+            f'Expected encoded features [features, width] of float16 or float32, got '
+            f'{list(shape)} of {message.dtype!r}; the publisher of encoded must be an '
+            f'encoder_node')
+    expected = math.prod(shape) * np.dtype(message.dtype).itemsize
+    if len(message.data) != expected:
+        raise AudioFormatError(
+            f'Expected {expected} bytes for features of shape {list(shape)}, got '
+            f'{len(message.data)}; the publisher of encoded must be an encoder_node')
+    features = np.frombuffer(message.data, message.dtype).reshape(shape).astype(np.float32)
+    flags = message.flags
+    return EncodedChunk(
+        features=features, stamp_ns=stamp_ns(message.header.stamp), epoch=message.epoch,
+        seq=message.seq, model_id=message.model_id, rms_dbfs=message.rms_dbfs,
+        lost_samples_before=message.lost_samples_before, silent=bool(flags & message.SILENCE),
+        discontinuity=bool(flags & message.DISCONTINUITY),
+        robot_speaking=bool(flags & message.ROBOT_SPEAKING),
+        end_of_stream=bool(flags & message.END_OF_STREAM))
+
+
+def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_depth: int,
+                     latency_s: float) -> msg.Decision:
+    """Return the decision that an event stands for."""
+    message = msg.Decision(
+        epoch=event.epoch, seq=event.seq, lane=event.lane,
+        respond=isinstance(event, ReplyStarted) and not event.robot_speaking,
+        p_respond=event.p_respond,
+        queue_depth=queue_depth, decision_latency_s=latency_s)
+    message.header.stamp = time_message(event.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def put_said(message: Any, said: Said) -> None:
+    """Put what a second pass heard into the draft of a Translation, for the decoder node."""
+    message.source_text, message.source_language = said.text, said.language
+    if said.english is not None:
+        message.text, message.language = said.english, 'en'
+    message.source = 'second_pass' if said.text or said.nobody else 'streamed'
+    message.word_confidence = said.confidence
+    if said.start_ns is not None and said.end_ns is not None:
+        _put_span(message, said.start_ns, said.end_ns)
+
+
+def put_final(message: Any, final: Final) -> None:
+    """Put what became of an utterance into its Transcript."""
+    message.text, message.language = final.text, final.language
+    message.source, message.word_confidence = final.source, final.confidence
+    _put_span(message, final.start_ns, final.end_ns)
+
+
+def _put_span(message: Any, start_ns: int, end_ns: int) -> None:
+    message.header.stamp = message.start = time_message(start_ns)
+    message.end = time_message(end_ns)
+
+
+def said_of(message: Any) -> Said:
+    """Return what ``put_said`` put into a Translation, with the times that it has now."""
+    return Said(
+        text=message.source_text, language=message.source_language,
+        english=message.text if message.language else None, confidence=message.word_confidence,
+        nobody=message.source == 'second_pass' and not message.source_text,
+        start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+
+
+def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
+    """Return an alert as a message."""
+    message = msg.Alert(
+        id=alert.id, severity=int(alert.severity), category=int(alert.category),
+        state=int(alert.state), label=alert.label, message=alert.message,
+        confidence=alert.confidence, count=alert.count,
+        last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
+        requires_ack=alert.requires_ack)
+    message.header.stamp = time_message(alert.stamp_ns)
+    message.header.frame_id = frame_id
+    return message

@@ -1,0 +1,1 @@
+"""What every node here shares: states, worker, parameters, diagnostics, and spinning."""
