@@ -39,6 +39,7 @@ from audio_interaction_ros.stream.final_text import (
     settle,
 )
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.reading import SpanReader
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.text_lane import Said
@@ -76,7 +77,7 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) ->
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, **options)
+        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs), **options)
 
 
 class Assistant:
