@@ -40,9 +40,7 @@ def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runti
 
 def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConfig, ...]:
     """Return lanes with what they leave to the model filled in."""
-    model = runtime.config
-    return resolve_lanes(lanes, prompts=model.prompts, thresholds=model.thresholds,
-                         min_confidence=model.min_confidence, slots=model.slots)
+    return resolve_lanes(lanes, runtime.config.lanes)
 
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:

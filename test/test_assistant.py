@@ -253,7 +253,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),
-        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
+        config=types.SimpleNamespace(lanes={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
         translation=TranslationConfig(second_pass=translation)))
@@ -334,7 +334,7 @@ def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),
-        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
+        config=types.SimpleNamespace(lanes={})))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
     assert cli.main(['stream', str(path)]) == 0
