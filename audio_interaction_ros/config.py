@@ -166,17 +166,32 @@ class LaneConfig:
                  self.slots)
 
 
-def resolve_lanes(lanes: Iterable[LaneConfig], *, prompts: Mapping[str, str],
-                  thresholds: Mapping[str, float],
-                  min_confidence: Mapping[str, float],
-                  slots: Mapping[str, int]) -> tuple[LaneConfig, ...]:
+@dataclass(frozen=True, kw_only=True)
+class LaneDefaults:
+    """What a model says of a lane that is called so, where the lane leaves it open."""
+
+    prompt: str = ''
+    """System prompt that the model was trained with."""
+    threshold: float = 0.0
+    """Decision threshold, from a validation split; 0: none was measured."""
+    min_confidence: float = 0.0
+    """Confidence below which a reply is withheld, from a validation split; 0: none is."""
+    slots: int = 0
+    """Positions that the lane keeps, where that is fewer than it could; 0: all."""
+
+
+def resolve_lanes(lanes: Iterable[LaneConfig],
+                  defaults: Mapping[str, LaneDefaults]) -> tuple[LaneConfig, ...]:
     """Fill in by lane name what a lane leaves to the model: prompt, threshold and so on."""
-    return tuple(dataclasses.replace(
-        lane, prompt=lane.prompt or prompts.get(lane.name, ''),
-        threshold=lane.threshold or thresholds.get(lane.name, 0.5),
-        min_confidence=lane.min_confidence or min_confidence.get(lane.name, 0.0),
-        slots=lane.slots or slots.get(lane.name, 0))
-        for lane in lanes)
+    return tuple(_resolve(lane, defaults.get(lane.name, LaneDefaults())) for lane in lanes)
+
+
+def _resolve(lane: LaneConfig, default: LaneDefaults) -> LaneConfig:
+    return dataclasses.replace(
+        lane, prompt=lane.prompt or default.prompt,
+        threshold=lane.threshold or default.threshold or 0.5,
+        min_confidence=lane.min_confidence or default.min_confidence,
+        slots=lane.slots or default.slots)
 
 
 @dataclass(frozen=True, kw_only=True)
