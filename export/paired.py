@@ -20,20 +20,31 @@ from eval.words import Utterance, errors, wer
 from export.bars import Bar, Verdict
 from export.clips import Clip
 
-__all__ = ['LANES', 'Pair', 'compare_clips', 'hear_clips', 'lines']
+__all__ = ['Pair', 'compare_clips', 'hear_clips', 'lines']
 
-LANES = (LaneConfig(name='transcript', kind='transcript'),
-         LaneConfig(name='assistant', alerts=True))
-"""Words of one, alerts of the other, heard together as on the robot."""
+WORDS = LaneConfig(name='transcript', kind='transcript')
+ALERTS = LaneConfig(name='assistant', alerts=True)
 
 
 def hear_clips(runtime: Runtime, clips: Sequence[Clip], *, cache: Path,
                variant: str) -> list[Hearing]:
-    """Return what a model makes of each clip; ``variant`` tells apart what is in the cache."""
-    listener = Listener(runtime, LANES, cache=cache, variant=variant)
+    """
+    Return what a model makes of each clip; ``variant`` tells apart what is in the cache.
+
+    A clip is heard by the lanes that it is scored for; one that is scored for none by the lane
+    that alerts.
+    """
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    listeners = {lanes: Listener(runtime, lanes, cache=cache, variant=variant)
+                 for lanes in {_lanes(clip) for clip in clips}}
     with report.progress() as bar:
-        return [listener.hear(clip.name, clip.make()) for clip in bar.track(
+        return [listeners[_lanes(clip)].hear(clip.name, clip.make()) for clip in bar.track(
             clips, description=f'clips, {variant}')]
+
+
+def _lanes(clip: Clip) -> tuple[LaneConfig, ...]:
+    alerts = (ALERTS,) if clip.alerts is not None or not clip.text else ()
+    return (*((WORDS,) if clip.text else ()), *alerts)
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,7 @@ class Pair:
     @property
     def peak_change(self) -> float:
         """Change of the largest probability to respond of the lane that alerts."""
-        first, second = (max(heard.p.get(LANES[1].name, ()), default=0.0)
+        first, second = (max(heard.p.get(ALERTS.name, ()), default=0.0)
                          for heard in (self.full, self.other))
         return abs(first - second)
 
@@ -77,7 +88,7 @@ def _labels(hearing: Hearing) -> frozenset[str]:
 
 def _utterances(pairs: Sequence[Pair], which: str) -> list[Utterance]:
     return [Utterance(pair.clip.text, ' '.join(
-        reply.text for reply in getattr(pair, which).of(LANES[0].name)), pair.clip.group)
+        reply.text for reply in getattr(pair, which).of(WORDS.name)), pair.clip.group)
         for pair in pairs if pair.clip.text]
 
 
@@ -105,6 +116,14 @@ def _share_right(pairs: Sequence[Pair], which: int) -> Estimate:
     return quotients(rows[:, 0], rows[:, 1], share=True)
 
 
+def _heard_for_alerts(pairs: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if ALERTS in _lanes(pair.clip)]
+
+
+def _differing(pairs: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.alerts[0] != pair.alerts[1]]
+
+
 def _due(pairs: Sequence[Pair]) -> list[Pair]:
     return [pair for pair in pairs if pair.clip.alerts]
 
@@ -116,14 +135,14 @@ def _none_due(pairs: Sequence[Pair]) -> list[Pair]:
 def compare_clips(pairs: Sequence[Pair], bar: Bar) -> list[Verdict]:
     """Return a verdict on words, on alerts and on probabilities, as far as clips tell of them."""
     changes = np.concatenate([pair.changes for pair in pairs])
-    verdicts = [
-        Verdict('alert sets that differ, clips',
-                sum(pair.alerts[0] != pair.alerts[1] for pair in pairs) / len(pairs), bar.alerts),
-        Verdict('mean change of p, clips', float(changes.mean()) if len(changes) else np.inf,
-                bar.probability)]
+    verdicts = [Verdict('mean change of p, clips', float(changes.mean()) if len(changes)
+                        else np.inf, bar.probability)]
     if any(pair.clip.text for pair in pairs):
-        verdicts.insert(0, Verdict('rise of word errors, clips', _rise(pairs).value,
-                                   bar.word_errors))
+        verdicts.append(Verdict('rise of word errors, clips', _rise(pairs).value,
+                                bar.word_errors))
+    if heard := _heard_for_alerts(pairs):
+        verdicts.append(Verdict('alert sets that differ, clips', len(_differing(heard))
+                                / len(heard), bar.alerts))
     if due := _due(pairs):
         full, other = (_share_right(due, which).value for which in (0, 1))
         verdicts.append(Verdict('fall of alerts due, clips', full - other, bar.recall))
@@ -141,12 +160,15 @@ def lines(pairs: Sequence[Pair], names: tuple[str, str]) -> Iterator[str]:
         if mine:
             yield (f'{what}, of {len(mine)} clips: {first} {_share_right(mine, 0)}, '
                    f'{second} {_share_right(mine, 1)}')
-    changes = np.concatenate([np.zeros(1), *(pair.changes for pair in pairs)])
-    peaks = [pair.peak_change for pair in pairs]
+    changes = np.concatenate([pair.changes for pair in pairs])
+    changes = changes if len(changes) else np.zeros(1)
+    heard = _heard_for_alerts(pairs)
+    peaks = [0.0, *(pair.peak_change for pair in heard)]
     yield (f'change of p of a chunk: mean {changes.mean():.4f}, largest {changes.max():.3f}; of '
-           f'the largest p of a clip: mean {np.mean(peaks):.4f}, largest {max(peaks):.3f}')
-    differing = [pair for pair in pairs if pair.alerts[0] != pair.alerts[1]]
-    yield f'alert sets that differ: {len(differing)} of {len(pairs)} clips'
+           f'the largest p of a clip: mean {np.mean(peaks[1:] or peaks):.4f}, largest '
+           f'{max(peaks):.3f}')
+    differing = _differing(heard)
+    yield f'alert sets that differ: {len(differing)} of {len(heard)} clips'
     for pair in differing:
         told = [', '.join(sorted(alerts)) or 'none' for alerts in pair.alerts]
         due = '' if pair.clip.alerts is None else \
