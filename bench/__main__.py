@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak]`."""
+"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak|compare]`."""
 
 import argparse
 import sys
@@ -10,12 +10,24 @@ from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES
-from bench import decoder, encoder, frontend, hour, machine, models, nodes, report, soak
+from bench import (
+    compare,
+    decoder,
+    encoder,
+    frontend,
+    hour,
+    machine,
+    models,
+    nodes,
+    report,
+    soak,
+)
+from bench.audio import SAMPLE_SCENE
 from bench.measure import Figure
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
-ALONE = ('soak',)  # too long for all
+ALONE = ('soak', 'compare')  # too long for all
 
 
 def _options() -> argparse.Namespace:
@@ -38,8 +50,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
     parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
                         help='length of the part "hour" (9,000 chunks are one hour)')
-    parser.add_argument('--seconds', type=float, default=300.0, help='length of the part "nodes"')
-    parser.add_argument('--file', type=Path, help='recording that the part "nodes" plays')
+    parser.add_argument('--seconds', type=float, default=300.0,
+                        help='length of the parts "nodes" and "compare"')
+    parser.add_argument('--file', type=Path,
+                        help='recording that the parts "nodes" and "compare" play')
     parser.add_argument('--params-file', type=Path,
                         help='ROS parameter file for the part "nodes"')
     parser.add_argument('--hours', type=float, default=24.0, help='length of the part "soak"')
@@ -76,7 +90,9 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
             threads=options.threads),
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
-            model=options.model, realtime=options.realtime)}
+            model=options.model, realtime=options.realtime),
+        'compare': lambda: compare.run(file=options.file or SAMPLE_SCENE,
+                                       seconds=options.seconds, threads=options.threads)}
 
 
 def main() -> int:
