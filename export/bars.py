@@ -16,7 +16,9 @@ class Bar:
     features: float
     """Of features on seeded noise, in lengths of the largest of them."""
     scores: float
-    """Of scores on seeded inputs, in the largest of them."""
+    """Of scores and log-probabilities on seeded inputs, in the largest of them."""
+    tokens: float
+    """Tokens chosen on seeded inputs that differ, of all."""
     words: float
     """Words of replies that differ in the scene, of all words."""
     probability: float
@@ -34,12 +36,13 @@ class Bar:
 _FULL = Bar(
     # Another order of summing changes the last digits only, so nothing that anybody sees changes;
     # 1e-3 is a hundred times what was measured.
-    features=1e-3, scores=1e-3, words=0.0, probability=1e-3, same_events=True,
+    features=1e-3, scores=1e-3, tokens=0.0, words=0.0, probability=1e-3,
+    same_events=True,
     word_errors=0.0, alerts=0.0, recall=0.0)
 _ROUNDED = Bar(
     # Sanity only: noise is no sound, and what rounding does to it says little of words. A wrong
     # scale or a transposed weight is far beyond.
-    features=0.1, scores=0.2,
+    features=0.1, scores=0.2, tokens=0.2,
     # The scene has 30 words: four of them. Its alerts have to be the same whatever the precision.
     words=0.15,
     # Thresholds are chosen in steps of 0.01: less than a step changes no choice.

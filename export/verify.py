@@ -15,7 +15,7 @@ from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, StepRequest
+from audio_interaction_ros.runtimes.base import Allowed, Decoder, Encoder, StepRequest
 from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
 from export.bars import Bar, Verdict
 
@@ -41,17 +41,20 @@ def compare_encoders(found: Encoder, expected: Encoder, bar: Bar, *, seed: int =
 
 def compare_decoders(found: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
                      ) -> list[Verdict]:
-    """Compare the scores of ragged passes of three lanes whose slots wrap around."""
-    scores = []
+    """Compare what ragged passes of three lanes score and choose; their slots wrap around."""
+    scores, chosen = [], []
     for decoder in (found, expected):
         decoder.open(lanes=3, slots=_SLOTS)
         results = [result for step in _schedule(expected, seed) for result in decoder.step(step)]
         scores.append((np.concatenate([result.control_logits for result in results]),
-                       np.stack([result.text_logits for result in results
-                                 if result.text_logits is not None])))
-    return [Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
-            for name, ours, theirs in zip(('control scores', 'vocabulary scores'), *scores,
-                                          strict=True)]
+                       np.array([result.log_prob for result in results
+                                 if result.log_prob is not None])))
+        chosen.append([result.token for result in results if result.token is not None])
+    differing = np.mean([ours != theirs for ours, theirs in zip(*chosen, strict=True)])
+    return [*(Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
+              for name, ours, theirs in zip(('control scores', 'log-probabilities'), *scores,
+                                            strict=True)),
+            Verdict('tokens that differ, seeded', float(differing), bar.tokens)]
 
 
 def _distance(found: np.ndarray, expected: np.ndarray) -> float:
@@ -75,7 +78,7 @@ def _schedule(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
                 visible=np.arange(_SLOTS) < clock[lane], feature_index=np.arange(features),
                 features=rng.standard_normal((features, spec.feature_width), dtype=np.float32)
                 / np.float32(np.sqrt(spec.feature_width)),
-                read=np.array([count - 1]), want_text=bool(number % 2)))
+                read=np.array([count - 1]), allowed=tuple(Allowed)[number % 3]))
             clock[lane] += count
         yield step
 

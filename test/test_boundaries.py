@@ -74,6 +74,7 @@ ROWS = {
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
+    'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
