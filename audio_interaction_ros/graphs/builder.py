@@ -8,8 +8,9 @@ nothing of any network. Opset 18, which TensorRT 10.3 reads; operators that are 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from onnx.external_data_helper import set_external_data
 
 from audio_interaction_ros.graphs.quantise import BLOCK, quantise, quantise_rows
 
-__all__ = ['OPSET', 'GraphBuilder']
+__all__ = ['OPSET', 'Array', 'GraphBuilder']
 
 OPSET = 18
 _IR_VERSION = 10
@@ -29,21 +30,62 @@ _INLINE = 1024
 """Initializers of fewer bytes stay in the graph, where shape inference sees them."""
 
 
+class Array(Protocol):
+    """An array, or what becomes one when numpy asks for its numbers: one that is in a file."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the numbers."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __array__(self) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class _Weight:
-    # Made when it is written, so that a transposed copy of all weights never exists.
+    # Made when it is written, so that a copy of all weights, transposed or in few bits, never
+    # exists.
     dtype: np.dtype
     shape: tuple[int, ...]
     make: Callable[[], np.ndarray]
+    place: tuple[str, int] | None = None
+    """Name of another file that holds it, and where in that file it begins."""
 
     @property
     def size(self) -> int:
         return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
 
-    def raw(self) -> bytes:
-        array = self.make()
-        assert array.shape == self.shape and array.dtype == self.dtype
-        return np.ascontiguousarray(array).tobytes()
+    def array(self) -> np.ndarray:
+        array = np.ascontiguousarray(self.make()).reshape(self.shape)
+        assert array.dtype == self.dtype
+        return array
+
+
+class _CodesAndScales:
+    # They come together and are written one after the other.
+    def __init__(self, make: Callable[[Array], tuple[np.ndarray, np.ndarray]],
+                 parts: Sequence[Array]) -> None:
+        self._make, self._parts = make, parts
+        self._scales: np.ndarray | None = None
+
+    def codes(self) -> np.ndarray:
+        codes, self._scales = (np.concatenate(arrays) for arrays in
+                               zip(*map(self._make, self._parts), strict=True))
+        return codes
+
+    def scales(self) -> np.ndarray:
+        if self._scales is None:
+            self.codes()
+        scales, self._scales = self._scales, None
+        assert scales is not None
+        return scales
 
 
 class GraphBuilder:
@@ -74,9 +116,14 @@ class GraphBuilder:
         """Give a value the name that an output shall have."""
         return self._append('Identity', (value,), (name,), '', {})[0]
 
-    def constant(self, name: str, array: np.ndarray) -> str:
-        """Return the initializer ``name``; the array must not change before it is written."""
-        return self._weight(name, array.dtype, array.shape, lambda: array)
+    def constant(self, name: str, array: Array, *, place: tuple[str, int] | None = None) -> str:
+        """
+        Return the initializer ``name``; the array must not change before it is written.
+
+        It is not written where ``place`` says which other file of the folder holds its bytes, and
+        where in that file.
+        """
+        return self._weight(name, array.dtype, array.shape, lambda: np.asarray(array), place)
 
     def scalar(self, value: Any, dtype: Any = np.float32) -> str:
         """Return a small constant (number or short list); equal ones are the same initializer."""
@@ -109,39 +156,45 @@ class GraphBuilder:
         self._append(op, inputs, names, domain, attributes)
         return names if outputs else names[0]
 
-    def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+    def linear(self, x: str, weight: Array | Sequence[Array],
                bias: np.ndarray | None = None, *, name: str) -> str:
         """
         Return x [..., in] times a weight [out, in], plus a bias.
 
         Several weights are stacked along ``out``: one pass over x serves all of them.
         """
-        parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
+        parts = _parts(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
         if self.bits:
-            codes, scales = (np.concatenate(arrays) for arrays in
-                             zip(*(quantise(part, self.bits) for part in parts), strict=True))
-            out = self.node('MatMulNBits', x, self.constant(f'{name}.codes', codes),
-                            self.constant(f'{name}.scales', scales), domain=_CONTRIB, K=columns,
+            made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
+            blocks = -(-columns // BLOCK)
+            codes = self._weight(f'{name}.codes', np.dtype(np.uint8),
+                                 (rows, blocks, BLOCK * self.bits // 8), made.codes)
+            scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows, blocks),
+                                  made.scales)
+            out = self.node('MatMulNBits', x, codes, scales, domain=_CONTRIB, K=columns,
                             N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
         else:
             out = self.node('MatMul', x, self._weight(
                 f'{name}.weight', parts[0].dtype, (columns, rows),
-                lambda: np.concatenate([part.T for part in parts], axis=1)))
+                lambda: np.concatenate([np.asarray(part).T for part in parts], axis=1)))
         if bias is None:
             return out
         return self.node('Add', out, self.constant(f'{name}.bias', bias))
 
-    def integer_linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+    def integer_linear(self, x: str, weight: Array | Sequence[Array],
                        bias: np.ndarray | None = None, *, name: str) -> str:
         """
         Do as ``linear`` in a product of integers: weights of 7 bits, x of 8, a scale per position.
 
         Faster than full precision where many positions are computed at once.
         """
-        parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
-        codes, scales = (np.concatenate(arrays) for arrays in
-                         zip(*(quantise_rows(part) for part in parts), strict=True))
+        parts = _parts(weight)
+        columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
+        made = _CodesAndScales(quantise_rows, parts)
+        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows),
+                             lambda: made.codes().T)
+        scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows,), made.scales)
         largest = self.node('ReduceMax', self.node('Abs', x), self.scalar([-1], np.int64),
                             keepdims=1)
         scale = self.node('Max', self.node('Div', largest, self.scalar(127.0)),
@@ -149,22 +202,20 @@ class GraphBuilder:
         zero = self.scalar(128, np.uint8)
         quantised = self.node('QuantizeLinear', self.node('Div', x, scale), self.scalar(1.0), zero)
         # The scales of positions follow by themselves: the operator takes one for all of x.
-        out = self.node('MatMulIntegerToFloat', quantised,
-                        self.constant(f'{name}.codes', np.ascontiguousarray(codes.T)),
-                        self.scalar(1.0), self.constant(f'{name}.scales', scales), zero,
+        out = self.node('MatMulIntegerToFloat', quantised, codes, self.scalar(1.0), scales, zero,
                         domain=_CONTRIB)
         out = self.node('Mul', out, scale)
         if bias is None:
             return out
         return self.node('Add', out, self.constant(f'{name}.bias', bias))
 
-    def layer_norm(self, x: str, weight: np.ndarray, bias: np.ndarray, eps: float = 1e-5, *,
+    def layer_norm(self, x: str, weight: Array, bias: Array, eps: float = 1e-5, *,
                    name: str) -> str:
         """Normalise the last axis of x to mean 0 and variance 1, scale and shift it."""
         return self.node('LayerNormalization', x, self.constant(f'{name}.weight', weight),
                          self.constant(f'{name}.bias', bias), axis=-1, epsilon=eps)
 
-    def rms_norm(self, x: str, weight: np.ndarray, eps: float, *, name: str) -> str:
+    def rms_norm(self, x: str, weight: Array, eps: float, *, name: str) -> str:
         """Scale the last axis of x to a root mean square of 1, then by the weight."""
         mean = self.node('ReduceMean', self.node('Pow', x, self.scalar(2.0)),
                          self.scalar([-1], np.int64), keepdims=1)
@@ -199,15 +250,17 @@ class GraphBuilder:
         data = path.with_name(f'{path.name}.data')
         with data.open('wb') as file:
             for name, weight in self._weights.items():
-                inline = weight.size < _INLINE
+                inline = weight.size < _INLINE and not weight.place
                 tensor = _tensor(name, weight, inline=inline)
-                if not inline:
+                if weight.place:
+                    _refer(tensor, *weight.place, weight.size)
+                elif not inline:
                     file.write(bytes(-file.tell() % _ALIGNMENT))
-                    tensor.raw_data = b'\0'  # set_external_data asks for a value
-                    set_external_data(tensor, data.name, offset=file.tell(), length=weight.size)
-                    tensor.ClearField('raw_data')
-                    file.write(weight.raw())
+                    _refer(tensor, data.name, file.tell(), weight.size)
+                    file.write(weight.array().reshape(-1).view(np.uint8).data)
                 model.graph.initializer.append(tensor)
+        if not data.stat().st_size:
+            data.unlink()  # all of it is in the graph or elsewhere
         path.write_bytes(model.SerializeToString())
 
     def _append(self, op: str, inputs: Sequence[str], outputs: Sequence[str], domain: str,
@@ -217,11 +270,11 @@ class GraphBuilder:
         return outputs
 
     def _weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
-                make: Callable[[], np.ndarray]) -> str:
+                make: Callable[[], np.ndarray], place: tuple[str, int] | None = None) -> str:
         if name in self._weights:
             raise ValueError(f'expected every constant to have a name of its own, found {name!r} '
                              'twice')
-        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make)
+        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, place)
         return name
 
     def _model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -240,8 +293,18 @@ def _tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
     tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(weight.dtype),
                          dims=weight.shape)
     if inline:
-        tensor.raw_data = weight.raw()
+        tensor.raw_data = weight.array().tobytes()
     return tensor
+
+
+def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    tensor.raw_data = b'\0'  # set_external_data asks for a value
+    set_external_data(tensor, location, offset=offset, length=length)
+    tensor.ClearField('raw_data')
+
+
+def _parts(weight: Array | Sequence[Array]) -> list[Array]:
+    return list(weight) if isinstance(weight, list | tuple) else [weight]  # type: ignore[list-item]
 
 
 def _value_info(name: str, dtype: Any, shape: Sequence[int | str]) -> onnx.ValueInfoProto:

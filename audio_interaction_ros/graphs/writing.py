@@ -7,17 +7,20 @@ Owns which weights are quantised and what the host gets beside the graphs.
 import platform
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from audio_interaction_ros import __version__
+from audio_interaction_ros.checkpoints.arrays import LazyArray
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, dump_config
 from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.checkpoints.weights import StoredModel
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.audio_tower import audio_tower
+from audio_interaction_ros.graphs.builder import Array
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
 
 __all__ = ['HALVES', 'write_half']
@@ -30,14 +33,15 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel) -> 
     """
     Write what a runtime needs of a half: graphs, configuration, manifest; of a decoder more.
 
-    Only the weights of that half are read.
+    Only the weights of that half are read, one tensor at a time.
     """
     facts = {'format': manifest.FORMAT, 'model_id': stored.model_id, 'half': half,
              'precision': precision}
     prefix = HALVES[half]
     arrays, tokenizer = stored.arrays((prefix,))
-    tensors = {key.removeprefix(prefix): np.asarray(value, np.float32)
-               for key, value in arrays.items() if key.startswith(prefix)}
+    tensors = {key.removeprefix(prefix): LazyArray(
+        value.shape, np.dtype(np.float32), partial(np.asarray, value, np.float32))
+        for key, value in arrays.items() if key.startswith(prefix)}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / manifest.MANIFEST).unlink(missing_ok=True)  # half a folder says nothing of itself
     if half == 'encoder':
@@ -52,16 +56,23 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel) -> 
         'numpy': np.__version__, 'python': platform.python_version()})
 
 
-def _write_decoder(folder: Path, config: CheckpointConfig, tensors: Mapping[str, np.ndarray],
+def _write_decoder(folder: Path, config: CheckpointConfig, tensors: Mapping[str, Array],
                    facts: Mapping[str, str]) -> None:
     shape, bits = config.decoder, manifest.PRECISIONS[facts['precision']]
     decoder_step(shape, tensors, bits=bits).save(folder / manifest.DECODER_STEP, metadata=facts)
+    embeddings = folder / manifest.EMBEDDINGS
+    np.save(embeddings, np.asarray(tensors['model.embed_tokens.weight'],
+                                   np.float32 if bits is None else np.float16))
     # Four bits are too few to tell 50,000 tokens apart.
-    vocabulary_head(shape, tensors, bits=None if bits == 4 else bits).save(
-        folder / manifest.VOCABULARY_HEAD, metadata=facts)
-    embeddings = tensors['model.embed_tokens.weight']
-    np.save(folder / manifest.EMBEDDINGS,
-            embeddings if bits is None else embeddings.astype(np.float16))
+    vocabulary_head(
+        shape, tensors, bits=None if bits == 4 else bits,
+        place=_place_in(embeddings) if shape.tied_head and bits is None else None,
+    ).save(folder / manifest.VOCABULARY_HEAD, metadata=facts)
     ids = config.token_ids
     np.save(folder / manifest.CONTROLS,
-            head_weight(shape, tensors)[[ids.silence, ids.respond]].astype(np.float32))
+            np.asarray(head_weight(shape, tensors))[[ids.silence, ids.respond]])
+
+
+def _place_in(path: Path) -> tuple[str, int]:
+    """Return the name of a file of numpy and where its numbers begin."""
+    return path.name, np.load(path, mmap_mode='r').offset
