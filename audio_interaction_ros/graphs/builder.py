@@ -1,9 +1,10 @@
 """
 Writes an ONNX graph node by node.
 
-Owns names, initializers and the file format (weights beside the graph, in one raw file). Knows
-nothing of any network. Opset 18, which TensorRT 10.3 reads; operators that are spelt out here
-(GELU, RMSNorm) are fused again by ONNX Runtime.
+Owns names, initializers, the kind of numbers in products, and the file format (weights beside the
+graph, in one raw file). Knows nothing of any network. Opset 18, which TensorRT 10.3 reads, or 24,
+whose operators for language models newer ones take whole; those that are spelt out here (GELU,
+RMSNorm) are fused again by ONNX Runtime.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +17,20 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.external_data_helper import set_external_data
 
-from audio_interaction_ros.graphs.quantise import BLOCK, quantise, quantise_rows
+from audio_interaction_ros.graphs.quantise import (
+    BLOCK,
+    COLUMN_BLOCK,
+    quantise,
+    quantise_columns,
+    quantise_rows,
+)
 
-__all__ = ['OPSET', 'GraphBuilder']
+__all__ = ['OPSET', 'OPSET_OF_CACHES', 'GraphBuilder']
 
 OPSET = 18
-_IR_VERSION = 10
+OPSET_OF_CACHES = 24
+"""The first with TensorScatter, which writes into a cache."""
+_IR_VERSIONS = {OPSET: 10, OPSET_OF_CACHES: 12}
 _CONTRIB = 'com.microsoft'
 _ALIGNMENT = 4096
 """Of weights in the data file, so that a reader may map them."""
@@ -35,24 +44,44 @@ class _Weight:
     dtype: np.dtype
     shape: tuple[int, ...]
     make: Callable[[], np.ndarray]
+    nibbles: bool = False
+    """Whole numbers from -8 to 7, two in a byte, the first below."""
 
     @property
     def size(self) -> int:
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        count = self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return count // 2 if self.nibbles else count
+
+    @property
+    def kind(self) -> int:
+        return (TensorProto.INT4 if self.nibbles
+                else helper.np_dtype_to_tensor_dtype(self.dtype))
 
     def raw(self) -> bytes:
         array = self.make()
         assert array.shape == self.shape and array.dtype == self.dtype
+        if self.nibbles:
+            both = array.reshape(-1, 2).view(np.uint8) & 15
+            array = both[:, 0] | both[:, 1] << 4
         return np.ascontiguousarray(array).tobytes()
 
 
 class GraphBuilder:
     """Collects nodes in the order in which they are computed; every value is named by a str."""
 
-    def __init__(self, name: str, *, bits: int | None = None) -> None:
-        """With ``bits`` (8 or 4) the weights of ``linear`` are quantised to so many."""
+    def __init__(self, name: str, *, bits: int | None = None, half: bool = False,
+                 opset: int = OPSET) -> None:
+        """
+        Begin a graph.
+
+        With ``bits`` (8 or 4) the weights of ``linear`` are quantised to so many; opset 24 knows
+        4. With ``half`` products are of float16: ``narrow`` what goes into one, and ``wide`` what
+        comes out where it is added to a sum that goes through all layers.
+        """
         self.name = name
         self.bits = bits
+        self.half = half
+        self.opset = opset
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -109,16 +138,33 @@ class GraphBuilder:
         self._append(op, inputs, names, domain, attributes)
         return names if outputs else names[0]
 
-    def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
-               bias: np.ndarray | None = None, *, name: str) -> str:
-        """
-        Return x [..., in] times a weight [out, in], plus a bias.
+    @property
+    def dtype(self) -> np.dtype:
+        """What numbers products are of."""
+        return np.dtype(np.float16 if self.half else np.float32)
 
-        Several weights are stacked along ``out``: one pass over x serves all of them.
+    def narrow(self, x: str) -> str:
+        """Return x, float32, in the numbers of products."""
+        return self.node('Cast', x, to=TensorProto.FLOAT16) if self.half else x
+
+    def wide(self, x: str) -> str:
+        """Return x, in the numbers of products, in float32."""
+        return self.node('Cast', x, to=TensorProto.FLOAT) if self.half else x
+
+    def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+               bias: np.ndarray | None = None, *, name: str, exact: bool = False) -> str:
+        """
+        Return x [..., in] times a weight [out, in], plus a bias, in the numbers of products.
+
+        Several weights are stacked along ``out``: one pass over x serves all of them. With
+        ``exact``, all is in float32, whatever the builder was told.
         """
         parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
-        if self.bits:
+        dtype = np.dtype(np.float32) if exact else self.dtype
+        if self.bits and not exact and self.opset >= OPSET_OF_CACHES:
+            out = self.node('MatMul', x, self._blocks(parts, name))
+        elif self.bits and not exact:
             codes, scales = (np.concatenate(arrays) for arrays in
                              zip(*(quantise(part, self.bits) for part in parts), strict=True))
             out = self.node('MatMulNBits', x, self.constant(f'{name}.codes', codes),
@@ -126,11 +172,23 @@ class GraphBuilder:
                             N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
         else:
             out = self.node('MatMul', x, self._weight(
-                f'{name}.weight', parts[0].dtype, (columns, rows),
-                lambda: np.concatenate([part.T for part in parts], axis=1)))
+                f'{name}.weight', dtype, (columns, rows),
+                lambda: np.concatenate([part.T for part in parts], axis=1, dtype=dtype)))
         if bias is None:
             return out
-        return self.node('Add', out, self.constant(f'{name}.bias', bias))
+        return self.node('Add', out, self.constant(f'{name}.bias', bias.astype(dtype)))
+
+    def _blocks(self, parts: Sequence[np.ndarray], name: str) -> str:
+        """Return weights [in, out] that the graph makes of codes of 4 bits."""
+        if self.bits != 4:
+            raise ValueError(f'expected 4 bits with opset {self.opset}, found {self.bits}')
+        codes, scales = (np.concatenate(arrays, axis=1) for arrays in zip(*(
+            quantise_columns(part) for part in parts), strict=True))
+        return self.node(
+            'DequantizeLinear',
+            self._weight(f'{name}.codes', codes.dtype, codes.shape, lambda: codes, nibbles=True),
+            self.constant(f'{name}.scales', scales.astype(self.dtype)), axis=0,
+            block_size=COLUMN_BLOCK)
 
     def integer_linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
                        bias: np.ndarray | None = None, *, name: str) -> str:
@@ -172,11 +230,11 @@ class GraphBuilder:
         return self.node('Mul', self.node('Div', x, root),
                          self.constant(f'{name}.weight', weight))
 
-    def gelu(self, x: str) -> str:
-        """Return GELU in its exact form."""
-        erf = self.node('Erf', self.node('Div', x, self.scalar(np.sqrt(2.0))))
-        return self.node('Mul', self.node('Mul', x, self.node('Add', erf, self.scalar(1.0))),
-                         self.scalar(0.5))
+    def gelu(self, x: str, dtype: Any = np.float32) -> str:
+        """Return GELU of x, which is of this dtype, in its exact form."""
+        root, one, half = (self.scalar(value, dtype) for value in (np.sqrt(2.0), 1.0, 0.5))
+        erf = self.node('Erf', self.node('Div', x, root))
+        return self.node('Mul', self.node('Mul', x, self.node('Add', erf, one)), half)
 
     def silu(self, x: str) -> str:
         """Return x times its sigmoid."""
@@ -217,28 +275,27 @@ class GraphBuilder:
         return outputs
 
     def _weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
-                make: Callable[[], np.ndarray]) -> str:
+                make: Callable[[], np.ndarray], *, nibbles: bool = False) -> str:
         if name in self._weights:
             raise ValueError(f'expected every constant to have a name of its own, found {name!r} '
                              'twice')
-        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make)
+        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, nibbles)
         return name
 
     def _model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         # Without initializers.
         graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs)
-        opsets = [helper.make_opsetid('', OPSET)]
+        opsets = [helper.make_opsetid('', self.opset)]
         if any(node.domain == _CONTRIB for node in self._nodes):
             opsets.append(helper.make_opsetid(_CONTRIB, 1))
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION,
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSIONS[self.opset],
                                   producer_name='audio_interaction_ros')
         helper.set_model_props(model, dict(metadata))
         return model
 
 
 def _tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
-    tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(weight.dtype),
-                         dims=weight.shape)
+    tensor = TensorProto(name=name, data_type=weight.kind, dims=weight.shape)
     if inline:
         tensor.raw_data = weight.raw()
     return tensor
