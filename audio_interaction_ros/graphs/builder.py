@@ -1,9 +1,10 @@
 """
 Writes an ONNX graph node by node.
 
-Owns names, initializers and the file format (weights beside the graph, in one raw file). Knows
-nothing of any network. Opset 18, which TensorRT 10.3 reads; operators that are spelt out here
-(GELU, RMSNorm) are fused again by ONNX Runtime.
+Owns names, initializers, the kind of numbers in products, and the file format (weights beside the
+graph, in one raw file). Knows nothing of any network. Opset 18, which TensorRT 10.3 reads, or 24,
+whose operators for language models newer ones take whole; those that are spelt out here (GELU,
+RMSNorm) are fused again by ONNX Runtime.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,20 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.external_data_helper import set_external_data
 
-from audio_interaction_ros.graphs.quantise import BLOCK, quantise, quantise_rows
+from audio_interaction_ros.graphs.quantise import (
+    BLOCK,
+    COLUMN_BLOCK,
+    quantise,
+    quantise_columns,
+    quantise_rows,
+)
 
-__all__ = ['OPSET', 'Array', 'GraphBuilder']
+__all__ = ['OPSET', 'OPSET_OF_CACHES', 'Array', 'GraphBuilder']
 
 OPSET = 18
-_IR_VERSION = 10
+OPSET_OF_CACHES = 24
+"""The first with TensorScatter, which writes into a cache."""
+_IR_VERSIONS = {OPSET: 10, OPSET_OF_CACHES: 12}
 _CONTRIB = 'com.microsoft'
 _ALIGNMENT = 4096
 """Of weights in the data file, so that a reader may map them."""
@@ -57,26 +66,37 @@ class _Weight:
     make: Callable[[], np.ndarray]
     place: tuple[str, int] | None = None
     """Name of another file that holds it, and where in that file it begins."""
+    nibbles: bool = False
+    """Whole numbers from -8 to 7, two in a byte, the first below."""
 
     @property
     def size(self) -> int:
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        count = self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return count // 2 if self.nibbles else count
+
+    @property
+    def kind(self) -> int:
+        return (TensorProto.INT4 if self.nibbles
+                else helper.np_dtype_to_tensor_dtype(self.dtype))
 
     def array(self) -> np.ndarray:
         array = np.ascontiguousarray(self.make()).reshape(self.shape)
         assert array.dtype == self.dtype
+        if self.nibbles:
+            both = array.reshape(-1, 2).view(np.uint8) & 15
+            array = both[:, 0] | both[:, 1] << 4
         return array
 
 
 class _CodesAndScales:
     # They come together and are written one after the other.
     def __init__(self, make: Callable[[Array], tuple[np.ndarray, np.ndarray]],
-                 parts: Sequence[Array]) -> None:
-        self._make, self._parts = make, parts
+                 parts: Sequence[Array], *, axis: int = 0) -> None:
+        self._make, self._parts, self._axis = make, parts, axis
         self._scales: np.ndarray | None = None
 
     def codes(self) -> np.ndarray:
-        codes, self._scales = (np.concatenate(arrays) for arrays in
+        codes, self._scales = (np.concatenate(arrays, self._axis) for arrays in
                                zip(*map(self._make, self._parts), strict=True))
         return codes
 
@@ -91,10 +111,19 @@ class _CodesAndScales:
 class GraphBuilder:
     """Collects nodes in the order in which they are computed; every value is named by a str."""
 
-    def __init__(self, name: str, *, bits: int | None = None) -> None:
-        """With ``bits`` (8 or 4) the weights of ``linear`` are quantised to so many."""
+    def __init__(self, name: str, *, bits: int | None = None, half: bool = False,
+                 opset: int = OPSET) -> None:
+        """
+        Begin a graph.
+
+        With ``bits`` (8 or 4) the weights of ``linear`` are quantised to so many; opset 24 knows
+        4. With ``half`` products are of float16: ``narrow`` what goes into one, and ``wide`` what
+        comes out where it is added to a sum that goes through all layers.
+        """
         self.name = name
         self.bits = bits
+        self.half = half
+        self.opset = opset
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -116,14 +145,17 @@ class GraphBuilder:
         """Give a value the name that an output shall have."""
         return self._append('Identity', (value,), (name,), '', {})[0]
 
-    def constant(self, name: str, array: Array, *, place: tuple[str, int] | None = None) -> str:
+    def constant(self, name: str, array: Array, *, dtype: Any = None,
+                 place: tuple[str, int] | None = None) -> str:
         """
-        Return the initializer ``name``; the array must not change before it is written.
+        Return the initializer ``name``, of another dtype where one is named.
 
-        It is not written where ``place`` says which other file of the folder holds its bytes, and
-        where in that file.
+        The array must not change before it is written. It is not written where ``place`` says
+        which other file of the folder holds its bytes, and where in that file.
         """
-        return self._weight(name, array.dtype, array.shape, lambda: np.asarray(array), place)
+        dtype = np.dtype(dtype or array.dtype)
+        return self._weight(name, dtype, array.shape, lambda: np.asarray(array).astype(
+            dtype, copy=False), place=place)
 
     def scalar(self, value: Any, dtype: Any = np.float32) -> str:
         """Return a small constant (number or short list); equal ones are the same initializer."""
@@ -156,16 +188,33 @@ class GraphBuilder:
         self._append(op, inputs, names, domain, attributes)
         return names if outputs else names[0]
 
-    def linear(self, x: str, weight: Array | Sequence[Array],
-               bias: np.ndarray | None = None, *, name: str) -> str:
-        """
-        Return x [..., in] times a weight [out, in], plus a bias.
+    @property
+    def dtype(self) -> np.dtype:
+        """What numbers products are of."""
+        return np.dtype(np.float16 if self.half else np.float32)
 
-        Several weights are stacked along ``out``: one pass over x serves all of them.
+    def narrow(self, x: str) -> str:
+        """Return x, float32, in the numbers of products."""
+        return self.node('Cast', x, to=TensorProto.FLOAT16) if self.half else x
+
+    def wide(self, x: str) -> str:
+        """Return x, in the numbers of products, in float32."""
+        return self.node('Cast', x, to=TensorProto.FLOAT) if self.half else x
+
+    def linear(self, x: str, weight: Array | Sequence[Array],
+               bias: np.ndarray | None = None, *, name: str, exact: bool = False) -> str:
+        """
+        Return x [..., in] times a weight [out, in], plus a bias, in the numbers of products.
+
+        Several weights are stacked along ``out``: one pass over x serves all of them. With
+        ``exact``, all is in float32, whatever the builder was told.
         """
         parts = _parts(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
-        if self.bits:
+        dtype = np.dtype(np.float32) if exact else self.dtype
+        if self.bits and not exact and self.opset >= OPSET_OF_CACHES:
+            out = self.node('MatMul', x, self._blocks(parts, name))
+        elif self.bits and not exact:
             made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
             blocks = -(-columns // BLOCK)
             codes = self._weight(f'{name}.codes', np.dtype(np.uint8),
@@ -176,11 +225,23 @@ class GraphBuilder:
                             N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
         else:
             out = self.node('MatMul', x, self._weight(
-                f'{name}.weight', parts[0].dtype, (columns, rows),
-                lambda: np.concatenate([np.asarray(part).T for part in parts], axis=1)))
+                f'{name}.weight', dtype, (columns, rows), lambda: np.concatenate(
+                    [np.asarray(part).T for part in parts], axis=1, dtype=dtype)))
         if bias is None:
             return out
-        return self.node('Add', out, self.constant(f'{name}.bias', bias))
+        return self.node('Add', out, self.constant(f'{name}.bias', bias.astype(dtype)))
+
+    def _blocks(self, parts: Sequence[Array], name: str) -> str:
+        """Return weights [in, out] that the graph makes of codes of 4 bits."""
+        if self.bits != 4:
+            raise ValueError(f'expected 4 bits with opset {self.opset}, found {self.bits}')
+        columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
+        made = _CodesAndScales(quantise_columns, parts, axis=1)
+        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows), made.codes,
+                             nibbles=True)
+        scales = self._weight(f'{name}.scales', self.dtype, (columns // COLUMN_BLOCK, rows),
+                              lambda: made.scales().astype(self.dtype))
+        return self.node('DequantizeLinear', codes, scales, axis=0, block_size=COLUMN_BLOCK)
 
     def integer_linear(self, x: str, weight: Array | Sequence[Array],
                        bias: np.ndarray | None = None, *, name: str) -> str:
@@ -223,11 +284,11 @@ class GraphBuilder:
         return self.node('Mul', self.node('Div', x, root),
                          self.constant(f'{name}.weight', weight))
 
-    def gelu(self, x: str) -> str:
-        """Return GELU in its exact form."""
-        erf = self.node('Erf', self.node('Div', x, self.scalar(np.sqrt(2.0))))
-        return self.node('Mul', self.node('Mul', x, self.node('Add', erf, self.scalar(1.0))),
-                         self.scalar(0.5))
+    def gelu(self, x: str, dtype: Any = np.float32) -> str:
+        """Return GELU of x, which is of this dtype, in its exact form."""
+        root, one, half = (self.scalar(value, dtype) for value in (np.sqrt(2.0), 1.0, 0.5))
+        erf = self.node('Erf', self.node('Div', x, root))
+        return self.node('Mul', self.node('Mul', x, self.node('Add', erf, one)), half)
 
     def silu(self, x: str) -> str:
         """Return x times its sigmoid."""
@@ -270,28 +331,28 @@ class GraphBuilder:
         return outputs
 
     def _weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
-                make: Callable[[], np.ndarray], place: tuple[str, int] | None = None) -> str:
+                make: Callable[[], np.ndarray], *, place: tuple[str, int] | None = None,
+                nibbles: bool = False) -> str:
         if name in self._weights:
             raise ValueError(f'expected every constant to have a name of its own, found {name!r} '
                              'twice')
-        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, place)
+        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, place, nibbles)
         return name
 
     def _model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         # Without initializers.
         graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs)
-        opsets = [helper.make_opsetid('', OPSET)]
+        opsets = [helper.make_opsetid('', self.opset)]
         if any(node.domain == _CONTRIB for node in self._nodes):
             opsets.append(helper.make_opsetid(_CONTRIB, 1))
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION,
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSIONS[self.opset],
                                   producer_name='audio_interaction_ros')
         helper.set_model_props(model, dict(metadata))
         return model
 
 
 def _tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
-    tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(weight.dtype),
-                         dims=weight.shape)
+    tensor = TensorProto(name=name, data_type=weight.kind, dims=weight.shape)
     if inline:
         tensor.raw_data = weight.array().tobytes()
     return tensor

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.checkpoints.cache import cache_root, filled, sha256
-from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 
-__all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'EMBEDDINGS', 'FORMAT', 'MANIFEST',
-           'POSITIONS', 'PRECISIONS', 'VOCABULARY_HEAD', 'WHISPER_CROSS', 'WHISPER_ENCODER',
-           'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
-           'has_graphs', 'in_cache', 'read', 'remedy', 'write']
+__all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FORMAT', 'FORMS',
+           'MANIFEST', 'POSITIONS', 'PRECISIONS', 'STATIC', 'VOCABULARY_HEAD', 'WHISPER_CROSS',
+           'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
+           'has_graphs', 'in_cache', 'numbers', 'read', 'remedy', 'write']
 
 FORMAT = 'audio-interaction-graphs/2'
-PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'int8': 8, 'int4': 4}
-"""Name of a precision to the bits of its weights; None: float32."""
+PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
+"""Name of a precision to the bits of its weights; None: they are floating-point numbers."""
+DELTA, STATIC = 'delta', 'static'
+FORMS: Mapping[str, tuple[str, ...]] = {DELTA: ('fp32', 'fp16', 'int8', 'int4'),
+                                        STATIC: ('fp32', 'fp16', 'int4')}
+"""Form of the decoder's step (what keeps the cache: the host or the graph) to its precisions."""
 MANIFEST = 'manifest.json'
 DECODER_STEP = 'decoder_step.onnx'
 VOCABULARY_HEAD = 'vocabulary_head.onnx'
@@ -45,6 +49,8 @@ class GraphManifest:
     half: str
     """encoder, decoder or second_pass"""
     precision: str
+    form: str = DELTA
+    """That of FORMS."""
     format: str = FORMAT
     versions: Mapping[str, str]
     """Of the package and the libraries that wrote it."""
@@ -55,15 +61,29 @@ class GraphManifest:
     def facts(self) -> dict[str, str]:
         """What stands in the metadata of every graph, and must."""
         return {'format': self.format, 'model_id': self.model_id, 'half': self.half,
-                'precision': self.precision}
+                'precision': self.precision} | (
+                    {} if self.form == DELTA else {'form': self.form})
+
+
+def numbers(precision: str, form: str = DELTA) -> tuple[int | None, bool]:
+    """
+    Return the bits of weights, and whether what is computed with them is of float16.
+
+    ConfigurationError for a form that has no such precision. Weights of 4 bits are met in float16
+    in the static form, which is for GPUs, and in float32 in the other, which is for CPUs.
+    """
+    if precision not in FORMS[form]:
+        raise ConfigurationError(f'precision: the {form} form has {", ".join(FORMS[form])}, found '
+                                 f'{precision!r}; change --precision or --form')
+    return PRECISIONS[precision], precision == 'fp16' or (form, precision) == (STATIC, 'int4')
 
 
 def write(folder: Path, *, model_id: str, half: str, precision: str,
-          versions: Mapping[str, str]) -> None:
+          versions: Mapping[str, str], form: str = DELTA) -> None:
     """Write the manifest of all that a folder holds."""
     files = {path.name: (sha256(path), path.stat().st_size) for path in sorted(folder.iterdir())
              if path.is_file() and path.name != MANIFEST}
-    manifest = GraphManifest(model_id=model_id, half=half, precision=precision,
+    manifest = GraphManifest(model_id=model_id, half=half, precision=precision, form=form,
                              versions=versions, files=files)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + '\n',
                                    encoding='utf-8')

@@ -8,12 +8,15 @@ many positions meet a weight at once. Knows numpy only.
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ['BLOCK', 'dequantise', 'quantise', 'quantise_rows']
+__all__ = ['BLOCK', 'COLUMN_BLOCK', 'dequantise', 'quantise', 'quantise_columns',
+           'quantise_rows']
 
 BLOCK = 32
 """Weights that share a scale."""
 _ROWS = 4096
 """Of a weight that are quantised at a time; what is computed on the way takes five times that."""
+COLUMN_BLOCK = 64
+"""The same for quantise_columns: the fewest that TensorRT takes."""
 
 
 def quantise(weight: npt.ArrayLike, bits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,3 +73,23 @@ def quantise_rows(weight: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     largest = np.abs(weight).max(axis=1, keepdims=True)
     scales = np.where(largest > 0, largest, np.float32(1)) / np.float32(63)
     return np.rint(weight / scales).astype(np.int8), scales[:, 0]
+
+
+def quantise_columns(weight: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Return weight [out, in] as codes [in, out] int8 from -8 to 7, and scales [blocks, out] float32.
+
+    The form of DequantizeLinear, which TensorRT reads: blocks of 64 along the input. The scale
+    carries the sign of the weight that is furthest from zero, as in quantise.
+    """
+    array = np.asarray(weight, np.float32)
+    rows, columns = array.shape
+    if columns % COLUMN_BLOCK:
+        raise ValueError(f'expected a multiple of {COLUMN_BLOCK} inputs, found {columns}')
+    blocks = array.reshape(rows, -1, COLUMN_BLOCK)
+    furthest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2)[..., None], axis=2)
+    scales = furthest / np.float32(-8)
+    inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales != 0)
+    codes = np.clip(np.rint(blocks * inverse), -8, 7).astype(np.int8)
+    return (np.ascontiguousarray(codes.reshape(rows, columns).T),
+            np.ascontiguousarray(scales[..., 0].T))

@@ -64,7 +64,7 @@ def model(tmp_path_factory, reference):
     return released(tmp_path_factory, reference, torch.bfloat16)
 
 
-@pytest.fixture(scope='module', params=sorted(manifest.PRECISIONS))
+@pytest.fixture(scope='module', params=sorted(BARS))
 def exported(request, model, tmp_path_factory):
     folder = tmp_path_factory.mktemp('graphs')
     assert export(['onnx', str(model), '--out', str(folder), '--precision', request.param]) == 0
