@@ -24,7 +24,8 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder
 
-__all__ = ['assign', 'build_modules', 'check_shapes', 'load_tensors', 'save']
+__all__ = ['assign', 'build_modules', 'check_shapes', 'load_tensors', 'save',
+           'stored']
 
 _NAMES = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16',
           torch.bfloat16: 'BF16', torch.int64: 'I64', torch.int32: 'I32', torch.int16: 'I16',
@@ -76,8 +77,8 @@ def build_modules(config: CheckpointConfig) -> tuple[AudioTower, Decoder]:
     return tower, decoder
 
 
-def save(folder: Path, config: CheckpointConfig, tensors: Mapping[str, Tensor],
-         tokenizer_json: Path) -> None:
+def save(folder: Path, config: CheckpointConfig,
+         tensors: Mapping[str, Tensor | StoredTensor], tokenizer_json: Path) -> None:
     """
     Write a folder in our own layout.
 
@@ -87,11 +88,13 @@ def save(folder: Path, config: CheckpointConfig, tensors: Mapping[str, Tensor],
     dump_config(config, folder / 'config.yaml')
     for prefix, name in ((TOWER_PREFIX, 'audio_tower'), (DECODER_PREFIX, 'decoder')):
         write_tensors(folder / f'{name}.safetensors', {
-            key: _stored(value) for key, value in tensors.items() if key.startswith(prefix)})
+            key: stored(value) if isinstance(value, Tensor) else value
+            for key, value in tensors.items() if key.startswith(prefix)})
     (folder / 'tokenizer.json').write_bytes(tokenizer_json.read_bytes())
     write_manifest(folder)
 
 
-def _stored(value: Tensor) -> StoredTensor:
+def stored(value: Tensor) -> StoredTensor:
+    """Return what writes a tensor, in its dtype."""
     return StoredTensor(_NAMES[value.dtype], tuple(value.shape), value.nbytes, lambda: (
         value.detach().contiguous().reshape(-1).view(torch.uint8).cpu().numpy()))
