@@ -19,7 +19,6 @@ from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
-from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import AssistantConfig, resolve_lanes
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.resources import shipped
@@ -39,6 +38,7 @@ from audio_interaction_ros.stream.final_text import (
     read_for_translation,
     settle,
 )
+from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.reading import SpanReader
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.text_lane import Said

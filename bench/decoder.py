@@ -12,7 +12,13 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block
-from audio_interaction_ros.runtimes.base import Decoder, DecoderSpec, Runtime, StepRequest
+from audio_interaction_ros.runtimes.base import (
+    Allowed,
+    Decoder,
+    DecoderSpec,
+    Runtime,
+    StepRequest,
+)
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyText
 from audio_interaction_ros.stream.session import Session
@@ -65,24 +71,24 @@ def _listening(spec: DecoderSpec, lane: int, slots: int, chunks: int) -> StepReq
     rng = np.random.default_rng(lane)
     features = rng.standard_normal((len(index), spec.feature_width)).astype(np.float32)
     return _request(lane, slots, at, index=index, features=features * 0.02,
-                    read=np.flatnonzero(at == ids_of.assistant), want_text=False)
+                    read=np.flatnonzero(at == ids_of.assistant), allowed=Allowed.CONTROLS)
 
 
 def _speaking(spec: DecoderSpec, lane: int, slots: int) -> StepRequest:
     return _request(lane, slots, np.array([spec.token_ids.respond], dtype=np.int64),
                     index=np.zeros(0, dtype=np.int64),
                     features=np.zeros((0, spec.feature_width), dtype=np.float32),
-                    read=np.zeros(1, dtype=np.int64), want_text=True)
+                    read=np.zeros(1, dtype=np.int64), allowed=Allowed.TEXT)
 
 
 def _request(lane: int, slots: int, ids: np.ndarray, *, index: np.ndarray, features: np.ndarray,
-             read: np.ndarray, want_text: bool) -> StepRequest:
+             read: np.ndarray, allowed: Allowed) -> StepRequest:
     first = slots - len(ids)
     visible = np.zeros(slots, dtype=bool)
     visible[:first] = True
     places = np.arange(first, slots)
     return StepRequest(lane=lane, ids=ids, slots=places, positions=places, visible=visible,
-                       feature_index=index, features=features, read=read, want_text=want_text)
+                       feature_index=index, features=features, read=read, allowed=allowed)
 
 
 def _first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:

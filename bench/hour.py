@@ -15,7 +15,6 @@ from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
-from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ, Emotion
 from audio_interaction_ros.runtimes.scripted import (
@@ -24,6 +23,7 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedTokenizer,
 )
 from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.session import Session
 from bench.audio import synthetic
 from bench.measure import Figure, resident_mib, spread

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult, Tokenizer
+from audio_interaction_ros.runtimes.base import Allowed, StepRequest, StepResult, Tokenizer
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import respond_probability
 from audio_interaction_ros.stream.detokenizer import Detokenizer
@@ -80,10 +80,10 @@ class Aside:
         visible[chunk.slots] = True
         while not outcome.finishes:
             fed, state.pending = state.pending, []
-            scores = self._next(chunk, fed, at, visible.copy(), first=not state.tokens)
-            token = int(scores.argmax())
+            token, log_prob = self._next(chunk, fed, at, visible.copy(),
+                                         Allowed.TEXT if state.tokens else Allowed.FIRST)
             if token != ids.text_end:
-                sure.add(scores, token)
+                sure.add(log_prob)
             visible[at:at + len(fed)] = True
             at += len(fed)
             outcome = machine.on_token(state, token)
@@ -93,17 +93,14 @@ class Aside:
         return Muttered(self._chunks, state.emotion is Emotion.URGENT, text.text.strip(),
                         sure.value)
 
-    def _next(self, chunk: StepRequest, fed: list[int], at: int, visible: np.ndarray, *,
-              first: bool) -> np.ndarray:
-        """Return scores of the token after those fed: as in a lane, an emotion only in front."""
-        ids, count = self.spec.token_ids, len(fed)
+    def _next(self, chunk: StepRequest, fed: list[int], at: int, visible: np.ndarray,
+              allowed: Allowed) -> tuple[int, float]:
+        """Return the token after those fed, and its log-probability."""
+        count = len(fed)
         result = self._decoder.step([StepRequest(
             lane=chunk.lane, ids=np.array(fed), slots=np.arange(at, at + count),
             positions=chunk.positions[-1] + 1 + at + np.arange(count), visible=visible,
             feature_index=np.zeros(0, np.int64),
             features=np.zeros((0, self.spec.feature_width), np.float32),
-            read=np.array([count - 1]), want_text=True)])[0]
-        scores = result.text_logits.copy()
-        never = ids.suppressed - (set(ids.emotions) if first else set())
-        scores[sorted(never)] = -np.inf
-        return scores
+            read=np.array([count - 1]), allowed=allowed)])[0]
+        return result.token, result.log_prob

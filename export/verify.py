@@ -15,7 +15,7 @@ from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, StepRequest
+from audio_interaction_ros.runtimes.base import Allowed, Decoder, Encoder, StepRequest
 from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
 
 __all__ = ['BARS', 'Bar', 'Heard', 'Verdict', 'compare_decoders', 'compare_encoders',
@@ -33,7 +33,9 @@ class Bar:
     features: float
     """Of features, in lengths of the largest of them."""
     scores: float
-    """Of scores, in the largest of them."""
+    """Of scores and log-probabilities, in the largest of them."""
+    tokens: float
+    """Tokens chosen after noise that differ, of all."""
     words: float
     """Words of replies that differ, of all words."""
     probability: float
@@ -43,10 +45,14 @@ class Bar:
 
 
 BARS = {
-    'fp32': Bar(features=1e-3, scores=1e-3, words=0.0, probability=1e-3, same_events=True),
-    'fp16': Bar(features=0.01, scores=0.02, words=0.02, probability=1e-3, same_events=False),
-    'int8': Bar(features=0.1, scores=0.2, words=0.15, probability=0.05, same_events=False),
-    'int4': Bar(features=0.1, scores=0.2, words=0.15, probability=0.05, same_events=False),
+    'fp32': Bar(features=1e-3, scores=1e-3, tokens=0.0, words=0.0, probability=1e-3,
+                same_events=True),
+    'fp16': Bar(features=0.01, scores=0.02, tokens=0.05, words=0.02, probability=1e-3,
+                same_events=False),
+    'int8': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,
+                same_events=False),
+    'int4': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,
+                same_events=False),
 }
 
 
@@ -79,17 +85,20 @@ def compare_encoders(found: Encoder, expected: Encoder, bar: Bar, *, seed: int =
 
 def compare_decoders(found: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
                      ) -> list[Verdict]:
-    """Compare the scores of ragged passes of three lanes whose slots wrap around."""
-    scores = []
+    """Compare what ragged passes of three lanes score and choose; their slots wrap around."""
+    scores, chosen = [], []
     for decoder in (found, expected):
         decoder.open(lanes=3, slots=_SLOTS)
         results = [result for step in _schedule(expected, seed) for result in decoder.step(step)]
         scores.append((np.concatenate([result.control_logits for result in results]),
-                       np.stack([result.text_logits for result in results
-                                 if result.text_logits is not None])))
-    return [Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
-            for name, ours, theirs in zip(('control scores', 'vocabulary scores'), *scores,
-                                          strict=True)]
+                       np.array([result.log_prob for result in results
+                                 if result.log_prob is not None])))
+        chosen.append([result.token for result in results if result.token is not None])
+    differing = np.mean([ours != theirs for ours, theirs in zip(*chosen, strict=True)])
+    return [*(Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
+              for name, ours, theirs in zip(('control scores', 'log-probabilities'), *scores,
+                                            strict=True)),
+            Verdict('tokens that differ, seeded', float(differing), bar.tokens)]
 
 
 def _distance(found: np.ndarray, expected: np.ndarray) -> float:
@@ -113,7 +122,7 @@ def _schedule(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
                 visible=np.arange(_SLOTS) < clock[lane], feature_index=np.arange(features),
                 features=rng.standard_normal((features, spec.feature_width), dtype=np.float32)
                 / np.float32(np.sqrt(spec.feature_width)),
-                read=np.array([count - 1]), want_text=bool(number % 2)))
+                read=np.array([count - 1]), allowed=tuple(Allowed)[number % 3]))
             clock[lane] += count
         yield step
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
 FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file', 'terminal'}
-CORE = FACTS | {'audio', 'stream', 'alerts', 'runtimes.base'}
+HEARING = FACTS | {'audio'}
+CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
 EVERYTHING = CORE | RUNTIME | {'model', 'checkpoints', 'graphs', 'offline', 'parity', 'cli',
                                'nodes'}
@@ -36,8 +37,8 @@ ROWS = {
     'parameter_file': (FACTS, set()),
     'strict': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
-    'audio': (CORE, {'numpy', 'soxr', 'soundfile'}),
-    'stream': (CORE, {'numpy'}),
+    'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
+    'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
@@ -77,6 +78,7 @@ ROWS = {
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
+    'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
@@ -173,7 +175,7 @@ def run_fresh(code):
 
 
 @pytest.mark.parametrize('module', ['stream', 'stream.session', 'alerts.policy',
-                                    'audio.pipeline', 'runtimes.scripted', 'runtimes.registry',
+                                    'stream.listening', 'runtimes.scripted', 'runtimes.registry',
                                     'config', 'checkpoints.weights', 'model.voice_activity',
                                     'graphs.names', 'graphs.manifest'])
 def test_a_fresh_import_brings_no_framework_and_no_ros_and_says_nothing(module):

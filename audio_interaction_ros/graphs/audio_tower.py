@@ -38,15 +38,14 @@ def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
 def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
                     bits: int | None = None) -> GraphBuilder:
     """
-    Return the graph from ``mel`` [1, bins, window_frames] to ``encoded`` [frames, width].
+    Return the graph from ``mel`` [1, bins, T] to ``encoded`` [T / 2, width].
 
-    Every frame of the window is kept, without projector; frames are window_frames / 2. ``bits`` is
-    that of audio_tower.
+    Every frame is kept, without projector. T is even and at most window_frames, so that who
+    listens to two seconds pays for two. ``bits`` is that of audio_tower.
     """
     builder = GraphBuilder('whisper_encoder')
     encoded = _Tower(builder, config, tensors, integers=bits is not None).encode()
-    builder.output(builder.rename(encoded, ENCODED), np.float32,
-                   (config.window_frames // 2, config.width))
+    builder.output(builder.rename(encoded, ENCODED), np.float32, ('frames', config.width))
     return builder
 
 
@@ -97,8 +96,7 @@ class _Tower:
     def encode(self) -> str:
         """Return all frames [frames, width] that the last layer gives of the mel."""
         assert self.last_count == self.frames, 'expected every frame to be kept'
-        mel = self.builder.input(MEL_INPUT, np.float32,
-                                 (1, self.config.mel_bins, self.config.window_frames))
+        mel = self.builder.input(MEL_INPUT, np.float32, (1, self.config.mel_bins, 'mel_frames'))
         return self._norm('ln_post', self._levels(mel)[-1])
 
     def _levels(self, mel: str) -> list[str]:
@@ -106,8 +104,11 @@ class _Tower:
         b, config = self.builder, self.config
         x = b.gelu(self._convolved(b.narrow(mel), 'conv1', stride=1), b.dtype)
         x = b.wide(b.gelu(self._convolved(x, 'conv2', stride=2), b.dtype))
-        x = b.reshape(b.node('Transpose', x, perm=(0, 2, 1)), (self.frames, config.width))
-        levels = [b.node('Add', x, b.constant('positions', sinusoids(self.frames, config.width)))]
+        x = b.reshape(b.node('Transpose', x, perm=(0, 2, 1)), (-1, config.width))
+        positions = b.constant('positions', sinusoids(self.frames, config.width))
+        count = b.node('Shape', x, start=0, end=1)
+        zero = b.scalar([0], np.int64)
+        levels = [b.node('Add', x, b.node('Slice', positions, zero, count, zero))]
         for layer in range(config.layers):
             last = layer == config.layers - 1
             levels.append(self._layer(f'layers.{layer}.', levels[-1],
@@ -133,26 +134,25 @@ class _Tower:
     def _attended(self, prefix: str, x: str, count: int) -> str:
         b, config = self.builder, self.config
         if count == self.frames:
-            query, key, value = self._heads(f'{prefix}qkv_proj', x, self.frames, [
+            query, key, value = self._heads(f'{prefix}qkv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'qkv'])
         else:
-            query, = self._heads(f'{prefix}q_proj', self._newest(x, count), count,
-                                 [f'{prefix}q_proj'])
-            key, value = self._heads(f'{prefix}kv_proj', x, self.frames, [
+            query, = self._heads(f'{prefix}q_proj', self._newest(x, count), [f'{prefix}q_proj'])
+            key, value = self._heads(f'{prefix}kv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'kv'])
         dim = config.width // config.heads
         scores = b.wide(b.node('MatMul', b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
                                b.node('Transpose', key, perm=(0, 2, 1))))
         out = b.node('MatMul', b.narrow(b.node('Softmax', scores, axis=-1)), value)
-        out = b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (count, config.width))
+        out = b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (-1, config.width))
         return self._linear(f'{prefix}out_proj', out)
 
-    def _heads(self, name: str, x: str, count: int, parts: list[str]) -> tuple[str, ...]:
-        """Return what several linear layers make of x, each [heads, count, width / heads]."""
+    def _heads(self, name: str, x: str, parts: list[str]) -> tuple[str, ...]:
+        """Return what several linear layers make of x, each [heads, frames, width / heads]."""
         b, config = self.builder, self.config
         out = self._stacked_linear(name, x, parts)  # keys have no bias
-        out = b.node('Transpose', b.reshape(out, (count, config.heads * len(parts), -1)),
-                     perm=(1, 0, 2))
+        shape = (-1, config.heads * len(parts), config.width // config.heads)
+        out = b.node('Transpose', b.reshape(out, shape), perm=(1, 0, 2))
         if len(parts) == 1:
             return (out,)
         return b.node('Split', out, b.scalar([config.heads] * len(parts), np.int64), axis=0,

@@ -19,7 +19,7 @@ __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FO
            'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
            'has_graphs', 'in_cache', 'numbers', 'read', 'remedy', 'write']
 
-FORMAT = 'audio-interaction-graphs/2'
+FORMAT = 'audio-interaction-graphs/3'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
 """Name of a precision to the bits of its weights; None: they are floating-point numbers."""
 DELTA, STATIC = 'delta', 'static'

@@ -5,6 +5,7 @@ Owns the vocabulary between streaming and backends. Knows numpy only; a backend 
 framework. Arrays that a backend returns are owned by the caller and never written again.
 """
 
+import enum
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
 
-__all__ = ['HALVES', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
+__all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
            'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Tokenizer', 'Transcriber']
 
 HALVES = ('encoder', 'decoder')
@@ -56,6 +57,17 @@ class DecoderSpec:
     """Positions (cache slots) per lane that the model was trained for."""
 
 
+class Allowed(enum.Enum):
+    """Which ids a pass may choose from at the last position that is read."""
+
+    CONTROLS = 'controls'
+    """Nothing is chosen: only the two controls are scored, at every position that is read."""
+    FIRST = 'first'
+    """The first token of a reply: text, its end, or an emotion."""
+    TEXT = 'text'
+    """Text or its end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepRequest:
     """
@@ -74,8 +86,8 @@ class StepRequest:
     feature_index: np.ndarray  # [F] int64, where in 0..T-1 embeddings are overwritten; may be []
     features: np.ndarray  # [F, feature_width] float32
     read: np.ndarray  # [R] int64, which of 0..T-1 to score
-    want_text: bool
-    """True: score the vocabulary at the last of ``read``; False: only the two controls."""
+    allowed: Allowed
+    """What is chosen from at the last of ``read``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +95,10 @@ class StepResult:
     """What one lane gets back from one forward pass."""
 
     control_logits: np.ndarray  # [R, 2] float32: silence, respond
-    text_logits: np.ndarray | None  # [vocab_size] float32 at the last read position, if wanted
+    token: int | None = None
+    """The likeliest of the allowed ids; None where only the controls were asked for."""
+    log_prob: float | None = None
+    """Of the token, among the allowed ids; NaN where a score of any id is no finite number."""
 
 
 class Encoder(Protocol):

@@ -5,12 +5,12 @@ Owns padding, masks and the checks that every backend needs alike. Numpy only: a
 arrays on its device. Knows nothing of layers or caches.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Allowed, StepRequest, StepResult
 
 __all__ = ['StepBatch', 'pack']
 
@@ -57,11 +57,28 @@ class StepBatch:
             mask[row, 0, count:, request.slots[0]] = True
         return mask
 
-    def results(self, make: Callable[[int, StepRequest], StepResult]) -> list[StepResult]:
-        """Return what ``make`` makes of each row, in the order in which the requests came."""
-        made = dict(zip(self._order, map(make, range(len(self.requests)), self.requests),
-                        strict=True))
+    @property
+    def choosing(self) -> list[int]:
+        """Rows whose requests want a token."""
+        return [row for row, request in enumerate(self.requests)
+                if request.allowed is not Allowed.CONTROLS]
+
+    def results(self, control_logits: Sequence[np.ndarray],
+                chosen: Mapping[int, tuple[int, float]]) -> list[StepResult]:
+        """
+        Return the results in the order in which the requests came.
+
+        Of each row its control logits [R, 2], of each that is ``choosing`` its token and the
+        log-probability of it.
+        """
+        made = {place: _result(control_logits[row], chosen.get(row))
+                for row, place in enumerate(self._order)}
         return [made[place] for place in range(len(made))]
+
+
+def _result(control_logits: np.ndarray, chosen: tuple[int, float] | None) -> StepResult:
+    token, log_prob = (None, None) if chosen is None else chosen
+    return StepResult(control_logits=control_logits, token=token, log_prob=log_prob)
 
 
 def pack(requests: Sequence[StepRequest], *, lanes: int, slots: int, pad_id: int) -> StepBatch:

@@ -24,6 +24,7 @@ from audio_interaction_ros.graphs.names import (
 from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
+from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
 from audio_interaction_ros.runtimes.onnx_session import (
     aligned,
     bind_input,
@@ -74,6 +75,7 @@ class OnnxDecoder:
         self._head = head
         self._embeddings = embeddings
         self._controls = np.ascontiguousarray(controls.T)
+        self._suppressed = suppressed_ids(config.token_ids)
         self._rope_index_dtype = rope_index_dtype
         self._cache: np.ndarray | None = None  # [layers, 2, lanes, kv_heads, slots, head_dim]
         self._passes: OrderedDict[tuple[int, int, int], _Pass] = OrderedDict()
@@ -115,10 +117,9 @@ class OnnxDecoder:
         batch = pack(requests, lanes=cache.shape[2], slots=cache.shape[4],
                      pad_id=self.spec.token_ids.pad)
         hidden = self._forward(cache, batch)
-        texts = self._texts(batch, hidden)
-        return batch.results(lambda row, request: StepResult(
-            control_logits=hidden[row, request.read] @ self._controls,
-            text_logits=texts.get(row)))
+        return batch.results([hidden[row, request.read] @ self._controls
+                              for row, request in enumerate(batch.requests)],
+                             self._choose(batch, hidden))
 
     def _forward(self, cache: np.ndarray, batch: StepBatch) -> np.ndarray:
         # Returns hidden [B, T, width], which the next pass overwrites unless lanes are missing.
@@ -173,11 +174,12 @@ class OnnxDecoder:
                 bind_output(run.binding, new[which], run.new[layer, which])
         return run
 
-    def _texts(self, batch: StepBatch, hidden: np.ndarray) -> dict[int, np.ndarray]:
-        # Scores of the vocabulary by row, of those rows that want them.
-        rows = [row for row, request in enumerate(batch.requests) if request.want_text]
+    def _choose(self, batch: StepBatch, hidden: np.ndarray) -> dict[int, tuple[int, float]]:
+        # Token and log-probability by row, of those rows that want one.
+        rows = batch.choosing
         if not rows:
             return {}
         last = np.stack([hidden[row, batch.requests[row].read[-1]] for row in rows])
         logits, = self._head.run([LOGITS_OUTPUT], {'hidden': last})
-        return {row: logits[place].copy() for place, row in enumerate(rows)}
+        return {row: choose(scores, self._suppressed[batch.requests[row].allowed])
+                for row, scores in zip(rows, logits, strict=True)}

@@ -17,7 +17,12 @@ from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
 from audio_interaction_ros.runtimes.onnx_session import open_session
-from audio_interaction_ros.runtimes.second_pass import LONGEST_TEXT, WINDOW_S, WhisperSecondPass
+from audio_interaction_ros.runtimes.second_pass import (
+    AFTER_S,
+    LONGEST_TEXT,
+    WINDOW_S,
+    WhisperSecondPass,
+)
 
 __all__ = ['ENCODER', 'OnnxWhisper', 'graph_folder', 'load']
 
@@ -125,7 +130,8 @@ def graph_folder(precision: str = 'fp32') -> Path:
 
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
-         find_speech: bool = True, precision: str = 'fp32') -> WhisperSecondPass:
+         find_speech: bool = True, precision: str = 'fp32',
+         after_s: float = AFTER_S) -> WhisperSecondPass:
     """
     Bring the second pass up; for registry.load_transcriber, which says what the arguments mean.
 
@@ -146,4 +152,5 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
         positions=np.load(folder / manifest.POSITIONS))
     return WhisperSecondPass(
         net, Tokenizer.from_file(str(folder / 'tokenizer.json')),
-        find_speech=load_voice_activity() if find_speech else None, language=language, task=task)
+        find_speech=load_voice_activity() if find_speech else None, language=language, task=task,
+        after_s=after_s)

@@ -10,11 +10,13 @@ import numpy as np
 
 from audio_interaction_ros.protocol import Emotion, TokenIds
 from audio_interaction_ros.runtimes.base import (
+    Allowed,
     DecoderSpec,
     EncoderSpec,
     StepRequest,
     StepResult,
 )
+from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
 
 __all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder', 'ScriptedTokenizer']
 
@@ -58,6 +60,7 @@ class ScriptedDecoder:
             model_id=model_id, features_per_chunk=_FEATURES, feature_width=_WIDTH,
             vocab_size=_VOCAB_SIZE, token_ids=SCRIPTED_TOKEN_IDS, max_positions=max_positions)
         self._script, self._translations = script, translations or {}
+        self._suppressed = suppressed_ids(SCRIPTED_TOKEN_IDS)
         self.requests: list[StepRequest] = []
         """The requests of the newest pass, to look at."""
 
@@ -80,12 +83,13 @@ class ScriptedDecoder:
         assert request.visible.shape == (self._slots,), 'visible must cover every slot'
         assert not request.visible[request.slots].any() or not len(request.read), \
             'a slot in sight is overwritten'
-        if request.want_text:
+        if request.allowed is not Allowed.CONTROLS:
+            token, log_prob = choose(self._speak(request), self._suppressed[request.allowed])
             return StepResult(control_logits=np.zeros((len(request.read), 2), np.float32),
-                              text_logits=self._speak(request))
+                              token=token, log_prob=log_prob)
         logits = np.array([self._decide(request, at) for at in request.read], np.float32)
         self._heard[request.lane] += len(request.feature_index) // _FEATURES
-        return StepResult(control_logits=logits.reshape(-1, 2), text_logits=None)
+        return StepResult(control_logits=logits.reshape(-1, 2))
 
     def _decide(self, request: StepRequest, at: int) -> tuple[float, float]:
         chunks = int(np.count_nonzero(request.feature_index < at)) // _FEATURES
@@ -96,6 +100,7 @@ class ScriptedDecoder:
         return -5.0, 5.0
 
     def _speak(self, request: StepRequest) -> np.ndarray:
+        # Scores of the vocabulary.
         ids = self.spec.token_ids
         if request.ids[0] == ids.offline:
             text = self._translations.get(self._source(request.ids.tolist()), '')

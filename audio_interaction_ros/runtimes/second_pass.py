@@ -9,6 +9,8 @@ writes "Thank you". Knows nothing of lanes or of where the samples come from.
 
 import zlib
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from math import ceil
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +25,11 @@ __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compres
            'likeliest', 'repeats', 'style']
 
 WINDOW_S = 30
+AFTER_S = 1.0
+"""Silence that is heard after the speech. Whisper was trained on windows of half a minute, but
+what it writes of a shorter one is as good, and the encoder's cost grows with the window."""
+MOST_COMPRESSION, LEAST_LOG_PROB = 2.4, -1.0
+"""Bounds of a text that can be trusted, as in Whisper's own transcribe.py."""
 END = 50_257
 START = 50_258
 FIRST_LANGUAGE, LAST_LANGUAGE = 50_259, 50_357
@@ -76,7 +83,7 @@ class WhisperNet(Protocol):
     """What computes Whisper's encoder and decoder. Whatever it returns is the caller's."""
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return encoder frames [1500, width] float32 of mel [80, 3000]."""
+        """Return encoder frames [T / 2, width] float32 of mel [80, T], T even, at most 3000."""
         ...
 
     def attend(self, encoded: np.ndarray) -> Any:
@@ -93,17 +100,35 @@ class WhisperNet(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    # What was read in one window.
+    encoded: np.ndarray
+    language: int
+    text: str
+    log_prob: float
+    no_speech: float
+    loops: bool
+
+    @property
+    def doubtful(self) -> bool:
+        return (self.loops or compression_ratio(self.text) > MOST_COMPRESSION
+                or self.log_prob < LEAST_LOG_PROB)
+
+
 class WhisperSecondPass:
     """Whisper, greedy, on the last 30 s of what it is given."""
 
     def __init__(self, net: WhisperNet, tokenizer: Any, *, find_speech: FindSpeech | None = None,
-                 language: str = '', task: str = 'transcribe') -> None:
+                 language: str = '', task: str = 'transcribe',
+                 after_s: float = AFTER_S) -> None:
         """
         Take a net and its tokenizer (of the library tokenizers).
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-        Without ``find_speech`` everything is read as if somebody spoke. Raises ConfigurationError
-        for a wrong name.
+        Without ``find_speech`` everything is read as if somebody spoke. ``after_s`` of silence
+        are heard after the speech, 30: always half a minute. Raises ConfigurationError for a
+        wrong name.
         """
         if task not in TASKS:
             raise ConfigurationError(f'task: expected one of {sorted(TASKS)}, found {task!r}; '
@@ -114,7 +139,7 @@ class WhisperSecondPass:
         if language and language not in self._languages.values():
             raise ConfigurationError(f'language: expected an ISO 639-1 code known to Whisper, '
                                      f'found {language!r}; change it in the configuration')
-        self._language, self._task = language, TASKS[task]
+        self._language, self._task, self._after_s = language, TASKS[task], after_s
         vocabulary = tokenizer.get_vocab(with_added_tokens=False).items()
         # Beside these every id from START on; of time stamps the tokenizer does not know.
         self._banned = [code for _, code in vocabulary
@@ -126,7 +151,7 @@ class WhisperSecondPass:
 
         Of ``languages`` (ISO 639-1) the likeliest is taken; empty: any. A language that was
         fixed at the start stays. The English is written when it is asked for, from the same
-        encoder pass, which the result keeps (3 MB) as long as it lives: the text where that is
+        encoder pass, which the result keeps (at most 3 MB) as long as it lives: the text where that is
         English, '' where the English runs in circles.
         """
         before_s = max(0, len(samples) - WINDOW_S * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
@@ -140,20 +165,36 @@ class WhisperSecondPass:
                 return Recognition(text='', language=self._language, no_speech=1.0)
             start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
             samples = samples[start:end]
-        padded = np.pad(samples, (0, WINDOW_S * SAMPLE_RATE_HZ - len(samples)))
+        read = self._hear(samples, languages)
+        name = self._languages[read.language]
+        return Recognition(
+            text=read.text, language=name, no_speech=read.no_speech,
+            mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
+            span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
+            write_english=lambda: read.text if name == 'en' else self._english(
+                read.encoded, read.language))
+
+    def _hear(self, samples: np.ndarray, languages: Collection[str]) -> _Reading:
+        """Read a window as long as the speech; half a minute where that gives a bad text."""
+        window_s = min(WINDOW_S, ceil(len(samples) / SAMPLE_RATE_HZ + self._after_s))
+        read = self._hear_window(samples, languages, window_s)
+        if read.doubtful and window_s < WINDOW_S:
+            read = self._hear_window(samples, languages, WINDOW_S)
+        return read
+
+    def _hear_window(self, samples: np.ndarray, languages: Collection[str],
+                     window_s: int) -> _Reading:
+        padded = np.pad(samples, (0, window_s * SAMPLE_RATE_HZ - len(samples)))
         encoded = self._net.encode(whole_file_mel(padded, 80))
         frames = self._net.attend(encoded)
         scores = self._net.begin(frames)([START])
         language = self._language_id(scores, languages)
-        name = self._languages[language]
-        shown = style(name, self._encode) if self._task == TASKS['transcribe'] else []
+        shown = (style(self._languages[language], self._encode)
+                 if self._task == TASKS['transcribe'] else [])
         ids, log_prob = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
-        text = self._tokenizer.decode(ids).strip()
-        return Recognition(
-            text=text, language=name, no_speech=float(np.exp(_log_share(scores, NO_SPEECH))),
-            mean_log_prob=log_prob, compression_ratio=compression_ratio(text),
-            span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
-            write_english=lambda: text if name == 'en' else self._english(encoded, language))
+        return _Reading(
+            encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
+            log_prob=log_prob, loops=repeats(ids), no_speech=float(np.exp(_log_share(scores, NO_SPEECH))))
 
     @staticmethod
     def _find(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:

@@ -14,8 +14,9 @@ import numpy as np
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.model.rope import rope_angles
-from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
+from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
 from audio_interaction_ros.runtimes.static_pass import Layout, Move, lay_out, pass_length, pieces
 
 __all__ = ['PassInputs', 'StaticDecoder', 'StepDevice']
@@ -87,6 +88,7 @@ class StaticDecoder:
         self._device = device
         self._embeddings = embeddings
         self._controls = np.ascontiguousarray(controls.T)
+        self._suppressed = suppressed_ids(config.token_ids)
         self._rope_index_dtype = rope_index_dtype
         self._lanes, self._slots = 0, 0
         self._rows, self._total = 0, 0
@@ -153,10 +155,16 @@ class StaticDecoder:
     def _results(self, requests: Sequence[StepRequest],
                  read: dict[int, np.ndarray]) -> list[StepResult]:
         """Return the results of hidden states [R, width] by lane: the only maker of them."""
-        wanting = [request.lane for request in requests if request.want_text]
-        texts = {}
-        if wanting:
-            scores = self._device.score(np.stack([read[lane][-1] for lane in wanting]))
-            texts = dict(zip(wanting, scores.copy(), strict=True))
-        return [StepResult(control_logits=read[request.lane] @ self._controls,
-                           text_logits=texts.get(request.lane)) for request in requests]
+        choosing = [request for request in requests if request.allowed is not Allowed.CONTROLS]
+        chosen: dict[int, tuple[int, float]] = {}
+        if choosing:
+            scores = self._device.score(np.stack([read[request.lane][-1]
+                                                  for request in choosing]))
+            chosen = {request.lane: choose(row, self._suppressed[request.allowed])
+                      for request, row in zip(choosing, scores, strict=True)}
+        results = []
+        for request in requests:
+            token, log_prob = chosen.get(request.lane, (None, None))
+            results.append(StepResult(control_logits=read[request.lane] @ self._controls,
+                                      token=token, log_prob=log_prob))
+        return results

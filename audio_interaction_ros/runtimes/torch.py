@@ -17,8 +17,10 @@ from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
 from audio_interaction_ros.errors import ConfigurationError, ResourceError
 from audio_interaction_ros.model.decoder import Decoder, KVCache, rope_tables
+from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import (
     HALVES,
+    Allowed,
     DecoderSpec,
     NotLoaded,
     Runtime,
@@ -26,6 +28,7 @@ from audio_interaction_ros.runtimes.base import (
     StepResult,
 )
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
+from audio_interaction_ros.runtimes.choice import suppressed_ids
 from audio_interaction_ros.runtimes.packed import pack_weights
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
@@ -118,6 +121,7 @@ class TorchDecoder:
         self._controls = head[[ids.silence, ids.respond]].detach().float().to(device)
         self._decoder = _prepare(loaded.decoder, dtype, device)
         self._dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
+        self._forbidden = _forbidden(ids, config.decoder.vocab_size, device)
         self._cache: KVCache | None = None
 
     def open(self, *, lanes: int, slots: int) -> None:
@@ -159,7 +163,7 @@ class TorchDecoder:
         batch = pack(requests, lanes=cache.lanes, slots=cache.slots,
                      pad_id=self.spec.token_ids.pad)
         hidden = self._forward(cache, batch)
-        return batch.results(lambda row, request: self._result(request, hidden[row]))
+        return batch.results(self._control_logits(batch, hidden), self._choose(batch, hidden))
 
     def _angles(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
         cos, sin = rope_tables(positions, self._config.head_dim, self._config.rope_base,
@@ -185,11 +189,36 @@ class TorchDecoder:
                                                                       embeddings.dtype)
         return embeddings
 
-    def _result(self, request: StepRequest, hidden: Tensor) -> StepResult:
-        read = torch.from_numpy(np.asarray(request.read, np.int64)).to(self._device)
-        picked = hidden[read]
-        text = None
-        if request.want_text:
-            text = self._decoder.logits(picked[-1:])[0].float().cpu().numpy()
-        return StepResult(control_logits=(picked.float() @ self._controls.T).cpu().numpy(),
-                          text_logits=text)
+    def _control_logits(self, batch: StepBatch, hidden: Tensor) -> list[np.ndarray]:
+        counts = [len(request.read) for request in batch.requests]
+        rows = torch.from_numpy(np.repeat(np.arange(len(counts)), counts)).to(self._device)
+        places = torch.from_numpy(np.concatenate(
+            [np.asarray(request.read, np.int64) for request in batch.requests])).to(self._device)
+        logits = (hidden[rows, places].float() @ self._controls.T).cpu().numpy()
+        return np.split(logits, np.cumsum(counts)[:-1])
+
+    def _choose(self, batch: StepBatch, hidden: Tensor) -> dict[int, tuple[int, float]]:
+        # As choice.choose, on the device: two numbers come to the host, not the vocabulary.
+        rows = batch.choosing
+        if not rows:
+            return {}
+        asked = [batch.requests[row] for row in rows]
+        scores = self._decoder.logits(hidden[rows, [int(request.read[-1]) for request in asked]])
+        scores = scores.float()
+        forbidden = torch.stack([self._forbidden[request.allowed] for request in asked])
+        finite = scores.isfinite().all(-1)
+        log_probs, tokens = scores.masked_fill(forbidden, -torch.inf).log_softmax(-1).max(-1)
+        log_probs = log_probs.masked_fill(~finite, torch.nan)
+        both = torch.stack((tokens.double(), log_probs.double()), dim=-1).tolist()
+        return {row: (int(token), log_prob)
+                for row, (token, log_prob) in zip(rows, both, strict=True)}
+
+
+def _forbidden(ids: TokenIds, vocab_size: int, device: str) -> dict[Allowed, Tensor]:
+    # Masks [vocab_size] of what is never chosen.
+    masks = {}
+    for allowed, suppressed in suppressed_ids(ids).items():
+        mask = torch.zeros(vocab_size, dtype=torch.bool)
+        mask[torch.from_numpy(suppressed)] = True
+        masks[allowed] = mask.to(device)
+    return masks

@@ -7,8 +7,6 @@ an unsure reply.
 
 import math
 
-import numpy as np
-
 __all__ = ['Confidence']
 
 
@@ -19,10 +17,9 @@ class Confidence:
         self._total = 0.0
         self._tokens = 0
 
-    def add(self, scores: np.ndarray, token: int) -> None:
-        """Take in the token chosen by scores [vocab_size] float32; -inf where not allowed."""
-        top = scores.max()
-        self._total += float(scores[token] - top - np.log(np.exp(scores - top).sum()))
+    def add(self, log_prob: float) -> None:
+        """Take in the log-probability of a token."""
+        self._total += log_prob
         self._tokens += 1
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
-from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.context import Allocation, Context
@@ -59,7 +59,6 @@ class Lane:
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(**_gate(config))
         self._gated = config.min_confidence > 0
-        self._suppressed = sorted(spec.token_ids.suppressed)
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
 
@@ -136,7 +135,9 @@ class Lane:
     def _feed_reply(self) -> StepRequest:
         ids, self._state.pending = self._state.pending, []
         place = self._allocate(len(ids), new_unit=False)
-        return self._request(ids, place, read=np.array([len(ids) - 1]), want_text=True)
+        # An emotion may only come first.
+        return self._request(ids, place, read=np.array([len(ids) - 1]),
+                             allowed=Allowed.TEXT if self._state.tokens else Allowed.FIRST)
 
     def _feed_chunks(self, chunks: list[EncodedChunk]) -> StepRequest:
         ids, self._state.pending = self._state.pending, []
@@ -162,7 +163,7 @@ class Lane:
         return place
 
     def _request(self, ids: list[int], place: Allocation, *, read: np.ndarray,
-                 want_text: bool = False, feature_index: np.ndarray = _NO_INDEX,
+                 allowed: Allowed = Allowed.CONTROLS, feature_index: np.ndarray = _NO_INDEX,
                  features: np.ndarray | None = None) -> StepRequest:
         if features is None:
             features = np.zeros((0, self._spec.feature_width), dtype=np.float32)
@@ -170,7 +171,7 @@ class Lane:
         return StepRequest(
             lane=self._index, ids=np.array(ids, dtype=np.int64), slots=place.slots,
             positions=place.positions, visible=visible, feature_index=feature_index,
-            features=features, read=read, want_text=want_text)
+            features=features, read=read, allowed=allowed)
 
     def _note(self, chunk: EncodedChunk) -> None:
         """Remember the newest chunk and listen for where what we answer began."""
@@ -192,8 +193,8 @@ class Lane:
             self._rolled = 0
         if self._batch:
             events.append(self._decide(respond_probability(result.control_logits)))
-        elif result.text_logits is not None:
-            events.extend(self._speak(self._choose(result.text_logits)))
+        elif result.token is not None and result.log_prob is not None:
+            events.extend(self._speak(result.token, result.log_prob))
         return events
 
     def cancel(self) -> list[Event]:
@@ -240,20 +241,9 @@ class Lane:
         self._text = Detokenizer()
         self._confidence = Confidence()
 
-    def _choose(self, logits: np.ndarray) -> int:
-        """Greedy choice with structural ids suppressed; an emotion may only come first."""
-        scores = logits.copy()
-        emotions = list(self._spec.token_ids.emotions)
-        allowed = scores[emotions] if not self._state.tokens else None
-        scores[self._suppressed] = -np.inf
-        if allowed is not None:
-            scores[emotions] = allowed
-        token = int(scores.argmax())
+    def _speak(self, token: int, log_prob: float) -> list[Event]:
         if token != self._spec.token_ids.text_end:
-            self._confidence.add(scores, token)
-        return token
-
-    def _speak(self, token: int) -> list[Event]:
+            self._confidence.add(log_prob)
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
             return [] if self._gated or self._own_voice else [self._tone()]
@@ -297,7 +287,7 @@ class Lane:
 
 def check_finite(result: StepResult) -> None:
     """Raise ModelFaultError where a model's scores are no finite numbers."""
-    for scores in (result.control_logits, result.text_logits):
+    for scores in (result.control_logits, result.log_prob):
         if scores is not None and not np.isfinite(scores).all():
             raise ModelFaultError('the model gave scores that are not finite numbers; its cache '
                                   'or its weights are broken')

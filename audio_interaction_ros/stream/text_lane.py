@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.protocol import text_block
-from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.lane import check_finite
@@ -109,7 +109,6 @@ class TextLane:
         self._index, self._spec, self._all_slots = index, spec, slots
         self._encode, self._token_bytes = encode, token_bytes
         self._slots = min(TEXT_SLOTS, slots)
-        self._suppressed = sorted(spec.token_ids.suppressed)
         self._waiting: deque[_Waiting] = deque()
         self._running: _Waiting | None = None
 
@@ -162,7 +161,7 @@ class TextLane:
             lane=self._index, ids=np.array(ids, dtype=np.int64), slots=places, positions=places,
             visible=visible, feature_index=_NO_INDEX,
             features=np.zeros((0, self._spec.feature_width), dtype=np.float32),
-            read=np.array([len(ids) - 1]), want_text=True)
+            read=np.array([len(ids) - 1]), allowed=Allowed.TEXT)
 
     def _begin(self, waiting: _Waiting) -> None:
         self._running, self._fed, self._text = waiting, 0, Detokenizer()
@@ -176,14 +175,11 @@ class TextLane:
         Raises ModelFaultError for scores that are no finite numbers.
         """
         check_finite(result)
-        if self._running is None or result.text_logits is None:
+        if self._running is None or result.token is None:
             return []
-        scores = result.text_logits.copy()
-        scores[self._suppressed] = -np.inf
-        token = int(scores.argmax())
-        outcome = self._machine.on_token(self._state, token)
+        outcome = self._machine.on_token(self._state, result.token)
         if outcome is not Outcome.END:
-            self._text.push(self._token_bytes(token))
+            self._text.push(self._token_bytes(result.token))
         if not outcome.finishes:
             return []
         job, self._running = self._running.job, None

@@ -1,5 +1,7 @@
 """A model that fails in any way at any time: lanes lose their context, and no chunk uncounted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -8,7 +10,6 @@ from hypothesis import strategies as st
 from audio_interaction_ros.config import DRAIN_LAYOUTS, FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.runtimes.base import StepResult
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted, ReplyWithheld
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.unit
 LANES = (LaneConfig(name='transcript', kind='transcript', max_reply_tokens=4),
          LaneConfig(name='assistant', alerts=True, min_confidence=0.1))
 SCRIPT = {0: {1: (Emotion.NORMAL, 'well'), 3: (Emotion.SAD, '')}, 1: {2: (Emotion.URGENT, 'hm')}}
-WAYS = ('right', 'raises', 'nan', 'too few', 'none', 'no scores', 'no text', 'short text',
+WAYS = ('right', 'raises', 'nan', 'too few', 'none', 'no scores', 'no token', 'strange token',
         'cannot forget')
 
 
@@ -40,7 +41,7 @@ class Failing(ScriptedDecoder):
         if self.way in ('too few', 'none'):
             return results[1:] if self.way == 'too few' else None
         results = [spoilt(self.way, result) for result in results]
-        if self.way in ('right', 'no text', 'short text'):  # what decides is right
+        if self.way in ('right', 'no token', 'strange token'):  # what decides is right
             for request in requests:
                 self.heard[request.lane] += request.features[::2, 0].astype(int).tolist()
         return results
@@ -55,17 +56,16 @@ class Failing(ScriptedDecoder):
 
 
 def spoilt(way, result):
-    control, text = result.control_logits, result.text_logits
     if way == 'nan':
-        control, text = (one if one is None else np.full_like(one, np.nan)
-                         for one in (control, text))
-    elif way == 'no scores':
-        control = control[:0]
-    elif way == 'no text':
-        text = None
-    elif way == 'short text':
-        text = None if text is None else text[:3]
-    return StepResult(control_logits=control, text_logits=text)
+        return replace(result, control_logits=np.full_like(result.control_logits, np.nan),
+                       log_prob=None if result.token is None else np.nan)
+    if way == 'no scores':
+        return replace(result, control_logits=result.control_logits[:0])
+    if way == 'no token':
+        return replace(result, token=None, log_prob=None)
+    if way == 'strange token' and result.token is not None:
+        return replace(result, token=-1)
+    return result
 
 
 def chunk(number, epoch):

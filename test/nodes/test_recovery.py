@@ -87,7 +87,7 @@ def breaking(robot, wanted, **script):
         how = [wanted(request) for request in requests]
         if 'raise' in how:
             raise RuntimeError('device lost')
-        return [StepResult(control_logits=result.control_logits * np.nan, text_logits=None)
+        return [StepResult(control_logits=result.control_logits * np.nan)
                 if one == 'lie' else result for one, result in zip(how, step(requests),
                                                                    strict=True)]
     made.decoder.step = step_or_break

@@ -11,7 +11,7 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.base import StepRequest
+from audio_interaction_ros.runtimes.base import Allowed, StepRequest
 
 IDS = TokenIds(user=1, assistant=2, silence=3, respond=4, text_end=5, pad=6, online=7, offline=8,
                language=9, system=4, audio_pad=10, audio_begin=11, audio_end=12,
@@ -52,8 +52,9 @@ def save_model(loaded, folder):
     return folder / 'model'
 
 
-def request(ids, *, lane=0, slots, positions=None, seen=(), features=None, read=None):
-    """Return a request that reads its last position as text, or what ``read`` names as not."""
+def request(ids, *, lane=0, slots, positions=None, seen=(), features=None, read=None,
+            allowed=Allowed.TEXT):
+    """Return a request for a token after its last position, or for the controls at ``read``."""
     visible = np.zeros(SLOTS, bool)
     visible[list(seen)] = True
     slots = np.asarray(slots)
@@ -64,7 +65,7 @@ def request(ids, *, lane=0, slots, positions=None, seen=(), features=None, read=
         feature_index=np.arange(1, 1 + count),
         features=np.zeros((0, WIDTH), np.float32) if features is None else features,
         read=np.array([len(ids) - 1] if read is None else read, np.int64),
-        want_text=read is None)
+        allowed=allowed if read is None else Allowed.CONTROLS)
 
 
 def full_pass(loaded, ids):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from audio_interaction_ros.runtimes.base import StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Allowed, StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import pack
 
 pytestmark = pytest.mark.unit
@@ -10,7 +10,7 @@ SLOTS = 6
 PAD = 9
 
 
-def request(lane, slots, seen=(), ids=None, features=()):
+def request(lane, slots, seen=(), ids=None, features=(), allowed=Allowed.CONTROLS):
     visible = np.zeros(SLOTS, np.bool_)
     visible[list(seen)] = True
     slots = np.array(slots)
@@ -18,7 +18,7 @@ def request(lane, slots, seen=(), ids=None, features=()):
         lane=lane, ids=np.arange(len(slots)) if ids is None else np.array(ids), slots=slots,
         positions=100 + slots, visible=visible, feature_index=np.array(features, np.int64),
         features=np.full((len(features), 2), float(lane + 1), np.float32),
-        read=np.array([len(slots) - 1]), want_text=False)
+        read=np.array([len(slots) - 1]), allowed=allowed)
 
 
 def packed(*requests, lanes=3):
@@ -34,11 +34,13 @@ def test_rows_are_ordered_by_lane_and_padded_at_the_end():
 
 
 def test_results_come_in_the_order_of_the_requests():
-    batch = packed(request(2, [4]), request(0, [1]), request(1, [2]))
-    results = batch.results(lambda row, asked: StepResult(
-        control_logits=np.array([[row, asked.lane]]), text_logits=None))
-    assert [result.control_logits.tolist() for result in results] == [[[2, 2]], [[0, 0]],
-                                                                      [[1, 1]]]
+    batch = packed(request(2, [4], allowed=Allowed.TEXT), request(0, [1]),
+                   request(1, [2], allowed=Allowed.FIRST))
+    assert batch.choosing == [1, 2]
+    assert batch.results(['of 0', 'of 1', 'of 2'], {1: (7, -0.5), 2: (8, -0.25)}) == [
+        StepResult(control_logits='of 2', token=8, log_prob=-0.25),
+        StepResult(control_logits='of 0'),
+        StepResult(control_logits='of 1', token=7, log_prob=-0.5)]
 
 
 def test_a_slot_that_is_written_again_is_no_longer_past():

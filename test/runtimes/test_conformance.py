@@ -21,6 +21,8 @@ from small_model import (
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.shapes import MEL_FILL
+from audio_interaction_ros.runtimes.base import Allowed
+from audio_interaction_ros.runtimes.choice import suppressed_ids
 from audio_interaction_ros.runtimes.registry import load_runtime
 from export.__main__ import main as export
 
@@ -76,6 +78,29 @@ def near(runtime):
 
 
 @pytest.fixture
+def alike(near):
+    """Two results say the same."""
+    def check(found, expected, times=1):
+        assert found.token == expected.token
+        near(found.log_prob, expected.log_prob, times)
+        near(found.control_logits, expected.control_logits, times)
+    return check
+
+
+@pytest.fixture
+def chosen_by(near):
+    """The token of a result is the best that scores [vocab_size] allow, or as good as that."""
+    def check(result, scores, allowed=Allowed.TEXT):
+        scores = scores.astype(np.float64)
+        scores[suppressed_ids(IDS)[allowed]] = -np.inf
+        log_probs = scores - np.logaddexp.reduce(scores)
+        assert type(result.token) is int and type(result.log_prob) is float
+        near(result.log_prob, log_probs[result.token], times=2)
+        near(log_probs[result.token], log_probs.max(), times=2)
+    return check
+
+
+@pytest.fixture
 def decoder(runtime):
     runtime[0].decoder.open(lanes=3, slots=SLOTS)
     return runtime[0].decoder
@@ -104,31 +129,52 @@ def test_both_halves_tell_the_shape_of_the_model(runtime, loaded):
     assert runtime[0].config == loaded.config
 
 
-def test_steps_equal_one_full_pass(decoder, loaded, near):
+def test_steps_equal_one_full_pass(decoder, loaded, near, chosen_by):
     decoder.step([request(PROMPT[:4], slots=range(4))])
     decoder.step([request(PROMPT[4:9], slots=range(4, 9), seen=range(4))])
     result, = decoder.step([request(PROMPT[9:], slots=[9], seen=range(9))])
     expected = full_pass(loaded, PROMPT)
-    assert result.text_logits.dtype == result.control_logits.dtype == np.float32
-    near(result.text_logits, expected)
+    assert result.control_logits.dtype == np.float32
+    chosen_by(result, expected)
     near(result.control_logits, expected[None, CONTROLS])
+
+
+@pytest.mark.parametrize('allowed', [Allowed.FIRST, Allowed.TEXT])
+def test_only_what_is_allowed_is_chosen(decoder, loaded, chosen_by, allowed):
+    """Nearly half of the ids are structural, so that some of the best must be passed over."""
+    passed_over = 0
+    for last in range(20, 40):
+        result, = decoder.step([request([*PROMPT, last], slots=range(11), allowed=allowed)])
+        expected = full_pass(loaded, [*PROMPT, last])
+        chosen_by(result, expected, allowed)
+        assert result.token not in suppressed_ids(IDS)[allowed]
+        passed_over += int(expected.argmax()) != result.token
+    assert passed_over > 3
+
+
+def test_where_a_score_is_no_number_the_choice_says_so(decoder):
+    broken = request([30, 6, 6, 6, 2], slots=range(5), features=np.full((3, WIDTH), np.nan,
+                                                                        np.float32))
+    for _ in range(2):
+        ours, other = decoder.step([broken, request(PROMPT, lane=1, slots=range(10))])
+        assert np.isnan(ours.log_prob) and np.isfinite(other.log_prob)
 
 
 def test_every_position_that_is_read_is_scored(decoder, loaded, near):
     result, = decoder.step([request(PROMPT, slots=range(10), read=[2, 5, 9])])
     near(result.control_logits,
          [full_pass(loaded, PROMPT[:end])[CONTROLS] for end in (3, 6, 10)])
-    assert result.text_logits is None
+    assert result.token is None and result.log_prob is None
 
 
-def test_a_pass_that_reads_nothing_fills_the_cache_all_the_same(decoder, loaded, near):
+def test_a_pass_that_reads_nothing_fills_the_cache_all_the_same(decoder, loaded, chosen_by):
     nothing, = decoder.step([request(PROMPT[:9], slots=range(9), read=[])])
-    assert nothing.control_logits.shape == (0, 2) and nothing.text_logits is None
+    assert nothing.control_logits.shape == (0, 2) and nothing.token is None
     result, = decoder.step([request(PROMPT[9:], slots=[9], seen=range(9))])
-    near(result.text_logits, full_pass(loaded, PROMPT))
+    chosen_by(result, full_pass(loaded, PROMPT))
 
 
-def test_ragged_lanes_in_any_order_equal_single_lanes(decoder, near):
+def test_ragged_lanes_in_any_order_equal_single_lanes(decoder, alike):
     features = np.random.default_rng(0).standard_normal((3, WIDTH), dtype=np.float32)
     steps = [[request([30, 6, 6, 6, 2], lane=2, slots=range(5), features=features),
               request([31], lane=0, slots=[7])],
@@ -139,21 +185,20 @@ def test_ragged_lanes_in_any_order_equal_single_lanes(decoder, near):
     alone = [reopened(decoder, [[one] for step in steps for one in step if one.lane == lane])[0]
              for lane in (0, 1, 2)]
     for ours, single in zip(together, alone, strict=True):
-        near(ours.text_logits, single.text_logits)
-        near(ours.control_logits, single.control_logits)
+        alike(ours, single)
 
 
-def test_short_lanes_beside_a_long_one_keep_their_ring(decoder, loaded, near):
+def test_short_lanes_beside_a_long_one_keep_their_ring(decoder, loaded, chosen_by):
     """A padded row must not write over what its lane still sees, at the end of the ring too."""
     decoder.step([request(PROMPT[:9], slots=range(SLOTS - 9, SLOTS), positions=range(9))])
     decoder.step([request(PROMPT[9:], slots=[0], positions=[9], seen=range(SLOTS - 9, SLOTS)),
                   request(range(20, 36), lane=1, slots=range(16))])
     result, = decoder.step([request([30], slots=[1], positions=[10],
                                     seen=[0, *range(SLOTS - 9, SLOTS)])])
-    near(result.text_logits, full_pass(loaded, [*PROMPT, 30]))
+    chosen_by(result, full_pass(loaded, [*PROMPT, 30]))
 
 
-def test_a_ring_out_of_order_equals_compaction(decoder, near):
+def test_a_ring_out_of_order_equals_compaction(decoder, alike):
     start = 5_000_000
     rubbish = request([39] * SLOTS, slots=range(SLOTS))  # the mask must hide an earlier life
     ring, = reopened(decoder, [
@@ -164,10 +209,10 @@ def test_a_ring_out_of_order_equals_compaction(decoder, near):
     plain, = reopened(decoder, [
         [request(PROMPT[:5], slots=range(5))],
         [request(PROMPT[5:], slots=range(5, 10), seen=range(5))]])
-    near(ring.text_logits, plain.text_logits, times=2)
+    alike(ring, plain, times=2)
 
 
-def test_an_evicted_slot_is_no_longer_heard(decoder, near):
+def test_an_evicted_slot_is_no_longer_heard(decoder, alike):
     without, = reopened(decoder, [
         [request(PROMPT[:4], slots=range(4))],
         [request([30], slots=[4], seen=[0, 1])]])
@@ -175,43 +220,42 @@ def test_an_evicted_slot_is_no_longer_heard(decoder, near):
         [request(PROMPT[:4], slots=range(4))],
         [request([38], slots=[2], positions=[50])],
         [request([30], slots=[4], seen=[0, 1])]])
-    near(overwritten.text_logits, without.text_logits)
+    alike(overwritten, without)
 
 
-def test_a_slot_in_sight_that_is_written_again_shows_the_new(decoder, near):
+def test_a_slot_in_sight_that_is_written_again_shows_the_new(decoder, alike):
     again, = reopened(decoder, [
         [request(PROMPT[:3], slots=range(3))],
         [request([30, 31], slots=[2, 3], seen=[0, 1, 2])]])
     plain, = reopened(decoder, [
         [request(PROMPT[:2], slots=range(2))],
         [request([30, 31], slots=[2, 3], seen=[0, 1])]])
-    near(again.text_logits, plain.text_logits)
+    alike(again, plain)
 
 
-def test_a_sink_fed_again_equals_direct_positions(decoder, near):
+def test_a_sink_fed_again_equals_direct_positions(decoder, alike):
     probe = [request([30], slots=[9], positions=[12], seen=range(3))]
     moved, = reopened(decoder, [
         [request(PROMPT[:3], slots=range(3))],
         [request(PROMPT[:3], slots=range(3), positions=[7, 8, 9], read=[])], probe])
     direct, = reopened(decoder, [
         [request(PROMPT[:3], slots=range(3), positions=[7, 8, 9])], probe])
-    near(moved.text_logits, direct.text_logits)
+    alike(moved, direct)
 
 
-def test_a_pass_run_again_says_the_same(decoder, near):
+def test_a_pass_run_again_says_the_same(decoder, alike):
     """Session runs a failed pass once more for each lane alone."""
     step = [request(PROMPT[:4], slots=range(4)), request([30, 31], lane=1, slots=range(2))]
     first = reopened(decoder, [step])
     for one, expected in zip(step, first, strict=True):
-        near(decoder.step([one])[0].text_logits, expected.text_logits)
+        alike(decoder.step([one])[0], expected)
 
 
 def test_results_are_never_written_again(decoder):
     kept, = decoder.step([request(PROMPT[:4], slots=range(4))])
-    text, control = kept.text_logits.copy(), kept.control_logits.copy()
+    control = kept.control_logits.copy()
     decoder.step([request([35, 36, 37, 38], slots=range(4))])
     decoder.open(lanes=3, slots=SLOTS)
-    np.testing.assert_array_equal(kept.text_logits, text)
     np.testing.assert_array_equal(kept.control_logits, control)
 
 
@@ -224,7 +268,7 @@ def test_what_comes_in_is_left_as_it_was(decoder):
     np.testing.assert_array_equal(asked.visible, visible)
 
 
-def test_a_lane_that_forgets_is_as_new_whatever_it_held(decoder, near):
+def test_a_lane_that_forgets_is_as_new_whatever_it_held(decoder, alike):
     """A mask does not hide NaN, for 0 times NaN is NaN; forgetting does."""
     poison = np.full((3, WIDTH), np.nan, np.float32)
     other = request(PROMPT[:4], lane=1, slots=range(4))
@@ -235,13 +279,13 @@ def test_a_lane_that_forgets_is_as_new_whatever_it_held(decoder, near):
         [request([30, 6, 6, 6, 2], slots=range(20, 25), features=poison), other]])
     decoder.forget(0)
     for ours, expected in zip(decoder.step(later), fresh, strict=True):
-        near(ours.text_logits, expected.text_logits)
+        alike(ours, expected)
 
 
-def test_opening_again_drops_what_was_there(decoder, near):
+def test_opening_again_drops_what_was_there(decoder, alike):
     first = reopened(decoder, [[request(PROMPT[:5], slots=range(5))]])
     again = reopened(decoder, [[request(PROMPT[:5], slots=range(5))]])
-    near(again[0].text_logits, first[0].text_logits)
+    alike(again[0], first[0])
     decoder.open(lanes=1, slots=8)
     with pytest.raises(ValueError, match='slots below 8'):
         decoder.step([request([20], slots=[8])])

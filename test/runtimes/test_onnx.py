@@ -32,7 +32,8 @@ def load(model, dtype='float32'):
 
 def scores(decoder):
     decoder.open(lanes=1, slots=SLOTS)
-    return decoder.step([request([20, 21, 22], slots=range(3))])[0].text_logits
+    result, = decoder.step([request([20, 21, 22], slots=range(3))])
+    return np.array([*result.control_logits[0], result.token, result.log_prob])
 
 
 def decoders_in_the_cache(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from small_model import SHAPES, SLOTS, WIDTH, random_model, request
 
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
+from audio_interaction_ros.runtimes.base import Allowed
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 
 ort = pytest.importorskip('onnxruntime')
@@ -60,7 +61,7 @@ def schedule(seed, steps=40, lanes=3):
                             positions=positions, seen=seen, features=features)
             reads = rng.random(3) < 0.5
             if reads[0]:
-                asked = dataclasses.replace(asked, want_text=False,
+                asked = dataclasses.replace(asked, allowed=Allowed.CONTROLS,
                                             read=np.flatnonzero(rng.random(count) < 0.5))
             step.append(asked)
             held[lane].update(zip(slots.tolist(), positions.tolist(), strict=True))
@@ -80,10 +81,9 @@ def test_any_schedule_gives_the_scores_of_torch(pair, seed):
         for found, expected in zip(ours.step(step), torchs.step(step), strict=True):
             np.testing.assert_allclose(found.control_logits, expected.control_logits,
                                        atol=TOLERANCE)
-            assert (found.text_logits is None) == (expected.text_logits is None)
-            if found.text_logits is not None:
-                np.testing.assert_allclose(found.text_logits, expected.text_logits,
-                                           atol=TOLERANCE)
+            assert found.token == expected.token
+            if found.token is not None:
+                assert found.log_prob == pytest.approx(expected.log_prob, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize(('bits', 'cosine'), [(8, 0.998), (4, 0.95)])
@@ -106,7 +106,8 @@ def test_an_embedding_table_of_half_precision_is_read_as_it_is(pair, tmp_path):
     for each in (decoder, pair[0] if pair[0]._config == loaded.config.decoder else decoder):
         each.open(lanes=1, slots=SLOTS)
         results.append(each.step([request([20, 21, 22], slots=range(3))])[0])
-    np.testing.assert_allclose(results[0].text_logits, results[1].text_logits, atol=0.1)
+    assert results[0].log_prob == pytest.approx(results[1].log_prob, abs=0.1)
+    np.testing.assert_allclose(results[0].control_logits, results[1].control_logits, atol=0.1)
 
 
 def test_a_cache_that_does_not_fit_is_named(pair):

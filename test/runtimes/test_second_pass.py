@@ -51,11 +51,12 @@ class Says:
     """A net that hears one language and writes a list of ids for each task."""
 
     def __init__(self, language, **said):
-        self.language, self.starts, self.encoded = language, [], 0
+        self.language, self.starts, self.windows_s = language, [], []
+        self.sure = 20.0  # how far above all others the score of what it writes is
         self.said = {TASKS[task]: ids for task, ids in said.items()}
 
     def encode(self, mel):
-        self.encoded += 1
+        self.windows_s.append(mel.shape[1] / 100)
         return mel[:1]
 
     def attend(self, encoded):
@@ -72,7 +73,7 @@ class Says:
             if ids[-1] == NO_TIMESTAMPS:
                 self.starts.append(ids)
                 left[:] = [*self.said[ids[-2]], END]
-            scores[left.pop(0)] = 1.0
+            scores[left.pop(0)] = self.sure
             return scores
         return append
 
@@ -111,12 +112,28 @@ def sound():
     return np.full(SAMPLE_RATE_HZ, 0.1, np.float32)
 
 
+@pytest.mark.parametrize(('speech_s', 'window_s'), [(0.3, 2), (1.0, 2), (1.1, 3), (28.9, 30),
+                                                    (29.5, 30), (40.0, 30)])
+def test_no_more_is_heard_than_the_speech_and_a_second(speech_s, window_s):
+    one = second_pass(50_259, transcribe=[1, 2])
+    one.transcribe(np.full(round(speech_s * SAMPLE_RATE_HZ), 0.1, np.float32))
+    assert one._net.windows_s == [window_s]
+
+
+@pytest.mark.parametrize('fault', ['unsure', 'loop'])
+def test_a_text_that_cannot_be_trusted_is_read_again_in_half_a_minute(fault):
+    one = second_pass(50_259, transcribe=[7] * 60 if fault == 'loop' else [1, 2])
+    one._net.sure = 1.0 if fault == 'unsure' else 20.0
+    one.transcribe(sound())
+    assert one._net.windows_s == [2, 30]
+
+
 def test_text_and_english_come_from_one_encoder_pass():
     one = second_pass(50_260, transcribe=[1, 2], translate=[3, 4])
     read = one.transcribe(sound(), ('en', 'zh'))
     assert (read.text, read.language) == ('1 2', 'zh')
     assert len(one._net.starts) == 1, 'English is written when it is asked for'
-    assert (read.write_english(), one._net.encoded) == ('3 4', 1)
+    assert (read.write_english(), len(one._net.windows_s)) == ('3 4', 1)
     assert one._net.starts == [
         [START_OF_PREVIOUS, 9, START, 50_260, TASKS['transcribe'], NO_TIMESTAMPS],
         [START, 50_260, TASKS['translate'], NO_TIMESTAMPS]]
@@ -137,7 +154,7 @@ def test_english_that_runs_in_circles_is_none():
 def test_silence_says_nothing_in_any_language():
     one = second_pass(50_260)
     read = one.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32))
-    assert (read.text, read.language, read.no_speech, one._net.encoded) == ('', '', 1.0, 0)
+    assert (read.text, read.language, read.no_speech, one._net.windows_s) == ('', '', 1.0, [])
 
 
 class Voice:
@@ -168,11 +185,13 @@ def test_where_nobody_speaks_whisper_is_not_asked():
     one = second_pass(50_259, transcribe=[1, 2])
     one._voice = Voice(3.0, 3.0)
     read = one.transcribe(sound())
-    assert (read.text, read.no_speech, read.span_s, one._net.encoded) == ('', 1.0, None, 0)
+    assert (read.text, read.no_speech, read.span_s, one._net.windows_s) == ('', 1.0, None, [])
 
 
 def test_a_reading_tells_how_far_to_trust_it():
-    read = second_pass(50_259, transcribe=[1, 2]).transcribe(sound())
+    one = second_pass(50_259, transcribe=[1, 2])
+    one._net.sure = 1.0
+    read = one.transcribe(sound())
     # One token of 1 among words of 0 and the end; every id from START on is banned.
     likely = -math.log((START - 1) / math.e + 1)
     assert read.mean_log_prob == pytest.approx(likely, abs=1e-3)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_model import SLOTS, full_pass, random_model, request
+from small_model import IDS, SLOTS, full_pass, random_model, request
 
 from audio_interaction_ros.errors import ConfigurationError, ResourceError
 from audio_interaction_ros.runtimes.registry import load_runtime
@@ -29,9 +29,10 @@ IDS_A = [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
 
 @pytest.mark.parametrize(('dtype', 'cosine'), [('bfloat16', 0.99), ('int8', 0.98)])
 def test_low_precision_stays_near(loaded, dtype, cosine):
-    expected = full_pass(loaded, IDS_A)
-    result, = opened(loaded, dtype=dtype).step([request(IDS_A, slots=range(10))])
-    found = result.text_logits
+    expected = np.array([full_pass(loaded, IDS_A[:end])[[IDS.silence, IDS.respond]]
+                         for end in range(1, 11)]).ravel()
+    result, = opened(loaded, dtype=dtype).step([request(IDS_A, slots=range(10), read=range(10))])
+    found = result.control_logits.ravel()
     assert found @ expected / np.linalg.norm(found) / np.linalg.norm(expected) > cosine
 
 

@@ -68,9 +68,8 @@ class Breaking(ScriptedDecoder):
     @staticmethod
     def _lie(result):
         return StepResult(
-            control_logits=np.full_like(result.control_logits, NAN),
-            text_logits=None if result.text_logits is None
-            else np.full_like(result.text_logits, NAN))
+            control_logits=np.full_like(result.control_logits, NAN), token=result.token,
+            log_prob=None if result.token is None else NAN)
 
 
 def session(lanes=LANES, script=None, **options):

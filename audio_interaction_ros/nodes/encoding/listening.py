@@ -15,7 +15,6 @@ from typing import Any
 
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.frontend import FrontEndStats
-from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
@@ -28,6 +27,7 @@ from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.listening import ListeningPipeline
 
 __all__ = ['Begin', 'Block', 'Flush', 'Listening', 'Model', 'Pause']
 

@@ -8,9 +8,9 @@ import pytest
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel, whole_file_mel
-from audio_interaction_ros.audio.pipeline import ListeningPipeline
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.runtimes.base import EncoderSpec
+from audio_interaction_ros.stream.listening import ListeningPipeline
 
 pytestmark = pytest.mark.unit
 
