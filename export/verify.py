@@ -47,6 +47,8 @@ class Bar:
 BARS = {
     'fp32': Bar(features=1e-3, scores=1e-3, tokens=0.0, words=0.0, probability=1e-3,
                 same_events=True),
+    'fp16': Bar(features=0.01, scores=0.02, tokens=0.05, words=0.02, probability=1e-3,
+                same_events=False),
     'int8': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,
                 same_events=False),
     'int4': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,

@@ -23,6 +23,8 @@ from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
 from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder
 from audio_interaction_ros.runtimes.onnx_session import open_session
+from audio_interaction_ros.runtimes.onnx_static import OnnxStepDevice
+from audio_interaction_ros.runtimes.static_decoder import StaticDecoder
 
 __all__ = ['DTYPES', 'load', 'load_decoder', 'load_encoder']
 
@@ -96,17 +98,22 @@ def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
 
 
 def load_decoder(folder: Path, *, threads: int | None = None,
-                 rope_index_dtype: str = 'fp32') -> OnnxDecoder:
-    """Return the decoder whose graphs lie in a folder."""
+                 rope_index_dtype: str = 'fp32') -> OnnxDecoder | StaticDecoder:
+    """Return the decoder whose graphs, of whichever form, lie in a folder."""
     said = manifest.read(folder)
-    return OnnxDecoder(
-        load_config(folder / 'config.yaml'), model_id=said.model_id,
-        step=_session(folder, manifest.DECODER_STEP, said, threads),
-        head=_session(folder, manifest.VOCABULARY_HEAD, said, threads),
-        # Mapped: of the table only the rows in use come into memory.
-        embeddings=np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')),
-        controls=np.load(folder / manifest.CONTROLS),
-        rope_index_dtype=rope_index_dtype)
+    config = load_config(folder / 'config.yaml')
+    step, head = (_session(folder, name, said, threads) for name in
+                  (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
+    # Mapped: of the table only the rows in use come into memory.
+    embeddings = np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'))
+    controls = np.load(folder / manifest.CONTROLS)
+    if said.form == manifest.STATIC:
+        return StaticDecoder(config, OnnxStepDevice(config.decoder, step=step, head=head),
+                             model_id=said.model_id, embeddings=embeddings, controls=controls,
+                             rope_index_dtype=rope_index_dtype)
+    return OnnxDecoder(config, model_id=said.model_id, step=step, head=head,
+                       embeddings=embeddings, controls=controls,
+                       rope_index_dtype=rope_index_dtype)
 
 
 def _session(folder: Path, name: str, said: GraphManifest,
