@@ -41,6 +41,10 @@ class StoredModel:
     config: CheckpointConfig
     model_id: str
     """Name and hash of all that it computes with; features carry it to the decoder."""
+    hashes: Mapping[str, str]
+    """sha256 of every file of the folder that its manifest names."""
+    base: tuple[str, ...]
+    """Identities of the base weights."""
 
     def arrays(self, parts: tuple[str, ...] = PARTS,
                ) -> tuple[Mapping[str, np.ndarray | LazyArray], Path]:
@@ -109,8 +113,10 @@ def identify(name: str | Path, *, cache: Path | None = None) -> StoredModel:
         folder = _converted(folder, cache or cache_root())
         hashes = read_manifest(folder)  # its files were checked on the way here
     config = load_config(folder / 'config.yaml')
-    digest = computing_hash(hashes, base_identities(config), config.computed_with)
-    return StoredModel(folder=folder, config=config, model_id=f'{config.model}-{digest}')
+    base = tuple(base_identities(config))
+    digest = computing_hash(hashes, base, config.computed_with)
+    return StoredModel(folder=folder, config=config, model_id=f'{config.model}-{digest}',
+                       hashes=hashes, base=base)
 
 
 def _converted(folder: Path, cache: Path) -> Path:

@@ -39,8 +39,11 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel, *,
     precision that the form does not have.
     """
     bits, narrow = manifest.numbers(precision, form)
-    said = manifest.GraphManifest(model_id=stored.model_id, half=half, precision=precision,
-                                  form=form, versions={}, files={})
+    said = manifest.GraphManifest(
+        model_id=stored.model_id, half=half, precision=precision, form=form,
+        spec=stored.config.computed_with, source=stored.hashes, base=stored.base,
+        versions={'audio_interaction_ros': __version__, 'onnx': onnx.__version__,
+                  'numpy': np.__version__, 'python': platform.python_version()})
     prefix = HALVES[half]
     arrays, tokenizer = stored.arrays((prefix,))
     tensors = {key.removeprefix(prefix): LazyArray(
@@ -55,10 +58,7 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel, *,
         _write_decoder(folder, stored.config, tensors, said)
         shutil.copyfile(tokenizer, folder / 'tokenizer.json')
     dump_config(stored.config, folder / 'config.yaml')
-    manifest.write(folder, model_id=stored.model_id, half=half, precision=precision, form=form,
-                   versions={
-                       'audio_interaction_ros': __version__, 'onnx': onnx.__version__,
-                       'numpy': np.__version__, 'python': platform.python_version()})
+    manifest.write(folder, said)
 
 
 def _write_decoder(folder: Path, config: CheckpointConfig, tensors: Mapping[str, Array],
