@@ -75,6 +75,10 @@ ROWS = {
                              {'numpy', 'onnxruntime'}),
     'runtimes.static_decoder': ({'runtimes', 'checkpoints.config', 'model.rope'}, {'numpy'}),
     'runtimes.static_pass': ({'runtimes.base', 'runtimes.batch'}, {'numpy'}),
+    # TensorRT and the CUDA bindings are imported when a GPU is used, here only.
+    'runtimes.cuda': ({'errors', 'runtimes.device_memory'}, {'numpy', 'cuda'}),
+    'runtimes.device_memory': (set(), {'numpy'}),
+    'runtimes.engine_files': (FACTS | {'checkpoints.cache', 'graphs.manifest'}, set()),
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
