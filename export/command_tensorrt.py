@@ -68,8 +68,9 @@ def _room(options: argparse.Namespace, config: CheckpointConfig) -> Room:
             raise ConfigurationError(f'--{name}: expected {least} or more, found '
                                      f'{getattr(options, name)}')
     # Of listening: what was decided before, where audio begins, its features, whose turn it is.
-    return Room(lanes=options.lanes, slots=options.slots, longest=options.longest,
-                listening=config.audio_tower.features_per_chunk + 3)
+    listening = config.audio_tower.features_per_chunk + 3
+    return Room(lanes=options.lanes, slots=options.slots, listening=listening,
+                longest=max(options.longest, listening))
 
 
 def _try(folder: Path, half: str, config: CheckpointConfig, room: Room | None,

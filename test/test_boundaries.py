@@ -78,6 +78,10 @@ ROWS = {
     # TensorRT and the CUDA bindings are imported when a GPU is used, here only.
     'runtimes.cuda': ({'errors', 'runtimes.device_memory'}, {'numpy', 'cuda'}),
     'runtimes.device_memory': (set(), {'numpy'}),
+    'runtimes.engine_step': (RUNTIME | {'graphs.names', 'model.shapes'}, {'numpy'}),
+    'runtimes.engine_tower': (RUNTIME | {'graphs.names', 'checkpoints.config'}, {'numpy'}),
+    'runtimes.tensorrt': (RUNTIME | {'graphs', 'checkpoints.config', 'model.tokenizer'},
+                          {'numpy', 'tensorrt', 'cuda'}),
     'runtimes.engine_files': (FACTS | {'checkpoints.cache', 'graphs.manifest'}, set()),
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
