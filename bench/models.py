@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_runtime
@@ -109,9 +110,11 @@ def _random_edge(name: str) -> 'LoadedModel':
         decoder=DecoderConfig(
             **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
             norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024, slots={'assistant': 256},
+        token_ids=_IDS, max_positions=1024,
         # Chance would speak all the time; silence is what a robot hears most.
-        thresholds={'transcript': 1.0, 'translation': 1.0, 'assistant': 1.0})
+        lanes={'transcript': LaneDefaults(threshold=1.0),
+               'translation': LaneDefaults(threshold=1.0),
+               'assistant': LaneDefaults(threshold=1.0, slots=256)})
     tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)
     for parameter in (*tower.parameters(), *decoder.parameters()):
         torch.nn.init.normal_(parameter, std=0.02)

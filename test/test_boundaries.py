@@ -20,8 +20,6 @@ FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file'
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'checkpoints', 'graphs', 'offline', 'parity', 'cli',
-                               'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
@@ -40,6 +38,7 @@ ROWS = {
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
+    'assembly': (CORE | {'runtimes.registry'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
