@@ -24,6 +24,7 @@ from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.reading import SpanReader
 from audio_interaction_ros.stream.session import Session
 
@@ -52,7 +53,7 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) ->
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, **options)
+        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs), **options)
 
 
 def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:

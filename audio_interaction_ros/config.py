@@ -30,7 +30,8 @@ ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
-    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.mute_holdoff_ms': (0.0, 60_000.0),
+    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.quiet_below_dbfs': (-200.0, 0.0),
+    'audio.mute_holdoff_ms': (0.0, 60_000.0),
     'audio.silence_warning_s': (0.4, 86_400.0), 'audio.idle_flush_s': (0.0, 3_600.0),
     'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
@@ -90,6 +91,8 @@ class AudioConfig:
     """Replies stay suppressed for this long after the robot stopped speaking."""
     silence_warning_s: float = 10.0
     """Digital silence of this length is reported in diagnostics."""
+    quiet_below_dbfs: float = -45.0
+    """Softer chunks in which nothing stands out of the noise are not read; -200: all are."""
     idle_flush_s: float = 1.0
     """Without audio for this long the utterance is ended, as at the end of a file; 0: never."""
     robot_speaking_timeout_s: float = 30.0

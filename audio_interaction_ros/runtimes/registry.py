@@ -53,21 +53,23 @@ def load_runtime(model: str, *, runtime: str = ModelConfig.runtime, device: str 
 
 
 def load_transcriber(name: str = 'whisper', *, threads: int | None = None, language: str = '',
-                     task: str = 'transcribe', find_speech: bool = True) -> Transcriber:
+                     task: str = 'transcribe', find_speech: bool = True,
+                     **options: Any) -> Transcriber:
     """
     Load the second pass of this name.
 
     ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-    Without ``find_speech`` everything is read as if somebody spoke. Raises ConfigurationError for
-    an unknown name, CheckpointError for bad weights and MissingDependencyError where what
-    computes it is not installed.
+    Without ``find_speech`` everything is read as if somebody spoke; ``options`` are the second
+    pass' own (runtimes.second_pass). Raises ConfigurationError for an unknown name,
+    CheckpointError for bad weights and MissingDependencyError where what computes it is not
+    installed.
     """
     if name not in SECOND_PASSES:
         raise ConfigurationError(f'second_pass: expected {", ".join(SECOND_PASSES)}, found '
                                  f'{name!r}; change it in the configuration')
     module = _module(SECOND_PASSES[name], f'second pass {name!r}')
     loaded: Transcriber = module.load(threads=threads, language=language, task=task,
-                                      find_speech=find_speech)
+                                      find_speech=find_speech, **options)
     _give_back()
     return loaded
 

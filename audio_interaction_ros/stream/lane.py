@@ -39,6 +39,7 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 from audio_interaction_ros.stream.onset import Onset
+from audio_interaction_ros.stream.quiet import HELD_CHUNKS, HeldBack
 from audio_interaction_ros.stream.room import chunks_at_once
 
 __all__ = ['Lane', 'check_finite']
@@ -88,6 +89,9 @@ class Lane:
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
         self._onset = Onset()
+        held = min(HELD_CHUNKS, self._most_chunks - 1)
+        self._held, self._most_fresh = HeldBack(most=held), self._most_chunks - held
+        self._unasked: list[Event] = []
 
     def try_prompt(self, prompt: list[int]) -> int:
         """
@@ -126,8 +130,22 @@ class Lane:
             return self._feed_prefix()
         if self.speaking:
             return self._feed_reply()
-        self._batch = take(self._most_chunks)
+        fresh = take(self._most_fresh)
+        for chunk in fresh:
+            self._note(chunk)
+        self._batch = self._held.sort(fresh)
+        if fresh and not self._batch:
+            self._unasked.append(self._stay_silent())
         return self._feed_chunks(self._batch) if self._batch else None
+
+    def take_unasked(self) -> list[Event]:
+        """Hand over the decisions on chunks in which nothing was heard, for which no pass ran."""
+        events, self._unasked = self._unasked, []
+        return events
+
+    def _stay_silent(self) -> Silence:
+        self._gate.decide(0.0, self._where['stamp_ns'])
+        return Silence(**self._where, p_respond=0.0)
 
     def _feed_prefix(self) -> StepRequest:
         place = (self._context.refresh_sink() if self._prefix_fed
@@ -149,8 +167,6 @@ class Lane:
         if self._drain in ('A', 'B'):
             block = replace(block, read_at=block.read_at[-1:])
         self._state.pending = []
-        for chunk in chunks:
-            self._note(chunk)
         return self._request(block, self._allocate(len(block.ids), new_unit=True),
                              features=np.concatenate([chunk.features for chunk in chunks]))
 
