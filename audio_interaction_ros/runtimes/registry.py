@@ -18,12 +18,15 @@ from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
 __all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
-            'onnx': 'audio_interaction_ros.runtimes.onnx'}
+            'onnx': 'audio_interaction_ros.runtimes.onnx',
+            'tensorrt': 'audio_interaction_ros.runtimes.tensorrt'}
 """Name of a backend to its module, which has ``load``."""
 SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass'}
 """Name of a second pass to its module, which has ``load``."""
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
-            'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime'}
+            'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
+            **dict.fromkeys(('tensorrt', 'cuda'), 'pip install -r requirements/tensorrt.txt (on '
+                            'a Jetson, JetPack brings TensorRT)')}
 """How to get a framework, by the name of its module."""
 
 
@@ -78,10 +81,10 @@ def _module(path: str, what: str) -> Any:
     try:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
-        if error.name not in _INSTALL:
+        name = (error.name or '').partition('.')[0]
+        if name not in _INSTALL:
             raise
-        raise MissingDependencyError(f'{what} needs {error.name}; run: '
-                                     f'{_INSTALL[error.name]}') from error
+        raise MissingDependencyError(f'{what} needs {name}; run: {_INSTALL[name]}') from error
 
 
 def _give_back() -> None:
