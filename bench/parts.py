@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.assembly import resolve_for
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant, build_pipeline
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
@@ -93,10 +94,7 @@ def run(runtime: Runtime, *, file: Path, seconds: float, threads: int,
         second_pass: bool = True) -> list[Figure]:
     """Let the assistant of config/edge.yaml hear a recording and return what each part took."""
     config = load_configuration(shipped('config/edge.yaml'))
-    known = runtime.config
-    config = replace(config, lanes=resolve_lanes(
-        config.lanes, prompts=known.prompts, thresholds=known.thresholds,
-        min_confidence=known.min_confidence, slots=known.slots))
+    config = replace(config, lanes=resolve_for(runtime, config.lanes))
     samples, origin = scene(seconds, file)
     reader = load_transcriber(threads=threads) if second_pass else None
     seen = watch(runtime, config, samples, reader)

@@ -19,17 +19,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='folder to write: DIR/encoder and DIR/decoder; model.path: DIR with '
                              'model.runtime: onnx runs it')
     parser.add_argument('--precision', default='fp32', choices=sorted(manifest.PRECISIONS),
-                        help='of the weights of layers; activations stay float32 (default: fp32)')
+                        help='of the weights of layers; activations are float16 with fp16, and '
+                             'with int4 in the static form, else float32 (default: fp32)')
+    parser.add_argument('--form', default=manifest.DELTA, choices=sorted(manifest.FORMS),
+                        help='delta (opset 18; the host keeps the cache: for ONNX Runtime, '
+                             'TensorRT 10.3) or static (opset 24; the graph writes into it: for '
+                             'TensorRT from 10.15 on) (default: delta)')
 
 
 def run(options: argparse.Namespace) -> int:
     """Write every half; the weights of one are in memory at a time."""
+    manifest.numbers(options.precision, options.form)  # or it says so at once
     stored = identify(options.model)
     for half in HALVES:
         began = time.monotonic()
         folder = options.out / half
-        write_half(folder, half, options.precision, stored)
+        write_half(folder, half, options.precision, stored, form=options.form)
         size = sum(size for _, size in manifest.read(folder).files.values())
-        print(f'{folder}: {half} of {stored.model_id}, {options.precision}, {size / 1e6:.0f} MB, '
-              f'{time.monotonic() - began:.1f} s')
+        print(f'{folder}: {half} of {stored.model_id}, {options.precision}, {options.form}, '
+              f'{size / 1e6:.0f} MB, {time.monotonic() - began:.1f} s')
     return 0

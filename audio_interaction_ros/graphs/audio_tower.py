@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.builder import Array, GraphBuilder
 from audio_interaction_ros.graphs.names import ENCODED, FEATURES_OUTPUT, MEL_INPUT
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
@@ -18,23 +18,24 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 __all__ = ['audio_tower', 'whisper_encoder']
 
 
-def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
-                bits: int | None = None) -> GraphBuilder:
+def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
+                bits: int | None = None, half: bool = False) -> GraphBuilder:
     """
     Return the graph from ``mel`` [1, rows, window_frames] to ``features`` [1, N, output_width].
 
     Both are float32; N is ``config.features_per_chunk``, sound last. ``tensors`` are those of the
     tower, without a prefix. With ``bits``, however many, the layers but the first compute in
-    integers of 7 and 8 bits: fewer would save little beside the decoder.
+    integers of 7 and 8 bits: fewer would save little beside the decoder. With ``half`` the
+    products of the layers are of float16; norms, sums, the projector and the sound branch are not.
     """
-    builder = GraphBuilder('audio_tower')
+    builder = GraphBuilder('audio_tower', half=half)
     features = _Tower(builder, config, tensors, integers=bits is not None).run()
     builder.output(builder.rename(features, FEATURES_OUTPUT), np.float32,
                    (1, config.features_per_chunk, config.output_width))
     return builder
 
 
-def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
                     bits: int | None = None) -> GraphBuilder:
     """
     Return the graph from ``mel`` [1, bins, T] to ``encoded`` [T / 2, width].
@@ -54,7 +55,7 @@ class _Tower:
     # a product with its bias is a single node (Gemm).
     builder: GraphBuilder
     config: AudioTowerConfig
-    tensors: Mapping[str, np.ndarray]
+    tensors: Mapping[str, Array]
     integers: bool
 
     @property
@@ -101,8 +102,8 @@ class _Tower:
     def _levels(self, mel: str) -> list[str]:
         """Return what goes into layer 1, 2, … and what the last gives, maybe its newest only."""
         b, config = self.builder, self.config
-        x = b.gelu(self._convolved(mel, 'conv1', stride=1))
-        x = b.gelu(self._convolved(x, 'conv2', stride=2))
+        x = b.gelu(self._convolved(b.narrow(mel), 'conv1', stride=1), b.dtype)
+        x = b.wide(b.gelu(self._convolved(x, 'conv2', stride=2), b.dtype))
         x = b.reshape(b.node('Transpose', x, perm=(0, 2, 1)), (-1, config.width))
         positions = b.constant('positions', sinusoids(self.frames, config.width))
         count = b.node('Shape', x, start=0, end=1)
@@ -116,18 +117,19 @@ class _Tower:
 
     def _convolved(self, x: str, name: str, *, stride: int) -> str:
         b = self.builder
-        weight, bias = (b.constant(f'{name}.{which}', self.tensors[f'{name}.{which}'])
-                        for which in ('weight', 'bias'))
+        weight, bias = (b.constant(f'{name}.{which}', np.asarray(
+            self.tensors[f'{name}.{which}'], b.dtype)) for which in ('weight', 'bias'))
         return b.node('Conv', x, weight, bias, kernel_shape=(3,), strides=(stride,), pads=(1, 1))
 
     def _layer(self, prefix: str, x: str, count: int) -> str:
         """Return the newest ``count`` frames of a layer that hears all frames of x."""
         b = self.builder
-        normed = self._norm(f'{prefix}self_attn_layer_norm', x)
+        normed = b.narrow(self._norm(f'{prefix}self_attn_layer_norm', x))
         attended = self._attended(f'{prefix}self_attn.', normed, count)
-        x = b.node('Add', self._newest(x, count), attended)
-        inner = b.gelu(self._linear(f'{prefix}fc1', self._norm(f'{prefix}final_layer_norm', x)))
-        return b.node('Add', x, self._linear(f'{prefix}fc2', inner))
+        x = b.node('Add', self._newest(x, count), b.wide(attended))
+        normed = b.narrow(self._norm(f'{prefix}final_layer_norm', x))
+        inner = b.gelu(self._linear(f'{prefix}fc1', normed), b.dtype)
+        return b.node('Add', x, b.wide(self._linear(f'{prefix}fc2', inner)))
 
     def _attended(self, prefix: str, x: str, count: int) -> str:
         b, config = self.builder, self.config
@@ -139,9 +141,9 @@ class _Tower:
             key, value = self._heads(f'{prefix}kv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'kv'])
         dim = config.width // config.heads
-        scores = b.node('MatMul', b.node('Mul', query, b.scalar(dim ** -0.5)),
-                        b.node('Transpose', key, perm=(0, 2, 1)))
-        out = b.node('MatMul', b.node('Softmax', scores, axis=-1), value)
+        scores = b.wide(b.node('MatMul', b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
+                               b.node('Transpose', key, perm=(0, 2, 1))))
+        out = b.node('MatMul', b.narrow(b.node('Softmax', scores, axis=-1)), value)
         out = b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (-1, config.width))
         return self._linear(f'{prefix}out_proj', out)
 
@@ -226,5 +228,6 @@ class _Tower:
         # Most of what integers would spoil is spoilt in the first layer; what comes after the
         # layers is small, and no later one evens out its errors.
         exact = not self.integers or name.startswith('layers.0.') or 'layers.' not in name
-        linear = self.builder.linear if exact else self.builder.integer_linear
-        return linear(x, weights, bias, name=name)
+        if not exact:
+            return self.builder.integer_linear(x, weights, bias, name=name)
+        return self.builder.linear(x, weights, bias, name=name, exact='layers.' not in name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.builder import Array, GraphBuilder
 from audio_interaction_ros.graphs.names import (
     HIDDEN_OUTPUT,
     LOGITS_OUTPUT,
@@ -22,8 +22,8 @@ from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['decoder_step', 'head_weight', 'vocabulary_head']
 
-def decoder_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
-                 bits: int | None = None) -> GraphBuilder:
+def decoder_step(config: DecoderConfig, tensors: Mapping[str, Array], *,
+                 bits: int | None = None, half: bool = False) -> GraphBuilder:
     """
     Return the graph of one pass of B rows of T positions over caches of S slots.
 
@@ -31,31 +31,42 @@ def decoder_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
     ``past_mask`` [B, 1, 1, S] and ``new_mask`` [1 or B, 1, G * T, T], added to the scores (G =
     query heads per key head; the heads of a group lie along time); ``past_keys_N`` and
     ``past_values_N`` [B, kv_heads, S, head_dim]. Outputs: ``hidden`` [B, T, width], normalised;
-    ``new_keys_N``, already rotated, and ``new_values_N`` [B, kv_heads, T, head_dim].
+    ``new_keys_N``, already rotated, and ``new_values_N`` [B, kv_heads, T, head_dim]. With
+    ``half`` products are of float16, and so are keys and values; sums, norms and softmax are not.
     """
-    builder = GraphBuilder('decoder_step', bits=bits)
+    builder = GraphBuilder('decoder_step', bits=bits, half=half)
     hidden = _Step(builder, config, tensors).run()
     builder.output(builder.rename(hidden, HIDDEN_OUTPUT), np.float32,
                    ('rows', 'time', config.width))
     shape = ('rows', config.kv_heads, 'time', config.head_dim)
     for names in new_names(config.layers):
         for name in names:
-            builder.output(name, np.float32, shape)
+            builder.output(name, builder.dtype, shape)
     return builder
 
 
-def vocabulary_head(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
-                    bits: int | None = None) -> GraphBuilder:
-    """Return the graph from ``hidden`` [R, width] to ``logits`` [R, vocab_size]."""
-    builder = GraphBuilder('vocabulary_head', bits=bits)
-    hidden = builder.input('hidden', np.float32, ('rows', config.width))
-    logits = builder.linear(hidden, head_weight(config, tensors), name='head')
-    builder.output(builder.rename(logits, LOGITS_OUTPUT), np.float32,
+def vocabulary_head(config: DecoderConfig, tensors: Mapping[str, Array], *,
+                    bits: int | None = None, half: bool = False,
+                    place: tuple[str, int] | None = None) -> GraphBuilder:
+    """
+    Return the graph from ``hidden`` [R, width] to ``logits`` [R, vocab_size], float32.
+
+    ``place`` is that of GraphBuilder.constant: where the weight lies already, not in few bits.
+    """
+    builder = GraphBuilder('vocabulary_head', bits=bits, half=half)
+    hidden = builder.narrow(builder.input('hidden', np.float32, ('rows', config.width)))
+    weight = head_weight(config, tensors)
+    if place:
+        table = builder.constant('head.weight', weight, dtype=builder.dtype, place=place)
+        logits = builder.node('Gemm', hidden, table, transB=1)
+    else:
+        logits = builder.linear(hidden, weight, name='head')
+    builder.output(builder.rename(builder.wide(logits), LOGITS_OUTPUT), np.float32,
                    ('rows', config.vocab_size))
     return builder
 
 
-def head_weight(config: DecoderConfig, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+def head_weight(config: DecoderConfig, tensors: Mapping[str, Array]) -> Array:
     """Return the weight [vocab_size, width] that scores the vocabulary."""
     return tensors['model.embed_tokens.weight' if config.tied_head else 'lm_head.weight']
 
@@ -64,17 +75,17 @@ def head_weight(config: DecoderConfig, tensors: Mapping[str, np.ndarray]) -> np.
 class _Step:
     builder: GraphBuilder
     config: DecoderConfig
-    tensors: Mapping[str, np.ndarray]
+    tensors: Mapping[str, Array]
 
     def run(self) -> str:
         b, config = self.builder, self.config
         x = b.input('embeddings', np.float32, ('rows', 'time', config.width))
         angles = ('rows', 'time', config.head_dim)
-        self.cos = self._over_heads(b.input('cos', np.float32, angles))
-        sin = self._over_heads(b.input('sin', np.float32, angles))
+        self.cos = self._over_heads(b.narrow(b.input('cos', np.float32, angles)))
+        sin = self._over_heads(b.narrow(b.input('sin', np.float32, angles)))
         # The halves of a rotated vector trade places, the first with a minus.
         signs = np.repeat((-1.0, 1.0), config.head_dim // 2)
-        self.sin = b.node('Mul', sin, b.scalar(signs))
+        self.sin = b.node('Mul', sin, b.scalar(signs, b.dtype))
         self.past_mask = b.input('past_mask', np.float32, ('rows', 1, 1, 'slots'))
         self.new_mask = b.input('new_mask', np.float32, ('mask_rows', 1, 'group_time', 'time'))
         self.past_and_new = b.node('Concat', *(b.node('Shape', mask, start=3, end=4) for mask in
@@ -86,18 +97,21 @@ class _Step:
                                                 new_names(config.layers), strict=True)):
             shape = ('rows', config.kv_heads, 'slots', config.head_dim)
             for name in past:
-                b.input(name, np.float32, shape)
+                b.input(name, b.dtype, shape)
             prefix = f'model.layers.{layer}.'
-            x = b.node('Add', x, self._attention(
-                prefix + 'self_attn.', self._norm(x, f'{prefix}input_layernorm'), past, new))
-            x = b.node('Add', x, self._mlp(
-                prefix + 'mlp.', self._norm(x, f'{prefix}post_attention_layernorm')))
-        return self._norm(x, 'model.norm')
+            x = b.node('Add', x, b.wide(self._attention(
+                prefix + 'self_attn.', self._norm(x, f'{prefix}input_layernorm'), past, new)))
+            x = b.node('Add', x, b.wide(self._mlp(
+                prefix + 'mlp.', self._norm(x, f'{prefix}post_attention_layernorm'))))
+        return self._normalised(x, 'model.norm')
 
     def _over_heads(self, x: str) -> str:
         return self.builder.node('Unsqueeze', x, self.builder.scalar([1], np.int64))
 
     def _norm(self, x: str, name: str) -> str:
+        return self.builder.narrow(self._normalised(x, name))
+
+    def _normalised(self, x: str, name: str) -> str:
         return self.builder.rms_norm(x, self.tensors[f'{name}.weight'], self.config.norm_eps,
                                      name=name)
 
@@ -111,10 +125,11 @@ class _Step:
         turned, value = self._split(both, (heads + kv, kv), axis=1, names=('', new[1]))
         query, key = self._split(self._rotated(turned), (heads, kv), axis=1, names=('', new[0]))
         # The query heads of a group lie along time, so that the cache is read without a copy.
-        folded = b.reshape(b.node('Mul', query, b.scalar(dim ** -0.5)), (0, kv, -1, dim))
+        folded = b.reshape(b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
+                           (0, kv, -1, dim))
         scores = b.node('Concat', b.node('Add', self._scores(folded, past[0]), self.past_mask),
                         b.node('Add', self._scores(folded, key), self.new_mask), axis=-1)
-        shares = b.node('Softmax', scores, axis=-1)
+        shares = b.narrow(b.node('Softmax', scores, axis=-1))
         of_past, of_new = b.node('Split', shares, self.past_and_new, outputs=2, axis=-1)
         out = b.node('Add', b.node('MatMul', of_past, past[1]), b.node('MatMul', of_new, value))
         # [B, kv, G T, dim] -> [B, T, heads dim]
@@ -137,7 +152,7 @@ class _Step:
 
     def _scores(self, query: str, key: str) -> str:
         b = self.builder
-        return b.node('MatMul', query, b.node('Transpose', key, perm=(0, 1, 3, 2)))
+        return b.wide(b.node('MatMul', query, b.node('Transpose', key, perm=(0, 1, 3, 2))))
 
     def _split(self, x: str, sizes: tuple[int, int], *, axis: int,
                names: tuple[str, str] = ('', '')) -> tuple[str, ...]:

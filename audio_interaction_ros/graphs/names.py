@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 __all__ = ['EMBEDDINGS', 'ENCODED', 'FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT',
-           'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STEP_INPUTS', 'cache_names', 'cross_names',
-           'new_names']
+           'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STATIC_INPUTS', 'STATIC_MASK', 'STEP_INPUTS',
+           'WRITE_AT', 'cache_names', 'cross_names', 'new_names', 'written_names']
 
 STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
 """Beside the cache."""
+WRITE_AT, STATIC_MASK = 'write_at', 'mask'
+STATIC_INPUTS = ('embeddings', 'cos', 'sin', WRITE_AT, STATIC_MASK)
+"""The same of the static form."""
 HIDDEN_OUTPUT = 'hidden'
 LOGITS_OUTPUT = 'logits'
 MEL_INPUT = 'mel'
@@ -24,6 +27,11 @@ def cache_names(layers: int) -> Iterator[tuple[str, str]]:
 def new_names(layers: int) -> Iterator[tuple[str, str]]:
     """Return the names of the new keys and values, layer by layer."""
     return ((f'new_keys_{layer}', f'new_values_{layer}') for layer in range(layers))
+
+
+def written_names(layers: int) -> Iterator[tuple[str, str]]:
+    """Return the names of the cache as the static form gives it back, layer by layer."""
+    return ((f'keys_{layer}', f'values_{layer}') for layer in range(layers))
 
 
 def cross_names(layers: int) -> Iterator[tuple[str, str]]:

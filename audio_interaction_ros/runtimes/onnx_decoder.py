@@ -29,6 +29,7 @@ from audio_interaction_ros.runtimes.onnx_session import (
     aligned,
     bind_input,
     bind_output,
+    cache_dtype,
 )
 
 __all__ = ['OnnxDecoder']
@@ -70,6 +71,7 @@ class OnnxDecoder:
             token_ids=config.token_ids, max_positions=config.max_positions)
         self._config = config.decoder
         self._step = step
+        self._dtype = cache_dtype(step)
         self._head = head
         self._embeddings = embeddings
         self._controls = np.ascontiguousarray(controls.T)
@@ -89,12 +91,12 @@ class OnnxDecoder:
         config = self._config
         shape = (config.layers, 2, lanes, config.kv_heads, slots, config.head_dim)
         try:
-            self._cache = aligned(shape)
+            self._cache = aligned(shape, self._dtype)
         except MemoryError as error:
             raise ResourceError(
                 f'model.slots: no memory for {lanes} lanes of {slots} slots '
-                f'({4 * np.prod(shape, dtype=float) / 1e6:.0f} MB); lower model.slots, run fewer '
-                f'lanes, or free memory') from error
+                f'({self._dtype.itemsize * np.prod(shape, dtype=float) / 1e6:.0f} MB); lower '
+                'model.slots, run fewer lanes, or free memory') from error
 
     def forget(self, lane: int) -> None:
         """Zero the cache of a lane: masked keys and values still count where they are NaN."""
@@ -159,7 +161,8 @@ class OnnxDecoder:
             past_mask=aligned((rows, 1, 1, cache.shape[4])),
             new_mask=np.tile(causal, (group, 1))[None, None],
             hidden=aligned((rows, time, config.width)),
-            new=aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim)))
+            new=aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim),
+                        self._dtype))
         for name in STEP_INPUTS:
             bind_input(run.binding, name, getattr(run, name))
         bind_output(run.binding, HIDDEN_OUTPUT, run.hidden)

@@ -6,13 +6,14 @@ Owns threads and the check that a graph is what its reader expects. Knows no net
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['aligned', 'bind_input', 'bind_output', 'open_session']
+__all__ = ['aligned', 'bind_input', 'bind_output', 'cache_dtype', 'open_session']
 
 _ALIGNMENT = 64
 
@@ -48,12 +49,18 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
     return session
 
 
-def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Return zeros float32 that begin where vector instructions like it."""
-    size = int(np.prod(shape, dtype=np.int64)) * 4
+def cache_dtype(step: ort.InferenceSession) -> np.dtype:
+    """Return the dtype of the keys and values that a decoder's step takes."""
+    kind, = (value.type for value in step.get_inputs() if value.name == 'past_keys_0')
+    return np.dtype(np.float16 if kind == 'tensor(float16)' else np.float32)
+
+
+def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    """Return zeros that begin where vector instructions like it."""
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start:start + size].view(np.float32).reshape(shape)
+    return raw[start:start + size].view(dtype).reshape(shape)
 
 
 def bind_input(binding: ort.IOBinding, name: str, array: np.ndarray) -> None:

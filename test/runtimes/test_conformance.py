@@ -24,6 +24,7 @@ from audio_interaction_ros.model.shapes import MEL_FILL
 from audio_interaction_ros.runtimes.base import Allowed
 from audio_interaction_ros.runtimes.choice import suppressed_ids
 from audio_interaction_ros.runtimes.registry import load_runtime
+from export.__main__ import main as export
 
 pytestmark = pytest.mark.torch
 
@@ -31,6 +32,10 @@ RUNTIMES = {  # (runtime, dtype): tolerance
     ('torch', 'float32'): 1e-4,
     ('onnx', 'float32'): 1e-4,
     ('onnx', 'int8'): 0.6,
+    # written by python -m export onnx: precision and form
+    ('onnx', 'fp32 static'): 1e-4,
+    ('onnx', 'fp16 static'): 0.1,
+    ('onnx', 'fp16 delta'): 0.1,
 }
 PROMPT = [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
 CONTROLS = [IDS.silence, IDS.respond]
@@ -46,12 +51,23 @@ def folder(loaded, tmp_path_factory):
     return save_model(loaded, tmp_path_factory.mktemp('conformance') / 'small')
 
 
+def bring_up(folder, name, dtype, **options):
+    if ' ' not in dtype:
+        return load_runtime(str(folder), runtime=name, dtype=dtype, **options)
+    graphs = folder.parent / dtype.replace(' ', '_')
+    if not graphs.exists():
+        precision, form = dtype.split()
+        assert export(['onnx', str(folder), '--out', str(graphs), '--precision', precision,
+                       '--form', form]) == 0
+    return load_runtime(str(graphs), runtime=name, **options)
+
+
 @pytest.fixture(scope='module', params=sorted(RUNTIMES), ids='-'.join)
 def runtime(request, folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path_factory.mktemp('cache')))
         name, dtype = request.param
-        return load_runtime(str(folder), runtime=name, dtype=dtype), RUNTIMES[request.param]
+        return bring_up(folder, name, dtype), RUNTIMES[request.param]
 
 
 @pytest.fixture
@@ -287,7 +303,7 @@ def test_misuse_is_named(decoder):
 
 @pytest.mark.parametrize(('name', 'dtype'), sorted(RUNTIMES))
 def test_a_step_before_open_is_refused(folder, runtime, name, dtype):
-    fresh = load_runtime(str(folder), runtime=name, dtype=dtype, halves=('decoder',)).decoder
+    fresh = bring_up(folder, name, dtype, halves=('decoder',)).decoder
     with pytest.raises(ValueError, match='open'):
         fresh.step([request([20], slots=[0])])
 
@@ -323,7 +339,7 @@ def test_an_encoder_refuses_a_mel_of_another_shape(encoder):
 @pytest.mark.parametrize(('name', 'dtype'), sorted(RUNTIMES))
 def test_a_half_is_brought_up_alone_and_the_other_says_it_is_absent(
         folder, runtime, name, dtype, half, absent, use):
-    alone = load_runtime(str(folder), runtime=name, dtype=dtype, halves=(half,))
+    alone = bring_up(folder, name, dtype, halves=(half,))
     assert getattr(alone, half).spec == getattr(runtime[0], half).spec
     with pytest.raises(ConfigurationError, match='only the other half'):
         getattr(getattr(alone, absent), use)
