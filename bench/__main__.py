@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak|export]`."""
+"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak|export|accelerator|stream]`."""
 
 import argparse
 import sys
@@ -11,12 +11,25 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.graphs.manifest import PRECISIONS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES
-from bench import decoder, encoder, exporting, frontend, hour, machine, models, nodes, report, soak
+from bench import (
+    decoder,
+    encoder,
+    exporting,
+    frontend,
+    hour,
+    machine,
+    models,
+    nodes,
+    report,
+    soak,
+    stream,
+)
 from bench.measure import Figure
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
-ALONE = ('soak', 'export')  # too long for all, or of no interest to a robot
+# Too long for all, or of no interest to a robot.
+ALONE = ('soak', 'export', 'accelerator', 'stream')
 
 
 def _options() -> argparse.Namespace:
@@ -41,7 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--repeat', type=int, default=60, help='measurements per figure')
     parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
     parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
-                        help='length of the part "hour" (9,000 chunks are one hour)')
+                        help='length of "hour" and "stream" (9,000 chunks are one hour)')
     parser.add_argument('--seconds', type=float, default=300.0, help='length of the part "nodes"')
     parser.add_argument('--file', type=Path, help='recording that the part "nodes" plays')
     parser.add_argument('--params-file', type=Path,
@@ -66,6 +79,11 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         return models.load(options.model, runtime=options.runtime, threads=options.threads,
                            dtype=options.dtype, device=options.device)
 
+    def accelerator() -> list[Figure]:
+        from bench import accelerator as device  # needs torch
+        return device.run(runtime(), device=options.device, repeat=options.repeat,
+                          slots=options.slots)
+
     return {
         # First, so that the memory of a model does not hide its own.
         'hour': lambda: hour.run(rules_path=str(ROOT / 'config' / 'alerts.yaml'),
@@ -81,6 +99,9 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
+        'accelerator': accelerator,
+        'stream': lambda: stream.run(runtime(), chunks=options.chunks, device=options.device,
+                                     slots=options.slots),
         'export': lambda: exporting.run(model=options.model, precision=options.precision)}
 
 
@@ -106,7 +127,8 @@ def main() -> int:
     path = report.write_json(options.output, command=options.part, machine=told, options=plain,
                              sections=sections, failures=failures)
     print(f'\nwritten to {path}')
-    broken = any(figure.met is False for part in ALONE for figure in sections.get(part, ()))
+    broken = any(figure.met is False for part in ('soak', 'export')
+                 for figure in sections.get(part, ()))
     return 1 if failures or broken else 0
 
 
