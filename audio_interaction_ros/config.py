@@ -30,7 +30,8 @@ ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
-    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.mute_holdoff_ms': (0.0, 60_000.0),
+    'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.quiet_below_dbfs': (-200.0, 0.0),
+    'audio.mute_holdoff_ms': (0.0, 60_000.0),
     'audio.silence_warning_s': (0.4, 86_400.0), 'audio.idle_flush_s': (0.0, 3_600.0),
     'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
@@ -90,6 +91,8 @@ class AudioConfig:
     """Replies stay suppressed for this long after the robot stopped speaking."""
     silence_warning_s: float = 10.0
     """Digital silence of this length is reported in diagnostics."""
+    quiet_below_dbfs: float = -45.0
+    """Softer chunks in which nothing stands out of the noise are not read; -200: all are."""
     idle_flush_s: float = 1.0
     """Without audio for this long the utterance is ended, as at the end of a file; 0: never."""
     robot_speaking_timeout_s: float = 30.0
@@ -163,17 +166,32 @@ class LaneConfig:
                  self.slots)
 
 
-def resolve_lanes(lanes: Iterable[LaneConfig], *, prompts: Mapping[str, str],
-                  thresholds: Mapping[str, float],
-                  min_confidence: Mapping[str, float],
-                  slots: Mapping[str, int]) -> tuple[LaneConfig, ...]:
+@dataclass(frozen=True, kw_only=True)
+class LaneDefaults:
+    """What a model says of a lane that is called so, where the lane leaves it open."""
+
+    prompt: str = ''
+    """System prompt that the model was trained with."""
+    threshold: float = 0.0
+    """Decision threshold, from a validation split; 0: none was measured."""
+    min_confidence: float = 0.0
+    """Confidence below which a reply is withheld, from a validation split; 0: none is."""
+    slots: int = 0
+    """Positions that the lane keeps, where that is fewer than it could; 0: all."""
+
+
+def resolve_lanes(lanes: Iterable[LaneConfig],
+                  defaults: Mapping[str, LaneDefaults]) -> tuple[LaneConfig, ...]:
     """Fill in by lane name what a lane leaves to the model: prompt, threshold and so on."""
-    return tuple(dataclasses.replace(
-        lane, prompt=lane.prompt or prompts.get(lane.name, ''),
-        threshold=lane.threshold or thresholds.get(lane.name, 0.5),
-        min_confidence=lane.min_confidence or min_confidence.get(lane.name, 0.0),
-        slots=lane.slots or slots.get(lane.name, 0))
-        for lane in lanes)
+    return tuple(_resolve(lane, defaults.get(lane.name, LaneDefaults())) for lane in lanes)
+
+
+def _resolve(lane: LaneConfig, default: LaneDefaults) -> LaneConfig:
+    return dataclasses.replace(
+        lane, prompt=lane.prompt or default.prompt,
+        threshold=lane.threshold or default.threshold or 0.5,
+        min_confidence=lane.min_confidence or default.min_confidence,
+        slots=lane.slots or default.slots)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,20 +10,22 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.alerts.alert import AlertChange
-from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
-from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.assembly import (
+    build_pipeline,
+    build_policy,
+    build_reader,
+    build_session,
+    load_model,
+    resolve_for,
+)
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.frontend import FrontEnd
-from audio_interaction_ros.audio.mel import StreamingMel
-from audio_interaction_ros.config import AssistantConfig, resolve_lanes
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer, Transcriber
-from audio_interaction_ros.runtimes.registry import load_runtime, load_transcriber
+from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
@@ -38,12 +40,9 @@ from audio_interaction_ros.stream.final_text import (
     read_for_translation,
     settle,
 )
-from audio_interaction_ros.stream.listening import ListeningPipeline
-from audio_interaction_ros.stream.reading import SpanReader
-from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.text_lane import Said
 
-__all__ = ['Assistant', 'AssistantStats', 'build_pipeline']
+__all__ = ['Assistant', 'AssistantStats']
 
 _LOG = logging.getLogger(__name__)
 TAIL_S = 1.2
@@ -67,18 +66,6 @@ class AssistantStats:
         return self.busy_s / self.audio_s if self.audio_s else 0.0
 
 
-def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:
-    """Return the listening side for an encoder, with the mel that it was trained with."""
-    select = config.audio.channel_select
-    return ListeningPipeline(
-        frontend=FrontEnd(channel_select=None if select < 0 else select,
-                          gap_tolerance_ms=config.audio.gap_tolerance_ms),
-        mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
-                         maximum_floor=encoder.spec.mel_maximum_floor,
-                         magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, **options)
-
-
 class Assistant:
     """Listens to a stream and yields what it makes of it."""
 
@@ -91,21 +78,12 @@ class Assistant:
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same.
         """
-        self._reader = SpanReader(
-            seconds=config.transcript.buffer_s,
-            interpret=(translation_second_pass is not None
-                       and config.translation.to_english == 'whisper'))
+        translates = translation_second_pass is not None
+        self._reader = build_reader(config, translates=translates)
         self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
-        self.session = Session(decoder=decoder, tokenizer=tokenizer, lanes=config.lanes,
-                               fifo=config.fifo,
-                               slots=min(config.model.slots, decoder.spec.max_positions),
-                               translate_text=translation_second_pass is not None)
-        self.policy = AlertPolicy(
-            load_rules(Path(config.alerts.rules) if config.alerts.rules
-                       else shipped('config/alerts.yaml')),
-            AlertSettings(
-                lanes=tuple(lane.name for lane in config.lanes if lane.alerts),
-                while_speaking_min_severity=config.alerts.while_speaking_min_severity))
+        self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
+                                     translates=translates)
+        self.policy = build_policy(config.alerts, config.lanes)
         self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
@@ -127,20 +105,14 @@ class Assistant:
 
         ``tell`` is told what is being loaded, for a person who waits.
         """
-        model = config.model
-        tell(f'loading the model {model.path}')
-        runtime = load_runtime(model.path, runtime=model.runtime, device=model.device,
-                               threads=model.threads, dtype=model.dtype,
-                               rope_index_dtype=model.rope_index_dtype)
-        lanes = resolve_lanes(config.lanes, prompts=runtime.config.prompts,
-                              thresholds=runtime.config.thresholds,
-                              min_confidence=runtime.config.min_confidence,
-                              slots=runtime.config.slots)
+        tell(f'loading the model {config.model.path}')
+        runtime = load_model(config.model)
+        lanes = resolve_for(runtime, config.lanes)
         wanted = config.second_passes
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=model.threads)
+            whisper = load_transcriber(threads=config.model.threads)
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
                    decoder=runtime.decoder, tokenizer=runtime.tokenizer,
                    second_pass=whisper if 'transcript' in wanted else None,

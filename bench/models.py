@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import Runtime
@@ -126,9 +127,10 @@ def _random_tensor(key: str, value: 'torch.Tensor') -> Any:
 def random_config(name: str) -> CheckpointConfig:
     """Return the configuration of a random model of this name."""
     # Chance would speak all the time; silence is what a robot hears most.
-    silent = {'transcript': 1.0, 'translation': 1.0, 'assistant': 1.0}
+    silent = {lane: LaneDefaults(threshold=1.0)
+              for lane in ('transcript', 'translation', 'assistant')}
     if name == TINY:
-        return dataclasses.replace(load_config(TINY_SHAPE), thresholds=silent)
+        return dataclasses.replace(load_config(TINY_SHAPE), lanes=silent)
     if name.startswith(RELEASED):
         config = load_config(RELEASED_SHAPE)
         layers = int(name.removeprefix(RELEASED).lstrip('-') or 0)
@@ -136,7 +138,7 @@ def random_config(name: str) -> CheckpointConfig:
             config = dataclasses.replace(
                 config, audio_tower=dataclasses.replace(config.audio_tower, layers=layers),
                 decoder=dataclasses.replace(config.decoder, layers=layers))
-        return dataclasses.replace(config, model=name, thresholds=silent)
+        return dataclasses.replace(config, model=name, lanes=silent)
     return CheckpointConfig(
         model=f'random weights in the shape of {name}',
         audio_tower=AudioTowerConfig(
@@ -147,4 +149,5 @@ def random_config(name: str) -> CheckpointConfig:
         decoder=DecoderConfig(
             **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
             norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024, slots={'assistant': 256}, thresholds=silent)
+        token_ids=_IDS, max_positions=1024,
+        lanes={**silent, 'assistant': LaneDefaults(threshold=1.0, slots=256)})

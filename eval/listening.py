@@ -30,6 +30,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import (
     AssistantConfig,
     LaneConfig,
+    LaneDefaults,
     ModelConfig,
     TranslationConfig,
     resolve_lanes,
@@ -207,14 +208,9 @@ class Listener:
         ``translator`` makes the second pass of translations; every process calls it, so it must
         be a class or a function of a module. ``to_english``: as ``translation.to_english``.
         """
-        settings = runtime.config
-        prompts, slots = ({name + end: value for end in ('', TRACE)
-                           for name, value in getattr(settings, what, {}).items()}
-                          for what in ('prompts', 'slots'))
-        self.lanes = resolve_lanes(lanes, prompts=prompts,
-                                   thresholds=getattr(settings, 'thresholds', {}),
-                                   min_confidence=getattr(settings, 'min_confidence', {}),
-                                   slots=slots)
+        traces = {name + TRACE: LaneDefaults(prompt=of.prompt, slots=of.slots)
+                  for name, of in runtime.config.lanes.items()}
+        self.lanes = resolve_lanes(lanes, {**traces, **runtime.config.lanes})
         self._variant, self._crew = variant, crew
         self._translator, self._to_english = translator, to_english
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache

@@ -8,6 +8,7 @@ the second pass itself speaks for a text. Leaves ``second_pass.json`` and a cach
 
 import argparse
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -63,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report.common_arguments(parser)
     parser.add_argument('--clips', type=int, default=60, metavar='N',
                         help='how many clips of speech')
+    parser.add_argument('--after', type=float, nargs='*', default=[30.0, 4.0], metavar='S',
+                        help='silence that is heard after the speech, to compare (default 30 4)')
     parser.add_argument('--levels', type=float, nargs='*', default=[-20.0, -60.0],
                         help='levels of speech at which words are counted, dBFS')
 
@@ -232,6 +235,27 @@ def cost(clips: Sequence[Item], levels: Sequence[float], readings: Readings) -> 
     return found
 
 
+def windows(clips: Sequence[Item], seconds: Sequence[float], threads: int) -> dict[str, Any]:
+    """Return word errors and processor seconds of a reading by how much silence it hears."""
+    found: dict[str, Any] = {}
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+    for after_s in seconds:
+        reader = load_transcriber(threads=threads, after_s=after_s)
+        rows: list[Utterance] = []
+        took: list[float] = []
+        with report.progress() as bar:
+            for clip in bar.track(clips, description=f'{after_s:g} s after'):
+                stream, _ = scene(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0), (),
+                                  before_s=0.6)
+                began = time.process_time()
+                text = reader.transcribe(stream).text
+                took.append(time.process_time() - began)
+                rows.append(Utterance(clip.text, text, clip.group))
+        found[f'{after_s:g}'] = {'wer': wer(rows), 'processor_s': {
+            'median': float(np.median(took)), 'mean': float(np.mean(took))}}
+    return found
+
+
 def run(options: argparse.Namespace) -> int:
     """Measure; return 0."""
     import torch
@@ -249,6 +273,12 @@ def run(options: argparse.Namespace) -> int:
                 'too early', ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
                 [(name, *row['lane'], *row['second pass'])
                  for name, row in figures['start_ms'].items()])
+    figures['windows'] = windows(clips, options.after, options.threads)
+    report.show('Silence heard after the speech',
+                ['s', 'word error rate', 'CPU s, median', 'mean'],
+                [(name, row['wer'], f'{row["processor_s"]["median"]:.2f}',
+                  f'{row["processor_s"]["mean"]:.2f}')
+                 for name, row in figures['windows'].items()])
     figures['made_up'] = made_up(list(_sounds(items, options.limit)), readings)
     report.show('Texts of sounds in which nobody speaks', ['sounds', 'without gate', 'with gate'],
                 [(figures['made_up']['sounds'], figures['made_up']['texts_without_gate'],

@@ -79,8 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def lane_of(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig | None:
     """Return the lane, or None where the model has none and no prompt was given."""
-    known = getattr(runtime.config, 'prompts', {})
-    if LANE not in known and not prompt:
+    known = runtime.config.lanes.get(LANE)
+    if not prompt and (known is None or not known.prompt):
         return None
     return LaneConfig(name=LANE, kind='translation', prompt=prompt, threshold=threshold)
 

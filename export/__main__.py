@@ -9,6 +9,7 @@ __all__ = ['COMMANDS', 'main']
 
 COMMANDS = {
     'onnx': ('export.command_onnx', 'write the graphs of a model as ONNX'),
+    'tensorrt': ('export.command_tensorrt', 'build engines of written graphs for the GPU here'),
     'verify': ('export.command_verify', 'compare written graphs with torch; exit code 1: too far'),
 }
 

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from audio_interaction_ros import offline
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
@@ -209,7 +210,7 @@ def test_audio_that_is_gone_leaves_the_streamed_translation():
     """A pipeline that tells the history nothing leaves nothing to read."""
     whisper = Whisper()
     one = translating(whisper, {1: {1: (Emotion.NORMAL, '(Chinese)')}})
-    one._pipeline = offline.build_pipeline(AssistantConfig(), ScriptedEncoder())
+    one._pipeline = build_pipeline(AssistantConfig(), ScriptedEncoder())
     final, = heard(one, FinalTranslation)
     assert (final.text, whisper.asked) == ('(Chinese)', [])
 
@@ -249,10 +250,10 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
     made = []
     monkeypatch.setattr(offline, 'load_transcriber',
                         lambda **_: made.append(Whisper()) or made[-1])
-    monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
+    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),
-        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
+        config=types.SimpleNamespace(lanes={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
         translation=TranslationConfig(second_pass=translation)))
@@ -330,10 +331,10 @@ def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
 
 def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(offline, 'load_transcriber', lambda **_: Whisper())
-    monkeypatch.setattr(offline, 'load_runtime', lambda *_, **__: types.SimpleNamespace(
+    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(),
-        config=types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})))
+        config=types.SimpleNamespace(lanes={})))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)
     assert cli.main(['stream', str(path)]) == 0

@@ -20,8 +20,6 @@ FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file'
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
-EVERYTHING = CORE | RUNTIME | {'model', 'checkpoints', 'graphs', 'offline', 'parity', 'cli',
-                               'nodes'}
 FILES = {'numpy', 'yaml', 'safetensors', 'tokenizers', 'huggingface_hub'}
 ROS = {'rclpy', 'audio_interaction_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs',
        'lifecycle_msgs', 'rcl_interfaces', 'sensor_msgs', 'builtin_interfaces', 'launch',
@@ -40,6 +38,7 @@ ROWS = {
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
+    'assembly': (CORE | {'runtimes.registry'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -75,6 +74,14 @@ ROWS = {
                              {'numpy', 'onnxruntime'}),
     'runtimes.static_decoder': ({'runtimes', 'checkpoints.config', 'model.rope'}, {'numpy'}),
     'runtimes.static_pass': ({'runtimes.base', 'runtimes.batch'}, {'numpy'}),
+    # TensorRT and the CUDA bindings are imported when a GPU is used, here only.
+    'runtimes.cuda': ({'errors', 'runtimes.device_memory'}, {'numpy', 'cuda'}),
+    'runtimes.device_memory': (set(), {'numpy'}),
+    'runtimes.engine_step': (RUNTIME | {'graphs.names', 'model.shapes'}, {'numpy'}),
+    'runtimes.engine_tower': (RUNTIME | {'graphs.names', 'checkpoints.config'}, {'numpy'}),
+    'runtimes.tensorrt': (RUNTIME | {'graphs', 'checkpoints.config', 'model.tokenizer'},
+                          {'numpy', 'tensorrt', 'cuda'}),
+    'runtimes.engine_files': (FACTS | {'checkpoints.cache', 'graphs.manifest'}, set()),
     'runtimes.windowed': ({'protocol', 'runtimes.base', 'checkpoints.config'}, {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),

@@ -248,12 +248,13 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt',)),
+    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
     ('export', ('run.txt', 'train.txt')),
     ('eval', ('run.txt', 'train.txt', 'eval.txt'))])
 def test_every_import_is_a_requirement(folder, files):
-    named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari', 'piper-tts': 'piper'}
+    named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari', 'piper-tts': 'piper',
+                       'cuda-python': 'cuda'}
     required = {named_otherwise.get(name, name.replace('-', '_')) for file in files
                 for name in re.findall(
         r'^([\w-]+)(?:\[\w+\])?[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}

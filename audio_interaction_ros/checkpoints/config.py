@@ -9,16 +9,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
 from audio_interaction_ros.strict import build, dump_yaml, read_yaml
 
-__all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config', 'load_config']
+__all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config',
+           'lanes_by_setting', 'load_config']
 
 FORMAT = 'audio-interaction/1'
-_OF_LANES = ('prompts', 'thresholds', 'min_confidence', 'slots')
+_OF_LANES = {'prompts': 'prompt', 'thresholds': 'threshold', 'min_confidence': 'min_confidence',
+             'slots': 'slots'}
+"""Keys of the file, each a mapping from names of lanes, to fields of LaneDefaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +58,8 @@ class CheckpointConfig:
     decoder: DecoderConfig
     token_ids: TokenIds = RELEASED_TOKEN_IDS
     mel: MelConfig = field(default_factory=MelConfig)
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    """System prompt per lane name."""
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """Decision threshold per lane name, from a validation split."""
-    min_confidence: Mapping[str, float] = field(default_factory=dict)
-    """Confidence per lane name below which a reply is withheld, from a validation split."""
-    slots: Mapping[str, int] = field(default_factory=dict)
-    """Positions per lane name that a lane keeps, where that is fewer than it could."""
+    lanes: Mapping[str, LaneDefaults] = field(default_factory=dict)
+    """What lanes of these names take from the model."""
     max_positions: int = 2048
     """Positions per lane that the model was trained for."""
     base: BaseConfig | None = None
@@ -94,8 +93,30 @@ class CheckpointConfig:
         of its weights.
         """
         values = {key: value for key, value in dataclasses.asdict(self).items()
-                  if key not in ('model', 'base', *_OF_LANES)}
+                  if key not in ('model', 'base', 'lanes')}
         return json.dumps(values, sort_keys=True)
+
+
+_KEYS = {item.name for item in dataclasses.fields(CheckpointConfig)} - {'lanes'} | set(_OF_LANES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _LaneSettings:
+    # Of lanes in the file: setting by setting.
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_confidence: Mapping[str, float] = field(default_factory=dict)
+    slots: Mapping[str, int] = field(default_factory=dict)
+
+
+def lanes_by_setting(**settings: Mapping[str, Any]) -> dict[str, LaneDefaults]:
+    """Return lanes of mappings from their names: prompts, thresholds, min_confidence, slots."""
+    lanes: dict[str, LaneDefaults] = {}
+    for key, values in settings.items():
+        for name, value in values.items():
+            lanes[name] = dataclasses.replace(lanes.get(name, LaneDefaults()),
+                                              **{_OF_LANES[key]: value})
+    return lanes
 
 
 def load_config(path: Path) -> CheckpointConfig:
@@ -112,12 +133,20 @@ def load_config(path: Path) -> CheckpointConfig:
             f'{path}: expected format {FORMAT!r}, found {found!r}; convert the model again or '
             'update this package')
     del values['format']
-    return build(CheckpointConfig, values, str(path))
+    if unknown := values.keys() - _KEYS:
+        raise ConfigurationError(f'{path}: unknown key {sorted(map(str, unknown))[0]!r}; expected '
+                                 f'one of {", ".join(sorted(_KEYS))}')
+    of_lanes = {key: values.pop(key) for key in _OF_LANES if key in values}
+    config = build(CheckpointConfig, values, str(path))
+    settings = build(_LaneSettings, of_lanes, str(path))
+    return dataclasses.replace(config, lanes=lanes_by_setting(**vars(settings)))
 
 
 def dump_config(config: CheckpointConfig, path: Path) -> None:
     """Write a ``config.yaml`` that load_config reads back equal."""
-    values = dataclasses.asdict(config)
+    values: dict[str, Any] = {}
+    for key, value in dataclasses.asdict(config).items():
+        values |= _settings_by_lane(value) if key == 'lanes' else {key: value}
     values['token_ids']['emotions'] = list(config.token_ids.emotions)
     for key in ('min_confidence', 'slots'):
         if not values[key]:
@@ -125,3 +154,8 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
     if config.base is None:
         del values['base'], values['lora_scale']
     path.write_text(dump_yaml({'format': FORMAT, **values}), encoding='utf-8')
+
+
+def _settings_by_lane(lanes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {key: {lane: default[name] for lane, default in lanes.items() if default[name]}
+            for key, name in _OF_LANES.items()}

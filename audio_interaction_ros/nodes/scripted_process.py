@@ -92,7 +92,7 @@ def scripted(_model: Any = None, *, script: Mapping[Any, Mapping[Any, str]] | No
     model_id = model_id or os.environ.get('MODEL_ID', 'scripted')
     decoder = SlowDecoder(model_id=model_id, translations=translations, script=_cues(script))
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
-    config: Any = types.SimpleNamespace(prompts={}, thresholds={}, min_confidence={}, slots={})
+    config: Any = types.SimpleNamespace(lanes={})
     return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder,
                    tokenizer=ScriptedTokenizer(), config=config)
 

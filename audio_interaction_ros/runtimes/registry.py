@@ -18,12 +18,15 @@ from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
 __all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
-            'onnx': 'audio_interaction_ros.runtimes.onnx'}
+            'onnx': 'audio_interaction_ros.runtimes.onnx',
+            'tensorrt': 'audio_interaction_ros.runtimes.tensorrt'}
 """Name of a backend to its module, which has ``load``."""
 SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass'}
 """Name of a second pass to its module, which has ``load``."""
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
-            'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime'}
+            'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
+            **dict.fromkeys(('tensorrt', 'cuda'), 'pip install -r requirements/tensorrt.txt (on '
+                            'a Jetson, JetPack brings TensorRT)')}
 """How to get a framework, by the name of its module."""
 
 
@@ -53,21 +56,23 @@ def load_runtime(model: str, *, runtime: str = ModelConfig.runtime, device: str 
 
 
 def load_transcriber(name: str = 'whisper', *, threads: int | None = None, language: str = '',
-                     task: str = 'transcribe', find_speech: bool = True) -> Transcriber:
+                     task: str = 'transcribe', find_speech: bool = True,
+                     **options: Any) -> Transcriber:
     """
     Load the second pass of this name.
 
     ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-    Without ``find_speech`` everything is read as if somebody spoke. Raises ConfigurationError for
-    an unknown name, CheckpointError for bad weights and MissingDependencyError where what
-    computes it is not installed.
+    Without ``find_speech`` everything is read as if somebody spoke; ``options`` are the second
+    pass' own (runtimes.second_pass). Raises ConfigurationError for an unknown name,
+    CheckpointError for bad weights and MissingDependencyError where what computes it is not
+    installed.
     """
     if name not in SECOND_PASSES:
         raise ConfigurationError(f'second_pass: expected {", ".join(SECOND_PASSES)}, found '
                                  f'{name!r}; change it in the configuration')
     module = _module(SECOND_PASSES[name], f'second pass {name!r}')
     loaded: Transcriber = module.load(threads=threads, language=language, task=task,
-                                      find_speech=find_speech)
+                                      find_speech=find_speech, **options)
     _give_back()
     return loaded
 
@@ -76,10 +81,10 @@ def _module(path: str, what: str) -> Any:
     try:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
-        if error.name not in _INSTALL:
+        name = (error.name or '').partition('.')[0]
+        if name not in _INSTALL:
             raise
-        raise MissingDependencyError(f'{what} needs {error.name}; run: '
-                                     f'{_INSTALL[error.name]}') from error
+        raise MissingDependencyError(f'{what} needs {name}; run: {_INSTALL[name]}') from error
 
 
 def _give_back() -> None:

@@ -25,9 +25,10 @@ __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compres
            'likeliest', 'repeats', 'style']
 
 WINDOW_S = 30
-AFTER_S = 1.0
-"""Silence that is heard after the speech. Whisper was trained on windows of half a minute, but
-what it writes of a shorter one is as good, and the encoder's cost grows with the window."""
+AFTER_S = 4.0
+"""Silence that is heard after the speech. Whisper was trained on windows of half a minute and the
+encoder's cost grows with the window; with less silence than this it says a single word over and
+over (python -m eval second_pass)."""
 MOST_COMPRESSION, LEAST_LOG_PROB = 2.4, -1.0
 """Bounds of a text that can be trusted, as in Whisper's own transcribe.py."""
 END = 50_257
@@ -151,8 +152,8 @@ class WhisperSecondPass:
 
         Of ``languages`` (ISO 639-1) the likeliest is taken; empty: any. A language that was
         fixed at the start stays. The English is written when it is asked for, from the same
-        encoder pass, which the result keeps (at most 3 MB) as long as it lives: the text where that is
-        English, '' where the English runs in circles.
+        encoder pass, which the result keeps (at most 3 MB) as long as it lives: the text where
+        that is English, '' where the English runs in circles.
         """
         before_s = max(0, len(samples) - WINDOW_S * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
         samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
@@ -194,7 +195,8 @@ class WhisperSecondPass:
         ids, log_prob = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
         return _Reading(
             encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
-            log_prob=log_prob, loops=repeats(ids), no_speech=float(np.exp(_log_share(scores, NO_SPEECH))))
+            log_prob=log_prob, loops=repeats(ids),
+            no_speech=float(np.exp(_log_share(scores, NO_SPEECH))))
 
     @staticmethod
     def _find(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:

@@ -19,7 +19,8 @@ class EncodedChunk:
     model_id: str
     rms_dbfs: float = 0.0
     lost_samples_before: int = 0
-    silent: bool = False
+    quiet: bool = False
+    """Nothing was heard in it, nor shortly before (stream.quiet)."""
     discontinuity: bool = False
     robot_speaking: bool = False
     end_of_stream: bool = False

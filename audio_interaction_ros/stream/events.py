@@ -32,6 +32,7 @@ class Silence(Event):
     """The lane decided to stay silent."""
 
     p_respond: float
+    """0 where nothing was heard, so that the model was not asked."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ class Fifo:
     Queue with one cursor per lane.
 
     ``overflow`` says what goes when ``capacity`` chunks wait: drop_oldest, drop_newest, or
-    merge_silence (the oldest silent chunk goes first). A drop marks the next chunk as
+    merge_silence (the oldest quiet chunk goes first). A drop marks the next chunk as
     discontinuous.
     """
 
@@ -79,7 +79,7 @@ class Fifo:
             return False
         index = 0
         if self._overflow == 'merge_silence':
-            index = next((i for i, e in enumerate(self._entries) if e.chunk.silent), 0)
+            index = next((i for i, e in enumerate(self._entries) if e.chunk.quiet), 0)
         self.stats.dropped += 1
         self._seen(self._entries[index].chunk.seq)
         del self._entries[index]

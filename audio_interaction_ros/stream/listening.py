@@ -18,6 +18,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Encoder
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.quiet import QuietRoom
 
 __all__ = ['ListeningPipeline']
 
@@ -27,12 +28,12 @@ class ListeningPipeline:
 
     def __init__(
             self, *, frontend: FrontEnd, mel: StreamingMel, encoder: Encoder, epoch: int = 1,
-            silence_dbfs: float = -60.0,
+            quiet: QuietRoom | None = None,
             on_chunk: Callable[[AudioChunk], None] | None = None):
         """
         Begin a stream.
 
-        Chunks below ``silence_dbfs`` (RMS) are marked silent. ``on_chunk`` is told each chunk of
+        ``quiet`` tells which chunks are; without it none is. ``on_chunk`` is told each chunk of
         audio that the source sent before it is encoded, in order.
         """
         if mel.rows != encoder.spec.mel_rows:
@@ -42,7 +43,7 @@ class ListeningPipeline:
         self.frontend = frontend
         self._mel = mel
         self._encoder = encoder
-        self._silence_dbfs = silence_dbfs
+        self._quiet = quiet
         self._on_chunk = on_chunk
         self._expected_ns: int | None = None  # half a chunk of slack for steering
         self.reset(epoch)
@@ -90,6 +91,8 @@ class ListeningPipeline:
         self.frontend.reset()
         self._mel.reset()
         self._encoder.reset()
+        if self._quiet is not None:
+            self._quiet.reset()
         self._epoch = epoch
         self._seq = 0
         self._waiting: deque[AudioChunk] = deque()  # chunks whose mel is not there yet
@@ -133,9 +136,13 @@ class ListeningPipeline:
         encoded = EncodedChunk(
             features=self._encoder.encode(mel), stamp_ns=chunk.stamp_ns, epoch=self._epoch,
             seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=rms_dbfs,
-            lost_samples_before=chunk.lost_samples_before, silent=rms_dbfs < self._silence_dbfs,
+            lost_samples_before=chunk.lost_samples_before, quiet=self._is_quiet(mel, rms_dbfs),
             discontinuity=chunk.lost_samples_before > 0 or jumped,
             end_of_stream=chunk.end_of_stream)
         self._seq += 1
         self._expected_ns = chunk.stamp_ns + CHUNK_NS
         return encoded
+
+    def _is_quiet(self, mel: np.ndarray, rms_dbfs: float) -> bool:
+        return self._quiet is not None and self._quiet.hear(
+            mel[:self._encoder.spec.mel_bins], rms_dbfs)

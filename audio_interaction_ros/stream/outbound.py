@@ -161,7 +161,7 @@ class OutboundFifo:
             return newest - ends
         if self.settings.overflow == 'merge_silence':
             for index, chunk in enumerate(pending):
-                if chunk.silent and not chunk.end_of_stream:
+                if chunk.quiet and not chunk.end_of_stream:
                     return index
         return oldest
 

@@ -43,6 +43,8 @@ class SessionStats:
     """Sequence numbers that never arrived."""
     stale: int = 0
     """Chunks that came twice or late."""
+    unasked: int = 0
+    """Decisions to stay silent for which the model was not asked, for nothing was heard."""
     resets: int = 0
     faults: int = 0
     """Times that a lane failed and lost its context."""
@@ -178,6 +180,7 @@ class Session:
                 events.extend(self._restart(index, error))
             else:
                 due.extend([] if request is None else [request])
+                events.extend(self._take_unasked(index))
         if due:
             self.stats.steps += 1
             answers = self._run(due)
@@ -191,6 +194,11 @@ class Session:
         if index < len(self._lanes):
             return self._lanes[index].request(partial(self._fifo.take, index))
         return None if self._text is None else self._text.request()
+
+    def _take_unasked(self, index: int) -> list[Event]:
+        events = self._lanes[index].take_unasked() if index < len(self._lanes) else []
+        self.stats.unasked += len(events)
+        return events
 
     def _run(self, due: list[StepRequest]) -> list[StepResult | Exception]:
         """

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_interaction_ros.checkpoints.config import lanes_by_setting
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.scripted import (
@@ -43,8 +44,8 @@ class LoudDecoder(ScriptedDecoder):
 def loud_runtime(text='Smoke alarm.', level=1.0, prompts=None, emotion=Emotion.URGENT):
     decoder = LoudDecoder(text=text, level=level, emotion=emotion)
     return Runtime(encoder=ScriptedEncoder(), decoder=decoder, tokenizer=ScriptedTokenizer(),
-                   config=SimpleNamespace(prompts=prompts or {}, thresholds={},
-                                          min_confidence={}, slots={}))
+                   config=SimpleNamespace(
+                       lanes=lanes_by_setting(prompts=prompts or {})))
 
 
 def tone(seconds, pitch=1000.0, level=0.3):

@@ -53,8 +53,7 @@ def translating():
 def made():
     return Runtime(encoder=ScriptedEncoder(), decoder=EveryThird(),
                    tokenizer=ScriptedTokenizer(),
-                   config=SimpleNamespace(prompts={}, thresholds={},
-                                          min_confidence={}, slots={}))
+                   config=SimpleNamespace(lanes={}))
 
 
 def broken():

@@ -44,7 +44,7 @@ def test_two_processes_hear_as_one_and_keep_what_they_heard(parts, models, tmp_p
     assert decided(listener.hear_all(streams(parts))) == expected and listener.fresh == 6
     known = models.made()
     deaf = Runtime(encoder=known.encoder, decoder=SimpleNamespace(spec=known.decoder.spec),
-                   tokenizer=known.tokenizer, config=SimpleNamespace())
+                   tokenizer=known.tokenizer, config=SimpleNamespace(lanes={}))
     again = Listener(deaf, LANES, cache=tmp_path / 'b', crew=crew)
     assert decided(again.hear_all(streams(parts))) == expected and again.fresh == 0
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.protocol import Emotion
 from eval import dialogue
 from eval.alerts import lanes
@@ -55,7 +56,7 @@ def test_withheld_answers_are_shares_of_the_right_and_of_the_wrong_ones():
 
 def test_what_the_model_is_unsure_of_is_counted_as_withheld(parts, tmp_path):
     runtime = parts.loud_runtime(text='Stopping.', emotion=Emotion.NORMAL)
-    runtime.config.min_confidence = {'assistant': 1.0}
+    runtime.config.lanes = {'assistant': LaneDefaults(min_confidence=1.0)}
     listener = Listener(runtime, lanes()[:1], cache=tmp_path / 'hearings.jsonl')
     clip = Clip(name='x', kind='synthetic', path=None, text='Stop.', group='x')
     heard = listener.hear('x', np.concatenate([parts.hiss(0.6), parts.tone(1.0)]))

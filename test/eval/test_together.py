@@ -13,7 +13,7 @@ import torch
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.checkpoints.load import LoadedModel
-from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.config import LaneConfig, LaneDefaults
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
@@ -47,7 +47,8 @@ def small_runtime():
     torch.set_num_threads(1)
     torch.manual_seed(5)
     config = CheckpointConfig(
-        model='small', token_ids=IDS, max_positions=256, prompts={'assistant': 'Warn.'},
+        model='small', token_ids=IDS, max_positions=256,
+        lanes={'assistant': LaneDefaults(prompt='Warn.')},
         audio_tower=AudioTowerConfig(mel_bins=8, width=16, layers=1, heads=2, mlp_width=32,
                                      window_frames=80, stack=4, output_width=32),
         decoder=DecoderConfig(layers=2, width=32, mlp_width=48, heads=4, kv_heads=2, head_dim=8,

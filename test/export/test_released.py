@@ -93,7 +93,7 @@ def sequence(reference, config, features, table):
     per_chunk = config.audio_tower.features_per_chunk
     rows, read, pending = [], [], list(reference['prefix_ids'])
     for entry in reference['script']:
-        block = listening_block(config.token_ids, per_chunk, None) if 'chunk' in entry else []
+        block = listening_block(config.token_ids, per_chunk).ids if 'chunk' in entry else ()
         fed = table[[*pending, *block]]
         if block:
             fed[-1 - per_chunk:-1] = features[entry['chunk']]

@@ -95,9 +95,9 @@ def test_sound_of_any_rate_keeps_its_length_in_blocks_of_any_length(frames, rate
     assert not any(chunk.lost_samples_before for chunk in chunks)
 
 
-def encoded(number, epoch, silent, end):
+def encoded(number, epoch, quiet, end):
     return EncodedChunk(features=np.zeros((1, 1), np.float32), stamp_ns=number * 400_000_000,
-                        epoch=epoch, seq=number, model_id='m', silent=silent, end_of_stream=end)
+                        epoch=epoch, seq=number, model_id='m', quiet=quiet, end_of_stream=end)
 
 
 NUMBER = st.one_of(st.integers(-2, 12), st.integers(-2 ** 63, 2 ** 64))

@@ -139,12 +139,12 @@ def test_audio_info_describes_the_data(families):
 def test_a_chunk_survives_the_wire():
     features = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
     chunk = EncodedChunk(features=features, stamp_ns=123, epoch=4, seq=5, model_id='m',
-                         rms_dbfs=-30.0, lost_samples_before=7, silent=True, discontinuity=True,
+                         rms_dbfs=-30.0, lost_samples_before=7, quiet=True, discontinuity=True,
                          robot_speaking=True, end_of_stream=True)
     message = chunk_message(chunk, frame_id='mic')
     back = chunk_from_message(message)
     np.testing.assert_array_equal(back.features, features)
-    for name in ('stamp_ns', 'epoch', 'seq', 'model_id', 'silent', 'end_of_stream'):
+    for name in ('stamp_ns', 'epoch', 'seq', 'model_id', 'quiet', 'end_of_stream'):
         assert getattr(back, name) == getattr(chunk, name)
     message.data = message.data[:-4]
     with pytest.raises(AudioFormatError, match='160 bytes'):

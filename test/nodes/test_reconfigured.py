@@ -100,7 +100,7 @@ def test_a_model_that_nobody_keeps_is_let_go(monkeypatch):
     def load(model):
         loaded.append(model)
         return Runtime(encoder=None, decoder=None, tokenizer=None, config=model)
-    monkeypatch.setattr(runtime_source, 'load_configured', load)
+    monkeypatch.setattr(runtime_source, 'load_model', load)
     source = SharedRuntime()
     one, other = ModelConfig(path='one'), ModelConfig(path='other')
     kept = source(one)

@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Alert, Decision, Reply
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, Report, Withheld
 from audio_interaction_ros.protocol import Emotion
@@ -28,7 +29,7 @@ def doubting(robot):
     made = robot.scripted(script={2: {2: TEXT}})()
     speak = made.decoder._speak
     made.decoder._speak = lambda request: speak(request) * 0.2
-    made.config.min_confidence = {'assistant': 0.5}
+    made.config.lanes = {'assistant': LaneDefaults(min_confidence=0.5)}
     return lambda _model: made
 
 

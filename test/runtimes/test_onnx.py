@@ -14,6 +14,7 @@ from audio_interaction_ros.checkpoints.cache import sha256
 from audio_interaction_ros.checkpoints.config import dump_config, load_config
 from audio_interaction_ros.checkpoints.manifest import write_manifest
 from audio_interaction_ros.checkpoints.weights import StoredModel
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.runtimes.registry import load_runtime
@@ -64,11 +65,12 @@ def test_every_precision_has_graphs_of_its_own(folder, tmp_path):
 def test_a_threshold_that_changes_needs_no_other_graphs(folder, tmp_path, capsys):
     load(folder)
     capsys.readouterr()
-    config = dataclasses.replace(load_config(folder / 'config.yaml'), thresholds={'a': 0.25})
+    config = dataclasses.replace(load_config(folder / 'config.yaml'),
+                                 lanes={'a': LaneDefaults(threshold=0.25)})
     dump_config(config, folder / 'config.yaml')
     write_manifest(folder)
     found = load_runtime(str(folder), runtime='onnx', dtype='float32', halves=('decoder',))
-    assert found.config.thresholds == {'a': 0.25} and capsys.readouterr().err == ''
+    assert found.config.lanes['a'].threshold == 0.25 and capsys.readouterr().err == ''
 
 
 def test_half_an_exported_folder_is_named(folder, tmp_path):

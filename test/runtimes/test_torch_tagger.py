@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
-from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.edge.features import windows

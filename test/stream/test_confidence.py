@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from audio_interaction_ros.config import LaneConfig, resolve_lanes
+from audio_interaction_ros.config import LaneConfig, LaneDefaults, resolve_lanes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.scripted import ScriptedDecoder, ScriptedTokenizer
@@ -139,11 +139,9 @@ def test_a_held_back_reply_that_is_cancelled_is_judged_by_what_there_is():
 
 def test_zero_is_the_models_own_and_minus_one_switches_it_off():
     lanes = [replace(LANE, min_confidence=value) for value in (0.0, -1.0, 0.3)]
-    resolved = resolve_lanes(lanes, prompts={}, thresholds={}, min_confidence={'assistant': 0.8},
-                             slots={})
+    resolved = resolve_lanes(lanes, {'assistant': LaneDefaults(min_confidence=0.8)})
     assert [lane.min_confidence for lane in resolved] == [0.8, -1.0, 0.3]
-    assert resolve_lanes(lanes[:1], prompts={}, thresholds={},
-                         min_confidence={}, slots={})[0].min_confidence == 0.0
+    assert resolve_lanes(lanes[:1], {})[0].min_confidence == 0.0
     for wrong in (-0.5, 1.1):
         with pytest.raises(ConfigurationError, match='min_confidence'):
             replace(LANE, min_confidence=wrong)
@@ -151,6 +149,5 @@ def test_zero_is_the_models_own_and_minus_one_switches_it_off():
 
 def test_slots_are_the_lanes_own_or_the_models():
     lanes = [replace(LANE, slots=0), replace(LANE, slots=512)]
-    resolved = resolve_lanes(lanes, prompts={}, thresholds={}, min_confidence={},
-                             slots={'assistant': 256})
+    resolved = resolve_lanes(lanes, {'assistant': LaneDefaults(slots=256)})
     assert [lane.slots for lane in resolved] == [256, 512]

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.unit
 POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
 
 
-def chunk(seq, silent=False):
+def chunk(seq, quiet=False):
     return EncodedChunk(features=np.zeros((2, 4), np.float32), stamp_ns=seq * 400_000_000,
-                        epoch=1, seq=seq, model_id='m', silent=silent)
+                        epoch=1, seq=seq, model_id='m', quiet=quiet)
 
 
 @given(policy=st.sampled_from(POLICIES), lanes=st.integers(1, 3),
@@ -24,12 +24,12 @@ def test_accounting_and_order(policy, lanes, actions):
     """Pushed = consumed + dropped + waiting after every action; lanes see rising numbers."""
     fifo = Fifo(capacity=4, overflow=policy, lanes=lanes)
     newest = [-1] * lanes
-    for seq, (lane, silent, most) in enumerate(actions):
+    for seq, (lane, quiet, most) in enumerate(actions):
         if lane < lanes:
             for one in fifo.take(lane, most):
                 assert one.seq > newest[lane]
                 newest[lane] = one.seq
-        fifo.push(chunk(seq, silent))
+        fifo.push(chunk(seq, quiet))
         stats = fifo.stats
         assert stats.pushed == stats.consumed + stats.dropped + len(fifo)
         assert len(fifo) <= 4
@@ -38,10 +38,10 @@ def test_accounting_and_order(policy, lanes, actions):
 @pytest.mark.parametrize(('policy', 'left'), [
     ('drop_oldest', [2, 3]), ('drop_newest', [0, 1]), ('merge_silence', [0, 3])])
 def test_who_goes(policy, left):
-    """Each policy drops whom its name says; chunks 1 and 2 are silent."""
+    """Each policy drops whom its name says; chunks 1 and 2 are quiet."""
     fifo = Fifo(capacity=2, overflow=policy, lanes=1)
     for seq in range(4):
-        fifo.push(chunk(seq, silent=seq in (1, 2)))
+        fifo.push(chunk(seq, quiet=seq in (1, 2)))
     assert [one.seq for one in fifo.take(0, 9)] == left
     assert fifo.stats.dropped == 2
 

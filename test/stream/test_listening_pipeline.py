@@ -11,6 +11,7 @@ from audio_interaction_ros.audio.mel import StreamingMel, whole_file_mel
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.runtimes.base import EncoderSpec
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.quiet import QuietRoom
 
 pytestmark = pytest.mark.unit
 
@@ -134,13 +135,23 @@ def test_a_jump_back_is_a_discontinuity():
     assert encoded[1].stamp_ns == 2 * NS
 
 
-def test_levels_and_silence_are_marked():
-    listening = pipeline(silence_dbfs=-50.0)
+def test_levels_are_marked():
+    listening = pipeline()
     samples = np.concatenate([np.full(6400, 0.1), np.full(6400, 1e-3), np.zeros(6400)])
     encoded = run(listening, samples.astype(np.float32), 1600)
     np.testing.assert_allclose(
         [chunk.rms_dbfs for chunk in encoded], [-20.0, -60.0, -120.0], atol=1e-3)
-    assert [chunk.silent for chunk in encoded] == [False, True, True]
+    assert not any(chunk.quiet for chunk in encoded), 'nobody was asked what quiet is'
+
+
+def test_a_quiet_room_is_marked_however_it_is_cut():
+    room = noise(40 * 6400) * np.float32(1e-3)
+    room[30 * 6400:30 * 6400 + 400] *= 20  # a click
+    marks = [[chunk.quiet for chunk in run(
+        pipeline(quiet=QuietRoom(below_dbfs=-45.0)), room, size)] for size in (1600, 6400, 7000)]
+    # Two seconds to learn the room, two more for what the encoder still hears of them.
+    expected = [at >= 10 and not 30 <= at < 36 for at in range(40)]
+    assert marks == [expected] * 3
 
 
 def test_each_chunk_of_audio_is_told_before_it_is_encoded():

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.unit
 FEATURES = np.zeros((1, 1), np.float32)
 
 
-def chunk(number, *, epoch=1, silent=False, end=False):
+def chunk(number, *, epoch=1, quiet=False, end=False):
     return EncodedChunk(features=FEATURES, stamp_ns=number * 400_000_000, epoch=epoch, seq=number,
-                        model_id='m', silent=silent, end_of_stream=end)
+                        model_id='m', quiet=quiet, end_of_stream=end)
 
 
 def fifo(capacity=3, overflow='drop_oldest'):
@@ -71,7 +71,7 @@ def test_the_policy_says_what_goes(overflow, kept):
         queue.offer(chunk(number), 0.0)
     queue.take_publishable(0.0)
     for number in range(3, 9):
-        queue.offer(chunk(number, silent=number in (4, 6, 7)), 0.0)
+        queue.offer(chunk(number, quiet=number in (4, 6, 7)), 0.0)
     queue.on_credit(1, 2, 0.0, consumer='a')
     taken = queue.take_publishable(0.0)
     assert numbers(taken) == kept
@@ -93,7 +93,7 @@ def test_the_end_of_a_stream_is_not_dropped(overflow, present):
         queue.offer(chunk(number), 0.0)
     assert len(queue.take_publishable(0.0)) == 3 * present
     for number in range(3, 30):
-        queue.offer(chunk(number, end=number == 4 or number > 20, silent=number % 2 == 0), 0.0)
+        queue.offer(chunk(number, end=number == 4 or number > 20, quiet=number % 2 == 0), 0.0)
         ends = [one.stamp_ns // 400_000_000 for one in queue._pending if one.end_of_stream]
         assert number < 4 or 4 in ends
         assert number > 20 or len(ends) == (number >= 4)
@@ -157,7 +157,7 @@ def test_whatever_happens_the_books_balance_and_order_holds(steps, capacity, ove
     published = []
     for step in steps:
         if step[0] == 'offer':
-            queue.offer(chunk(number, epoch=epoch, silent=step[1], end=step[2]), now)
+            queue.offer(chunk(number, epoch=epoch, quiet=step[1], end=step[2]), now)
             number += 1
         elif step[0] == 'credit':
             queue.on_credit(epoch, step[1], now, consumer=step[2])
@@ -183,7 +183,7 @@ def test_with_a_decoder_k_times_too_slow_every_chunk_is_accounted_for(overflow, 
     inbox, done, lost = [], [], 0
     for number in range(200):
         now = number * 0.4
-        queue.offer(chunk(number, silent=number % 3 == 0), now)
+        queue.offer(chunk(number, quiet=number % 3 == 0), now)
         inbox += queue.take_publishable(now)
         if number % slowness == 0 and inbox:
             one = inbox.pop(0)

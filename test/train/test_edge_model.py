@@ -65,8 +65,9 @@ def test_a_shipped_configuration_is_read_as_it_was_written(tmp_path):
     dump_config(written, tmp_path / 'config.yaml')
     read = load_config(tmp_path / 'config.yaml')
     assert read == written
-    assert read.audio_tower.sounds == ('rain', 'siren') and read.thresholds == THRESHOLDS
-    assert read.min_confidence == {'assistant': 0.7}
+    assert read.audio_tower.sounds == ('rain', 'siren')
+    assert {name: lane.threshold for name, lane in read.lanes.items()} == THRESHOLDS
+    assert read.lanes['assistant'].min_confidence == 0.7
     assert read.audio_tower.tagger and read.base.tagger == 'yamnet'
     assert read.audio_tower.sound_width == 3 * 3 * 512 + 1024
 

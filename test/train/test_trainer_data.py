@@ -11,6 +11,7 @@ pytest.importorskip('soundfile')
 import soundfile
 import torch
 
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.checkpoints.config import load_config
@@ -18,7 +19,6 @@ from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
-from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.records import Lane, RecordError, Reply, Stream, read_records, write_records
 from train.trainer.batch import collate

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from audio_interaction_ros.checkpoints import layout
 from audio_interaction_ros.checkpoints import load as checkpoint
 from audio_interaction_ros.checkpoints.config import load_config
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder
@@ -207,7 +208,7 @@ def test_a_stage_starts_from_what_another_wrote(tmp_path):
                                dict(trainee.decoder.state_dict()))
     assert start.tokenizer_json == byte_tokenizer()
     loaded = checkpoint.load(tmp_path / 'model')
-    assert loaded.config.prompts == {'assistant': 'Name each tone.'}
+    assert loaded.config.lanes == {'assistant': LaneDefaults(prompt='Name each tone.')}
     assert loaded.config.max_positions == 4096
 
 

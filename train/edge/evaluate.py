@@ -51,7 +51,7 @@ def probabilities(model: LoadedModel, lane: str, row: dict, folder: Path) -> tup
     ids = model.config.token_ids
     replies = [None if reply is None else (reply[0], encode(reply[1]))
                for reply in decisions(row['events'], lane, row['chunks'])]
-    laid = sequence(encode(model.config.prompts[lane]), replies, ids)
+    laid = sequence(encode(model.config.lanes[lane].prompt), replies, ids)
     embeddings = model.decoder.embed(torch.from_numpy(laid.ids)[None])
     features = projected(model.tower, folder, row['name'])
     embeddings[0, torch.from_numpy(laid.feature_at)] = features.to(embeddings.dtype)
@@ -67,7 +67,7 @@ def pick(name: str, folder: Path, book: Book) -> None:
     model = load_model(name)
     model.decoder.to(torch.bfloat16)
     rows = translated(scene_rows(folder), book)
-    for lane in model.config.prompts:
+    for lane in model.config.lanes:
         found = [probabilities(model, lane, row, folder) for row in rows
                  if lane != 'translation' or all_translated(row)]
         scores, labels = (np.concatenate(part) for part in zip(*found, strict=True))

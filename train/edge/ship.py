@@ -15,7 +15,12 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from audio_interaction_ros.checkpoints.config import BaseConfig, CheckpointConfig, dump_config
+from audio_interaction_ros.checkpoints.config import (
+    BaseConfig,
+    CheckpointConfig,
+    dump_config,
+    lanes_by_setting,
+)
 from audio_interaction_ros.checkpoints.manifest import write_manifest
 from train.edge.adapter import DECODER, SCALE
 from train.edge.features import MEL, TAGGER, tower_config
@@ -31,9 +36,9 @@ def configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
     """Return everything about the model except its weights."""
     return CheckpointConfig(
         model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
-        mel=MEL,
-        prompts=PROMPTS, thresholds=thresholds, min_confidence=min_confidence or {},
-        slots=slots or {}, max_positions=2048, lora_scale=SCALE,
+        mel=MEL, max_positions=2048, lora_scale=SCALE,
+        lanes=lanes_by_setting(prompts=PROMPTS, thresholds=thresholds,
+                               min_confidence=min_confidence or {}, slots=slots or {}),
         base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct',
                         tagger=TAGGER))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from audio_interaction_ros.checkpoints import layout
+from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import CheckpointError
 from train.trainer.model import Trainee
 
@@ -26,8 +27,11 @@ def export(trainee: Trainee, folder: Path, tokenizer_json: str, prompts: Mapping
     ``prompts`` are those that the lanes were trained with. CheckpointError when it cannot be
     written.
     """
+    lanes = dict(trainee.config.lanes)
+    for name, prompt in prompts.items():
+        lanes[name] = dataclasses.replace(lanes.get(name, LaneDefaults()), prompt=prompt)
     config = dataclasses.replace(
-        trainee.config, base=None, prompts={**trainee.config.prompts, **prompts},
+        trainee.config, base=None, lanes=lanes,
         max_positions=max(trainee.config.max_positions, trainee.recipe.data.max_positions))
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -8,7 +8,6 @@ it, diagnostics included, runs with the node's lock held, so the policy needs no
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -20,14 +19,12 @@ from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKi
 from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
 from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
-from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
-from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.assembly import build_policy
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.io.messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
 from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
-from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.terminal import one_line
 
@@ -48,11 +45,7 @@ class AlertBoard:
         ``before`` is that of an earlier configuration; without one the journal is read. Raises
         ConfigurationError for bad rules.
         """
-        rules = load_rules(Path(settings.rules) if settings.rules
-                           else shipped('config/alerts.yaml'))
-        self._policy = AlertPolicy(rules, AlertSettings(
-            lanes=tuple(lane.name for lane in lanes if lane.alerts),
-            while_speaking_min_severity=settings.while_speaking_min_severity))
+        self._policy = build_policy(settings, lanes)
         self._node, self._settings, self._hearing = node, settings, hearing
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig, resolve_lanes
+from audio_interaction_ros.assembly import build_session, resolve_for
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.nodes.decoding.reply_board import Heard
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
@@ -21,7 +22,6 @@ from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event
-from audio_interaction_ros.stream.session import Session
 
 __all__ = ['Adjusted', 'Command', 'Deciding', 'Incoming', 'Progress', 'Refused']
 
@@ -82,11 +82,9 @@ class Deciding:
         """
         self.runtime = load(config.model)
         """Kept, for a shared one lives only as long as somebody keeps it."""
-        self.session = Session(
-            decoder=self.runtime.decoder, tokenizer=self.runtime.tokenizer,
-            lanes=self._resolved(config.lanes), fifo=config.fifo,
-            slots=min(config.model.slots, self.runtime.decoder.spec.max_positions),
-            translate_text='translation' in config.second_passes)
+        self.session = build_session(
+            config, resolve_for(self.runtime, config.lanes), decoder=self.runtime.decoder,
+            tokenizer=self.runtime.tokenizer, translates='translation' in config.second_passes)
         self._timings, self._busy = timings, busy
         self._chunks: OrderedDict[tuple[int, int], Heard] = OrderedDict()
         self._joined, self._newest = (0, 0), (0, -1)  # epoch, seq
@@ -96,11 +94,6 @@ class Deciding:
     def lanes(self) -> Sequence[LaneConfig]:
         """The lanes as they work, with what they leave to the model filled in."""
         return tuple(lane.config for lane in self.session.lanes)
-
-    def _resolved(self, lanes: Sequence[LaneConfig]) -> tuple[LaneConfig, ...]:
-        model = self.runtime.config
-        return resolve_lanes(lanes, prompts=model.prompts, thresholds=model.thresholds,
-                             min_confidence=model.min_confidence, slots=model.slots)
 
     def compute(self, items: list[Any], emit: Emit) -> bool:
         """Take in what came and run one forward pass; True while there is more to do."""
@@ -146,7 +139,7 @@ class Deciding:
 
     def adjust(self, lanes: Sequence[LaneConfig], emit: Emit) -> None:
         """Give the lanes other settings of when to respond."""
-        self.session.adjust(self._resolved(lanes))
+        self.session.adjust(resolve_for(self.runtime, lanes))
         emit(Adjusted(self.lanes))
 
     def _progress(self, events: list[Event]) -> Progress:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.frontend import FrontEndStats
 from audio_interaction_ros.audio.recorder import Recorder
@@ -23,7 +24,6 @@ from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.offline import build_pipeline
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk

@@ -16,6 +16,7 @@ from typing import Any
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from audio_interaction_msgs.msg import Transcript, Translation
+from audio_interaction_ros.assembly import build_reader
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
@@ -26,7 +27,6 @@ from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
-from audio_interaction_ros.stream.reading import SpanReader
 
 __all__ = ['SecondPassLink']
 
@@ -40,10 +40,7 @@ class SecondPassLink:
                  load: Callable[[str], Transcriber]) -> None:
         """Create topics and thread, which stands back; the model loads in it."""
         self._node, self._load = node, load
-        self._reader = SpanReader(
-            seconds=config.transcript.buffer_s,
-            interpret=('translation' in config.second_passes
-                       and config.translation.to_english == 'whisper'))
+        self._reader = build_reader(config, translates='translation' in config.second_passes)
         self.failure = ''
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""

@@ -66,7 +66,7 @@ def audio_message(block: AudioBlock, *, seq: int, frame_id: str) -> msg.AudioChu
 def chunk_message(chunk: EncodedChunk, *, frame_id: str) -> msg.EncodedChunk:
     """Return an encoded chunk as a message."""
     kind = msg.EncodedChunk
-    flags = (kind.SILENCE * chunk.silent | kind.DISCONTINUITY * chunk.discontinuity
+    flags = (kind.SILENCE * chunk.quiet | kind.DISCONTINUITY * chunk.discontinuity
              | kind.ROBOT_SPEAKING * chunk.robot_speaking
              | kind.END_OF_STREAM * chunk.end_of_stream)
     message = kind(
@@ -97,7 +97,7 @@ def chunk_from_message(message: Any) -> EncodedChunk:
     return EncodedChunk(
         features=features, stamp_ns=stamp_ns(message.header.stamp), epoch=message.epoch,
         seq=message.seq, model_id=message.model_id, rms_dbfs=message.rms_dbfs,
-        lost_samples_before=message.lost_samples_before, silent=bool(flags & message.SILENCE),
+        lost_samples_before=message.lost_samples_before, quiet=bool(flags & message.SILENCE),
         discontinuity=bool(flags & message.DISCONTINUITY),
         robot_speaking=bool(flags & message.ROBOT_SPEAKING),
         end_of_stream=bool(flags & message.END_OF_STREAM))

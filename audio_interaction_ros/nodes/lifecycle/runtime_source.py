@@ -1,34 +1,27 @@
 """How a node gets its model: by configuration, or handed in by tests and by ``assistant``."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
+from audio_interaction_ros.assembly import load_model
 from audio_interaction_ros.config import ModelConfig
-from audio_interaction_ros.runtimes.base import HALVES, Runtime
-from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.base import Runtime
 
-__all__ = ['RuntimeSource', 'SharedRuntime', 'load_configured', 'load_decoder', 'load_encoder']
+__all__ = ['RuntimeSource', 'SharedRuntime', 'load_decoder', 'load_encoder']
 
 RuntimeSource = Callable[[ModelConfig], Runtime]
 """Loads what a configuration names; called in a worker thread."""
 
 
-def load_configured(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
-    """Load the model that a configuration names, or one half of it."""
-    return load_runtime(model.path, runtime=model.runtime, device=model.device,
-                        threads=model.threads, dtype=model.dtype,
-                        rope_index_dtype=model.rope_index_dtype, halves=halves)
-
-
 def load_encoder(model: ModelConfig) -> Runtime:
     """Load the encoder only, as an encoder_node that is a process of its own needs it."""
-    return load_configured(model, halves=('encoder',))
+    return load_model(model, halves=('encoder',))
 
 
 def load_decoder(model: ModelConfig) -> Runtime:
     """Load the decoder only, as a decoder_node that is a process of its own needs it."""
-    return load_configured(model, halves=('decoder',))
+    return load_model(model, halves=('decoder',))
 
 
 class SharedRuntime:
@@ -49,5 +42,5 @@ class SharedRuntime:
         with self._lock:
             runtime = self._loaded.get(model)
             if runtime is None:
-                runtime = self._loaded[model] = load_configured(model)
+                runtime = self._loaded[model] = load_model(model)
             return runtime

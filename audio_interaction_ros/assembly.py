@@ -1,0 +1,91 @@
+"""
+The parts of an assistant as its configuration wants them: the one place that builds each.
+
+Used by the assistant without ROS, by both nodes and by whoever measures them, so that all hear and
+decide alike. Knows neither threads nor topics.
+"""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.audio.frontend import FrontEnd
+from audio_interaction_ros.audio.mel import StreamingMel
+from audio_interaction_ros.config import (
+    AlertsConfig,
+    AssistantConfig,
+    LaneConfig,
+    ModelConfig,
+    resolve_lanes,
+)
+from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
+from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.quiet import QuietRoom
+from audio_interaction_ros.stream.reading import SpanReader
+from audio_interaction_ros.stream.session import Session
+
+__all__ = ['build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
+           'resolve_for']
+
+
+def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
+    """Load the model that a configuration names, or one half of it."""
+    return load_runtime(model.path, runtime=model.runtime, device=model.device,
+                        threads=model.threads, dtype=model.dtype,
+                        rope_index_dtype=model.rope_index_dtype, halves=halves)
+
+
+def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConfig, ...]:
+    """Return lanes with what they leave to the model filled in."""
+    return resolve_lanes(lanes, runtime.config.lanes)
+
+
+def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:
+    """Return the listening side for an encoder, with the mel that it was trained with."""
+    select = config.audio.channel_select
+    return ListeningPipeline(
+        frontend=FrontEnd(channel_select=None if select < 0 else select,
+                          gap_tolerance_ms=config.audio.gap_tolerance_ms),
+        mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
+                         maximum_floor=encoder.spec.mel_maximum_floor,
+                         magnitudes=encoder.spec.magnitudes),
+        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs), **options)
+
+
+def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
+    """
+    Return the audio history that second passes read from.
+
+    ``translates``: one of them is for translations.
+    """
+    return SpanReader(seconds=config.transcript.buffer_s,
+                      interpret=translates and config.translation.to_english == 'whisper')
+
+
+def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, decoder: Decoder,
+                  tokenizer: Tokenizer, translates: bool) -> Session:
+    """
+    Return the deciding side for a decoder and resolved lanes.
+
+    ``translates``: a second pass of translations will ask for texts to be translated. Raises
+    ConfigurationError for lanes that do not fit.
+    """
+    return Session(decoder=decoder, tokenizer=tokenizer, lanes=lanes, fifo=config.fifo,
+                   slots=min(config.model.slots, decoder.spec.max_positions),
+                   translate_text=translates)
+
+
+def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPolicy:
+    """
+    Return the policy that makes alerts of what lanes say.
+
+    Raises ConfigurationError for bad rules.
+    """
+    rules = load_rules(Path(settings.rules) if settings.rules else shipped('config/alerts.yaml'))
+    return AlertPolicy(rules, AlertSettings(
+        lanes=tuple(lane.name for lane in lanes if lane.alerts),
+        while_speaking_min_severity=settings.while_speaking_min_severity))
