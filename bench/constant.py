@@ -78,18 +78,17 @@ def _stream(encoder: Encoder, heard: int) -> Callable[[], object]:
 
 def listening_at(spec: DecoderSpec, lane: int, slots: int, chunk: int) -> StepRequest:
     """Return the step of a lane that listens to chunk number ``chunk``, counted from 1."""
-    ids_of = spec.token_ids
-    ids = np.array(listening_block(ids_of, spec.features_per_chunk, [ids_of.silence]).ids,
-                   np.int64)
+    block = listening_block(spec.token_ids, spec.features_per_chunk, [spec.token_ids.silence])
+    ids = np.array(block.ids)
     room = (slots - _PROMPT) // len(ids)
     before = chunk - 1
     places = _PROMPT + before % room * len(ids) + np.arange(len(ids))
     visible = np.arange(slots) < _PROMPT + min(before, room) * len(ids)
     visible[places] = False
-    index = np.flatnonzero(ids == ids_of.pad)
-    features = np.random.default_rng(lane).standard_normal((len(index), spec.feature_width))
+    features = np.random.default_rng(lane).standard_normal(
+        (len(block.feature_at), spec.feature_width))
     return StepRequest(
         lane=lane, ids=ids, slots=places, visible=visible,
-        positions=_PROMPT + before * len(ids) + np.arange(len(ids)), feature_index=index,
-        features=(0.02 * features).astype(np.float32),
-        read=np.flatnonzero(ids == ids_of.assistant), allowed=Allowed.CONTROLS)
+        positions=_PROMPT + before * len(ids) + np.arange(len(ids)),
+        feature_index=np.array(block.feature_at), features=(0.02 * features).astype(np.float32),
+        read=np.array(block.read_at), allowed=Allowed.CONTROLS)
