@@ -71,18 +71,19 @@ def _tokenizer_json() -> dict[str, Any]:
             'model': {'type': 'BPE', 'vocab': {'a': 0}, 'merges': []}}
 
 
-def write_released(folder: Path, reference: Mapping[str, Any]) -> None:
+def write_released(folder: Path, reference: Mapping[str, Any],
+                   dtype: torch.dtype = torch.float32) -> None:
     """Write a checkpoint in the released layout, two shards, with a reference's weights."""
     keys = list(reference['lm_tensors'])
     shards = {'model-00001-of-00002.safetensors': keys[::2],
               'model-00002-of-00002.safetensors': keys[1::2]}
     for name, part in shards.items():
-        save_file({key: reference_tensor(key, reference['lm_tensors'][key]) for key in part},
-                  folder / name)
+        save_file({key: reference_tensor(key, reference['lm_tensors'][key]).to(dtype)
+                   for key in part}, folder / name)
     index = {'weight_map': {key: name for name, part in shards.items() for key in part}}
     (folder / 'model.safetensors.index.json').write_text(json.dumps(index))
     (folder / 'model_config.yaml').write_text(yaml.safe_dump(dict(reference['lm_config'])))
-    torch.save({key: reference_tensor(key, shape)
+    torch.save({key: reference_tensor(key, shape).to(dtype)
                 for key, shape in reference['encoder_tensors'].items()},
                folder / 'audiointeraction_ChunkwisedEncoder.pth')
     (folder / 'qwen25OmniConfig').mkdir()

@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak]`."""
+"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak|export]`."""
 
 import argparse
 import sys
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.graphs.manifest import PRECISIONS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES
-from bench import decoder, encoder, frontend, hour, machine, models, nodes, report, soak
+from bench import decoder, encoder, exporting, frontend, hour, machine, models, nodes, report, soak
 from bench.measure import Figure
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
-ALONE = ('soak',)  # too long for all
+ALONE = ('soak', 'export')  # too long for all, or of no interest to a robot
 
 
 def _options() -> argparse.Namespace:
@@ -26,13 +27,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--model', default='',
                         help='folder, shipped name or repository id; random: weights of chance in '
                              'the shape of the edge model (times are the same); random-360m: '
-                             'with the next larger language model; scripted: says what a script '
-                             'says (default: edge; of the part "soak" scripted)')
+                             'with the next larger language model; random-3b: of the released '
+                             'one, random-3b-4: with four layers; random-tiny; scripted: says '
+                             'what a script says (default: edge; of "soak" scripted)')
     parser.add_argument('--runtime', default=ModelConfig.runtime, choices=sorted(RUNTIMES),
                         help='backend (default: %(default)s)')
     parser.add_argument('--device', default='cpu', help='device of the backend')
     parser.add_argument('--dtype', default='auto',
                         help='float32, bfloat16, int8, or auto, as the assistant (default)')
+    parser.add_argument('--precision', default='int8', choices=sorted(PRECISIONS),
+                        help='what the part "export" writes (default: int8)')
     parser.add_argument('--threads', type=int, default=2, help='CPU threads of the backend')
     parser.add_argument('--repeat', type=int, default=60, help='measurements per figure')
     parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
@@ -76,7 +80,8 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
             threads=options.threads),
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
-            model=options.model, realtime=options.realtime)}
+            model=options.model, realtime=options.realtime),
+        'export': lambda: exporting.run(model=options.model, precision=options.precision)}
 
 
 def main() -> int:
@@ -101,7 +106,7 @@ def main() -> int:
     path = report.write_json(options.output, command=options.part, machine=told, options=plain,
                              sections=sections, failures=failures)
     print(f'\nwritten to {path}')
-    broken = any(figure.met is False for figure in sections.get('soak', ()))
+    broken = any(figure.met is False for part in ALONE for figure in sections.get(part, ()))
     return 1 if failures or broken else 0
 
 

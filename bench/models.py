@@ -1,38 +1,49 @@
 """
-The model that is measured: a real one, or random weights in the shape of the edge model.
+The model that is measured: a real one, or random weights in a known shape.
 
 A step costs the same whatever the weights are, so `--model random` gives the times of the edge
-model where its weights are not at hand, and `--model random-360m` those of the next larger
-language model. It says nothing of quality.
+model where its weights are not at hand, `--model random-360m` those of the next larger language
+model and `--model random-3b` those of the released one (`random-3b-4`: with four layers of each
+half). It says nothing of quality.
 """
 
+import dataclasses
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.config import LaneDefaults
+from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_runtime
 
 if TYPE_CHECKING:
-    from audio_interaction_ros.checkpoints.load import LoadedModel
+    import torch
 
-__all__ = ['NEXT_SIZE', 'RANDOM', 'load', 'save_random']
+__all__ = ['NEXT_SIZE', 'RANDOM', 'RELEASED', 'is_random', 'load', 'random_config',
+           'save_random', 'scratch_model']
 
 RANDOM = 'random'
 NEXT_SIZE = 'random-360m'
 """The same tower before SmolLM2-360M: what the next size would cost."""
+RELEASED = 'random-3b'
+"""The released model's shape; a number of layers may follow."""
 
 SHAPES: dict[str, dict[str, Any]] = {
     RANDOM: {'layers': 30, 'width': 576, 'mlp_width': 1536, 'heads': 9, 'kv_heads': 3},
     NEXT_SIZE: {'layers': 32, 'width': 960, 'mlp_width': 2560, 'heads': 15, 'kv_heads': 5},
 }
 """Decoders of SmolLM2-135M, as in the edge model, and SmolLM2-360M."""
+RELEASED_SHAPE = Path(__file__).parents[1] / 'train' / 'recipes' / 'model_3b.yaml'
+TINY, TINY_SHAPE = 'random-tiny', RELEASED_SHAPE.with_name('model_tiny.yaml')
+"""For trying a command in a second."""
 _VOCABULARY = 49_152  # SmolLM2; the structural ids follow
 _IDS = TokenIds(
     user=_VOCABULARY, assistant=_VOCABULARY + 1, silence=_VOCABULARY + 2,
@@ -43,14 +54,27 @@ _IDS = TokenIds(
     emotions=tuple(range(_VOCABULARY + 13, _VOCABULARY + 19)))  # type: ignore[arg-type]
 
 
+def is_random(model: str) -> bool:
+    """Tell whether a model is one of random weights."""
+    return model in (*SHAPES, TINY) or model.startswith(RELEASED)
+
+
 def load(model: str, *, runtime: str, threads: int, dtype: str, device: str) -> Runtime:
-    """Load a model as the assistant would, or make a random one of the edge model's shape."""
+    """Load a model as the assistant would, or make a random one."""
     options: dict[str, Any] = {'runtime': runtime, 'threads': threads, 'dtype': dtype,
                                'device': device}
-    if model not in SHAPES:
-        return load_runtime(model, **options)
+    with scratch_model(model) as found:
+        return load_runtime(found, **options)
+
+
+@contextmanager
+def scratch_model(model: str) -> Iterator[str]:
+    """Give what load_runtime takes: a model as it is named, or the folder of a random one."""
+    if not is_random(model):
+        yield model
+        return
     with tempfile.TemporaryDirectory(prefix='bench-') as folder, _cache_in(folder):
-        return load_runtime(str(save_random(Path(folder) / model, model)), **options)
+        yield str(save_random(Path(folder) / model, model))
 
 
 @contextmanager
@@ -67,16 +91,13 @@ def _cache_in(folder: str) -> Iterator[None]:
 
 
 def save_random(folder: Path, name: str = RANDOM) -> Path:
-    """Write a random model as a folder that a node can load, and return the folder."""
-    import torch
-
-    from audio_interaction_ros.checkpoints.layout import save
+    """Write a random model in bfloat16 as a folder that a node can load; return the folder."""
+    from audio_interaction_ros.checkpoints.layout import build_modules, save
     from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
-    loaded = _random_edge(name)
-    tensors = {f'{prefix}{name}': value.to(torch.bfloat16)
-               for prefix, module in ((TOWER_PREFIX, loaded.tower),
-                                      (DECODER_PREFIX, loaded.decoder))
-               for name, value in module.state_dict().items()}
+    config = random_config(name)
+    tensors = {f'{prefix}{key}': _random_tensor(key, value) for prefix, module in zip(
+        (TOWER_PREFIX, DECODER_PREFIX), build_modules(config), strict=True)
+        for key, value in module.state_dict().items()}
     letters = {chr(97 + i): i for i in range(26)} | {'\u0120': 26}  # as a byte-level tokenizer
     folder.mkdir(parents=True)
     tokenizer = folder.with_suffix('.json')
@@ -87,20 +108,38 @@ def save_random(folder: Path, name: str = RANDOM) -> Path:
         'decoder': {'type': 'ByteLevel', 'add_prefix_space': False, 'use_regex': True,
                     'trim_offsets': True},
         'model': {'type': 'BPE', 'vocab': letters, 'merges': []}}), encoding='utf-8')
-    save(folder, loaded.config, tensors, tokenizer)
+    save(folder, config, tensors, tokenizer)
     return folder
 
 
-def _random_edge(name: str) -> 'LoadedModel':
+def _random_tensor(key: str, value: 'torch.Tensor') -> Any:
     import torch
 
-    from audio_interaction_ros.checkpoints.config import CheckpointConfig
-    from audio_interaction_ros.checkpoints.load import LoadedModel
-    from audio_interaction_ros.model.audio_tower import AudioTower
-    from audio_interaction_ros.model.decoder import Decoder
-    from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
-    torch.manual_seed(0)
-    config = CheckpointConfig(
+    from audio_interaction_ros.checkpoints.layout import stored
+    seed = zlib.crc32(key.encode())
+    # Made when it is written: a model of 3B need not fit in memory.
+    return dataclasses.replace(
+        stored(value.bfloat16()), make=lambda: stored(torch.empty(
+            value.shape, dtype=torch.bfloat16).normal_(
+                std=0.02, generator=torch.Generator().manual_seed(seed))).make())
+
+
+def random_config(name: str) -> CheckpointConfig:
+    """Return the configuration of a random model of this name."""
+    # Chance would speak all the time; silence is what a robot hears most.
+    silent = {lane: LaneDefaults(threshold=1.0) for lane in ('transcript', 'translation')}
+    silent['assistant'] = LaneDefaults(threshold=1.0, slots=256)
+    if name == TINY:
+        return dataclasses.replace(load_config(TINY_SHAPE), lanes=silent)
+    if name.startswith(RELEASED):
+        config = load_config(RELEASED_SHAPE)
+        layers = int(name.removeprefix(RELEASED).lstrip('-') or 0)
+        if layers:
+            config = dataclasses.replace(
+                config, audio_tower=dataclasses.replace(config.audio_tower, layers=layers),
+                decoder=dataclasses.replace(config.decoder, layers=layers))
+        return dataclasses.replace(config, model=name, lanes=silent)
+    return CheckpointConfig(
         model=f'random weights in the shape of {name}',
         audio_tower=AudioTowerConfig(
             mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=200,
@@ -110,13 +149,4 @@ def _random_edge(name: str) -> 'LoadedModel':
         decoder=DecoderConfig(
             **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
             norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024,
-        # Chance would speak all the time; silence is what a robot hears most.
-        lanes={'transcript': LaneDefaults(threshold=1.0),
-               'translation': LaneDefaults(threshold=1.0),
-               'assistant': LaneDefaults(threshold=1.0, slots=256)})
-    tower, decoder = AudioTower(config.audio_tower), Decoder(config.decoder)
-    for parameter in (*tower.parameters(), *decoder.parameters()):
-        torch.nn.init.normal_(parameter, std=0.02)
-    return LoadedModel(config=config, tower=tower.eval(), decoder=decoder.eval(),
-                       tokenizer=None, model_id=name)
+        token_ids=_IDS, max_positions=1024, lanes=silent)

@@ -49,7 +49,7 @@ ROWS = {
     'checkpoints': (FACTS | {'checkpoints', 'model.shapes'}, FILES),
     'checkpoints.config': (FACTS | {'model.shapes'}, set()),
     'checkpoints.manifest': (FACTS | {'checkpoints.cache'}, set()),
-    'checkpoints.arrays': (FACTS | {'checkpoints.cache'}, {'safetensors', 'ml_dtypes'}),
+    'checkpoints.arrays': (FACTS | {'checkpoints.cache'}, {'numpy', 'safetensors', 'ml_dtypes'}),
     'checkpoints.voice_activity': (FACTS | {'checkpoints', 'model.voice_activity'}, FILES),
     'checkpoints.layout': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),
     'checkpoints.load': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),

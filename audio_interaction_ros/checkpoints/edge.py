@@ -1,15 +1,16 @@
 """
 Our own layout over public base weights: a folder holds only what was trained.
 
-Owns how low-rank differences and new vocabulary rows are merged into the base. Where base
-weights come from is base_weights' business.
+Owns how low-rank differences and new vocabulary rows are merged into the base: tensor by tensor,
+each when it is used. Where base weights come from is base_weights' business.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from audio_interaction_ros.checkpoints.arrays import load_arrays
+from audio_interaction_ros.checkpoints.arrays import LazyArray, open_arrays
 from audio_interaction_ros.checkpoints.base_weights import fetch, identity
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.checkpoints.manifest import (
@@ -24,7 +25,8 @@ __all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_arrays']
 
 TAGGER_PREFIX = 'tagger.'
 EMBEDDING = 'model.embed_tokens.weight'
-Arrays = dict[str, np.ndarray]
+Array = np.ndarray | LazyArray
+Arrays = dict[str, Array]
 _TOWER_KEYS = ('projector.', 'proj.', 'sound.')
 
 
@@ -35,13 +37,26 @@ def _add_lora(decoder: Arrays, trained: Arrays, scale: float) -> None:
         if target not in decoder or other not in trained:
             raise CheckpointError(f'{key}: expected {target} in the base and {other} beside it; '
                                   'the trained weights are of another base')
-        low, high = (trained.pop(name).astype(np.float32) for name in (key, other))
+        low, high = (trained.pop(name) for name in (key, other))
         shape = (high.shape[0], low.shape[1])
         if tuple(decoder[target].shape) != shape or high.shape[1] != low.shape[0]:
             raise CheckpointError(f'{key}: expected B @ A {list(decoder[target].shape)}, found '
                                   f'{list(high.shape)} @ {list(low.shape)}; the trained weights '
                                   'are of another base')
-        decoder[target] = decoder[target].astype(np.float32) + np.float32(scale) * (high @ low)
+        decoder[target] = LazyArray(shape, np.dtype(np.float32), partial(
+            _with_difference, decoder[target], low, high, scale))
+
+
+def _with_difference(base: Array, low: Array, high: Array, scale: float) -> np.ndarray:
+    down, up = (np.asarray(part, np.float32) for part in (low, high))
+    difference: np.ndarray = up @ down
+    difference *= np.float32(scale)
+    difference += np.asarray(base, np.float32)
+    return difference
+
+
+def _with_rows(table: Array, rows: Array) -> np.ndarray:
+    return np.concatenate((table, rows), dtype=np.float32)
 
 
 def merge(tower: Arrays, decoder: Arrays, trained: Arrays,
@@ -57,7 +72,9 @@ def merge(tower: Arrays, decoder: Arrays, trained: Arrays,
     _add_lora(decoder, trained, scale)
     rows = trained.pop('control_rows', None)
     if rows is not None:
-        decoder[EMBEDDING] = np.concatenate((decoder[EMBEDDING], rows), dtype=np.float32)
+        table = decoder[EMBEDDING]
+        decoder[EMBEDDING] = LazyArray((len(table) + len(rows), *table.shape[1:]),
+                                       np.dtype(np.float32), partial(_with_rows, table, rows))
     if tied_head:
         decoder.pop('lm_head.weight', None)
     for key in list(trained):
@@ -93,13 +110,13 @@ def merged_arrays(folder: Path, config: CheckpointConfig,
                        (DECODER_PREFIX, config.base.language_model)):
         if part in parts:
             weights = fetch(name)
-            base[part] = load_arrays([weights / 'model.safetensors'])
+            base[part] |= open_arrays([weights / 'model.safetensors'])
             if part == DECODER_PREFIX and not tokenizer.is_file():
                 tokenizer = weights / 'tokenizer.json'
     if config.base.tagger and TOWER_PREFIX in parts:
-        base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in load_arrays(
+        base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in open_arrays(
             [fetch(config.base.tagger) / 'model.safetensors']).items()}
-    trained = {key: value for key, value in load_arrays(
+    trained: Arrays = {key: value for key, value in open_arrays(
         weight_files(folder)).items() if _part_of(key) in parts}
     merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,
                    tied_head=config.decoder.tied_head)

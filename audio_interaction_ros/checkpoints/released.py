@@ -8,6 +8,7 @@ one; the conversion ends in the cache and the source folder is never written.
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def _first(folder: Path, patterns: tuple[str, ...], what: str) -> Path:
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
     try:
-        values = torch.load(path, map_location='cpu', weights_only=True)
+        # A zip file, as torch has written for years, is mapped: what is read can be let go again.
+        values = torch.load(path, map_location='cpu', weights_only=True,
+                            mmap=zipfile.is_zipfile(path))
     except Exception as error:  # pickle, zip and torch raise many kinds for a damaged file
         raise CheckpointError(
             f'{path}: expected a state dict of tensors, cannot read it ({error}; sha256 '
@@ -146,12 +149,11 @@ def _split(value: Tensor, config: DecoderConfig, *, interleaved: bool, key: str)
         raise CheckpointError(f'{key}: expected {rows} rows, found {list(value.shape)}; weights '
                               'and model_config.yaml differ')
     if not interleaved:
-        parts = value.split((heads * dim, groups * dim, groups * dim))
-        return [part.clone() for part in parts]  # safetensors refuses shared storage
+        return list(value.split((heads * dim, groups * dim, groups * dim)))
     per = heads // groups
     grouped = value.reshape(groups, per + 2, dim, *value.shape[1:])
     legacy = grouped[:, :per], grouped[:, per], grouped[:, per + 1]
-    return [part.reshape(-1, *value.shape[1:]).clone() for part in legacy]
+    return [part.reshape(-1, *value.shape[1:]) for part in legacy]
 
 
 def convert_decoder(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dict[str, Tensor]:

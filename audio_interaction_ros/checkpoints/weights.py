@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_interaction_ros.checkpoints.arrays import load_arrays
+from audio_interaction_ros.checkpoints.arrays import LazyArray, open_arrays
 from audio_interaction_ros.checkpoints.cache import cache_root
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.checkpoints.edge import base_identities, merged_arrays
@@ -41,17 +41,24 @@ class StoredModel:
     config: CheckpointConfig
     model_id: str
     """Name and hash of all that it computes with; features carry it to the decoder."""
+    hashes: Mapping[str, str]
+    """sha256 of every file of the folder that its manifest names."""
+    base: tuple[str, ...]
+    """Identities of the base weights."""
 
-    def arrays(self, parts: tuple[str, ...] = PARTS) -> tuple[Mapping[str, np.ndarray], Path]:
+    def arrays(self, parts: tuple[str, ...] = PARTS,
+               ) -> tuple[Mapping[str, np.ndarray | LazyArray], Path]:
         """
-        Read the weights of some parts, named ``audio_tower.…`` and ``decoder.…``.
+        Return the weights of some parts, named ``audio_tower.…`` and ``decoder.…``.
 
-        The path is that of the tokenizer; of no file where the decoder is not asked for and the
-        folder has none of its own. Of a model over base weights only theirs are fetched.
+        Each is read whenever numpy asks for its numbers, so whoever takes them one by one needs
+        memory for one. The path is that of the tokenizer; of no file where the decoder is not
+        asked for and the folder has none of its own. Of a model over base weights only theirs are
+        fetched.
         """
         if self.config.base is not None:
             return merged_arrays(self.folder, self.config, parts)
-        return load_arrays(weight_files(self.folder), parts), self.folder / 'tokenizer.json'
+        return open_arrays(weight_files(self.folder), parts), self.folder / 'tokenizer.json'
 
 
 def locate(name: str) -> Path:
@@ -106,8 +113,10 @@ def identify(name: str | Path, *, cache: Path | None = None) -> StoredModel:
         folder = _converted(folder, cache or cache_root())
         hashes = read_manifest(folder)  # its files were checked on the way here
     config = load_config(folder / 'config.yaml')
-    digest = computing_hash(hashes, base_identities(config), config.computed_with)
-    return StoredModel(folder=folder, config=config, model_id=f'{config.model}-{digest}')
+    base = tuple(base_identities(config))
+    digest = computing_hash(hashes, base, config.computed_with)
+    return StoredModel(folder=folder, config=config, model_id=f'{config.model}-{digest}',
+                       hashes=hashes, base=base)
 
 
 def _converted(folder: Path, cache: Path) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.builder import Array, GraphBuilder
 from audio_interaction_ros.graphs.names import ENCODED, FEATURES_OUTPUT, MEL_INPUT
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
@@ -18,7 +18,7 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 __all__ = ['audio_tower', 'whisper_encoder']
 
 
-def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
                 bits: int | None = None, half: bool = False) -> GraphBuilder:
     """
     Return the graph from ``mel`` [1, rows, window_frames] to ``features`` [1, N, output_width].
@@ -35,7 +35,7 @@ def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
     return builder
 
 
-def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, np.ndarray], *,
+def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
                     bits: int | None = None) -> GraphBuilder:
     """
     Return the graph from ``mel`` [1, bins, T] to ``encoded`` [T / 2, width].
@@ -55,7 +55,7 @@ class _Tower:
     # a product with its bias is a single node (Gemm).
     builder: GraphBuilder
     config: AudioTowerConfig
-    tensors: Mapping[str, np.ndarray]
+    tensors: Mapping[str, Array]
     integers: bool
 
     @property

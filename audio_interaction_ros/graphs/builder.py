@@ -9,8 +9,9 @@ RMSNorm) are fused again by ONNX Runtime.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import onnx
@@ -25,7 +26,7 @@ from audio_interaction_ros.graphs.quantise import (
     quantise_rows,
 )
 
-__all__ = ['OPSET', 'OPSET_OF_CACHES', 'GraphBuilder']
+__all__ = ['OPSET', 'OPSET_OF_CACHES', 'Array', 'GraphBuilder']
 
 OPSET = 18
 OPSET_OF_CACHES = 24
@@ -38,12 +39,33 @@ _INLINE = 1024
 """Initializers of fewer bytes stay in the graph, where shape inference sees them."""
 
 
+class Array(Protocol):
+    """An array, or what becomes one when numpy asks for its numbers: one that is in a file."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the numbers."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __array__(self) -> np.ndarray: ...
+
+
 @dataclass(frozen=True)
 class _Weight:
-    # Made when it is written, so that a transposed copy of all weights never exists.
+    # Made when it is written, so that a copy of all weights, transposed or in few bits, never
+    # exists.
     dtype: np.dtype
     shape: tuple[int, ...]
     make: Callable[[], np.ndarray]
+    place: tuple[str, int] | None = None
+    """Name of another file that holds it, and where in that file it begins."""
     nibbles: bool = False
     """Whole numbers from -8 to 7, two in a byte, the first below."""
 
@@ -57,13 +79,33 @@ class _Weight:
         return (TensorProto.INT4 if self.nibbles
                 else helper.np_dtype_to_tensor_dtype(self.dtype))
 
-    def raw(self) -> bytes:
-        array = self.make()
-        assert array.shape == self.shape and array.dtype == self.dtype
+    def array(self) -> np.ndarray:
+        array = np.ascontiguousarray(self.make()).reshape(self.shape)
+        assert array.dtype == self.dtype
         if self.nibbles:
             both = array.reshape(-1, 2).view(np.uint8) & 15
             array = both[:, 0] | both[:, 1] << 4
-        return np.ascontiguousarray(array).tobytes()
+        return array
+
+
+class _CodesAndScales:
+    # They come together and are written one after the other.
+    def __init__(self, make: Callable[[Array], tuple[np.ndarray, np.ndarray]],
+                 parts: Sequence[Array], *, axis: int = 0) -> None:
+        self._make, self._parts, self._axis = make, parts, axis
+        self._scales: np.ndarray | None = None
+
+    def codes(self) -> np.ndarray:
+        codes, self._scales = (np.concatenate(arrays, self._axis) for arrays in
+                               zip(*map(self._make, self._parts), strict=True))
+        return codes
+
+    def scales(self) -> np.ndarray:
+        if self._scales is None:
+            self.codes()
+        scales, self._scales = self._scales, None
+        assert scales is not None
+        return scales
 
 
 class GraphBuilder:
@@ -103,9 +145,17 @@ class GraphBuilder:
         """Give a value the name that an output shall have."""
         return self._append('Identity', (value,), (name,), '', {})[0]
 
-    def constant(self, name: str, array: np.ndarray) -> str:
-        """Return the initializer ``name``; the array must not change before it is written."""
-        return self._weight(name, array.dtype, array.shape, lambda: array)
+    def constant(self, name: str, array: Array, *, dtype: Any = None,
+                 place: tuple[str, int] | None = None) -> str:
+        """
+        Return the initializer ``name``, of another dtype where one is named.
+
+        The array must not change before it is written. It is not written where ``place`` says
+        which other file of the folder holds its bytes, and where in that file.
+        """
+        dtype = np.dtype(dtype or array.dtype)
+        return self._weight(name, dtype, array.shape, lambda: np.asarray(array).astype(
+            dtype, copy=False), place=place)
 
     def scalar(self, value: Any, dtype: Any = np.float32) -> str:
         """Return a small constant (number or short list); equal ones are the same initializer."""
@@ -151,7 +201,7 @@ class GraphBuilder:
         """Return x, in the numbers of products, in float32."""
         return self.node('Cast', x, to=TensorProto.FLOAT) if self.half else x
 
-    def linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+    def linear(self, x: str, weight: Array | Sequence[Array],
                bias: np.ndarray | None = None, *, name: str, exact: bool = False) -> str:
         """
         Return x [..., in] times a weight [out, in], plus a bias, in the numbers of products.
@@ -159,47 +209,53 @@ class GraphBuilder:
         Several weights are stacked along ``out``: one pass over x serves all of them. With
         ``exact``, all is in float32, whatever the builder was told.
         """
-        parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
+        parts = _parts(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
         dtype = np.dtype(np.float32) if exact else self.dtype
         if self.bits and not exact and self.opset >= OPSET_OF_CACHES:
             out = self.node('MatMul', x, self._blocks(parts, name))
         elif self.bits and not exact:
-            codes, scales = (np.concatenate(arrays) for arrays in
-                             zip(*(quantise(part, self.bits) for part in parts), strict=True))
-            out = self.node('MatMulNBits', x, self.constant(f'{name}.codes', codes),
-                            self.constant(f'{name}.scales', scales), domain=_CONTRIB, K=columns,
+            made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
+            blocks = -(-columns // BLOCK)
+            codes = self._weight(f'{name}.codes', np.dtype(np.uint8),
+                                 (rows, blocks, BLOCK * self.bits // 8), made.codes)
+            scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows, blocks),
+                                  made.scales)
+            out = self.node('MatMulNBits', x, codes, scales, domain=_CONTRIB, K=columns,
                             N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
         else:
             out = self.node('MatMul', x, self._weight(
-                f'{name}.weight', dtype, (columns, rows),
-                lambda: np.concatenate([part.T for part in parts], axis=1, dtype=dtype)))
+                f'{name}.weight', dtype, (columns, rows), lambda: np.concatenate(
+                    [np.asarray(part).T for part in parts], axis=1, dtype=dtype)))
         if bias is None:
             return out
         return self.node('Add', out, self.constant(f'{name}.bias', bias.astype(dtype)))
 
-    def _blocks(self, parts: Sequence[np.ndarray], name: str) -> str:
+    def _blocks(self, parts: Sequence[Array], name: str) -> str:
         """Return weights [in, out] that the graph makes of codes of 4 bits."""
         if self.bits != 4:
             raise ValueError(f'expected 4 bits with opset {self.opset}, found {self.bits}')
-        codes, scales = (np.concatenate(arrays, axis=1) for arrays in zip(*(
-            quantise_columns(part) for part in parts), strict=True))
-        return self.node(
-            'DequantizeLinear',
-            self._weight(f'{name}.codes', codes.dtype, codes.shape, lambda: codes, nibbles=True),
-            self.constant(f'{name}.scales', scales.astype(self.dtype)), axis=0,
-            block_size=COLUMN_BLOCK)
+        columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
+        made = _CodesAndScales(quantise_columns, parts, axis=1)
+        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows), made.codes,
+                             nibbles=True)
+        scales = self._weight(f'{name}.scales', self.dtype, (columns // COLUMN_BLOCK, rows),
+                              lambda: made.scales().astype(self.dtype))
+        return self.node('DequantizeLinear', codes, scales, axis=0, block_size=COLUMN_BLOCK)
 
-    def integer_linear(self, x: str, weight: np.ndarray | Sequence[np.ndarray],
+    def integer_linear(self, x: str, weight: Array | Sequence[Array],
                        bias: np.ndarray | None = None, *, name: str) -> str:
         """
         Do as ``linear`` in a product of integers: weights of 7 bits, x of 8, a scale per position.
 
         Faster than full precision where many positions are computed at once.
         """
-        parts = [weight] if isinstance(weight, np.ndarray) else list(weight)
-        codes, scales = (np.concatenate(arrays) for arrays in
-                         zip(*(quantise_rows(part) for part in parts), strict=True))
+        parts = _parts(weight)
+        columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
+        made = _CodesAndScales(quantise_rows, parts)
+        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows),
+                             lambda: made.codes().T)
+        scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows,), made.scales)
         largest = self.node('ReduceMax', self.node('Abs', x), self.scalar([-1], np.int64),
                             keepdims=1)
         scale = self.node('Max', self.node('Div', largest, self.scalar(127.0)),
@@ -207,22 +263,20 @@ class GraphBuilder:
         zero = self.scalar(128, np.uint8)
         quantised = self.node('QuantizeLinear', self.node('Div', x, scale), self.scalar(1.0), zero)
         # The scales of positions follow by themselves: the operator takes one for all of x.
-        out = self.node('MatMulIntegerToFloat', quantised,
-                        self.constant(f'{name}.codes', np.ascontiguousarray(codes.T)),
-                        self.scalar(1.0), self.constant(f'{name}.scales', scales), zero,
+        out = self.node('MatMulIntegerToFloat', quantised, codes, self.scalar(1.0), scales, zero,
                         domain=_CONTRIB)
         out = self.node('Mul', out, scale)
         if bias is None:
             return out
         return self.node('Add', out, self.constant(f'{name}.bias', bias))
 
-    def layer_norm(self, x: str, weight: np.ndarray, bias: np.ndarray, eps: float = 1e-5, *,
+    def layer_norm(self, x: str, weight: Array, bias: Array, eps: float = 1e-5, *,
                    name: str) -> str:
         """Normalise the last axis of x to mean 0 and variance 1, scale and shift it."""
         return self.node('LayerNormalization', x, self.constant(f'{name}.weight', weight),
                          self.constant(f'{name}.bias', bias), axis=-1, epsilon=eps)
 
-    def rms_norm(self, x: str, weight: np.ndarray, eps: float, *, name: str) -> str:
+    def rms_norm(self, x: str, weight: Array, eps: float, *, name: str) -> str:
         """Scale the last axis of x to a root mean square of 1, then by the weight."""
         mean = self.node('ReduceMean', self.node('Pow', x, self.scalar(2.0)),
                          self.scalar([-1], np.int64), keepdims=1)
@@ -257,15 +311,17 @@ class GraphBuilder:
         data = path.with_name(f'{path.name}.data')
         with data.open('wb') as file:
             for name, weight in self._weights.items():
-                inline = weight.size < _INLINE
+                inline = weight.size < _INLINE and not weight.place
                 tensor = _tensor(name, weight, inline=inline)
-                if not inline:
+                if weight.place:
+                    _refer(tensor, *weight.place, weight.size)
+                elif not inline:
                     file.write(bytes(-file.tell() % _ALIGNMENT))
-                    tensor.raw_data = b'\0'  # set_external_data asks for a value
-                    set_external_data(tensor, data.name, offset=file.tell(), length=weight.size)
-                    tensor.ClearField('raw_data')
-                    file.write(weight.raw())
+                    _refer(tensor, data.name, file.tell(), weight.size)
+                    file.write(weight.array().reshape(-1).view(np.uint8).data)
                 model.graph.initializer.append(tensor)
+        if not data.stat().st_size:
+            data.unlink()  # all of it is in the graph or elsewhere
         path.write_bytes(model.SerializeToString())
 
     def _append(self, op: str, inputs: Sequence[str], outputs: Sequence[str], domain: str,
@@ -275,11 +331,12 @@ class GraphBuilder:
         return outputs
 
     def _weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
-                make: Callable[[], np.ndarray], *, nibbles: bool = False) -> str:
+                make: Callable[[], np.ndarray], *, place: tuple[str, int] | None = None,
+                nibbles: bool = False) -> str:
         if name in self._weights:
             raise ValueError(f'expected every constant to have a name of its own, found {name!r} '
                              'twice')
-        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, nibbles)
+        self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, place, nibbles)
         return name
 
     def _model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -297,8 +354,18 @@ class GraphBuilder:
 def _tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
     tensor = TensorProto(name=name, data_type=weight.kind, dims=weight.shape)
     if inline:
-        tensor.raw_data = weight.raw()
+        tensor.raw_data = weight.array().tobytes()
     return tensor
+
+
+def _refer(tensor: TensorProto, location: str, offset: int, length: int) -> None:
+    tensor.raw_data = b'\0'  # set_external_data asks for a value
+    set_external_data(tensor, location, offset=offset, length=length)
+    tensor.ClearField('raw_data')
+
+
+def _parts(weight: Array | Sequence[Array]) -> list[Array]:
+    return list(weight) if isinstance(weight, list | tuple) else [weight]  # type: ignore[list-item]
 
 
 def _value_info(name: str, dtype: Any, shape: Sequence[int | str]) -> onnx.ValueInfoProto:

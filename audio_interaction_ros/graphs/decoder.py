@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.builder import Array, GraphBuilder
 from audio_interaction_ros.graphs.names import (
     HIDDEN_OUTPUT,
     LOGITS_OUTPUT,
@@ -22,7 +22,7 @@ from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['decoder_step', 'head_weight', 'vocabulary_head']
 
-def decoder_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
+def decoder_step(config: DecoderConfig, tensors: Mapping[str, Array], *,
                  bits: int | None = None, half: bool = False) -> GraphBuilder:
     """
     Return the graph of one pass of B rows of T positions over caches of S slots.
@@ -45,18 +45,28 @@ def decoder_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
     return builder
 
 
-def vocabulary_head(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
-                    bits: int | None = None, half: bool = False) -> GraphBuilder:
-    """Return the graph from ``hidden`` [R, width] to ``logits`` [R, vocab_size], float32."""
+def vocabulary_head(config: DecoderConfig, tensors: Mapping[str, Array], *,
+                    bits: int | None = None, half: bool = False,
+                    place: tuple[str, int] | None = None) -> GraphBuilder:
+    """
+    Return the graph from ``hidden`` [R, width] to ``logits`` [R, vocab_size], float32.
+
+    ``place`` is that of GraphBuilder.constant: where the weight lies already, not in few bits.
+    """
     builder = GraphBuilder('vocabulary_head', bits=bits, half=half)
     hidden = builder.narrow(builder.input('hidden', np.float32, ('rows', config.width)))
-    logits = builder.linear(hidden, head_weight(config, tensors), name='head')
+    weight = head_weight(config, tensors)
+    if place:
+        table = builder.constant('head.weight', weight, dtype=builder.dtype, place=place)
+        logits = builder.node('Gemm', hidden, table, transB=1)
+    else:
+        logits = builder.linear(hidden, weight, name='head')
     builder.output(builder.rename(builder.wide(logits), LOGITS_OUTPUT), np.float32,
                    ('rows', config.vocab_size))
     return builder
 
 
-def head_weight(config: DecoderConfig, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+def head_weight(config: DecoderConfig, tensors: Mapping[str, Array]) -> Array:
     """Return the weight [vocab_size, width] that scores the vocabulary."""
     return tensors['model.embed_tokens.weight' if config.tied_head else 'lm_head.weight']
 
@@ -65,7 +75,7 @@ def head_weight(config: DecoderConfig, tensors: Mapping[str, np.ndarray]) -> np.
 class _Step:
     builder: GraphBuilder
     config: DecoderConfig
-    tensors: Mapping[str, np.ndarray]
+    tensors: Mapping[str, Array]
 
     def run(self) -> str:
         b, config = self.builder, self.config

@@ -7,7 +7,7 @@ every graph too. Needs neither onnx nor a runtime.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FORMAT', 'FORMS',
            'MANIFEST', 'POSITIONS', 'PRECISIONS', 'STATIC', 'VOCABULARY_HEAD', 'WHISPER_CROSS',
            'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
-           'has_graphs', 'in_cache', 'numbers', 'read', 'remedy', 'write']
+           'check_spec', 'has_graphs', 'in_cache', 'numbers', 'read', 'remedy', 'write']
 
-FORMAT = 'audio-interaction-graphs/3'
+FORMAT = 'audio-interaction-graphs/4'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
 """Name of a precision to the bits of its weights; None: they are floating-point numbers."""
 DELTA, STATIC = 'delta', 'static'
@@ -52,17 +52,25 @@ class GraphManifest:
     form: str = DELTA
     """That of FORMS."""
     format: str = FORMAT
-    versions: Mapping[str, str]
+    spec: str = ''
+    """Shapes, ids and settings that the graphs were made for: CheckpointConfig.computed_with."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of the files of the model that they were made of, by name."""
+    base: tuple[str, ...] = ()
+    """Identities of the base weights below it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
     """Of the package and the libraries that wrote it."""
-    files: Mapping[str, tuple[str, int]]
+    files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """Name to sha256 and size in bytes."""
 
     @property
     def facts(self) -> dict[str, str]:
         """What stands in the metadata of every graph, and must."""
-        return {'format': self.format, 'model_id': self.model_id, 'half': self.half,
-                'precision': self.precision} | (
-                    {} if self.form == DELTA else {'form': self.form})
+        said = {'format': self.format, 'model_id': self.model_id, 'half': self.half,
+                'precision': self.precision, 'form': self.form, 'spec': self.spec,
+                'source': ' '.join(f'{name}={digest}' for name, digest in self.source.items()),
+                'base': ' '.join(self.base)}
+        return {key: value for key, value in said.items() if value}
 
 
 def numbers(precision: str, form: str = DELTA) -> tuple[int | None, bool]:
@@ -78,14 +86,11 @@ def numbers(precision: str, form: str = DELTA) -> tuple[int | None, bool]:
     return PRECISIONS[precision], precision == 'fp16' or (form, precision) == (STATIC, 'int4')
 
 
-def write(folder: Path, *, model_id: str, half: str, precision: str,
-          versions: Mapping[str, str], form: str = DELTA) -> None:
-    """Write the manifest of all that a folder holds."""
+def write(folder: Path, said: GraphManifest) -> None:
+    """Write the manifest of all that a folder holds; its files are hashed here."""
     files = {path.name: (sha256(path), path.stat().st_size) for path in sorted(folder.iterdir())
              if path.is_file() and path.name != MANIFEST}
-    manifest = GraphManifest(model_id=model_id, half=half, precision=precision, form=form,
-                             versions=versions, files=files)
-    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + '\n',
+    (folder / MANIFEST).write_text(json.dumps(asdict(replace(said, files=files)), indent=1) + '\n',
                                    encoding='utf-8')
 
 
@@ -111,7 +116,7 @@ def read(folder: Path) -> GraphManifest:
         if said['format'] != FORMAT:
             raise CheckpointError(f'{path}: expected format {FORMAT!r}, found '
                                   f'{said["format"]!r}; {remedy(folder)}')
-        manifest = GraphManifest(**said | {'files': {
+        manifest = GraphManifest(**said | {'base': tuple(said['base']), 'files': {
             str(name): (str(digest), int(size)) for name, (digest, size)
             in said['files'].items()}})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -144,6 +149,32 @@ def in_cache(build: Callable[[Path], None], *, model_id: str, half: str, precisi
     return filled(cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}',
                   build=build, space_mb=space_mb, fault=lambda folder: fault(
                       folder, model_id=model_id, half=half, precision=precision))
+
+
+def check_spec(folder: Path, said: GraphManifest, *, half: str, spec: str) -> None:
+    """
+    Hold what a folder says of its graphs against the configuration beside them.
+
+    CheckpointError where they are of the other half or for other shapes, ids or settings than
+    ``spec``; what lanes take as a default may have changed since.
+    """
+    if said.half != half:
+        raise CheckpointError(f'{folder}: expected graphs of the {half}, found {said.half}; '
+                              f'{remedy(folder)}')
+    if said.spec != spec:
+        raise CheckpointError(
+            f'{folder / "config.yaml"}: {", ".join(_differing(said.spec, spec))} is not what the '
+            f'graphs beside it were made for; {remedy(folder)}')
+
+
+def _differing(first: str, second: str) -> list[str]:
+    # Names of the settings that two specs have differently.
+    try:
+        ours, theirs = json.loads(first), json.loads(second)
+        return sorted(key for key in ours.keys() | theirs.keys()
+                      if ours.get(key) != theirs.get(key))
+    except (ValueError, AttributeError):
+        return ['all of it']
 
 
 def differing_files(folder: Path) -> list[str]:

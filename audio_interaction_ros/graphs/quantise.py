@@ -6,17 +6,20 @@ many positions meet a weight at once. Knows numpy only.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ['BLOCK', 'COLUMN_BLOCK', 'dequantise', 'quantise', 'quantise_columns',
            'quantise_rows']
 
 BLOCK = 32
 """Weights that share a scale."""
+_ROWS = 4096
+"""Of a weight that are quantised at a time; what is computed on the way takes five times that."""
 COLUMN_BLOCK = 64
 """The same for quantise_columns: the fewest that TensorRT takes."""
 
 
-def quantise(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def quantise(weight: npt.ArrayLike, bits: int) -> tuple[np.ndarray, np.ndarray]:
     """
     Return weight [out, in] as codes [out, blocks, bytes] uint8 and scales [out, blocks] float32.
 
@@ -26,11 +29,21 @@ def quantise(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if bits not in (4, 8):
         raise ValueError(f'expected 4 or 8 bits, found {bits}')
+    array = np.asarray(weight)
+    blocks = -(-array.shape[1] // BLOCK)
+    codes = np.empty((len(array), blocks, BLOCK * bits // 8), np.uint8)
+    scales = np.empty((len(array), blocks), np.float32)
+    for first in range(0, len(array), _ROWS):
+        part = slice(first, first + _ROWS)
+        codes[part], scales[part] = _quantise_part(array[part], bits, blocks)
+    return codes, scales
+
+
+def _quantise_part(weight: np.ndarray, bits: int, blocks: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = weight.shape
-    blocks = -(-columns // BLOCK)
-    padded = np.zeros((rows, blocks * BLOCK), np.float32)
-    padded[:, :columns] = weight
-    padded = padded.reshape(rows, blocks, BLOCK)
+    filled = np.zeros((rows, blocks * BLOCK), np.float32)
+    filled[:, :columns] = weight
+    padded = filled.reshape(rows, blocks, BLOCK)
     half = 1 << (bits - 1)
     furthest = np.take_along_axis(padded, np.abs(padded).argmax(axis=2)[..., None], axis=2)
     scales = furthest / np.float32(-half)
@@ -49,29 +62,31 @@ def dequantise(codes: np.ndarray, scales: np.ndarray, bits: int, columns: int) -
     return weight.reshape(len(codes), -1)[:, :columns]
 
 
-def quantise_rows(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantise_rows(weight: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """
     Return weight [out, in] as codes [out, in] int8 from -63 to 63, and scales [out] float32.
 
     Seven bits: without VNNI a CPU adds two products with 8-bit activations in 16 bits, and larger
     weights would not fit.
     """
-    largest = np.abs(weight).max(axis=1, keepdims=True).astype(np.float32)
+    weight = np.asarray(weight, np.float32)
+    largest = np.abs(weight).max(axis=1, keepdims=True)
     scales = np.where(largest > 0, largest, np.float32(1)) / np.float32(63)
     return np.rint(weight / scales).astype(np.int8), scales[:, 0]
 
 
-def quantise_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantise_columns(weight: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """
     Return weight [out, in] as codes [in, out] int8 from -8 to 7, and scales [blocks, out] float32.
 
     The form of DequantizeLinear, which TensorRT reads: blocks of 64 along the input. The scale
     carries the sign of the weight that is furthest from zero, as in quantise.
     """
-    rows, columns = weight.shape
+    array = np.asarray(weight, np.float32)
+    rows, columns = array.shape
     if columns % COLUMN_BLOCK:
         raise ValueError(f'expected a multiple of {COLUMN_BLOCK} inputs, found {columns}')
-    blocks = weight.astype(np.float32).reshape(rows, -1, COLUMN_BLOCK)
+    blocks = array.reshape(rows, -1, COLUMN_BLOCK)
     furthest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2)[..., None], axis=2)
     scales = furthest / np.float32(-8)
     inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales != 0)

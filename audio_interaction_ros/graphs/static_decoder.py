@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import OPSET_OF_CACHES, GraphBuilder
+from audio_interaction_ros.graphs.builder import OPSET_OF_CACHES, Array, GraphBuilder
 from audio_interaction_ros.graphs.names import (
     HIDDEN_OUTPUT,
     STATIC_MASK,
@@ -25,7 +25,7 @@ from audio_interaction_ros.model.shapes import DecoderConfig
 __all__ = ['static_step']
 
 
-def static_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
+def static_step(config: DecoderConfig, tensors: Mapping[str, Array], *,
                 bits: int | None = None, half: bool = False) -> GraphBuilder:
     """
     Return the graph of one pass of B rows of T positions over caches of S slots.
@@ -56,7 +56,7 @@ def static_step(config: DecoderConfig, tensors: Mapping[str, np.ndarray], *,
 class _Step:
     builder: GraphBuilder
     config: DecoderConfig
-    tensors: Mapping[str, np.ndarray]
+    tensors: Mapping[str, Array]
 
     def run(self) -> str:
         b, config = self.builder, self.config
@@ -84,7 +84,7 @@ class _Step:
 
     def _normalised(self, x: str, name: str) -> str:
         b = self.builder
-        weight = b.constant(f'{name}.weight', self.tensors[f'{name}.weight'].astype(np.float32))
+        weight = b.constant(f'{name}.weight', self.tensors[f'{name}.weight'], dtype=np.float32)
         return b.node('RMSNormalization', x, weight, axis=-1, epsilon=self.config.norm_eps)
 
     def _norm(self, x: str, name: str) -> str:

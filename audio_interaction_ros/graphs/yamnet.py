@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.builder import Array, GraphBuilder
 from audio_interaction_ros.model.shapes import PATCH_FRAMES, TAGGER_BLOCKS, TAGGER_WIDTH
 
 __all__ = ['add_yamnet']
 
 
-def add_yamnet(builder: GraphBuilder, spectrogram: str, tensors: Mapping[str, np.ndarray], *,
+def add_yamnet(builder: GraphBuilder, spectrogram: str, tensors: Mapping[str, Array], *,
                frames: int, prefix: str = '') -> str:
     """
     Return the embedding [1, 1024] of the newest 96 of the frames of a spectrogram [1, 64, frames].

@@ -15,7 +15,7 @@ import onnxruntime as ort
 from audio_interaction_ros.checkpoints.cache import say
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.checkpoints.weights import StoredModel, identify
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.model.tokenizer import Tokenizer
@@ -70,12 +70,18 @@ def _graphs(model: str, halves: Sequence[str],
         stored = identify(model)
         # Not the configuration beside the graphs: prompts and thresholds may have changed since.
         return {half: _made(stored, half, precision) for half in halves}, stored.config
-    for folder in exported.values():
-        found = manifest.read(folder).precision
-        if dtype != 'auto' and found != precision:
+    said = {folder: manifest.read(folder) for folder in exported.values()}
+    for folder, found in said.items():
+        if dtype != 'auto' and found.precision != precision:
             raise ConfigurationError(
-                f'dtype: {folder} was written as {found}, found {dtype!r}; set model.dtype to '
-                f'auto, or run: python -m export onnx MODEL --out {model} --precision {precision}')
+                f'dtype: {folder} was written as {found.precision}, found {dtype!r}; set '
+                'model.dtype to auto, or run: python -m export onnx MODEL --out '
+                f'{model} --precision {precision}')
+    if len({found.model_id for found in said.values()}) > 1:
+        raise CheckpointError(
+            f'{model}: expected both halves of one model, found '
+            f'{", ".join(f"{found.half} of {found.model_id}" for found in said.values())}; '
+            f'{manifest.remedy(exported[halves[0]])}')
     return exported, load_config(exported[halves[0]] / 'config.yaml')
 
 
@@ -92,16 +98,15 @@ def _made(stored: StoredModel, half: str, precision: str) -> Path:
 
 def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
     """Return the encoder whose graph lies in a folder."""
-    said = manifest.read(folder)
-    return OnnxEncoder(load_config(folder / 'config.yaml'), model_id=said.model_id,
+    said, config = _described(folder, 'encoder')
+    return OnnxEncoder(config, model_id=said.model_id,
                        tower=_session(folder, manifest.AUDIO_TOWER, said, threads))
 
 
 def load_decoder(folder: Path, *, threads: int | None = None,
                  rope_index_dtype: str = 'fp32') -> OnnxDecoder | StaticDecoder:
     """Return the decoder whose graphs, of whichever form, lie in a folder."""
-    said = manifest.read(folder)
-    config = load_config(folder / 'config.yaml')
+    said, config = _described(folder, 'decoder')
     step, head = (_session(folder, name, said, threads) for name in
                   (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
     # Mapped: of the table only the rows in use come into memory.
@@ -114,6 +119,12 @@ def load_decoder(folder: Path, *, threads: int | None = None,
     return OnnxDecoder(config, model_id=said.model_id, step=step, head=head,
                        embeddings=embeddings, controls=controls,
                        rope_index_dtype=rope_index_dtype)
+
+
+def _described(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig]:
+    said, config = manifest.read(folder), load_config(folder / 'config.yaml')
+    manifest.check_spec(folder, said, half=half, spec=config.computed_with)
+    return said, config
 
 
 def _session(folder: Path, name: str, said: GraphManifest,

@@ -109,8 +109,9 @@ class _Text:
 def graph_folder(precision: str = 'fp32') -> Path:
     """Return the folder of the graphs, made in the cache where it is missing."""
     model_id = f'whisper-base-{identity("whisper-base")[:16]}'
-    facts = {'format': manifest.FORMAT, 'model_id': model_id, 'half': _HALF,
-             'precision': precision}
+    said = manifest.GraphManifest(
+        model_id=model_id, half=_HALF, precision=precision,
+        versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
 
     def build(folder: Path) -> None:
         from audio_interaction_ros.checkpoints.arrays import load_arrays
@@ -120,10 +121,9 @@ def graph_folder(precision: str = 'fp32') -> Path:
         say(f'making the second pass for ONNX Runtime ({precision}), once')
         write_second_pass(folder, ENCODER, load_arrays([base / 'model.safetensors']),
                           WhisperDecoderConfig(), load_arrays([base / 'decoder.safetensors']),
-                          facts)
+                          said.facts)
         (folder / 'tokenizer.json').write_bytes((base / 'tokenizer.json').read_bytes())
-        manifest.write(folder, model_id=model_id, half=_HALF, precision=precision,
-                       versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
+        manifest.write(folder, said)
 
     return manifest.in_cache(build, model_id=model_id, half=_HALF, precision=precision,
                              space_mb=600)

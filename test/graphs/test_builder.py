@@ -146,3 +146,18 @@ def test_codes_of_rows_have_seven_bits_and_stand_for_the_weight():
     assert codes.dtype == np.int8 and np.abs(codes).max() == 63
     assert (np.abs(codes * scales[:, None] - weight) <= scales[:, None] * 0.5001).all()
     assert (codes[5] == 0).all()
+
+
+def test_a_weight_that_lies_in_another_file_is_read_from_there(tmp_path):
+    table = normal(300, 8)
+    np.save(tmp_path / 'table.npy', table)
+    builder = GraphBuilder('shared')
+    x = builder.input('x', np.float32, (1, 8))
+    weight = builder.constant('table', table, place=('table.npy', 128))
+    builder.output(builder.rename(builder.node('Gemm', x, weight, transB=1), 'y'), np.float32,
+                   (1, 300))
+    builder.save(tmp_path / 'graph.onnx')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['graph.onnx', 'table.npy']
+    x = normal(1, 8)
+    found = run(tmp_path / 'graph.onnx', x=x)
+    np.testing.assert_allclose(found, x @ table.T, rtol=1e-5)

@@ -3,14 +3,17 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from small_model import SLOTS, random_model, request, save_model
 
+from audio_interaction_ros.checkpoints.cache import sha256
 from audio_interaction_ros.checkpoints.config import dump_config, load_config
 from audio_interaction_ros.checkpoints.manifest import write_manifest
+from audio_interaction_ros.checkpoints.weights import StoredModel
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
@@ -19,6 +22,8 @@ from export.__main__ import main as export
 
 pytest.importorskip('onnxruntime')
 pytestmark = pytest.mark.torch
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -93,14 +98,35 @@ def test_an_exported_folder_is_a_model_by_itself(folder, tmp_path, capsys):
     assert manifest.differing_files(tmp_path / 'out' / 'decoder') == []
 
 
-def test_every_graph_says_what_it_is(folder, tmp_path):
+def test_every_graph_says_what_it_is_and_of_what_it_was_made(folder, tmp_path):
     export(['onnx', str(folder), '--out', str(tmp_path / 'out'), '--precision', 'int8'])
-    said = manifest.read(tmp_path / 'out' / 'decoder')
-    for name in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD):
-        graph = onnx.load(tmp_path / 'out' / 'decoder' / name, load_external_data=False)
-        assert {entry.key: entry.value for entry in graph.metadata_props} == said.facts
-    assert said.facts['precision'] == 'int8' and said.model_id.startswith('small-')
-    assert {'onnx', 'numpy', 'audio_interaction_ros'} <= set(said.versions)
+    for half, names in (('decoder', (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD)),
+                        ('encoder', (manifest.AUDIO_TOWER,))):
+        said = manifest.read(tmp_path / 'out' / half)
+        for name in names:
+            graph = onnx.load(tmp_path / 'out' / half / name, load_external_data=False)
+            assert {entry.key: entry.value for entry in graph.metadata_props} == said.facts
+        assert said.facts['precision'] == 'int8' and said.model_id.startswith('small-')
+        assert {'onnx', 'numpy', 'audio_interaction_ros'} <= set(said.versions)
+        assert json.loads(said.facts['spec'])['decoder']['kv_heads'] == 2
+        assert json.loads(said.spec)['token_ids']['silence'] == 3
+        source = (f'{name}={sha256(folder / name)}' for name in ('audio_tower.safetensors',
+                                                                 'decoder.safetensors'))
+        assert set(source) <= set(said.facts['source'].split())
+
+
+def test_graphs_over_base_weights_name_them(tmp_path):
+    stored = StoredModel(folder=tmp_path, config=load_config(ROOT / 'models/edge/config.yaml'),
+                         model_id='edge-1', hashes={'trained.safetensors': 'a' * 64},
+                         base=('whisper-base-b', 'smollm2-c'))
+    said = manifest.GraphManifest(model_id='edge-1', half='encoder', precision='fp32',
+                                  spec=stored.config.computed_with, source=stored.hashes,
+                                  base=stored.base)
+    manifest.write(tmp_path, said)
+    read = manifest.read(tmp_path)
+    assert read == said
+    assert read.facts['base'] == 'whisper-base-b smollm2-c'
+    assert read.facts['source'] == f'trained.safetensors={"a" * 64}'
 
 
 def change(path, **values):
@@ -116,6 +142,40 @@ def test_a_folder_that_does_not_match_is_refused_with_the_command(folder, tmp_pa
            **{name: 'audio-interaction-graphs/0' if name == 'format' else 'other'})
     with pytest.raises(CheckpointError, match=f'{told}.*python -m export onnx MODEL --out'):
         load(tmp_path / 'out')
+
+
+@pytest.mark.parametrize(('key', 'value'), [
+    ('decoder', {'rope_base': 7.0}), ('token_ids', {'silence': 19}),
+    ('mel', {'decay_per_s': 1.0})])
+def test_a_configuration_that_graphs_were_not_made_for_is_refused(folder, tmp_path, key, value):
+    export(['onnx', str(folder), '--out', str(tmp_path / 'out')])
+    path = tmp_path / 'out' / 'decoder' / 'config.yaml'
+    config = load_config(path)
+    dump_config(dataclasses.replace(config, **{key: dataclasses.replace(
+        getattr(config, key), **value)}), path)
+    told = json.loads((path.parent / 'manifest.json').read_text())
+    told['files']['config.yaml'][1] = path.stat().st_size
+    change(path.parent / 'manifest.json', files=told['files'])
+    with pytest.raises(CheckpointError, match=f'config.yaml: {key} is not what the graphs.*'
+                                              'python -m export onnx MODEL --out'):
+        load(tmp_path / 'out')
+
+
+def test_halves_of_two_models_and_traded_halves_are_refused(folder, tmp_path):
+    out = tmp_path / 'out'
+    export(['onnx', str(folder), '--out', str(out)])
+    other = save_model(random_model('qwen2'), tmp_path / 'other')
+    export(['onnx', str(other), '--out', str(tmp_path / 'second')])
+    shutil.rmtree(out / 'encoder')
+    shutil.copytree(tmp_path / 'second' / 'encoder', out / 'encoder')
+    with pytest.raises(CheckpointError, match='expected both halves of one model, found .*'
+                                              'python -m export onnx MODEL --out'):
+        load_runtime(str(out), runtime='onnx')
+    shutil.rmtree(out / 'encoder')
+    shutil.copytree(out / 'decoder', out / 'encoder')
+    with pytest.raises(CheckpointError, match='out/encoder: expected graphs of the encoder, '
+                                              'found decoder; write the graphs again'):
+        load_runtime(str(out), runtime='onnx')
 
 
 def test_another_precision_than_asked_for_is_refused(folder, tmp_path):
