@@ -23,7 +23,7 @@ from audio_interaction_ros.audio.mel import StreamingMel, mel_rounding, whole_fi
 from audio_interaction_ros.checkpoints.load import LoadedModel, load
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
-from audio_interaction_ros.protocol import MEL_HOP_SAMPLES, listening_block
+from audio_interaction_ros.protocol import MEL_HOP_SAMPLES, Block, listening_block, reply_block
 
 __all__ = ['TOLERANCES', 'Comparison', 'check', 'main', 'reference_tensor', 'write_released']
 
@@ -104,30 +104,36 @@ def _mels(pcm: np.ndarray, bins: int) -> np.ndarray:
     return np.stack(chunks)
 
 
+def _blocks(loaded: LoadedModel, reference: Mapping[str, Any]) -> list[Block]:
+    # What each forward of the script feeds: the decision or token before it, and its chunk.
+    per_chunk = loaded.config.audio_tower.features_per_chunk
+    before, blocks = list(reference['prefix_ids']), []
+    for entry in reference['script']:
+        listens = 'chunk' in entry
+        blocks.append(listening_block(loaded.config.token_ids, per_chunk, before) if listens
+                      else reply_block(before))
+        before = [entry['decision'] if listens else entry['token']]
+    return blocks
+
+
 def _logits(loaded: LoadedModel, reference: Mapping[str, Any],
             features: torch.Tensor) -> torch.Tensor:
     # [forwards, vocab_size] of the reference's script, through one preallocated cache.
-    config, ids = loaded.config.decoder, loaded.config.token_ids
-    per_chunk = loaded.config.audio_tower.features_per_chunk
-    entries = reference['script']
-    slots = len(reference['prefix_ids']) + len(entries) * (per_chunk + 3)
-    cache = KVCache(config, lanes=1, slots=slots)
-    pending, position, rows = list(reference['prefix_ids']), 0, []
-    for entry in entries:
-        block = listening_block(ids, per_chunk, None) if 'chunk' in entry else []
-        fed = pending + block
-        embeddings = loaded.decoder.embed(torch.tensor([fed]))
-        if block:
-            embeddings[0, -1 - per_chunk:-1] = features[entry['chunk']]
-        place = np.arange(position, position + len(fed))
+    config, position, rows = loaded.config.decoder, 0, []
+    blocks = _blocks(loaded, reference)
+    cache = KVCache(config, lanes=1, slots=sum(len(block.ids) for block in blocks))
+    for entry, block in zip(reference['script'], blocks, strict=True):
+        embeddings = loaded.decoder.embed(torch.tensor([block.ids]))
+        if block.feature_at:
+            embeddings[0, list(block.feature_at)] = features[entry['chunk']]
+        place = np.arange(position, position + len(block.ids))
         cos, sin = rope_tables(place[None], config.head_dim, config.rope_base)
-        span = np.arange(position + len(fed))
+        span = np.arange(position + len(block.ids))
         hidden = loaded.decoder(
             embeddings, cos, sin, cache=cache, slots=torch.from_numpy(place[None]),
             mask=torch.from_numpy(span[None] <= place[:, None])[None, None])
-        rows.append(loaded.decoder.logits(hidden[0, -1]))
-        position += len(fed)
-        pending = [entry['decision'] if 'chunk' in entry else entry['token']]
+        rows.append(loaded.decoder.logits(hidden[0, block.read_at[-1]]))
+        position += len(block.ids)
     return torch.stack(rows)
 
 

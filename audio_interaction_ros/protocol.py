@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 __all__ = [
+    'Block',
     'CHUNK_NS',
     'CHUNK_SAMPLES',
     'Emotion',
@@ -21,10 +22,15 @@ __all__ = [
     'NO_MAGNITUDE',
     'RELEASED_TOKEN_IDS',
     'SAMPLE_RATE_HZ',
+    'TRANSLATION_TARGETS',
     'TokenIds',
+    'audio_block',
     'listening_block',
+    'offline_block',
     'prefix_block',
+    'reply_block',
     'text_block',
+    'user_block',
 ]
 
 SAMPLE_RATE_HZ = 16_000
@@ -94,27 +100,75 @@ RELEASED_TOKEN_IDS = TokenIds(
     emotions=(151618, 151614, 151615, 151616, 151617, 151619))
 
 
-def prefix_block(ids: TokenIds, prompt: Sequence[int]) -> list[int]:
-    """Return the ids that open an online session with an encoded system prompt."""
-    return [ids.online, ids.language, ids.system, ids.respond, *prompt, ids.text_end]
+TRANSLATION_TARGETS = {'en': 'zh', 'zh': 'en'}
+"""Language of a text -> language that it is translated to (ISO 639-1)."""
 
 
-def text_block(ids: TokenIds, prompt: Sequence[int], source: Sequence[int]) -> list[int]:
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Ids that are fed in one pass, and what their positions are for."""
+
+    ids: tuple[int, ...]
+    feature_at: tuple[int, ...] = ()
+    """Where features overwrite embeddings."""
+    read_at: tuple[int, ...] = ()
+    """Where the model is asked for what comes next."""
+
+
+def prefix_block(ids: TokenIds, prompt: Sequence[int]) -> Block:
+    """Return the block that opens an online session with an encoded system prompt."""
+    return Block(ids=(ids.online, *_system(ids, prompt)))
+
+
+def offline_block(ids: TokenIds, prompt: Sequence[int]) -> Block:
+    """Return the block that opens an offline task with an encoded system prompt."""
+    return Block(ids=(ids.offline, *_system(ids, prompt)))
+
+
+def _system(ids: TokenIds, prompt: Sequence[int]) -> tuple[int, ...]:
+    return (ids.language, ids.system, ids.respond, *prompt, ids.text_end)
+
+
+def audio_block(ids: TokenIds, features: int) -> Block:
+    """Return the block of a whole recording, of an offline task."""
+    return Block(ids=(ids.audio_begin, *[ids.audio_pad] * features, ids.audio_end),
+                 feature_at=tuple(range(1, 1 + features)))
+
+
+def user_block(ids: TokenIds, text: Sequence[int]) -> Block:
+    """Return the block of what a user said, encoded."""
+    return Block(ids=(ids.user, ids.respond, *text, ids.text_end))
+
+
+def text_block(ids: TokenIds, prompt: Sequence[int], source: Sequence[int]) -> Block:
     """
-    Return the ids that stand before a reply to text: the offline text task of training.
+    Return the block that stands before a reply to text: the offline text task of training.
 
     Encoded system prompt and text of the user; RESPOND is the last id, for nothing is decided.
     """
-    return [ids.offline, *prefix_block(ids, prompt)[1:], ids.user, ids.respond, *source,
-            ids.text_end, ids.assistant, ids.respond]
+    return reply_block((*offline_block(ids, prompt).ids, *user_block(ids, source).ids,
+                        ids.assistant, ids.respond))
 
 
-def listening_block(ids: TokenIds, features_per_chunk: int, previous: int | None) -> list[int]:
+def reply_block(tokens: Sequence[int]) -> Block:
+    """Return the block that continues a reply: what was said last, which the next follows."""
+    return Block(ids=tuple(tokens), read_at=(len(tokens) - 1,))
+
+
+def listening_block(ids: TokenIds, features_per_chunk: int, before: Sequence[int] = (), *,
+                    chunks: int = 1, silence_between: bool = True) -> Block:
     """
-    Return the ids of one listening step.
+    Return the block of one listening step: what came last, then the chunks that wait.
 
-    ``previous`` is the last decision or end token, which enters the context only now; None
-    right after a prefix. The block has ``features_per_chunk`` + 2 ids, or + 3 with previous.
+    ``before`` is the last decision, or the end of a reply, which enters the context only now;
+    empty right after a prefix. Every ASSISTANT is read; where another chunk follows, a
+    decision for silence stands between them, unless ``silence_between`` is off.
     """
-    block = [ids.audio_begin, *[ids.pad] * features_per_chunk, ids.assistant]
-    return block if previous is None else [previous, *block]
+    fed, feature_at, read_at = [*before], list[int](), list[int]()
+    for chunk in range(chunks):
+        if chunk and silence_between:
+            fed.append(ids.silence)
+        feature_at.extend(range(len(fed) + 1, len(fed) + 1 + features_per_chunk))
+        fed.extend((ids.audio_begin, *[ids.pad] * features_per_chunk, ids.assistant))
+        read_at.append(len(fed) - 1)
+    return Block(ids=tuple(fed), feature_at=tuple(feature_at), read_at=tuple(read_at))

@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|hour|nodes|soak|export]`."""
+"""`python -m bench [all|frontend|encoder|decoder|constant|hour|nodes|…]`, and `bench plot`."""
 
 import argparse
 import sys
@@ -11,18 +11,34 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.graphs.manifest import PRECISIONS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES
-from bench import decoder, encoder, exporting, frontend, hour, machine, models, nodes, report, soak
+from bench import (
+    compare,
+    constant,
+    decoder,
+    encoder,
+    exporting,
+    frontend,
+    hour,
+    machine,
+    models,
+    nodes,
+    parts,
+    plot,
+    report,
+    soak,
+)
+from bench.audio import SAMPLE_SCENE
 from bench.measure import Figure
 
 ROOT = Path(__file__).parents[1]
-PARTS = ('frontend', 'encoder', 'decoder', 'hour', 'nodes')
-ALONE = ('soak', 'export')  # too long for all, or of no interest to a robot
+PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
+ALONE = ('soak', 'parts', 'compare', 'export')  # too long for all, or of no interest to a robot
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m bench', description='Measure the assistant on this machine: prints a '
-        'table and writes JSON under bench/results.')
+        'table and writes JSON under bench/results. python -m bench plot FILE … draws it.')
     parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS, *ALONE))
     parser.add_argument('--model', default='',
                         help='folder, shipped name or repository id; random: weights of chance in '
@@ -42,8 +58,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--slots', type=int, default=1024, help='context positions per lane')
     parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
                         help='length of the part "hour" (9,000 chunks are one hour)')
-    parser.add_argument('--seconds', type=float, default=300.0, help='length of the part "nodes"')
-    parser.add_argument('--file', type=Path, help='recording that the part "nodes" plays')
+    parser.add_argument('--seconds', type=float, default=300.0,
+                        help='length of the parts "nodes", "parts" and "compare"')
+    parser.add_argument('--file', type=Path,
+                        help='recording that these parts play')
     parser.add_argument('--params-file', type=Path,
                         help='ROS parameter file for the part "nodes"')
     parser.add_argument('--hours', type=float, default=24.0, help='length of the part "soak"')
@@ -74,6 +92,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         'encoder': lambda: encoder.run(runtime().encoder, repeat=options.repeat),
         'decoder': lambda: decoder.run(runtime(),
                                        repeat=options.repeat, slots=options.slots),
+        'constant': lambda: constant.run(runtime(), repeat=options.repeat, slots=options.slots),
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,
             model=options.model, runtime=options.runtime, dtype=options.dtype,
@@ -81,11 +100,25 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
+        'parts': lambda: parts.run(runtime(), file=options.file or SAMPLE_SCENE,
+                                   seconds=options.seconds, threads=options.threads),
+        'compare': lambda: compare.run(file=options.file or SAMPLE_SCENE,
+                                       seconds=options.seconds, threads=options.threads),
         'export': lambda: exporting.run(model=options.model, precision=options.precision)}
+
+
+def _plot(arguments: list[str]) -> int:
+    try:
+        return plot.main(arguments)
+    except AudioInteractionError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
 
 
 def main() -> int:
     """Measure; exit with 1 when a part could not be measured or a soak broke a promise."""
+    if sys.argv[1:2] == ['plot']:
+        return _plot(sys.argv[2:])
     options = _options()
     told = machine.describe()
     sections: dict[str, list[Figure]] = {}

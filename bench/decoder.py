@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.protocol import CHUNK_NS, listening_block
+from audio_interaction_ros.protocol import CHUNK_NS, Block, listening_block, reply_block
 from audio_interaction_ros.runtimes.base import (
     Allowed,
     Decoder,
@@ -40,7 +40,7 @@ def run(runtime: Runtime, *, repeat: int = 60, slots: int = 1024,
         figures += _steps(decoder, lanes, slots, repeat)
     decoder.open(lanes=3, slots=slots)
     for chunks in backlogs:
-        if chunks * (decoder.spec.features_per_chunk + 3) * 2 > slots:
+        if 2 * len(_backlog(decoder.spec, chunks).ids) > slots:
             break
         batch = [_listening(decoder.spec, lane, slots, chunks) for lane in range(3)]
         times = time_calls(lambda batch=batch: decoder.step(batch),  # type: ignore[misc]
@@ -64,31 +64,32 @@ def _steps(decoder: Decoder, lanes: int, slots: int, repeat: int) -> Iterator[Fi
 
 def _listening(spec: DecoderSpec, lane: int, slots: int, chunks: int) -> StepRequest:
     """Return a listening step over one or more chunks, at the end of a nearly full context."""
-    ids_of = spec.token_ids
-    ids = listening_block(ids_of, spec.features_per_chunk, ids_of.silence) * chunks
-    at = np.array(ids, dtype=np.int64)
-    index = np.flatnonzero(at == ids_of.pad)
+    block = _backlog(spec, chunks)
     rng = np.random.default_rng(lane)
-    features = rng.standard_normal((len(index), spec.feature_width)).astype(np.float32)
-    return _request(lane, slots, at, index=index, features=features * 0.02,
-                    read=np.flatnonzero(at == ids_of.assistant), allowed=Allowed.CONTROLS)
+    features = rng.standard_normal((len(block.feature_at), spec.feature_width))
+    return _request(lane, slots, block, features=features.astype(np.float32) * 0.02,
+                    allowed=Allowed.CONTROLS)
+
+
+def _backlog(spec: DecoderSpec, chunks: int) -> Block:
+    ids = spec.token_ids
+    return listening_block(ids, spec.features_per_chunk, [ids.silence], chunks=chunks)
 
 
 def _speaking(spec: DecoderSpec, lane: int, slots: int) -> StepRequest:
-    return _request(lane, slots, np.array([spec.token_ids.respond], dtype=np.int64),
-                    index=np.zeros(0, dtype=np.int64),
+    return _request(lane, slots, reply_block([spec.token_ids.respond]),
                     features=np.zeros((0, spec.feature_width), dtype=np.float32),
-                    read=np.zeros(1, dtype=np.int64), allowed=Allowed.TEXT)
+                    allowed=Allowed.TEXT)
 
 
-def _request(lane: int, slots: int, ids: np.ndarray, *, index: np.ndarray, features: np.ndarray,
-             read: np.ndarray, allowed: Allowed) -> StepRequest:
-    first = slots - len(ids)
+def _request(lane: int, slots: int, block: Block, *, features: np.ndarray,
+             allowed: Allowed) -> StepRequest:
+    first = slots - len(block.ids)
     visible = np.zeros(slots, dtype=bool)
     visible[:first] = True
     places = np.arange(first, slots)
-    return StepRequest(lane=lane, ids=ids, slots=places, positions=places, visible=visible,
-                       feature_index=index, features=features, read=read, allowed=allowed)
+    return StepRequest.of_block(block, lane=lane, slots=places, positions=places,
+                                visible=visible, features=features, allowed=allowed)
 
 
 def _first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:

@@ -111,6 +111,9 @@ def run(*, rules_path: str, chunks: int = HOUR_CHUNKS) -> list[Figure]:
     return [
         spread(f'cost at chunk {early_at}', early, unit='ms/chunk'),
         spread(f'cost at chunk {chunks}', late, unit='ms/chunk'),
+        spread('cost of a chunk', seen.chunk_ms, unit='ms/chunk', series=[
+            (at * CHUNK_NS / 1e9, float(np.median(seen.chunk_ms[at:at + _WINDOW])))
+            for at in range(0, chunks, _WINDOW)]),
         Figure(what='late / early, of medians', unit='', samples=2 * len(late),
                value=float(np.median(late) / np.median(early))),
         *(Figure(what=f'resident memory at chunk {at}', unit='MiB', value=value)

@@ -32,6 +32,8 @@ class Figure:
     goal: float | None = None
     """Largest value that meets the goal; None where there is no goal."""
     note: str = ''
+    series: Sequence[tuple[float, float]] = ()
+    """(second of the stream, value), where it matters when a value was taken: for plots."""
 
     @property
     def met(self) -> bool | None:
@@ -42,28 +44,31 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """Return the figure as plain values."""
-        return {**asdict(self), 'met': self.met}
+        made = {**asdict(self), 'met': self.met}
+        made['series'] = [(round(at, 3), round(value, 4)) for at, value in self.series]
+        return made if self.series else {k: v for k, v in made.items() if k != 'series'}
 
 
 def spread(what: str, values: Sequence[float], *, unit: str = 'ms', goal: float | None = None,
-           note: str = '') -> Figure:
+           note: str = '', series: Sequence[tuple[float, float]] = ()) -> Figure:
     """Sum values up as median, 95th and 99th percentile."""
     if not len(values):
         raise ValueError(f'{what}: expected at least one measurement, got none')
     p50, p95, p99 = np.percentile(np.asarray(values, dtype=np.float64), (50, 95, 99))
     return Figure(what=what, unit=unit, value=float(p50), p95=float(p95), p99=float(p99),
-                  samples=len(values), goal=goal, note=note)
+                  samples=len(values), goal=goal, note=note, series=series)
 
 
-def time_calls(call: Callable[[], object], *, repeat: int, warm_up: int = 3) -> list[float]:
+def time_calls(call: Callable[[], object], *, repeat: int, warm_up: int = 3,
+               clock: Callable[[], float] = time.perf_counter) -> list[float]:
     """Return the milliseconds of each of ``repeat`` calls, after some that do not count."""
     for _ in range(warm_up):
         call()
     times = []
     for _ in range(repeat):
-        began = time.perf_counter()
+        began = clock()
         call()
-        times.append(1000.0 * (time.perf_counter() - began))
+        times.append(1000.0 * (clock() - began))
     return times
 
 

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
 from bench import models
 from bench.audio import scene
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
@@ -183,7 +183,9 @@ def figures(observed: Observed, origin: str = '') -> list[Figure]:
     replies = sum(decision['respond'] for decision in observed.decisions)
     every = [1000.0 * decision['decision_latency_s'] for decision in observed.decisions]
     made = [spread('decision latency, all', every, goal=GOAL_P95_MS,
-                   note=f'{len(lanes)} lanes: {", ".join(lanes)}; {origin}')]
+                   note=f'{len(lanes)} lanes: {", ".join(lanes)}; {origin}',
+                   series=[(decision.get('seq', 0) * CHUNK_NS / 1e9, late)
+                           for decision, late in zip(observed.decisions, every, strict=True)])]
     ages = [1000.0 * age for decision in listening
             if 0 <= (age := decision.get('age_s', -1.0)) < REPLAY_AGE_S]
     if ages:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import Emotion, reply_block
 from audio_interaction_ros.runtimes.base import Allowed, StepRequest, StepResult, Tokenizer
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.decision import respond_probability
@@ -97,10 +97,8 @@ class Aside:
               allowed: Allowed) -> tuple[int, float]:
         """Return the token after those fed, and its log-probability."""
         count = len(fed)
-        result = self._decoder.step([StepRequest(
-            lane=chunk.lane, ids=np.array(fed), slots=np.arange(at, at + count),
+        result = self._decoder.step([StepRequest.of_block(
+            reply_block(fed), lane=chunk.lane, slots=np.arange(at, at + count),
             positions=chunk.positions[-1] + 1 + at + np.arange(count), visible=visible,
-            feature_index=np.zeros(0, np.int64),
-            features=np.zeros((0, self.spec.feature_width), np.float32),
-            read=np.array([count - 1]), allowed=allowed)])[0]
+            features=np.zeros((0, self.spec.feature_width), np.float32), allowed=allowed)])[0]
         return result.token, result.log_prob

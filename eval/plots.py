@@ -13,12 +13,14 @@ from typing import Any
 from audio_interaction_ros.errors import MissingDependencyError
 from eval.intervals import Estimate
 
-__all__ = ['bars', 'reliability', 'timeline', 'tradeoff']
+__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'bars', 'new_figure', 'reliability', 'save_figure',
+           'timeline', 'tradeoff']
 
 BLUE, ORANGE, GREEN, GREY = '#2b6ca3', '#d9822b', '#3a8f5c', '#8a8f98'
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def new_figure(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure of so many inches, and its axes."""
     try:
         import matplotlib
     except ImportError as error:
@@ -33,7 +35,8 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG and forget it."""
     from matplotlib import pyplot
     figure.savefig(path)
     pyplot.close(figure)
@@ -42,7 +45,7 @@ def _save(figure: Any, path: Path) -> Path:
 
 def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
     """Draw calibration curves (intervals.calibration) with their counts written beside."""
-    figure, axes = _figure(5.6, 5.2)
+    figure, axes = new_figure(5.6, 5.2)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle='--', label='calibrated')
     for colour, (name, curve) in zip((BLUE, ORANGE), curves.items(), strict=False):
         points = curve['points']
@@ -60,7 +63,7 @@ def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
     axes.set(xlabel='p_respond (mean of the bin)', ylabel='share in which a reply was due',
              xlim=(-0.04, 1.02), ylim=(-0.02, 1.18), title='Calibration of p_respond')
     axes.legend(fontsize=7.5, loc='upper left')
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: float,
@@ -71,7 +74,7 @@ def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: fl
     The first two curves are drawn with their intervals and the chosen threshold, others as what
     stands beside.
     """
-    figure, axes = _figure(7.2, 5.0)
+    figure, axes = new_figure(7.2, 5.0)
     axes.fill_between([0, goal[0]], goal[1], 1.0, color=GREEN, alpha=0.18, linewidth=0,
                       label=f'goal: recall ≥ {goal[1]:.0%} at ≤ {goal[0]:g}/h')
     top = 10.0
@@ -101,7 +104,7 @@ def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: fl
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.legend(fontsize=7.5, loc='upper center', bbox_to_anchor=(0.5, -0.14), ncols=2,
                 frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _annotate(axes: Any, points: Sequence[dict[str, Any]]) -> None:
@@ -122,7 +125,7 @@ def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, labe
          top: float | None = 1.0) -> Path:
     """Draw groups of horizontal bars: {row: {series: estimate}}, with intervals."""
     series = list(dict.fromkeys(name for row in groups.values() for name in row))
-    figure, axes = _figure(7.0, 1.3 + 0.22 * len(groups) * (len(series) + 0.6))
+    figure, axes = new_figure(7.0, 1.3 + 0.22 * len(groups) * (len(series) + 0.6))
     high = 0.8 / max(1, len(series))
     for index, (name, colour) in enumerate(zip(series, (BLUE, ORANGE, GREEN, GREY) * 3,
                                                strict=False)):
@@ -142,13 +145,13 @@ def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, labe
     if len(series) > 1:
         axes.legend(fontsize=7.5, loc='upper center', bbox_to_anchor=(0.5, -0.08 - 0.6 / len(
             groups)), ncols=len(series), frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
              compared_min: float) -> Path:
     """Draw long streams: per stream p [chunks] and times of found, missed, false, in seconds."""
-    figure, axes = _figure(9.5, 1.4 + 0.9 * len(streams))
+    figure, axes = new_figure(9.5, 1.4 + 0.9 * len(streams))
     for row, stream in enumerate(streams):
         p = stream['p']
         axes.plot([0.4 * (i + 1) / 60 for i in range(len(p))], [row + 0.35 - 0.7 * x for x in p],
@@ -163,4 +166,4 @@ def timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
     axes.set(xlim=(0, minutes), ylim=(len(streams) - 0.4, -0.6), xlabel='minutes',
              title='Long streams: shaded parts are the same audio')
     figure.legend(fontsize=7.5, ncols=3, loc='outside lower center', frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.stream.text_lane import TARGETS
+from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from eval.material import Item, MaterialError, chance
 from train.edge.book import Book, sentences
 from train.edge.pairs import Pair, key, read_pairs, split
@@ -44,7 +44,7 @@ class Sentence:
     @property
     def direction(self) -> str:
         """Return en-zh or zh-en."""
-        return f'{self.language}-{TARGETS[self.language]}'
+        return f'{self.language}-{TRANSLATION_TARGETS[self.language]}'
 
 
 def language_of(text: str) -> str:

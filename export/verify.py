@@ -1,7 +1,7 @@
 """
 Graphs against torch in float32: on seeded inputs, and on a scene that both listen to.
 
-Owns what is compared and the bar that each precision has to clear. Knows no command line.
+Owns what is compared; bars are in export.bars. Knows no command line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,57 +17,13 @@ from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import Allowed, Decoder, Encoder, StepRequest
 from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
+from export.bars import Bar, Verdict
 
-__all__ = ['BARS', 'Bar', 'Heard', 'Verdict', 'compare_decoders', 'compare_encoders',
-           'compare_scenes', 'hear']
+__all__ = ['Heard', 'compare_decoders', 'compare_encoders', 'compare_scenes', 'hear']
 
 _SLOTS = 128
 _CHUNKS = 12
 _STEPS = 24
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bar:
-    """What a precision has to clear, beside torch in float32; distances are largest ones."""
-
-    features: float
-    """Of features, in lengths of the largest of them."""
-    scores: float
-    """Of scores and log-probabilities, in the largest of them."""
-    tokens: float
-    """Tokens chosen after noise that differ, of all."""
-    words: float
-    """Words of replies that differ, of all words."""
-    probability: float
-    """Mean change of the probability to respond."""
-    same_events: bool
-    """Every event is the same, text and time included; else alerts have to be."""
-
-
-BARS = {
-    'fp32': Bar(features=1e-3, scores=1e-3, tokens=0.0, words=0.0, probability=1e-3,
-                same_events=True),
-    'fp16': Bar(features=0.01, scores=0.02, tokens=0.05, words=0.02, probability=1e-3,
-                same_events=False),
-    'int8': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,
-                same_events=False),
-    'int4': Bar(features=0.1, scores=0.2, tokens=0.2, words=0.15, probability=0.05,
-                same_events=False),
-}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One comparison: what was compared, what came out, and what it had to be."""
-
-    name: str
-    found: float
-    bar: float
-
-    @property
-    def passed(self) -> bool:
-        """Tell whether the bar is cleared; no number clears none."""
-        return self.found <= self.bar
 
 
 def compare_encoders(found: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0) -> Verdict:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
+from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
 __all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
            'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Tokenizer', 'Transcriber']
@@ -88,6 +88,15 @@ class StepRequest:
     read: np.ndarray  # [R] int64, which of 0..T-1 to score
     allowed: Allowed
     """What is chosen from at the last of ``read``."""
+
+    @classmethod
+    def of_block(cls, block: Block, *, lane: int, slots: np.ndarray, positions: np.ndarray,
+                 visible: np.ndarray, features: np.ndarray, allowed: Allowed) -> 'StepRequest':
+        """Return the request that feeds a block of the protocol."""
+        return cls(lane=lane, ids=np.array(block.ids, np.int64), slots=slots,
+                   positions=positions, visible=visible,
+                   feature_index=np.array(block.feature_at, np.int64), features=features,
+                   read=np.array(block.read_at, np.int64), allowed=allowed)
 
 
 @dataclass(frozen=True, kw_only=True)

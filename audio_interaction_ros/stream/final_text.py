@@ -10,9 +10,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.reading import Reading, SpanReader
-from audio_interaction_ros.stream.text_lane import TARGETS, Said
+from audio_interaction_ros.stream.text_lane import Said
 
 __all__ = ['Draft', 'Final', 'agreement', 'doubt', 'read_again', 'read_for_translation', 'settle']
 
@@ -132,7 +133,8 @@ def read_for_translation(reader: SpanReader, transcriber: Transcriber, draft: Dr
 
     A streamed translation shares no words with the speech, so only its confidence speaks for it.
     """
-    reading = reader.read(transcriber, draft.start_ns, draft.end_ns, languages=tuple(TARGETS))
+    reading = reader.read(transcriber, draft.start_ns, draft.end_ns,
+                          languages=tuple(TRANSLATION_TARGETS))
     final = settle(draft, reading)
     if reading is None or final.source == 'streamed':
         return Said(start_ns=final.start_ns, end_ns=final.end_ns)

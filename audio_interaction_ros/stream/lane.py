@@ -13,7 +13,13 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
-from audio_interaction_ros.protocol import CHUNK_NS, listening_block, prefix_block
+from audio_interaction_ros.protocol import (
+    CHUNK_NS,
+    Block,
+    listening_block,
+    prefix_block,
+    reply_block,
+)
 from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
@@ -37,9 +43,6 @@ from audio_interaction_ros.stream.quiet import HELD_CHUNKS, HeldBack
 from audio_interaction_ros.stream.room import chunks_at_once
 
 __all__ = ['Lane', 'check_finite']
-
-_NO_INDEX = np.zeros(0, dtype=np.int64)
-
 
 class Lane:
     """
@@ -146,32 +149,25 @@ class Lane:
 
     def _feed_prefix(self) -> StepRequest:
         place = (self._context.refresh_sink() if self._prefix_fed
-                 else self._context.open_sink(len(self._prefix)))
+                 else self._context.open_sink(len(self._prefix.ids)))
         self._prefix_fed = True
-        return self._request(self._prefix, place, read=_NO_INDEX)
+        return self._request(self._prefix, place)
 
     def _feed_reply(self) -> StepRequest:
-        ids, self._state.pending = self._state.pending, []
-        place = self._allocate(len(ids), new_unit=False)
+        block, self._state.pending = reply_block(self._state.pending), []
+        place = self._allocate(len(block.ids), new_unit=False)
         # An emotion may only come first.
-        return self._request(ids, place, read=np.array([len(ids) - 1]),
+        return self._request(block, place,
                              allowed=Allowed.TEXT if self._state.tokens else Allowed.FIRST)
 
     def _feed_chunks(self, chunks: list[EncodedChunk]) -> StepRequest:
-        ids, self._state.pending = self._state.pending, []
-        per_chunk = self._spec.features_per_chunk
-        slots: list[int] = []
-        read: list[int] = []
-        for _ in chunks:
-            if read and self._drain != 'B':
-                ids.append(self._spec.token_ids.silence)
-            slots.extend(range(len(ids) + 1, len(ids) + 1 + per_chunk))
-            ids.extend(listening_block(self._spec.token_ids, per_chunk, None))
-            read.append(len(ids) - 1)
+        block = listening_block(
+            self._spec.token_ids, self._spec.features_per_chunk, self._state.pending,
+            chunks=len(chunks), silence_between=self._drain != 'B')
         if self._drain in ('A', 'B'):
-            read = read[-1:]
-        place = self._allocate(len(ids), new_unit=True)
-        return self._request(ids, place, read=np.array(read), feature_index=np.array(slots),
+            block = replace(block, read_at=block.read_at[-1:])
+        self._state.pending = []
+        return self._request(block, self._allocate(len(block.ids), new_unit=True),
                              features=np.concatenate([chunk.features for chunk in chunks]))
 
     def _allocate(self, length: int, *, new_unit: bool) -> Allocation:
@@ -179,16 +175,14 @@ class Lane:
         self._rolled += place.evicted
         return place
 
-    def _request(self, ids: list[int], place: Allocation, *, read: np.ndarray,
-                 allowed: Allowed = Allowed.CONTROLS, feature_index: np.ndarray = _NO_INDEX,
+    def _request(self, block: Block, place: Allocation, *, allowed: Allowed = Allowed.CONTROLS,
                  features: np.ndarray | None = None) -> StepRequest:
         if features is None:
             features = np.zeros((0, self._spec.feature_width), dtype=np.float32)
         visible = np.pad(place.visible, (0, self._left_over))  # the decoder's lanes are alike
-        return StepRequest(
-            lane=self._index, ids=np.array(ids, dtype=np.int64), slots=place.slots,
-            positions=place.positions, visible=visible, feature_index=feature_index,
-            features=features, read=read, allowed=allowed)
+        return StepRequest.of_block(
+            block, lane=self._index, slots=place.slots, positions=place.positions,
+            visible=visible, features=features, allowed=allowed)
 
     def _note(self, chunk: EncodedChunk) -> None:
         """Remember the newest chunk and listen for where what we answer began."""

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.protocol import CHUNK_NS, TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.history import AudioHistory
-from audio_interaction_ros.stream.text_lane import TARGETS
 
 __all__ = ['Reading', 'SpanReader']
 
@@ -58,7 +57,7 @@ class Reading:
         None where somebody else translates the text. Raises what the reading model raises.
         """
         write = self.recognition.write_english
-        if not self.interpret or write is None or TARGETS.get(self.language) != 'en':
+        if not self.interpret or write is None or TRANSLATION_TARGETS.get(self.language) != 'en':
             return None
         return write().strip() if self.text else ''
 

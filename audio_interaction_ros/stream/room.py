@@ -7,7 +7,7 @@ that the context can never be asked for more than it has. Knows no cache and no 
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import prefix_block
+from audio_interaction_ros.protocol import listening_block, prefix_block
 from audio_interaction_ros.runtimes.base import DecoderSpec
 
 __all__ = ['chunks_at_once']
@@ -22,11 +22,12 @@ def chunks_at_once(lane: LaneConfig, prompt: list[int], *, spec: DecoderSpec, sl
     more memory for the others. Raises ConfigurationError where prompt (encoded), one chunk and
     the longest reply do not fit: it names the limit in tokens and the parameters to change.
     """
-    prefix = len(prefix_block(spec.token_ids, prompt))
+    prefix = len(prefix_block(spec.token_ids, prompt).ids)
     framing = prefix - len(prompt)
     # The first chunk of a unit may bring two ids of the reply before it: its last token, where
     # the budget ended it, and the end. Each further chunk brings the decision on the one before.
-    block = spec.features_per_chunk + 3
+    ids = spec.token_ids
+    block = len(listening_block(ids, spec.features_per_chunk, [ids.silence]).ids)
     spare = slots - prefix - lane.max_reply_tokens - 1
     if prefix >= slots // 2 or spare < block:
         longest = min(slots // 2 - 1, slots - lane.max_reply_tokens - 1 - block) - framing

@@ -14,21 +14,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.protocol import text_block
+from audio_interaction_ros.protocol import (
+    TRANSLATION_TARGETS,
+    Block,
+    reply_block,
+    text_block,
+)
 from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.lane import check_finite
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 
-__all__ = ['TARGETS', 'Said', 'TextJob', 'TextLane', 'kept', 'nothing', 'written']
+__all__ = ['Said', 'TextJob', 'TextLane', 'kept', 'nothing', 'written']
 
-TARGETS = {'en': 'zh', 'zh': 'en'}
-"""Language of a source -> language that it is translated to (ISO 639-1)."""
 TEXT_SLOTS = 256
 """Cache slots that a source with its translation may take; half of them are the reply's."""
 _WAITING = 8
-_NO_INDEX = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,7 @@ def _final(job: TextJob, text: str, language: str, source: str,
 @dataclass(eq=False)
 class _Waiting:
     job: TextJob
-    block: list[int]
+    block: Block
     most_tokens: int
 
 
@@ -125,12 +127,13 @@ class TextLane:
         not translated, and when eight wait already.
         """
         text, language = job.said.text, job.said.language
-        if not text or language not in TARGETS or len(self._waiting) >= _WAITING:
+        if not text or language not in TRANSLATION_TARGETS or len(self._waiting) >= _WAITING:
             return False
         block = text_block(self._spec.token_ids, prompt, self._encode(text))
-        if len(block) > self._slots // 2:
+        length = len(block.ids)
+        if length > self._slots // 2:
             return False
-        self._waiting.append(_Waiting(job, block, min(most_tokens, self._slots - len(block))))
+        self._waiting.append(_Waiting(job, block, min(most_tokens, self._slots - length)))
         return True
 
     def clear(self, lane: str = '') -> list[TextJob]:
@@ -153,20 +156,19 @@ class TextLane:
             if not self._waiting:
                 return None
             self._begin(self._waiting.popleft())
-        ids, self._state.pending = self._state.pending, []
-        places = self._fed + np.arange(len(ids))
+        block, self._state.pending = reply_block(self._state.pending), []
+        places = self._fed + np.arange(len(block.ids))
         visible = np.arange(self._all_slots) < self._fed
-        self._fed += len(ids)
-        return StepRequest(
-            lane=self._index, ids=np.array(ids, dtype=np.int64), slots=places, positions=places,
-            visible=visible, feature_index=_NO_INDEX,
+        self._fed += len(block.ids)
+        return StepRequest.of_block(
+            block, lane=self._index, slots=places, positions=places, visible=visible,
             features=np.zeros((0, self._spec.feature_width), dtype=np.float32),
-            read=np.array([len(ids) - 1]), allowed=Allowed.TEXT)
+            allowed=Allowed.TEXT)
 
     def _begin(self, waiting: _Waiting) -> None:
         self._running, self._fed, self._text = waiting, 0, Detokenizer()
         self._machine = Machine(ids=self._spec.token_ids, max_reply_tokens=waiting.most_tokens)
-        self._state = State(phase=Phase.SPEAKING, pending=list(waiting.block))
+        self._state = State(phase=Phase.SPEAKING, pending=list(waiting.block.ids))
 
     def on_result(self, result: StepResult) -> list[FinalTranslation]:
         """
@@ -187,4 +189,4 @@ class TextLane:
         text = self._text.text.replace('\ufffd', '').strip()
         if not text or outcome is Outcome.LOOP:
             return [kept(job)]
-        return [_translated(job, text, TARGETS[job.said.language])]
+        return [_translated(job, text, TRANSLATION_TARGETS[job.said.language])]

@@ -13,7 +13,8 @@ from small_model import random_model, save_model  # noqa: E402
 from audio_interaction_ros.protocol import Emotion  # noqa: E402
 from audio_interaction_ros.stream.events import ReplyFinished, Silence  # noqa: E402
 from export.__main__ import main as export  # noqa: E402
-from export.verify import BARS, Heard, Verdict, compare_scenes  # noqa: E402
+from export.bars import BARS, Verdict, loosest  # noqa: E402
+from export.verify import Heard, compare_scenes  # noqa: E402
 
 pytest.importorskip('onnxruntime')
 pytestmark = pytest.mark.torch
@@ -99,3 +100,16 @@ def test_scenes_are_compared_in_words_probabilities_and_events():
 
 def test_no_number_clears_no_bar():
     assert Verdict('any', 0.5, 1).passed and not Verdict('any', np.nan, 1).passed
+
+
+def test_halves_of_two_precisions_are_held_against_their_own_bars(model, cache, tmp_path, capsys):
+    export(['onnx', str(model), '--out', str(tmp_path / 'out')])
+    export(['onnx', str(model), '--out', str(tmp_path / 'other'), '--precision', 'int8'])
+    (tmp_path / 'out' / 'decoder').rename(tmp_path / 'decoder')
+    (tmp_path / 'other' / 'decoder').rename(tmp_path / 'out' / 'decoder')
+    capsys.readouterr()
+    verify(tmp_path / 'out', model)
+    features, *scores = capsys.readouterr().out.splitlines()[:3]
+    assert features.endswith('at most 0.001') and all(
+        line.endswith('at most 0.2') for line in scores)
+    assert [loosest(set(found)) for found in (('fp32',), ('int8', 'fp32'))] == ['fp32', 'int8']

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.model.decoder import rope_tables
-from audio_interaction_ros.protocol import prefix_block
+from audio_interaction_ros.protocol import offline_block
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
 from train.edge.pairs import Pair, PairsError
@@ -65,7 +65,7 @@ def sample(words: Any, given: str, wanted: str) -> Sample:
 
 def opening(words: Any) -> int:
     """Return how many ids stand before the source."""
-    return len(prefix_block(IDS, words.encode(PROMPTS['translation'])))
+    return len(offline_block(IDS, words.encode(PROMPTS['translation'])).ids)
 
 
 def pack(samples: Sequence[Sample], shared: int) -> Row:

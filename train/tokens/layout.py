@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.protocol import Emotion, TokenIds, listening_block, prefix_block
+from audio_interaction_ros.protocol import (
+    Block,
+    Emotion,
+    TokenIds,
+    audio_block,
+    listening_block,
+    offline_block,
+    prefix_block,
+    user_block,
+)
 
 __all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'Layout', 'Said', 'Sample', 'TokensError', 'a_t',
            'a_t_t', 'online', 't_t']
@@ -54,14 +63,14 @@ class _Builder:
         self._control: dict[int, int] = {}
         self._text: dict[int, int] = {}
 
-    def add(self, ids: Sequence[int]) -> None:
-        """Add ids that are given, not learned."""
-        self.ids.extend(ids)
+    def add(self, block: Block) -> None:
+        """Add ids that are given, not learned, audio slots among them."""
+        self.slots.extend(len(self.ids) + place for place in block.feature_at)
+        self.ids.extend(block.ids)
 
-    def add_slots(self, ids: Sequence[int], *, first: int, count: int) -> None:
-        """Add ids of which ``count`` from ``first`` on are audio slots."""
-        self.slots.extend(range(len(self.ids) + first, len(self.ids) + first + count))
-        self.ids.extend(ids)
+    def add_respond(self) -> None:
+        """Add the id that opens a text."""
+        self.ids.append(self.names.respond)
 
     def learn_text(self, ids: Sequence[int]) -> None:
         """Add ids that are predicted one by one."""
@@ -104,20 +113,19 @@ def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]
     or end enters with the next chunk, so the last one is a label only.
     """
     ids, features = layout.ids, layout.features_per_chunk
-    build, previous = _Builder(ids), None
+    build, before = _Builder(ids), list[int]()
     build.add(prefix_block(ids, _plain(ids, prompt, 'prompt')))
     for chunk, said in enumerate(replies):
-        block = listening_block(ids, features, previous)
-        build.add_slots(block, first=len(block) - 1 - features, count=features)
+        build.add(listening_block(ids, features, before))
         build.learn_control(SILENCE if said is None else RESPOND)
-        previous = ids.silence
+        before = [ids.silence]
         if said is not None:
             emotion, text = said
-            build.add([ids.respond])
+            build.add_respond()
             build.learn_text([] if emotion is None else [ids.emotions[emotion]])
             build.learn_text(_plain(ids, text, f'reply after chunk {chunk}'))
             build.learn_text_end()
-            previous = ids.text_end
+            before = [ids.text_end]
     return build.sample()
 
 
@@ -147,22 +155,18 @@ def t_t(layout: Layout, system: Sequence[int], user: Sequence[int],
 
 def _offline(layout: Layout, system: Sequence[int]) -> _Builder:
     build = _Builder(layout.ids)
-    block = prefix_block(layout.ids, _plain(layout.ids, system, 'system prompt'))
-    build.add([layout.ids.offline, *block[1:]])
+    build.add(offline_block(layout.ids, _plain(layout.ids, system, 'system prompt')))
     return build
 
 
 def _audio(build: _Builder, features: int) -> None:
     if features < 1:
         raise TokensError(f'features: expected at least 1, got {features}; leave the clip out')
-    ids = build.names
-    build.add_slots([ids.audio_begin, *[ids.audio_pad] * features, ids.audio_end], first=1,
-                    count=features)
+    build.add(audio_block(build.names, features))
 
 
 def _user(build: _Builder, text: Sequence[int]) -> None:
-    ids = build.names
-    build.add([ids.user, ids.respond, *_plain(ids, text, 'user text'), ids.text_end])
+    build.add(user_block(build.names, _plain(build.names, text, 'user text')))
 
 
 def _reply(build: _Builder, text: Sequence[int]) -> Sample:
@@ -170,7 +174,7 @@ def _reply(build: _Builder, text: Sequence[int]) -> Sample:
     ids = build.names
     build.learn_text([ids.assistant])
     build.learn_control(RESPOND)
-    build.add([ids.respond])
+    build.add_respond()
     build.learn_text(_plain(ids, text, 'reply'))
     build.learn_text_end()
     return build.sample()
