@@ -34,6 +34,9 @@ _SLOTS = LONGEST_TEXT + 36
 """Of the decoder's cache: the longest text, and what stands before it."""
 _UNSEEN = np.float32(-1e9)
 _HALF = 'second_pass'
+PRECISION = 'int8'
+"""Of weights. The words are as good as in float32, in two thirds of the time and in half the
+memory (docs/benchmarks.md)."""
 
 
 class OnnxWhisper:
@@ -106,7 +109,7 @@ class _Text:
         return found
 
 
-def graph_folder(precision: str = 'fp32') -> Path:
+def graph_folder(precision: str = PRECISION) -> Path:
     """Return the folder of the graphs, made in the cache where it is missing."""
     model_id = f'whisper-base-{identity("whisper-base")[:16]}'
     said = manifest.GraphManifest(
@@ -130,7 +133,7 @@ def graph_folder(precision: str = 'fp32') -> Path:
 
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
-         find_speech: bool = True, precision: str = 'fp32',
+         find_speech: bool = True, precision: str = PRECISION,
          after_s: float = AFTER_S) -> WhisperSecondPass:
     """
     Bring the second pass up; for registry.load_transcriber, which says what the arguments mean.
