@@ -14,6 +14,7 @@ from enum import IntEnum
 __all__ = [
     'Block',
     'CHUNK_NS',
+    'CHUNK_S',
     'CHUNK_SAMPLES',
     'Emotion',
     'MAGNITUDE_BINS',
@@ -36,6 +37,7 @@ __all__ = [
 SAMPLE_RATE_HZ = 16_000
 CHUNK_SAMPLES = 6_400  # 400 ms
 CHUNK_NS = 400_000_000
+CHUNK_S = 0.4
 MEL_HOP_SAMPLES = 160  # 10 ms
 MEL_FRAMES_PER_CHUNK = CHUNK_SAMPLES // MEL_HOP_SAMPLES  # 40
 MAGNITUDE_BINS = 64  # rows below the mel, of audio.magnitudes

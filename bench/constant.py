@@ -78,17 +78,17 @@ def _stream(encoder: Encoder, heard: int) -> Callable[[], object]:
 
 def listening_at(spec: DecoderSpec, lane: int, slots: int, chunk: int) -> StepRequest:
     """Return the step of a lane that listens to chunk number ``chunk``, counted from 1."""
-    block = listening_block(spec.token_ids, spec.features_per_chunk, [spec.token_ids.silence])
-    ids = np.array(block.ids)
-    room = (slots - _PROMPT) // len(ids)
+    ids_of = spec.token_ids
+    block = listening_block(ids_of, spec.features_per_chunk, [ids_of.silence])
+    length = len(block.ids)
+    room = (slots - _PROMPT) // length
     before = chunk - 1
-    places = _PROMPT + before % room * len(ids) + np.arange(len(ids))
-    visible = np.arange(slots) < _PROMPT + min(before, room) * len(ids)
+    places = _PROMPT + before % room * length + np.arange(length)
+    visible = np.arange(slots) < _PROMPT + min(before, room) * length
     visible[places] = False
     features = np.random.default_rng(lane).standard_normal(
         (len(block.feature_at), spec.feature_width))
-    return StepRequest(
-        lane=lane, ids=ids, slots=places, visible=visible,
-        positions=_PROMPT + before * len(ids) + np.arange(len(ids)),
-        feature_index=np.array(block.feature_at), features=(0.02 * features).astype(np.float32),
-        read=np.array(block.read_at), allowed=Allowed.CONTROLS)
+    return StepRequest.of_block(
+        block, lane=lane, slots=places, visible=visible,
+        positions=_PROMPT + before * length + np.arange(length),
+        features=(0.02 * features).astype(np.float32), allowed=Allowed.CONTROLS)

@@ -28,14 +28,14 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S, SAMPLE_RATE_HZ
 from bench import models
 from bench.audio import scene
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
 __all__ = ['NodesError', 'Observed', 'figures', 'require_nodes', 'run']
 
-STALL_S = 0.4
+STALL_S = CHUNK_S
 FACTOR = 'real_time_factor'
 GOAL_P95_MS = 250.0
 GOAL_REAL_TIME_FACTOR = 0.5

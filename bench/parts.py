@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import resolve_for
+from audio_interaction_ros.assembly import build_pipeline, resolve_for
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.offline import Assistant, build_pipeline
+from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped
 from audio_interaction_ros.runtimes.base import Allowed, Runtime, StepRequest, Transcriber
 from audio_interaction_ros.runtimes.registry import load_transcriber
@@ -31,7 +31,6 @@ __all__ = ['PARTS', 'Watch', 'run', 'watch']
 
 PARTS = ('front end and mel', 'audio tower', 'tagger', 'listening passes', 'reply passes',
          'second passes', 'rest')
-_CHUNK_S = CHUNK_NS / 1e9
 
 
 class Watch:
@@ -161,4 +160,4 @@ def figures(seen: Watch, origin: str) -> list[Figure]:
 
 
 def _over_time(values: Sequence[float]) -> list[tuple[float, float]]:
-    return [((number + 1) * _CHUNK_S, value) for number, value in enumerate(values)]
+    return [((number + 1) * CHUNK_S, value) for number, value in enumerate(values)]

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.resources import shipped
 from bench.audio import SAMPLE_SCENE
 from bench.measure import Figure, spread
@@ -29,7 +29,6 @@ from bench.robot import Robot, State
 __all__ = ['SCRIPTED', 'Soak', 'run']
 
 SCRIPTED = 'scripted'
-_CHUNK_S = CHUNK_NS / 1e9
 _BATCH = 8
 _AHEAD = 24  # chunks on their way at once, fewer than the queue holds
 _LOOK_EVERY = 9_000  # chunks: an hour
@@ -96,9 +95,9 @@ class Soak:
 
     def _in_real_time(self, blocks: int, skip_s: float) -> None:
         for _ in range(blocks):
-            self.robot.tell('speak', blocks=4, sound='file', block_s=_CHUNK_S / 4,
+            self.robot.tell('speak', blocks=4, sound='file', block_s=CHUNK_S / 4,
                             file=str(SAMPLE_SCENE), skip_s=skip_s)
-            self._next_at = max(self._next_at, time.monotonic() - _CHUNK_S) + _CHUNK_S
+            self._next_at = max(self._next_at, time.monotonic() - CHUNK_S) + CHUNK_S
             time.sleep(max(0.0, self._next_at - time.monotonic()))
 
     def _deaf(self) -> bool:
@@ -113,7 +112,7 @@ class Soak:
         return deaf
 
     def _soon(self) -> int:
-        return round(self.chance.expovariate(1.0) * self.fault_every_s / _CHUNK_S) + 1
+        return round(self.chance.expovariate(1.0) * self.fault_every_s / CHUNK_S) + 1
 
     def _fault(self) -> None:
         faults: dict[str, Callable[[], None]] = {
@@ -140,7 +139,7 @@ class Soak:
         self._progress = (-1, 0.0)  # patience begins anew: a killed node is noticed after 20 s
 
     def _tell(self, what: str) -> None:
-        print(f'  {self.sent * _CHUNK_S / 3600:7.3f} h of stream, {sum(self.faults.values()):4d} '
+        print(f'  {self.sent * CHUNK_S / 3600:7.3f} h of stream, {sum(self.faults.values()):4d} '
               f'faults, {len(self.robot.seen.unbalanced)} reports that do not add up  {what}',
               file=sys.stderr, flush=True)
 
@@ -224,8 +223,8 @@ class Soak:
         seen = self.robot.seen
         injected = ', '.join(f'{count} {name}' for name, count in sorted(self.faults.items()))
         made = [
-            Figure(what='stream', unit='h', value=self.sent * _CHUNK_S / 3600,
-                   note=f'{self.sent * _CHUNK_S / seconds:.0f} times real time'),
+            Figure(what='stream', unit='h', value=self.sent * CHUNK_S / 3600,
+                   note=f'{self.sent * CHUNK_S / seconds:.0f} times real time'),
             Figure(what='faults injected', unit='', value=sum(self.faults.values()),
                    note=injected),
             Figure(what='reports of the queue that do not add up', unit='', goal=0,
@@ -269,7 +268,7 @@ def run(*, hours: float, seed: int, fault_every_s: float, model: str,
                     chance=random.Random(seed))
         began = time.monotonic()
         try:
-            soak.stream(round(hours * 3600 / _CHUNK_S))
+            soak.stream(round(hours * 3600 / CHUNK_S))
             soak.look()
             seconds = time.monotonic() - began
             print('\n'.join(f'  {count:6d} {words}' for words, count

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.protocol import CHUNK_S
 from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
 
 __all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'at_threshold', 'calibrations',
            'chosen', 'figures', 'pairs', 'picked', 'trade_off']
 
-CHUNK_S = 0.4
 PIECE_S = 10.0
 """Backgrounds are cut into pieces of this length where a share of silence is counted."""
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,

@@ -36,7 +36,7 @@ from audio_interaction_ros.config import (
     resolve_lanes,
 )
 from audio_interaction_ros.offline import Assistant
-from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from audio_interaction_ros.stream.events import (
     Event,
@@ -53,7 +53,6 @@ from eval.crew import Crew
 
 __all__ = ['CHUNK_S', 'TO_ENGLISH', 'TRACE', 'Hearing', 'Listener', 'Reply', 'Task', 'hear']
 
-CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 TRACE = '_trace'
 NS = 1e9
 TO_ENGLISH = TranslationConfig.to_english

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
 from eval.alert_figures import Heard
@@ -76,8 +77,8 @@ def _twins(one: Heard, found: Matched, minutes: float, compare_min: float) -> li
 
 
 def _same_chunks(one: Heard, minutes: float, compare_min: float) -> list[tuple[float, float]]:
-    count = round(compare_min * 60 / 0.4)
-    shift = round((minutes - compare_min) * 60 / 0.4)
+    count = round(compare_min * 60 / CHUNK_S)
+    shift = round((minutes - compare_min) * 60 / CHUNK_S)
     return list(zip(one.p[:count], one.p[shift:shift + count], strict=False))
 
 

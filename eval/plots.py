@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.protocol import CHUNK_S
 from eval.intervals import Estimate
 
 __all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'bars', 'new_figure', 'reliability', 'save_figure',
@@ -154,8 +155,8 @@ def timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
     figure, axes = new_figure(9.5, 1.4 + 0.9 * len(streams))
     for row, stream in enumerate(streams):
         p = stream['p']
-        axes.plot([0.4 * (i + 1) / 60 for i in range(len(p))], [row + 0.35 - 0.7 * x for x in p],
-                  color='#b9c3cf', linewidth=0.5)
+        axes.plot([CHUNK_S * (i + 1) / 60 for i in range(len(p))],
+                  [row + 0.35 - 0.7 * x for x in p], color='#b9c3cf', linewidth=0.5)
         for name, colour, marker in (('found', GREEN, 'o'), ('missed', '#b3261e', 'x'),
                                      ('false', ORANGE, 'v')):
             axes.plot([t / 60 for t in stream[name]], [row] * len(stream[name]), marker=marker,

@@ -15,6 +15,7 @@ import numpy as np
 from audio_interaction_ros.audio.magnitudes import log_magnitudes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import (
+    CHUNK_S,
     CHUNK_SAMPLES,
     MAGNITUDE_BINS,
     MEL_FRAMES_PER_CHUNK,
@@ -31,7 +32,6 @@ _FFT = 400
 HISTORY_SAMPLES = _FFT // 2  # the first frame of a chunk starts this far before the chunk
 LOOK_AHEAD_SAMPLES = HISTORY_SAMPLES - MEL_HOP_SAMPLES  # 40: the last frame ends this far after
 _BUFFER_SAMPLES = HISTORY_SAMPLES + CHUNK_SAMPLES + LOOK_AHEAD_SAMPLES  # 6,640
-_CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE_HZ
 _POWER_FLOOR = 1e-10
 _RANGE = 8.0  # log10 power kept below the maximum
 MEL_OF_SILENCE = -1.5
@@ -150,7 +150,7 @@ class StreamingMel:
         mel_filters(bins)  # refuses a wrong number of bins now rather than at the first chunk
         self.bins = bins
         self.rows = bins + (MAGNITUDE_BINS if magnitudes else 0)
-        self._decay_per_chunk = decay_per_s * _CHUNK_S
+        self._decay_per_chunk = decay_per_s * CHUNK_S
         self._maximum_floor = maximum_floor
         self._fixed_maximum = maximum
         self._buffer = np.zeros(_BUFFER_SAMPLES, dtype=np.float64)

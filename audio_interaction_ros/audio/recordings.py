@@ -13,12 +13,11 @@ from typing import Any
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import RecordConfig
 from audio_interaction_ros.errors import MissingDependencyError
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ
 
 __all__ = ['Recordings']
 
 _FILE_S = 60.0
-_CHUNK_S = CHUNK_NS / 1e9
 _RETRY_S = 10.0
 _OURS = re.compile(r'audio-\d+\.wav')
 
@@ -102,7 +101,7 @@ class Recordings:
             self._undeleted = ''
 
     def _chunks_per_file(self) -> int:
-        return max(1, int(min(_FILE_S, self.retention_s / 4) / _CHUNK_S))
+        return max(1, int(min(_FILE_S, self.retention_s / 4) / CHUNK_S))
 
     def _append(self, chunk: AudioChunk) -> None:
         if self._file is None or self._chunks >= self._chunks_per_file():

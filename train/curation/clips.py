@@ -12,11 +12,12 @@ import soundfile
 import soxr
 
 from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.records import Clip
 
 __all__ = ['RATE', 'load', 'store']
 
-RATE = 16_000
+RATE = SAMPLE_RATE_HZ
 
 
 def load(clip: Clip, root: Path) -> np.ndarray:

@@ -14,11 +14,12 @@ import numpy as np
 
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
 __all__ = ['EXTRACTORS', 'Extractor', 'extractor', 'log_mel_statistics', 'whisper_states',
            'with_states']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _BINS = 64
 _MODULATION_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _WINDOW_FRAMES = 200

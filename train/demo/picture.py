@@ -9,6 +9,7 @@ import io
 
 import numpy as np
 
+from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ
 from train.records import Reply, Stream
 
 __all__ = ['COLOURS', 'LANE_COLOURS', 'numbered', 'picture']
@@ -17,8 +18,7 @@ COLOURS = {'foreground': '#2f6f9f', 'background': '#8a6fb0', 'ambient': '#5d9a76
            'noise': '#a9a29a'}
 LANE_COLOURS = {'transcript': '#4a5a6a', 'translation': '#b0762a', 'assistant': '#b3423a'}
 INK, PAPER, FAINT = '#2b2f33', '#fdfcf9', '#e4e0d8'
-CHUNK_S = 0.4
-RATE = 16_000
+RATE = SAMPLE_RATE_HZ
 
 
 def numbered(stream: Stream) -> list[tuple[int, str, Reply]]:

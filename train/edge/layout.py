@@ -8,7 +8,7 @@ of the runtime.
 import math
 from collections.abc import Mapping, Sequence
 
-from audio_interaction_ros.protocol import Emotion, TokenIds
+from audio_interaction_ros.protocol import CHUNK_S, Emotion, TokenIds
 from train.edge.dialogue import reply_to
 from train.tokens import IGNORE, Layout, Said, Sample, online
 
@@ -18,7 +18,6 @@ __all__ = ['BASE_VOCABULARY', 'CHINESE', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE',
 BASE_VOCABULARY = 49_152
 FEATURES = 6
 """Five of words, the last of sounds."""
-CHUNK_S = 0.4
 PROMPTS = {'transcript': 'Transcribe the speech.',
            'translation': 'Translate the speech.',
            'assistant': 'Warn about dangerous sounds and answer questions.'}

@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, Emotion
 from train.edge.label import Label, sentence
 from train.edge.synthesise import trimmed
 from train.sounds.signals import LABELS, make
@@ -30,7 +30,7 @@ __all__ = ['ALERTS', 'NEITHER', 'RATE', 'Clip', 'Library', 'MissingMaterialError
            'fold', 'is_validation',
            'load', 'recording', 'sound_names']
 
-RATE = 16_000
+RATE = SAMPLE_RATE_HZ
 
 _U, _N = Emotion.URGENT, Emotion.NORMAL
 ALERTS: dict[str, tuple[str, Emotion]] = {

@@ -34,6 +34,7 @@ import soundfile
 import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.edge.dialogue import command_texts
 from train.edge.dialogue import texts as dialogue_texts
 from train.edge.further import known_texts, near_miss_texts, urgent_texts
@@ -44,7 +45,7 @@ from train.edge.scenes import mended
 __all__ = ['MissingVoicesError', 'Utterance', 'available', 'disfluent', 'speak', 'speak_all',
            'trim', 'trimmed', 'utterances', 'written']
 
-RATE = 16_000
+RATE = SAMPLE_RATE_HZ
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
           for variant in ('m1', 'm2', 'm3', 'm7', 'f1', 'f2', 'f4', 'f5', 'Andrea', 'steph')]
 TRAIN_VOICES = {'hibari': ['hibari:heart'], 'flite': ['flite:slt', 'flite:rms', 'flite:kal16'],

@@ -9,7 +9,7 @@ the end. At most one reply per chunk.
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import CHUNK_S, Emotion
 from train.records import Event, Reply
 from train.responses.language import ResponsesError
 
@@ -18,7 +18,6 @@ __all__ = ['alert_replies', 'asr_replies', 'join_words', 'reply_chunk', 'reply_d
 
 FRAMES_PER_S = 25
 FRAMES_PER_CHUNK = 10
-CHUNK_S = 0.4
 _ROUNDING = 1e-6
 ALERT_ROLES = ('foreground', 'background')
 """Roles of sounds that happen; ambient and noise span the stream and are no events."""

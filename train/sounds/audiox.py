@@ -14,12 +14,13 @@ import binascii
 import json
 from dataclasses import dataclass
 
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.sounds.generator import GenerationError, Request, Sound, decode
 from train.sounds.web import WebError, bearer, post_json
 
 __all__ = ['AudioX']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _LONGEST_S = 10.0
 
 

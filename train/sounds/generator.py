@@ -16,12 +16,13 @@ import soundfile
 import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.sounds.signals import LABELS, make
 
 __all__ = ['ChainGenerator', 'GenerationError', 'Generator', 'Request', 'SignalGenerator',
            'Sound', 'decode']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 
 
 class GenerationError(AudioInteractionError):

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+
 __all__ = ['Room', 'place']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _SPEED_M_PER_S = 343.0
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import soundfile
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.records import Clip
 from train.sounds.patterns import CYCLES, Cycle, Tone
 from train.sounds.room import Room, place
 
 __all__ = ['LABELS', 'NAMES', 'SIGNALS', 'Signal', 'as_clip', 'dry', 'make', 'tones']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _LONGEST_S = 600.0
 
 

@@ -24,6 +24,7 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
     MissingDependencyError,
 )
+from audio_interaction_ros.protocol import CHUNK_S
 
 __all__ = ['Job', 'Rejected', 'Shard', 'ShardReport', 'StageError', 'build', 'digest', 'finished',
            'part_path', 'storage', 'write_whole']
@@ -151,7 +152,7 @@ def digest(records: Iterable[Any]) -> str:
 def _audio_seconds(record: Any) -> float:
     values = _plain(record)
     if isinstance(values.get('chunks'), int):
-        return 0.4 * values['chunks']
+        return CHUNK_S * values['chunks']
     seconds = values.get('seconds')
     return float(seconds) if isinstance(seconds, (int, float)) else 0.0
 

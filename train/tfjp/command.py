@@ -10,12 +10,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.tfjp.flow import TfjpResult, process
 from train.tfjp.spectrum import TfjpError
 
 __all__ = ['add_arguments', 'read_clip', 'run']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _SUFFIXES = ('.flac', '.mp3', '.ogg', '.opus', '.wav')
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.tfjp.flow import GRID, TfjpResult
 from train.tfjp.silence import applied_gate, runs, silent_frames
 from train.tfjp.spectrum import HOP, analyse, level_db, power
 
 __all__ = ['draw', 'example']
 
-_RATE = 16_000
+_RATE = SAMPLE_RATE_HZ
 _INK, _SOFT, _EVENT, _CUT = '#1f2933', '#8a94a0', '#0b7a75', '#d1495b'
 _RANGE_DB = 80
 

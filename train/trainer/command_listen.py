@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_S
 from train.records import Stream, read_records
 from train.trainer.evaluate import Counts
 from train.trainer.listen import Heard, listen
 
 __all__ = ['add_arguments', 'run']
 
-CHUNK_S = 0.4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,6 +30,7 @@ from torch import nn
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.checkpoints.layout import build_modules
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.protocol import CHUNK_S
 from train.trainer.loss import BLOCK
 from train.trainer.model import ADAPTERS, Trainee
 from train.trainer.recipe import Recipe
@@ -40,7 +41,6 @@ __all__ = ['GIB', 'Plan', 'PlanError', 'check', 'make_plan', 'memory', 'text_of'
 GIB = 2 ** 30
 BUCKET = 200_000_000
 """Elements of DeepSpeed's reduce bucket, as in train/recipes/deepspeed_*.json."""
-CHUNK_S = 0.4
 
 
 class PlanError(AudioInteractionError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from train.records import Clip, Event, Lane, Reply, Stream, write_records
 
 __all__ = ['write_streams']
@@ -23,7 +23,7 @@ def _stream(index: int, seed: int, chunks: int, folder: Path) -> Stream:
     samples = rng.normal(0.0, 1e-3, chunks * CHUNK_SAMPLES)
     events, replies = [], []
     at = rng.uniform(0.3, 1.0)
-    while at + TONE_S < (chunks - 1) * 0.4:
+    while at + TONE_S < (chunks - 1) * CHUNK_S:
         name = str(rng.choice(list(TONES)))
         first = round(at * SAMPLE_RATE_HZ)
         count = round(TONE_S * SAMPLE_RATE_HZ)

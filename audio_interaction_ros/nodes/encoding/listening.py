@@ -24,14 +24,13 @@ from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
 
 __all__ = ['Begin', 'Block', 'Flush', 'Listening', 'Model', 'Pause']
 
-_CHUNK_S = CHUNK_NS / 1e9
 _MOST_FAILURES = 5
 """Times in a row that the stream may start anew without a chunk; then the node does."""
 
@@ -153,7 +152,7 @@ class Listening:
                 self._failures = 0
                 now = time.monotonic()
                 self.timings.add((now - began) / len(chunks))
-                self.busy.add(now, now - began, _CHUNK_S * len(chunks))
+                self.busy.add(now, now - began, CHUNK_S * len(chunks))
                 emit(chunks)
         return False
 
@@ -186,7 +185,7 @@ class Listening:
         self.level_dbfs = chunk.rms_dbfs
         self.loudest_dbfs = max(self.loudest_dbfs, self.level_dbfs)
         silent = not chunk.samples.any()
-        self.silent_s = self.silent_s + _CHUNK_S if silent else 0.0
+        self.silent_s = self.silent_s + CHUNK_S if silent else 0.0
         if self._second_pass is not None:
             self._second_pass.hear(chunk)
         if self._recorder is not None:
