@@ -32,11 +32,23 @@ class StepBatch:
     past: np.ndarray  # [B, span] bool, slots of earlier passes that are seen; span may be 0
     _order: tuple[int, ...]
 
+    def features(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """
+        Return the features of all requests, and which embeddings they overwrite.
+
+        Rows [F], positions in the rows [F] and features [F, width] float32.
+        """
+        counts = [len(request.feature_index) for request in self.requests]
+        return (np.repeat(np.arange(len(counts)), counts),
+                np.concatenate([request.feature_index for request in self.requests],
+                               dtype=np.int64),
+                np.concatenate([request.features for request in self.requests],
+                               dtype=np.float32))
+
     def overlay(self, embeddings: np.ndarray) -> None:
         """Write the features of all requests into embeddings [B, T, width], in place."""
-        for row, request in enumerate(self.requests):
-            if len(request.feature_index):
-                embeddings[row, request.feature_index] = request.features
+        rows, places, features = self.features()
+        embeddings[rows, places] = features
 
     def mask(self) -> np.ndarray:
         """

@@ -181,12 +181,9 @@ class TorchDecoder:
 
     def _embed(self, batch: StepBatch) -> Tensor:
         embeddings = self.module.embed(torch.from_numpy(batch.ids).to(self._device))
-        for row, request in enumerate(batch.requests):
-            if len(request.feature_index):
-                index = torch.from_numpy(np.asarray(request.feature_index, np.int64))
-                features = torch.from_numpy(np.ascontiguousarray(request.features, np.float32))
-                embeddings[row, index.to(self._device)] = features.to(self._device,
-                                                                      embeddings.dtype)
+        rows, places, features = (torch.from_numpy(part).to(self._device)
+                                  for part in batch.features())
+        embeddings[rows, places] = features.to(embeddings.dtype)
         return embeddings
 
     def _control_logits(self, batch: StepBatch, hidden: Tensor) -> list[np.ndarray]:
