@@ -6,8 +6,12 @@ reason; in `.ci/run` (CI=true) one that is not in ``MAY_BE_LEFT_OUT`` fails the 
 the README promises may hang on a test that is named there.
 """
 
+import contextlib
+import ctypes
 import os
 from collections import Counter
+
+import pytest
 
 MAY_BE_LEFT_OUT = {
     'only the stand-in was tried': 'launch is on no package index; a stand-in runs the same tests',
@@ -19,6 +23,14 @@ MAY_BE_LEFT_OUT = {
     'flite is not installed': 'a voice of the system, for training',
     'this CPU does not compute in bfloat16': 'weights are packed on such CPUs only',
 }
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers_are_numbers():
+    """Undo what opening a session did to the test's thread: hypothesis draws such numbers."""
+    yield
+    with contextlib.suppress(OSError, AttributeError):  # another C library opened no session so
+        ctypes.CDLL('libm.so.6').fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
 def unknown(reasons):
