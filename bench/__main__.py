@@ -64,6 +64,8 @@ def _options() -> argparse.Namespace:
                         help='length of the parts "nodes", "parts" and "compare"')
     parser.add_argument('--file', type=Path,
                         help='recording that these parts play')
+    parser.add_argument('--quiet', action='store_true',
+                        help='the part "nodes" plays an empty room instead')
     parser.add_argument('--params-file', type=Path,
                         help='ROS parameter file for the part "nodes"')
     parser.add_argument('--hours', type=float, default=24.0, help='length of the part "soak"')
@@ -103,7 +105,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,
             model=options.model, runtime=options.runtime, dtype=options.dtype,
-            threads=options.threads),
+            threads=options.threads, quiet=options.quiet),
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),

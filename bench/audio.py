@@ -14,7 +14,7 @@ from audio_interaction_ros.audio.convert import to_mono
 from audio_interaction_ros.audio.source import read_blocks
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['BLOCK_SAMPLES', 'SAMPLE_SCENE', 'blocks', 'scene', 'synthetic']
+__all__ = ['BLOCK_SAMPLES', 'SAMPLE_SCENE', 'blocks', 'quiet_room', 'scene', 'synthetic']
 
 SAMPLE_SCENE = Path(__file__).parents[1] / 'samples' / 'scene.flac'
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10  # 100 ms, as a microphone would deliver
@@ -29,6 +29,13 @@ def synthetic(seconds: float, *, seed: int = 0) -> np.ndarray:
     bursts = np.clip(np.sin(2 * np.pi * 2.5 * time_s) * np.sin(2 * np.pi * 0.11 * time_s), 0, 1)
     noise = rng.standard_normal(count, dtype=np.float32)
     return ((0.15 * bursts + 0.002) * noise).astype(np.float32)
+
+
+def quiet_room(seconds: float) -> np.ndarray:
+    """Return [n] float32: the noise of a room in which nothing happens, at -60 dBFS."""
+    noise = np.random.default_rng(0).standard_normal(
+        round(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+    return np.float32(1e-3) * noise
 
 
 def scene(seconds: float, path: Path | None = None) -> tuple[np.ndarray, str]:

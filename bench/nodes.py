@@ -30,7 +30,7 @@ import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S, SAMPLE_RATE_HZ
 from bench import models
-from bench.audio import scene
+from bench.audio import quiet_room, scene
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
 __all__ = ['NodesError', 'Observed', 'figures', 'require_nodes', 'run']
@@ -74,10 +74,11 @@ class Observed:
 
 
 def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, runtime: str,
-        dtype: str, threads: int) -> list[Figure]:
-    """Play a scene of a length and return the figures."""
+        dtype: str, threads: int, quiet: bool = False) -> list[Figure]:
+    """Play a scene of a length, or with ``quiet`` an empty room, and return the figures."""
     require_nodes()
-    samples, origin = scene(seconds, file)
+    samples, origin = ((quiet_room(seconds), 'quiet room') if quiet
+                       else scene(seconds, file))
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         path = Path(folder) / 'scene.wav'
         _write_wav(path, samples)
