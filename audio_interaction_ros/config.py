@@ -201,7 +201,7 @@ class ModelConfig:
     path: str = 'edge'
     """Folder or Hugging Face repository id of a checkpoint; edge: the shipped default."""
     runtime: str = 'onnx'
-    """Backend that runs it: onnx (ONNX Runtime, on a CPU) or torch."""
+    """Backend that runs it: onnx (ONNX Runtime, on a CPU), tensorrt (NVIDIA GPUs) or torch."""
     device: str = 'cpu'
     """Device of the backend."""
     dtype: str = 'auto'

@@ -127,8 +127,8 @@ def _random_tensor(key: str, value: 'torch.Tensor') -> Any:
 def random_config(name: str) -> CheckpointConfig:
     """Return the configuration of a random model of this name."""
     # Chance would speak all the time; silence is what a robot hears most.
-    silent = {lane: LaneDefaults(threshold=1.0)
-              for lane in ('transcript', 'translation', 'assistant')}
+    silent = {lane: LaneDefaults(threshold=1.0) for lane in ('transcript', 'translation')}
+    silent['assistant'] = LaneDefaults(threshold=1.0, slots=256)
     if name == TINY:
         return dataclasses.replace(load_config(TINY_SHAPE), lanes=silent)
     if name.startswith(RELEASED):
@@ -149,5 +149,4 @@ def random_config(name: str) -> CheckpointConfig:
         decoder=DecoderConfig(
             **SHAPES[name], head_dim=64, vocab_size=_VOCABULARY + 19, rope_base=100_000.0,
             norm_eps=1e-5, tied_head=True),
-        token_ids=_IDS, max_positions=1024,
-        lanes={**silent, 'assistant': LaneDefaults(threshold=1.0, slots=256)})
+        token_ids=_IDS, max_positions=1024, lanes=silent)

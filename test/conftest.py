@@ -14,6 +14,7 @@ MAY_BE_LEFT_OUT = {
     "could not import 'speechcolab'": 'one corpus, which a person downloads by hand',
     "could not import 'pyarrow'": 'requirements/cluster.txt, for a Ray cluster',
     "could not import 'ray'": 'requirements/cluster.txt, for a Ray cluster',
+    'no TensorRT for RTX': "NVIDIA's compiler, of some hundred megabytes; docs/export.md",
     'espeak-ng is not installed': 'a voice of the system, for training',
     'flite is not installed': 'a voice of the system, for training',
     'this CPU does not compute in bfloat16': 'weights are packed on such CPUs only',

@@ -167,10 +167,14 @@ class _Step:
     lanes: Tensor
     slots: Tensor
     mask: Tensor | None
+    all_lanes: bool
+    """The lanes are 0..B-1, which a device need not be asked for: a CUDA graph may not ask."""
 
     @cached_property
     def readable(self) -> slice | Tensor:
         """Lanes to read of a cache, as a slice where they follow each other."""
+        if self.all_lanes:
+            return slice(0, len(self.lanes))
         places = self.lanes.tolist()
         if places == list(range(places[0], places[-1] + 1)):
             return slice(places[0], places[-1] + 1)
@@ -209,11 +213,12 @@ class Decoder(nn.Module):
         """
         if cache is not None and (slots is None or mask is None):
             raise ValueError('a pass with a cache needs slots and a mask')
+        all_lanes = lanes is None
         if lanes is None:
             lanes = torch.arange(embeddings.shape[0], device=embeddings.device)
         step = _Step(cos.unsqueeze(1), sin.unsqueeze(1), cache, lanes,
                      lanes if slots is None else slots,
-                     None if mask is None else self._bias(mask, embeddings.dtype))
+                     None if mask is None else self._bias(mask, embeddings.dtype), all_lanes)
         x = embeddings
         for index, layer in enumerate(self.model.layers):
             x = layer(x, step, index)

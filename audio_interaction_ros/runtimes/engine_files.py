@@ -74,8 +74,9 @@ class EngineRecord:
 
 
 def graph_hash(said: GraphManifest) -> str:
-    """Return one hash over the graphs and weights of a folder."""
-    files = {name: digest for name, (digest, _) in said.files.items() if '.onnx' in name}
+    """Return one hash over the graphs and weights of a folder, wherever these lie."""
+    files = {name: digest for name, (digest, _) in said.files.items()
+             if name not in ('config.yaml', 'tokenizer.json')}
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
 
 

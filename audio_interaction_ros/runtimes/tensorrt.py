@@ -13,7 +13,7 @@ import cuda.bindings.runtime  # noqa: F401 - the registry says how to get what i
 import numpy as np
 import tensorrt as trt
 
-from audio_interaction_ros.checkpoints.config import load_config
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError, ModelFaultError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
@@ -47,15 +47,15 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     folders = {half: Path(model) / half for half in sorted(halves)}
     for half, folder in folders.items():
         said = _graphs(folder, model)
+        config = load_config(folder / 'config.yaml')
+        manifest.check_spec(folder, said, half=half, spec=config.computed_with)
         found, record = engine_files.find(folder, said, target)
         if half == 'encoder':
-            encoder = _encoder(folder, said, found)
+            encoder = _encoder(folder, config, said, found)
         else:
-            decoder = _decoder(folder, said, found, record, rope_index_dtype)
-    config = load_config(next(iter(folders.values())) / 'config.yaml')
-    if 'decoder' in folders:
-        tokenizer = Tokenizer(folders['decoder'] / 'tokenizer.json',
-                              structural=config.token_ids.structural)
+            decoder = _decoder(folder, config, said, found, record, rope_index_dtype)
+            tokenizer = Tokenizer(folder / 'tokenizer.json',
+                                  structural=config.token_ids.structural)
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
 
 
@@ -73,16 +73,16 @@ def _graphs(folder: Path, model: str) -> GraphManifest:
     return said
 
 
-def _encoder(folder: Path, said: GraphManifest, engines: Path) -> EngineTower:
+def _encoder(folder: Path, config: CheckpointConfig, said: GraphManifest,
+             engines: Path) -> EngineTower:
     memory = CudaMemory()
-    return EngineTower(load_config(folder / 'config.yaml'), model_id=said.model_id,
+    return EngineTower(config, model_id=said.model_id,
                        tower=_Engine(engines, manifest.AUDIO_TOWER, folder, memory),
                        memory=memory)
 
 
-def _decoder(folder: Path, said: GraphManifest, engines: Path, record: EngineRecord,
-             rope_index_dtype: str) -> StaticDecoder:
-    config = load_config(folder / 'config.yaml')
+def _decoder(folder: Path, config: CheckpointConfig, said: GraphManifest, engines: Path,
+             record: EngineRecord, rope_index_dtype: str) -> StaticDecoder:
     assert record.room is not None
     _, narrow = manifest.numbers(said.precision, said.form)
     memory = CudaMemory()

@@ -119,8 +119,8 @@ class TorchDecoder:
         ids = config.token_ids
         head = loaded.decoder.head_weight
         self._controls = head[[ids.silence, ids.respond]].detach().float().to(device)
-        self._decoder = _prepare(loaded.decoder, dtype, device)
-        self._dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
+        self.module = _prepare(loaded.decoder, dtype, device)
+        self.dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
         self._forbidden = _forbidden(ids, config.decoder.vocab_size, device)
         self._cache: KVCache | None = None
 
@@ -132,12 +132,12 @@ class TorchDecoder:
         """
         self._cache = None  # the old one goes first
         try:
-            self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self._dtype,
+            self._cache = KVCache(self._config, lanes=lanes, slots=slots, dtype=self.dtype,
                                   device=self._device)
         except (RuntimeError, MemoryError) as error:  # torch raises the first for its allocators
             config = self._config
             size = (2 * config.layers * lanes * config.kv_heads * (slots + 1) * config.head_dim
-                    * self._dtype.itemsize)
+                    * self.dtype.itemsize)
             raise ResourceError(
                 f'model.slots: no memory on {self._device} for {lanes} lanes of {slots} slots '
                 f'({size / 1e6:.0f} MB: {str(error).splitlines()[0]}); lower model.slots, run '
@@ -173,14 +173,14 @@ class TorchDecoder:
     def _forward(self, cache: KVCache, batch: StepBatch) -> Tensor:
         # Returns hidden [B, T, width].
         cos, sin = self._angles(batch.positions)
-        return self._decoder(
+        return self.module(
             self._embed(batch), cos, sin, cache=cache,
             lanes=torch.from_numpy(batch.lanes).to(self._device),
             slots=torch.from_numpy(batch.slots).to(self._device),
             mask=torch.from_numpy(batch.mask()).to(self._device))
 
     def _embed(self, batch: StepBatch) -> Tensor:
-        embeddings = self._decoder.embed(torch.from_numpy(batch.ids).to(self._device))
+        embeddings = self.module.embed(torch.from_numpy(batch.ids).to(self._device))
         rows, places, features = (torch.from_numpy(part).to(self._device)
                                   for part in batch.features())
         embeddings[rows, places] = features.to(embeddings.dtype)
@@ -200,7 +200,7 @@ class TorchDecoder:
         if not rows:
             return {}
         asked = [batch.requests[row] for row in rows]
-        scores = self._decoder.logits(hidden[rows, [int(request.read[-1]) for request in asked]])
+        scores = self.module.logits(hidden[rows, [int(request.read[-1]) for request in asked]])
         scores = scores.float()
         forbidden = torch.stack([self._forbidden[request.allowed] for request in asked])
         finite = scores.isfinite().all(-1)

@@ -44,20 +44,23 @@ from audio_interaction_ros.stream.room import chunks_at_once
 
 __all__ = ['Lane', 'check_finite']
 
+
 class Lane:
     """
     The streaming state of one instruction context.
 
     ``request`` and ``on_result`` may raise, after a fault of the backend or of ours; the lane
-    goes on after ``restart``.
+    goes on after ``restart``. ``slots`` is how many a lane may keep at most, ``opened`` how many
+    the decoder has for each.
     """
 
     def __init__(self, *, index: int, config: LaneConfig, spec: DecoderSpec, slots: int,
-                 prompt: list[int], drain: str, token_bytes: Callable[[int], bytes]) -> None:
+                 opened: int, prompt: list[int], drain: str,
+                 token_bytes: Callable[[int], bytes]) -> None:
         self.config = config
         self._index, self._spec, self._drain = index, spec, drain
         self._slots = min(config.slots or slots, slots)
-        self._left_over = slots - self._slots
+        self._left_over = opened - self._slots
         self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)

@@ -24,7 +24,15 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
-from audio_interaction_ros.stream.text_lane import Said, TextJob, TextLane, kept, nothing, written
+from audio_interaction_ros.stream.text_lane import (
+    TEXT_SLOTS,
+    Said,
+    TextJob,
+    TextLane,
+    kept,
+    nothing,
+    written,
+)
 
 __all__ = ['Session', 'SessionStats']
 
@@ -73,14 +81,18 @@ class Session:
         slots = slots or decoder.spec.max_positions
         self._decoder, self._tokenizer = decoder, tokenizer
         self._fifo = Fifo(capacity=fifo.capacity, overflow=fifo.overflow, lanes=len(lanes))
-        decoder.open(lanes=len(lanes) + translate_text, slots=slots)
+        # A pass computes as many slots of every lane, so none is opened that no lane keeps.
+        wanted = [lane.slots or slots for lane in lanes] + [TEXT_SLOTS] * translate_text
+        opened = min(slots, max(wanted))
+        decoder.open(lanes=len(lanes) + translate_text, slots=opened)
         self._prompts = {lane.name: tokenizer.encode(lane.prompt) for lane in lanes}
         self._lanes = [
-            Lane(index=i, config=lane, spec=decoder.spec, slots=slots, drain=fifo.drain,
-                 prompt=self._prompts[lane.name], token_bytes=tokenizer.token_bytes)
+            Lane(index=i, config=lane, spec=decoder.spec, slots=slots, opened=opened,
+                 drain=fifo.drain, prompt=self._prompts[lane.name],
+                 token_bytes=tokenizer.token_bytes)
             for i, lane in enumerate(lanes)]
         self._text = TextLane(
-            index=len(lanes), spec=decoder.spec, slots=slots, encode=tokenizer.encode,
+            index=len(lanes), spec=decoder.spec, slots=opened, encode=tokenizer.encode,
             token_bytes=tokenizer.token_bytes) if translate_text else None
         self._epoch: int | None = None
         self._next_seq = 0

@@ -20,10 +20,11 @@ from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.names import cache_names
 from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.parity import TOLERANCES, write_released
-from audio_interaction_ros.protocol import listening_block
+from audio_interaction_ros.protocol import listening_block, reply_block
 from audio_interaction_ros.runtimes.registry import load_runtime
 from export.__main__ import main as export
-from export.verify import BARS, compare_decoders, compare_encoders
+from export.bars import BARS
+from export.verify import compare_decoders, compare_encoders
 
 pytest.importorskip('onnxruntime')
 from audio_interaction_ros.runtimes.onnx_session import open_session  # noqa: E402
@@ -93,13 +94,15 @@ def sequence(reference, config, features, table):
     per_chunk = config.audio_tower.features_per_chunk
     rows, read, pending = [], [], list(reference['prefix_ids'])
     for entry in reference['script']:
-        block = listening_block(config.token_ids, per_chunk, None) if 'chunk' in entry else []
-        fed = table[[*pending, *block]]
-        if block:
-            fed[-1 - per_chunk:-1] = features[entry['chunk']]
+        listens = 'chunk' in entry
+        block = (listening_block(config.token_ids, per_chunk, pending) if listens
+                 else reply_block(pending))
+        fed = table[list(block.ids)]
+        if listens:
+            fed[list(block.feature_at)] = features[entry['chunk']]
         rows.append(fed)
         read.append(sum(map(len, rows)) - 1)
-        pending = [entry['decision'] if 'chunk' in entry else entry['token']]
+        pending = [entry['decision'] if listens else entry['token']]
     return np.concatenate(rows), read
 
 

@@ -37,6 +37,8 @@ RUNTIMES = {  # (runtime, dtype): tolerance
     ('onnx', 'fp16 static'): 0.1,
     ('onnx', 'fp16 delta'): 0.1,
 }
+if torch.cuda.is_available():
+    RUNTIMES['torch', 'float32@cuda'] = 2e-3  # its convolutions round to TF32
 PROMPT = [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
 CONTROLS = [IDS.silence, IDS.respond]
 
@@ -53,7 +55,9 @@ def folder(loaded, tmp_path_factory):
 
 def bring_up(folder, name, dtype, **options):
     if ' ' not in dtype:
-        return load_runtime(str(folder), runtime=name, dtype=dtype, **options)
+        dtype, _, device = dtype.partition('@')
+        return load_runtime(str(folder), runtime=name, dtype=dtype, device=device or 'cpu',
+                            **options)
     graphs = folder.parent / dtype.replace(' ', '_')
     if not graphs.exists():
         precision, form = dtype.split()

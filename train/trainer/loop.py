@@ -140,6 +140,14 @@ class Trainer:
                     self._save()
         return Report(self.step, loss, self.measures, self._finish())
 
+    def try_steps(self, count: int) -> Iterator[float]:
+        """Yield the loss of each of some steps; nothing is evaluated, logged or written."""
+        micro = self._micro_batches()
+        with Watch(self.out / 'log', self.recipe, self.step, show=False, write=False) as watch:
+            for _ in range(count):
+                yield self._one_step(list(itertools.islice(micro, self.recipe.run.accumulation)),
+                                     watch)
+
     def _micro_batches(self) -> Iterator[Batch]:
         run, accelerator = self.recipe.run, self.accelerator
         numbers = batches(self.samples, seed=run.seed, batch=run.batch,
