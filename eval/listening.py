@@ -29,6 +29,7 @@ from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import (
     AssistantConfig,
+    AudioConfig,
     LaneConfig,
     LaneDefaults,
     ModelConfig,
@@ -155,7 +156,9 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
     runtime.encoder.reset()
     tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
     decoder = Aside(runtime.decoder, runtime.tokenizer) if tracing else runtime.decoder
-    config = AssistantConfig(lanes=task.lanes, model=ModelConfig(),
+    # What would be said is asked after every chunk, so that a trace needs each to be read.
+    audio = AudioConfig(quiet_below_dbfs=-200.0) if tracing else AudioConfig()
+    config = AssistantConfig(audio=audio, lanes=task.lanes, model=ModelConfig(),
                              translation=TranslationConfig(to_english=to_english))
     assistant = Assistant(config=config, encoder=runtime.encoder, decoder=decoder,
                           tokenizer=runtime.tokenizer, second_pass=second_pass,
