@@ -1,6 +1,6 @@
 """
-The second pass as graphs: Whisper's encoder for half a minute, what its decoder knows of that, and
-one step of the decoder.
+The second pass as graphs: Whisper's encoder for up to half a minute, what its decoder knows of
+that, and one step of the decoder.
 
 The arithmetic of transformers' WhisperModel, and its names of weights. The cache of the decoder is
 the host's: a step reads the past where it lies and gives out only the keys and values that are
