@@ -20,13 +20,13 @@ from audio_interaction_ros.config import (
     ModelConfig,
     resolve_lanes,
 )
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
-from audio_interaction_ros.stream.reading import SpanReader
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
            'resolve_for']
@@ -85,7 +85,8 @@ def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPo
 
     Raises ConfigurationError for bad rules.
     """
-    rules = load_rules(Path(settings.rules) if settings.rules else shipped('config/alerts.yaml'))
+    rules = load_rules(Path(settings.rules) if settings.rules
+                       else shipped_path('config/alerts.yaml'))
     return AlertPolicy(rules, AlertSettings(
         lanes=tuple(lane.name for lane in lanes if lane.alerts),
         while_speaking_min_severity=settings.while_speaking_min_severity))

@@ -59,9 +59,9 @@ def _check_ranges(config: Any, group: str, name: str = '') -> None:
     """Refuse numbers out of RANGES, as ROS does for parameters."""
     for item in dataclasses.fields(config):
         if f'{group}.{item.name}' in RANGES:
-            (low, high), found = RANGES[f'{group}.{item.name}'], getattr(config, item.name)
-            _require(low <= found <= high, f'{name or group}.{item.name}',
-                     f'{low:g} to {high:g}', found)
+            (low, high), value = RANGES[f'{group}.{item.name}'], getattr(config, item.name)
+            _require(low <= value <= high, f'{name or group}.{item.name}',
+                     f'{low:g} to {high:g}', value)
 
 
 def _find_home(config: object, name: str) -> None:

@@ -36,11 +36,11 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.stream.final_text import (
     Draft,
+    choose_final,
     read_again,
     read_for_translation,
-    settle,
 )
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['Assistant', 'AssistantStats']
 
@@ -80,7 +80,7 @@ class Assistant:
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
-        self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.hear)
+        self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.remember)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates)
         self.policy = build_policy(config.alerts, config.lanes)
@@ -128,13 +128,13 @@ class Assistant:
     def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
         for chunk in listen(*block):
-            for event in self._hear(chunk):
+            for event in self._step_chunk(chunk):
                 self.stats.busy_s += time.perf_counter() - began
                 yield event
                 began = time.perf_counter()
         self.stats.busy_s += time.perf_counter() - began
 
-    def _hear(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
+    def _step_chunk(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
         try:
             self.session.push(chunk)
         except AudioFormatError as error:
@@ -146,30 +146,30 @@ class Assistant:
                     _LOG.error('lane %s starts anew after: %s', event.lane, event.fault)
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
-                    yield from self._consequences(event)
-        yield from self._count(self.policy.tick(chunk.stamp_ns))
+                    yield from self._follow_up(event)
+        yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
 
-    def _consequences(self, reply: ReplyFinished) -> Iterator[Event | AlertChange]:
+    def _follow_up(self, reply: ReplyFinished) -> Iterator[Event | AlertChange]:
         self.stats.replies += 1
-        yield from self._count(self.policy.on_reply(reply))
+        yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
         if kind == 'transcript' and self._second_pass is not None:
             yield self._read_again(reply, self._second_pass)
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
 
-    def _count(self, changes: list[AlertChange]) -> list[AlertChange]:
+    def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)
         return changes
 
     def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
         """Return what was said; where nobody can tell, the streamed text becomes final."""
-        draft = _draft(reply)
+        draft = _make_draft(reply)
         try:
             final = read_again(self._reader, reading_model, draft)
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed transcript')
-            final = settle(draft, None)
+            final = choose_final(draft, None)
         return FinalTranscript(
             lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
             reply_id=reply.reply_id, text=final.text, language=final.language,
@@ -178,14 +178,14 @@ class Assistant:
 
     def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
         """Have what was said translated; without it the streamed text becomes final."""
-        said = Said()
+        said = RecognisedSpeech()
         try:
-            said = read_for_translation(self._reader, reading_model, _draft(reply))
+            said = read_for_translation(self._reader, reading_model, _make_draft(reply))
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed translation')
         self.session.translate(reply, said)
 
 
-def _draft(reply: ReplyFinished) -> Draft:
+def _make_draft(reply: ReplyFinished) -> Draft:
     return Draft(text=reply.text, confidence=reply.confidence, start_ns=reply.start_ns,
                  end_ns=reply.end_ns)

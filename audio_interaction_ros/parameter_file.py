@@ -13,7 +13,7 @@ from typing import Any
 
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.strict import build, parse_yaml, read_yaml
+from audio_interaction_ros.strict_yaml import build, parse_yaml, read_yaml
 
 __all__ = ['NODES', 'PLAIN', 'check_arguments', 'files_in', 'load_configuration']
 
@@ -34,8 +34,8 @@ def load_configuration(path: str | Path) -> AssistantConfig:
 
     Raises ConfigurationError naming file and key, for the same files as ``check_arguments``.
     """
-    sections = list(_sections(read_yaml(path), str(path)))
-    return _configuration(sections, str(path))
+    sections = list(_read_sections(read_yaml(path), str(path)))
+    return _make_configuration(sections, str(path))
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
@@ -46,9 +46,9 @@ def check_arguments(arguments: Sequence[str]) -> None:
     Raises ConfigurationError naming file and key.
     """
     files = files_in(arguments)
-    sections = [one for file in files for one in _sections(read_yaml(file), file)]
-    sections += list(_overrides(arguments))
-    _configuration(sections, ', '.join(files) or 'parameters')
+    sections = [section for file in files for section in _read_sections(read_yaml(file), file)]
+    sections += list(_read_overrides(arguments))
+    _make_configuration(sections, ', '.join(files) or 'parameters')
 
 
 def files_in(arguments: Sequence[str]) -> list[str]:
@@ -57,17 +57,17 @@ def files_in(arguments: Sequence[str]) -> list[str]:
             if flag == '--params-file']
 
 
-def _overrides(arguments: Sequence[str]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _read_overrides(arguments: Sequence[str]) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield what ``-p name:=value`` says, each as a section of its own."""
     for flag, text in itertools.pairwise(arguments):
         name, assigned, value = text.partition(':=')
         if flag in ('-p', '--param') and assigned:
             node, colon, key = name.rpartition(':')
             yield (node if colon else '/**',
-                   _nested({key: parse_yaml(value, f'-p {name}')}, f'-p {name}'))
+                   _nest({key: parse_yaml(value, f'-p {name}')}, f'-p {name}'))
 
 
-def _sections(document: Any, where: str) -> Iterable[tuple[str, dict[str, Any]]]:
+def _read_sections(document: Any, where: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield section name and nested parameters."""
     if document is None:
         return
@@ -84,18 +84,18 @@ def _sections(document: Any, where: str) -> Iterable[tuple[str, dict[str, Any]]]
             if len(body) > 1 or not isinstance(parameters, Mapping):
                 raise ConfigurationError(f'{where}: {name}: expected only ros__parameters with '
                                          f'parameters below it, found {body!r}; change it')
-            yield str(name), _nested(parameters, f'{where}: {name}')
+            yield str(name), _nest(parameters, f'{where}: {name}')
         else:  # a namespace
-            for inner, parameters in _sections(body, f'{where}: {name}'):
+            for inner, parameters in _read_sections(body, f'{where}: {name}'):
                 yield f'{name}/{inner}', parameters
 
 
-def _nested(values: Mapping[Any, Any], where: str) -> dict[str, Any]:
+def _nest(values: Mapping[Any, Any], where: str) -> dict[str, Any]:
     """Return parameters with ``a.b: 1`` written as ``a: {b: 1}``."""
     result: dict[str, Any] = {}
     for key, value in values.items():
         *parents, last = str(key).split('.')
-        inner: Any = _nested(value, f'{where}.{key}') if isinstance(value, Mapping) else value
+        inner: Any = _nest(value, f'{where}.{key}') if isinstance(value, Mapping) else value
         for part in reversed([*parents, last]):
             inner = {part: inner}
         _merge(result, inner, where, twice=False)
@@ -114,23 +114,24 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any], where: str = '', *,
             into[key] = value
 
 
-def _configuration(sections: list[tuple[str, dict[str, Any]]], where: str) -> AssistantConfig:
+def _make_configuration(sections: list[tuple[str, dict[str, Any]]], where: str) -> AssistantConfig:
     """Check what each node is told, and return what encoder and decoder are told together."""
-    special = {name for name, _ in sections if _node(name) in NODES}
+    special = {name for name, _ in sections if _node_name(name) in NODES}
     for chosen in [set(), *({name} for name in sorted(special))]:
-        _build([one for name, one in sections if _node(name) in _WILD or name in chosen], where)
-    return _build([one for name, one in sections
-                   if _node(name) in (*_WILD, 'encoder_node', 'decoder_node')], where)
+        _build([section for name,
+                section in sections if _node_name(name) in _WILD or name in chosen], where)
+    return _build([section for name, section in sections
+                   if _node_name(name) in (*_WILD, 'encoder_node', 'decoder_node')], where)
 
 
-def _node(section: str) -> str:
+def _node_name(section: str) -> str:
     return section.rstrip('/').rpartition('/')[2]
 
 
 def _build(parameters: Iterable[dict[str, Any]], where: str) -> AssistantConfig:
     values: dict[str, Any] = {}
-    for one in parameters:
-        _merge(values, one)
+    for section in parameters:
+        _merge(values, section)
     for key in PLAIN & set(values):
         del values[key]
     settings = values.pop('lane', {})
@@ -141,11 +142,11 @@ def _build(parameters: Iterable[dict[str, Any]], where: str) -> AssistantConfig:
     if names is None and settings:
         names = list(defaults)
     if names is not None or settings:
-        values['lanes'] = _lanes(names, settings, where)
+        values['lanes'] = _make_lanes(names, settings, where)
     return build(AssistantConfig, values, where)
 
 
-def _lanes(names: Any, settings: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+def _make_lanes(names: Any, settings: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigurationError(f'{where}: lanes: expected a list of names, found {names!r}; '
                                  'change it')
@@ -153,10 +154,10 @@ def _lanes(names: Any, settings: Mapping[str, Any], where: str) -> list[dict[str
         if name not in names:
             raise ConfigurationError(f'{where}: lane.{name}: expected the settings of a lane out '
                                      f'of lanes {names}, found another; add it to lanes')
-    return [_lane(name, settings.get(name, {}), where) for name in names]
+    return [_make_lane(name, settings.get(name, {}), where) for name in names]
 
 
-def _lane(name: str, settings: Any, where: str) -> dict[str, Any]:
+def _make_lane(name: str, settings: Any, where: str) -> dict[str, Any]:
     if not isinstance(settings, Mapping):
         raise ConfigurationError(f'{where}: lane.{name}: expected settings, found {settings!r}')
     if 'name' in settings:

@@ -92,7 +92,7 @@ def write_released(folder: Path, reference: Mapping[str, Any],
     (folder / 'tokenizer.json').write_text(json.dumps(_tokenizer_json()))
 
 
-def _mels(pcm: np.ndarray, bins: int) -> np.ndarray:
+def _compute_mels(pcm: np.ndarray, bins: int) -> np.ndarray:
     # [chunks, bins, 40], streamed in slices that divide no chunk, with the file's own maximum.
     samples = (pcm / 32_768).astype(np.float32)
     maximum = 4.0 * float(whole_file_mel(samples, bins).max()) - 4.0
@@ -116,8 +116,8 @@ def _blocks(loaded: LoadedModel, reference: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _logits(loaded: LoadedModel, reference: Mapping[str, Any],
-            features: torch.Tensor) -> torch.Tensor:
+def _compute_logits(loaded: LoadedModel, reference: Mapping[str, Any],
+                    features: torch.Tensor) -> torch.Tensor:
     # [forwards, vocab_size] of the reference's script, through one preallocated cache.
     config, position, rows = loaded.config.decoder, 0, []
     blocks = _blocks(loaded, reference)
@@ -137,14 +137,14 @@ def _logits(loaded: LoadedModel, reference: Mapping[str, Any],
     return torch.stack(rows)
 
 
-def _difference(name: str, found: np.ndarray, expected: np.ndarray,
-                tolerance: float) -> Comparison:
-    if found.shape != expected.shape:
-        raise ConfigurationError(f'reference array {name}: expected {list(found.shape)}, found '
+def _compare(name: str, ours: np.ndarray, expected: np.ndarray,
+             tolerance: float) -> Comparison:
+    if ours.shape != expected.shape:
+        raise ConfigurationError(f'reference array {name}: expected {list(ours.shape)}, found '
                                  f'{list(expected.shape)}; the reference is inconsistent')
     if name == 'argmax':
-        return Comparison(name, float(np.sum(found != expected)), tolerance)
-    return Comparison(name, float(np.abs(found.astype(np.float64) - expected).max()), tolerance)
+        return Comparison(name, float(np.sum(ours != expected)), tolerance)
+    return Comparison(name, float(np.abs(ours.astype(np.float64) - expected).max()), tolerance)
 
 
 @torch.inference_mode()
@@ -168,16 +168,16 @@ def check(prefix: str) -> list[Comparison]:
         write_released(released, reference)
         loaded = load(released, cache=Path(scratch))
         bins = loaded.config.audio_tower.mel_bins
-        chunks = _mels(arrays['pcm'], bins)
+        chunks = _compute_mels(arrays['pcm'], bins)
         features = loaded.tower(torch.from_numpy(chunks))
-        logits = _logits(loaded, reference, features)
+        logits = _compute_logits(loaded, reference, features)
     mel = np.concatenate(list(chunks), axis=1)[:, :arrays['pcm'].size // MEL_HOP_SAMPLES]
-    found = {'mel': mel, 'features': features.numpy(),
-             'probe_logits': logits[:, torch.from_numpy(arrays['probe_ids'].astype(np.int64))]
-             .numpy(), 'argmax': logits.argmax(-1).numpy()}
+    computed = {'mel': mel, 'features': features.numpy(),
+                'probe_logits': logits[:, torch.from_numpy(arrays['probe_ids'].astype(np.int64))]
+                .numpy(), 'argmax': logits.argmax(-1).numpy()}
     allowed = {**TOLERANCES, 'mel': max(TOLERANCES['mel'],
                                         mel_rounding(arrays['pcm'] / 32_768, bins))}
-    return [_difference(name, found[name], arrays[name], allowed[name]) for name in TOLERANCES]
+    return [_compare(name, computed[name], arrays[name], allowed[name]) for name in TOLERANCES]
 
 
 def main(prefix: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
 
-__all__ = ['shipped']
+__all__ = ['shipped_path']
 
 _PACKAGE = 'audio_interaction_ros'
 
@@ -17,7 +17,7 @@ def _roots() -> list[Path]:
             *(Path(prefix) / 'share' / _PACKAGE for prefix in prefixes if prefix)]
 
 
-def shipped(name: str) -> Path:
+def shipped_path(name: str) -> Path:
     """
     Return the path of a shipped file or folder, such as ``config/alerts.yaml``.
 

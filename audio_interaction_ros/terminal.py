@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ['make_printable', 'one_line', 'silence']
+__all__ = ['make_printable', 'one_line', 'silence_stream']
 
 
 def make_printable() -> None:
@@ -21,7 +21,7 @@ def make_printable() -> None:
                 stream.reconfigure(errors='backslashreplace')
 
 
-def silence(stream: Any) -> None:
+def silence_stream(stream: Any) -> None:
     """Send what is still written to a stream to nowhere: its reader (head, jq) has left."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

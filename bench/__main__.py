@@ -37,7 +37,7 @@ PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
 ALONE = ('soak', 'parts', 'compare', 'export', 'accelerator', 'stream')
 
 
-def _options() -> argparse.Namespace:
+def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m bench', description='Measure the assistant on this machine: prints a '
         'table and writes JSON under bench/results. python -m bench plot FILE … draws it.')
@@ -82,15 +82,15 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
+def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]:
     @cache
-    def runtime() -> Runtime:
+    def load_runtime() -> Runtime:
         return models.load(options.model, runtime=options.runtime, threads=options.threads,
                            dtype=options.dtype, device=options.device)
 
     def accelerator() -> list[Figure]:
         from bench import accelerator as device  # needs torch
-        return device.run(runtime(), device=options.device, repeat=options.repeat,
+        return device.run(load_runtime(), device=options.device, repeat=options.repeat,
                           slots=options.slots)
 
     return {
@@ -98,10 +98,11 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
         'hour': lambda: hour.run(rules_path=str(ROOT / 'config' / 'alerts.yaml'),
                                  chunks=options.chunks),
         'frontend': lambda: frontend.run(chunks=max(100, 5 * options.repeat)),
-        'encoder': lambda: encoder.run(runtime().encoder, repeat=options.repeat),
-        'decoder': lambda: decoder.run(runtime(),
+        'encoder': lambda: encoder.run(load_runtime().encoder, repeat=options.repeat),
+        'decoder': lambda: decoder.run(load_runtime(),
                                        repeat=options.repeat, slots=options.slots),
-        'constant': lambda: constant.run(runtime(), repeat=options.repeat, slots=options.slots),
+        'constant': lambda: constant.run(load_runtime(), repeat=options.repeat,
+                                         slots=options.slots),
         'nodes': lambda: nodes.run(
             seconds=options.seconds, file=options.file, params_file=options.params_file,
             model=options.model, runtime=options.runtime, dtype=options.dtype,
@@ -110,9 +111,9 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figure]]]
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
         'accelerator': accelerator,
-        'stream': lambda: stream.run(runtime(), chunks=options.chunks, device=options.device,
+        'stream': lambda: stream.run(load_runtime(), chunks=options.chunks, device=options.device,
                                      slots=options.slots),
-        'parts': lambda: parts.run(runtime(), file=options.file or SAMPLE_SCENE,
+        'parts': lambda: parts.run(load_runtime(), file=options.file or SAMPLE_SCENE,
                                    seconds=options.seconds, threads=options.threads),
         'compare': lambda: compare.run(file=options.file or SAMPLE_SCENE,
                                        seconds=options.seconds, threads=options.threads),
@@ -131,11 +132,11 @@ def main() -> int:
     """Measure; exit with 1 when a part could not be measured or a soak broke a promise."""
     if sys.argv[1:2] == ['plot']:
         return _plot(sys.argv[2:])
-    options = _options()
+    options = _parse_options()
     told = machine.describe()
     sections: dict[str, list[Figure]] = {}
     failures: dict[str, str] = {}
-    for name, part in _parts(options).items():
+    for name, part in _make_parts(options).items():
         if options.part != name and (options.part != 'all' or name in ALONE):
             continue
         print(f'measuring {name} ...', file=sys.stderr, flush=True)
@@ -143,7 +144,7 @@ def main() -> int:
             sections[name] = part()
         except (AudioInteractionError, nodes.NodesError) as error:
             failures[name] = str(error)
-    print(report.table(told, sections))
+    print(report.format_table(told, sections))
     for name, message in failures.items():
         print(f'\n{name} could not be measured: {message}', file=sys.stderr)
     plain = {key: str(value) if isinstance(value, Path) else value

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.convert import to_mono
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.mono import to_mono
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['BLOCK_SAMPLES', 'SAMPLE_SCENE', 'blocks', 'quiet_room', 'scene', 'synthetic']
+__all__ = ['BLOCK_SAMPLES', 'SAMPLE_SCENE', 'cut_blocks', 'quiet_room', 'load_scene', 'synthesise']
 
 SAMPLE_SCENE = Path(__file__).parents[1] / 'samples' / 'scene.flac'
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10  # 100 ms, as a microphone would deliver
 START_NS = 1_000_000_000
 
 
-def synthetic(seconds: float, *, seed: int = 0) -> np.ndarray:
+def synthesise(seconds: float, *, seed: int = 0) -> np.ndarray:
     """Return [n] float32: noise in bursts of syllable length over a quiet floor."""
     rng = np.random.default_rng(seed)
     count = round(seconds * SAMPLE_RATE_HZ)
@@ -38,18 +38,18 @@ def quiet_room(seconds: float) -> np.ndarray:
     return np.float32(1e-3) * noise
 
 
-def scene(seconds: float, path: Path | None = None) -> tuple[np.ndarray, str]:
+def load_scene(seconds: float, path: Path | None = None) -> tuple[np.ndarray, str]:
     """Return [n] float32 of a length, the sample scene repeated, and what it was made of."""
     path = path or SAMPLE_SCENE
     if not path.is_file():
-        return synthetic(seconds), 'synthetic bursts (no sample scene here)'
+        return synthesise(seconds), 'synthetic bursts (no sample scene here)'
     once = np.concatenate([to_mono(block) for block in read_blocks(path)])
     count = round(seconds * SAMPLE_RATE_HZ)
     repeats = -(-count // len(once))
     return np.tile(once, repeats)[:count], f'{path.name}, repeated'
 
 
-def blocks(samples: np.ndarray, *, start_ns: int = START_NS) -> Iterator[AudioBlock]:
+def cut_blocks(samples: np.ndarray, *, start_ns: int = START_NS) -> Iterator[AudioBlock]:
     """Cut samples at 16 kHz into stamped blocks of 100 ms."""
     for start in range(0, len(samples), BLOCK_SAMPLES):
         yield AudioBlock(samples=samples[start:start + BLOCK_SAMPLES],

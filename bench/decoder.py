@@ -37,38 +37,38 @@ def run(runtime: Runtime, *, repeat: int = 60, slots: int = 1024,
     figures: list[Figure] = []
     for lanes in (1, 3):
         decoder.open(lanes=lanes, slots=slots)
-        figures += _steps(decoder, lanes, slots, repeat)
+        figures += _time_steps(decoder, lanes, slots, repeat)
     decoder.open(lanes=3, slots=slots)
     for chunks in backlogs:
         if 2 * len(_backlog(decoder.spec, chunks).ids) > slots:
             break
-        batch = [_listening(decoder.spec, lane, slots, chunks) for lane in range(3)]
+        batch = [_listening_request(decoder.spec, lane, slots, chunks) for lane in range(3)]
         times = time_calls(lambda batch=batch: decoder.step(batch),  # type: ignore[misc]
                            repeat=max(5, repeat // chunks))
         figures.append(spread(f'drain {chunks} chunks, 3 lanes', times,
                               note=f'{np.median(times) / chunks:.3g} ms per chunk, one pass'))
-    figures.append(_first_text(runtime, slots, repeat=max(5, repeat // 6)))
+    figures.append(_time_first_text(runtime, slots, repeat=max(5, repeat // 6)))
     return [*figures, Figure(what='peak memory', unit='MiB', value=peak_memory_mib())]
 
 
-def _steps(decoder: Decoder, lanes: int, slots: int, repeat: int) -> Iterator[Figure]:
+def _time_steps(decoder: Decoder, lanes: int, slots: int, repeat: int) -> Iterator[Figure]:
     name = '1 lane' if lanes == 1 else f'{lanes} lanes'
-    listening = [_listening(decoder.spec, lane, slots, 1) for lane in range(lanes)]
+    listening = [_listening_request(decoder.spec, lane, slots, 1) for lane in range(lanes)]
     positions = len(listening[0].ids)
     times = time_calls(lambda: decoder.step(listening), repeat=repeat)
     yield spread(f'listening step, {name}, {positions} positions', times, unit='ms/step')
-    speaking = [_speaking(decoder.spec, lane, slots) for lane in range(lanes)]
+    speaking = [_speaking_request(decoder.spec, lane, slots) for lane in range(lanes)]
     times = time_calls(lambda: decoder.step(speaking), repeat=repeat)
     yield spread(f'reply step, {name}, 1 position', times, unit='ms/step')
 
 
-def _listening(spec: DecoderSpec, lane: int, slots: int, chunks: int) -> StepRequest:
+def _listening_request(spec: DecoderSpec, lane: int, slots: int, chunks: int) -> StepRequest:
     """Return a listening step over one or more chunks, at the end of a nearly full context."""
     block = _backlog(spec, chunks)
     rng = np.random.default_rng(lane)
     features = rng.standard_normal((len(block.feature_at), spec.feature_width))
-    return _request(lane, slots, block, features=features.astype(np.float32) * 0.02,
-                    allowed=Allowed.CONTROLS)
+    return _make_request(lane, slots, block, features=features.astype(np.float32) * 0.02,
+                         allowed=Allowed.CONTROLS)
 
 
 def _backlog(spec: DecoderSpec, chunks: int) -> Block:
@@ -76,14 +76,14 @@ def _backlog(spec: DecoderSpec, chunks: int) -> Block:
     return listening_block(ids, spec.features_per_chunk, [ids.silence], chunks=chunks)
 
 
-def _speaking(spec: DecoderSpec, lane: int, slots: int) -> StepRequest:
-    return _request(lane, slots, reply_block([spec.token_ids.respond]),
-                    features=np.zeros((0, spec.feature_width), dtype=np.float32),
-                    allowed=Allowed.TEXT)
+def _speaking_request(spec: DecoderSpec, lane: int, slots: int) -> StepRequest:
+    return _make_request(lane, slots, reply_block([spec.token_ids.respond]),
+                         features=np.zeros((0, spec.feature_width), dtype=np.float32),
+                         allowed=Allowed.TEXT)
 
 
-def _request(lane: int, slots: int, block: Block, *, features: np.ndarray,
-             allowed: Allowed) -> StepRequest:
+def _make_request(lane: int, slots: int, block: Block, *, features: np.ndarray,
+                  allowed: Allowed) -> StepRequest:
     first = slots - len(block.ids)
     visible = np.zeros(slots, dtype=bool)
     visible[:first] = True
@@ -92,7 +92,7 @@ def _request(lane: int, slots: int, block: Block, *, features: np.ndarray,
                                 visible=visible, features=features, allowed=allowed)
 
 
-def _first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:
+def _time_first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:
     """Time from having the mel of a chunk to the first text of the reply that it triggers."""
     lane = LaneConfig(name='assistant', threshold=1e-12, max_reply_tokens=8)
     session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=(lane,),
@@ -104,13 +104,13 @@ def _first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:
         began = time.perf_counter()
         session.push(EncodedChunk(features=encoder.encode(mel), stamp_ns=seq * CHUNK_NS, epoch=1,
                                   seq=seq, model_id=spec.model_id, rms_dbfs=-20.0))
-        times.append(1000.0 * _until_text(session, began))
+        times.append(1000.0 * _step_until_text(session, began))
         session.drain()
     return spread('first text, 1 lane, offline', times[2:],
                   note='encode + decision + steps up to the first text')
 
 
-def _until_text(session: Session, began: float) -> float:
+def _step_until_text(session: Session, began: float) -> float:
     while session.busy:
         events = session.step()
         if any(isinstance(event, ReplyText | ReplyFinished) for event in events):

@@ -7,7 +7,7 @@ import numpy as np
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
-from bench.audio import synthetic
+from bench.audio import synthesise
 from bench.measure import Figure, spread
 
 __all__ = ['run']
@@ -19,16 +19,16 @@ def run(*, chunks: int = 500) -> list[Figure]:
              ('16 kHz mono f32, 128 bins', 16_000, 1, 'float32', 128),
              ('48 kHz stereo s16, 80 bins', 48_000, 2, 'int16', 80),
              ('44.1 kHz mono s16, 80 bins', 44_100, 1, 'int16', 80))
-    return [_case(*case, chunks=chunks) for case in cases]
+    return [_time_case(*case, chunks=chunks) for case in cases]
 
 
-def _case(what: str, rate_hz: int, channels: int, dtype: str, bins: int, *,
-          chunks: int) -> Figure:
+def _time_case(what: str, rate_hz: int, channels: int, dtype: str, bins: int, *,
+               chunks: int) -> Figure:
     frontend, mel = FrontEnd(), StreamingMel(bins=bins)
-    second = synthetic(1.0)
+    second = synthesise(1.0)
     frames = rate_hz // 10
-    one = np.resize(second, (frames, channels)).astype(np.float32)
-    samples = one if dtype == 'float32' else (one * 32_767).astype(dtype)
+    piece = np.resize(second, (frames, channels)).astype(np.float32)
+    samples = piece if dtype == 'float32' else (piece * 32_767).astype(dtype)
     block = AudioBlock(samples=samples, sample_rate_hz=rate_hz, stamp_ns=None)
     times: list[float] = []
     spent_ms, warm_up = 0.0, 10

@@ -25,10 +25,10 @@ from audio_interaction_ros.runtimes.scripted import (
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.session import Session
-from bench.audio import synthetic
+from bench.audio import synthesise
 from bench.measure import Figure, resident_mib, spread
 
-__all__ = ['HOUR_CHUNKS', 'Soak', 'run', 'soak']
+__all__ = ['HOUR_CHUNKS', 'RunTrace', 'run', 'run_stream']
 
 HOUR_CHUNKS = 9_000
 EARLY = 100
@@ -41,7 +41,7 @@ _SAYINGS = ('A smoke alarm is sounding.', 'A dog is barking.', 'Good morning.',
 
 
 @dataclass(kw_only=True)
-class Soak:
+class RunTrace:
     """What a long run showed, chunk by chunk."""
 
     chunk_ms: list[float] = field(default_factory=list)
@@ -56,34 +56,35 @@ class Soak:
     seconds: float = 0.0
 
 
-def soak(*, chunks: int, rules: AlertRules, slots: int = 256) -> Soak:
+def run_stream(*, chunks: int, rules: AlertRules, slots: int = 256) -> RunTrace:
     """Run a stream of so many chunks through the whole core with a scripted model."""
     encoder = ScriptedEncoder()
     pipeline = ListeningPipeline(frontend=FrontEnd(), mel=StreamingMel(bins=80), encoder=encoder)
-    session = Session(decoder=ScriptedDecoder(script=_script(chunks), max_positions=slots),
+    session = Session(decoder=ScriptedDecoder(script=_make_script(chunks), max_positions=slots),
                       tokenizer=ScriptedTokenizer(), lanes=_LANES, slots=slots)
     policy = AlertPolicy(rules, AlertSettings(lanes=('assistant',)))
-    minute = synthetic(60.0)
-    seen = Soak()
+    minute = synthesise(60.0)
+    seen = RunTrace()
     began = time.perf_counter()
     for number in range(chunks):
         start = number * CHUNK_SAMPLES % (len(minute) - CHUNK_SAMPLES)
         block = AudioBlock(samples=minute[start:start + CHUNK_SAMPLES],
                            sample_rate_hz=SAMPLE_RATE_HZ, stamp_ns=number * CHUNK_NS)
         at = time.perf_counter()
-        _hear(block, pipeline, session, policy, seen)
+        _hear_block(block, pipeline, session, policy, seen)
         seen.chunk_ms.append(1000.0 * (time.perf_counter() - at))
         if number + 1 in (EARLY, chunks // 2, chunks):
             seen.resident_mib[number + 1] = resident_mib()
     seen.seconds = time.perf_counter() - began
-    seen.used_slots = max(lane.context.used for lane in session.lanes)
+    seen.used_slots = max(lane.context.used_slots for lane in session.lanes)
     seen.positions = max(lane.context.position for lane in session.lanes)
     seen.queued = len(session.fifo)
     return seen
 
 
-def _hear(block: AudioBlock, pipeline: ListeningPipeline, session: Session, policy: AlertPolicy,
-          seen: Soak) -> None:
+def _hear_block(block: AudioBlock, pipeline: ListeningPipeline, session: Session,
+                policy: AlertPolicy,
+                seen: RunTrace) -> None:
     for chunk in pipeline.push(block):
         session.push(chunk)
         for event in session.drain():
@@ -93,7 +94,7 @@ def _hear(block: AudioBlock, pipeline: ListeningPipeline, session: Session, poli
         seen.alerts += len(policy.tick(chunk.stamp_ns))
 
 
-def _script(chunks: int) -> dict[int, dict[int, tuple[Emotion, str]]]:
+def _make_script(chunks: int) -> dict[int, dict[int, tuple[Emotion, str]]]:
     """Let each lane say something now and then, each at its own times."""
     return {lane: {chunk: (Emotion.NORMAL, _SAYINGS[chunk // 7 % len(_SAYINGS)])
                    for chunk in range(5 + lane, chunks, 17 + 6 * lane)}
@@ -102,7 +103,7 @@ def _script(chunks: int) -> dict[int, dict[int, tuple[Emotion, str]]]:
 
 def run(*, rules_path: str, chunks: int = HOUR_CHUNKS) -> list[Figure]:
     """Return cost and memory early and late in the run."""
-    seen = soak(chunks=chunks, rules=load_rules(rules_path))
+    seen = run_stream(chunks=chunks, rules=load_rules(rules_path))
     early_at = min(EARLY, chunks // 2)
     early = seen.chunk_ms[max(0, early_at - _WINDOW):early_at + _WINDOW]
     late = seen.chunk_ms[-2 * _WINDOW:]

@@ -30,10 +30,10 @@ import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S, SAMPLE_RATE_HZ
 from bench import models
-from bench.audio import quiet_room, scene
+from bench.audio import load_scene, quiet_room
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
-__all__ = ['NodesError', 'Observed', 'figures', 'require_nodes', 'run']
+__all__ = ['NodesError', 'Observations', 'sum_up', 'require_nodes', 'run']
 
 STALL_S = CHUNK_S
 FACTOR = 'real_time_factor'
@@ -51,7 +51,7 @@ class NodesError(Exception):
 
 
 @dataclass
-class Observed:
+class Observations:
     """What was seen while the scene played."""
 
     decisions: list[dict[str, Any]] = field(default_factory=list)
@@ -78,7 +78,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
     """Play a scene of a length, or with ``quiet`` an empty room, and return the figures."""
     require_nodes()
     samples, origin = ((quiet_room(seconds), 'quiet room') if quiet
-                       else scene(seconds, file))
+                       else load_scene(seconds, file))
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         path = Path(folder) / 'scene.wav'
         _write_wav(path, samples)
@@ -89,7 +89,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
         if params_file is not None:
             arguments += ['--params-file', str(params_file)]
         observed = _play(path, seconds, arguments, Path(folder) / 'assistant.log')
-    return figures(observed, origin)
+    return sum_up(observed, origin)
 
 
 def require_nodes() -> None:
@@ -124,11 +124,11 @@ def _process(module: str, arguments: list[str], **options: Any) -> Iterator[subp
                 continue
 
 
-def _play(path: Path, seconds: float, arguments: list[str], log: Path) -> Observed:
+def _play(path: Path, seconds: float, arguments: list[str], log: Path) -> Observations:
     # Another robot on this network must neither hear this one nor be heard.
     environment = {**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
                    'ROS_DOMAIN_ID': str(10 + os.getpid() % 90)}
-    observed = Observed()
+    observed = Observations()
     with log.open('w') as sink, \
             _process(PROBE, [], env=environment, stdout=subprocess.PIPE) as probe:
         reader = threading.Thread(target=_read, args=(probe, observed), daemon=True)
@@ -144,13 +144,13 @@ def _play(path: Path, seconds: float, arguments: list[str], log: Path) -> Observ
     return observed
 
 
-def _read(probe: subprocess.Popen, observed: Observed) -> None:
+def _read(probe: subprocess.Popen, observed: Observations) -> None:
     assert probe.stdout is not None, 'the probe was started with a pipe'
     for line in probe.stdout:
         observed.take(line)
 
 
-def _watch(assistant: subprocess.Popen, observed: Observed, seconds: float) -> None:
+def _watch(assistant: subprocess.Popen, observed: Observations, seconds: float) -> None:
     """Sample the assistant once a second until it ends or the scene must be over."""
     deadline = time.monotonic() + START_TIMEOUT_S
     first_at, cpu_at_first = None, 0.0
@@ -176,7 +176,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def figures(observed: Observed, origin: str = '') -> list[Figure]:
+def sum_up(observed: Observations, origin: str = '') -> list[Figure]:
     """Sum up what was observed."""
     listening, resuming = _by_phase(observed.decisions)
     lanes = sorted({decision['lane'] for decision in observed.decisions})
@@ -200,7 +200,7 @@ def figures(observed: Observed, origin: str = '') -> list[Figure]:
                     note=f'of {len(listening)} decisions while listening; {replies} replies'),
              Figure(what='deepest queue', unit='chunks',
                     value=max(d['queue_depth'] for d in observed.decisions))]
-    made += _load(observed)
+    made += _load_figures(observed)
     return made
 
 
@@ -215,7 +215,7 @@ def _by_phase(decisions: list[dict[str, Any]]) -> tuple[list[dict], list[dict]]:
     return listening, resuming
 
 
-def _load(observed: Observed) -> list[Figure]:
+def _load_figures(observed: Observations) -> list[Figure]:
     made = []
     whole: list[np.ndarray] = []
     for name, records in sorted(observed.diagnostics.items()):

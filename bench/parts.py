@@ -20,10 +20,10 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import Allowed, Runtime, StepRequest, Transcriber
 from audio_interaction_ros.runtimes.registry import load_transcriber
-from bench.audio import blocks, scene
+from bench.audio import cut_blocks, load_scene
 from bench.measure import Figure, spread, time_calls
 from bench.tagger import PATCH_SAMPLES, load_tagger, spectrogram
 
@@ -92,9 +92,9 @@ class _Nothing(_Watched):
 def run(runtime: Runtime, *, file: Path, seconds: float, threads: int,
         second_pass: bool = True) -> list[Figure]:
     """Let the assistant of config/edge.yaml hear a recording and return what each part took."""
-    config = load_configuration(shipped('config/edge.yaml'))
+    config = load_configuration(shipped_path('config/edge.yaml'))
     config = replace(config, lanes=resolve_for(runtime, config.lanes))
-    samples, origin = scene(seconds, file)
+    samples, origin = load_scene(seconds, file)
     reader = load_transcriber(threads=threads) if second_pass else None
     seen = watch(runtime, config, samples, reader)
     if runtime.encoder.spec.magnitudes:
@@ -114,7 +114,7 @@ def watch(runtime: Runtime, config: AssistantConfig, samples: np.ndarray,
                           tokenizer=runtime.tokenizer, second_pass=second,
                           translation_second_pass=second)
     began = time.process_time()
-    for _ in assistant.listen(blocks(samples)):
+    for _ in assistant.listen(cut_blocks(samples)):
         pass
     whole = 1000.0 * (time.process_time() - began)
     front = _front_end_ms(runtime, config, samples)
@@ -131,7 +131,7 @@ def _front_end_ms(runtime: Runtime, config: AssistantConfig, samples: np.ndarray
     nothing: Any = _Nothing(runtime.encoder, Watch())
     pipeline = build_pipeline(config, nothing)
     began = time.process_time()
-    count = sum(len(list(pipeline.push(block))) for block in blocks(samples))
+    count = sum(len(list(pipeline.push(block))) for block in cut_blocks(samples))
     return 1000.0 * (time.process_time() - began) / max(1, count)
 
 

@@ -22,8 +22,8 @@ from audio_interaction_ros.errors import AudioInteractionError, MissingDependenc
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.resources import shipped
-from bench.audio import blocks, scene
+from audio_interaction_ros.resources import shipped_path
+from bench.audio import cut_blocks, load_scene
 from bench.measure import peak_memory_mib
 from bench.tagger import PATCH_SAMPLES, load_tagger, spectrogram
 
@@ -35,11 +35,11 @@ _HOP = round(0.48 * SAMPLE_RATE_HZ)
 
 
 def _assistant(threads: int, *, lanes: Sequence[str], second_pass: str) -> Program:
-    config = load_configuration(shipped('config/edge.yaml'))
+    config = load_configuration(shipped_path('config/edge.yaml'))
     assistant = Assistant.load(_with(config, threads, lanes, second_pass))
 
     def hear(samples: np.ndarray) -> str:
-        count = sum(1 for _ in assistant.listen(blocks(samples)))
+        count = sum(1 for _ in assistant.listen(cut_blocks(samples)))
         return (f'{count} events, {assistant.stats.replies} replies, '
                 f'{assistant.stats.alerts} alerts')
     return hear
@@ -62,8 +62,8 @@ def _whisper(threads: int, *, beam: int, every_s: float = 0.0) -> Program:
     except ImportError as error:
         raise MissingDependencyError('this comparison needs faster-whisper; run: pip install -r '
                                      'requirements/compare.txt') from error
-    from eval.whisper import converted
-    model: Any = WhisperModel(str(converted()), device='cpu', compute_type='int8',
+    from eval.whisper import ensure_converted
+    model: Any = WhisperModel(str(ensure_converted()), device='cpu', compute_type='int8',
                               cpu_threads=threads)
     options = VadOptions(min_silence_duration_ms=500)
 
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--seconds', type=float, default=60.0)
     parser.add_argument('--threads', type=int, default=2)
     options = parser.parse_args(arguments)
-    samples, _ = scene(options.seconds, options.file)
+    samples, _ = load_scene(options.seconds, options.file)
     began = time.perf_counter()
     try:
         hear = PROGRAMS[options.name][0](options.threads)

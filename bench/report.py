@@ -9,12 +9,12 @@ from typing import Any
 
 from bench.measure import Figure
 
-__all__ = ['RESULTS', 'table', 'write_json']
+__all__ = ['RESULTS', 'format_table', 'write_json']
 
 RESULTS = Path(__file__).parent / 'results'
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     if value is None:
         return ''
     if math.isnan(value):
@@ -24,20 +24,21 @@ def _number(value: float | None) -> str:
     return f'{value:.3g}'
 
 
-def _goal(figure: Figure) -> str:
+def _format_goal(figure: Figure) -> str:
     if figure.goal is None:
         return ''
-    return f'<= {_number(figure.goal)} {"met" if figure.met else "MISSED"}'
+    return f'<= {_format_number(figure.goal)} {"met" if figure.met else "MISSED"}'
 
 
-def table(machine: Mapping[str, str], sections: Mapping[str, Sequence[Figure]]) -> str:
+def format_table(machine: Mapping[str, str], sections: Mapping[str, Sequence[Figure]]) -> str:
     """Return everything as plain text."""
     heads = ('', 'median', 'p95', 'p99', 'unit', 'n', 'goal', 'note')
     rows: list[tuple[str, ...]] = []
     for name, figures in sections.items():
         rows.append((f'[{name}]', *[''] * 7))
-        rows.extend((f'  {f.what}', _number(f.value), _number(f.p95), _number(f.p99), f.unit,
-                     str(f.samples), _goal(f), f.note) for f in figures)
+        rows.extend((f'  {f.what}', _format_number(f.value), _format_number(f.p95),
+                     _format_number(f.p99), f.unit,
+                     str(f.samples), _format_goal(f), f.note) for f in figures)
     widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
     lines = [f'{key}: {value}' for key, value in machine.items()] + ['']
     for row in (heads, tuple('-' * width for width in widths), *rows):
@@ -59,14 +60,14 @@ def write_json(path: Path | None, *, command: str, machine: Mapping[str, str],
         'results': {name: [figure.as_json() for figure in figures]
                     for name, figures in sections.items()},
         'failures': dict(failures)}
-    path.write_text(json.dumps(_finite(document), indent=1) + '\n', encoding='utf-8')
+    path.write_text(json.dumps(_replace_nan(document), indent=1) + '\n', encoding='utf-8')
     return path
 
 
-def _finite(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     """Replace NaN, which JSON does not have, by null."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

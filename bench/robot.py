@@ -19,19 +19,19 @@ from typing import Any
 
 from bench.measure import resident_mib
 
-__all__ = ['NAMES', 'Robot', 'Seen', 'State', 'balance']
+__all__ = ['NAMES', 'Robot', 'Sightings', 'ProcessState', 'count_unaccounted']
 
 NAMES = ('encoder_node', 'decoder_node')
 _LOST = ('consumed', 'dropped_overflow', 'lost_in_flight', 'pending', 'in_flight')
 
 
-def balance(values: dict[str, str]) -> int:
+def count_unaccounted(values: dict[str, str]) -> int:
     """Return how many chunks a report of the queue cannot account for; 0 is right."""
     return int(values['offered']) - sum(int(values[key]) for key in _LOST)
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class ProcessState:
     """What a process holds at one moment."""
 
     resident_mib: float
@@ -40,7 +40,7 @@ class State:
 
 
 @dataclass
-class Seen:
+class Sightings:
     """Everything that was said, summed up as it comes; other threads only look."""
 
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -121,7 +121,7 @@ class Seen:
             self.words[f'{task}: {words[:90].strip()}'] += 1
         if task == 'decoder_node: decode' and 'missing' in values:
             self._count_missing(int(values['missing']))
-        if task == 'encoder_node: fifo' and 'offered' in values and balance(values):
+        if task == 'encoder_node: fifo' and 'offered' in values and count_unaccounted(values):
             self.unbalanced.append(values)
 
     def _count_missing(self, now: int) -> None:
@@ -139,7 +139,7 @@ class Robot:
         self._environment = {
             **os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
             'ROS_DOMAIN_ID': str(10 + os.getpid() % 90), 'ROS_HOME': str(folder), **environment}
-        self.seen = Seen()
+        self.seen = Sightings()
         self.nodes: dict[str, subprocess.Popen] = {}
         self.ended: list[str] = []
         """Processes that ended without being told to."""
@@ -187,22 +187,22 @@ class Robot:
                 self.ended.append(f'{name}: exit status {process.returncode}')
                 self.start(name)
 
-    def fresh(self, task: str, condition: Callable[[dict[str, str]], bool],
-              seconds: float) -> bool:
+    def wait_for_report(self, task: str, condition: Callable[[dict[str, str]], bool],
+                        seconds: float) -> bool:
         """Wait for a report of a task, made after now, that fulfils a condition."""
         told = self.seen.counts[task]
         return self.seen.wait(lambda: self.seen.counts[task] > told + 1
                               and condition(self.seen.reports[task]), seconds)
 
-    def states(self) -> dict[str, State]:
+    def read_states(self) -> dict[str, ProcessState]:
         """Return what each node holds now."""
-        found = {}
+        states = {}
         for name, process in self.nodes.items():
             place = Path(f'/proc/{process.pid}')
             handles, threads = (len(list((place / part).iterdir())) for part in ('fd', 'task'))
-            found[name] = State(resident_mib=resident_mib(process.pid), handles=handles,
-                                threads=threads)
-        return found
+            states[name] = ProcessState(resident_mib=resident_mib(process.pid), handles=handles,
+                                        threads=threads)
+        return states
 
     def dump(self) -> None:
         """Let each node write where its threads are, and print all that they wrote lately."""

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_interaction_ros.protocol import CHUNK_S
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 from bench.audio import SAMPLE_SCENE
 from bench.measure import Figure, spread
 from bench.nodes import NodesError, require_nodes
-from bench.robot import Robot, State
+from bench.robot import ProcessState, Robot
 
 __all__ = ['SCRIPTED', 'Soak', 'run']
 
@@ -51,7 +51,7 @@ class Soak:
     left_behind: int = 0
     """Chunks that a killed encoder had published and that were never taken."""
     stuck: list[str] = field(default_factory=list)
-    states: list[dict[str, State]] = field(default_factory=list)
+    states: list[dict[str, ProcessState]] = field(default_factory=list)
     round_trips_ms: list[list[float]] = field(default_factory=list)
     _owed: int = 0
     _next_at: float = 0.0
@@ -62,19 +62,19 @@ class Soak:
         self._expect(lambda: bool(self.robot.seen.listeners and self.robot.seen.consumer),
                      'encoder and decoder are there', seconds=180.0)
         self.speak(_BATCH)
-        self.look()
+        self.measure()
         look_every = min(_LOOK_EVERY, max(chunks // 4, 1))
-        fault_at, look_at = self._soon(), look_every
-        while self.sent < chunks and not self._deaf():
+        fault_at, look_at = self._draw_next_fault(), look_every
+        while self.sent < chunks and not self._is_deaf():
             self.speak(1 if self.realtime else _BATCH, self.chance.choice(_SPEAKS))
             self.robot.revive()
             if self.sent >= fault_at:
-                self._fault()
-                fault_at = self.sent + self._soon()
+                self._cause_fault()
+                fault_at = self.sent + self._draw_next_fault()
             if self.sent >= look_at:
-                self.look()
+                self.measure()
                 look_at += look_every
-                self._tell('')
+                self._print_progress('')
 
     def speak(self, blocks: int, sound: str = 'noise', *, pace: bool = True,
               skip_s: float = 0.0) -> None:
@@ -100,7 +100,7 @@ class Soak:
             self._next_at = max(self._next_at, time.monotonic() - CHUNK_S) + CHUNK_S
             time.sleep(max(0.0, self._next_at - time.monotonic()))
 
-    def _deaf(self) -> bool:
+    def _is_deaf(self) -> bool:
         """Tell whether no chunk was taken for so long that none ever will be."""
         progress, now = self.robot.seen.progress, time.monotonic()
         if progress != self._progress[0]:
@@ -111,39 +111,39 @@ class Soak:
             self.stuck.append('chunks are taken again (threads on the standard error)')
         return deaf
 
-    def _soon(self) -> int:
+    def _draw_next_fault(self) -> int:
         return round(self.chance.expovariate(1.0) * self.fault_every_s / CHUNK_S) + 1
 
-    def _fault(self) -> None:
+    def _cause_fault(self) -> None:
         faults: dict[str, Callable[[], None]] = {
             'gap': lambda: self.speak(1, skip_s=self.chance.uniform(0.1, 20.0)),
             'burst': lambda: self.speak(self.chance.randint(33, 120), pace=False),
             'NaN': lambda: self.speak(1, 'nan'),
-            'foreign chunk': self._foreign,
+            'foreign chunk': self._send_foreign,
             'encoder killed': self._kill_encoder,
             'decoder killed': self._kill_decoder,
-            'encoder stopped': lambda: self._stop('encoder_node'),
-            'decoder stopped': lambda: self._stop('decoder_node'),
-            'decoder slow': self._slow,
+            'encoder stopped': lambda: self._stop_for_a_while('encoder_node'),
+            'decoder stopped': lambda: self._stop_for_a_while('decoder_node'),
+            'decoder slow': self._slow_decoder,
             'encoder reset': lambda: self._call('encoder_node/reset'),
             'decoder reset': lambda: self._call('decoder_node/reset'),
             'prompt': lambda: self._call('decoder_node/set_prompt', lane='assistant', prompt=(
                 'Say what you hear. ' * self.chance.randint(1, 30))),
-            'muted': self._mute}
+            'muted': self._mute_encoder}
         if self.realtime:
             del faults['decoder slow']  # only the scripted model can be told to be
         name = self.chance.choice(sorted(faults))
         self.faults[name] += 1
-        self._tell(name)
+        self._print_progress(name)
         faults[name]()
         self._progress = (-1, 0.0)  # patience begins anew: a killed node is noticed after 20 s
 
-    def _tell(self, what: str) -> None:
+    def _print_progress(self, what: str) -> None:
         print(f'  {self.sent * CHUNK_S / 3600:7.3f} h of stream, {sum(self.faults.values()):4d} '
               f'faults, {len(self.robot.seen.unbalanced)} reports that do not add up  {what}',
               file=sys.stderr, flush=True)
 
-    def _foreign(self) -> None:
+    def _send_foreign(self) -> None:
         seen, count = self.robot.seen, self.robot.seen.foreign
         self.robot.tell('foreign')
         self._expect(lambda: seen.foreign > count, 'a foreign chunk was sent')
@@ -170,13 +170,13 @@ class Soak:
         self.robot.start('decoder_node')
         self._expect(lambda: seen.consumer != before, 'the decoder is back')
 
-    def _stop(self, name: str) -> None:
+    def _stop_for_a_while(self, name: str) -> None:
         self.robot.send(name, signal.SIGSTOP)
         self.speak(self.chance.randint(1, 60), pace=False)
         time.sleep(self.chance.uniform(0.2, 4.0))
         self.robot.send(name, signal.SIGCONT)
 
-    def _slow(self) -> None:
+    def _slow_decoder(self) -> None:
         self.robot.send('decoder_node', signal.SIGUSR1)
         self.speak(2 * _AHEAD, pace=False)
         time.sleep(2.0)
@@ -187,7 +187,7 @@ class Soak:
         self.robot.tell('call', service=service, **fields)
         self._expect(lambda: len(seen.answers) > count, f'{service} answers')
 
-    def _mute(self) -> None:
+    def _mute_encoder(self) -> None:
         self._call('encoder_node/set_listening', data=False)
         self.speak(_BATCH, pace=False)
         self._call('encoder_node/set_listening', data=True)
@@ -201,14 +201,15 @@ class Soak:
         if len(self.stuck) == 1 and not self.states:
             raise NodesError(f'never happened: {what}; {self.robot.log_tail()}')
 
-    def look(self) -> None:
+    def measure(self) -> None:
         """Let everything be taken, then look at what the processes hold and how fast they are."""
-        if not self.robot.fresh('encoder_node: fifo', lambda values: 'offered' in values and int(
+        if not self.robot.wait_for_report('encoder_node: fifo',
+                                          lambda values: 'offered' in values and int(
                 values['pending']) == int(values['in_flight']) == 0, _PATIENCE_S):
             self.stuck.append('everything offered is taken')
         self._owed = 0
         self.round_trips_ms.append([self._round_trip_ms() for _ in range(_PROBES)])
-        self.states.append(self.robot.states())
+        self.states.append(self.robot.read_states())
 
     def _round_trip_ms(self) -> float:
         seen, before = self.robot.seen, self.robot.seen.progress
@@ -218,7 +219,7 @@ class Soak:
         seen.wait(lambda: seen.progress > before, 5.0)
         return 1000.0 * (time.perf_counter() - began)
 
-    def figures(self, seconds: float) -> list[Figure]:
+    def make_figures(self, seconds: float) -> list[Figure]:
         """Return what came of it; a figure with the goal 0 is a promise."""
         seen = self.robot.seen
         injected = ', '.join(f'{count} {name}' for name, count in sorted(self.faults.items()))
@@ -246,10 +247,10 @@ class Soak:
                                [1000.0 * latency for latency in seen.latencies]))
         for when, at in (('beginning', 0), ('end', -1)):
             made.append(spread(f'block to credit, {when}', self.round_trips_ms[at]))
-            made += self._held(when, self.states[at])
+            made += self._state_figures(when, self.states[at])
         return made
 
-    def _held(self, when: str, states: dict[str, State]) -> list[Figure]:
+    def _state_figures(self, when: str, states: dict[str, ProcessState]) -> list[Figure]:
         return [Figure(what=f'{name} at the {when}: {what}', unit=unit, value=value)
                 for name, state in states.items()
                 for what, unit, value in (('memory', 'MiB', state.resident_mib),
@@ -262,23 +263,23 @@ def run(*, hours: float, seed: int, fault_every_s: float, model: str,
     """Stream so many hours and return the figures."""
     require_nodes()
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
-        robot = Robot(command=lambda name: _command(name, model), folder=Path(folder),
+        robot = Robot(command=lambda name: _node_command(name, model), folder=Path(folder),
                       decisions=realtime, EVERY='23', SLOW_STEP_S='0.5')
         soak = Soak(robot=robot, realtime=realtime, fault_every_s=fault_every_s,
                     chance=random.Random(seed))
         began = time.monotonic()
         try:
             soak.stream(round(hours * 3600 / CHUNK_S))
-            soak.look()
+            soak.measure()
             seconds = time.monotonic() - began
             print('\n'.join(f'  {count:6d} {words}' for words, count
                             in robot.seen.words.most_common()), file=sys.stderr)
-            return soak.figures(seconds)
+            return soak.make_figures(seconds)
         finally:
             robot.close()
 
 
-def _command(name: str, model: str) -> list[str]:
+def _node_command(name: str, model: str) -> list[str]:
     lanes = ['--ros-args', '-p', 'lanes:=[transcript,translation,assistant]',
              '-p', 'lane.transcript.kind:=transcript', '-p', 'lane.translation.kind:=translation',
              '-p', 'lane.assistant.alerts:=true']
@@ -286,5 +287,5 @@ def _command(name: str, model: str) -> list[str]:
     if model == SCRIPTED:
         return [sys.executable, '-m', f'{nodes}.scripted_process', name, *lanes]
     return [sys.executable, '-m', f'{nodes}.{name}', '--ros-args', '--params-file',
-            str(shipped('config/edge.yaml')), '-p', f'model.path:={model}']
+            str(shipped_path('config/edge.yaml')), '-p', f'model.path:={model}']
 

@@ -20,7 +20,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.session import Session
-from bench.audio import scene
+from bench.audio import load_scene
 from bench.measure import Figure, resident_mib, spread
 
 __all__ = ['latencies', 'run']
@@ -41,7 +41,7 @@ def run(runtime: Runtime, *, chunks: int, device: str, slots: int = 1024) -> lis
         maximum_floor=spec.mel_maximum_floor, magnitudes=spec.magnitudes))
     session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=_LANES,
                       slots=min(slots, runtime.decoder.spec.max_positions))
-    samples, _ = scene(60.0)
+    samples, _ = load_scene(60.0)
     cost, memory, replies = [], {}, 0
     early = max(1, min(100, chunks // 4))
     for number in range(chunks):

@@ -11,10 +11,10 @@ COMMANDS = {
     'alerts': ('eval.alerts', 'recall per sound, false alarms per hour, delay, calibration'),
     'asr': ('eval.asr', 'word errors, stability of what is shown, latency per word'),
     'translation': ('eval.translation', 'BLEU and chrF of the translation lane'),
-    'long': ('eval.long', 'half an hour with sparse events: does it keep listening?'),
+    'long': ('eval.long_streams', 'half an hour with sparse events: does it keep listening?'),
     'dialogue': ('eval.dialogue', 'answers to questions and orders, silence otherwise'),
     'second_pass': ('eval.second_pass', 'where it begins, what it makes up, what its gate costs'),
-    'all': ('eval.everything', 'alerts, asr, dialogue, translation and long, as a model card'),
+    'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
 }
 

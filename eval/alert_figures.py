@@ -14,10 +14,11 @@ import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
 from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
-from eval.matching import GRACE_S, Matched, Said, Sound, bursts, match
+from eval.matching import GRACE_S, ExpectedEvent, GivenReply, Matches, count_bursts, match
 
-__all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'Heard', 'always', 'at_threshold', 'calibrations',
-           'chosen', 'figures', 'pairs', 'picked', 'trade_off']
+__all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'StreamOutcome', 'apply_constant', 'apply_threshold',
+           'calibrations',
+           'choose_pair', 'figures', 'list_pairs', 'pick_threshold', 'trade_off']
 
 PIECE_S = 10.0
 """Backgrounds are cut into pieces of this length where a share of silence is counted."""
@@ -32,17 +33,17 @@ SAME = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class StreamOutcome:
     """One stream: what happened, what was said, and what a lane would say that never replies."""
 
     name: str
     kind: str
     seconds: float
-    events: tuple[Sound, ...] = ()
-    replies: tuple[Said, ...] = ()
+    events: tuple[ExpectedEvent, ...] = ()
+    replies: tuple[GivenReply, ...] = ()
     p: tuple[float, ...] = ()
     """p_respond, one value per chunk, of a lane that never replies."""
-    asides: tuple[tuple[int, Said, float], ...] = ()
+    asides: tuple[tuple[int, GivenReply, float], ...] = ()
     """What that lane would have said after some chunks, counted from 0, and how sure it was."""
     withheld: int = 0
     """Replies that the lane which replies withheld, being unsure of their words."""
@@ -62,7 +63,7 @@ class Heard:
         return max(1, int(self.seconds / PIECE_S))
 
 
-def _weighted(cases: Iterable[tuple[str, bool]]) -> Estimate:
+def _share_by_group(cases: Iterable[tuple[str, bool]]) -> Estimate:
     """Return the share of true cases with Wilson's interval, each group counting once."""
     groups: dict[str, list[bool]] = defaultdict(list)
     for group, truth in cases:
@@ -74,19 +75,20 @@ def _weighted(cases: Iterable[tuple[str, bool]]) -> Estimate:
 class Case:
     """One event and what became of it."""
 
-    heard: Heard
-    event: Sound
-    detection: Said | None
+    heard: StreamOutcome
+    event: ExpectedEvent
+    detection: GivenReply | None
     named: bool
 
 
-def _cases(heard: Sequence[Heard]) -> tuple[list[Case], list[tuple[Heard, Matched]]]:
+def _collect_cases(heard: Sequence[StreamOutcome]) -> tuple[list[Case],
+                                                            list[tuple[StreamOutcome, Matches]]]:
     cases, rest = [], []
-    for one in heard:
-        found = match(one.events, one.replies)
-        rest.append((one, found))
-        cases += [Case(one, *parts) for parts in zip(
-            one.events, found.detections, found.named(one.events), strict=True)]
+    for stream in heard:
+        matches = match(stream.events, stream.replies)
+        rest.append((stream, matches))
+        cases += [Case(stream, *parts) for parts in zip(
+            stream.events, matches.detections, matches.tell_named(stream.events), strict=True)]
     return cases, rest
 
 
@@ -106,11 +108,11 @@ def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Esti
     return _by_class([(case.heard.group, case.event.label, hit(case)) for case in cases])
 
 
-def _detected(case: Case) -> bool:
+def _is_detected(case: Case) -> bool:
     return case.detection is not None
 
 
-def _named(case: Case) -> bool:
+def _is_named(case: Case) -> bool:
     return case.named
 
 
@@ -118,10 +120,10 @@ def recall(cases: Sequence[Case]) -> dict[str, Any]:
     """Return recall of any alarm and of the right name, over events and over classes."""
     return {
         'events': len(cases), 'recordings': len({case.heard.group for case in cases}),
-        'any': _weighted((c.heard.group, _detected(c)) for c in cases),
-        'named': _weighted((c.heard.group, c.named) for c in cases),
-        'any_mean_of_classes': _mean_of_classes(cases, _detected),
-        'named_mean_of_classes': _mean_of_classes(cases, _named)}
+        'any': _share_by_group((c.heard.group, _is_detected(c)) for c in cases),
+        'named': _share_by_group((c.heard.group, c.named) for c in cases),
+        'any_mean_of_classes': _mean_of_classes(cases, _is_detected),
+        'named_mean_of_classes': _mean_of_classes(cases, _is_named)}
 
 
 def delays(cases: Sequence[Case]) -> dict[str, Any]:
@@ -139,107 +141,111 @@ def delays(cases: Sequence[Case]) -> dict[str, Any]:
             'first_word_from_onset_s': percentiles([at + s - e.start for at, e, s in timed])}
 
 
-def false_alarms(backgrounds: Sequence[tuple[Heard, Matched]]) -> dict[str, Any]:
+def false_alarms(backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> dict[str, Any]:
     """Return false alarms per hour (bursts), alerts raised, and false replies of all sorts."""
-    hours = sum(one.seconds for one, _ in backgrounds) / 3600
-    alarms = sum(bursts([said.at for said in found.false if said.alarm])
-                 for one, found in backgrounds)
-    chatter = sum(sum(not said.alarm for said in found.false) for _, found in backgrounds)
-    replies = sum(len(found.false) for _, found in backgrounds)
-    quiet = [(pieces - len({min(int(said.at / PIECE_S), pieces - 1) for said in found.false}),
-              pieces) for one, found in backgrounds for pieces in [one.pieces]]
+    hours = sum(stream.seconds for stream, _ in backgrounds) / 3600
+    alarms = sum(count_bursts([said.at for said in matches.false if said.alarm])
+                 for stream, matches in backgrounds)
+    chatter = sum(sum(not said.alarm for said in matches.false) for _, matches in backgrounds)
+    replies = sum(len(matches.false) for _, matches in backgrounds)
+    quiet = [(pieces - len({min(int(said.at / PIECE_S), pieces - 1) for said in matches.false}),
+              pieces) for stream, matches in backgrounds for pieces in [stream.pieces]]
     return {
         'hours': hours, 'hours_of_different_recordings': sum(
-            one.unique_s for one, _ in backgrounds) / 3600,
+            stream.unique_s for stream, _ in backgrounds) / 3600,
         'false_alarms': alarms, 'false_alarms_per_hour': poisson(alarms, hours),
-        'alerts_raised_per_hour': poisson(sum(one.raised for one, _ in backgrounds), hours),
-        'withheld_per_hour': poisson(sum(one.withheld for one, _ in backgrounds), hours),
+        'alerts_raised_per_hour': poisson(sum(stream.raised for stream, _ in backgrounds), hours),
+        'withheld_per_hour': poisson(sum(stream.withheld for stream, _ in backgrounds), hours),
         'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
             replies, hours),
         'silent_pieces': quotients(
             [a for a, _ in quiet], [b for _, b in quiet], share=True)}
 
 
-def balanced(cases: Sequence[Case], backgrounds: Sequence[tuple[Heard, Matched]]) -> Estimate:
+def balanced_accuracy(cases: Sequence[Case],
+                      backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> Estimate:
     """Return the mean of recall (mean of classes) and share of silent pieces of background."""
     silent = false_alarms(backgrounds)['silent_pieces']
-    found = _mean_of_classes(cases, _detected)
-    spread = [((e.high - e.low) / 2) ** 2 for e in (found, silent)]
-    middle, half = (found.value + silent.value) / 2, sum(spread) ** 0.5 / 2
+    detected = _mean_of_classes(cases, _is_detected)
+    spread = [((e.high - e.low) / 2) ** 2 for e in (detected, silent)]
+    middle, half = (detected.value + silent.value) / 2, sum(spread) ** 0.5 / 2
     return Estimate(value=middle, low=max(0.0, middle - half), high=min(1.0, middle + half),
-                    n=found.n + silent.n)
+                    n=detected.n + silent.n)
 
 
-def figures(heard: Sequence[Heard]) -> dict[str, Any]:
+def figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
     """Return all figures of replies over event scenes and backgrounds."""
-    cases, rest = _cases([one for one in heard if one.events])
-    _, backgrounds = _cases([one for one in heard if not one.events])
+    cases, rest = _collect_cases([stream for stream in heard if stream.events])
+    _, backgrounds = _collect_cases([stream for stream in heard if not stream.events])
 
-    def split(part: str) -> dict[str, Any]:
+    def recall_by(part: str) -> dict[str, Any]:
         values = sorted({getattr(case.heard, part) for case in cases})
         return {value: recall([c for c in cases if getattr(c.heard, part) == value])
                 for value in values}
     labels = sorted({case.event.label for case in cases})
     classes = {label: {**recall(mine), 'delay': delays(mine)} for label in labels
                for mine in [[case for case in cases if case.event.label == label]]}
-    kinds = sorted({one.kind for one, _ in backgrounds})
+    kinds = sorted({stream.kind for stream, _ in backgrounds})
     return {
-        'recall': recall(cases), 'classes': classes, 'conditions': split('condition'),
-        'origins': split('origin'), 'delay': delays(cases),
-        'repeats_per_detection': sum(len(found.repeats) for _, found in rest) / max(
+        'recall': recall(cases), 'classes': classes, 'conditions': recall_by('condition'),
+        'origins': recall_by('origin'), 'delay': delays(cases),
+        'repeats_per_detection': sum(len(matches.repeats) for _, matches in rest) / max(
             1, sum(case.detection is not None for case in cases)),
-        'false_before_events': sum(len(found.false) for _, found in rest),
+        'false_before_events': sum(len(matches.false) for _, matches in rest),
         'background': false_alarms(backgrounds),
         'backgrounds': {kind: false_alarms([pair for pair in backgrounds if pair[0].kind == kind])
                         for kind in kinds},
-        'balanced_accuracy': balanced(cases, backgrounds)}
+        'balanced_accuracy': balanced_accuracy(cases, backgrounds)}
 
 
-def always(heard: Sequence[Heard], respond: bool) -> list[Heard]:
+def apply_constant(heard: Sequence[StreamOutcome], respond: bool) -> list[StreamOutcome]:
     """Return the streams as a policy hears them that never, or after every chunk, replies."""
-    def said(one: Heard) -> tuple[Said, ...]:
-        chunks = int(one.seconds / CHUNK_S)
-        return tuple(Said(at=(i + 1) * CHUNK_S, urgent=True) for i in range(chunks * respond))
-    return [Heard(name=one.name, kind=one.kind, seconds=one.seconds, events=one.events,
-                  replies=said(one), group=one.group, origin=one.origin,
-                  side=one.side, condition=one.condition, unique_s=one.unique_s)
-            for one in heard]
+    def make_replies(stream: StreamOutcome) -> tuple[GivenReply, ...]:
+        chunks = int(stream.seconds / CHUNK_S)
+        return tuple(GivenReply(at=(i + 1) * CHUNK_S, urgent=True) for i
+                     in range(chunks * respond))
+    return [StreamOutcome(name=stream.name, kind=stream.kind, seconds=stream.seconds,
+                          events=stream.events,
+                          replies=make_replies(stream), group=stream.group, origin=stream.origin,
+                          side=stream.side, condition=stream.condition, unique_s=stream.unique_s)
+            for stream in heard]
 
 
-def _in_window(events: Sequence[Sound], at: float) -> bool:
+def _in_window(events: Sequence[ExpectedEvent], at: float) -> bool:
     return any(event.start < at <= event.end + GRACE_S for event in events)
 
 
-def _peaks(heard: Sequence[Heard]) -> list[tuple[float, bool]]:
+def _window_peaks(heard: Sequence[StreamOutcome]) -> list[tuple[float, bool]]:
     """Return (largest p, truth): per event its window, per background its pieces."""
-    found = []
-    for one in heard:
-        times = [(i + 1) * CHUNK_S for i in range(len(one.p))]
-        for event in one.events:
-            mine = [p for at, p in zip(times, one.p, strict=True) if _in_window([event], at)]
-            found.append((max(mine, default=0.0), True))
+    peaks = []
+    for stream in heard:
+        times = [(i + 1) * CHUNK_S for i in range(len(stream.p))]
+        for event in stream.events:
+            mine = [p for at, p in zip(times, stream.p, strict=True) if _in_window([event], at)]
+            peaks.append((max(mine, default=0.0), True))
         per_piece = round(PIECE_S / CHUNK_S)
-        if not one.events:
-            found += [(max(one.p[at:at + per_piece]), False)
-                      for at in range(0, len(one.p), per_piece)]
-    return found
+        if not stream.events:
+            peaks += [(max(stream.p[at:at + per_piece]), False)
+                      for at in range(0, len(stream.p), per_piece)]
+    return peaks
 
 
-def calibrations(heard: Sequence[Heard]) -> dict[str, dict[str, Any]]:
+def calibrations(heard: Sequence[StreamOutcome]) -> dict[str, dict[str, Any]]:
     """
     Return calibration per chunk (is a reply now right?) and per window of some seconds.
 
     Speech is left out: some of it may well be for the robot, and then a reply is right.
     """
-    heard = [one for one in heard if one.kind != 'speech']
-    chunks = [(p, _in_window(one.events, (i + 1) * CHUNK_S))
-              for one in heard for i, p in enumerate(one.p)]
-    peaks = _peaks(heard)
+    heard = [stream for stream in heard if stream.kind != 'speech']
+    chunks = [(p, _in_window(stream.events, (i + 1) * CHUNK_S))
+              for stream in heard for i, p in enumerate(stream.p)]
+    peaks = _window_peaks(heard)
     return {'per chunk': calibration([p for p, _ in chunks], [y for _, y in chunks]),
             'per event or 10 s': calibration([p for p, _ in peaks], [y for _, y in peaks])}
 
 
-def at_threshold(one: Heard, threshold: float, min_confidence: float = 0.0) -> Heard:
+def apply_threshold(stream: StreamOutcome, threshold: float,
+                    min_confidence: float = 0.0) -> StreamOutcome:
     """
     Return a stream with the replies of another pair: one after each chunk that reaches threshold.
 
@@ -248,51 +254,52 @@ def at_threshold(one: Heard, threshold: float, min_confidence: float = 0.0) -> H
     its context has no replies in it, told or withheld. Where nobody asked what it would have said
     (a tagger), each is an alarm.
     """
-    known = {chunk: (said, sure) for chunk, said, sure in one.asides}
+    known = {chunk: (said, sure) for chunk, said, sure in stream.asides}
 
-    def would(chunk: int) -> tuple[Said, float]:
-        return known.get(chunk, (Said(at=(chunk + 1) * CHUNK_S, urgent=True), 1.0))
-    said = [would(chunk) for chunk, p in enumerate(one.p) if p >= threshold]
-    return replace(one, computing=(), replies=tuple(
+    def reply_at(chunk: int) -> tuple[GivenReply, float]:
+        return known.get(chunk, (GivenReply(at=(chunk + 1) * CHUNK_S, urgent=True), 1.0))
+    said = [reply_at(chunk) for chunk, p in enumerate(stream.p) if p >= threshold]
+    return replace(stream, computing=(), replies=tuple(
         reply for reply, sure in said if sure >= min_confidence))
 
 
-def trade_off(heard: Sequence[Heard], thresholds: Sequence[float] = THRESHOLDS,
+def trade_off(heard: Sequence[StreamOutcome], thresholds: Sequence[float] = THRESHOLDS,
               min_confidence: float = 0.0) -> list[dict[str, Any]]:
     """Return recall (mean of classes) and false alarms and chatter per hour by threshold."""
     points = []
     for threshold in thresholds:
-        moved = [at_threshold(one, threshold, min_confidence) for one in heard]
-        cases, _ = _cases([one for one in moved if one.events])
-        silent = false_alarms(_cases([one for one in moved if not one.events])[1])
+        moved = [apply_threshold(stream, threshold, min_confidence) for stream in heard]
+        cases, _ = _collect_cases([stream for stream in moved if stream.events])
+        silent = false_alarms(_collect_cases([stream for stream in moved if not stream.events])[1])
         points.append({
             'threshold': threshold, 'min_confidence': min_confidence,
-            'recall': _mean_of_classes(cases, _detected),
-            'named': _mean_of_classes(cases, _named),
+            'recall': _mean_of_classes(cases, _is_detected),
+            'named': _mean_of_classes(cases, _is_named),
             'false_per_hour': silent['false_alarms_per_hour'],
             'chatter_per_hour': silent['chatter_per_hour']})
     return points
 
 
-def picked(heard: Sequence[Heard], rate: float, min_confidence: float = 0.0) -> float | None:
+def pick_threshold(heard: Sequence[StreamOutcome], rate: float,
+                   min_confidence: float = 0.0) -> float | None:
     """Return the lowest threshold with at most ``rate`` false alarms an hour; None if none has."""
-    backgrounds = [one for one in heard if not one.events]
+    backgrounds = [stream for stream in heard if not stream.events]
     for threshold in FINE:
-        moved = [at_threshold(one, threshold, min_confidence) for one in backgrounds]
-        if false_alarms(_cases(moved)[1])['false_alarms_per_hour'].value <= rate:
+        moved = [apply_threshold(stream, threshold, min_confidence) for stream in backgrounds]
+        if false_alarms(_collect_cases(moved)[1])['false_alarms_per_hour'].value <= rate:
             return threshold
     return None
 
 
-def pairs(heard: Sequence[Heard], rate: float,
-          bars: Sequence[float] = BARS) -> list[dict[str, Any]]:
+def list_pairs(heard: Sequence[StreamOutcome], rate: float,
+               bars: Sequence[float] = BARS) -> list[dict[str, Any]]:
     """Return a point of the trade-off for each min_confidence, at the threshold it allows."""
-    allowed = [(bar, picked(heard, rate, bar)) for bar in bars]
+    allowed = [(bar, pick_threshold(heard, rate, bar)) for bar in bars]
     return [trade_off(heard, [threshold], bar)[0] for bar, threshold in allowed
             if threshold is not None]
 
 
-def chosen(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def choose_pair(points: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """
     Return the pair with the highest recall; of those with the same, the one of least chatter.
 

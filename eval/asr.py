@@ -18,14 +18,29 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
+from eval.held_out_clips import (
+    RATE,
+    HeldOutClip,
+    MaterialError,
+    find_sounding,
+    load,
+    read_held_out,
+)
 from eval.intervals import Estimate, percentiles
 from eval.listening import Hearing, Listener
-from eval.material import RATE, Item, MaterialError, held_out, load, sounding
-from eval.whisper import Reader, reader
-from eval.words import Utterance, erasure, normal, ratio, wer, word_times
+from eval.whisper import Reader, make_reader
+from eval.word_errors import (
+    UnderstoodUtterance,
+    error_ratio,
+    measure_erasure,
+    normalise,
+    word_error_rate,
+    word_times,
+)
 
-__all__ = ['LEAD_S', 'Clip', 'Spoken', 'add_arguments', 'figures', 'read_speech', 'run',
-           'synthetic', 'unheard_voices']
+__all__ = ['LEAD_S', 'SpeechClip', 'ReadUtterance', 'add_arguments', 'figures', 'read_speech',
+           'run',
+           'read_synthetic', 'read_unheard_voices']
 
 LANE = 'transcript'
 LEAD_S = 0.6
@@ -33,7 +48,7 @@ LONGEST_S = 20.0
 
 
 @dataclass(frozen=True)
-class Clip:
+class SpeechClip:
     """One utterance to understand."""
 
     name: str
@@ -44,7 +59,7 @@ class Clip:
 
 
 @dataclass
-class Spoken:
+class ReadUtterance:
     """One utterance and what was made of it; times are seconds of the stream."""
 
     name: str
@@ -65,7 +80,7 @@ class Spoken:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser)
+    report.add_common_arguments(parser)
     parser.add_argument('--speech', type=Path, help='folder with utterances.jsonl (text, path, '
                         'voice, split): its voices of the split "validation"')
     parser.add_argument('--per-kind', type=int, default=150, metavar='CLIPS')
@@ -75,20 +90,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='who reads the whole utterances for comparison')
 
 
-def read_speech(items: Sequence[Item]) -> list[Clip]:
+def read_speech(items: Sequence[HeldOutClip]) -> list[SpeechClip]:
     """Return the utterances of real people that have an English text, by kind of recording."""
-    return [Clip(name=item.name, kind=item.label.removeprefix('speech_'), path=item.path,
-                 text=item.text, group=item.group) for item in items
+    return [SpeechClip(name=item.name, kind=item.label.removeprefix('speech_'), path=item.path,
+                       text=item.text, group=item.group) for item in items
             if item.label.startswith('speech_') and item.text and not item.generated
             and item.language in ('en', '') and 0 < item.seconds <= LONGEST_S]
 
 
-def synthetic(folder: Path) -> list[Clip]:
+def read_synthetic(folder: Path) -> list[SpeechClip]:
     """Return the utterances of voices that are kept for validation, of sentences as well."""
-    return [clip for clip in unheard_voices(folder) if clip.kind == 'synthetic']
+    return [clip for clip in read_unheard_voices(folder) if clip.kind == 'synthetic']
 
 
-def unheard_voices(folder: Path) -> list[Clip]:
+def read_unheard_voices(folder: Path) -> list[SpeechClip]:
     """
     Return the utterances of voices that are kept for validation.
 
@@ -100,68 +115,72 @@ def unheard_voices(folder: Path) -> list[Clip]:
                             'of synthetic speech in --speech')
     rows = [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
     known = {row['text'] for row in rows if row['split'] != 'validation'}
-    return [Clip(name=f'synthetic/{row["path"]}', path=folder / row['path'], text=row['text'],
-                 group=row['text'], kind='synthetic, sentence of training'
-                 if row['text'] in known else 'synthetic') for row in rows
+    return [SpeechClip(name=f'synthetic/{row["path"]}', path=folder / row['path'],
+                       text=row['text'],
+                       group=row['text'], kind='synthetic, sentence of training'
+                       if row['text'] in known else 'synthetic') for row in rows
             if row['split'] == 'validation']
 
 
-def chosen(clips: Sequence[Clip], per_kind: int, limit: int) -> list[Clip]:
+def choose_clips(clips: Sequence[SpeechClip], per_kind: int, limit: int) -> list[SpeechClip]:
     """Return at most so many clips of each kind, in their order."""
-    most, kinds = min(per_kind, limit or per_kind), defaultdict[str, list[Clip]](list)
+    most, kinds = min(per_kind, limit or per_kind), defaultdict[str, list[SpeechClip]](list)
     for clip in clips:
         if len(kinds[clip.kind]) < most:
             kinds[clip.kind].append(clip)
     return [clip for kind in sorted(kinds) for clip in kinds[kind]]
 
 
-def spoken(clip: Clip, samples: np.ndarray, hearing: Hearing) -> Spoken:
+def join_hearing(clip: SpeechClip, samples: np.ndarray, hearing: Hearing) -> ReadUtterance:
     """Join an utterance with what was heard of it."""
-    first, last = sounding(samples)
-    found = Spoken(name=clip.name, kind=clip.kind, group=clip.group, reference=clip.text,
-                   start=LEAD_S + first / RATE, end=LEAD_S + last / RATE)
+    first, last = find_sounding(samples)
+    utterance = ReadUtterance(name=clip.name, kind=clip.kind, group=clip.group,
+                              reference=clip.text,
+                              start=LEAD_S + first / RATE, end=LEAD_S + last / RATE)
     before = ''
-    for reply in hearing.of(LANE):
-        found.replies += 1
-        found.shown += [(reply.at, spent, f'{before} {text}'.strip())
-                        for spent, text in reply.shown]
+    for reply in hearing.replies_of(LANE):
+        utterance.replies += 1
+        utterance.shown += [(reply.at, spent, f'{before} {text}'.strip())
+                            for spent, text in reply.shown]
         before = f'{before} {reply.text}'.strip()
         if reply.final is not None:
-            found.final = f'{found.final or ""} {reply.final}'.strip()
-    found.streamed = before
-    return found
+            utterance.final = f'{utterance.final or ""} {reply.final}'.strip()
+    utterance.streamed = before
+    return utterance
 
 
-def listen(listener: Listener, clips: Sequence[Clip], beside: Reader | None) -> list[Spoken]:
+def listen(listener: Listener, clips: Sequence[SpeechClip],
+           beside: Reader | None) -> list[ReadUtterance]:
     """Hear all utterances, each after a short silence, showing how far it is."""
-    found = []
-    with report.progress() as bar:
+    utterances = []
+    with report.progress_bar() as bar:
         task = bar.add_task('utterances', total=len(clips))
         for clip in clips:
             samples = load(clip.path)
             padded = np.concatenate([np.zeros(round(LEAD_S * RATE), np.float32), samples])
-            one = spoken(clip, samples, listener.hear(clip.name, padded))
+            utterance = join_hearing(clip, samples, listener.hear(clip.name, padded))
             if beside is not None:
-                one.whole, one.whole_s = beside.read(clip.name, samples)
-            found.append(one)
+                utterance.whole, utterance.whole_s = beside.read(clip.name, samples)
+            utterances.append(utterance)
             bar.advance(task)
-    return found
+    return utterances
 
 
-def latency(spoken_: Sequence[Spoken]) -> dict[str, Any]:
+def measure_latency(spoken_: Sequence[ReadUtterance]) -> dict[str, Any]:
     """
     Return seconds from the end of a word to when it is shown, without and with computing.
 
     The last word is exact. For all words their ends are estimated from their letters, and the
     k-th word shown is taken for the k-th word said, so it counts only utterances with as many.
     """
-    last = [(one.shown[-1][0] - one.end, one.shown[-1][1]) for one in spoken_ if one.shown]
+    last = [(utterance.shown[-1][0] - utterance.end, utterance.shown[-1][1]) for utterance
+            in spoken_ if utterance.shown]
     words: list[tuple[float, float]] = []
-    for one in spoken_:
-        said, seen = word_times(one.reference, one.start, one.end), 0
-        if not one.shown or len(one.shown[-1][2].split()) != len(said):
+    for utterance in spoken_:
+        said, seen = word_times(utterance.reference, utterance.start, utterance.end), 0
+        if not utterance.shown or len(utterance.shown[-1][2].split()) != len(said):
             continue
-        for at, spent, text in one.shown:
+        for at, spent, text in utterance.shown:
             count = len(text.split())
             words += [(at - said[i], spent) for i in range(seen, count)]
             seen = max(seen, count)
@@ -171,51 +190,53 @@ def latency(spoken_: Sequence[Spoken]) -> dict[str, Any]:
             'word_estimate_with_computing_s': percentiles([a + b for a, b in words])}
 
 
-def stability(spoken_: Sequence[Spoken], final: bool) -> float:
+def measure_stability(spoken_: Sequence[ReadUtterance], final: bool) -> float:
     """Return words taken back per word of the last text; ``final``: the second pass is last."""
     taken = words = 0
-    for one in spoken_:
-        texts = [normal(text) for _, _, text in one.shown]
-        if final and one.final is not None:
-            texts.append(normal(one.final))
-        a, b = erasure(texts)
+    for utterance in spoken_:
+        texts = [normalise(text) for _, _, text in utterance.shown]
+        if final and utterance.final is not None:
+            texts.append(normalise(utterance.final))
+        a, b = measure_erasure(texts)
         taken, words = taken + a, words + b
     return taken / words if words else float('nan')
 
 
-def _utterances(spoken_: Sequence[Spoken], which: str) -> list[Utterance]:
-    return [Utterance(one.reference, getattr(one, which) or '', one.group) for one in spoken_]
+def _to_utterances(spoken_: Sequence[ReadUtterance], which: str) -> list[UnderstoodUtterance]:
+    return [UnderstoodUtterance(utterance.reference, getattr(utterance, which) or '',
+                                utterance.group) for utterance in spoken_]
 
 
-def figures(spoken_: Sequence[Spoken]) -> dict[str, Any]:
+def figures(spoken_: Sequence[ReadUtterance]) -> dict[str, Any]:
     """Return word errors, what was missed, stability and latency of some utterances."""
-    streamed = _utterances(spoken_, 'streamed')
-    found: dict[str, Any] = {
-        'utterances': len(spoken_), 'groups': len({one.group for one in spoken_}),
-        'words': sum(len(normal(one.reference).split()) for one in spoken_),
-        'wer_streamed': wer(streamed), 'wer_always_silent': 1.0,
-        'without_any_reply': sum(not one.replies for one in spoken_),
-        'replies_per_utterance': float(np.mean([one.replies for one in spoken_])),
-        'erasure_streamed': stability(spoken_, final=False), 'latency': latency(spoken_)}
-    if any(one.final is not None for one in spoken_):
-        found['wer_second_pass'] = wer(_utterances(spoken_, 'final'))
-        found['erasure_by_second_pass'] = stability(spoken_, final=True)
-    if all(one.whole is not None for one in spoken_):
-        whole = _utterances(spoken_, 'whole')
-        found['wer_whisper_whole'] = wer(whole)
-        found['whisper_s_per_clip'] = float(np.mean([one.whole_s for one in spoken_]))
-        found['streamed_over_whisper'] = ratio(streamed, whole)
-        found['second_pass_over_whisper'] = ratio(_utterances(spoken_, 'final'), whole)
-    return found
+    streamed = _to_utterances(spoken_, 'streamed')
+    values: dict[str, Any] = {
+        'utterances': len(spoken_), 'groups': len({utterance.group for utterance in spoken_}),
+        'words': sum(len(normalise(utterance.reference).split()) for utterance in spoken_),
+        'wer_streamed': word_error_rate(streamed), 'wer_always_silent': 1.0,
+        'without_any_reply': sum(not utterance.replies for utterance in spoken_),
+        'replies_per_utterance': float(np.mean([utterance.replies for utterance in spoken_])),
+        'erasure_streamed': measure_stability(spoken_, final=False),
+        'latency': measure_latency(spoken_)}
+    if any(utterance.final is not None for utterance in spoken_):
+        values['wer_second_pass'] = word_error_rate(_to_utterances(spoken_, 'final'))
+        values['erasure_by_second_pass'] = measure_stability(spoken_, final=True)
+    if all(utterance.whole is not None for utterance in spoken_):
+        whole = _to_utterances(spoken_, 'whole')
+        values['wer_whisper_whole'] = word_error_rate(whole)
+        values['whisper_s_per_clip'] = float(np.mean([utterance.whole_s for utterance in spoken_]))
+        values['streamed_over_whisper'] = error_ratio(streamed, whole)
+        values['second_pass_over_whisper'] = error_ratio(_to_utterances(spoken_, 'final'), whole)
+    return values
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out = report.folder(options, 'asr')
-    clips = read_speech(held_out(options.data))
+    out = report.make_folder(options, 'asr')
+    clips = read_speech(read_held_out(options.data))
     if options.speech:
-        clips += synthetic(options.speech)
-    clips = chosen(clips, options.per_kind, options.limit)
+        clips += read_synthetic(options.speech)
+    clips = choose_clips(clips, options.per_kind, options.limit)
     if not clips:
         raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
                             'with text to the manifest or give --speech')
@@ -223,28 +244,29 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     if options.second_pass == 'whisper':
         from audio_interaction_ros.runtimes.registry import load_transcriber
         second = load_transcriber(language='en')
-    runtime = runtime or report.model_of(options)
+    runtime = runtime or report.load_model(options)
     listener = Listener(runtime, (LaneConfig(name=LANE, kind='transcript'),),
                         cache=out / 'hearings.jsonl',
-                        variant=report.variant(options), second_pass=second)
-    beside = reader(out / 'whisper.jsonl', options.threads, options.beside)
-    found = listen(listener, clips, beside)
-    measured = measure(found, beside.name if beside else 'none')
+                        variant=report.describe_variant(options), second_pass=second)
+    beside = make_reader(out / 'whisper.jsonl', options.threads, options.beside)
+    utterances = listen(listener, clips, beside)
+    measured = measure(utterances, beside.name if beside else 'none')
     (out / 'texts.jsonl').write_text(''.join(
-        json.dumps(report.plain(one), ensure_ascii=False) + '\n' for one in found),
+        json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
+        in utterances),
         encoding='utf-8')
     draw(out, measured)
     path = report.write(out, 'asr', options, measured, runtime.encoder.spec.model_id)
-    tell(measured)
+    print_tables(measured)
     print(f'written to {path}; what was said and understood: {out / "texts.jsonl"}')
     return 0
 
 
-def measure(found: Sequence[Spoken], beside: str) -> dict[str, Any]:
+def measure(utterances: Sequence[ReadUtterance], beside: str) -> dict[str, Any]:
     """Return the figures of each kind of speech, and of all real speech together."""
-    kinds = {kind: [one for one in found if one.kind == kind]
-             for kind in sorted({one.kind for one in found})}
-    real = [one for one in found if one.kind != 'synthetic']
+    kinds = {kind: [utterance for utterance in utterances if utterance.kind == kind]
+             for kind in sorted({utterance.kind for utterance in utterances})}
+    real = [utterance for utterance in utterances if utterance.kind != 'synthetic']
     if real:
         kinds['all real'] = real
     return {'beside': beside, 'kinds': {kind: figures(mine) for kind, mine in kinds.items()}}
@@ -260,21 +282,21 @@ def draw(out: Path, measured: dict[str, Any]) -> None:
         f'{kind} ({row["utterances"]})': {name: row[key] for name, key in SERIES.items()
                                           if key in row}
         for kind, row in measured['kinds'].items()}
-    plots.bars(out / 'wer.png', rows, title='Word error rate (utterances); always silent: 1',
-               label='wrong words per word, 95 % interval', top=None)
+    plots.draw_bars(out / 'wer.png', rows, title='Word error rate (utterances); always silent: 1',
+                    label='wrong words per word, 95 % interval', top=None)
 
 
-def tell(measured: dict[str, Any]) -> None:
+def print_tables(measured: dict[str, Any]) -> None:
     """Print the tables."""
     kinds = measured['kinds'].items()
     print(f'whole utterances read by: {measured["beside"]}')
-    report.show('Word error rate', ['speech', 'clips', 'words', 'streamed', 'second pass',
-                                    'Whisper, whole', 'streamed / Whisper', 'no reply'],
-                [(kind, row['utterances'], row['words'], row['wer_streamed'],
-                  row.get('wer_second_pass'), row.get('wer_whisper_whole'),
-                  row.get('streamed_over_whisper'), row['without_any_reply'])
-                 for kind, row in kinds])
-    report.show('What is on the screen', [
+    report.print_table('Word error rate', ['speech', 'clips', 'words', 'streamed', 'second pass',
+                                           'Whisper, whole', 'streamed / Whisper', 'no reply'],
+                       [(kind, row['utterances'], row['words'], row['wer_streamed'],
+                         row.get('wer_second_pass'), row.get('wer_whisper_whole'),
+                         row.get('streamed_over_whisper'), row['without_any_reply'])
+                        for kind, row in kinds])
+    report.print_table('What is on the screen', [
         'speech', 'taken back: streamed', 'by second pass', 'last word p50 s', 'p95 s',
         'with computing p50', 'p95', 'per word p50 (est.)', 'p95'],
         [(kind, row['erasure_streamed'], row.get('erasure_by_second_pass'),

@@ -19,23 +19,23 @@ import numpy as np
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
-from eval.alerts import LANE, lanes
-from eval.asr import LEAD_S, Clip, read_speech, unheard_voices
-from eval.classes import rules
+from eval.alerts import LANE, make_lanes
+from eval.asr import LEAD_S, SpeechClip, read_speech, read_unheard_voices
+from eval.held_out_clips import RATE, MaterialError, load, read_held_out
 from eval.intervals import poisson, wilson
 from eval.listening import Hearing, Listener
-from eval.material import RATE, MaterialError, held_out, load
-from eval.words import normal
+from eval.sound_classes import robot_rules
+from eval.word_errors import normalise
 from train.edge.dialogue import UNKNOWN, reply_to
 
-__all__ = ['Asked', 'add_arguments', 'figures', 'run', 'sort_of']
+__all__ = ['AskedUtterance', 'add_arguments', 'figures', 'run', 'sort_of']
 
 CATALOGUE = ('catalogue, new sentence', 'catalogue, sentence of training')
 TO_ROBOT, OTHER, REAL = 'for the robot, unknown', 'other speech', 'real speech'
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedUtterance:
     """One utterance, the answer it should get and the one it got; '' for none."""
 
     name: str
@@ -52,19 +52,19 @@ class Asked:
     @property
     def right(self) -> bool:
         """Tell whether the answer has the words it should."""
-        return not self.alarm and normal(self.said) == normal(self.expected)
+        return not self.alarm and normalise(self.said) == normalise(self.expected)
 
     @property
     def withheld_right(self) -> int:
         """Count the answers withheld that have the words they should."""
-        return sum(bool(self.expected) and normal(text) == normal(self.expected)
+        return sum(bool(self.expected) and normalise(text) == normalise(self.expected)
                    for text in self.withheld)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser, data=False)
-    report.crew_arguments(parser)
+    report.add_common_arguments(parser, data=False)
+    report.add_pool_arguments(parser)
     parser.add_argument('--speech', type=Path, required=True, help='folder with utterances.jsonl '
                         '(text, path, voice, split): its voices of the split "validation"')
     parser.add_argument('--per-sort', type=int, default=150, metavar='CLIPS',
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='of the assistant lane (default: as the model says)')
 
 
-def sort_of(clip: Clip) -> str:
+def sort_of(clip: SpeechClip) -> str:
     """Return what sort of utterance a clip is."""
     answer = reply_to(clip.text)
     if clip.kind not in ('synthetic', 'synthetic, sentence of training'):
@@ -83,9 +83,9 @@ def sort_of(clip: Clip) -> str:
     return TO_ROBOT if answer == UNKNOWN else CATALOGUE[clip.kind != 'synthetic']
 
 
-def chosen(clips: Sequence[Clip], most: int) -> list[Clip]:
+def choose_clips(clips: Sequence[SpeechClip], most: int) -> list[SpeechClip]:
     """Return at most so many clips of each sort, in their order."""
-    sorts = defaultdict[str, list[Clip]](list)
+    sorts = defaultdict[str, list[SpeechClip]](list)
     for clip in clips:
         mine = sorts[sort_of(clip)]
         if len(mine) < most:
@@ -93,114 +93,120 @@ def chosen(clips: Sequence[Clip], most: int) -> list[Clip]:
     return [clip for mine in sorts.values() for clip in mine]
 
 
-def asked(clip: Clip, hearing: Hearing, known: AlertRules) -> Asked:
+def join_answer(clip: SpeechClip, hearing: Hearing, known: AlertRules) -> AskedUtterance:
     """Join an utterance with what was answered."""
-    replies = hearing.of(LANE)
-    return Asked(name=clip.name, sort=sort_of(clip), text=clip.text,
-                 expected=reply_to(clip.text) or '',
-                 said=' '.join(reply.text for reply in replies),
-                 alarm=any(reply.urgent or known.match(reply.text) for reply in replies),
-                 seconds=hearing.seconds,
-                 withheld=tuple(text for lane, _, text, _ in hearing.withheld if lane == LANE))
+    replies = hearing.replies_of(LANE)
+    return AskedUtterance(name=clip.name, sort=sort_of(clip), text=clip.text,
+                          expected=reply_to(clip.text) or '',
+                          said=' '.join(reply.text for reply in replies),
+                          alarm=any(reply.urgent or known.match(reply.text) for reply in replies),
+                          seconds=hearing.seconds,
+                          withheld=tuple(text for lane, _, text,
+                                         _ in hearing.withheld if lane == LANE))
 
 
-def hear(listener: Listener, clips: Sequence[Clip]) -> list[Asked]:
+def hear_all(listener: Listener, clips: Sequence[SpeechClip]) -> list[AskedUtterance]:
     """Hear all utterances, each after a short silence, showing how far it is."""
-    known, found = rules(), dict[int, Asked]()
+    known, utterances = robot_rules(), dict[int, AskedUtterance]()
 
     def streams() -> Iterator[tuple[str, np.ndarray]]:
         for clip in clips:
             yield clip.name, np.concatenate([np.zeros(round(LEAD_S * RATE), np.float32),
                                              load(clip.path)])
-    with report.progress() as bar:
+    with report.progress_bar() as bar:
         task = bar.add_task('utterances', total=len(clips))
         for place, hearing in listener.hear_all(streams()):
-            found[place] = asked(clips[place], hearing, known)
+            utterances[place] = join_answer(clips[place], hearing, known)
             bar.advance(task)
-    return [found[place] for place in sorted(found)]
+    return [utterances[place] for place in sorted(utterances)]
 
 
-def withheld(found: Sequence[Asked]) -> dict[str, Any]:
+def count_withheld(utterances: Sequence[AskedUtterance]) -> dict[str, Any]:
     """Return how many answers were withheld, and which share of the right and the wrong ones."""
-    count = sum(len(one.withheld) for one in found)
-    right = sum(one.withheld_right for one in found)
-    told = sum(bool(one.said) for one in found)
-    told_right = sum(one.right for one in found if one.said)
+    count = sum(len(utterance.withheld) for utterance in utterances)
+    right = sum(utterance.withheld_right for utterance in utterances)
+    told = sum(bool(utterance.said) for utterance in utterances)
+    told_right = sum(utterance.right for utterance in utterances if utterance.said)
     return {'withheld': count,
             'withheld_of_right': wilson(right, right + told_right),
             'withheld_of_wrong': wilson(count - right, count - right + told - told_right)}
 
 
-def figures(found: Sequence[Asked]) -> dict[str, Any]:
+def figures(utterances: Sequence[AskedUtterance]) -> dict[str, Any]:
     """Return shares answered, answered rightly and withheld, and answers per hour unasked."""
-    due = [one for one in found if one.expected]
-    quiet = [one for one in found if not one.expected]
-    hours = sum(one.seconds for one in quiet) / 3600
-    talk = sum(bool(one.said) and not one.alarm for one in quiet)
+    due = [utterance for utterance in utterances if utterance.expected]
+    quiet = [utterance for utterance in utterances if not utterance.expected]
+    hours = sum(utterance.seconds for utterance in quiet) / 3600
+    talk = sum(bool(utterance.said) and not utterance.alarm for utterance in quiet)
     return {
-        'utterances': len(found), 'due': len(due),
-        'answered': wilson(sum(bool(one.said) for one in due), len(due)),
-        'right': wilson(sum(one.right for one in due), len(due)),
-        'did_not_catch': wilson(sum(normal(one.said) == normal(UNKNOWN) != normal(one.expected)
-                                    for one in due), len(due)),
+        'utterances': len(utterances), 'due': len(due),
+        'answered': wilson(sum(bool(utterance.said) for utterance in due), len(due)),
+        'right': wilson(sum(utterance.right for utterance in due), len(due)),
+        'did_not_catch': wilson(sum(normalise(utterance.said)
+                                    == normalise(UNKNOWN) != normalise(utterance.expected)
+                                    for utterance in due), len(due)),
         'none_due': len(quiet), 'hours_none_due': hours,
-        'answered_without_need': wilson(sum(bool(one.said) for one in quiet), len(quiet)),
+        'answered_without_need': wilson(sum(bool(utterance.said) for utterance in quiet),
+                                        len(quiet)),
         'chatter_per_hour': poisson(talk, hours),
-        'alarms': sum(one.alarm for one in found), **withheld(found)}
+        'alarms': sum(utterance.alarm for utterance in utterances), **count_withheld(utterances)}
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out, crew = report.folder(options, 'dialogue'), report.crew_of(options, runtime)
-    clips = unheard_voices(options.speech)
+    out, crew = report.make_folder(options, 'dialogue'), report.make_pool(options, runtime)
+    clips = read_unheard_voices(options.speech)
     if options.data:
-        clips += read_speech(held_out(options.data))
-    clips = chosen(clips, min(options.per_sort, options.limit or options.per_sort))
+        clips += read_speech(read_held_out(options.data))
+    clips = choose_clips(clips, min(options.per_sort, options.limit or options.per_sort))
     if not clips:
         raise MaterialError(f'{options.speech}: expected utterances of the split validation, '
                             'found none; give another folder in --speech')
-    runtime = runtime or report.model_of(options)
-    listener = Listener(runtime, lanes(options.threshold)[:1], cache=out / 'hearings.jsonl',
-                        variant=report.variant(options), crew=crew)
-    found = hear(listener, clips)
-    sorts = sorted({one.sort for one in found})
+    runtime = runtime or report.load_model(options)
+    listener = Listener(runtime, make_lanes(options.threshold)[:1], cache=out / 'hearings.jsonl',
+                        variant=report.describe_variant(options), crew=crew)
+    utterances = hear_all(listener, clips)
+    sorts = sorted({utterance.sort for utterance in utterances})
     measured: dict[str, Any] = {
         'threshold': listener.lanes[0].threshold,
-        'min_confidence': listener.lanes[0].min_confidence, 'all': figures(found),
-        'sorts': {sort: figures([one for one in found if one.sort == sort]) for sort in sorts}}
+        'min_confidence': listener.lanes[0].min_confidence, 'all': figures(utterances),
+        'sorts': {sort: figures([utterance for utterance in utterances if utterance.sort == sort])
+                  for sort in sorts}}
     (out / 'answers.jsonl').write_text(''.join(
-        json.dumps(report.plain(one), ensure_ascii=False) + '\n' for one in found),
+        json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
+        in utterances),
         encoding='utf-8')
     draw(out, measured['sorts'])
     path = report.write(out, 'dialogue', options, measured, runtime.encoder.spec.model_id)
-    tell(measured)
+    print_tables(measured)
     print(f'written to {path}; what was asked and answered: {out / "answers.jsonl"}')
     return 0
 
 
 def draw(out: Path, sorts: dict[str, dict[str, Any]]) -> None:
     """Draw the shares of each sort."""
-    plots.bars(out / 'dialogue.png', {
+    plots.draw_bars(out / 'dialogue.png', {
         f'{sort} ({row["utterances"]})': {'answered': row['answered'], 'right': row['right']}
         if row['due'] else {'answered without need': row['answered_without_need']}
         for sort, row in sorts.items()}, title='Answers to speech (utterances)',
         label='share, 95 % interval')
 
 
-def tell(measured: dict[str, Any]) -> None:
+def print_tables(measured: dict[str, Any]) -> None:
     """Print the tables."""
     sorts, bar = measured['sorts'], measured['min_confidence']
-    report.show(f'Speech that asks for an answer, threshold {measured["threshold"]:.2f}',
-                ['', 'utterances', 'answered', 'right words', 'did not catch that'],
-                [(sort, row['due'], row['answered'], row['right'], row['did_not_catch'])
-                 for sort, row in sorts.items() if row['due']])
-    report.show('Speech that asks for none',
-                ['', 'utterances', 'hours', 'answered', 'chatter/h', 'alarms'],
-                [(sort, row['none_due'], row['hours_none_due'], row['answered_without_need'],
-                  row['chatter_per_hour'], row['alarms'])
-                 for sort, row in sorts.items() if row['none_due']])
-    report.show(f'Answers withheld, confidence below {bar:.2f}' if bar > 0 else
-                'Answers withheld: none, the model names no min_confidence',
-                ['', 'withheld', 'of the right ones', 'of the wrong ones'],
-                [(sort, row['withheld'], row['withheld_of_right'], row['withheld_of_wrong'])
-                 for sort, row in (*sorts.items(), ('all', measured['all']))])
+    report.print_table(f'Speech that asks for an answer, threshold {measured["threshold"]:.2f}',
+                       ['', 'utterances', 'answered', 'right words', 'did not catch that'],
+                       [(sort, row['due'], row['answered'], row['right'], row['did_not_catch'])
+                        for sort, row in sorts.items() if row['due']])
+    report.print_table('Speech that asks for none',
+                       ['', 'utterances', 'hours', 'answered', 'chatter/h', 'alarms'],
+                       [(sort, row['none_due'], row['hours_none_due'],
+                         row['answered_without_need'],
+                         row['chatter_per_hour'], row['alarms'])
+                        for sort, row in sorts.items() if row['none_due']])
+    report.print_table(f'Answers withheld, confidence below {bar:.2f}' if bar > 0 else
+                       'Answers withheld: none, the model names no min_confidence',
+                       ['', 'withheld', 'of the right ones', 'of the wrong ones'],
+                       [(sort, row['withheld'], row['withheld_of_right'], row['withheld_of_wrong'])
+                        for sort, row in (*sorts.items(), ('all', measured['all']))])

@@ -2,10 +2,10 @@
 ``python -m eval.heldout_speech``: held-out sentences spoken, for ``python -m eval translation``.
 
 Owns which sentences are spoken by whom: short English sentences of the pairs that training never
-takes (train.edge.pairs.split) and that no voice of training says in the folders of ``--heard``,
-each by one of the voices kept for validation or by hibari, which training hears as well and whose
-lines are told by their voice. Voices and files are those of train.edge.synthesise, and a run that
-was stopped goes on.
+takes (train.edge.pairs.split_pairs) and that no voice of training says in the folders of
+``--heard``, each by one of the voices kept for validation or by hibari, which training hears as
+well and whose lines are told by their voice. Voices and files are those of train.edge.synthesise,
+and a run that was stopped goes on.
 """
 
 import argparse
@@ -14,36 +14,37 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audio_interaction_ros.errors import AudioInteractionError
-from eval.material import MaterialError, chance
-from eval.spoken import heard, parts
-from train.edge.pairs import key, read_pairs, short, split
+from eval.held_out_clips import MaterialError, chance_of
+from eval.spoken_sentences import read_trained_keys, sentences_of
+from train.edge.pairs import keep_short, read_pairs, sentence_key, split_pairs
 from train.edge.synthesise import (
     VALIDATION_VOICES,
     Utterance,
-    available,
-    sentences,
+    check_voices,
+    read_sentences,
     speak_all,
 )
 
-__all__ = ['VOICES', 'main', 'plan', 'unheard']
+__all__ = ['VOICES', 'main', 'plan_speech', 'unheard_sentences']
 
 VOICES = (*VALIDATION_VOICES, 'hibari:heart')
 
 
-def unheard(path: Path, folders: Sequence[Path]) -> list[str]:
+def unheard_sentences(path: Path, folders: Sequence[Path]) -> list[str]:
     """Return short held-out English sentences that no voice of training says, each once."""
-    said, clear = heard(folders), set(sentences(path))
-    held = short(split(read_pairs(path))[1])
-    found = {key(pair.en): pair.en for pair in held if pair.en in clear
-             and said.isdisjoint({key(pair.en), *map(key, parts(pair.en))})}
-    return sorted(found.values(), key=lambda text: chance('spoken', key(text)))
+    said, clear = read_trained_keys(folders), set(read_sentences(path))
+    held = keep_short(split_pairs(read_pairs(path))[1])
+    sentence_of = {sentence_key(pair.en): pair.en for pair in held if pair.en in clear
+                   and said.isdisjoint({sentence_key(pair.en),
+                                        *map(sentence_key, sentences_of(pair.en))})}
+    return sorted(sentence_of.values(), key=lambda text: chance_of('spoken', sentence_key(text)))
 
 
-def plan(texts: Sequence[str]) -> list[Utterance]:
+def plan_speech(texts: Sequence[str]) -> list[Utterance]:
     """Return who says what; both depend on the sentence only."""
-    return [Utterance(name=f'{int(chance("name", key(text)) * 1e12):012d}', text=text,
-                      voice=VOICES[int(chance('voice', key(text)) * len(VOICES))],
-                      seed=int(chance('seed', key(text)) * 1e6), split='validation')
+    return [Utterance(name=f'{int(chance_of("name", sentence_key(text)) * 1e12):012d}', text=text,
+                      voice=VOICES[int(chance_of('voice', sentence_key(text)) * len(VOICES))],
+                      seed=int(chance_of('seed', sentence_key(text)) * 1e6), split='validation')
             for text in texts]
 
 
@@ -60,12 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, default=2)
     options = parser.parse_args(arguments)
     try:
-        texts = unheard(options.text, options.heard)
+        texts = unheard_sentences(options.text, options.heard)
         if not texts:
             raise MaterialError(f'{options.text}: expected short held-out sentences that no '
                                 'voice of training says, found none; give more pairs')
         options.out.mkdir(parents=True, exist_ok=True)
-        seconds = speak_all(available(plan(texts[:options.count])), options.out, options.workers)
+        seconds = speak_all(check_voices(plan_speech(texts[:options.count])), options.out,
+                            options.workers)
     except AudioInteractionError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -8,10 +8,10 @@ that serve the robot (offline.Assistant), block by block of 0.4 s, each worked o
 
 A lane whose name ends in ``_trace`` never replies (threshold 1): its p_respond is what the lane
 would see before its first reply at any threshold, and what it would have said is asked aside
-(eval.aside); it must be the only lane. Many streams are heard at once where the caller gives a
-Crew (eval.crew); what they decide is the same but for rounding, only computing times mean nothing
-then and are not kept. With a second pass of translations each process of a crew hears one stream
-at a time, and makes that second pass itself. Knows no metric.
+(eval.reply_probe); it must be the only lane. Many streams are heard at once where the caller gives
+a Crew (eval.worker_pool); what they decide is the same but for rounding, only computing times mean
+nothing then and are not kept. With a second pass of translations each process of a crew hears one
+stream at a time, and makes that second pass itself. Knows no metric.
 """
 
 import hashlib
@@ -49,10 +49,10 @@ from audio_interaction_ros.stream.events import (
     ReplyWithheld,
     Silence,
 )
-from eval.aside import FLOOR, Aside
-from eval.crew import Crew
+from eval.reply_probe import FLOOR, ReplyProbe
+from eval.worker_pool import WorkerPool
 
-__all__ = ['CHUNK_S', 'TO_ENGLISH', 'TRACE', 'Hearing', 'Listener', 'Reply', 'Task', 'hear']
+__all__ = ['CHUNK_S', 'TO_ENGLISH', 'TRACE', 'Hearing', 'Listener', 'HeardReply', 'Task', 'hear']
 
 TRACE = '_trace'
 NS = 1e9
@@ -65,7 +65,7 @@ TRACE_VERSION = 5
 
 
 @dataclass
-class Reply:
+class HeardReply:
     """One reply of a lane; times are seconds of the stream."""
 
     lane: str
@@ -96,7 +96,7 @@ class Hearing:
     seconds: float
     p: dict[str, list[float]] = field(default_factory=dict)
     """p_respond per chunk, by lane."""
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[HeardReply] = field(default_factory=list)
     alerts: list[tuple[float, str]] = field(default_factory=list)
     """Alerts that the policy raised: seconds, label."""
     busy_s: float = 0.0
@@ -107,18 +107,18 @@ class Hearing:
     alone: bool = True
     """Whether nothing else was heard at the same time, so that computing times mean something."""
 
-    def of(self, lane: str) -> list[Reply]:
+    def replies_of(self, lane: str) -> list[HeardReply]:
         """Return the replies of a lane."""
         return [reply for reply in self.replies if reply.lane == lane]
 
 
 def _from_json(row: dict[str, Any]) -> Hearing:
-    replies = [Reply(**{**reply, 'shown': [tuple(part) for part in reply['shown']]})
+    replies = [HeardReply(**{**reply, 'shown': [tuple(part) for part in reply['shown']]})
                for reply in row.pop('replies')]
     return Hearing(**{**row, 'replies': replies,
                       'alerts': [tuple(alert) for alert in row['alerts']],
-                      'withheld': [tuple(one) for one in row.get('withheld', ())],
-                      'muttered': [tuple(one) for one in row['muttered']]})
+                      'withheld': [tuple(entry) for entry in row.get('withheld', ())],
+                      'muttered': [tuple(entry) for entry in row['muttered']]})
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Task:
     lanes: tuple[LaneConfig, ...]
 
 
-class Clock:
+class BlockClock:
     """Hands blocks out and remembers when the newest one came."""
 
     def __init__(self, samples: np.ndarray) -> None:
@@ -155,7 +155,7 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
     """Return what a model makes of a stream: pipeline, session, second passes, alert policy."""
     runtime.encoder.reset()
     tracing = any(lane.name.endswith(TRACE) for lane in task.lanes)
-    decoder = Aside(runtime.decoder, runtime.tokenizer) if tracing else runtime.decoder
+    decoder = ReplyProbe(runtime.decoder, runtime.tokenizer) if tracing else runtime.decoder
     # What would be said is asked after every chunk, so that a trace needs each to be read.
     audio = AudioConfig(quiet_below_dbfs=-200.0) if tracing else AudioConfig()
     config = AssistantConfig(audio=audio, lanes=task.lanes, model=ModelConfig(),
@@ -163,41 +163,42 @@ def hear(runtime: Runtime, task: Task, *, second_pass: Any = None,
     assistant = Assistant(config=config, encoder=runtime.encoder, decoder=decoder,
                           tokenizer=runtime.tokenizer, second_pass=second_pass,
                           translation_second_pass=translation_second_pass)
-    found = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
-    clock, open_replies = Clock(task.samples), dict[tuple[str, str], Reply]()
+    hearing = Hearing(key=task.key, name=task.name, seconds=len(task.samples) / SAMPLE_RATE_HZ)
+    clock, open_replies = BlockClock(task.samples), dict[tuple[str, str], HeardReply]()
     for event in assistant.listen(clock.blocks()):
-        _note(found, open_replies, event, time.perf_counter() - clock.began)
+        _note_event(hearing, open_replies, event, time.perf_counter() - clock.began)
         if progress is not None and isinstance(event, Event):
             progress(event.stamp_ns / NS)
-    found.busy_s = assistant.stats.busy_s
-    if isinstance(decoder, Aside):
-        found.muttered = [(one.chunk, one.urgent, one.text, round(one.confidence, 4))
-                          for one in decoder.muttered]
-    return found
+    hearing.busy_s = assistant.stats.busy_s
+    if isinstance(decoder, ReplyProbe):
+        hearing.muttered = [(unsaid.chunk, unsaid.urgent, unsaid.text, round(unsaid.confidence, 4))
+                            for unsaid in decoder.muttered]
+    return hearing
 
 
 @cache
-def _made(make: Callable[[], Transcriber] | None) -> Transcriber | None:
+def _make_once(make: Callable[[], Transcriber] | None) -> Transcriber | None:
     """Return what a maker makes, once in each process; None for none."""
     return make() if make is not None else None
 
 
-def hear_in_company(runtime: Runtime, task: Task, *,
-                    translator: Callable[[], Transcriber] | None = None,
-                    to_english: str = TO_ENGLISH) -> tuple[int, Hearing]:
+def hear_in_pool(runtime: Runtime, task: Task, *,
+                 translator: Callable[[], Transcriber] | None = None,
+                 to_english: str = TO_ENGLISH) -> tuple[int, Hearing]:
     """Return (place, hearing) of a stream that shares the model or the machine with others."""
-    found = hear(runtime, task, translation_second_pass=_made(translator), to_english=to_english)
-    found.alone, found.busy_s = False, 0.0
-    for reply in found.replies:
+    hearing = hear(runtime, task, translation_second_pass=_make_once(translator),
+                   to_english=to_english)
+    hearing.alone, hearing.busy_s = False, 0.0
+    for reply in hearing.replies:
         reply.shown = []
-    return task.place, found
+    return task.place, hearing
 
 
 class Listener:
     """A model with its lanes, and the cache of what it heard."""
 
     def __init__(self, runtime: Runtime, lanes: Sequence[LaneConfig], *, cache: Path,
-                 second_pass: Any = None, variant: str = '', crew: Crew | None = None,
+                 second_pass: Any = None, variant: str = '', crew: WorkerPool | None = None,
                  translator: Callable[[], Transcriber] | None = None,
                  to_english: str = TO_ENGLISH) -> None:
         """
@@ -233,7 +234,7 @@ class Listener:
         tracing = any(lane.name.endswith(TRACE) for lane in self.lanes)
         parts = [TRACE_VERSION if tracing else VERSION, FLOOR, self._variant,
                  self._runtime.encoder.spec.model_id, self._runtime.decoder.spec.model_id,
-                 [_key(lane) for lane in self.lanes], type(self._second_pass).__name__]
+                 [_lane_key(lane) for lane in self.lanes], type(self._second_pass).__name__]
         if self._translator is not None:
             parts.append(getattr(self._translator, '__qualname__', repr(self._translator)))
             if self._to_english != 'model':  # hearings of before there was a choice stay valid
@@ -245,9 +246,10 @@ class Listener:
         """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
         task = self._task(0, name, samples)
         if task.key not in self._known:
-            self._keep(hear(self._runtime, task, second_pass=self._second_pass, progress=progress,
-                            translation_second_pass=_made(self._translator),
-                            to_english=self._to_english))
+            self._keep_hearing(hear(self._runtime, task, second_pass=self._second_pass,
+                                    progress=progress,
+                                    translation_second_pass=_make_once(self._translator),
+                                    to_english=self._to_english))
         return self._known[task.key]
 
     def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
@@ -257,7 +259,7 @@ class Listener:
             return
         there: list[tuple[int, Hearing]] = []
 
-        def missing() -> Iterator[Task]:
+        def list_missing() -> Iterator[Task]:
             for place, (name, samples) in enumerate(streams):
                 task = self._task(place, name, samples)
                 if task.key in self._known:
@@ -266,26 +268,26 @@ class Listener:
                     yield task
         # The second pass would keep all streams of a process waiting, so there is one in each.
         crew = replace(self._crew, streams=1) if self.translates_again else self._crew
-        for place, found in crew.work(self._runtime, missing(), partial(
-                hear_in_company, translator=self._translator, to_english=self._to_english)):
-            self._keep(found)
-            yield place, found
+        for place, hearing in crew.work(self._runtime, list_missing(), partial(
+                hear_in_pool, translator=self._translator, to_english=self._to_english)):
+            self._keep_hearing(hearing)
+            yield place, hearing
         yield from there
 
     def _task(self, place: int, name: str, samples: np.ndarray) -> Task:
         digest = hashlib.sha256(samples.astype('<f4').tobytes()).hexdigest()[:16]
         return Task(place, f'{self.fingerprint}-{digest}', name, samples, self.lanes)
 
-    def _keep(self, found: Hearing) -> None:
-        self._known[found.key] = found
+    def _keep_hearing(self, hearing: Hearing) -> None:
+        self._known[hearing.key] = hearing
         self.fresh += 1
         self._cache.parent.mkdir(parents=True, exist_ok=True)
-        cut_off = self._cut_off()
+        cut_off = self._is_cut_off()
         with self._cache.open('a', encoding='utf-8') as lines:
             lines.write('\n' if cut_off else '')
-            lines.write(json.dumps(asdict(found), ensure_ascii=False) + '\n')
+            lines.write(json.dumps(asdict(hearing), ensure_ascii=False) + '\n')
 
-    def _cut_off(self) -> bool:
+    def _is_cut_off(self) -> bool:
         """Tell whether a kill left the cache without the end of its last line."""
         if not self._cache.exists() or not self._cache.stat().st_size:
             return False
@@ -294,7 +296,7 @@ class Listener:
             return file.read() != b'\n'
 
 
-def _key(lane: LaneConfig) -> dict[str, Any]:
+def _lane_key(lane: LaneConfig) -> dict[str, Any]:
     """Return what of a lane decides what it says; a gate that is off is left out."""
     settings = asdict(lane)
     if lane.min_confidence <= 0:
@@ -313,19 +315,19 @@ def _read(cache: Path) -> Iterator[Hearing]:
             continue
 
 
-def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
-          event: Event | AlertChange, spent_s: float) -> None:
+def _note_event(hearing: Hearing, open_replies: dict[tuple[str, str], HeardReply],
+                event: Event | AlertChange, spent_s: float) -> None:
     """Write one event down."""
     if isinstance(event, AlertChange):
         if event.previous is None:
-            found.alerts.append((event.alert.last_seen_ns / NS, event.alert.label))
+            hearing.alerts.append((event.alert.last_seen_ns / NS, event.alert.label))
     elif isinstance(event, Silence):
-        found.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
+        hearing.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
     elif isinstance(event, ReplyStarted):
-        found.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
-        reply = Reply(lane=event.lane, at=event.stamp_ns / NS, p_respond=event.p_respond)
+        hearing.p.setdefault(event.lane, []).append(round(event.p_respond, 5))
+        reply = HeardReply(lane=event.lane, at=event.stamp_ns / NS, p_respond=event.p_respond)
         open_replies[event.lane, event.reply_id] = reply
-        found.replies.append(reply)
+        hearing.replies.append(reply)
     elif isinstance(event, ReplyText):
         open_replies[event.lane, event.reply_id].shown.append((round(spent_s, 4), event.text))
     elif isinstance(event, ReplyFinished):
@@ -334,9 +336,9 @@ def _note(found: Hearing, open_replies: dict[tuple[str, str], Reply],
         reply.urgent = event.emotion.name == 'URGENT'
         reply.start, reply.end = event.start_ns / NS, event.end_ns / NS
     elif isinstance(event, ReplyWithheld):
-        found.replies.remove(open_replies.pop((event.lane, event.reply_id)))
-        found.withheld.append((event.lane, event.stamp_ns / NS, event.text,
-                               round(event.confidence, 4)))
+        hearing.replies.remove(open_replies.pop((event.lane, event.reply_id)))
+        hearing.withheld.append((event.lane, event.stamp_ns / NS, event.text,
+                                 round(event.confidence, 4)))
     elif isinstance(event, (FinalTranscript, FinalTranslation)):
         reply = open_replies[event.lane, event.reply_id]
         reply.final = event.text

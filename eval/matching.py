@@ -21,14 +21,14 @@ Knows no model, no audio and no metric. Times are seconds of the stream.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ['BURST_S', 'GRACE_S', 'Matched', 'Said', 'Sound', 'bursts', 'match']
+__all__ = ['BURST_S', 'GRACE_S', 'Matches', 'GivenReply', 'ExpectedEvent', 'count_bursts', 'match']
 
 GRACE_S = 2.0
 BURST_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sound:
+class ExpectedEvent:
     """An event that ought to be answered."""
 
     label: str
@@ -39,7 +39,7 @@ class Sound:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class GivenReply:
     """A reply of the assistant lane."""
 
     at: float
@@ -56,39 +56,39 @@ class Said:
 
 
 @dataclass
-class Matched:
+class Matches:
     """The replies of a stream, told apart."""
 
-    detections: list[Said | None]
+    detections: list[GivenReply | None]
     """Per event its first alarm."""
-    repeats: list[Said] = field(default_factory=list)
-    false: list[Said] = field(default_factory=list)
+    repeats: list[GivenReply] = field(default_factory=list)
+    false: list[GivenReply] = field(default_factory=list)
 
-    def named(self, events: Sequence[Sound]) -> list[bool]:
+    def tell_named(self, events: Sequence[ExpectedEvent]) -> list[bool]:
         """Tell per event whether its detection names it."""
         return [said is not None and bool(said.labels & event.accepts)
                 for said, event in zip(self.detections, events, strict=True)]
 
 
-def match(events: Sequence[Sound], replies: Sequence[Said]) -> Matched:
+def match(events: Sequence[ExpectedEvent], replies: Sequence[GivenReply]) -> Matches:
     """Give every reply to an event or to none, in the order of time."""
-    found = Matched(detections=[None] * len(events))
+    matches = Matches(detections=[None] * len(events))
     for reply in sorted(replies, key=lambda said: said.at):
         inside = [i for i, event in enumerate(events)
                   if reply.alarm and event.start < reply.at <= event.end + GRACE_S]
         if not inside:
-            found.false.append(reply)
+            matches.false.append(reply)
             continue
-        free = [i for i in inside if found.detections[i] is None]
+        free = [i for i in inside if matches.detections[i] is None]
         if not free:
-            found.repeats.append(reply)
+            matches.repeats.append(reply)
             continue
         named = [i for i in free if reply.labels & events[i].accepts]
-        found.detections[max(named or free, key=lambda i: events[i].start)] = reply
-    return found
+        matches.detections[max(named or free, key=lambda i: events[i].start)] = reply
+    return matches
 
 
-def bursts(times: Sequence[float], gap: float = BURST_S) -> int:
+def count_bursts(times: Sequence[float], gap: float = BURST_S) -> int:
     """Return how many times count, each at least ``gap`` after the last one that counted."""
     count, last = 0, -gap
     for time in sorted(times):

@@ -14,8 +14,9 @@ from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.protocol import CHUNK_S
 from eval.intervals import Estimate
 
-__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'bars', 'new_figure', 'reliability', 'save_figure',
-           'timeline', 'tradeoff']
+__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'new_figure', 'draw_reliability',
+           'save_figure',
+           'draw_timeline', 'draw_tradeoff']
 
 BLUE, ORANGE, GREEN, GREY = '#2b6ca3', '#d9822b', '#3a8f5c', '#8a8f98'
 
@@ -44,7 +45,7 @@ def save_figure(figure: Any, path: Path) -> Path:
     return path
 
 
-def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
+def draw_reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
     """Draw calibration curves (intervals.calibration) with their counts written beside."""
     figure, axes = new_figure(5.6, 5.2)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle='--', label='calibrated')
@@ -67,8 +68,8 @@ def reliability(path: Path, curves: dict[str, dict[str, Any]]) -> Path:
     return save_figure(figure, path)
 
 
-def tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: float,
-             goal: tuple[float, float]) -> Path:
+def draw_tradeoff(path: Path, curves: dict[str, Sequence[dict[str, Any]]], chosen: float,
+                  goal: tuple[float, float]) -> Path:
     """
     Draw recall over false alarms per hour by threshold; the goal is (rate, recall).
 
@@ -122,8 +123,8 @@ def _annotate(axes: Any, points: Sequence[dict[str, Any]]) -> None:
                       textcoords='offset points', xytext=(5, -9))
 
 
-def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, label: str,
-         top: float | None = 1.0) -> Path:
+def draw_bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, label: str,
+              top: float | None = 1.0) -> Path:
     """Draw groups of horizontal bars: {row: {series: estimate}}, with intervals."""
     series = list(dict.fromkeys(name for row in groups.values() for name in row))
     figure, axes = new_figure(7.0, 1.3 + 0.22 * len(groups) * (len(series) + 0.6))
@@ -149,8 +150,8 @@ def bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str, labe
     return save_figure(figure, path)
 
 
-def timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
-             compared_min: float) -> Path:
+def draw_timeline(path: Path, streams: Sequence[dict[str, Any]], minutes: float,
+                  compared_min: float) -> Path:
     """Draw long streams: per stream p [chunks] and times of found, missed, false, in seconds."""
     figure, axes = new_figure(9.5, 1.4 + 0.9 * len(streams))
     for row, stream in enumerate(streams):

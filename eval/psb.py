@@ -23,12 +23,13 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval import plots, report
+from eval.held_out_clips import RATE, MaterialError, load
 from eval.intervals import Estimate, quotients, wilson
 from eval.listening import CHUNK_S, Hearing, Listener
-from eval.material import RATE, MaterialError, load
 
-__all__ = ['Row', 'add_arguments', 'decision_of', 'read_benchmark', 'read_predictions', 'run',
-           'score', 'triples', 'windows']
+__all__ = ['BenchmarkClip', 'add_arguments', 'decision_of', 'read_benchmark', 'read_predictions',
+           'run',
+           'score', 'make_triples', 'answer_windows']
 
 LANE = 'assistant'
 MANIFEST = 'proactive_reply_benchmark.jsonl'
@@ -38,7 +39,7 @@ TAG = re.compile(r'<decision>\s*(respond|ignore)\s*</decision>', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchmarkClip:
     """One clip of the benchmark."""
 
     id: str
@@ -49,22 +50,22 @@ class Row:
     respond: bool
 
 
-def _row(values: Mapping[str, Any], where: str) -> Row:
+def _parse_row(values: Mapping[str, Any], where: str) -> BenchmarkClip:
     try:
         path, decision = str(values['path']), str(values['decision']).upper()
         domain, category = Path(path).parts[-4:-2]
         if decision not in DECISIONS:
             raise ValueError(f'decision {decision!r}')
-        return Row(id=str(values['id']), path=path, domain=domain, category=category,
-                   description=str(values.get('description', '')),
-                   respond=decision == 'RESPOND')
+        return BenchmarkClip(id=str(values['id']), path=path, domain=domain, category=category,
+                             description=str(values.get('description', '')),
+                             respond=decision == 'RESPOND')
     except (KeyError, ValueError, TypeError) as error:
         raise MaterialError(
             f'{where}: expected id, path …/DOMAIN/SUB/DECISION/ID.wav and decision RESPOND or '
             f'IGNORE, got {values!r} ({error}); fetch the manifest again') from error
 
 
-def read_benchmark(path: Path) -> list[Row]:
+def read_benchmark(path: Path) -> list[BenchmarkClip]:
     """Return the rows of a manifest, or of the one in a folder; MaterialError names the line."""
     path = path / MANIFEST if path.is_dir() else path
     if not path.is_file():
@@ -77,7 +78,7 @@ def read_benchmark(path: Path) -> list[Row]:
         except ValueError as error:
             raise MaterialError(f'{path}:{number}: expected JSON, got {line[:60]!r}; fetch the '
                                 'manifest again') from error
-        rows.append(_row(values, f'{path}:{number}'))
+        rows.append(_parse_row(values, f'{path}:{number}'))
     if len({row.id for row in rows}) != len(rows):
         raise MaterialError(f'{path}: expected different ids, found some twice; fetch it again')
     return rows
@@ -95,25 +96,25 @@ def decision_of(values: Mapping[str, Any]) -> bool | None:
 
 def read_predictions(path: Path) -> dict[str, bool | None]:
     """Return decisions by id of a file of {id, decision} or {id, response: '<Decision>…'}."""
-    found = {}
+    decisions = {}
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
         try:
             values = json.loads(line)
-            found[str(values['id'])] = decision_of(values)
+            decisions[str(values['id'])] = decision_of(values)
         except (ValueError, KeyError, TypeError) as error:
             raise MaterialError(f'{path}:{number}: expected an object with id, got '
                                 f'{line[:60]!r}; correct the predictions') from error
-    return found
+    return decisions
 
 
-def _balanced(pairs: Sequence[tuple[Row, bool | None]]) -> Estimate:
+def _balanced_accuracy(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> Estimate:
     """Return the mean of recall and specificity, with a bootstrap over rows."""
     sides = np.array([[row.respond, not row.respond] for row, _ in pairs], float).reshape(-1, 2)
     right = np.array([given == row.respond for row, given in pairs], float)
     return quotients(sides * right[:, None], sides)
 
 
-def score(rows: Sequence[Row], decisions: Mapping[str, bool | None]) -> dict[str, Any]:
+def score(rows: Sequence[BenchmarkClip], decisions: Mapping[str, bool | None]) -> dict[str, Any]:
     """Return accuracy in all and by domain, recall, specificity, F1 and coverage."""
     pairs = [(row, decisions.get(row.id)) for row in rows]
     due = [given is True for row, given in pairs if row.respond]
@@ -132,19 +133,20 @@ def score(rows: Sequence[Row], decisions: Mapping[str, bool | None]) -> dict[str
         'domains': domains, 'recall': wilson(hits, len(due)),
         'specificity': wilson(sum(quiet), len(quiet)), 'precision': precision,
         'f1': 2 * hits / (len(said) + len(due)) if said or due else float('nan'),
-        'balanced_accuracy': _balanced(pairs),
+        'balanced_accuracy': _balanced_accuracy(pairs),
         'respond_rate': len(said) / max(1, len(pairs)),
         'semantic': 'not measured: it needs the reranker and the reference answers'}
 
 
-def triples(rows: Sequence[Row], *, seed: int = 0, size: int = 3) -> list[tuple[Row, ...]]:
+def make_triples(rows: Sequence[BenchmarkClip], *, seed: int = 0,
+                 size: int = 3) -> list[tuple[BenchmarkClip, ...]]:
     """
     Return the streams of the Multiple tier: ``size`` clips of one sub-category each, in order.
 
     The authors did not release theirs; these follow from the seed and the ids alone. Each clip
     is the first of exactly one stream, so that all are asked at least once.
     """
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[BenchmarkClip]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.id):
         groups[row.domain, row.category].append(row)
     streams = []
@@ -157,7 +159,7 @@ def triples(rows: Sequence[Row], *, seed: int = 0, size: int = 3) -> list[tuple[
     return streams
 
 
-def windows(lengths_s: Sequence[float]) -> list[tuple[float, float]]:
+def answer_windows(lengths_s: Sequence[float]) -> list[tuple[float, float]]:
     """
     Return (after, until) in seconds for clips played one after the other.
 
@@ -172,7 +174,7 @@ def windows(lengths_s: Sequence[float]) -> list[tuple[float, float]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser)
+    report.add_common_arguments(parser)
     parser.add_argument('--predictions', type=Path,
                         help='score this file ({id, decision} or {id, response} a line) instead '
                              'of listening')
@@ -181,58 +183,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--tier', default='both', choices=('single', 'multiple', 'both'))
 
 
-def _replied(hearing: Hearing, after: float, until: float) -> bool:
-    return any(reply.text and after < reply.at <= until for reply in hearing.of(LANE))
+def _has_reply(hearing: Hearing, after: float, until: float) -> bool:
+    return any(reply.text and after < reply.at <= until for reply in hearing.replies_of(LANE))
 
 
-def _samples(folder: Path, row: Row) -> np.ndarray | None:
+def _load_samples(folder: Path, row: BenchmarkClip) -> np.ndarray | None:
     path = folder / row.path
     return load(path) if path.is_file() else None
 
 
-def listen_single(listener: Listener, folder: Path, rows: Sequence[Row]) -> dict[
+def listen_single(listener: Listener, folder: Path, rows: Sequence[BenchmarkClip]) -> dict[
         str, bool | None]:
     """Return the decision on each clip, None where its audio is missing."""
-    found: dict[str, bool | None] = {}
-    with report.progress() as bar:
+    decisions: dict[str, bool | None] = {}
+    with report.progress_bar() as bar:
         task = bar.add_task('Single', total=len(rows))
         for row in rows:
-            samples = _samples(folder, row)
-            found[row.id] = None if samples is None else _replied(
+            samples = _load_samples(folder, row)
+            decisions[row.id] = None if samples is None else _has_reply(
                 listener.hear(row.id, samples), -1.0, np.inf)
             bar.advance(task)
-    return found
+    return decisions
 
 
-def listen_multiple(listener: Listener, folder: Path, streams: Sequence[tuple[Row, ...]]) -> list[
-        tuple[Row, bool | None]]:
+def listen_multiple(listener: Listener, folder: Path,
+                    streams: Sequence[tuple[BenchmarkClip, ...]]) -> list[
+        tuple[BenchmarkClip, bool | None]]:
     """Return the decision on each event of each stream, None where audio is missing."""
-    found: list[tuple[Row, bool | None]] = []
-    with report.progress() as bar:
+    decisions: list[tuple[BenchmarkClip, bool | None]] = []
+    with report.progress_bar() as bar:
         task = bar.add_task('Multiple', total=len(streams))
         for stream in streams:
-            clips = [_samples(folder, row) for row in stream]
+            clips = [_load_samples(folder, row) for row in stream]
             there = [clip for clip in clips if clip is not None]
             if len(there) < len(clips):
-                found += [(row, None) for row in stream]
+                decisions += [(row, None) for row in stream]
             else:
                 hearing = listener.hear('+'.join(row.id for row in stream), np.concatenate(there))
-                spans = windows([len(clip) / RATE for clip in there])
-                found += [(row, _replied(hearing, *span))
-                          for row, span in zip(stream, spans, strict=True)]
+                spans = answer_windows([len(clip) / RATE for clip in there])
+                decisions += [(row, _has_reply(hearing, *span))
+                              for row, span in zip(stream, spans, strict=True)]
             bar.advance(task)
-    return found
+    return decisions
 
 
-def _multiple(pairs: Sequence[tuple[Row, bool | None]]) -> dict[str, Any]:
+def _score_multiple(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> dict[str, Any]:
     """Score events of streams; a clip that stands in several streams counts each time."""
-    rows = [Row(id=f'{row.id} {number}', path=row.path, domain=row.domain, category=row.category,
-                description=row.description, respond=row.respond)
+    rows = [BenchmarkClip(id=f'{row.id} {number}', path=row.path, domain=row.domain,
+                          category=row.category,
+                          description=row.description, respond=row.respond)
             for number, (row, _) in enumerate(pairs)]
     return score(rows, {row.id: given for row, (_, given) in zip(rows, pairs, strict=True)})
 
 
-def policies(rows: Sequence[Row]) -> dict[str, Any]:
+def score_policies(rows: Sequence[BenchmarkClip]) -> dict[str, Any]:
     """Return the scores of the two policies that need no ears."""
     return {'always IGNORE': score(rows, {row.id: False for row in rows}),
             'always RESPOND': score(rows, {row.id: True for row in rows})}
@@ -240,45 +244,46 @@ def policies(rows: Sequence[Row]) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out, rows = report.folder(options, 'psb'), read_benchmark(options.data)
+    out, rows = report.make_folder(options, 'psb'), read_benchmark(options.data)
     folder = options.data if options.data.is_dir() else options.data.parent
     rows = rows[:options.limit or None]
-    found, model_id = policies(rows), ''
+    scores, model_id = score_policies(rows), ''
     if options.predictions:
-        found['predictions, Single'] = score(rows, read_predictions(options.predictions))
+        scores['predictions, Single'] = score(rows, read_predictions(options.predictions))
     elif any((folder / row.path).is_file() for row in rows):
-        runtime = runtime or report.model_of(options)
+        runtime = runtime or report.load_model(options)
         model_id = runtime.encoder.spec.model_id
         listener = Listener(runtime, (LaneConfig(
             name=LANE, threshold=options.threshold, max_reply_tokens=48),),
             cache=out / 'hearings.jsonl',
-                        variant=report.variant(options))
+                        variant=report.describe_variant(options))
         if options.tier != 'multiple':
-            found['model, Single'] = score(rows, listen_single(listener, folder, rows))
+            scores['model, Single'] = score(rows, listen_single(listener, folder, rows))
         if options.tier != 'single':
-            found['model, Multiple'] = _multiple(listen_multiple(
-                listener, folder, triples(rows, seed=options.seed)))
+            scores['model, Multiple'] = _score_multiple(listen_multiple(
+                listener, folder, make_triples(rows, seed=options.seed)))
     else:
         print('NOT MEASURED: the audio of the benchmark is not beside its manifest; only the two '
               'policies that need no ears are scored. Put the audio there or give --predictions.')
-    plots.bars(out / 'psb.png', {domain: {name: part['domains'][domain]
-                                          for name, part in found.items()}
-                                 for domain in next(iter(found.values()))['domains']},
-               title='ProactiveSound-Bench: decisions that are right', label='accuracy')
-    path = report.write(out, 'psb', options, found, model_id)
-    tell(found)
+    plots.draw_bars(out / 'psb.png', {domain: {name: part['domains'][domain]
+                                               for name, part in scores.items()}
+                                      for domain in next(iter(scores.values()))['domains']},
+                    title='ProactiveSound-Bench: decisions that are right', label='accuracy')
+    path = report.write(out, 'psb', options, scores, model_id)
+    print_tables(scores)
     print(f'written to {path}')
     return 0
 
 
-def tell(found: dict[str, Any]) -> None:
+def print_tables(scores: dict[str, Any]) -> None:
     """Print the tables."""
-    report.show('ProactiveSound-Bench', ['', 'rows', 'coverage', 'accuracy', 'recall',
-                                         'specificity', 'F1', 'balanced accuracy'],
-                [(name, part['rows'], part['coverage'], part['accuracy'], part['recall'],
-                  part['specificity'], part['f1'], part['balanced_accuracy'])
-                 for name, part in found.items()])
-    domains = list(next(iter(found.values()))['domains'])
-    report.show('Accuracy by domain', ['', *domains],
-                [(name, *(f'{100 * part["domains"][domain].value:.1f}' for domain in domains))
-                 for name, part in found.items()])
+    report.print_table('ProactiveSound-Bench', ['', 'rows', 'coverage', 'accuracy', 'recall',
+                                                'specificity', 'F1', 'balanced accuracy'],
+                       [(name, part['rows'], part['coverage'], part['accuracy'], part['recall'],
+                         part['specificity'], part['f1'], part['balanced_accuracy'])
+                        for name, part in scores.items()])
+    domains = list(next(iter(scores.values()))['domains'])
+    report.print_table('Accuracy by domain', ['', *domains],
+                       [(name, *(f'{100 * part["domains"][domain].value:.1f}' for domain
+                                 in domains))
+                        for name, part in scores.items()])

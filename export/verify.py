@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_interaction_ros.alerts.alert import AlertChange
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
@@ -19,49 +19,50 @@ from audio_interaction_ros.runtimes.base import Allowed, Decoder, Encoder, StepR
 from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
 from export.bars import Bar, Verdict
 
-__all__ = ['Heard', 'compare_decoders', 'compare_encoders', 'compare_scenes', 'hear']
+__all__ = ['SceneOutcome', 'compare_decoders', 'compare_encoders', 'compare_scenes', 'run_scene']
 
 _SLOTS = 128
 _CHUNKS = 12
 _STEPS = 24
 
 
-def compare_encoders(found: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0) -> Verdict:
+def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0) -> Verdict:
     """Compare the features of some chunks of noise."""
     rng = np.random.default_rng(seed)
     features = []
     mels = rng.standard_normal((_CHUNKS, expected.spec.mel_rows, MEL_FRAMES_PER_CHUNK),
                                dtype=np.float32)
-    for encoder in (found, expected):
+    for encoder in (exported, expected):
         encoder.reset()
         features.append(np.stack([encoder.encode(mel) for mel in mels]))
         encoder.reset()
-    return Verdict('features, seeded', _distance(*features), bar.features)
+    return Verdict('features, seeded', _largest_difference(*features), bar.features)
 
 
-def compare_decoders(found: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
+def compare_decoders(exported: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
                      ) -> list[Verdict]:
     """Compare what ragged passes of three lanes score and choose; their slots wrap around."""
     scores, chosen = [], []
-    for decoder in (found, expected):
+    for decoder in (exported, expected):
         decoder.open(lanes=3, slots=_SLOTS)
-        results = [result for step in _schedule(expected, seed) for result in decoder.step(step)]
+        results = [result for step in _make_passes(expected, seed) for result
+                   in decoder.step(step)]
         scores.append((np.concatenate([result.control_logits for result in results]),
                        np.array([result.log_prob for result in results
                                  if result.log_prob is not None])))
         chosen.append([result.token for result in results if result.token is not None])
     differing = np.mean([ours != theirs for ours, theirs in zip(*chosen, strict=True)])
-    return [*(Verdict(f'{name}, seeded', _distance(ours, theirs), bar.scores)
+    return [*(Verdict(f'{name}, seeded', _largest_difference(ours, theirs), bar.scores)
               for name, ours, theirs in zip(('control scores', 'log-probabilities'), *scores,
                                             strict=True)),
             Verdict('tokens that differ, seeded', float(differing), bar.tokens)]
 
 
-def _distance(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+def _largest_difference(ours: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(ours - expected).max() / np.abs(expected).max())
 
 
-def _schedule(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
+def _make_passes(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
     rng, spec = np.random.default_rng(seed), decoder.spec
     clock = [0] * 3
     for number in range(_STEPS):
@@ -84,7 +85,7 @@ def _schedule(decoder: Decoder, seed: int) -> Iterator[list[StepRequest]]:
 
 
 @dataclass(frozen=True)
-class Heard:
+class SceneOutcome:
     """What an assistant made of a scene."""
 
     events: tuple[Event | AlertChange, ...]
@@ -109,7 +110,7 @@ class Heard:
                 if isinstance(change, AlertChange)]
 
     @property
-    def decided(self) -> list[tuple[object, ...]]:
+    def decisions(self) -> list[tuple[object, ...]]:
         """All that happened, but for numbers that differ in their last digits."""
         return [_without_rounding(event) for event in self.events]
 
@@ -121,38 +122,40 @@ def _without_rounding(event: Event | AlertChange) -> tuple[object, ...]:
         value := getattr(event, field.name), float)))
 
 
-def hear(config: AssistantConfig, scene: Path, *, runtime: str, model: str, dtype: str) -> Heard:
+def run_scene(config: AssistantConfig, scene: Path, *, runtime: str, model: str,
+              dtype: str) -> SceneOutcome:
     """Return what a runtime makes of a scene, without second passes."""
     assistant = Assistant.load(replace(
         config, model=replace(config.model, path=model, runtime=runtime, dtype=dtype),
         transcript=replace(config.transcript, second_pass='none'),
         translation=replace(config.translation, second_pass='none')))
-    return Heard(tuple(assistant.listen(read_blocks(scene))))
+    return SceneOutcome(tuple(assistant.listen(read_blocks(scene))))
 
 
-def compare_scenes(found: Heard, expected: Heard, bar: Bar) -> list[Verdict]:
+def compare_scenes(exported: SceneOutcome, expected: SceneOutcome, bar: Bar) -> list[Verdict]:
     """Compare what both made of the same scene."""
-    chunks = found.probabilities.keys() & expected.probabilities.keys()
-    change = [abs(found.probabilities[chunk] - expected.probabilities[chunk]) for chunk in chunks]
+    chunks = exported.probabilities.keys() & expected.probabilities.keys()
+    change = [abs(exported.probabilities[chunk] - expected.probabilities[chunk]) for chunk
+              in chunks]
     words = expected.words
     verdicts = [
         Verdict('words that differ, scene',
-                _edits(words, found.words) / max(1, len(words)), bar.words),
-        Verdict('alerts that differ, scene', _edits(expected.alerts, found.alerts), 0),
+                _count_edits(words, exported.words) / max(1, len(words)), bar.words),
+        Verdict('alerts that differ, scene', _count_edits(expected.alerts, exported.alerts), 0),
         Verdict('mean change of p, scene', float(np.mean(change)) if change else np.inf,
                 bar.probability)]
     if bar.same_events:
         verdicts.append(Verdict('events that differ, scene',
-                                _edits(expected.decided, found.decided), 0))
+                                _count_edits(expected.decisions, exported.decisions), 0))
     return verdicts
 
 
-def _edits(first: Sequence[object], second: Sequence[object]) -> int:
+def _count_edits(first: Sequence[object], second: Sequence[object]) -> int:
     """Return how many must be put in, left out or changed to make one of the other."""
     row = list(range(len(second) + 1))
-    for count, one in enumerate(first, start=1):
+    for count, item in enumerate(first, start=1):
         diagonal, row[0] = row[0], count
         for place, other in enumerate(second, start=1):
             diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1,
-                                                   diagonal + (one != other))
+                                                   diagonal + (item != other))
     return row[-1]

@@ -64,13 +64,13 @@ def check_machine():
     if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
         fail(f'expected Python 3.10 or newer, this is {platform.python_version()} '
              f'({sys.executable}); set PYTHON to a newer one')
-    missing = [f'{need} ({package})' for need, package, found in (
+    missing = [f'{need} ({package})' for need, package, present in (
         ('a C++ compiler', 'g++', shutil.which('c++') or shutil.which('g++')),
         ('make', 'make', shutil.which('make')),
         ('Python.h', 'python3-dev',
          Path(sysconfig.get_path('include'), 'Python.h').exists()),
         ('the venv module', 'python3-venv', has_module('ensurepip')),
-    ) if not found]
+    ) if not present]
     if missing:
         fail('the interface package cannot be built here; missing: ' + ', '.join(missing)
              + '. On Debian or Ubuntu: apt install g++ make python3-dev python3-venv')
@@ -139,9 +139,9 @@ def numpy_of_distribution():
     """Keep to the major version of numpy that a sourced distribution was built with."""
     if not ros_distribution():
         return []
-    found = subprocess.run([sys.executable, '-c', 'import numpy; print(numpy.__version__)'],
-                           capture_output=True, text=True, check=False).stdout
-    return [f'numpy<{int(found.split(".")[0]) + 1}'] if found else []
+    answer = subprocess.run([sys.executable, '-c', 'import numpy; print(numpy.__version__)'],
+                            capture_output=True, text=True, check=False).stdout
+    return [f'numpy<{int(answer.split(".")[0]) + 1}'] if answer else []
 
 
 def install_torch():

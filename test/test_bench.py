@@ -17,8 +17,8 @@ RULES = Path(__file__).parents[1] / 'config' / 'alerts.yaml'
 
 def test_a_long_stream_keeps_nothing():
     rules = load_rules(RULES)
-    short = hour.soak(chunks=300, rules=rules)
-    long = hour.soak(chunks=900, rules=rules)
+    short = hour.run_stream(chunks=300, rules=rules)
+    long = hour.run_stream(chunks=900, rules=rules)
     assert long.positions > 3 * 256  # the ring went round several times
     assert short.used_slots <= 256 and long.used_slots <= 256
     assert short.queued == long.queued == 0
@@ -44,7 +44,7 @@ def test_the_table_says_what_was_missed_and_the_json_reads_back(tmp_path):
     sections = {'part': [Figure(what='wait', unit='ms', value=300.0, goal=250),
                          Figure(what='memory', unit='MiB', value=math.nan)]}
     told = machine.describe()
-    text = report.table(told, sections)
+    text = report.format_table(told, sections)
     assert '<= 250 MISSED' in text and told['processor'] in text
     path = report.write_json(tmp_path / 'out' / 'x.json', command='part', machine=told,
                              options={}, sections=sections, failures={'nodes': 'no ROS'})
@@ -60,7 +60,7 @@ def decision(lane, respond, latency_s, depth=0, age_s=0.2):
 
 
 def test_stalls_are_late_decisions_of_listening_lanes_only():
-    observed = nodes.Observed()
+    observed = nodes.Observations()
     for line in ('{"kind": "ready"}', decision('a', False, 0.1), decision('a', True, 0.2),
                  decision('b', False, 0.5, 3),  # a stall
                  decision('a', False, 0.9),  # follows a reply of the lane: resuming
@@ -70,7 +70,7 @@ def test_stalls_are_late_decisions_of_listening_lanes_only():
                          ('decoder: model', '0.0')):
         observed.take(json.dumps({'kind': 'diagnostics', 'name': name, 'message': '',
                                   'level': 0, 'values': {'real_time_factor': factor}}))
-    found = {figure.what: figure for figure in nodes.figures(observed)}
+    found = {figure.what: figure for figure in nodes.sum_up(observed)}
     assert found['stalls'].value == 1 and not found['stalls'].met
     assert found['decision latency, listening'].samples == 4
     assert found['decision latency, resuming after a reply'].value == pytest.approx(900)
@@ -89,17 +89,17 @@ def told(**values):
 
 
 def test_a_soak_notices_one_chunk_that_nobody_counted():
-    seen = robot.Seen()
+    seen = robot.Sightings()
     seen.take(told(offered=9, consumed=4, dropped_overflow=2, lost_in_flight=1, pending=1,
                    in_flight=1))
     assert seen.unbalanced == [] and seen.words == {
         'encoder_node: fifo: chunks dropped so far': 1}
     seen.take(told(offered=9, consumed=4, dropped_overflow=2, pending=2))
-    assert len(seen.unbalanced) == 1 and robot.balance(seen.unbalanced[0]) == 1
+    assert len(seen.unbalanced) == 1 and robot.count_unaccounted(seen.unbalanced[0]) == 1
 
 
 def test_a_soak_notices_a_chunk_that_is_missing_on_the_wire():
-    seen = robot.Seen()
+    seen = robot.Sightings()
     for epoch, seq in ((7, 0), (7, 1), (7, 3), (8, 0), (7, 2)):
         seen.take(json.dumps({'kind': 'encoded', 'epoch': epoch, 'seq': seq}))
     assert seen.skipped == 1 and seen.published == {7: 4, 8: 1}
@@ -110,7 +110,7 @@ def test_a_soak_notices_a_chunk_that_is_missing_on_the_wire():
 
 
 def test_a_soak_adds_up_what_one_decoder_after_another_misses():
-    seen = robot.Seen()
+    seen = robot.Sightings()
     for missing in (0, 2, 2, 0, 3):  # the fourth is a decoder that was started again
         seen.take(json.dumps({'kind': 'diagnostics', 'name': '/soak/decoder_node: decode',
                               'level': 0, 'message': '', 'values': {'missing': str(missing)}}))

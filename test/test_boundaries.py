@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors', 'resources', 'strict', 'parameter_file', 'terminal'}
+FACTS = {'protocol', 'config', 'errors', 'resources', 'strict_yaml', 'parameter_file', 'terminal'}
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
@@ -33,7 +33,7 @@ ROWS = {
     'errors': (FACTS, set()),
     'config': (FACTS, set()),
     'parameter_file': (FACTS, set()),
-    'strict': ({'errors'}, {'yaml'}),
+    'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
@@ -57,7 +57,7 @@ ROWS = {
     'checkpoints.gguf_file': (FACTS, {'gguf'} | FILES),
     'checkpoints.onnx_file': (FACTS, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
-    'graphs.writing': (FACTS | {'graphs', 'checkpoints'}, {'numpy', 'onnx'}),
+    'graphs.writer': (FACTS | {'graphs', 'checkpoints'}, {'numpy', 'onnx'}),
     'graphs.manifest': (FACTS | {'checkpoints.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
     'graphs.names': (set(), set()),
@@ -88,7 +88,7 @@ ROWS = {
     'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
-    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech'}, {'numpy'}),
+    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

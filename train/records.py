@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.strict import build
+from audio_interaction_ros.strict_yaml import build
 
 __all__ = ['ABILITIES', 'LICENCE_GROUPS', 'Clip', 'Event', 'Lane', 'RecordError', 'Reply',
            'Stream', 'from_dict', 'read_records', 'to_dict', 'write_records']

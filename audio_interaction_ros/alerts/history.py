@@ -54,14 +54,15 @@ class AlertHistory:
             return True, 'none is open'
         noted = [alert.id for alert in still_open if alert_id in ('', alert.id)]
         if noted:  # open and not changed: acknowledged before
-            return True, 'already ' + '; '.join(self._noted(one) for one in noted)
+            return True, 'already ' + '; '.join(self._describe_acknowledgement(known_id)
+                                                for known_id in noted)
         if alert_id in self._fates:
             return False, f'{alert_id} is over: {self._fates[alert_id][1]}'
         asked = one_line(alert_id, MOST_CHARACTERS)
         return False, (f"no alert '{asked}' is open; the ids of those that are stand in "
                        'alerts/active')
 
-    def _noted(self, alert_id: str) -> str:
+    def _describe_acknowledgement(self, alert_id: str) -> str:
         state, words = self._fates.get(alert_id, (None, ''))
         known = state is AlertState.ACKNOWLEDGED
         return f'{words if known else "acknowledged before the last start"}: {alert_id}'

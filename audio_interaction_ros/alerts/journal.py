@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
 from audio_interaction_ros.errors import AudioInteractionError
 
-__all__ = ['JournalError', 'Kept', 'read', 'waiting_for_a_person', 'write']
+__all__ = ['JournalError', 'JournalContents', 'read', 'waiting_for_a_person', 'write']
 
 _FORMAT, _VERSION = 'audio_interaction_ros alerts', 1
 _MOST_BYTES = 1_000_000
@@ -32,7 +32,7 @@ class JournalError(AudioInteractionError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class JournalContents:
     """What a journal holds."""
 
     alerts: tuple[Alert, ...] = ()
@@ -47,7 +47,7 @@ def waiting_for_a_person(alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     return tuple(alert for alert in alerts if alert.requires_ack and alert.state.open)
 
 
-def read(path: Path) -> Kept:
+def read(path: Path) -> JournalContents:
     """
     Return what a journal holds; nothing where there is none.
 
@@ -55,7 +55,7 @@ def read(path: Path) -> Kept:
     """
     try:
         if not path.exists():
-            return Kept()
+            return JournalContents()
         if not path.is_file():
             raise JournalError(f'{path}: expected a journal of alerts, found no ordinary file')
         with path.open('rb') as file:
@@ -68,7 +68,7 @@ def read(path: Path) -> Kept:
     return parse(data, source=str(path))
 
 
-def write(path: Path, kept: Kept) -> None:
+def write(path: Path, kept: JournalContents) -> None:
     """
     Replace a journal as a whole; one without alerts is deleted.
 
@@ -114,15 +114,15 @@ def _replace(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def dump(kept: Kept) -> bytes:
+def dump(kept: JournalContents) -> bytes:
     """Return a journal as bytes of JSON."""
     return json.dumps({
         'format': _FORMAT, 'version': _VERSION, 'saved_s': kept.saved_s,
-        'frame_id': kept.frame_id, 'alerts': [_record(alert) for alert in kept.alerts],
+        'frame_id': kept.frame_id, 'alerts': [_to_record(alert) for alert in kept.alerts],
     }, ensure_ascii=True, indent=1).encode()
 
 
-def _record(alert: Alert) -> dict[str, Any]:
+def _to_record(alert: Alert) -> dict[str, Any]:
     record = dict(vars(alert))
     for key in ('category', 'severity', 'state'):
         record[key] = record[key].name
@@ -130,14 +130,14 @@ def _record(alert: Alert) -> dict[str, Any]:
     return record
 
 
-def parse(data: bytes, *, source: str) -> Kept:
+def parse(data: bytes, *, source: str) -> JournalContents:
     """Return what the bytes of a journal hold; raises JournalError for all others."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise JournalError(
             f'{source}: expected a journal of alerts, found no JSON ({error})') from error
-    return _Reader(source).journal(document)
+    return _Reader(source).read_journal(document)
 
 
 class _Reader:
@@ -146,7 +146,7 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def journal(self, document: Any) -> Kept:
+    def read_journal(self, document: Any) -> JournalContents:
         if not isinstance(document, dict) or document.get('format') != _FORMAT:
             self._fail('format', repr(_FORMAT), document)
         if document.get('version') != _VERSION:
@@ -154,52 +154,55 @@ class _Reader:
         records = document.get('alerts')
         if not isinstance(records, list):
             self._fail('alerts', 'a list', records)
-        alerts = tuple(self._alert(record, f'alerts[{i}]') for i, record in enumerate(records))
+        alerts = tuple(self._read_alert(record, f'alerts[{i}]') for i,
+                       record in enumerate(records))
         if len({alert.label for alert in alerts}) != len(alerts):
             self._fail('alerts', 'one alert of a label', [alert.label for alert in alerts])
-        saved_s = self._number(document, 'saved_s', '')
-        return Kept(alerts=alerts, saved_s=saved_s, frame_id=self._text(document, 'frame_id', ''))
+        saved_s = self._read_number(document, 'saved_s', '')
+        return JournalContents(alerts=alerts, saved_s=saved_s,
+                               frame_id=self._read_text(document, 'frame_id', ''))
 
-    def _alert(self, record: Any, at: str) -> Alert:
+    def _read_alert(self, record: Any, at: str) -> Alert:
         if not isinstance(record, dict):
             self._fail(at, 'a mapping', record)
         requires_ack = record.get('requires_ack')
-        state = self._name(AlertState, record, 'state', at)
+        state = self._read_name(AlertState, record, 'state', at)
         if requires_ack is not True or not state.open:
             self._fail(at, 'an open alert that asks for acknowledgement', record)
-        confidence = self._number(record, 'confidence', at)
+        confidence = self._read_number(record, 'confidence', at)
         return Alert(
-            id=self._text(record, 'id', at), label=self._text(record, 'label', at),
-            category=self._name(Category, record, 'category', at),
-            severity=self._name(Severity, record, 'severity', at), state=state,
-            message=self._text(record, 'message', at),
+            id=self._read_text(record, 'id', at), label=self._read_text(record, 'label', at),
+            category=self._read_name(Category, record, 'category', at),
+            severity=self._read_name(Severity, record, 'severity', at), state=state,
+            message=self._read_text(record, 'message', at),
             confidence=min(max(confidence, 0.0), 1.0),
-            count=self._whole(record, 'count', at, 1, 2 ** 32 - 1),
-            stamp_ns=self._whole(record, 'stamp_ns', at, -_MOST_NS, _MOST_NS),
-            last_seen_ns=self._whole(record, 'last_seen_ns', at, -_MOST_NS, _MOST_NS),
-            ttl_ns=self._whole(record, 'ttl_ns', at, 0, _MOST_NS), requires_ack=True)
+            count=self._read_whole_number(record, 'count', at, 1, 2 ** 32 - 1),
+            stamp_ns=self._read_whole_number(record, 'stamp_ns', at, -_MOST_NS, _MOST_NS),
+            last_seen_ns=self._read_whole_number(record, 'last_seen_ns', at, -_MOST_NS, _MOST_NS),
+            ttl_ns=self._read_whole_number(record, 'ttl_ns', at, 0, _MOST_NS), requires_ack=True)
 
-    def _text(self, record: dict[str, Any], key: str, at: str) -> str:
+    def _read_text(self, record: dict[str, Any], key: str, at: str) -> str:
         value = record.get(key)
         if (not isinstance(value, str) or len(value) > _MOST_TEXT or '\0' in value
                 or any('\ud800' <= character <= '\udfff' for character in value)):
             self._fail(f'{at}.{key}', 'a text that a message can hold', value)
         return value
 
-    def _number(self, record: dict[str, Any], key: str, at: str) -> float:
+    def _read_number(self, record: dict[str, Any], key: str, at: str) -> float:
         value = record.get(key)
         if (isinstance(value, bool) or not isinstance(value, int | float)
                 or abs(value) > 1e18 or not math.isfinite(value)):
             self._fail(f'{at}.{key}', 'a number', value)
         return float(value)
 
-    def _whole(self, record: dict[str, Any], key: str, at: str, low: int, high: int) -> int:
+    def _read_whole_number(self, record: dict[str, Any], key: str, at: str, low: int,
+                           high: int) -> int:
         value = record.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self._fail(f'{at}.{key}', f'a whole number from {low} to {high}', value)
         return value
 
-    def _name(self, enum: Any, record: dict[str, Any], key: str, at: str) -> Any:
+    def _read_name(self, enum: Any, record: dict[str, Any], key: str, at: str) -> Any:
         value = record.get(key)
         if not isinstance(value, str) or value not in enum.__members__:
             self._fail(f'{at}.{key}', f'one of {", ".join(enum.__members__)}', value)

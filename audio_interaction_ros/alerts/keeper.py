@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from audio_interaction_ros.alerts.journal import JournalError, Kept, read, write
+from audio_interaction_ros.alerts.journal import JournalContents, JournalError, read, write
 
 __all__ = ['AlertKeeper', 'journal_path']
 
@@ -60,36 +60,36 @@ class AlertKeeper:
             except JournalError as error:
                 self.failure = str(error)
         self._wake = threading.Condition()
-        self._kept: Kept | None = None
+        self._kept: JournalContents | None = None
         self._dirty = self._closing = False
         self._thread = threading.Thread(target=self._run, name='alert keeper', daemon=True)
         if self.path is not None:
             self._thread.start()
 
-    def recall(self) -> Kept:
+    def recall(self) -> JournalContents:
         """Return what an earlier process left; nothing where that is too old or damaged."""
         if self.path is None:
-            return Kept()
+            return JournalContents()
         try:
             kept = read(self.path)
         except JournalError as error:
             self.lost = f'{error}; alerts from before the start are not known'
             with contextlib.suppress(OSError):  # for whoever wants to look at it
                 os.replace(self.path, self.path.with_suffix('.unread'))
-            return Kept()
-        if not kept.alerts or not self._too_old(kept):
+            return JournalContents()
+        if not kept.alerts or not self._is_too_old(kept):
             return kept
         self.lost = (f'{self.path}: {len(kept.alerts)} alerts from before the start are older '
                      f'than alerts.journal_s and forgotten')
-        self.keep(Kept())
-        return Kept()
+        self.keep(JournalContents())
+        return JournalContents()
 
-    def _too_old(self, kept: Kept) -> bool:
+    def _is_too_old(self, kept: JournalContents) -> bool:
         # a clock that was never set, then or now, says nothing of an age
         return (kept.saved_s > _CLOCK_WAS_SET_S
                 and time.time() - kept.saved_s > self.lifetime_s)
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: JournalContents) -> None:
         """Have this written, soon; what was to be written before is obsolete."""
         with self._wake:
             before = self._kept
@@ -108,7 +108,7 @@ class AlertKeeper:
             self._thread.join(_PATIENCE_S)
 
     def _run(self) -> None:
-        while (kept := self._next()) is not None:
+        while (kept := self._wait_for_next()) is not None:
             assert self.path is not None, 'the thread runs only with a file'
             try:
                 write(self.path, replace(kept, saved_s=time.time()))
@@ -117,7 +117,7 @@ class AlertKeeper:
                 self.failure = f'alerts would not survive a restart: {error}'
                 self._pause()
 
-    def _next(self) -> Kept | None:
+    def _wait_for_next(self) -> JournalContents | None:
         """Wait for something to write, or for the time to write it anew; None: closing."""
         with self._wake:
             refresh_s = min(_MOST_REFRESH_S, self.lifetime_s / 4)

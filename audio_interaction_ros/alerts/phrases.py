@@ -68,7 +68,7 @@ class _Index:
 
     def find(self, text: str, words: list[re.Match[str]]) -> list[_Span]:
         """Return every occurrence in normalised text, overlapping ones included."""
-        found = [_Span(match.start(), match.end(), key)
+        spans = [_Span(match.start(), match.end(), key)
                  for phrase, key in self._chinese
                  for match in re.finditer(re.escape(phrase), text)]
         spelled = [word.group() for word in words]
@@ -76,11 +76,11 @@ class _Index:
             for phrase, key in self._words.get(word, ()):
                 last = first + len(phrase)
                 if tuple(spelled[first:last]) == phrase:
-                    found.append(_Span(words[first].start(), words[last - 1].end(), key))
-        return found
+                    spans.append(_Span(words[first].start(), words[last - 1].end(), key))
+        return spans
 
 
-def _longest(spans: Iterable[_Span]) -> list[_Span]:
+def _keep_longest(spans: Iterable[_Span]) -> list[_Span]:
     """Keep the longest of overlapping spans (the earliest of equals), in order of the text."""
     kept: list[_Span] = []
     for span in sorted(spans, key=lambda s: (s.start - s.end, s.start)):
@@ -89,7 +89,7 @@ def _longest(spans: Iterable[_Span]) -> list[_Span]:
     return sorted(kept, key=lambda s: s.start)
 
 
-def _within(span: _Span, others: Iterable[_Span]) -> bool:
+def _is_within(span: _Span, others: Iterable[_Span]) -> bool:
     return any(other.start <= span.start and span.end <= other.end for other in others)
 
 
@@ -115,19 +115,19 @@ class PhraseMatcher:
         clean = _normalise(text)
         # Chinese characters count as letters; blanks let English stand right beside them.
         words = list(_WORD.finditer(_CHINESE.sub(' ', clean)))
-        spans = _longest(self._phrases.find(clean, words))
+        spans = _keep_longest(self._phrases.find(clean, words))
         if not spans:
             return ()
         exceptions = self._exceptions.find(clean, words)
         before, after = ([cue for cue in cues.find(clean, words)
-                          if not _within(cue, exceptions) and not _within(cue, spans)]
+                          if not _is_within(cue, exceptions) and not _is_within(cue, spans)]
                          for cues in (self._before, self._after))
         keys = [span.key for span in spans if span.key and not (
-            any(self._reaches(clean, cue, span) for cue in before)
-            or any(self._reaches(clean, span, cue) for cue in after))]
+            any(self._stands_near(clean, cue, span) for cue in before)
+            or any(self._stands_near(clean, span, cue) for cue in after))]
         return tuple(dict.fromkeys(keys))
 
-    def _reaches(self, text: str, left: _Span, right: _Span) -> bool:
+    def _stands_near(self, text: str, left: _Span, right: _Span) -> bool:
         """Tell whether two spans stand close enough, in this order, within one clause."""
         if left.end > right.start:
             return False

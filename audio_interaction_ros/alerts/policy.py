@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.monotonic_clock import MonotonicClock
 from audio_interaction_ros.alerts.rules import AlertRules, LabelRule
-from audio_interaction_ros.alerts.timeline import Timeline
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyFinished
 
@@ -77,7 +77,7 @@ class AlertPolicy:
         self._rules = rules
         self.settings = settings or AlertSettings()
         """May be replaced at any time, but for the tolerance."""
-        self._line = Timeline(
+        self._line = MonotonicClock(
             tolerance_ns=round(self.settings.backwards_tolerance_s * _NS_PER_S))
         self._tracks: dict[str, _Track] = {}
         self._raised = 0
@@ -110,7 +110,7 @@ class AlertPolicy:
         """Sightings that wait for enough repeats to become an alert."""
         return sum(len(track.pending) for track in self._tracks.values())
 
-    def hold(self, min_severity: Severity) -> bool:
+    def needs_hold(self, min_severity: Severity) -> bool:
         """Tell whether an unacknowledged alert of at least this severity is open."""
         return any(alert.state is AlertState.ACTIVE and alert.severity >= min_severity
                    for alert in self.active)
@@ -130,7 +130,7 @@ class AlertPolicy:
                 self.stats.sightings += 1
                 self.stats.while_speaking += 1
                 continue
-            changes.extend(self._sight(rule, severity, reply))
+            changes.extend(self._count_sighting(rule, severity, reply))
         return changes
 
     def tick(self, now_ns: int) -> list[AlertChange]:
@@ -157,7 +157,7 @@ class AlertPolicy:
         changes nothing.
         """
         changes = [] if now_ns is None else self.tick(now_ns)
-        for track in self._chosen(alert_id):
+        for track in self._select_tracks(alert_id):
             alert = track.alert
             if alert is None or alert.state is not AlertState.ACTIVE:
                 continue
@@ -171,17 +171,17 @@ class AlertPolicy:
               operator: str = '') -> list[AlertChange]:
         """End one open alert, or all of them when the id is empty; return what changed."""
         changes = [] if now_ns is None else self.tick(now_ns)
-        for track in self._chosen(alert_id):
+        for track in self._select_tracks(alert_id):
             track.seen_ns = self._line.now_ns
             changes.append(self._end(track, AlertState.CLEARED, ChangeKind.CLEARED, operator))
         return changes
 
-    def _chosen(self, alert_id: str) -> list[_Track]:
+    def _select_tracks(self, alert_id: str) -> list[_Track]:
         return [track for track in self._tracks.values() if track.alert is not None
                 and alert_id in ('', track.alert.id)]
 
-    def _sight(self, rule: LabelRule, severity: Severity,
-               reply: ReplyFinished) -> list[AlertChange]:
+    def _count_sighting(self, rule: LabelRule, severity: Severity,
+                        reply: ReplyFinished) -> list[AlertChange]:
         """Count one sighting of a label: debounced, cooled down, pending, merged or raised."""
         track = self._tracks.setdefault(rule.label, _Track())
         now, timing = self._line.now_ns, rule.timing
@@ -202,10 +202,10 @@ class AlertPolicy:
         track.pending.append(now)
         if len(track.pending) < timing.min_repeats:
             return []
-        return [self._raise(track, rule, severity, reply)]
+        return [self._raise_alert(track, rule, severity, reply)]
 
-    def _raise(self, track: _Track, rule: LabelRule, severity: Severity,
-               reply: ReplyFinished) -> AlertChange:
+    def _raise_alert(self, track: _Track, rule: LabelRule, severity: Severity,
+                     reply: ReplyFinished) -> AlertChange:
         self.stats.raised += 1
         self.stats.counted += len(track.pending)
         track.alert = Alert(

@@ -14,7 +14,7 @@ from typing import Any
 from audio_interaction_ros.alerts.alert import Category, Severity
 from audio_interaction_ros.alerts.phrases import Negation, PhraseMatcher, is_chinese, words_of
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.strict import build, parse_yaml, read_yaml
+from audio_interaction_ros.strict_yaml import build, parse_yaml, read_yaml
 
 __all__ = ['AlertRules', 'LabelRule', 'Timing', 'load_rules', 'parse_rules']
 
@@ -73,12 +73,12 @@ class AlertRules:
 
 def load_rules(path: str | Path) -> AlertRules:
     """Read a rules file; raise ConfigurationError naming file and key on any fault."""
-    return _rules(read_yaml(path), str(path))
+    return _make_rules(read_yaml(path), str(path))
 
 
 def parse_rules(text: str, *, source: str) -> AlertRules:
     """Read rules from YAML text; ``source`` is named in errors."""
-    return _rules(parse_yaml(text, source), source)
+    return _make_rules(parse_yaml(text, source), source)
 
 
 # -- the file as it is written ---------------------------------------------------------------
@@ -122,7 +122,7 @@ class _Times:
             _require(value is None or least <= value <= _YEAR_S, field.name,
                      f'a number of at least {least}, and no more than a year', value)
 
-    def over(self, inherited: Timing) -> Timing:
+    def override(self, inherited: Timing) -> Timing:
         said = {field.name: getattr(self, field.name) for field in fields(Timing)}
         return replace(inherited, **{key: value for key, value in said.items()
                                      if value is not None})
@@ -166,7 +166,7 @@ class _Negation:
             value = getattr(self, key)
             _require(value >= 0, key, 'a number of at least 0', value)
 
-    def read(self) -> Negation:
+    def to_negation(self) -> Negation:
         return Negation(
             window_words=self.window_words, window_characters=self.window_characters,
             before=self.before.all, after=self.after.all, exceptions=self.exceptions.all)
@@ -199,18 +199,19 @@ class _File:
                          f'phrases listed once, but {owner.get(key)} has this too', phrase)
                 owner[key] = at
 
-    def rule(self, label: str, said: _Label | _Urgent) -> LabelRule:
+    def make_rule(self, label: str, said: _Label | _Urgent) -> LabelRule:
         latches = said.severity >= self.defaults.requires_ack_from
         phrases = said if isinstance(said, _Label) else _Phrases()
         return LabelRule(
             label=label, category=said.category, severity=said.severity,
             requires_ack=latches if said.requires_ack is None else said.requires_ack,
-            timing=said.over(self.defaults.over(Timing())), en=phrases.en, zh=phrases.zh)
+            timing=said.override(self.defaults.override(Timing())), en=phrases.en, zh=phrases.zh)
 
 
-def _rules(document: Any, source: str) -> AlertRules:
+def _make_rules(document: Any, source: str) -> AlertRules:
     file = build(_File, document, source)
     return AlertRules(
-        labels={label: file.rule(label, said) for label, said in file.labels.items()},
-        urgent=file.rule(file.urgent.label, file.urgent), negation=file.negation.read(),
+        labels={label: file.make_rule(label, said) for label, said in file.labels.items()},
+        urgent=file.make_rule(file.urgent.label, file.urgent),
+        negation=file.negation.to_negation(),
         ignored=file.ignore.all)

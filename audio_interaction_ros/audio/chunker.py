@@ -76,7 +76,7 @@ class Chunker:
         """Correct the clock from the start of the next chunk on, which follows a loss."""
         self._owed = (self._owed[0] + delta_ns, self._owed[1] + lost_samples)
         if self._fill == 0:
-            self._settle()
+            self._apply_owed_move()
 
     def skip(self, stamp_ns: int, *, lost_samples: int) -> None:
         """Go on at another time with a new chunk; the incomplete one must be padded before."""
@@ -93,10 +93,10 @@ class Chunker:
         self._fill = 0
         self._lost_samples = 0
         self._sound = False
-        self._settle()
+        self._apply_owed_move()
         return chunk
 
-    def _settle(self) -> None:
+    def _apply_owed_move(self) -> None:
         (delta_ns, lost), self._owed = self._owed, (0, 0)
         self._start_ns += delta_ns
         self._lost_samples += lost

@@ -12,9 +12,9 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.chunker import SAMPLE_NS, Chunker
-from audio_interaction_ros.audio.convert import to_mono_with_report
+from audio_interaction_ros.audio.mono import to_mono_with_report
 from audio_interaction_ros.audio.resample import Resampler
-from audio_interaction_ros.audio.timeline import Jump, JumpKind, Timeline
+from audio_interaction_ros.audio.stream_clock import Jump, JumpKind, StreamClock
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
 
@@ -101,8 +101,8 @@ class FrontEnd:
             return []
         chunks = self._follow_format(block)
         chunks += self._follow_stamp(block)
-        chunks += self._take(mono.samples)
-        return self._observed(chunks)
+        chunks += self._feed(mono.samples)
+        return self._observe(chunks)
 
     def reset(self) -> None:
         """Forget all audio and the clock; the counters stay."""
@@ -110,7 +110,7 @@ class FrontEnd:
         self._resampler: Resampler | None = None
         self._rate_hz = 0
         self._chunker = Chunker()
-        self._timeline = Timeline(tolerance_ns=self._tolerance_ns)
+        self._timeline = StreamClock(tolerance_ns=self._tolerance_ns)
 
     def flush(self, tail_s: float = 0.0) -> list[AudioChunk]:
         """
@@ -129,9 +129,9 @@ class FrontEnd:
         self.stats.streams += 1
         self._resampler, self._chunker = None, Chunker()
         self._timeline.restart(self._timeline.next_ns)
-        self._timeline.rest()
+        self._timeline.follow_next_stamp()
         self._chunker.skip(self._timeline.next_ns, lost_samples=0)
-        return self._observed(chunks)
+        return self._observe(chunks)
 
     def _follow_format(self, block: AudioBlock) -> list[AudioChunk]:
         """Take over the format of a block; a new rate drains the old resampler."""
@@ -164,7 +164,7 @@ class FrontEnd:
             self.stats.backwards_stamps += jump.delta_ns < 0
             self.stats.forward_stamps += jump.delta_ns > 0
         if jump.kind is JumpKind.GAP and jump.here and jump.delta_ns <= CHUNK_NS:
-            return self._take(np.zeros(
+            return self._feed(np.zeros(
                 round(jump.delta_ns * self._rate_hz / 1e9), dtype=np.float32))
         far = abs(jump.delta_ns) > CHUNK_NS and jump.kind is not JumpKind.ANCHOR
         if far and jump.here:
@@ -187,13 +187,13 @@ class FrontEnd:
         self._timeline.restart(goal_ns)
         return chunks
 
-    def _take(self, samples: np.ndarray) -> list[AudioChunk]:
+    def _feed(self, samples: np.ndarray) -> list[AudioChunk]:
         """Pass on samples at the rate of the source."""
         assert self._resampler is not None, 'a format is known before samples are taken'
         self._timeline.advance(len(samples), rate_hz=self._rate_hz)
         return self._chunker.push(self._resampler.push(samples))
 
-    def _observed(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
+    def _observe(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
         """Count what the chunks show that the source sent."""
         for chunk in chunks:
             if chunk.padding:

@@ -64,7 +64,7 @@ def mel_filters(bins: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _window() -> np.ndarray:
+def _hann_window() -> np.ndarray:
     window: np.ndarray = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
     return window  # periodic Hann
 
@@ -72,7 +72,7 @@ def _window() -> np.ndarray:
 def _frames(padded: np.ndarray) -> np.ndarray:
     """Return windowed frames [T, 400] of padded samples [400 + 160 * (T - 1)]."""
     frames: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
-    return frames * _window()
+    return frames * _hann_window()
 
 
 def _log_power(frames: np.ndarray, bins: int) -> np.ndarray:

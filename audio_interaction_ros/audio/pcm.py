@@ -11,21 +11,21 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError
 
-__all__ = ['ENCODINGS', 'RATES_HZ', 'PcmFormat', 'three_bytes']
+__all__ = ['ENCODINGS', 'RATES_HZ', 'PcmFormat', 'decode_three_bytes']
 
 RATES_HZ = range(1_000, 768_001)
 """Whole sample rates that the front end takes."""
 _CHANNELS = range(1, 257)
 
 
-def _ulaw() -> np.ndarray:
+def _ulaw_values() -> np.ndarray:
     """Return the 256 values of ITU-T G.711 µ-law."""
     code = ~np.arange(256, dtype=np.uint8)
     size = ((((code & 0x0F).astype(np.int32) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84
     return np.where(code & 0x80, -size, size).astype(np.int16)
 
 
-def _alaw() -> np.ndarray:
+def _alaw_values() -> np.ndarray:
     """Return the 256 values of ITU-T G.711 A-law."""
     code = np.arange(256, dtype=np.uint8) ^ 0x55
     step = (code & 0x0F).astype(np.int32) << 4
@@ -34,21 +34,21 @@ def _alaw() -> np.ndarray:
     return np.where(code & 0x80, size, -size).astype(np.int16)
 
 
-def _plain(name: str) -> Callable[[bytes], np.ndarray]:
+def _plain_decoder(name: str) -> Callable[[bytes], np.ndarray]:
     kind = np.dtype(name)
     return lambda data: np.frombuffer(data, kind).astype(kind.newbyteorder('='))
 
 
-def _unsigned(data: bytes) -> np.ndarray:
+def _decode_unsigned(data: bytes) -> np.ndarray:
     """Return samples around 128 as samples around 0, for which zeros are silence."""
     return (np.frombuffer(data, np.uint8).astype(np.int16) - 128) << 8
 
 
-def _table(values: np.ndarray) -> Callable[[bytes], np.ndarray]:
+def _table_decoder(values: np.ndarray) -> Callable[[bytes], np.ndarray]:
     return lambda data: values[np.frombuffer(data, np.uint8)]
 
 
-def three_bytes(data: bytes) -> np.ndarray:
+def decode_three_bytes(data: bytes) -> np.ndarray:
     """Return packed little-endian samples of 24 bits as int32 at full scale."""
     wide = np.zeros((len(data) // 3, 4), np.uint8)
     wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
@@ -56,9 +56,11 @@ def three_bytes(data: bytes) -> np.ndarray:
 
 
 _DECODERS: dict[str, tuple[int, Callable[[bytes], np.ndarray]]] = {
-    'u8': (1, _unsigned), 's16le': (2, _plain('<i2')), 's24le': (3, three_bytes),
-    's32le': (4, _plain('<i4')), 'f32le': (4, _plain('<f4')), 'f64le': (8, _plain('<f8')),
-    'alaw': (1, _table(_alaw())), 'ulaw': (1, _table(_ulaw()))}
+    'u8': (1, _decode_unsigned), 's16le': (2, _plain_decoder('<i2')),
+    's24le': (3, decode_three_bytes),
+    's32le': (4, _plain_decoder('<i4')), 'f32le': (4, _plain_decoder('<f4')),
+    'f64le': (8, _plain_decoder('<f8')),
+    'alaw': (1, _table_decoder(_alaw_values())), 'ulaw': (1, _table_decoder(_ulaw_values()))}
 ENCODINGS = tuple(_DECODERS)
 """Names of the encodings, as ffmpeg has them where it has them."""
 

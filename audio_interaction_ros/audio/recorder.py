@@ -89,7 +89,7 @@ class Recorder:
             self._wake.notify()
         self._thread.join(_PATIENCE_S)
         with self._wake:
-            self.lost += sum(one is not _FINISH for one in self._queue)
+            self.lost += sum(item is not _FINISH for item in self._queue)
             self._queue.clear()
 
     def _run(self) -> None:

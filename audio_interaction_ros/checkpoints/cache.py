@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['cache_root', 'filled', 'say', 'sha256']
+__all__ = ['cache_root', 'ensure_filled', 'print_progress', 'sha256']
 
 _LOOK_S = 0.2
 _REMIND_S = 30.0
@@ -38,7 +38,7 @@ _REMEDIES = {
 }
 
 
-def say(text: str) -> None:
+def print_progress(text: str) -> None:
     """Tell the person who waits; a first start takes minutes and must not look like a hang."""
     print(f'[weights] {text}', file=sys.stderr, flush=True)
 
@@ -62,8 +62,8 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def filled(folder: Path, *, build: Callable[[Path], None], fault: Callable[[Path], str],
-           space_mb: int = 0) -> Path:
+def ensure_filled(folder: Path, *, build: Callable[[Path], None], fault: Callable[[Path], str],
+                  space_mb: int = 0) -> Path:
     """
     Return a cache entry, made first where it is missing or has a fault.
 
@@ -77,16 +77,16 @@ def filled(folder: Path, *, build: Callable[[Path], None], fault: Callable[[Path
         if folder.exists() and not fault(folder):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            found = fault(folder) if folder.exists() else 'missing'
-            if not found:  # another process was faster
+        with _hold_lock(folder):
+            problem = fault(folder) if folder.exists() else 'missing'
+            if not problem:  # another process was faster
                 return folder
-            if found != 'missing':
-                say(f'{folder} cannot be used ({found}); making it again')
+            if problem != 'missing':
+                print_progress(f'{folder} cannot be used ({problem}); making it again')
             _make(folder, build, fault, space_mb)
         return folder
     except (OSError, SafetensorError) as error:
-        raise _refusal(folder, error) from error
+        raise _explain_refusal(folder, error) from error
 
 
 def _make(folder: Path, build: Callable[[Path], None], fault: Callable[[Path], str],
@@ -103,9 +103,9 @@ def _make(folder: Path, build: Callable[[Path], None], fault: Callable[[Path], s
         new = Path(scratch) / 'new'
         new.mkdir()
         build(new)
-        found = fault(new)
-        if found:
-            raise CheckpointError(f'{folder}: what was made for it cannot be used ({found})')
+        problem = fault(new)
+        if problem:
+            raise CheckpointError(f'{folder}: what was made for it cannot be used ({problem})')
         for path in new.rglob('*'):
             if path.is_file():  # other users of a shared cache may read what is public anyway
                 path.chmod(new.stat().st_mode & 0o666)
@@ -115,7 +115,7 @@ def _make(folder: Path, build: Callable[[Path], None], fault: Callable[[Path], s
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of an entry; say whom this process waits for. It goes with the process."""
     with (folder.parent / f'.{folder.name}.lock').open('a+') as lock:
         waited = 0.0
@@ -129,11 +129,11 @@ def _locked(folder: Path) -> Iterator[None]:
                     holder = lock.read()
                     who = ('another thread' if holder == str(os.getpid())
                            else f'process {holder or "?"}')
-                    say(f'waiting for {who}, which fills {folder}')
+                    print_progress(f'waiting for {who}, which fills {folder}')
                 time.sleep(_LOOK_S)
                 waited += _LOOK_S
             except OSError as error:  # some network file systems have no locks
-                say(f'{folder} cannot be locked ({error}); start one process first')
+                print_progress(f'{folder} cannot be locked ({error}); start one process first')
                 break
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -141,7 +141,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _refusal(folder: Path, error: Exception) -> CheckpointError:
+def _explain_refusal(folder: Path, error: Exception) -> CheckpointError:
     number = error.errno if isinstance(error, OSError) else None
     if number is None and (told := re.search(r'os error (\d+)', str(error))):
         number = int(told[1])  # safetensors passes it on in words only

@@ -15,7 +15,7 @@ from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
-from audio_interaction_ros.strict import build, dump_yaml, read_yaml
+from audio_interaction_ros.strict_yaml import build, dump_yaml, read_yaml
 
 __all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config',
            'lanes_by_setting', 'load_config']
@@ -128,9 +128,9 @@ def load_config(path: Path) -> CheckpointConfig:
     """
     values = read_yaml(path)
     if not isinstance(values, dict) or values.get('format') != FORMAT:
-        found = values.get('format') if isinstance(values, dict) else values
+        form = values.get('format') if isinstance(values, dict) else values
         raise ConfigurationError(
-            f'{path}: expected format {FORMAT!r}, found {found!r}; convert the model again or '
+            f'{path}: expected format {FORMAT!r}, found {form!r}; convert the model again or '
             'update this package')
     del values['format']
     if unknown := values.keys() - _KEYS:

@@ -25,7 +25,7 @@ class Cursor:
         self.data = data
         self.at = 0
 
-    def take(self, count: int) -> bytes:
+    def take_bytes(self, count: int) -> bytes:
         piece = self.data[self.at:self.at + count]
         if len(piece) != count:
             raise CheckpointError(f'model.bin ends early: expected {count} bytes at {self.at}, '
@@ -33,27 +33,28 @@ class Cursor:
         self.at += count
         return piece
 
-    def number(self, form: str) -> int:
-        return struct.unpack('<' + form, self.take(struct.calcsize('<' + form)))[0]
+    def read_number(self, form: str) -> int:
+        return struct.unpack('<' + form, self.take_bytes(struct.calcsize('<' + form)))[0]
 
-    def text(self) -> str:
-        return self.take(self.number('H'))[:-1].decode()  # the length counts a closing NUL
+    def read_text(self) -> str:
+        return self.take_bytes(
+            self.read_number('H'))[:-1].decode()  # the length counts a closing NUL
 
 
 def read_variables(data: bytes) -> dict[str, np.ndarray]:
     """Return every variable under its own name; CheckpointError when this is another format."""
     cursor = Cursor(data)
-    version, spec = cursor.number('I'), cursor.text()
+    version, spec = cursor.read_number('I'), cursor.read_text()
     if version != 6 or spec != 'WhisperSpec':
         raise CheckpointError(f'expected a WhisperSpec of binary version 6, got {spec!r} of '
                               f'version {version}; convert it with another tool')
-    cursor.number('I')  # revision of the spec
+    cursor.read_number('I')  # revision of the spec
     variables = {}
-    for _ in range(cursor.number('I')):
-        name = cursor.text()
-        shape = [cursor.number('I') for _ in range(cursor.number('B'))]
-        kind = cursor.number('B')
-        raw = cursor.take(cursor.number('I'))
+    for _ in range(cursor.read_number('I')):
+        name = cursor.read_text()
+        shape = [cursor.read_number('I') for _ in range(cursor.read_number('B'))]
+        kind = cursor.read_number('B')
+        raw = cursor.take_bytes(cursor.read_number('I'))
         if kind not in DTYPES:
             raise CheckpointError(f'{name}: expected a number type among {sorted(DTYPES)}, '
                                   f'got {kind}; convert the weights to float16')
@@ -61,7 +62,7 @@ def read_variables(data: bytes) -> dict[str, np.ndarray]:
     return variables
 
 
-def attention(module: str, cross: bool) -> dict[int, list[str]]:
+def attention_projections(module: str, cross: bool) -> dict[int, list[str]]:
     """Return which projections each fused linear layer holds, in order of rows."""
     fused = {0: ['q_proj'], 1: ['k_proj', 'v_proj'], 2: ['out_proj']} if cross else {
         0: ['q_proj', 'k_proj', 'v_proj'], 1: ['out_proj']}
@@ -69,8 +70,8 @@ def attention(module: str, cross: bool) -> dict[int, list[str]]:
 
 
 LAYER_NAMES = {
-    'self_attention': ('self_attn_layer_norm', attention('self_attn', cross=False)),
-    'attention': ('encoder_attn_layer_norm', attention('encoder_attn', cross=True)),
+    'self_attention': ('self_attn_layer_norm', attention_projections('self_attn', cross=False)),
+    'attention': ('encoder_attn_layer_norm', attention_projections('encoder_attn', cross=True)),
     'ffn': ('final_layer_norm', {0: ['fc1'], 1: ['fc2']}),
 }
 
@@ -94,13 +95,13 @@ def read_ctranslate2(data: bytes) -> dict[str, np.ndarray]:
     Raises CheckpointError for a damaged file.
     """
     try:
-        return _named(data)
+        return _name_tensors(data)
     except (ValueError, KeyError, IndexError) as error:
         raise CheckpointError(f'expected the variables of a Whisper model.bin, found others '
                               f'({error}); fetch the weights again') from error
 
 
-def _named(data: bytes) -> dict[str, np.ndarray]:
+def _name_tensors(data: bytes) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = {}
     for name, value in read_variables(data).items():
         side, *rest = name.split('/')

@@ -21,7 +21,7 @@ from audio_interaction_ros.checkpoints.manifest import (
 )
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'merged_arrays']
+__all__ = ['TAGGER_PREFIX', 'base_identities', 'merge', 'load_merged_arrays']
 
 TAGGER_PREFIX = 'tagger.'
 EMBEDDING = 'model.embed_tokens.weight'
@@ -95,7 +95,7 @@ def base_identities(config: CheckpointConfig) -> list[str]:
         base.whisper, base.language_model, base.tagger) if name]
 
 
-def merged_arrays(folder: Path, config: CheckpointConfig,
+def load_merged_arrays(folder: Path, config: CheckpointConfig,
                    parts: tuple[str, ...] = PARTS) -> tuple[Arrays, Path]:
     """
     Return the tensors of a folder that builds upon base weights, and its tokenizer's path.

@@ -26,7 +26,7 @@ TOP_NAMES = {'token_embd.weight': 'model.embed_tokens.weight',
 CONTROL_TOKEN = 3  # token_type of GGUF
 
 
-def reader(path: Path) -> Any:
+def open_reader(path: Path) -> Any:
     try:
         from gguf import GGUFReader
     except ImportError as error:
@@ -49,7 +49,7 @@ def reader(path: Path) -> Any:
                               'weights again') from error
 
 
-def field(source: Any, name: str) -> Any:
+def read_field(source: Any, name: str) -> Any:
     if name not in source.fields:
         raise CheckpointError(f'expected the field {name} in the GGUF, found none; '
                               'it is not a llama-type model')
@@ -74,18 +74,18 @@ def unpermute(weight: np.ndarray, heads: int) -> np.ndarray:
 def llama_tensors(path: Path) -> dict[str, np.ndarray]:
     """Return float32 tensors in Hugging Face's Llama names; the head is absent when tied."""
     from gguf import dequantize
-    source = reader(path)
-    heads = {'attn_q': field(source, 'llama.attention.head_count'),
-             'attn_k': field(source, 'llama.attention.head_count_kv')}
+    source = open_reader(path)
+    heads = {'attn_q': read_field(source, 'llama.attention.head_count'),
+             'attn_k': read_field(source, 'llama.attention.head_count_kv')}
     try:
-        return dict(named(tensor.name, dequantize(tensor.data, tensor.tensor_type), heads)
+        return dict(name_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type), heads)
                     for tensor in source.tensors)
     except Exception as error:  # names, types and shapes that do not fit, each in its own way
         raise CheckpointError(f'{path}: expected the tensors of a llama-type model, found others '
                               f'({error}); fetch the weights again') from error
 
 
-def named(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple[str, np.ndarray]:
+def name_tensor(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple[str, np.ndarray]:
     """Return a tensor under its name in Hugging Face's Llama, as float32."""
     value = value.astype(np.float32)
     if name in TOP_NAMES:
@@ -98,12 +98,12 @@ def named(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple[str, 
 
 def llama_tokenizer(path: Path) -> Any:
     """Rebuild the byte-level BPE of SmolLM2 (single digits apart) from the GGUF's metadata."""
-    source = reader(path)
-    kind = field(source, 'tokenizer.ggml.pre')
+    source = open_reader(path)
+    kind = read_field(source, 'tokenizer.ggml.pre')
     if kind != 'smollm':
         raise CheckpointError(f'expected the pre-tokenizer smollm, got {kind!r}; its splitting '
                               'rule is not known here')
-    parts = [field(source, f'tokenizer.ggml.{name}')
+    parts = [read_field(source, f'tokenizer.ggml.{name}')
              for name in ('tokens', 'merges', 'token_type')]
     try:
         return byte_level(*parts)

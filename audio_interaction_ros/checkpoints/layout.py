@@ -58,10 +58,11 @@ def check_shapes(module: nn.Module, tensors: Mapping[str, AnyTensor], where: str
 def assign(module: nn.Module, tensors: Mapping[str, AnyTensor], where: str) -> None:
     """Make tensors the module's parameters in float32; check_shapes says what is refused."""
     check_shapes(module, tensors, where)
-    module.load_state_dict({key: _own(value) for key, value in tensors.items()}, assign=True)
+    module.load_state_dict({key: _copy_to_float32(value) for key, value in tensors.items()},
+                           assign=True)
 
 
-def _own(value: AnyTensor) -> Tensor:
+def _copy_to_float32(value: AnyTensor) -> Tensor:
     # A copy in any case: what was read may be a view of the file, and whoever writes into that
     # file later would end the process with a bus error.
     if isinstance(value, Tensor):

@@ -47,10 +47,11 @@ def read_manifest(folder: Path) -> dict[str, str]:
             isinstance(value, str) and _lies_inside(name) for name, value in hashes.items()):
         raise CheckpointError(f'{path}: expected {{"name of a file in this folder": "sha256"}}, '
                               'found something else; fetch or convert the model again')
-    for found in sorted(folder.rglob('*.safetensors')):
-        if found.relative_to(folder).as_posix() not in hashes:
+    for weights_file in sorted(folder.rglob('*.safetensors')):
+        if weights_file.relative_to(folder).as_posix() not in hashes:
             raise CheckpointError(
-                f'{found}: the manifest of this model does not name this file, so nobody knows '
+                f'{weights_file}: the manifest of this model does not name this file, so nobody '
+                'knows '
                 f'what it would change; move it away, or fetch the model again')
     return hashes
 
@@ -70,12 +71,12 @@ def verify_manifest(folder: Path) -> dict[str, str]:
     for name, expected in hashes.items():
         path = folder / name
         try:
-            found = sha256(path) if path.is_file() else 'no such file'
+            digest = sha256(path) if path.is_file() else 'no such file'
         except OSError as error:
             raise CheckpointError(f'{path}: cannot be read ({error}); let this user read it, or '
                                   'fetch the model again') from error
-        if found != expected:
-            raise CheckpointError(f'{path}: expected sha256 {expected}, found {found}; '
+        if digest != expected:
+            raise CheckpointError(f'{path}: expected sha256 {expected}, found {digest}; '
                                   'the file is corrupt, fetch or convert the model again')
     return hashes
 

@@ -26,8 +26,8 @@ def yamnet_tensors(path: Path) -> dict[str, np.ndarray]:
                                      'pip install "onnx>=1.16"') from error
     try:
         graph = onnx.load(str(path)).graph
-        found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        return _convolutions(graph, found, path)
+        initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        return _convolution_tensors(graph, initializers, path)
     except CheckpointError:
         raise
     except Exception as error:  # protobuf, onnx and numpy raise many kinds for a damaged file
@@ -35,8 +35,8 @@ def yamnet_tensors(path: Path) -> dict[str, np.ndarray]:
                               f'({error}); fetch the weights again') from error
 
 
-def _convolutions(graph: Any, found: Mapping[str, np.ndarray], path: Path,
-                  ) -> dict[str, np.ndarray]:
+def _convolution_tensors(graph: Any, initializers: Mapping[str, np.ndarray], path: Path,
+                         ) -> dict[str, np.ndarray]:
     # The first input of a dequantisation is that of a quantisation, whose first is the weight.
     origin = {node.output[0]: node.input[0] for node in graph.node
               if node.op_type in ('QuantizeLinear', 'DequantizeLinear')}
@@ -46,8 +46,8 @@ def _convolutions(graph: Any, found: Mapping[str, np.ndarray], path: Path,
         for part, name in zip(('weight', 'bias'), [*node.input[1:], ''], strict=False):
             for _ in origin:  # so often at most: a damaged graph may go round in a circle
                 name = origin.get(name, name)
-            if name not in found:
+            if name not in initializers:
                 raise CheckpointError(f'{path}: expected the {part} of convolution {number}, '
                                       f'found no tensor {name!r}; the file is of another version')
-            tensors[f'convolutions.{number}.{part}'] = np.array(found[name], np.float32)
+            tensors[f'convolutions.{number}.{part}'] = np.array(initializers[name], np.float32)
     return tensors

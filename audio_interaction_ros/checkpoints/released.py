@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 
 from audio_interaction_ros.checkpoints import layout, manifest
-from audio_interaction_ros.checkpoints.cache import filled, say, sha256
+from audio_interaction_ros.checkpoints.cache import ensure_filled, print_progress, sha256
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
-from audio_interaction_ros.strict import read_yaml
+from audio_interaction_ros.strict_yaml import read_yaml
 
-__all__ = ['convert_decoder', 'convert_tower', 'converted', 'decoder_config', 'tower_config']
+__all__ = ['convert_decoder', 'convert_tower', 'ensure_converted', 'decoder_config',
+           'tower_config']
 
 LM_PICKLES = ('audiointeraction_LM.pt', 'AudioInteraction_LM.pt', 'MiniOmni3_LM.pt',
               'lit_model.pth', 'step_*_statedict.pt')
@@ -41,7 +42,7 @@ PER_LAYER = {'norm_1.weight': 'input_layernorm.weight',
 LAYER_KEY = re.compile(r'transformer\.h\.(\d+)\.(.+)')
 
 
-def _first(folder: Path, patterns: tuple[str, ...], what: str) -> Path:
+def _find_first(folder: Path, patterns: tuple[str, ...], what: str) -> Path:
     for pattern in patterns:
         for path in sorted(folder.glob(pattern)):
             return path
@@ -95,7 +96,7 @@ def _read_lm(folder: Path) -> dict[str, Tensor]:
     shards = sorted(folder.glob('model*.safetensors'))
     if shards:
         return layout.load_tensors(shards)
-    return _unpickle(_first(folder, LM_PICKLES, 'language model weights'))
+    return _unpickle(_find_first(folder, LM_PICKLES, 'language model weights'))
 
 
 def decoder_config(values: Mapping[str, Any], *, tied_head: bool) -> DecoderConfig:
@@ -141,7 +142,8 @@ def tower_config(values: Mapping[str, Any]) -> AudioTowerConfig:
                                  'expected a Qwen2.5-Omni config.json') from error
 
 
-def _split(value: Tensor, config: DecoderConfig, *, interleaved: bool, key: str) -> list[Tensor]:
+def _split_attention(value: Tensor, config: DecoderConfig, *, interleaved: bool,
+                     key: str) -> list[Tensor]:
     # Rows of query, key and value; legacy checkpoints interleave them per key/value group.
     heads, groups, dim = config.heads, config.kv_heads, config.head_dim
     rows = (heads + 2 * groups) * dim
@@ -167,7 +169,7 @@ def convert_decoder(tensors: Mapping[str, Tensor], config: DecoderConfig) -> dic
             result[f'model.layers.{match[1]}.{PER_LAYER[match[2]]}'] = value
         elif match and match[2].startswith(('attn.qkv.', 'attn.attn.')):
             kind = match[2].rsplit('.', 1)[1]
-            parts = _split(value, config, interleaved='attn.attn.' in match[2], key=key)
+            parts = _split_attention(value, config, interleaved='attn.attn.' in match[2], key=key)
             for name, part in zip('qkv', parts, strict=True):
                 result[f'model.layers.{match[1]}.self_attn.{name}_proj.{kind}'] = part
         elif not key.startswith(SKIPPED):
@@ -195,17 +197,17 @@ def convert_tower(tensors: Mapping[str, Tensor],
 
 
 def _convert(source: Path, target: Path) -> None:
-    say(f'converting {source}; this is done once ...')
+    print_progress(f'converting {source}; this is done once ...')
     lm_values = read_yaml(
-        _first(source, ('model_config.yaml',), 'the LitGPT configuration'), aliases=True)
+        _find_first(source, ('model_config.yaml',), 'the LitGPT configuration'), aliases=True)
     audio_values = read_yaml(
-        _first(source, ENCODER_CONFIGS, 'the audio tower configuration'), aliases=True)
-    tokenizer = _first(source, ('tokenizer.json', '*/tokenizer.json'), 'the tokenizer')
+        _find_first(source, ENCODER_CONFIGS, 'the audio tower configuration'), aliases=True)
+    tokenizer = _find_first(source, ('tokenizer.json', '*/tokenizer.json'), 'the tokenizer')
     lm_tensors = _read_lm(source)
     config = CheckpointConfig(
         model=str(lm_values.get('name', source.name)), audio_tower=tower_config(audio_values),
         decoder=decoder_config(lm_values, tied_head='lm_head.weight' not in lm_tensors))
-    encoder = _unpickle(_first(source, ENCODER_PICKLES, 'audio tower weights'))
+    encoder = _unpickle(_find_first(source, ENCODER_PICKLES, 'audio tower weights'))
     decoder = convert_decoder(lm_tensors, config.decoder)
     tower = convert_tower(encoder, lm_tensors)
     modules = layout.build_modules(config)
@@ -216,7 +218,7 @@ def _convert(source: Path, target: Path) -> None:
     layout.save(target, config, tensors, tokenizer)
 
 
-def converted(source: Path, cache: Path) -> Path:
+def ensure_converted(source: Path, cache: Path) -> Path:
     """
     Return the folder in our layout of a released checkpoint, converting it the first time.
 
@@ -229,11 +231,11 @@ def converted(source: Path, cache: Path) -> Path:
             digest.update(f'{path.name} {state.st_size} {state.st_mtime_ns}'.encode())
     target = cache / 'converted' / digest.hexdigest()[:16]
     size = sum(path.stat().st_size for path in source.rglob('*') if path.is_file())
-    return filled(target, build=lambda folder: _convert(source, folder), fault=_fault,
-                  space_mb=size // 10 ** 6)
+    return ensure_filled(target, build=lambda folder: _convert(source, folder), fault=_find_fault,
+                         space_mb=size // 10 ** 6)
 
 
-def _fault(folder: Path) -> str:
+def _find_fault(folder: Path) -> str:
     try:
         manifest.verify_manifest(folder)
     except CheckpointError as error:

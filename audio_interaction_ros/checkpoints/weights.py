@@ -15,7 +15,7 @@ import numpy as np
 from audio_interaction_ros.checkpoints.arrays import LazyArray, open_arrays
 from audio_interaction_ros.checkpoints.cache import cache_root
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
-from audio_interaction_ros.checkpoints.edge import base_identities, merged_arrays
+from audio_interaction_ros.checkpoints.edge import base_identities, load_merged_arrays
 from audio_interaction_ros.checkpoints.manifest import (
     PARTS,
     computing_hash,
@@ -28,7 +28,7 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
     MissingDependencyError,
 )
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 
 __all__ = ['StoredModel', 'identify', 'locate']
 
@@ -57,7 +57,7 @@ class StoredModel:
         fetched.
         """
         if self.config.base is not None:
-            return merged_arrays(self.folder, self.config, parts)
+            return load_merged_arrays(self.folder, self.config, parts)
         return open_arrays(weight_files(self.folder), parts), self.folder / 'tokenizer.json'
 
 
@@ -72,7 +72,7 @@ def locate(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     try:
-        return shipped(f'models/{name}/config.yaml').parent
+        return shipped_path(f'models/{name}/config.yaml').parent
     except ConfigurationError:
         pass  # no shipped model is called so; a repository may be
     if name.partition('@')[0].count('/') != 1 or name.startswith(('.', '/', '~')):
@@ -110,7 +110,7 @@ def identify(name: str | Path, *, cache: Path | None = None) -> StoredModel:
     if (folder / 'config.yaml').is_file():
         hashes = verify_manifest(folder)
     else:
-        folder = _converted(folder, cache or cache_root())
+        folder = _ensure_converted(folder, cache or cache_root())
         hashes = read_manifest(folder)  # its files were checked on the way here
     config = load_config(folder / 'config.yaml')
     base = tuple(base_identities(config))
@@ -119,10 +119,10 @@ def identify(name: str | Path, *, cache: Path | None = None) -> StoredModel:
                        hashes=hashes, base=base)
 
 
-def _converted(folder: Path, cache: Path) -> Path:
+def _ensure_converted(folder: Path, cache: Path) -> Path:
     try:
-        from audio_interaction_ros.checkpoints.released import converted
+        from audio_interaction_ros.checkpoints.released import ensure_converted
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f'{folder} is of the released layout, which is converted '
                                      'once with torch; run: pip install torch') from error
-    return converted(folder, cache)
+    return ensure_converted(folder, cache)

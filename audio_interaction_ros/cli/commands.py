@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.terminal import make_printable, silence
+from audio_interaction_ros.terminal import make_printable, silence_stream
 
 __all__ = ['Commands', 'run_command']
 
@@ -19,7 +19,7 @@ Commands = Mapping[str, tuple[str, str]]
 """Command -> its module and what it does, in a line."""
 
 
-def _usage(program: str, commands: Commands) -> str:
+def _describe_usage(program: str, commands: Commands) -> str:
     width = max(map(len, commands)) + 2
     lines = [f'  {name:{width}s}{about}' for name, (_, about) in commands.items()]
     return '\n'.join([f'usage: {program} COMMAND …', '', *lines, '',
@@ -31,11 +31,12 @@ def run_command(program: str, commands: Commands, arguments: Sequence[str] | Non
     make_printable()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ('-h', '--help'):
-        print(_usage(program, commands))
+        print(_describe_usage(program, commands))
         return 0 if words else 2
     name, *rest = words
     if name not in commands:
-        print(f'expected a command, got {name!r}\n\n{_usage(program, commands)}', file=sys.stderr)
+        print(f'expected a command, got {name!r}\n\n{_describe_usage(program, commands)}',
+              file=sys.stderr)
         return 2
     module_name, about = commands[name]
     try:
@@ -47,5 +48,5 @@ def run_command(program: str, commands: Commands, arguments: Sequence[str] | Non
         print(f'error: {error}', file=sys.stderr)
         return 2
     except BrokenPipeError:
-        silence(sys.stdout)
+        silence_stream(sys.stdout)
         return 0

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from audio_interaction_ros import __version__
 from audio_interaction_ros.cli import parity, stream
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.terminal import make_printable, silence
+from audio_interaction_ros.terminal import make_printable, silence_stream
 
 __all__ = ['main']
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='audio-interaction',
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     make_printable()
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     try:
         return options.run(options)
     except AudioInteractionError as error:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        silence(sys.stdout)  # or the interpreter complains about it again
+        silence_stream(sys.stdout)  # or the interpreter complains about it again
         return 0
 
 

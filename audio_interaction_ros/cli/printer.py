@@ -20,19 +20,19 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.terminal import one_line
 
-__all__ = ['JsonPrinter', 'TextPrinter', 'nothing_heard']
+__all__ = ['JsonPrinter', 'TextPrinter', 'describe_silence']
 
 _MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
 
 
-def _plain(value: object) -> object:
+def _to_json_value(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no NaN
     return value.name if isinstance(value, Enum) else value
 
 
-def nothing_heard(audio_s: float, nearest: Mapping[str, float],
-                  thresholds: Mapping[str, float]) -> str:
+def describe_silence(audio_s: float, nearest: Mapping[str, float],
+                     thresholds: Mapping[str, float]) -> str:
     """
     Return a line for audio of which nothing was printed, and how near each lane came.
 
@@ -61,7 +61,7 @@ class JsonPrinter:
             fields = asdict(event)
             lane, stamp_ns = fields.pop('lane'), fields.pop('stamp_ns')
         record = {'t': round(stamp_ns / 1e9, 3), 'lane': lane, 'event': type(event).__name__}
-        record.update((key, _plain(value)) for key, value in fields.items())
+        record.update((key, _to_json_value(value)) for key, value in fields.items())
         print(json.dumps(record, ensure_ascii=False), flush=True)
 
     def close(self) -> None:
@@ -89,23 +89,23 @@ class TextPrinter:
             case AlertChange():
                 alert = event.alert
                 message = '' if alert.message == self._said else f': {alert.message}'
-                self._line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
-                           f'{alert.label} ({alert.state.name.lower()}){message}')
+                self._print_line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
+                                 f'{alert.label} ({alert.state.name.lower()}){message}')
             case ReplyFinished() if event.lane in self._assistant.read_again:
                 self._in_place(event, f'{event.text} (draft)')
             case ReplyFinished():
-                self._line(event.stamp_ns, event.lane, event.text or '(no text)')
+                self._print_line(event.stamp_ns, event.lane, event.text or '(no text)')
                 self._said = event.text
             case ReplyWithheld():
-                self._line(event.stamp_ns, event.lane,
-                           f'(withheld, confidence {event.confidence:.2f}: {event.text})')
+                self._print_line(event.stamp_ns, event.lane,
+                                 f'(withheld, confidence {event.confidence:.2f}: {event.text})')
             case FinalTranscript():
-                self._line(event.stamp_ns, event.lane,
-                           f'{event.text or "(nobody spoke)"}  [{_MARKS[event.source]}]')
+                self._print_line(event.stamp_ns, event.lane,
+                                 f'{event.text or "(nobody spoke)"}  [{_MARKS[event.source]}]')
             case FinalTranslation():
                 source = f'  ← {event.source_text}' if event.source_text else ''
-                self._line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
-                           f'{source}  [{_MARKS[event.source]}]')
+                self._print_line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
+                                 f'{source}  [{_MARKS[event.source]}]')
             case ReplyText():
                 self._in_place(event, event.text)
             case Silence():
@@ -114,7 +114,7 @@ class TextPrinter:
                 if self._silent_too:
                     self._write(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
 
-    def _line(self, stamp_ns: int, lane: str, text: str) -> None:
+    def _print_line(self, stamp_ns: int, lane: str, text: str) -> None:
         self._printed += 1
         self._write(stamp_ns, lane, text)
 
@@ -131,7 +131,7 @@ class TextPrinter:
         """Say what was heard and how fast."""
         stats = self._assistant.stats
         if not self._printed:
-            print(nothing_heard(stats.audio_s, self._nearest, self._assistant.thresholds))
+            print(describe_silence(stats.audio_s, self._nearest, self._assistant.thresholds))
         print(f'{stats.audio_s:.1f} s of audio in {stats.busy_s:.1f} s of computing '
               f'(real-time factor {stats.real_time_factor:.2f}), '
               f'{stats.replies} replies, {stats.alerts} alerts'

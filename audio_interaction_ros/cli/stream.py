@@ -9,13 +9,13 @@ from pathlib import Path
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 
 __all__ = ['add_parser']
 
@@ -45,9 +45,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_run)
 
 
-def _configuration(options: argparse.Namespace) -> AssistantConfig:
+def _make_configuration(options: argparse.Namespace) -> AssistantConfig:
     if options.config or not options.model:
-        config = load_configuration(options.config or shipped('config/edge.yaml'))
+        config = load_configuration(options.config or shipped_path('config/edge.yaml'))
     else:
         config = AssistantConfig()  # another model's lanes are the default three
     if options.model:
@@ -58,11 +58,11 @@ def _configuration(options: argparse.Namespace) -> AssistantConfig:
             transcript=replace(config.transcript, second_pass=options.second_pass),
             translation=replace(config.translation, second_pass=options.second_pass))
     if options.lanes is not None:
-        config = replace(config, lanes=_chosen(config.lanes, options.lanes.split(',')))
+        config = replace(config, lanes=_select_lanes(config.lanes, options.lanes.split(',')))
     return config
 
 
-def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig, ...]:
+def _select_lanes(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig, ...]:
     known = {lane.name: lane for lane in lanes}
     names = [name.strip() for name in names]
     for name in names:
@@ -74,12 +74,12 @@ def _chosen(lanes: tuple[LaneConfig, ...], names: list[str]) -> tuple[LaneConfig
 
 def _run(options: argparse.Namespace) -> int:
     raw = PcmFormat.parse(options.raw) if options.raw is not None else None
-    blocks: Iterator[AudioBlock] = read_blocks(options.file, raw=raw, warn=_tell)
+    blocks: Iterator[AudioBlock] = read_blocks(options.file, raw=raw, warn=_print_notice)
     first = next(blocks, None)  # a wrong file is reported before a model is loaded
-    configuration = _configuration(options)
+    configuration = _make_configuration(options)
     began = time.monotonic()
-    assistant = Assistant.load(configuration, tell=_tell)
-    _tell(f'listening, after {time.monotonic() - began:.1f} s of loading')
+    assistant = Assistant.load(configuration, tell=_print_notice)
+    _print_notice(f'listening, after {time.monotonic() - began:.1f} s of loading')
     printer = (JsonPrinter(silent_too=options.all) if options.json
                else TextPrinter(assistant, silent_too=options.all))
     pace = _realtime if options.realtime else _at_once
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(text: str) -> None:
+def _print_notice(text: str) -> None:
     print(f'audio-interaction: {text}', file=sys.stderr, flush=True)
 
 

@@ -77,16 +77,16 @@ class _Tower:
 
     def run(self) -> str:
         b, config = self.builder, self.config
-        rows = config.before(0).shape[0]
+        rows = config.initial_mel(0).shape[0]
         window = b.input(MEL_INPUT, np.float32, (1, rows, config.window_frames))
         mel, spectrogram = window, ''
         if config.tagger:
             sizes = b.scalar([config.mel_bins, rows - config.mel_bins], np.int64)
             mel, spectrogram = b.node('Split', window, sizes, outputs=2, axis=1)
         levels = self._levels(mel)
-        features = self._projected(self._stacked(levels[-1]))
+        features = self._project(self._stack(levels[-1]))
         if config.sounds:
-            heard = [self._summary(levels[level]) for level in config.sound_levels]
+            heard = [self._summarise(levels[level]) for level in config.sound_levels]
             if config.tagger:
                 heard.append(add_yamnet(b, spectrogram, self.tensors, prefix='tagger.',
                                         frames=config.window_frames))
@@ -102,8 +102,8 @@ class _Tower:
     def _levels(self, mel: str) -> list[str]:
         """Return what goes into layer 1, 2, … and what the last gives, maybe its newest only."""
         b, config = self.builder, self.config
-        x = b.gelu(self._convolved(b.narrow(mel), 'conv1', stride=1), b.dtype)
-        x = b.wide(b.gelu(self._convolved(x, 'conv2', stride=2), b.dtype))
+        x = b.gelu(self._convolve(b.narrow(mel), 'conv1', stride=1), b.dtype)
+        x = b.wide(b.gelu(self._convolve(x, 'conv2', stride=2), b.dtype))
         x = b.reshape(b.node('Transpose', x, perm=(0, 2, 1)), (-1, config.width))
         positions = b.constant('positions', sinusoids(self.frames, config.width))
         count = b.node('Shape', x, start=0, end=1)
@@ -115,7 +115,7 @@ class _Tower:
                                       self.last_count if last else self.frames))
         return levels
 
-    def _convolved(self, x: str, name: str, *, stride: int) -> str:
+    def _convolve(self, x: str, name: str, *, stride: int) -> str:
         b = self.builder
         weight, bias = (b.constant(f'{name}.{which}', np.asarray(
             self.tensors[f'{name}.{which}'], b.dtype)) for which in ('weight', 'bias'))
@@ -125,19 +125,20 @@ class _Tower:
         """Return the newest ``count`` frames of a layer that hears all frames of x."""
         b = self.builder
         normed = b.narrow(self._norm(f'{prefix}self_attn_layer_norm', x))
-        attended = self._attended(f'{prefix}self_attn.', normed, count)
-        x = b.node('Add', self._newest(x, count), b.wide(attended))
+        attended = self._attend(f'{prefix}self_attn.', normed, count)
+        x = b.node('Add', self._take_newest(x, count), b.wide(attended))
         normed = b.narrow(self._norm(f'{prefix}final_layer_norm', x))
         inner = b.gelu(self._linear(f'{prefix}fc1', normed), b.dtype)
         return b.node('Add', x, b.wide(self._linear(f'{prefix}fc2', inner)))
 
-    def _attended(self, prefix: str, x: str, count: int) -> str:
+    def _attend(self, prefix: str, x: str, count: int) -> str:
         b, config = self.builder, self.config
         if count == self.frames:
             query, key, value = self._heads(f'{prefix}qkv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'qkv'])
         else:
-            query, = self._heads(f'{prefix}q_proj', self._newest(x, count), [f'{prefix}q_proj'])
+            query, = self._heads(f'{prefix}q_proj', self._take_newest(x, count),
+                                 [f'{prefix}q_proj'])
             key, value = self._heads(f'{prefix}kv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'kv'])
         dim = config.width // config.heads
@@ -150,7 +151,7 @@ class _Tower:
     def _heads(self, name: str, x: str, parts: list[str]) -> tuple[str, ...]:
         """Return what several linear layers make of x, each [heads, frames, width / heads]."""
         b, config = self.builder, self.config
-        out = self._stacked_linear(name, x, parts)  # keys have no bias
+        out = self._join_linear(name, x, parts)  # keys have no bias
         shape = (-1, config.heads * len(parts), config.width // config.heads)
         out = b.node('Transpose', b.reshape(out, shape), perm=(1, 0, 2))
         if len(parts) == 1:
@@ -158,11 +159,11 @@ class _Tower:
         return b.node('Split', out, b.scalar([config.heads] * len(parts), np.int64), axis=0,
                       outputs=len(parts))
 
-    def _stacked(self, x: str) -> str:
+    def _stack(self, x: str) -> str:
         """Return stacked frames [N, stacked_width] of what the last layer computed."""
         b, config = self.builder, self.config
         count, looks = config.word_features, 2 if config.second_look else 1
-        x = self._newest(x, self.newest, of=self.last_count)
+        x = self._take_newest(x, self.newest, of=self.last_count)
         if config.pool > 1:
             x = b.node('ReduceMean', b.reshape(x, (-1, config.pool, config.width)),
                        b.scalar([1], np.int64), keepdims=0)
@@ -173,20 +174,21 @@ class _Tower:
                                  outputs=2)
         return b.node('Concat', newest, earlier, axis=1)
 
-    def _projected(self, x: str) -> str:
+    def _project(self, x: str) -> str:
         if self.config.projector == 'linear':
-            return self._scaled(self._linear('proj', x))
+            return self._scale(self._linear('proj', x))
         hidden = self.builder.gelu(self._linear('projector.0', x))
-        return self._scaled(self._linear('projector.2', hidden))
+        return self._scale(self._linear('projector.2', hidden))
 
-    def _summary(self, x: str) -> str:
+    def _summarise(self, x: str) -> str:
         """Return mean of the newest chunk, mean and spread of all [1, 3 * width] of a level."""
         b = self.builder
         time = b.scalar([0], np.int64)
         mean = b.node('ReduceMean', x, time, keepdims=1)
         squares = b.node('ReduceSumSquare', b.node('Sub', x, mean), time, keepdims=1)
         spread = b.node('Sqrt', b.node('Div', squares, b.scalar(self.frames - 1)))
-        newest = b.node('ReduceMean', self._newest(x, self.config.keep_frames), time, keepdims=1)
+        newest = b.node('ReduceMean', self._take_newest(x, self.config.keep_frames), time,
+                        keepdims=1)
         return b.node('Concat', newest, mean, spread, axis=1)
 
     def _sound(self, heard: list[str]) -> str:
@@ -194,9 +196,9 @@ class _Tower:
         b = self.builder
         x = b.node('Concat', *heard, axis=1)
         x = self._linear('sound.classes', b.gelu(self._linear('sound.hidden', x)))
-        return self._scaled(self._linear('sound.names', b.node('Sigmoid', x)))
+        return self._scale(self._linear('sound.names', b.node('Sigmoid', x)))
 
-    def _scaled(self, x: str) -> str:
+    def _scale(self, x: str) -> str:
         b, norm = self.builder, self.config.feature_norm
         if not norm:
             return x
@@ -204,7 +206,7 @@ class _Tower:
         length = b.node('Max', length, b.scalar(1e-12))
         return b.node('Mul', b.node('Div', x, length), b.scalar(norm))
 
-    def _newest(self, x: str, count: int, *, of: int | None = None) -> str:
+    def _take_newest(self, x: str, count: int, *, of: int | None = None) -> str:
         """Return the newest ``count`` of so many frames, of all if nothing is said."""
         of = of or self.frames
         if count == of:
@@ -218,9 +220,9 @@ class _Tower:
                                        self.tensors[f'{name}.bias'], name=name)
 
     def _linear(self, name: str, x: str) -> str:
-        return self._stacked_linear(name, x, [name])
+        return self._join_linear(name, x, [name])
 
-    def _stacked_linear(self, name: str, x: str, parts: list[str]) -> str:
+    def _join_linear(self, name: str, x: str, parts: list[str]) -> str:
         """Return what several layers make of x, side by side; a bias that none has is zero."""
         weights = [self.tensors[f'{part}.weight'] for part in parts]
         bias = np.concatenate([self.tensors.get(f'{part}.bias', np.zeros(len(weight), np.float32))

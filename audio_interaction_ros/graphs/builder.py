@@ -154,7 +154,7 @@ class GraphBuilder:
         which other file of the folder holds its bytes, and where in that file.
         """
         dtype = np.dtype(dtype or array.dtype)
-        return self._weight(name, dtype, array.shape, lambda: np.asarray(array).astype(
+        return self._add_weight(name, dtype, array.shape, lambda: np.asarray(array).astype(
             dtype, copy=False), place=place)
 
     def scalar(self, value: Any, dtype: Any = np.float32) -> str:
@@ -217,14 +217,14 @@ class GraphBuilder:
         elif self.bits and not exact:
             made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
             blocks = -(-columns // BLOCK)
-            codes = self._weight(f'{name}.codes', np.dtype(np.uint8),
-                                 (rows, blocks, BLOCK * self.bits // 8), made.codes)
-            scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows, blocks),
-                                  made.scales)
+            codes = self._add_weight(f'{name}.codes', np.dtype(np.uint8),
+                                     (rows, blocks, BLOCK * self.bits // 8), made.codes)
+            scales = self._add_weight(f'{name}.scales', np.dtype(np.float32), (rows, blocks),
+                                      made.scales)
             out = self.node('MatMulNBits', x, codes, scales, domain=_CONTRIB, K=columns,
                             N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
         else:
-            out = self.node('MatMul', x, self._weight(
+            out = self.node('MatMul', x, self._add_weight(
                 f'{name}.weight', dtype, (columns, rows), lambda: np.concatenate(
                     [np.asarray(part).T for part in parts], axis=1, dtype=dtype)))
         if bias is None:
@@ -237,10 +237,10 @@ class GraphBuilder:
             raise ValueError(f'expected 4 bits with opset {self.opset}, found {self.bits}')
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
         made = _CodesAndScales(quantise_columns, parts, axis=1)
-        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows), made.codes,
-                             nibbles=True)
-        scales = self._weight(f'{name}.scales', self.dtype, (columns // COLUMN_BLOCK, rows),
-                              lambda: made.scales().astype(self.dtype))
+        codes = self._add_weight(f'{name}.codes', np.dtype(np.int8), (columns, rows), made.codes,
+                                 nibbles=True)
+        scales = self._add_weight(f'{name}.scales', self.dtype, (columns // COLUMN_BLOCK, rows),
+                                  lambda: made.scales().astype(self.dtype))
         return self.node('DequantizeLinear', codes, scales, axis=0, block_size=COLUMN_BLOCK)
 
     def integer_linear(self, x: str, weight: Array | Sequence[Array],
@@ -253,9 +253,9 @@ class GraphBuilder:
         parts = _parts(weight)
         columns, rows = parts[0].shape[1], sum(len(part) for part in parts)
         made = _CodesAndScales(quantise_rows, parts)
-        codes = self._weight(f'{name}.codes', np.dtype(np.int8), (columns, rows),
-                             lambda: made.codes().T)
-        scales = self._weight(f'{name}.scales', np.dtype(np.float32), (rows,), made.scales)
+        codes = self._add_weight(f'{name}.codes', np.dtype(np.int8), (columns, rows),
+                                 lambda: made.codes().T)
+        scales = self._add_weight(f'{name}.scales', np.dtype(np.float32), (rows,), made.scales)
         largest = self.node('ReduceMax', self.node('Abs', x), self.scalar([-1], np.int64),
                             keepdims=1)
         scale = self.node('Max', self.node('Div', largest, self.scalar(127.0)),
@@ -300,19 +300,19 @@ class GraphBuilder:
 
     def finish(self, *, metadata: Mapping[str, str] | None = None) -> onnx.ModelProto:
         """Return the graph with all weights inside it: for tests and for what is small."""
-        model = self._model(metadata or {})
+        model = self._make_model(metadata or {})
         for name, weight in self._weights.items():
-            model.graph.initializer.append(_tensor(name, weight, inline=True))
+            model.graph.initializer.append(_make_tensor(name, weight, inline=True))
         return model
 
     def save(self, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
         """Write the graph to ``path`` and its weights, one at a time, to ``<path>.data``."""
-        model = self._model(metadata or {})
+        model = self._make_model(metadata or {})
         data = path.with_name(f'{path.name}.data')
         with data.open('wb') as file:
             for name, weight in self._weights.items():
                 inline = weight.size < _INLINE and not weight.place
-                tensor = _tensor(name, weight, inline=inline)
+                tensor = _make_tensor(name, weight, inline=inline)
                 if weight.place:
                     _refer(tensor, *weight.place, weight.size)
                 elif not inline:
@@ -330,16 +330,16 @@ class GraphBuilder:
                                             domain=domain or None, **attributes))
         return outputs
 
-    def _weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
-                make: Callable[[], np.ndarray], *, place: tuple[str, int] | None = None,
-                nibbles: bool = False) -> str:
+    def _add_weight(self, name: str, dtype: np.dtype, shape: tuple[int, ...],
+                    make: Callable[[], np.ndarray], *, place: tuple[str, int] | None = None,
+                    nibbles: bool = False) -> str:
         if name in self._weights:
             raise ValueError(f'expected every constant to have a name of its own, found {name!r} '
                              'twice')
         self._weights[name] = _Weight(np.dtype(dtype), tuple(shape), make, place, nibbles)
         return name
 
-    def _model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    def _make_model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         # Without initializers.
         graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs)
         opsets = [helper.make_opsetid('', self.opset)]
@@ -351,7 +351,7 @@ class GraphBuilder:
         return model
 
 
-def _tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
+def _make_tensor(name: str, weight: _Weight, *, inline: bool) -> TensorProto:
     tensor = TensorProto(name=name, data_type=weight.kind, dims=weight.shape)
     if inline:
         tensor.raw_data = weight.array().tobytes()

@@ -119,11 +119,11 @@ class _Step:
                    new: tuple[str, str]) -> str:
         b, config = self.builder, self.config
         heads, kv, dim = config.heads, config.kv_heads, config.head_dim
-        both = self._projected(prefix, x)  # [B, T, (heads + 2 kv) dim]
+        both = self._project(prefix, x)  # [B, T, (heads + 2 kv) dim]
         both = b.node('Transpose', b.reshape(both, (0, 0, heads + 2 * kv, dim)),
                       perm=(0, 2, 1, 3))
         turned, value = self._split(both, (heads + kv, kv), axis=1, names=('', new[1]))
-        query, key = self._split(self._rotated(turned), (heads, kv), axis=1, names=('', new[0]))
+        query, key = self._split(self._rotate(turned), (heads, kv), axis=1, names=('', new[0]))
         # The query heads of a group lie along time, so that the cache is read without a copy.
         folded = b.reshape(b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
                            (0, kv, -1, dim))
@@ -137,14 +137,14 @@ class _Step:
         out = b.reshape(b.node('Transpose', out, perm=(0, 2, 1, 3)), (0, 0, heads * dim))
         return b.linear(out, self.tensors[f'{prefix}o_proj.weight'], name=f'{prefix}o_proj')
 
-    def _projected(self, prefix: str, x: str) -> str:
+    def _project(self, prefix: str, x: str) -> str:
         names = [f'{prefix}{which}_proj' for which in 'qkv']
         bias = (np.concatenate([self.tensors[f'{name}.bias'] for name in names])
                 if self.config.attention_bias else None)
         return self.builder.linear(x, [self.tensors[f'{name}.weight'] for name in names], bias,
                                    name=f'{prefix}qkv_proj')
 
-    def _rotated(self, x: str) -> str:
+    def _rotate(self, x: str) -> str:
         b, half = self.builder, self.config.head_dim // 2
         first, second = self._split(x, (half, half), axis=3)
         swapped = b.node('Concat', second, first, axis=3)

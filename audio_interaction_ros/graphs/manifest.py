@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.checkpoints.cache import cache_root, filled, sha256
+from audio_interaction_ros.checkpoints.cache import cache_root, ensure_filled, sha256
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FORMAT', 'FORMS',
            'MANIFEST', 'POSITIONS', 'PRECISIONS', 'STATIC', 'VOCABULARY_HEAD', 'WHISPER_CROSS',
-           'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'fault',
-           'check_spec', 'has_graphs', 'in_cache', 'numbers', 'read', 'remedy', 'write']
+           'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'find_fault',
+           'check_spec', 'has_graphs', 'ensure_cached', 'numbers', 'read', 'describe_remedy',
+           'write']
 
 FORMAT = 'audio-interaction-graphs/4'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
@@ -115,22 +116,23 @@ def read(folder: Path) -> GraphManifest:
         said: Any = json.loads(path.read_text(encoding='utf-8'))
         if said['format'] != FORMAT:
             raise CheckpointError(f'{path}: expected format {FORMAT!r}, found '
-                                  f'{said["format"]!r}; {remedy(folder)}')
+                                  f'{said["format"]!r}; {describe_remedy(folder)}')
         manifest = GraphManifest(**said | {'base': tuple(said['base']), 'files': {
             str(name): (str(digest), int(size)) for name, (digest, size)
             in said['files'].items()}})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(f'{path}: expected a manifest of graphs ({error!r}); '
-                              f'{remedy(folder)}') from error
+                              f'{describe_remedy(folder)}') from error
     for name, (_, size) in manifest.files.items():
-        found = (folder / name).stat().st_size if (folder / name).is_file() else 'no such file'
-        if found != size:
-            raise CheckpointError(f'{folder / name}: expected {size} bytes, found {found}; '
-                                  f'{remedy(folder)}')
+        actual_size = (
+            folder / name).stat().st_size if (folder / name).is_file() else 'no such file'
+        if actual_size != size:
+            raise CheckpointError(f'{folder / name}: expected {size} bytes, found {actual_size}; '
+                                  f'{describe_remedy(folder)}')
     return manifest
 
 
-def fault(folder: Path, *, model_id: str, half: str, precision: str) -> str:
+def find_fault(folder: Path, *, model_id: str, half: str, precision: str) -> str:
     """Return what is wrong with a folder that should hold these graphs; empty if nothing is."""
     try:
         facts = read(folder).facts
@@ -142,12 +144,12 @@ def fault(folder: Path, *, model_id: str, half: str, precision: str) -> str:
     return ''
 
 
-def in_cache(build: Callable[[Path], None], *, model_id: str, half: str, precision: str,
-             space_mb: int = 0) -> Path:
+def ensure_cached(build: Callable[[Path], None], *, model_id: str, half: str, precision: str,
+                  space_mb: int = 0) -> Path:
     """Return the folder of these graphs in the cache; ``build`` fills it where it is missing."""
     version = FORMAT.rpartition('/')[2]
-    return filled(cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}',
-                  build=build, space_mb=space_mb, fault=lambda folder: fault(
+    return ensure_filled(cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}',
+                         build=build, space_mb=space_mb, fault=lambda folder: find_fault(
                       folder, model_id=model_id, half=half, precision=precision))
 
 
@@ -160,11 +162,11 @@ def check_spec(folder: Path, said: GraphManifest, *, half: str, spec: str) -> No
     """
     if said.half != half:
         raise CheckpointError(f'{folder}: expected graphs of the {half}, found {said.half}; '
-                              f'{remedy(folder)}')
+                              f'{describe_remedy(folder)}')
     if said.spec != spec:
         raise CheckpointError(
             f'{folder / "config.yaml"}: {", ".join(_differing(said.spec, spec))} is not what the '
-            f'graphs beside it were made for; {remedy(folder)}')
+            f'graphs beside it were made for; {describe_remedy(folder)}')
 
 
 def _differing(first: str, second: str) -> list[str]:
@@ -183,7 +185,7 @@ def differing_files(folder: Path) -> list[str]:
             if sha256(folder / name) != digest]
 
 
-def remedy(folder: Path) -> str:
+def describe_remedy(folder: Path) -> str:
     """Say how the graphs of a folder are made again."""
     if folder.parent.name == 'onnx':  # of the cache
         return f'remove {folder} and start again'

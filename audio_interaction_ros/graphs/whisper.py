@@ -68,7 +68,7 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
         cross_keys = b.input(cross[0], np.float32, (heads, dim, 'frames'))
         cross_values = b.input(cross[1], np.float32, (heads, 'frames', dim))
         normed = layers.norm(f'{prefix}self_attn_layer_norm', x)
-        query, new_keys, new_values = layers.own(f'{prefix}self_attn.', normed)
+        query, new_keys, new_values = layers.query_key_value(f'{prefix}self_attn.', normed)
         b.output(b.rename(new_keys, new[0]), np.float32, (heads, dim, 'new'))
         b.output(b.rename(new_values, new[1]), np.float32, (heads, 'new', dim))
         seen = layers.attend(query, [(past_keys, past_values, past_mask),
@@ -97,20 +97,21 @@ class _Layers:
     def query(self, prefix: str, x: str) -> str:
         """Return scaled queries [heads, T, d]."""
         scale = self.builder.scalar(self.config.head_dim ** -0.5)
-        return self._turn(self.builder.node('Mul', self.linear(f'{prefix}q_proj', x), scale),
-                          (1, 0, 2))
+        return self._split_heads(self.builder.node('Mul', self.linear(f'{prefix}q_proj', x),
+                                                   scale),
+                                 (1, 0, 2))
 
     def keys(self, prefix: str, x: str) -> str:
         """Return keys [heads, d, T], which have no bias."""
         name = f'{prefix}k_proj'
-        return self._turn(self.builder.linear(x, self.tensors[f'{name}.weight'], name=name),
-                          (1, 2, 0))
+        return self._split_heads(self.builder.linear(x, self.tensors[f'{name}.weight'], name=name),
+                                 (1, 2, 0))
 
     def values(self, prefix: str, x: str) -> str:
         """Return values [heads, T, d]."""
-        return self._turn(self.linear(f'{prefix}v_proj', x), (1, 0, 2))
+        return self._split_heads(self.linear(f'{prefix}v_proj', x), (1, 0, 2))
 
-    def own(self, prefix: str, x: str) -> tuple[str, str, str]:
+    def query_key_value(self, prefix: str, x: str) -> tuple[str, str, str]:
         """Return queries, keys and values of the same positions."""
         return self.query(prefix, x), self.keys(prefix, x), self.values(prefix, x)
 
@@ -142,7 +143,7 @@ class _Layers:
         return self.builder.linear(x, self.tensors[f'{name}.weight'], self.tensors[f'{name}.bias'],
                                    name=name)
 
-    def _turn(self, x: str, perm: tuple[int, ...]) -> str:
+    def _split_heads(self, x: str, perm: tuple[int, ...]) -> str:
         split = self.builder.reshape(x, (-1, self.config.heads, self.config.head_dim))
         return self.builder.node('Transpose', split, perm=perm)
 

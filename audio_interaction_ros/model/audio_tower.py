@@ -17,10 +17,10 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 from audio_interaction_ros.model.whisper_attention import Attention
 from audio_interaction_ros.model.yamnet import Yamnet
 
-__all__ = ['AudioTower', 'SoundBranch', 'scaled']
+__all__ = ['AudioTower', 'SoundBranch', 'scale_length']
 
 
-def scaled(features: Tensor, norm: float) -> Tensor:
+def scale_length(features: Tensor, norm: float) -> Tensor:
     """
     Return features [..., width] with that Euclidean length each; with 0 as they are.
 
@@ -40,7 +40,7 @@ class _Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.self_attn_layer_norm(x)
-        x = x + self.self_attn(normed, self.self_attn.remember(normed))
+        x = x + self.self_attn(normed, self.self_attn.keys_and_values(normed))
         return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
 
 
@@ -94,12 +94,12 @@ class AudioTower(nn.Module):
         """Return what goes into layer 1, 2, … and comes out of the last, each [B, T, width]."""
         x = F.gelu(self.conv2(F.gelu(self.conv1(mel[:, :self.config.mel_bins]))))
         x = x.transpose(1, 2)
-        found = [x + self.get_buffer('positions').to(x.dtype)]
+        levels = [x + self.get_buffer('positions').to(x.dtype)]
         for layer in self.layers:
-            found.append(layer(found[-1]))
-        return found
+            levels.append(layer(levels[-1]))
+        return levels
 
-    def stacked(self, x: Tensor) -> Tensor:
+    def stack_frames(self, x: Tensor) -> Tensor:
         """Return stacked frames [B, N, stacked_width] of the last layer's output [B, T, width]."""
         keep = self.config.keep_frames
         newest = self._stack(x[:, -keep:])
@@ -107,21 +107,21 @@ class AudioTower(nn.Module):
             return newest
         return torch.cat((newest, self._stack(x[:, -2 * keep:-keep])), dim=-1)
 
-    def heard(self, mel: Tensor, levels: list[Tensor]) -> Tensor:
+    def sound_inputs(self, mel: Tensor, levels: list[Tensor]) -> Tensor:
         """Return what the sound branch hears of a window and its levels [B, sound_width]."""
-        parts = [self.summary(levels[level]) for level in self.config.sound_levels]
+        parts = [self.summarise(levels[level]) for level in self.config.sound_levels]
         if self.config.tagger:
             parts.append(self.tagger(mel[:, self.config.mel_bins:]))
         return torch.cat(parts, dim=-1)
 
-    def summary(self, x: Tensor) -> Tensor:
+    def summarise(self, x: Tensor) -> Tensor:
         """Return mean of the newest chunk, mean and spread of all [B, 3 * width] of a level."""
         newest = x[:, -self.config.keep_frames:]
         return torch.cat((newest.mean(1), x.mean(1), x.std(1)), dim=-1)
 
     def encode(self, mel: Tensor) -> Tensor:
         """Return stacked frames [B, N, stacked_width] of mel [B, bins, window_frames]."""
-        return self.stacked(self.levels(mel)[-1])
+        return self.stack_frames(self.levels(mel)[-1])
 
     def _stack(self, x: Tensor) -> Tensor:
         config = self.config
@@ -133,18 +133,18 @@ class AudioTower(nn.Module):
     def project(self, frames: Tensor) -> Tensor:
         """Return features [B, N, output_width] of stacked frames [B, N, stacked_width]."""
         projector = self.proj if self.config.projector == 'linear' else self.projector
-        return scaled(projector(frames), self.config.feature_norm)
+        return scale_length(projector(frames), self.config.feature_norm)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return features [B, N, output_width] of mel [B, rows, window_frames], sound last."""
         levels = self.levels(mel)
-        return self.features(self.stacked(levels[-1]),
-                             self.heard(mel, levels) if self.config.sounds else None)
+        return self.features(self.stack_frames(levels[-1]),
+                             self.sound_inputs(mel, levels) if self.config.sounds else None)
 
     def features(self, frames: Tensor, heard: Tensor | None) -> Tensor:
         """Return features [B, N, output_width] of stacked frames and, with sounds, summaries."""
         features = self.project(frames)
         if heard is None:
             return features
-        sound = scaled(self.sound(heard), self.config.feature_norm)
+        sound = scale_length(self.sound(heard), self.config.feature_norm)
         return torch.cat((features, sound[:, None]), dim=1)

@@ -50,7 +50,7 @@ class KVCache:
         self.lanes = lanes
 
     @property
-    def trash(self) -> int:
+    def trash_slot(self) -> int:
         """Index of the slot that padded positions write to."""
         return self.slots
 

@@ -114,7 +114,7 @@ class AudioTowerConfig:
         """Numbers per feature before the projector."""
         return self.width * self.stack * (2 if self.second_look else 1)
 
-    def before(self, frames: int) -> np.ndarray:
+    def initial_mel(self, frames: int) -> np.ndarray:
         """Return what fills the mel [rows, frames] float32 before a stream starts."""
         magnitudes = np.full((self.tagger * MAGNITUDE_BINS, frames), NO_MAGNITUDE, np.float32)
         return np.concatenate((np.full((self.mel_bins, frames), MEL_FILL, np.float32),

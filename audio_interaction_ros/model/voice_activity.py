@@ -36,13 +36,13 @@ class VoiceActivity:
         """Return the probability [ceil(n / 512)] of speech in samples [n] float32 at 16 kHz."""
         padded = np.pad(samples, (_CONTEXT, -len(samples) % HOP))
         pieces = np.lib.stride_tricks.sliding_window_view(padded, HOP + _CONTEXT)[::HOP]
-        seen = np.concatenate([self._see(pieces[start:start + _AT_ONCE])
+        seen = np.concatenate([self._convolve(pieces[start:start + _AT_ONCE])
                                for start in range(0, len(pieces), _AT_ONCE)])
-        heard = np.maximum(self._remember(seen), 0)
+        heard = np.maximum(self._run_recurrent(seen), 0)
         scores = heard @ self._weights['final_conv.weight'][0, :, 0]
         return _sigmoid(scores + self._weights['final_conv.bias'])
 
-    def _see(self, pieces: np.ndarray) -> np.ndarray:
+    def _convolve(self, pieces: np.ndarray) -> np.ndarray:
         """Return what goes into the recurrent layer [n, 4 * 128] of pieces [n, 576]."""
         pieces = np.pad(pieces, ((0, 0), (0, _CONTEXT)), 'reflect')
         frames = np.lib.stride_tricks.sliding_window_view(
@@ -54,7 +54,7 @@ class VoiceActivity:
         seen: np.ndarray = x[:, 0] @ self._weights['lstm_cell.weight_ih'].T + self._bias
         return seen
 
-    def _remember(self, seen: np.ndarray) -> np.ndarray:
+    def _run_recurrent(self, seen: np.ndarray) -> np.ndarray:
         """Return the states [n, 128] of the recurrent layer, one piece after the other."""
         state = memory = np.zeros(_WIDTH, np.float32)
         states = np.empty((len(seen), _WIDTH), np.float32)

@@ -20,15 +20,16 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.out_proj = nn.Linear(width, width)
 
-    def split(self, x: Tensor) -> Tensor:
+    def split_heads(self, x: Tensor) -> Tensor:
         """Return x [B, T, width] by heads, [B, heads, T, width / heads]."""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def remember(self, x: Tensor) -> KeyValue:
+    def keys_and_values(self, x: Tensor) -> KeyValue:
         """Return the keys and values of x [B, T, width]."""
-        return self.split(self.k_proj(x)), self.split(self.v_proj(x))
+        return self.split_heads(self.k_proj(x)), self.split_heads(self.v_proj(x))
 
     def forward(self, x: Tensor, seen: KeyValue, *, causal: bool = False) -> Tensor:
         """Return [B, T, width] of x [B, T, width] that attends to ``seen``."""
-        out = F.scaled_dot_product_attention(self.split(self.q_proj(x)), *seen, is_causal=causal)
+        out = F.scaled_dot_product_attention(self.split_heads(self.q_proj(x)), *seen,
+                                             is_causal=causal)
         return self.out_proj(out.transpose(1, 2).flatten(2))

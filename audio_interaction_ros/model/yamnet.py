@@ -14,7 +14,7 @@ from audio_interaction_ros.model.shapes import PATCH_FRAMES, TAGGER_BLOCKS, TAGG
 __all__ = ['Yamnet']
 
 
-def _convolved(x: Tensor, convolution: nn.Conv2d) -> Tensor:
+def _convolve(x: Tensor, convolution: nn.Conv2d) -> Tensor:
     # A stride of two pads at the end only, as TensorFlow's SAME does for even sizes.
     if convolution.kernel_size != (1, 1):
         x = F.pad(x, (0, 1, 0, 1) if convolution.stride == (2, 2) else (1, 1, 1, 1))
@@ -38,5 +38,5 @@ class Yamnet(nn.Module):
         x = spectrogram[:, None, :, -PATCH_FRAMES:].transpose(2, 3)
         for convolution in self.convolutions:
             assert isinstance(convolution, nn.Conv2d), 'nothing else was put there'
-            x = _convolved(x, convolution)
+            x = _convolve(x, convolution)
         return x.mean(dim=(2, 3))

@@ -22,18 +22,18 @@ from audio_interaction_ros.nodes.halves import (
     SameProcess,
     ros_arguments,
 )
-from audio_interaction_ros.nodes.lifecycle.running import refusal, run
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, SharedRuntime
+from audio_interaction_ros.nodes.lifecycle.spinning import find_wrong_arguments, run
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
 
-__all__ = ['Assistant', 'main', 'parse']
+__all__ = ['AssistantProcess', 'main', 'parse_options']
 
 _SETTLED_S = 1.0
 _GIVE_UP_S = 120.0
 
 
-class Assistant:
+class AssistantProcess:
     """What is spun in this process, and whether all have finished with a recording."""
 
     def __init__(self, options: argparse.Namespace, halves: Halves) -> None:
@@ -45,10 +45,10 @@ class Assistant:
         self._ended_at: float | None = None
         self.exit_code = 0
 
-    def nodes(self) -> list[Node]:
+    def make_nodes(self) -> list[Node]:
         """Create the nodes; the namespace comes with the ROS arguments."""
         options = self._options
-        made = self._halves.nodes()
+        made = self._halves.make_nodes()
         if options.print:
             self._printer = PrinterNode()
             made.append(self._printer)
@@ -61,7 +61,7 @@ class Assistant:
             made.append(self._file)
         return made
 
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Return whether to exit: the recording is over and everything heard is worked off."""
         now = time.monotonic()
         failure = self._halves.failure
@@ -78,8 +78,8 @@ class Assistant:
             return False
         self._ended_at = self._ended_at or now
         if self._printer is not None:
-            self._printer.recording_over()
-        busy = self._halves.busy()
+            self._printer.note_recording_over()
+        busy = self._halves.list_busy()
         if busy:
             self._idle_since = None
             if now - self._ended_at > _GIVE_UP_S:
@@ -96,7 +96,7 @@ class Assistant:
         return True
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options; exits with a message for bad ones."""
     parser = argparse.ArgumentParser(
         prog='assistant', description='Listen, transcribe, reply and warn.',
@@ -122,11 +122,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None) -> int:
     """Run the assistant; ``runtime`` stands in for the model in tests."""
     arguments = sys.argv if args is None else ['assistant', *args]
-    said = refusal(arguments)
+    said = find_wrong_arguments(arguments)
     if said:  # each node would say it, and only then that it cannot work
         print(said, file=sys.stderr)
         return 2
-    options = parse(remove_ros_args(arguments)[1:])
+    options = parse_options(remove_ros_args(arguments)[1:])
     if options.source == 'mic':
         try:
             sound_library()
@@ -137,9 +137,9 @@ def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None)
     changes = {'alerts.journal_s': 0.0} if options.source == 'file' else {}
     halves: Halves = (OwnProcesses(ros_arguments(arguments), changes) if options.processes
                       else SameProcess(runtime or SharedRuntime(), changes))
-    assistant = Assistant(options, halves)
+    assistant = AssistantProcess(options, halves)
     try:
-        return run(assistant.nodes, arguments, done=assistant.done,
+        return run(assistant.make_nodes, arguments, done=assistant.is_done,
                    code=lambda: assistant.exit_code)
     finally:
         halves.close()

@@ -21,7 +21,7 @@ from rclpy.node import Node
 from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import PcmFormat
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
@@ -31,9 +31,9 @@ from audio_interaction_ros.nodes.encoding.audio_info import info_topic
 from audio_interaction_ros.nodes.io.bag import BagMessage, is_bag, read_bag
 from audio_interaction_ros.nodes.io.messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, Report
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service
-from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.protocol import CHUNK_NS
 
 __all__ = ['AudioFileNode', 'main']
@@ -76,7 +76,7 @@ class AudioFileNode(Node):
         self._news = threading.Condition()
         self._closing = False
         self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
-        self.diagnostics = Diagnostics(node=self, tasks={'file': self._report})
+        self.diagnostics = Diagnostics(node=self, tasks={'file': self._make_report})
         self._thread = threading.Thread(target=self._run, name='audio_file', daemon=True)
         self._thread.start()
 
@@ -93,7 +93,7 @@ class AudioFileNode(Node):
         """Seconds of the recording played so far, without the silence after it."""
         return min(self.published_s, self._length_s)
 
-    def _value(self, name: str) -> Any:
+    def _parameter_value(self, name: str) -> Any:
         return self.get_parameter(name).value
 
     def _run(self) -> None:
@@ -108,15 +108,17 @@ class AudioFileNode(Node):
         self.finished = True
 
     def _play(self) -> None:
-        path, pace = Path(self._value('path')).expanduser(), self._value('pace')
+        path, pace = Path(
+            self._parameter_value('path')).expanduser(), self._parameter_value('pace')
         if pace not in ('realtime', 'consumed'):
             raise ConfigurationError(
                 f'pace: expected realtime or consumed, found {pace!r}; change the parameter')
-        if not self._value('path'):
+        if not self._parameter_value('path'):
             raise ConfigurationError('path: expected a file or a rosbag2, found nothing; set the '
                                      'parameter path')
         if is_bag(path):
-            messages = read_bag(path, self._value('topic'), warn=self.get_logger().warning)
+            messages = read_bag(path, self._parameter_value('topic'),
+                                warn=self.get_logger().warning)
             before = list(self._until_audio(messages))
             if not before or before[-1].is_info:
                 raise AudioFormatError(f'Expected audio in {path}, found no message of it; the '
@@ -124,7 +126,7 @@ class AudioFileNode(Node):
             publisher: Any = self.create_publisher(before[-1].kind, 'audio', qos.AUDIO_OUT)
             items = self._bag_items(before, messages)
         else:
-            next(self._read(path), None)  # a bad file is named at once
+            next(self._read_file(path), None)  # a bad file is named at once
             publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
             items = self._file_items(path)
         if not self._wait_for_ears(publisher):
@@ -144,11 +146,11 @@ class AudioFileNode(Node):
         """Yield the audio and when it is due; what describes it is published by the way."""
         for message in chain(before, rest):
             if message.is_info:
-                self._describe(message)
+                self._publish_info(message)
             else:
                 yield (message.stamp_ns - before[-1].stamp_ns) / _NS, message.data
 
-    def _describe(self, message: BagMessage) -> None:
+    def _publish_info(self, message: BagMessage) -> None:
         if self._info_publisher is None:
             self._info_publisher = self.create_publisher(
                 message.kind, info_topic(self, self.resolve_topic_name('audio'), ''),
@@ -163,36 +165,37 @@ class AudioFileNode(Node):
             end_s = ((block.stamp_ns or 0) + len(block.samples) * _NS / block.sample_rate_hz) / _NS
             stamped = replace(block, stamp_ns=start_ns + (block.stamp_ns or 0))
             # due when its last sample has been spoken, as from a microphone
-            yield end_s, audio_message(stamped, seq=seq, frame_id=self._value('frame_id'))
+            yield end_s, audio_message(stamped, seq=seq,
+                                       frame_id=self._parameter_value('frame_id'))
 
     def _blocks(self, path: Path) -> Iterator[AudioBlock]:
         """Yield the blocks of the file and then the tail of silence."""
         position_ns, last = 0, None
-        for block in self._read(path, self.get_logger().warning):
+        for block in self._read_file(path, self.get_logger().warning):
             yield block
             last = block
             position_ns = (block.stamp_ns or 0) + len(block.samples) * _NS // block.sample_rate_hz
         self._length_s = position_ns / _NS
         if last is None:
             return
-        count = int(last.sample_rate_hz * self._value('block_ms') / 1000)
+        count = int(last.sample_rate_hz * self._parameter_value('block_ms') / 1000)
         silence = np.zeros((count, *last.samples.shape[1:]), last.samples.dtype)
-        end_ns = position_ns + int(self._value('tail_s') * _NS)
+        end_ns = position_ns + int(self._parameter_value('tail_s') * _NS)
         while position_ns < end_ns:
             yield replace(last, samples=silence, stamp_ns=position_ns)
             position_ns += count * _NS // last.sample_rate_hz
 
-    def _read(self, path: Path, warn: Callable[[str], object] = lambda _: None
-              ) -> Iterator[AudioBlock]:
-        raw = self._value('raw')
-        return read_blocks(path, self._value('block_ms'),
+    def _read_file(self, path: Path, warn: Callable[[str], object] = lambda _: None
+                   ) -> Iterator[AudioBlock]:
+        raw = self._parameter_value('raw')
+        return read_blocks(path, self._parameter_value('block_ms'),
                            raw=PcmFormat.parse(raw) if raw else None, warn=warn)
 
     def _wait_for_ears(self, publisher: Any) -> bool:
         """Wait until somebody will hear the first block; False when closing."""
         told = False
         while not self._closing:
-            credit = self._consumed is not None or not self._value('wait_for_decoder')
+            credit = self._consumed is not None or not self._parameter_value('wait_for_decoder')
             if credit and publisher.get_subscription_count():
                 self._sleep(_MATCHING_S)
                 return not self._closing
@@ -222,10 +225,10 @@ class AudioFileNode(Node):
         sent_chunks = due_s * _NS / CHUNK_NS
         with self._news:
             while (not self._closing
-                   and self._under_way(sent_chunks) > self._value('max_ahead')):
+                   and self._count_under_way(sent_chunks) > self._parameter_value('max_ahead')):
                 self._news.wait(0.5)
 
-    def _under_way(self, sent_chunks: float) -> float:
+    def _count_under_way(self, sent_chunks: float) -> float:
         """Return how many of the chunks sent so far are not consumed yet."""
         if self._consumed is None:
             return sent_chunks
@@ -253,12 +256,13 @@ class AudioFileNode(Node):
             elif now - self._moved_at > _STALLED_S:
                 self._moved_at, self._stalled = now, True
             self._consumed = consumed
-            if self._value('pace') == 'consumed':
+            if self._parameter_value('pace') == 'consumed':
                 self._news.notify_all()
 
-    def _report(self) -> Report:
-        report = Report(values={'path': self._value('path'), 'published_s': self.published_s,
-                                'finished': self.finished})
+    def _make_report(self) -> StatusReport:
+        report = StatusReport(values={'path': self._parameter_value('path'),
+                                      'published_s': self.published_s,
+                                      'finished': self.finished})
         if self.failure:
             report.add(ERROR, self.failure)
         return report

@@ -2,7 +2,7 @@
 decoder_node: encoded chunks in; decisions, transcripts, replies and alerts out.
 
 Owns topics, services and diagnostics. Callbacks convert and enqueue; a worker thread
-(nodes.decoding.deciding) steps the session, one forward pass at a time, so what arrives
+(nodes.decoding.decoder_task) steps the session, one forward pass at a time, so what arrives
 meanwhile is taken between two text tokens.
 """
 
@@ -27,16 +27,16 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
 )
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
-from audio_interaction_ros.nodes.decoding.deciding import (
-    Adjusted,
+from audio_interaction_ros.nodes.decoding.decoder_task import (
+    ChunkRefused,
     Command,
-    Deciding,
-    Incoming,
+    DecoderTask,
+    IncomingChunk,
+    LanesAdjusted,
     Progress,
-    Refused,
 )
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
-from audio_interaction_ros.nodes.decoding.reply_board import Heard, ReplyBoard
+from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
@@ -44,14 +44,14 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     WARN,
     BusyMeter,
     Diagnostics,
-    Report,
+    StatusReport,
     Timings,
-    Withheld,
+    WithheldReplies,
     model_report,
 )
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
+from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
@@ -63,7 +63,7 @@ from audio_interaction_ros.stream.events import (
     Silence,
     StreamReset,
 )
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['DecoderNode', 'main']
 
@@ -83,7 +83,7 @@ class DecoderNode(ManagedNode):
         self._runtime = runtime
         self._worker: Worker | None = None
         self._alerts: AlertBoard | None = None
-        self._model: Deciding | None = None
+        self._model: DecoderTask | None = None
         self.ready = False
         """True when the model is loaded."""
         self._progress = Progress()
@@ -93,16 +93,16 @@ class DecoderNode(ManagedNode):
         """The newest fault of each lane and when it came (steady clock)."""
         self._nearest: dict[str, deque[float]] = {}
         self._thresholds: dict[str, float] = {}
-        self._unsure: dict[str, Withheld] = {}
+        self._unsure: dict[str, WithheldReplies] = {}
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
             'decode': self._report_decode, 'alerts': self._report_alerts}, lock=self.lock)
-        self._listen = ListenAction(node=self, refusal=self._deafness)
+        self._listen = ListenAction(node=self, refusal=self._why_deaf)
 
     @property
     def idle(self) -> bool:
         """True when every chunk that came is decided on and published."""
-        return self._worker is None or self._worker.idle and not self._board.awaits
+        return self._worker is None or self._worker.idle and not self._board.waiting_drafts
 
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
@@ -126,13 +126,14 @@ class DecoderNode(ManagedNode):
         self.managed_timer(_CREDIT_PERIOD_S, self._publish_credit, callback_group=self._flow)
         self._worker = Worker(
             node=self, group=self._flow,
-            setup=partial(Deciding, load=self._runtime, config=config, timings=self._timings,
+            setup=partial(DecoderTask, load=self._runtime, config=config, timings=self._timings,
                           busy=self._busy),
-            compute=Deciding.compute, publish=self._publish,
+            compute=DecoderTask.compute, publish=self._publish,
             capacity=2 * config.fifo.capacity + 4, name='decoder')
         self._worker.start()
         self.managed_subscription(
-            EncodedChunkMessage, 'encoded', self._on_chunk, qos.encoded(config.fifo.capacity),
+            EncodedChunkMessage, 'encoded', self._on_chunk,
+            qos.encoded_profile(config.fifo.capacity),
             callback_group=MutuallyExclusiveCallbackGroup())
 
     def start(self) -> None:
@@ -141,7 +142,7 @@ class DecoderNode(ManagedNode):
 
     def stop(self) -> None:
         """Stop hearing; running replies are ended."""
-        self._command(lambda model, _: model.session.cancel())
+        self._put_command(lambda model, _: model.session.cancel())
         self._board.give_up()
         self._listen.give_up('the node was deactivated')
 
@@ -150,7 +151,7 @@ class DecoderNode(ManagedNode):
         assert self._alerts is not None, 'only a configured node is asked'
         self._alerts.apply(config.alerts)
         if config.lanes != self.config.lanes:
-            self._order(lambda model, emit: model.adjust(config.lanes, emit))
+            self._put_command_or_raise(lambda model, emit: model.adjust(config.lanes, emit))
 
     def tear_down(self) -> None:
         """Stop the thread and forget the session."""
@@ -167,16 +168,16 @@ class DecoderNode(ManagedNode):
         return self._listen.leave()
 
     @property
-    def answers(self) -> bool:
+    def owes_answers(self) -> bool:
         """True while a goal is not told that it has ended."""
-        return self._listen.answers
+        return self._listen.owes_answers
 
     def destroy_node(self) -> None:
         """Withdraw the action, then release everything."""
         self._listen.close()
         super().destroy_node()
 
-    def _deafness(self) -> str:
+    def _why_deaf(self) -> str:
         """Return why nothing can be heard now; empty while the node decides."""
         if not self.active:
             return f'the node is {self.state}'
@@ -189,20 +190,20 @@ class DecoderNode(ManagedNode):
                 self.give_up(f'decoder cannot work: {output.error}', output.error)
             case Ready(model, seconds):
                 self.get_logger().info(f'decoder ready after {seconds:.1f} s')
-                self._take_over(model)
-            case Adjusted(lanes):
+                self._adopt_model(model)
+            case LanesAdjusted(lanes):
                 self._note_lanes(lanes)
-            case Refused(reason):
-                self._refuse(reason)
+            case ChunkRefused(reason):
+                self._note_refusal(reason)
             case Progress():
                 self._progress = output
                 for event, heard in output.events:
-                    self._show(event, heard)
+                    self._publish_event(event, heard)
                 if self._alerts is not None and output.newest_end_ns:
                     self._alerts.tick(output.newest_end_ns - round(output.oldest_age_s * 1e9))
                 self._publish_credit()
 
-    def _take_over(self, model: Deciding) -> None:
+    def _adopt_model(self, model: DecoderTask) -> None:
         self._unsure = {}
         self._note_lanes(model.lanes)
         self._model, self.ready = model, True
@@ -214,9 +215,10 @@ class DecoderNode(ManagedNode):
         for lane in lanes:
             if lane.min_confidence > 0 or lane.name in self._unsure:
                 self._unsure.setdefault(
-                    lane.name, Withheld(lane.min_confidence)).min_confidence = lane.min_confidence
+                    lane.name,
+                    WithheldReplies(lane.min_confidence)).min_confidence = lane.min_confidence
 
-    def _show(self, event: Event, heard: Heard) -> None:
+    def _publish_event(self, event: Event, heard: ChunkOrigin) -> None:
         if isinstance(event, (Silence, ReplyStarted)):
             self._decisions.publish(decision_message(
                 event, frame_id=heard.frame_id,
@@ -224,14 +226,14 @@ class DecoderNode(ManagedNode):
                 latency_s=heard.latency_s()))
             self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
                 event.p_respond)
-            self.works()
+            self.note_success()
         self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self._note_reset(event)
         if isinstance(event, ReplyWithheld):
             self._unsure[event.lane].note(event)
-        self._board.show(event, heard)
+        self._board.publish_event(event, heard)
         if isinstance(event, ReplyFinished) and self._alerts is not None:
             self._alerts.on_reply(event, heard.frame_id)
 
@@ -261,33 +263,34 @@ class DecoderNode(ManagedNode):
         try:
             chunk = chunk_from_message(message)
         except AudioFormatError as error:
-            self._refuse(str(error))
+            self._note_refusal(str(error))
             return
         latency = (self.get_clock().now().nanoseconds - chunk.stamp_ns - CHUNK_NS) / 1e9
-        heard = Heard(
+        heard = ChunkOrigin(
             frame_id=message.header.frame_id, arrived_at=time.monotonic(),
             encode_latency_s=latency if 0 <= latency < _LIVE_LATENCY_S else float('nan'))
-        if self._worker is not None and not self._worker.put(Incoming(chunk, heard)):
-            self._refuse('more chunks came than the credit allowed; the publisher of encoded '
-                         'must be an encoder_node')
+        if self._worker is not None and not self._worker.put(IncomingChunk(chunk, heard)):
+            self._note_refusal('more chunks came than the credit allowed; the publisher of '
+                               'encoded '
+                               'must be an encoder_node')
 
-    def _refuse(self, reason: str) -> None:
+    def _note_refusal(self, reason: str) -> None:
         self._refusals += 1
         now = time.monotonic()
         if reason != self._refusal or now - self._refused_at > 5.0:
             self.get_logger().error(f'chunk refused: {reason}')
         self._refusal, self._refused_at = reason, now
 
-    def _command(self, command: Command) -> bool:
+    def _put_command(self, command: Command) -> bool:
         """Hand in a command; False where the worker has too many of them, or is none."""
         return self._worker is not None and self._worker.put(command, always=True)
 
-    def _translate(self, reply: ReplyFinished, said: Said) -> bool:
-        return self._command(lambda model, _: model.session.translate(reply, said))
+    def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
+        return self._put_command(lambda model, _: model.session.translate(reply, said))
 
-    def _order(self, command: Command) -> None:
+    def _put_command_or_raise(self, command: Command) -> None:
         """Hand in a command of somebody who waits for the answer; raises where it is not taken."""
-        if not self._command(command):
+        if not self._put_command(command):
             raise AudioInteractionError('too many commands wait for the decoder; try again later')
 
     def _check_lane(self, name: str) -> None:
@@ -297,14 +300,14 @@ class DecoderNode(ManagedNode):
                 f'no lane is called {name!r}; expected one of {", ".join(names)}')
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
-        self._order(lambda model, _: model.session.reset())
+        self._put_command_or_raise(lambda model, _: model.session.reset())
         response.success, response.message = True, 'every lane starts anew'
         return response
 
     def _on_cancel(self, request: Any, response: Any) -> Any:
         if request.lane:
             self._check_lane(request.lane)
-        self._order(lambda model, _: model.session.cancel(request.lane))
+        self._put_command_or_raise(lambda model, _: model.session.cancel(request.lane))
         response.success, response.message = True, 'a running reply is ended'
         return response
 
@@ -314,12 +317,13 @@ class DecoderNode(ManagedNode):
         if self._model is None:
             raise AudioInteractionError('the model is being loaded; try again when it is ready')
         self._model.session.try_prompt(request.lane, request.prompt)
-        self._order(lambda model, _: model.session.set_prompt(request.lane, request.prompt))
+        self._put_command_or_raise(lambda model,
+                                   _: model.session.set_prompt(request.lane, request.prompt))
         response.success, response.message = True, f'lane {request.lane} starts anew'
         return response
 
-    def _report_input(self) -> Report:
-        report = Report()
+    def _report_input(self) -> StatusReport:
+        report = StatusReport()
         report.values.update(state=self.state, replies=self._replies)
         if not self.active:
             report.add(WARN, f'not deciding: the node is {self.state}')
@@ -333,8 +337,8 @@ class DecoderNode(ManagedNode):
             unsure.check(name, report)
         return report
 
-    def _report_model(self) -> Report:
-        report = Report() if self._worker is None else model_report(
+    def _report_model(self) -> StatusReport:
+        report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='step', loaded=self.ready, since=self._configured_at,
             timings=self._timings, busy=self._busy,
             too_slow='decoding is slower than real time; take a faster device, a smaller model '
@@ -343,8 +347,8 @@ class DecoderNode(ManagedNode):
         report.values.update(idle=self.idle, failure=self.failure)
         return report
 
-    def _report_decode(self) -> Report:
-        report = Report()
+    def _report_decode(self) -> StatusReport:
+        report = StatusReport()
         progress = self._progress
         report.values.update(
             lag_s=progress.oldest_age_s, depth=progress.depth,
@@ -359,8 +363,8 @@ class DecoderNode(ManagedNode):
             report.add(ERROR, f'chunk refused: {self._refusal}')
         return report
 
-    def _report_alerts(self) -> Report:
-        return self._alerts.report() if self._alerts is not None else Report()
+    def _report_alerts(self) -> StatusReport:
+        return self._alerts.report() if self._alerts is not None else StatusReport()
 
 
 def main(args: list[str] | None = None) -> int:

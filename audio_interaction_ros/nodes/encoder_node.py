@@ -20,16 +20,16 @@ from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.encoding.audio_input import AudioInput
-from audio_interaction_ros.nodes.encoding.input_report import InputReport, Recent
-from audio_interaction_ros.nodes.encoding.interruption import Interruption
-from audio_interaction_ros.nodes.encoding.listening import (
-    Begin,
-    Block,
+from audio_interaction_ros.nodes.encoding.encoder_task import (
+    BeginEpoch,
+    EncoderSetup,
+    EncoderTask,
     Flush,
-    Listening,
-    Model,
-    Pause,
+    IncomingBlock,
+    PauseDetector,
 )
+from audio_interaction_ros.nodes.encoding.input_report import InputReport, RecentGrowth
+from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.io.messages import chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
@@ -37,13 +37,13 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     OK,
     WARN,
     Diagnostics,
-    Report,
+    StatusReport,
     model_report,
-    several,
+    name_several,
 )
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.running import run
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_encoder
+from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
 from audio_interaction_ros.runtimes.registry import load_transcriber
@@ -95,17 +95,17 @@ class EncoderNode(ManagedNode):
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
         self._flow = MutuallyExclusiveCallbackGroup()
-        if not self._keeps_its_books():
+        if not self._keeps_counts():
             self._fifo = OutboundFifo(settings=self.config.fifo)
-        self._recent_drops = Recent()
+        self._recent_drops = RecentGrowth()
         self._speech = RobotSpeech(
             holdoff_s=self.config.audio.mute_holdoff_ms / 1000,
             timeout_s=self.config.audio.robot_speaking_timeout_s)
         self._frame_id = ''
         self._configured_at = time.monotonic()
-        self._model: Model | None = None
+        self._model: EncoderSetup | None = None
         self._was_present = False
-        self._pause = Pause(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
+        self._pause = PauseDetector(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
         self._blocks = 0
         self._forget_at: float | None = None
         self.managed_timer(_TICK_S, self._forget_in_time, always=True, callback_group=self._flow)
@@ -113,7 +113,7 @@ class EncoderNode(ManagedNode):
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
         self._encoded = self.managed_publisher(
-            EncodedChunkMessage, 'encoded', qos.encoded(self.config.fifo.capacity))
+            EncodedChunkMessage, 'encoded', qos.encoded_profile(self.config.fifo.capacity))
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
                                   always=True, callback_group=self._flow)
         self.managed_subscription(Bool, 'robot_speaking', self._on_robot_speaking, qos.FLAG)
@@ -127,7 +127,7 @@ class EncoderNode(ManagedNode):
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber or functools.partial(
                     load_transcriber, threads=max(1, self.config.model.threads - 1)))
-        self._ears = Listening(
+        self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
             interruption=self._interruption)
@@ -138,7 +138,7 @@ class EncoderNode(ManagedNode):
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
         self._worker.start()
 
-    def _keeps_its_books(self) -> bool:
+    def _keeps_counts(self) -> bool:
         """Tell whether the queue goes on, after a fault: what was under way in it is counted."""
         if (self._fifo is None or not self._interruption.pending
                 or self._fifo.settings.capacity != self.config.fifo.capacity):
@@ -149,9 +149,9 @@ class EncoderNode(ManagedNode):
     def start(self) -> None:
         """Begin a new epoch and listen once the model is there."""
         self._begin_epoch()
-        self._forget()
+        self._forget_audio()
         if self._ready:
-            self._listen()
+            self._open_input()
 
     def stop(self) -> None:
         """Stop capture and hand over what was heard before; it is decided and becomes final."""
@@ -161,7 +161,7 @@ class EncoderNode(ManagedNode):
         if self._ready and self._worker.alive:
             self._worker.put(Flush(tail_s=TAIL_S), always=True)
             done = self._worker.finish(_FINISH_S)
-            self._send(ending=True)
+            self._publish_chunks(ending=True)
             left = self._fifo.stats(time.monotonic()).pending
             if left or not done:
                 self.get_logger().warning(
@@ -202,15 +202,15 @@ class EncoderNode(ManagedNode):
             self.get_logger().info(f'encoder ready after {output.seconds:.1f} s')
             self._model, self._ready = output.result, True
             if self.active:
-                self._listen()
+                self._open_input()
         else:
             assert self._fifo is not None, 'set_up comes first'
-            self.works()
+            self.note_success()
             for chunk in output:
                 self._fifo.offer(chunk, time.monotonic())
-            self._send()
+            self._publish_chunks()
 
-    def _send(self, *, ending: bool = False) -> None:
+    def _publish_chunks(self, *, ending: bool = False) -> None:
         if (self._fifo is None or not (self.active or ending)
                 or not self._encoded.get_subscription_count()):
             return
@@ -222,20 +222,20 @@ class EncoderNode(ManagedNode):
         self._blocks += 1
         worker = self._worker
         return (worker is not None and self.active and self._listening
-                and worker.put(Block(block, self._speech.active(time.monotonic()))))
+                and worker.put(IncomingBlock(block, self._speech.is_active(time.monotonic()))))
 
     def _on_credit(self, message: Any) -> None:
         assert self._fifo is not None, 'subscriptions exist only after set_up'
         now = time.monotonic()
         self._consumers = {
-            **{one: at for one, at in self._consumers.items() if now - at < _CONSUMER_S},
+            **{name: at for name, at in self._consumers.items() if now - at < _CONSUMER_S},
             message.header.frame_id: now}
         self._fifo.on_credit(message.epoch, message.consumed_seq - 1, time.monotonic(),
                              consumer=message.header.frame_id)
-        self._send()
+        self._publish_chunks()
 
     def _on_robot_speaking(self, message: Any) -> None:
-        self._speech.set(message.data, time.monotonic())
+        self._speech.set_speaking(message.data, time.monotonic())
 
     def _tick(self) -> None:
         if self._input is not None:
@@ -247,17 +247,17 @@ class EncoderNode(ManagedNode):
                 f'no credit for {self.config.fifo.credit_timeout_s} s: the decoder is gone; '
                 f'keeping the newest {self.config.fifo.capacity} chunks')
         self._was_present = present
-        self._speech.look(time.monotonic(), publishers=self.count_publishers(
+        self._speech.check_doubt(time.monotonic(), publishers=self.count_publishers(
             self.resolve_topic_name('robot_speaking')))
-        if self._pause.look(self._blocks) and self._worker is not None:
+        if self._pause.has_paused(self._blocks) and self._worker is not None:
             self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
-        self._send()
+        self._publish_chunks()
 
     def _forget_in_time(self) -> None:
         if self._forget_at is not None and time.monotonic() > self._forget_at:
-            self._forget()
+            self._forget_audio()
 
-    def _listen(self) -> None:
+    def _open_input(self) -> None:
         if self._listening and self._input is not None:
             self._input.open()
 
@@ -265,11 +265,11 @@ class EncoderNode(ManagedNode):
         """Name a new epoch; no earlier process of this node can have used it."""
         self._epoch = max(self._epoch + 1, int(time.time()))
         assert self._worker is not None, 'set_up comes first'
-        self._worker.put(Begin(self._epoch), always=True)
+        self._worker.put(BeginEpoch(self._epoch), always=True)
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
         self._begin_epoch()
-        self._forget()
+        self._forget_audio()
         response.success, response.message = True, f'epoch {self._epoch}'
         return response
 
@@ -278,9 +278,9 @@ class EncoderNode(ManagedNode):
         if request.data and not self._listening:
             self._listening = True
             if self._forget_at is not None:
-                self._forget()
+                self._forget_audio()
             if self.active and self._ready:
-                self._listen()
+                self._open_input()
         elif not request.data and self._listening:
             self._listening = False
             self._input.close()
@@ -290,14 +290,14 @@ class EncoderNode(ManagedNode):
         response.message = 'listening' if self._listening else 'not listening'
         return response
 
-    def _forget(self) -> None:
+    def _forget_audio(self) -> None:
         """Drop the audio that was kept to be read again."""
         self._forget_at = None
         if self._second_pass is not None:
             self._second_pass.forget()
 
-    def _report_input(self) -> Report:
-        report = Report()
+    def _report_input(self) -> StatusReport:
+        report = StatusReport()
         self.qos_watch.check(report)
         report.values.update(state=self.state, listening=self._listening)
         if not self.active:
@@ -314,7 +314,7 @@ class EncoderNode(ManagedNode):
             report.values['recording_lost_chunks'] = self._recorder.lost
             if self._recorder.failure:
                 report.add(WARN, self._recorder.failure)
-        if self._speech.active(time.monotonic()):
+        if self._speech.is_active(time.monotonic()):
             report.add(OK, 'the robot speaks: only critical alerts')
         if self._speech.doubt:
             report.add(WARN, f'{self._speech.doubt}: not believed, the robot hears again; its '
@@ -322,8 +322,8 @@ class EncoderNode(ManagedNode):
         self._input_report.check(report)
         return report
 
-    def _report_fifo(self) -> Report:
-        report = Report()
+    def _report_fifo(self) -> StatusReport:
+        report = StatusReport()
         if self._fifo is None:
             return report
         stats = self._fifo.stats(time.monotonic())
@@ -335,18 +335,18 @@ class EncoderNode(ManagedNode):
             report.add(WARN, f'{dropped["dropped"]:.0f} chunks dropped in the last 10 s: the '
                              f'decoder is too slow or was away')
         now = time.monotonic()
-        live = [one for one, at in self._consumers.items() if now - at < _CONSUMER_S]
+        live = [name for name, at in self._consumers.items() if now - at < _CONSUMER_S]
         for topic, what, wanted in (('encoded', 'encoder', True),
                                     ('encoded/credit', 'decoder', len(live) > 1)):
-            crowd = several(self.get_publishers_info_by_topic(self.resolve_topic_name(topic)))
+            crowd = name_several(self.get_publishers_info_by_topic(self.resolve_topic_name(topic)))
             if crowd and wanted:
                 report.add(WARN, f'more than one {what} in this namespace: {crowd} (one that was '
                                  f'killed is listed for a while); stop all but one, or give each '
                                  f'pair a namespace of its own')
         return report
 
-    def _report_model(self) -> Report:
-        report = Report() if self._worker is None else model_report(
+    def _report_model(self) -> StatusReport:
+        report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
             timings=self._ears.timings, busy=self._ears.busy,
             too_slow='encoding is slower than real time; take a faster device')

@@ -32,7 +32,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 class Halves(Protocol):
     """What the assistant asks of encoder and decoder, wherever they run."""
 
-    def nodes(self) -> list[Node]:
+    def make_nodes(self) -> list[Node]:
         """Create the nodes that this process spins for them."""
 
     @property
@@ -43,7 +43,7 @@ class Halves(Protocol):
     def ended(self) -> str:
         """Which of them is gone for good; empty while both are there."""
 
-    def busy(self) -> list[str]:
+    def list_busy(self) -> list[str]:
         """Return the names of those that have not worked off what came."""
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class SameProcess:
         self._runtime, self._changes = runtime, changes
         self._made: list[EncoderNode | DecoderNode] = []
 
-    def nodes(self) -> list[Node]:
+    def make_nodes(self) -> list[Node]:
         """Create both."""
         changes = [Parameter(name, value=value) for name, value in self._changes.items()]
         self._made = [kind(runtime=self._runtime, parameter_overrides=changes)
@@ -72,7 +72,7 @@ class SameProcess:
         """Why one of them cannot work."""
         return next((node.failure for node in self._made if node.failure), '')
 
-    def busy(self) -> list[str]:
+    def list_busy(self) -> list[str]:
         """Return the names of those that are at work."""
         return [node.get_name() for node in self._made if not node.idle]
 
@@ -98,7 +98,7 @@ class OwnProcesses:
         self._quiet = dict.fromkeys(_NAMES, 0)
         self._failures: dict[str, str] = {}
 
-    def nodes(self) -> list[Node]:
+    def make_nodes(self) -> list[Node]:
         """Create the node that reads their diagnostics."""
         node = Node('watcher')
         node.create_subscription(DiagnosticArray, 'diagnostics', self._on_diagnostics,
@@ -117,7 +117,7 @@ class OwnProcesses:
                      for name, process in self._processes.items()
                      if process.poll() is not None), '')
 
-    def busy(self) -> list[str]:
+    def list_busy(self) -> list[str]:
         """Return the names of those that did not report twice in a row that they are idle."""
         return [name for name, count in self._quiet.items() if count < _QUIET_REPORTS]
 

@@ -25,10 +25,15 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes.io.messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, Diagnostics, Report
-from audio_interaction_ros.nodes.lifecycle.live_parameters import answered, logger_service
-from audio_interaction_ros.nodes.lifecycle.running import run
-from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
+from audio_interaction_ros.nodes.lifecycle.diagnostics import (
+    ERROR,
+    WARN,
+    Diagnostics,
+    StatusReport,
+)
+from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service, make_answer
+from audio_interaction_ros.nodes.lifecycle.spinning import run
+from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
 __all__ = ['MicrophoneNode', 'choose_device', 'list_devices', 'main', 'sound_library']
 
@@ -116,11 +121,11 @@ class MicrophoneNode(Node):
         self._heard_at = float('-inf')
         group = MutuallyExclusiveCallbackGroup()
         self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
-        self._guard = self.create_guard_condition(self._drain, callback_group=group)
+        self._guard = self.create_guard_condition(self._publish_blocks, callback_group=group)
         steady_timer(self, _RETRY_S, self._watch, callback_group=group)
         self.create_service(SetBool, '~/set_listening', self._on_set_listening,
                             callback_group=group)
-        self.diagnostics = Diagnostics(node=self, tasks={'microphone': self._report})
+        self.diagnostics = Diagnostics(node=self, tasks={'microphone': self._make_report})
         self._watch()
 
     def destroy_node(self) -> None:
@@ -161,20 +166,20 @@ class MicrophoneNode(Node):
     def _on_set_parameters(self, changed: list[Any]) -> SetParametersResult:
         """Take what the device can be asked for; it is opened again within a second."""
         refusals = []
-        for one in changed:
-            low = _LEAST.get(one.name)
-            if low is not None and not one.value >= low:
-                refusals.append(f'{one.name}: expected {low} or more, found {one.value!r}')
-            elif one.name == 'device':
+        for item in changed:
+            low = _LEAST.get(item.name)
+            if low is not None and not item.value >= low:
+                refusals.append(f'{item.name}: expected {low} or more, found {item.value!r}')
+            elif item.name == 'device':
                 try:
                     if self._library is not None:
-                        choose_device(self._library, str(one.value))
-                    if not isinstance(one.value, str | int):
+                        choose_device(self._library, str(item.value))
+                    if not isinstance(item.value, str | int):
                         raise AudioFormatError('expected part of a name, or an index')
                 except AudioInteractionError as error:
                     refusals.append(f'device: {error}')
-            self._changed |= not refusals and one.name in _PARAMETERS and one.name != 'frame_id'
-        return answered(refusals)
+            self._changed |= not refusals and item.name in _PARAMETERS and item.name != 'frame_id'
+        return make_answer(refusals)
 
     def _open(self) -> None:
         if self._library is None:
@@ -215,7 +220,7 @@ class MicrophoneNode(Node):
         """Take a block in PortAudio's thread."""
         self._heard_at = time.monotonic()
         block_ns = frames * _NS // self._rate_hz
-        self._number(block_ns, lost=bool(status))
+        self._number_block(block_ns, lost=bool(status))
         if status:
             self._overflows += 1
             self._next_ns = None
@@ -227,7 +232,7 @@ class MicrophoneNode(Node):
         if self._listening:
             self._guard.trigger()
 
-    def _number(self, block_ns: int, *, lost: bool) -> None:
+    def _number_block(self, block_ns: int, *, lost: bool) -> None:
         """Give the block its number; those that the device lost before it count as well."""
         now_ns = time.monotonic_ns()
         if self._ended_at_ns is None:
@@ -239,7 +244,7 @@ class MicrophoneNode(Node):
         self._seq += 1
         self._ended_at_ns += block_ns
 
-    def _drain(self) -> None:
+    def _publish_blocks(self) -> None:
         while self._blocks and self._listening:
             samples, stamp_ns, seq = self._blocks.popleft()
             self._publisher.publish(audio_message(
@@ -259,8 +264,8 @@ class MicrophoneNode(Node):
             'listening' if request.data else 'the device is closed')
         return response
 
-    def _report(self) -> Report:
-        report = Report(values={
+    def _make_report(self) -> StatusReport:
+        report = StatusReport(values={
             'listening': self._listening, 'open': self._stream is not None,
             'sample_rate_hz': self._rate_hz, 'published': self._published,
             'lost_blocks': self._seq + 1 - self._published - len(self._blocks),

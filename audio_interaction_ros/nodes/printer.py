@@ -16,11 +16,11 @@ from rclpy.node import Node
 
 from audio_interaction_msgs.msg import Alert, Decision, Reply, Transcript, Translation
 from audio_interaction_ros.alerts.alert import AlertState, Severity
-from audio_interaction_ros.cli.printer import nothing_heard
+from audio_interaction_ros.cli.printer import describe_silence
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import CHUNK_NS, Emotion
-from audio_interaction_ros.terminal import one_line, silence
+from audio_interaction_ros.terminal import one_line, silence_stream
 
 __all__ = ['PrinterNode']
 
@@ -50,19 +50,19 @@ class PrinterNode(Node):
         self.create_subscription(Reply, 'reply', self._on_reply, qos.EVENTS)
         self.create_subscription(Alert, 'alerts', self._on_alert, qos.EVENTS)
 
-    def recording_over(self) -> None:
+    def note_recording_over(self) -> None:
         """Take it that no more audio will come, so that its lack is no finding."""
         self._over = True
 
     def conclude(self, audio_s: float) -> None:
         """Say so where nothing was printed of so many seconds of audio."""
         if not self._printed:
-            _show(nothing_heard(audio_s, self._nearest, self._thresholds), sys.stdout)
+            _print_line(describe_silence(audio_s, self._nearest, self._thresholds), sys.stdout)
 
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         self._printed += 1
         when = '?' if self._zero_ns is None else f'{(time_ns - self._zero_ns) / 1e9:.1f}'
-        _show(f'{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
+        _print_line(f'{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
 
     def _on_decision(self, message: Any) -> None:
         if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
@@ -72,15 +72,15 @@ class PrinterNode(Node):
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
-            self._thresholds.update(_thresholds(values))
+            self._thresholds.update(_read_thresholds(values))
             if values.get('loaded') == 'False' and status.level != DiagnosticStatus.ERROR:
                 self._loading.add(status.name)
             else:
                 self._loading.discard(status.name)
         for status in message.status:
-            self._look(status)
+            self._print_lasting_finding(status)
 
-    def _look(self, status: Any) -> None:
+    def _print_lasting_finding(self, status: Any) -> None:
         """Print a finding that has stood long enough."""
         topic, finding = status.name, re.sub(r'\d+', '', status.message)
         if status.name in self._loading:  # of both halves: one model loads, one line
@@ -96,7 +96,7 @@ class PrinterNode(Node):
             since, printed = now, False
         if not printed and now - since >= self._grace_s:
             mark = 'note' if status.name == _ALERTS else 'quiet?'
-            _show(f'  {mark:6s}  {status.name}: {one_line(status.message)}', sys.stderr)
+            _print_line(f'  {mark:6s}  {status.name}: {one_line(status.message)}', sys.stderr)
             printed = True
         self._findings[topic] = (finding, since, printed)
 
@@ -123,15 +123,15 @@ class PrinterNode(Node):
                     f'{message.message}')
 
 
-def _thresholds(values: Mapping[str, str]) -> dict[str, float]:
+def _read_thresholds(values: Mapping[str, str]) -> dict[str, float]:
     """Return the threshold of each lane that diagnostics name."""
     return {key.removesuffix('.threshold'): float(value) for key, value in values.items()
             if key.endswith('.threshold')}
 
 
-def _show(line: str, stream: TextIO) -> None:
+def _print_line(line: str, stream: TextIO) -> None:
     """Print a line; the assistant goes on when the reader has left."""
     try:
         print(line, file=stream, flush=True)
     except BrokenPipeError:
-        silence(stream)
+        silence_stream(stream)

@@ -30,10 +30,10 @@ class ProbeNode(Node):
         super().__init__('probe')
         self._sink, self._writing = sink, threading.Lock()
         self._known = set() if decisions else {'audio_interaction_msgs/msg/Decision'}
-        self._timer = self.create_timer(0.2, self._look)
+        self._timer = self.create_timer(0.2, self._subscribe_to_new)
         self._write(kind='ready')
 
-    def _look(self) -> None:
+    def _subscribe_to_new(self) -> None:
         handlers = {'audio_interaction_msgs/msg/Decision': (
                         Decision, self._on_decision, qos.DECISIONS),
                     'diagnostic_msgs/msg/DiagnosticArray': (

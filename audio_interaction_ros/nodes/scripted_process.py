@@ -23,7 +23,7 @@ from rclpy.node import Node
 from audio_interaction_ros.nodes import assistant, halves
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
-from audio_interaction_ros.nodes.lifecycle import running
+from audio_interaction_ros.nodes.lifecycle import spinning
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
 from audio_interaction_ros.runtimes.scripted import (
@@ -32,7 +32,7 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedTokenizer,
 )
 
-__all__ = ['NowAndThen', 'SlowDecoder', 'main', 'scripted']
+__all__ = ['PeriodicScript', 'SlowDecoder', 'main', 'scripted']
 
 _SAYINGS = ('A smoke alarm is sounding.', 'A dog is barking.', 'Good morning.', 'Well!')
 
@@ -50,7 +50,7 @@ class SlowDecoder(ScriptedDecoder):
         return super().step(requests)
 
 
-class NowAndThen(Mapping[int, tuple[Emotion, str]]):
+class PeriodicScript(Mapping[int, tuple[Emotion, str]]):
     """A script without an end: something is said on every so many chunks."""
 
     def __init__(self, every: int) -> None:
@@ -61,7 +61,7 @@ class NowAndThen(Mapping[int, tuple[Emotion, str]]):
         """Return what is said on a chunk; raises KeyError for those of silence."""
         if chunk % self._every:
             raise KeyError(chunk)
-        return _cue(_SAYINGS[chunk // self._every % len(_SAYINGS)])
+        return _make_cue(_SAYINGS[chunk // self._every % len(_SAYINGS)])
 
     def __iter__(self) -> Iterator[int]:
         """Count the chunks on which something is said."""
@@ -72,15 +72,15 @@ class NowAndThen(Mapping[int, tuple[Emotion, str]]):
         return sys.maxsize
 
 
-def _cue(text: str) -> tuple[Emotion, str]:
+def _make_cue(text: str) -> tuple[Emotion, str]:
     return (Emotion.URGENT if text.endswith('!') else Emotion.NORMAL, text)
 
 
-def _cues(script: Mapping[Any, Mapping[Any, str]] | None) -> Mapping[int, Any]:
+def _make_cues(script: Mapping[Any, Mapping[Any, str]] | None) -> Mapping[int, Any]:
     if script is None and 'EVERY' in os.environ:
-        return {lane: NowAndThen(int(os.environ['EVERY']) + 7 * lane) for lane in range(3)}
+        return {lane: PeriodicScript(int(os.environ['EVERY']) + 7 * lane) for lane in range(3)}
     told = json.loads(os.environ.get('SCRIPT', '{}')) if script is None else script
-    return {int(lane): {int(at): _cue(text) for at, text in cues.items()}
+    return {int(lane): {int(at): _make_cue(text) for at, text in cues.items()}
             for lane, cues in told.items()}
 
 
@@ -90,7 +90,7 @@ def scripted(_model: Any = None, *, script: Mapping[Any, Mapping[Any, str]] | No
     """Return a runtime that says what its script says."""
     time.sleep(float(os.environ.get('LOAD_S', 0.0)))
     model_id = model_id or os.environ.get('MODEL_ID', 'scripted')
-    decoder = SlowDecoder(model_id=model_id, translations=translations, script=_cues(script))
+    decoder = SlowDecoder(model_id=model_id, translations=translations, script=_make_cues(script))
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
     config: Any = types.SimpleNamespace(lanes={})
     return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder,
@@ -110,7 +110,7 @@ def main() -> int:
         return assistant.main(rest, runtime=scripted)
     make: dict[str, Callable[..., Node]] = {'encoder_node': EncoderNode,
                                             'decoder_node': DecoderNode}
-    return running.run(lambda: [make[name](runtime=scripted)], [name, *rest])
+    return spinning.run(lambda: [make[name](runtime=scripted)], [name, *rest])
 
 
 if __name__ == '__main__':

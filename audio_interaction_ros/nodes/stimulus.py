@@ -24,8 +24,8 @@ from std_srvs.srv import SetBool, Trigger
 from audio_interaction_msgs.msg import AudioChunk, EncodedChunk, FifoCredit
 from audio_interaction_msgs.srv import SetPrompt
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.convert import to_mono
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.mono import to_mono
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.nodes.io.messages import audio_message, time_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
@@ -52,7 +52,7 @@ class StimulusNode(ProbeNode):
         self._foreign: Any = None
         self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
         self.create_subscription(
-            EncodedChunk, 'encoded', self._on_encoded, qos.encoded(_ENCODED_DEPTH))
+            EncodedChunk, 'encoded', self._on_encoded, qos.encoded_profile(_ENCODED_DEPTH))
         self._asked = {name: self.create_client(kind, name) for name, kind in _SERVICES.items()}
         self._noise = np.random.default_rng(0)
         self._stamp_ns, self._seq, self._at = _START_NS, 0, 0
@@ -63,7 +63,7 @@ class StimulusNode(ProbeNode):
     def obey(self, command: dict[str, Any]) -> None:
         """Do what one command says; called from the thread that reads them."""
         todo: dict[str, Callable[..., None]] = {
-            'speak': self._speak, 'call': self._call, 'foreign': self._send_foreign}
+            'speak': self._speak, 'call': self._call_service, 'foreign': self._send_foreign}
         todo[command.pop('do')](**command)
 
     def _speak(self, *, blocks: int, sound: str = 'noise', block_s: float = 0.4,
@@ -71,14 +71,14 @@ class StimulusNode(ProbeNode):
         """Publish blocks one after another, without waiting; ``skip_s`` is lost before them."""
         self._stamp_ns += round(skip_s * 1e9)
         for _ in range(blocks):
-            samples = self._sound(sound, round(block_s * SAMPLE_RATE_HZ), file)
+            samples = self._make_sound(sound, round(block_s * SAMPLE_RATE_HZ), file)
             self._audio.publish(audio_message(
                 AudioBlock(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ,
                            stamp_ns=self._stamp_ns), seq=self._seq, frame_id='mic'))
             self._seq += 1
             self._stamp_ns += len(samples) * 1_000_000_000 // SAMPLE_RATE_HZ
 
-    def _sound(self, name: str, count: int, file: str) -> np.ndarray:
+    def _make_sound(self, name: str, count: int, file: str) -> np.ndarray:
         if name == 'file':
             if not len(self._recording):
                 once = np.concatenate([to_mono(block) for block in read_blocks(file)])
@@ -96,7 +96,7 @@ class StimulusNode(ProbeNode):
                               _FULL_SCALE).astype(np.int16)
         return samples
 
-    def _call(self, *, service: str, **fields: Any) -> None:
+    def _call_service(self, *, service: str, **fields: Any) -> None:
         client = self._asked[service]
         if not client.service_is_ready():
             self._write(kind='answer', service=service, success=False, message='not there')
@@ -108,7 +108,7 @@ class StimulusNode(ProbeNode):
 
     def _send_foreign(self) -> None:
         """Publish a chunk of another model, once somebody listens, and be gone again."""
-        self._foreign = self.create_publisher(EncodedChunk, 'encoded', qos.encoded(4))
+        self._foreign = self.create_publisher(EncodedChunk, 'encoded', qos.encoded_profile(4))
 
     def _look_at_foreign(self) -> None:
         # Two listen: the decoder, and this node itself.

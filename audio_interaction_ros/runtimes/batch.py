@@ -100,7 +100,7 @@ def pack(requests: Sequence[StepRequest], *, lanes: int, slots: int, pad_id: int
     ``pad_id`` stands where nothing is fed; the trash slot is ``slots``. ValueError names the lane
     and what it asked for where a lane or slot is none of the cache's, or a lane comes twice.
     """
-    _check(requests, lanes, slots)
+    _check_requests(requests, lanes, slots)
     order = sorted(range(len(requests)), key=lambda place: requests[place].lane)
     ordered = tuple(requests[place] for place in order)
     shape = (len(ordered), max(len(request.ids) for request in ordered))
@@ -114,10 +114,10 @@ def pack(requests: Sequence[StepRequest], *, lanes: int, slots: int, pad_id: int
         positions[row, :count] = request.positions
     return StepBatch(requests=ordered, ids=ids, slots=places, positions=positions,
                      lanes=np.array([request.lane for request in ordered]),
-                     past=_past(ordered, slots), _order=tuple(order))
+                     past=_past_mask(ordered, slots), _order=tuple(order))
 
 
-def _check(requests: Sequence[StepRequest], lanes: int, slots: int) -> None:
+def _check_requests(requests: Sequence[StepRequest], lanes: int, slots: int) -> None:
     asked = [request.lane for request in requests]
     if not asked or len(set(asked)) != len(asked) or not all(0 <= i < lanes for i in asked):
         raise ValueError(f'expected different lanes below {lanes}, found {asked}')
@@ -128,7 +128,7 @@ def _check(requests: Sequence[StepRequest], lanes: int, slots: int) -> None:
                              f'{places.tolist()}')
 
 
-def _past(requests: Sequence[StepRequest], slots: int) -> np.ndarray:
+def _past_mask(requests: Sequence[StepRequest], slots: int) -> np.ndarray:
     """Return which slots written earlier, and not again by this pass, each row sees."""
     past = np.zeros((len(requests), slots), np.bool_)
     for row, request in enumerate(requests):

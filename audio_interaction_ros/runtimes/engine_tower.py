@@ -22,7 +22,7 @@ class EngineTower(WindowedEncoder):
                  memory: DeviceMemory) -> None:
         """Take the engine; addresses are fixed here, for one window at a time."""
         shape = config.audio_tower
-        windows = (1, *shape.before(shape.window_frames).shape)
+        windows = (1, *shape.initial_mel(shape.window_frames).shape)
         features = (1, shape.features_per_chunk, shape.output_width)
         mel, out = (Buffer(memory, size, np.dtype(np.float32)) for size in (windows, features))
         context = tower.context(0)

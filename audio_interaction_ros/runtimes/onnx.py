@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from audio_interaction_ros.checkpoints.cache import say
+from audio_interaction_ros.checkpoints.cache import print_progress
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.checkpoints.weights import StoredModel, identify
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
@@ -41,7 +41,7 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     if dtype not in DTYPES:
         raise ConfigurationError(f'dtype: the runtime onnx expects one of {", ".join(DTYPES)}, '
                                  f'found {dtype!r}; change model.dtype')
-    folders, config = _graphs(model, sorted(halves), dtype)
+    folders, config = _find_graphs(model, sorted(halves), dtype)
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
     tokenizer: Any = NotLoaded('decoder')
@@ -55,8 +55,8 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
 
 
-def _graphs(model: str, halves: Sequence[str],
-            dtype: str) -> tuple[dict[str, Path], CheckpointConfig]:
+def _find_graphs(model: str, halves: Sequence[str],
+                 dtype: str) -> tuple[dict[str, Path], CheckpointConfig]:
     """
     Return the folder of the graphs of each half, and the configuration of the model.
 
@@ -69,45 +69,45 @@ def _graphs(model: str, halves: Sequence[str],
     if not any(map(manifest.has_graphs, exported.values())):
         stored = identify(model)
         # Not the configuration beside the graphs: prompts and thresholds may have changed since.
-        return {half: _made(stored, half, precision) for half in halves}, stored.config
+        return {half: _ensure_graphs(stored, half, precision) for half in halves}, stored.config
     said = {folder: manifest.read(folder) for folder in exported.values()}
-    for folder, found in said.items():
-        if dtype != 'auto' and found.precision != precision:
+    for folder, graphs in said.items():
+        if dtype != 'auto' and graphs.precision != precision:
             raise ConfigurationError(
-                f'dtype: {folder} was written as {found.precision}, found {dtype!r}; set '
-                'model.dtype to auto, or run: python -m export onnx MODEL --out '
-                f'{model} --precision {precision}')
-    if len({found.model_id for found in said.values()}) > 1:
-        raise CheckpointError(
-            f'{model}: expected both halves of one model, found '
-            f'{", ".join(f"{found.half} of {found.model_id}" for found in said.values())}; '
-            f'{manifest.remedy(exported[halves[0]])}')
+                f'dtype: {folder} was written as {graphs.precision}, found {dtype!r}; set '
+                f'model.dtype to auto, or run: python -m export onnx MODEL --out {model} '
+                f'--precision {precision}')
+    if len({graphs.model_id for graphs in said.values()}) > 1:
+        halves_found = ', '.join(f'{graphs.half} of {graphs.model_id}' for graphs in said.values())
+        raise CheckpointError(f'{model}: expected both halves of one model, found {halves_found}; '
+                              f'{manifest.describe_remedy(exported[halves[0]])}')
     return exported, load_config(exported[halves[0]] / 'config.yaml')
 
 
-def _made(stored: StoredModel, half: str, precision: str) -> Path:
+def _ensure_graphs(stored: StoredModel, half: str, precision: str) -> Path:
     """Return the folder in the cache of the graphs of half a model, filled where it is missing."""
     def build(folder: Path) -> None:
-        from audio_interaction_ros.graphs.writing import write_half
+        from audio_interaction_ros.graphs.writer import write_half
 
-        say(f'making the {half} of {stored.model_id} for ONNX Runtime ({precision}), once')
+        print_progress(f'making the {half} of {stored.model_id} for ONNX Runtime ({precision}), '
+                       'once')
         write_half(folder, half, precision, stored)
 
-    return manifest.in_cache(build, model_id=stored.model_id, half=half, precision=precision)
+    return manifest.ensure_cached(build, model_id=stored.model_id, half=half, precision=precision)
 
 
 def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
     """Return the encoder whose graph lies in a folder."""
     said, config = _described(folder, 'encoder')
     return OnnxEncoder(config, model_id=said.model_id,
-                       tower=_session(folder, manifest.AUDIO_TOWER, said, threads))
+                       tower=_open_graph(folder, manifest.AUDIO_TOWER, said, threads))
 
 
 def load_decoder(folder: Path, *, threads: int | None = None,
                  rope_index_dtype: str = 'fp32') -> OnnxDecoder | StaticDecoder:
     """Return the decoder whose graphs, of whichever form, lie in a folder."""
     said, config = _described(folder, 'decoder')
-    step, head = (_session(folder, name, said, threads) for name in
+    step, head = (_open_graph(folder, name, said, threads) for name in
                   (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
     # Mapped: of the table only the rows in use come into memory.
     embeddings = np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'))
@@ -127,7 +127,7 @@ def _described(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig
     return said, config
 
 
-def _session(folder: Path, name: str, said: GraphManifest,
-             threads: int | None) -> ort.InferenceSession:
+def _open_graph(folder: Path, name: str, said: GraphManifest,
+                threads: int | None) -> ort.InferenceSession:
     return open_session(folder / name, threads=threads, expected=said.facts,
-                        remedy=manifest.remedy(folder))
+                        remedy=manifest.describe_remedy(folder))

@@ -26,10 +26,10 @@ from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepRe
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
 from audio_interaction_ros.runtimes.onnx_session import (
-    aligned,
     bind_input,
     bind_output,
     cache_dtype,
+    make_aligned,
 )
 
 __all__ = ['OnnxDecoder']
@@ -91,7 +91,7 @@ class OnnxDecoder:
         config = self._config
         shape = (config.layers, 2, lanes, config.kv_heads, slots, config.head_dim)
         try:
-            self._cache = aligned(shape, self._dtype)
+            self._cache = make_aligned(shape, self._dtype)
         except MemoryError as error:
             raise ResourceError(
                 f'model.slots: no memory for {lanes} lanes of {slots} slots '
@@ -125,7 +125,7 @@ class OnnxDecoder:
         # Returns hidden [B, T, width], which the next pass overwrites unless lanes are missing.
         first = int(batch.lanes[0])
         rows = batch.lanes - first  # of the pass; a lane between two of them computes for nobody
-        run = self._pass(cache, first, int(rows[-1]) + 1, batch.ids.shape[1])
+        run = self._find_pass(cache, first, int(rows[-1]) + 1, batch.ids.shape[1])
         embeddings = self._embeddings[batch.ids].astype(np.float32, copy=False)
         batch.overlay(embeddings)
         run.embeddings[rows] = embeddings
@@ -140,29 +140,30 @@ class OnnxDecoder:
             cache[:, :, lane][:, :, :, request.slots] = new
         return run.hidden[rows]
 
-    def _pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
+    def _find_pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
         key = (first, rows, time)
         if key in self._passes:
             self._passes.move_to_end(key)
             return self._passes[key]
         while len(self._passes) >= _KEPT_BINDINGS:
             self._passes.popitem(last=False)
-        self._passes[key] = self._bound(cache, first, rows, time)
+        self._passes[key] = self._bind_pass(cache, first, rows, time)
         return self._passes[key]
 
-    def _bound(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
+    def _bind_pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
         config = self._config
         group = config.heads // config.kv_heads
         causal = np.where(np.tri(time, dtype=np.bool_), np.float32(0), _UNSEEN)
         run = _Pass(
             binding=self._step.io_binding(),
-            embeddings=aligned((rows, time, config.width)),
-            cos=aligned((rows, time, config.head_dim)), sin=aligned((rows, time, config.head_dim)),
-            past_mask=aligned((rows, 1, 1, cache.shape[4])),
+            embeddings=make_aligned((rows, time, config.width)),
+            cos=make_aligned((rows, time, config.head_dim)),
+            sin=make_aligned((rows, time, config.head_dim)),
+            past_mask=make_aligned((rows, 1, 1, cache.shape[4])),
             new_mask=np.tile(causal, (group, 1))[None, None],
-            hidden=aligned((rows, time, config.width)),
-            new=aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim),
-                        self._dtype))
+            hidden=make_aligned((rows, time, config.width)),
+            new=make_aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim),
+                             self._dtype))
         for name in STEP_INPUTS:
             bind_input(run.binding, name, getattr(run, name))
         bind_output(run.binding, HIDDEN_OUTPUT, run.hidden)

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from audio_interaction_ros.checkpoints.base_weights import fetch, identity
-from audio_interaction_ros.checkpoints.cache import say
+from audio_interaction_ros.checkpoints.cache import print_progress
 from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
@@ -62,8 +62,8 @@ class OnnxWhisper:
 
     def attend(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
         """Return keys and values of encoder frames for every layer, by their names."""
-        found = self._cross.run(self._cross_names, {names.ENCODED: encoded}, self._tidy)
-        return dict(zip(self._cross_names, found, strict=True))
+        outputs = self._cross.run(self._cross_names, {names.ENCODED: encoded}, self._tidy)
+        return dict(zip(self._cross_names, outputs, strict=True))
 
     def begin(self, frames: Mapping[str, np.ndarray]) -> Callable[[Sequence[int]], np.ndarray]:
         """Begin a text with an empty cache."""
@@ -105,8 +105,8 @@ class _Text:
             values[:, start:start + count] = new_values
         self._mask[0, start:start + count] = 0
         self._used += count
-        found: np.ndarray = scores[0]
-        return found
+        last_scores: np.ndarray = scores[0]
+        return last_scores
 
 
 def graph_folder(precision: str = PRECISION) -> Path:
@@ -121,15 +121,15 @@ def graph_folder(precision: str = PRECISION) -> Path:
         from audio_interaction_ros.graphs.whisper import write_second_pass
 
         base = fetch('whisper-base')
-        say(f'making the second pass for ONNX Runtime ({precision}), once')
+        print_progress(f'making the second pass for ONNX Runtime ({precision}), once')
         write_second_pass(folder, ENCODER, load_arrays([base / 'model.safetensors']),
                           WhisperDecoderConfig(), load_arrays([base / 'decoder.safetensors']),
                           said.facts)
         (folder / 'tokenizer.json').write_bytes((base / 'tokenizer.json').read_bytes())
         manifest.write(folder, said)
 
-    return manifest.in_cache(build, model_id=model_id, half=_HALF, precision=precision,
-                             space_mb=600)
+    return manifest.ensure_cached(build, model_id=model_id, half=_HALF, precision=precision,
+                                  space_mb=600)
 
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
@@ -146,7 +146,7 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
     said = manifest.read(folder)
     encoder, cross, step = (
         open_session(folder / name, threads=threads, expected=said.facts,
-                     remedy=manifest.remedy(folder))
+                     remedy=manifest.describe_remedy(folder))
         for name in (manifest.WHISPER_ENCODER, manifest.WHISPER_CROSS, manifest.WHISPER_STEP))
     net = OnnxWhisper(
         WhisperDecoderConfig(), encoder=encoder, cross=cross, step=step,

@@ -15,7 +15,7 @@ import onnxruntime as ort
 
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['aligned', 'bind_input', 'bind_output', 'cache_dtype', 'open_session']
+__all__ = ['make_aligned', 'bind_input', 'bind_output', 'cache_dtype', 'open_session']
 
 _ALIGNMENT = 64
 _FLUSH_TO_ZERO, _DENORMALS_ARE_ZERO = 0x8000, 0x0040
@@ -44,10 +44,11 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
     except Exception as error:  # its kinds have no common base
         raise CheckpointError(f'{graph}: ONNX Runtime {ort.__version__} cannot load it '
                               f'({str(error).splitlines()[0]}); {remedy}') from error
-    found = session.get_modelmeta().custom_metadata_map
+    metadata = session.get_modelmeta().custom_metadata_map
     for key, value in expected.items():
-        if found.get(key) != value:
-            raise CheckpointError(f'{graph}: expected {key} {value!r}, found {found.get(key)!r}; '
+        if metadata.get(key) != value:
+            raise CheckpointError(f'{graph}: expected {key} {value!r}, found '
+                                  f'{metadata.get(key)!r}; '
                                   f'{remedy}')
     return session
 
@@ -75,7 +76,7 @@ def _flush_denormals() -> None:
         libm.fesetenv(environment)
 
 
-def aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+def make_aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     """Return zeros that begin where vector instructions like it."""
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + _ALIGNMENT, np.uint8)

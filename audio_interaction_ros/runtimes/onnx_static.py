@@ -20,10 +20,10 @@ from audio_interaction_ros.graphs.names import (
 )
 from audio_interaction_ros.model.shapes import DecoderConfig
 from audio_interaction_ros.runtimes.onnx_session import (
-    aligned,
     bind_input,
     bind_output,
     cache_dtype,
+    make_aligned,
 )
 from audio_interaction_ros.runtimes.static_decoder import PassInputs
 from audio_interaction_ros.runtimes.static_pass import Move
@@ -52,7 +52,7 @@ class OnnxStepDevice:
         self._cache = self._cache[:0]
         shape = (config.layers, 2, lanes, config.kv_heads, total, config.head_dim)
         try:
-            self._cache = aligned(shape, self.dtype)
+            self._cache = make_aligned(shape, self.dtype)
         except (MemoryError, ValueError) as error:
             raise ResourceError(
                 f'model.slots: no memory for {lanes} lanes of {total} slots; lower model.slots, '

@@ -8,7 +8,7 @@ few positions meet large weights, as in a stream. Here that is done once. Number
 import torch
 from torch import Tensor, nn
 
-__all__ = ['PackedLinear', 'pack_weights', 'packs']
+__all__ = ['PackedLinear', 'pack_weights', 'can_pack']
 
 
 class PackedLinear(nn.Module):
@@ -26,7 +26,7 @@ class PackedLinear(nn.Module):
         return out
 
 
-def packs() -> bool:
+def can_pack() -> bool:
     """Tell whether torch and this CPU can pack."""
     return (torch.backends.mkldnn.is_available()
             and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
@@ -38,7 +38,7 @@ def pack_weights(module: nn.Module) -> None:
 
     Others than those in bfloat16 on a CPU stay as they are.
     """
-    if not packs():
+    if not can_pack():
         return
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):

@@ -48,10 +48,10 @@ def load_runtime(model: str, *, runtime: str = ModelConfig.runtime, device: str 
     if not halves or not set(halves) <= set(HALVES):
         raise ConfigurationError(f'halves: expected some of {", ".join(HALVES)}, found '
                                  f'{sorted(halves)}; the caller must correct it')
-    backend = _module(RUNTIMES[runtime], f'runtime {runtime!r}')
+    backend = _import_backend(RUNTIMES[runtime], f'runtime {runtime!r}')
     loaded: Runtime = backend.load(model, device=device, threads=threads, dtype=dtype,
                                    rope_index_dtype=rope_index_dtype, halves=halves)
-    _give_back()
+    _release_memory()
     return loaded
 
 
@@ -70,14 +70,14 @@ def load_transcriber(name: str = 'whisper', *, threads: int | None = None, langu
     if name not in SECOND_PASSES:
         raise ConfigurationError(f'second_pass: expected {", ".join(SECOND_PASSES)}, found '
                                  f'{name!r}; change it in the configuration')
-    module = _module(SECOND_PASSES[name], f'second pass {name!r}')
+    module = _import_backend(SECOND_PASSES[name], f'second pass {name!r}')
     loaded: Transcriber = module.load(threads=threads, language=language, task=task,
                                       find_speech=find_speech, **options)
-    _give_back()
+    _release_memory()
     return loaded
 
 
-def _module(path: str, what: str) -> Any:
+def _import_backend(path: str, what: str) -> Any:
     try:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
@@ -87,7 +87,7 @@ def _module(path: str, what: str) -> Any:
         raise MissingDependencyError(f'{what} needs {name}; run: {_INSTALL[name]}') from error
 
 
-def _give_back() -> None:
+def _release_memory() -> None:
     """
     Give the memory of loading back to the system.
 

@@ -77,9 +77,9 @@ class ScriptedDecoder:
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """Answer each request from the script."""
         self.requests = list(requests)
-        return [self._answer(request) for request in requests]
+        return [self._answer_request(request) for request in requests]
 
-    def _answer(self, request: StepRequest) -> StepResult:
+    def _answer_request(self, request: StepRequest) -> StepResult:
         assert request.visible.shape == (self._slots,), 'visible must cover every slot'
         assert not request.visible[request.slots].any() or not len(request.read), \
             'a slot in sight is overwritten'

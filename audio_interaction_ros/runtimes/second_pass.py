@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_interaction_ros.audio.mel import whole_file_mel
-from audio_interaction_ros.audio.speech import speech_span
+from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Recognition
 
 __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
-           'likeliest', 'repeats', 'style']
+           'pick_likeliest', 'is_repeating', 'style_ids']
 
 WINDOW_S = 30
 AFTER_S = 4.0
@@ -48,18 +48,18 @@ HOP = 512
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
 
 
-def repeats(ids: list[int], times: int = 4) -> bool:
+def is_repeating(ids: list[int], times: int = 4) -> bool:
     """Tell whether a list ends with one phrase of up to eight ids said so many times."""
     return any(len(ids) >= length * times
                and ids[-length * times:] == ids[-length:] * times for length in range(1, 9))
 
 
-def likeliest(scores: np.ndarray, ids: list[int]) -> int:
+def pick_likeliest(scores: np.ndarray, ids: list[int]) -> int:
     """Return which of the ids has the highest of the scores [vocabulary]."""
     return ids[int(scores[ids].argmax())]
 
 
-def _log_share(scores: np.ndarray, code: int) -> float:
+def _log_probability(scores: np.ndarray, code: int) -> float:
     """Return the logarithm of an id's share of the softmax over scores [vocabulary]."""
     top = scores.max()
     return float(scores[code] - top) - float(np.log(np.exp(scores - top).sum(dtype=np.float64)))
@@ -71,7 +71,7 @@ def compression_ratio(text: str) -> float:
     return len(written) / len(zlib.compress(written)) if written else 0.0
 
 
-def style(language: str, encode: Callable[[str], list[int]]) -> list[int]:
+def style_ids(language: str, encode: Callable[[str], list[int]]) -> list[int]:
     """Return the ids of the text that shows how a language is written; often none."""
     return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
 
@@ -161,7 +161,7 @@ class WhisperSecondPass:
             return Recognition(text='', language=self._language, no_speech=1.0)
         span_s = None
         if self._voice is not None:
-            span_s = self._find(self._voice, samples)
+            span_s = self._find_speech(self._voice, samples)
             if span_s is None:
                 return Recognition(text='', language=self._language, no_speech=1.0)
             start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
@@ -172,7 +172,7 @@ class WhisperSecondPass:
             text=read.text, language=name, no_speech=read.no_speech,
             mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
             span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
-            write_english=lambda: read.text if name == 'en' else self._english(
+            write_english=lambda: read.text if name == 'en' else self._translate(
                 read.encoded, read.language))
 
     def _hear(self, samples: np.ndarray, languages: Collection[str]) -> _Reading:
@@ -190,26 +190,27 @@ class WhisperSecondPass:
         frames = self._net.attend(encoded)
         scores = self._net.begin(frames)([START])
         language = self._language_id(scores, languages)
-        shown = (style(self._languages[language], self._encode)
+        shown = (style_ids(self._languages[language], self._encode)
                  if self._task == TASKS['transcribe'] else [])
-        ids, log_prob = self._read(frames, [*shown, START, language, self._task, NO_TIMESTAMPS])
+        ids, log_prob = self._read_text(frames,
+                                        [*shown, START, language, self._task, NO_TIMESTAMPS])
         return _Reading(
             encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
-            log_prob=log_prob, loops=repeats(ids),
-            no_speech=float(np.exp(_log_share(scores, NO_SPEECH))))
+            log_prob=log_prob, loops=is_repeating(ids),
+            no_speech=float(np.exp(_log_probability(scores, NO_SPEECH))))
 
     @staticmethod
-    def _find(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
+    def _find_speech(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
         """Return where the speech is, whatever its level; None without any."""
         loudest = float(np.abs(samples).max())
         heard = voice(samples * np.float32(0.5 / loudest))
         return speech_span(heard, HOP / SAMPLE_RATE_HZ)
 
-    def _english(self, encoded: np.ndarray, language: int) -> str:
+    def _translate(self, encoded: np.ndarray, language: int) -> str:
         """Return what encoder frames say, in English; '' for a loop."""
-        ids, _ = self._read(self._net.attend(encoded),
-                            [START, language, TASKS['translate'], NO_TIMESTAMPS])
-        return '' if repeats(ids) else self._tokenizer.decode(ids).strip()
+        ids, _ = self._read_text(self._net.attend(encoded),
+                                 [START, language, TASKS['translate'], NO_TIMESTAMPS])
+        return '' if is_repeating(ids) else self._tokenizer.decode(ids).strip()
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
@@ -218,19 +219,19 @@ class WhisperSecondPass:
     def _language_id(self, scores: np.ndarray, languages: Collection[str]) -> int:
         if self._language:
             return int(self._tokenizer.token_to_id(f'<|{self._language}|>'))
-        return likeliest(scores, [code for code, name in self._languages.items()
-                                  if name in languages] or list(self._languages))
+        return pick_likeliest(scores, [code for code, name in self._languages.items()
+                                       if name in languages] or list(self._languages))
 
-    def _read(self, frames: Any, start: list[int]) -> tuple[list[int], float]:
+    def _read_text(self, frames: Any, start: list[int]) -> tuple[list[int], float]:
         """Return the ids of the text, and their mean log-probability with that of the end."""
         ids: list[int] = []
         total = 0.0
         step = self._net.begin(frames)
         scores = step(start)
-        while len(ids) < LONGEST_TEXT and not repeats(ids):
+        while len(ids) < LONGEST_TEXT and not is_repeating(ids):
             scores[self._banned] = scores[START:] = -np.inf
             best = int(scores.argmax())
-            total += _log_share(scores, best)
+            total += _log_probability(scores, best)
             if best == END:
                 return ids, total / (len(ids) + 1)
             ids.append(best)

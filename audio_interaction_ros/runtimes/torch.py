@@ -70,7 +70,7 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
                    tokenizer=loaded.tokenizer or NotLoaded('decoder'))
 
 
-def _prepare(decoder: Decoder, dtype: str, device: str) -> Decoder:
+def _prepare_decoder(decoder: Decoder, dtype: str, device: str) -> Decoder:
     if dtype not in DTYPES:
         raise ConfigurationError(f'dtype: expected one of {", ".join(DTYPES)}, found {dtype!r}; '
                                  'change model.dtype')
@@ -119,7 +119,7 @@ class TorchDecoder:
         ids = config.token_ids
         head = loaded.decoder.head_weight
         self._controls = head[[ids.silence, ids.respond]].detach().float().to(device)
-        self.module = _prepare(loaded.decoder, dtype, device)
+        self.module = _prepare_decoder(loaded.decoder, dtype, device)
         self.dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
         self._forbidden = _forbidden(ids, config.decoder.vocab_size, device)
         self._cache: KVCache | None = None

@@ -42,7 +42,7 @@ class WindowedEncoder:
         """
         self.spec = encoder_spec(config, model_id)
         self._run = run
-        self._before = config.audio_tower.before(config.audio_tower.window_frames)
+        self._before = config.audio_tower.initial_mel(config.audio_tower.window_frames)
         self.reset()
 
     def reset(self) -> None:

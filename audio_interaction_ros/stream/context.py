@@ -50,7 +50,7 @@ class Context:
         return self._position
 
     @property
-    def used(self) -> int:
+    def used_slots(self) -> int:
         """Slots that hold a visible token."""
         return int(np.count_nonzero(self._owner != _FREE))
 

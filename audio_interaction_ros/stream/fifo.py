@@ -81,7 +81,7 @@ class Fifo:
         if self._overflow == 'merge_silence':
             index = next((i for i, e in enumerate(self._entries) if e.chunk.quiet), 0)
         self.stats.dropped += 1
-        self._seen(self._entries[index].chunk.seq)
+        self._note_consumed(self._entries[index].chunk.seq)
         del self._entries[index]
         if index < len(self._entries):
             after = self._entries[index]
@@ -90,7 +90,7 @@ class Fifo:
             self._mark_next = True
         return True
 
-    def waiting(self, lane: int) -> int:
+    def count_waiting(self, lane: int) -> int:
         """Return how many chunks a lane has not taken yet."""
         cursor = self._cursors[lane]
         return sum(entry.number >= cursor for entry in self._entries)
@@ -101,16 +101,16 @@ class Fifo:
         entries = [entry for entry in self._entries if entry.number >= cursor][:most]
         if entries:
             self._cursors[lane] = entries[-1].number + 1
-            self._release()
+            self._drop_consumed()
         return [entry.chunk for entry in entries]
 
-    def _release(self) -> None:
+    def _drop_consumed(self) -> None:
         slowest = min(self._cursors)
         while self._entries and self._entries[0].number < slowest:
-            self._seen(self._entries.popleft().chunk.seq)
+            self._note_consumed(self._entries.popleft().chunk.seq)
             self.stats.consumed += 1
 
-    def _seen(self, seq: int) -> None:
+    def _note_consumed(self, seq: int) -> None:
         self.consumed_seq = seq if self.consumed_seq is None else max(self.consumed_seq, seq)
 
     def clear(self) -> int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
-from audio_interaction_ros.stream.reading import Reading, SpanReader
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.span_reader import SpanReader, SpanReading
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
-__all__ = ['Draft', 'Final', 'agreement', 'doubt', 'read_again', 'read_for_translation', 'settle']
+__all__ = ['Draft', 'FinalText', 'agreement', 'why_doubtful', 'read_again',
+           'read_for_translation', 'choose_final']
 
 SURE = 0.6
 """A streamed text as sure as this stands against a reading that says nobody spoke."""
@@ -39,7 +40,7 @@ class Draft:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Final:
+class FinalText:
     """The last word on an utterance."""
 
     text: str
@@ -59,7 +60,7 @@ _REMARK = re.compile(r'^\([^()]*\)$')
 _WITHOUT_SPACES = r'[\u3040-\u30ff\u3400-\u9fff]'
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return words without case and punctuation; of Chinese and Japanese, the characters."""
     return re.findall(rf"{_WITHOUT_SPACES}|(?:(?!{_WITHOUT_SPACES})[^\W_]|')+", text.lower())
 
@@ -67,19 +68,19 @@ def words(text: str) -> list[str]:
 def words_per_s(text: str, seconds: float) -> float:
     """Return how fast a text was said; two characters of Chinese or Japanese are a word."""
     characters = len(re.findall(_WITHOUT_SPACES, text))
-    return (len(words(text)) - characters / 2) / max(1.0, seconds)
+    return (len(split_words(text)) - characters / 2) / max(1.0, seconds)
 
 
 def agreement(one: str, other: str) -> float:
     """Return the share of the words of the longer text that both have; 0 without any."""
-    a, b = Counter(words(one)), Counter(words(other))
+    a, b = Counter(split_words(one)), Counter(split_words(other))
     longer = max(sum(a.values()), sum(b.values()))
     return sum((a & b).values()) / longer if longer else 0.0
 
 
-def doubt(read: Recognition, seconds: float) -> str:
+def why_doubtful(read: Recognition, seconds: float) -> str:
     """Return why what was read in some seconds of speech is not to be believed; '' if it is."""
-    if not words(read.text):
+    if not split_words(read.text):
         return 'no words'
     if read.mean_log_prob < MUCH_DOUBT_LOG_PROB:
         return 'guessed'
@@ -92,7 +93,7 @@ def doubt(read: Recognition, seconds: float) -> str:
     return ''
 
 
-def settle(draft: Draft, reading: Reading | None) -> Final:
+def choose_final(draft: Draft, reading: SpanReading | None) -> FinalText:
     """
     Choose between what was streamed and what was read; None: nobody could read it.
 
@@ -100,34 +101,35 @@ def settle(draft: Draft, reading: Reading | None) -> Final:
     streamed text that is sure of itself stays, and else nobody said anything.
     """
     if reading is None:
-        return Final(text=draft.text, language='', source='streamed',
-                     confidence=draft.confidence, start_ns=draft.start_ns, end_ns=draft.end_ns)
-    start_ns, end_ns = _span(draft, reading)
+        return FinalText(text=draft.text, language='', source='streamed',
+                         confidence=draft.confidence, start_ns=draft.start_ns, end_ns=draft.end_ns)
+    start_ns, end_ns = _locate(draft, reading)
     read = reading.recognition
-    doubted = doubt(read, (end_ns - start_ns) / 1e9)
+    doubted = why_doubtful(read, (end_ns - start_ns) / 1e9)
     if not doubted or agreement(draft.text, reading.text) >= ALIKE:
-        return Final(text=reading.text, language=reading.language, source='second_pass',
-                     confidence=read.confidence, start_ns=start_ns, end_ns=end_ns)
-    if words(_REMARK.sub('', draft.text)) and draft.confidence >= SURE:
-        return Final(text=draft.text, language='', source='streamed',
-                     confidence=draft.confidence, start_ns=start_ns, end_ns=end_ns)
-    return Final(text='', language='', source='second_pass', confidence=math.nan,
-                 start_ns=start_ns, end_ns=end_ns)
+        return FinalText(text=reading.text, language=reading.language, source='second_pass',
+                         confidence=read.confidence, start_ns=start_ns, end_ns=end_ns)
+    if split_words(_REMARK.sub('', draft.text)) and draft.confidence >= SURE:
+        return FinalText(text=draft.text, language='', source='streamed',
+                         confidence=draft.confidence, start_ns=start_ns, end_ns=end_ns)
+    return FinalText(text='', language='', source='second_pass', confidence=math.nan,
+                     start_ns=start_ns, end_ns=end_ns)
 
 
-def _span(draft: Draft, reading: Reading) -> tuple[int, int]:
+def _locate(draft: Draft, reading: SpanReading) -> tuple[int, int]:
     """Return where the utterance was: in the audio where somebody looked, else as guessed."""
     if reading.speech_ns is None:
         return draft.start_ns, draft.end_ns
     return min(reading.speech_ns[0], draft.end_ns), min(reading.speech_ns[1], draft.end_ns)
 
 
-def read_again(reader: SpanReader, transcriber: Transcriber, draft: Draft) -> Final:
+def read_again(reader: SpanReader, transcriber: Transcriber, draft: Draft) -> FinalText:
     """Return what becomes of a transcript. Raises what the transcriber raises."""
-    return settle(draft, reader.read(transcriber, draft.start_ns, draft.end_ns))
+    return choose_final(draft, reader.read(transcriber, draft.start_ns, draft.end_ns))
 
 
-def read_for_translation(reader: SpanReader, transcriber: Transcriber, draft: Draft) -> Said:
+def read_for_translation(reader: SpanReader, transcriber: Transcriber,
+                         draft: Draft) -> RecognisedSpeech:
     """
     Return what was said, to be translated. Raises what the transcriber raises.
 
@@ -135,10 +137,11 @@ def read_for_translation(reader: SpanReader, transcriber: Transcriber, draft: Dr
     """
     reading = reader.read(transcriber, draft.start_ns, draft.end_ns,
                           languages=tuple(TRANSLATION_TARGETS))
-    final = settle(draft, reading)
+    final = choose_final(draft, reading)
     if reading is None or final.source == 'streamed':
-        return Said(start_ns=final.start_ns, end_ns=final.end_ns)
+        return RecognisedSpeech(start_ns=final.start_ns, end_ns=final.end_ns)
     if not final.text:
-        return Said(nobody=True, start_ns=final.start_ns, end_ns=final.end_ns)
-    return Said(text=final.text, language=final.language, english=reading.in_english(),
-                confidence=final.confidence, start_ns=final.start_ns, end_ns=final.end_ns)
+        return RecognisedSpeech(nobody=True, start_ns=final.start_ns, end_ns=final.end_ns)
+    return RecognisedSpeech(text=final.text, language=final.language, english=reading.in_english(),
+                            confidence=final.confidence, start_ns=final.start_ns,
+                            end_ns=final.end_ns)

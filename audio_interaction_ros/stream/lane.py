@@ -21,6 +21,7 @@ from audio_interaction_ros.protocol import (
     reply_block,
 )
 from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.stream.capacity import chunks_at_once
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.context import Allocation, Context
@@ -38,9 +39,8 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
-from audio_interaction_ros.stream.onset import Onset
+from audio_interaction_ros.stream.onset import OnsetGuess
 from audio_interaction_ros.stream.quiet import HELD_CHUNKS, HeldBack
-from audio_interaction_ros.stream.room import chunks_at_once
 
 __all__ = ['Lane', 'check_finite']
 
@@ -64,7 +64,7 @@ class Lane:
         self._most_slots = slots
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
-        self._gate = DecisionGate(**_gate(config))
+        self._gate = DecisionGate(**_gate_settings(config))
         self._gated = config.min_confidence > 0
         self._newest: EncodedChunk | None = None
         self.restart(prompt)
@@ -74,7 +74,7 @@ class Lane:
         self.config = replace(
             self.config, threshold=config.threshold, release=config.release,
             refractory_s=config.refractory_s, min_confidence=config.min_confidence)
-        self._gate.adjust(**_gate(config))
+        self._gate.adjust(**_gate_settings(config))
 
     def restart(self, prompt: list[int] | None = None) -> None:
         """
@@ -91,7 +91,7 @@ class Lane:
         self._prefix_fed = False
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
-        self._onset = Onset()
+        self._onset = OnsetGuess()
         held = min(HELD_CHUNKS, self._most_chunks - 1)
         self._held, self._most_fresh = HeldBack(most=held), self._most_chunks - held
         self._unasked: list[Event] = []
@@ -116,7 +116,7 @@ class Lane:
         return self._context
 
     @property
-    def waits_for(self) -> int:
+    def chunks_under_way(self) -> int:
         """How many chunks the last request took, which no result has come for."""
         return len(self._batch)
 
@@ -135,7 +135,7 @@ class Lane:
             return self._feed_reply()
         fresh = take(self._most_fresh)
         for chunk in fresh:
-            self._note(chunk)
+            self._note_chunk(chunk)
         self._batch = self._held.sort(fresh)
         if fresh and not self._batch:
             self._unasked.append(self._stay_silent())
@@ -147,8 +147,8 @@ class Lane:
         return events
 
     def _stay_silent(self) -> Silence:
-        self._gate.decide(0.0, self._where['stamp_ns'])
-        return Silence(**self._where, p_respond=0.0)
+        self._gate.decide(0.0, self._place_in_stream['stamp_ns'])
+        return Silence(**self._place_in_stream, p_respond=0.0)
 
     def _feed_prefix(self) -> StepRequest:
         place = (self._context.refresh_sink() if self._prefix_fed
@@ -187,10 +187,10 @@ class Lane:
             block, lane=self._index, slots=place.slots, positions=place.positions,
             visible=visible, features=features, allowed=allowed)
 
-    def _note(self, chunk: EncodedChunk) -> None:
+    def _note_chunk(self, chunk: EncodedChunk) -> None:
         """Remember the newest chunk and listen for where what we answer began."""
         self._newest = chunk
-        self._onset.hear(chunk)
+        self._onset.push(chunk)
 
     # -- what came back ------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Lane:
         check_finite(result)
         events: list[Event] = []
         if self._rolled:
-            events.append(ContextRolled(**self._where, evicted=self._rolled))
+            events.append(ContextRolled(**self._place_in_stream, evicted=self._rolled))
             self._rolled = 0
         if self._batch:
             events.append(self._decide(respond_probability(result.control_logits)))
@@ -214,14 +214,14 @@ class Lane:
     def cancel(self) -> list[Event]:
         """End a running reply now; no events when none is running."""
         outcome = self._machine.cancel(self._state)
-        return [] if outcome is None else self._finish(outcome)
+        return [] if outcome is None else self._finish_reply(outcome)
 
     def reset_event(self, fault: str = '') -> StreamReset:
         """Return the event that tells of a restart, and of what made it necessary."""
-        return StreamReset(**self._where, fault=fault)
+        return StreamReset(**self._place_in_stream, fault=fault)
 
     @property
-    def _where(self) -> dict:
+    def _place_in_stream(self) -> dict:
         newest = self._newest
         if newest is None:
             return {'lane': self.config.name, 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
@@ -231,7 +231,7 @@ class Lane:
     def _decide(self, p_each: np.ndarray) -> Event:
         # A' takes the strongest decision of the backlog; a single chunk has just one.
         p_respond = float(p_each.max())
-        where = self._where
+        where = self._place_in_stream
         own_voice = any(chunk.robot_speaking for chunk in self._batch)
         respond = ((self.config.alerts or not own_voice)  # an alarm sounds while one speaks, too
                    and self._gate.decide(p_respond, where['stamp_ns']))
@@ -239,18 +239,18 @@ class Lane:
         outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
         if outcome is Outcome.SILENCE:
             return Silence(**where, p_respond=p_respond)
-        self._begin(where, p_respond)
+        self._begin_reply(where, p_respond)
         self._own_voice = own_voice
         return ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
                             start_ns=self._reply_start_ns, robot_speaking=own_voice)
 
-    def _begin(self, where: dict, p_respond: float) -> None:
+    def _begin_reply(self, where: dict, p_respond: float) -> None:
         # A lane begins at most one reply on a chunk, and a chunk comes once, so that no other
         # lane and no decoder before or after this one names a reply of the stream the same.
         self._reply_id = f'{where["epoch"]}-{where["seq"]}-{self.config.name}'
         self._reply_p = p_respond
         self._reply_end_ns = where['stamp_ns']
-        self._reply_start_ns = self._onset.answer(self._reply_end_ns)
+        self._reply_start_ns = self._onset.take_onset(self._reply_end_ns)
         self._gated = self.config.min_confidence > 0  # for the whole reply
         self._text = Detokenizer()
         self._confidence = Confidence()
@@ -260,43 +260,45 @@ class Lane:
             self._confidence.add(log_prob)
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
-            return [] if self._gated or self._own_voice else [self._tone()]
+            return [] if self._gated or self._own_voice else [self._make_emotion()]
         if outcome is Outcome.END:
-            return self._finish(outcome)
-        events = self._say(self._text.push(self._token_bytes(token)))
-        return events + self._finish(outcome) if outcome.finishes else events
+            return self._finish_reply(outcome)
+        events = self._make_texts(self._text.push(self._token_bytes(token)))
+        return events + self._finish_reply(outcome) if outcome.is_end else events
 
-    def _tone(self) -> ReplyEmotion:
-        return ReplyEmotion(**self._where, reply_id=self._reply_id, emotion=self._state.emotion)
+    def _make_emotion(self) -> ReplyEmotion:
+        return ReplyEmotion(**self._place_in_stream, reply_id=self._reply_id,
+                            emotion=self._state.emotion)
 
-    def _say(self, delta: str) -> list[Event]:
+    def _make_texts(self, delta: str) -> list[Event]:
         if not delta or self._gated or self._own_voice:
             return []
-        return [self._part(delta)]
+        return [self._make_text(delta)]
 
-    def _part(self, delta: str) -> ReplyText:
-        return ReplyText(**self._where, reply_id=self._reply_id, delta=delta,
+    def _make_text(self, delta: str) -> ReplyText:
+        return ReplyText(**self._place_in_stream, reply_id=self._reply_id, delta=delta,
                          text=self._text.text)
 
-    def _finish(self, outcome: Outcome) -> list[Event]:
-        events = self._say(self._text.flush())
+    def _finish_reply(self, outcome: Outcome) -> list[Event]:
+        events = self._make_texts(self._text.flush())
         what: dict[str, Any] = {
-            **self._where, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
+            **self._place_in_stream, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
             'emotion': self._state.emotion, 'start_ns': self._reply_start_ns,
             'end_ns': self._reply_end_ns, 'p_respond': self._reply_p,
             'confidence': self._confidence.value}
         if self._gated:
             if not what['confidence'] >= self.config.min_confidence:  # also where it is NaN
                 return [ReplyWithheld(**what)]
-            events = [] if self._own_voice else self._held_back()
+            events = [] if self._own_voice else self._make_held_back()
         return [*events, ReplyFinished(**what, reason=outcome.value,
                                        robot_speaking=self._own_voice)]
 
-    def _held_back(self) -> list[Event]:
+    def _make_held_back(self) -> list[Event]:
         """Return what a reply that is sure enough would have shown meanwhile, in one piece."""
         tokens, text = self._state.tokens, self._text.text
         toned = bool(tokens) and self._spec.token_ids.emotion_of(tokens[0]) is not None
-        return [*([self._tone()] if toned else []), *([self._part(text)] if text else [])]
+        return [*([self._make_emotion()] if toned else []),
+                *([self._make_text(text)] if text else [])]
 
 
 def check_finite(result: StepResult) -> None:
@@ -307,6 +309,6 @@ def check_finite(result: StepResult) -> None:
                                   'or its weights are broken')
 
 
-def _gate(config: LaneConfig) -> dict[str, Any]:
+def _gate_settings(config: LaneConfig) -> dict[str, Any]:
     return {'threshold': config.threshold or 0.5, 'release': config.release,
             'refractory_ns': round(config.refractory_s * 1e9)}

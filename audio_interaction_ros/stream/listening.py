@@ -66,7 +66,7 @@ class ListeningPipeline:
         """
         encoded = []
         for chunk in self.frontend.push(block):
-            encoded += self._take(chunk)
+            encoded += self._feed_chunk(chunk)
         return encoded + self._look_ahead()
 
     def flush(self, tail_s: float = 0.0) -> list[EncodedChunk]:
@@ -77,7 +77,7 @@ class ListeningPipeline:
         """
         encoded = []
         for chunk in self.frontend.flush(tail_s):
-            encoded += self._take(chunk)
+            encoded += self._feed_chunk(chunk)
         if self._waiting:
             self._waiting[-1] = replace(self._waiting[-1], end_of_stream=True)
         encoded += self._finish_mel()
@@ -99,7 +99,7 @@ class ListeningPipeline:
         self._ahead = 0  # samples of the incomplete chunk that the mel has had already
         self._expected_ns = None
 
-    def _take(self, chunk: AudioChunk) -> list[EncodedChunk]:
+    def _feed_chunk(self, chunk: AudioChunk) -> list[EncodedChunk]:
         """Pass a chunk to the mel; after a gap the mel begins anew, with its maximum kept."""
         encoded = []
         if chunk.lost_samples_before > 0:

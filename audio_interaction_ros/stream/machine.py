@@ -33,7 +33,7 @@ class Outcome(enum.Enum):
     CANCEL = 'cancel'
 
     @property
-    def finishes(self) -> bool:
+    def is_end(self) -> bool:
         """True when the reply is over."""
         return self in (Outcome.END, Outcome.BUDGET, Outcome.LOOP, Outcome.CANCEL)
 

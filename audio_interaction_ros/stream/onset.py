@@ -14,7 +14,7 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
-__all__ = ['LEAD_NS', 'Onset']
+__all__ = ['LEAD_NS', 'OnsetGuess']
 
 STANDS_OUT_DB = 6.0
 """A chunk so far above the noise floor may begin what a reply answers."""
@@ -31,7 +31,7 @@ _QUIET_NS = 5_000_000_000
 _GAP_NS = 1_000_000_000
 
 
-class Onset:
+class OnsetGuess:
     """Guesses for one lane; a guess is rather too early than too late."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Onset:
         self._earliest_ns: int | None = None
         self._expected_ns: int | None = None
 
-    def hear(self, chunk: EncodedChunk) -> None:
+    def push(self, chunk: EncodedChunk) -> None:
         """Take in the next chunk."""
         if self._expected_ns is None:  # the end of a stream is padded with silence
             self._heard.clear()
@@ -48,11 +48,11 @@ class Onset:
         self._heard.append((chunk.stamp_ns, chunk.rms_dbfs))
         self._expected_ns = None if chunk.end_of_stream else chunk.stamp_ns + CHUNK_NS
 
-    def answer(self, end_ns: int) -> int:
+    def take_onset(self, end_ns: int) -> int:
         """Return where began what is answered at ``end_ns``; what comes later begins later."""
         earliest_ns = end_ns - LEAD_NS if self._earliest_ns is None else self._earliest_ns
         start_ns = end_ns
-        for stamp_ns in reversed(self._outstanding(earliest_ns, end_ns)):
+        for stamp_ns in reversed(self._find_onset(earliest_ns, end_ns)):
             if start_ns - (stamp_ns + CHUNK_NS) > _QUIET_NS:
                 break
             start_ns = stamp_ns
@@ -61,7 +61,7 @@ class Onset:
         self._earliest_ns = end_ns
         return max(start_ns, earliest_ns)
 
-    def _outstanding(self, earliest_ns: int, end_ns: int) -> list[int]:
+    def _find_onset(self, earliest_ns: int, end_ns: int) -> list[int]:
         """Return when the chunks begin that stand out from what was heard before them."""
         levels = np.array([level for _, level in self._heard])
         if len(levels) < _FEW_CHUNKS:  # too short to know what is noise

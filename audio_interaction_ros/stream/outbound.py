@@ -79,14 +79,14 @@ class OutboundFifo:
         epoch still had waiting or in flight is counted as dropped.
         """
         if chunk.epoch != self._epoch:
-            self._begin(chunk.epoch)
+            self._begin_epoch(chunk.epoch)
         self._offered += 1
         if self._owed_samples:
-            chunk = self._bear_loss(chunk, self._owed_samples)
+            chunk = self._add_loss(chunk, self._owed_samples)
             self._owed_samples = 0
         self._pending.append(chunk)
         while len(self._pending) > self.settings.capacity:
-            self._drop(self._victim(now))
+            self._drop(self._choose_victim(now))
 
     def on_credit(
             self, epoch: int, consumed_seq: int, now: float, *, consumer: str = '') -> None:
@@ -131,7 +131,7 @@ class OutboundFifo:
             decoder_present=self.decoder_present(now),
             credit_age_s=float('inf') if self._credit_at is None else now - self._credit_at)
 
-    def _begin(self, epoch: int) -> None:
+    def _begin_epoch(self, epoch: int) -> None:
         self._lost += self.in_flight + len(self._pending)
         self._pending.clear()
         self._epoch, self._next_seq, self._consumed_seq = epoch, 0, -1
@@ -142,11 +142,11 @@ class OutboundFifo:
         self._lost += lost
         self._consumed_seq = self._next_seq - 1
         if lost and self._pending:
-            self._pending[0] = self._bear_loss(self._pending[0], lost * CHUNK_SAMPLES)
+            self._pending[0] = self._add_loss(self._pending[0], lost * CHUNK_SAMPLES)
         elif lost:
             self._owed_samples += lost * CHUNK_SAMPLES
 
-    def _victim(self, now: float) -> int:
+    def _choose_victim(self, now: float) -> int:
         """
         Return the index of the pending chunk to drop.
 
@@ -171,11 +171,11 @@ class OutboundFifo:
         self._dropped += 1
         samples = victim.lost_samples_before + CHUNK_SAMPLES
         if index < len(self._pending):
-            self._pending[index] = self._bear_loss(self._pending[index], samples)
+            self._pending[index] = self._add_loss(self._pending[index], samples)
         else:
             self._owed_samples += samples
 
     @staticmethod
-    def _bear_loss(chunk: EncodedChunk, samples: int) -> EncodedChunk:
+    def _add_loss(chunk: EncodedChunk, samples: int) -> EncodedChunk:
         return replace(chunk, discontinuity=True,
                        lost_samples_before=chunk.lost_samples_before + samples)

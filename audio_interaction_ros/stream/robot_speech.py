@@ -22,7 +22,7 @@ class RobotSpeech:
         self.doubt = ''
         """Why what is said is not believed; empty while it is."""
 
-    def set(self, speaking: bool, now: float) -> None:
+    def set_speaking(self, speaking: bool, now: float) -> None:
         """Learn that the robot speaks, or no longer does, at steady second ``now``."""
         if not speaking:
             if self._said and not self.doubt:
@@ -33,7 +33,7 @@ class RobotSpeech:
             self.doubt = ''
         self._said, self._orphaned = speaking, 0
 
-    def look(self, now: float, *, publishers: int) -> None:
+    def check_doubt(self, now: float, *, publishers: int) -> None:
         """Doubt what was said last when it is too long ago or nobody is left who said it."""
         if not self._said:
             return
@@ -48,6 +48,6 @@ class RobotSpeech:
         if self.doubt:
             self._ended_at = now
 
-    def active(self, now: float) -> bool:
+    def is_active(self, now: float) -> bool:
         """Return whether what is heard now may be the robot's own voice."""
         return self._said and not self.doubt or now - self._ended_at < self.holdoff_s

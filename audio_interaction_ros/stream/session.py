@@ -26,12 +26,12 @@ from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
 from audio_interaction_ros.stream.text_lane import (
     TEXT_SLOTS,
-    Said,
+    RecognisedSpeech,
     TextJob,
     TextLane,
-    kept,
-    nothing,
-    written,
+    finish_empty,
+    keep_streamed,
+    use_written,
 )
 
 __all__ = ['Session', 'SessionStats']
@@ -121,11 +121,11 @@ class Session:
     def busy(self) -> bool:
         """True while a step has something to do."""
         return bool(self._outbox) or self._text is not None and self._text.busy or any(
-            lane.speaking or self._fifo.waiting(i) for i, lane in enumerate(self._lanes))
+            lane.speaking or self._fifo.count_waiting(i) for i, lane in enumerate(self._lanes))
 
     def queue_depth(self, lane: str) -> int:
         """Return how many chunks wait for a lane."""
-        return self._fifo.waiting(self._index(lane))
+        return self._fifo.count_waiting(self._index_of(lane))
 
     def push(self, chunk: EncodedChunk) -> None:
         """
@@ -136,7 +136,7 @@ class Session:
         that came before is counted and left out.
         """
         try:
-            self._check(chunk)
+            self._check_chunk(chunk)
         except (ForeignModelError, AudioFormatError) as error:
             self.stats.refused += 1
             if isinstance(error, AudioFormatError) and (chunk.epoch, chunk.seq) == (
@@ -152,7 +152,7 @@ class Session:
         self._next_seq = chunk.seq + 1
         self._fifo.push(chunk)
 
-    def _check(self, chunk: EncodedChunk) -> None:
+    def _check_chunk(self, chunk: EncodedChunk) -> None:
         spec, features = self._decoder.spec, chunk.features
         if chunk.model_id != spec.model_id:
             raise ForeignModelError(
@@ -187,22 +187,22 @@ class Session:
         due: list[StepRequest] = []
         for index in range(len(self._lanes) + (self._text is not None)):
             try:
-                request = self._request(index)
+                request = self._request_of(index)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
-                events.extend(self._restart(index, error))
+                events.extend(self._restart_lane(index, error))
             else:
                 due.extend([] if request is None else [request])
                 events.extend(self._take_unasked(index))
         if due:
             self.stats.steps += 1
-            answers = self._run(due)
+            answers = self._run_pass(due)
             for request, answer in zip(due, answers, strict=True):
-                events.extend(self._take(request, answer))
-        self._look_back(self.stats.faults > faults)
-        self._count(events)
+                events.extend(self._give_result(request, answer))
+        self._check_failures(self.stats.faults > faults)
+        self._count_translations(events)
         return events
 
-    def _request(self, index: int) -> StepRequest | None:
+    def _request_of(self, index: int) -> StepRequest | None:
         if index < len(self._lanes):
             return self._lanes[index].request(partial(self._fifo.take, index))
         return None if self._text is None else self._text.request()
@@ -212,7 +212,7 @@ class Session:
         self.stats.unasked += len(events)
         return events
 
-    def _run(self, due: list[StepRequest]) -> list[StepResult | Exception]:
+    def _run_pass(self, due: list[StepRequest]) -> list[StepResult | Exception]:
         """
         Run a pass; where it fails, one for each request, to find out whose fault it is.
 
@@ -224,24 +224,24 @@ class Session:
                 raise ModelFaultError(f'expected {len(due)} results of a pass, got {len(results)}')
             return results
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
-            return [error] if len(due) == 1 else [self._run([request])[0] for request in due]
+            return [error] if len(due) == 1 else [self._run_pass([request])[0] for request in due]
 
-    def _take(self, request: StepRequest, answer: StepResult | Exception) -> list[Event]:
+    def _give_result(self, request: StepRequest, answer: StepResult | Exception) -> list[Event]:
         """Give a lane its result; its failure becomes a restart."""
         index = request.lane
         try:
             if isinstance(answer, Exception):
                 raise answer
-            one = self._lanes[index] if index < len(self._lanes) else self._text
-            events = [] if one is None else one.on_result(answer)
+            target = self._lanes[index] if index < len(self._lanes) else self._text
+            events = [] if target is None else target.on_result(answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
-            return self._restart(index, error)
+            return self._restart_lane(index, error)
         if len(request.read):  # a prompt alone proves nothing
             self._failures = -1
             self._failed.discard(index)
         return [*events]
 
-    def _restart(self, index: int, error: Exception) -> list[Event]:
+    def _restart_lane(self, index: int, error: Exception) -> list[Event]:
         """Let a lane that failed forget its context."""
         self.stats.faults += 1
         self._fault = f'{error}' or repr(error)
@@ -252,15 +252,15 @@ class Session:
         if index >= len(self._lanes):
             return [] if self._text is None else [*self._text.give_up()]
         lane = self._lanes[index]
-        self.stats.unheard += lane.waits_for
-        if index in self._failed and not lane.waits_for:
+        self.stats.unheard += lane.chunks_under_way
+        if index in self._failed and not lane.chunks_under_way:
             self.stats.unheard += len(self._fifo.take(index, 1))  # no lane may hold up the rest
         self._failed.add(index)
         events = lane.cancel()
         lane.restart()
         return [*events, lane.reset_event(self._fault)]
 
-    def _look_back(self, failed: bool) -> None:
+    def _check_failures(self, failed: bool) -> None:
         """Raise where steps fail one after another."""
         if self._failures < 0:  # a lane came to a result
             self._failures = 0
@@ -270,7 +270,7 @@ class Session:
             raise ModelFaultError(
                 f'{_MOST_FAILURES} steps in a row failed, the last one with: {self._fault}')
 
-    def _count(self, events: list[Event]) -> None:
+    def _count_translations(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, FinalTranslation):
                 self.stats.translated += bool(event.language)
@@ -283,7 +283,7 @@ class Session:
             events.extend(self.step())
         return events
 
-    def translate(self, reply: ReplyFinished, said: Said) -> None:
+    def translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> None:
         """
         Translate what was really said when a lane gave this reply.
 
@@ -292,15 +292,15 @@ class Session:
         no room, no lane for text, or that English is empty; where nobody spoke, no text does.
         """
         job = TextJob(reply=reply, said=said)
-        lane = self._lanes[self._index(reply.lane)].config
+        lane = self._lanes[self._index_of(reply.lane)].config
         if said.nobody:
-            self._outbox.append(nothing(job))
+            self._outbox.append(finish_empty(job))
         elif said.english is not None:
-            self._outbox.append(written(job))
-        elif not self._put_text(job, lane):
-            self._outbox.append(kept(job))
+            self._outbox.append(use_written(job))
+        elif not self._put_job(job, lane):
+            self._outbox.append(keep_streamed(job))
 
-    def _put_text(self, job: TextJob, lane: LaneConfig) -> bool:
+    def _put_job(self, job: TextJob, lane: LaneConfig) -> bool:
         """Hand a job to the text lane; False where there is none or it cannot take it."""
         if self._text is None:
             return False
@@ -318,15 +318,15 @@ class Session:
 
         What the lane has waiting for its translation from text keeps its streamed text.
         """
-        chosen = self._lanes if not lane else [self._lanes[self._index(lane)]]
-        events = [event for one in chosen for event in one.cancel()]
+        chosen = self._lanes if not lane else [self._lanes[self._index_of(lane)]]
+        events = [event for target in chosen for event in target.cancel()]
         events.extend(self._give_up_texts(lane))
         self._outbox.extend(events)
         return bool(events)
 
     def _give_up_texts(self, lane: str = '') -> list[Event]:
         """Let what waits for the text lane keep its streamed text."""
-        return [] if self._text is None else [kept(job) for job in self._text.clear(lane)]
+        return [] if self._text is None else [keep_streamed(job) for job in self._text.clear(lane)]
 
     def set_prompt(self, lane: str, prompt: str) -> None:
         """
@@ -335,11 +335,11 @@ class Session:
         Raises ConfigurationError, and nothing is done, for one that does not fit.
         """
         tokens = self.try_prompt(lane, prompt)
-        one = self._lanes[self._index(lane)]
-        self._outbox.extend(one.cancel())
+        target = self._lanes[self._index_of(lane)]
+        self._outbox.extend(target.cancel())
         self._prompts[lane] = tokens
-        one.restart(tokens)
-        self._outbox.append(one.reset_event())
+        target.restart(tokens)
+        self._outbox.append(target.reset_event())
 
     def try_prompt(self, lane: str, prompt: str) -> list[int]:
         """
@@ -348,13 +348,13 @@ class Session:
         Raises ConfigurationError with the limit in tokens and the parameter to change.
         """
         tokens = self._tokenizer.encode(prompt)
-        self._lanes[self._index(lane)].try_prompt(tokens)
+        self._lanes[self._index_of(lane)].try_prompt(tokens)
         return tokens
 
     def adjust(self, lanes: Sequence[LaneConfig]) -> None:
         """Give the lanes other settings of when to respond; nothing is forgotten."""
         for lane in lanes:
-            self._lanes[self._index(lane.name)].adjust(lane)
+            self._lanes[self._index_of(lane.name)].adjust(lane)
 
     def reset(self) -> None:
         """Forget the queue and every context; the events come with the next step."""
@@ -366,7 +366,7 @@ class Session:
             lane.restart()
             self._outbox.append(lane.reset_event())
 
-    def _index(self, name: str) -> int:
+    def _index_of(self, name: str) -> int:
         for i, lane in enumerate(self._lanes):
             if lane.config.name == name:
                 return i

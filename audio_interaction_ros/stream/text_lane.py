@@ -26,7 +26,8 @@ from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.lane import check_finite
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 
-__all__ = ['Said', 'TextJob', 'TextLane', 'kept', 'nothing', 'written']
+__all__ = ['RecognisedSpeech', 'TextJob', 'TextLane', 'keep_streamed', 'finish_empty',
+           'use_written']
 
 TEXT_SLOTS = 256
 """Cache slots that a source with its translation may take; half of them are the reply's."""
@@ -34,7 +35,7 @@ _WAITING = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class RecognisedSpeech:
     """What was really said in an utterance, as a second pass tells."""
 
     text: str = ''
@@ -57,30 +58,31 @@ class TextJob:
     """A finished reply of a translation lane, and what was really said."""
 
     reply: ReplyFinished
-    said: Said
+    said: RecognisedSpeech
 
 
-def kept(job: TextJob) -> FinalTranslation:
+def keep_streamed(job: TextJob) -> FinalTranslation:
     """Return the streamed text as final; its language is left open."""
-    return _final(job, job.reply.text, '', 'streamed', job.reply.confidence)
+    return _make_final(job, job.reply.text, '', 'streamed', job.reply.confidence)
 
 
-def nothing(job: TextJob) -> FinalTranslation:
+def finish_empty(job: TextJob) -> FinalTranslation:
     """Return a final without text, for nobody spoke."""
-    return _final(job, '', '', 'second_pass', math.nan)
+    return _make_final(job, '', '', 'second_pass', math.nan)
 
 
-def written(job: TextJob) -> FinalTranslation:
+def use_written(job: TextJob) -> FinalTranslation:
     """Return the English that somebody else wrote as final; without any, the streamed text."""
-    return _translated(job, job.said.english, 'en') if job.said.english else kept(job)
+    return _use_translation(job, job.said.english,
+                            'en') if job.said.english else keep_streamed(job)
 
 
-def _translated(job: TextJob, text: str, language: str) -> FinalTranslation:
-    return _final(job, text, language, 'second_pass', job.said.confidence)
+def _use_translation(job: TextJob, text: str, language: str) -> FinalTranslation:
+    return _make_final(job, text, language, 'second_pass', job.said.confidence)
 
 
-def _final(job: TextJob, text: str, language: str, source: str,
-           confidence: float) -> FinalTranslation:
+def _make_final(job: TextJob, text: str, language: str, source: str,
+                confidence: float) -> FinalTranslation:
     reply, said = job.reply, job.said
     return FinalTranslation(
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
@@ -138,17 +140,17 @@ class TextLane:
 
     def clear(self, lane: str = '') -> list[TextJob]:
         """Drop the jobs of a lane ('' = all); return them."""
-        all_ = [one for one in (self._running, *self._waiting) if one is not None]
-        dropped = [one for one in all_ if lane in ('', one.job.reply.lane)]
+        all_ = [waiting for waiting in (self._running, *self._waiting) if waiting is not None]
+        dropped = [waiting for waiting in all_ if lane in ('', waiting.job.reply.lane)]
         if self._running in dropped:
             self._running = None
-        self._waiting = deque(one for one in self._waiting if one not in dropped)
-        return [one.job for one in dropped]
+        self._waiting = deque(waiting for waiting in self._waiting if waiting not in dropped)
+        return [waiting.job for waiting in dropped]
 
     def give_up(self) -> list[FinalTranslation]:
         """Let the job under way, which failed, keep its streamed text; those that wait go on."""
         running, self._running = self._running, None
-        return [] if running is None else [kept(running.job)]
+        return [] if running is None else [keep_streamed(running.job)]
 
     def request(self) -> StepRequest | None:
         """Return the lane's share of the next pass, None when it has nothing to do."""
@@ -182,11 +184,11 @@ class TextLane:
         outcome = self._machine.on_token(self._state, result.token)
         if outcome is not Outcome.END:
             self._text.push(self._token_bytes(result.token))
-        if not outcome.finishes:
+        if not outcome.is_end:
             return []
         job, self._running = self._running.job, None
         # Half a character, where a budget cut the text, says nothing.
         text = self._text.text.replace('\ufffd', '').strip()
         if not text or outcome is Outcome.LOOP:
-            return [kept(job)]
-        return [_translated(job, text, TRANSLATION_TARGETS[job.said.language])]
+            return [keep_streamed(job)]
+        return [_use_translation(job, text, TRANSLATION_TARGETS[job.said.language])]

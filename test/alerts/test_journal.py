@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
 from audio_interaction_ros.alerts.journal import (
+    JournalContents,
     JournalError,
-    Kept,
     dump,
     parse,
     read,
@@ -28,9 +28,9 @@ ALERT = Alert(
     severity=Severity.CRITICAL, state=AlertState.ACTIVE, message='There is a smoke alarm! 烟',
     confidence=0.75, count=3, stamp_ns=1_700 * S, last_seen_ns=1_710 * S, ttl_ns=60 * S,
     requires_ack=True)
-KEPT = Kept(alerts=(ALERT, replace(ALERT, id='fire-1-1', label='fire',
-                                   state=AlertState.ACKNOWLEDGED)),
-            frame_id='mic', saved_s=1_700_000_000.5)
+KEPT = JournalContents(alerts=(ALERT, replace(ALERT, id='fire-1-1', label='fire',
+                                              state=AlertState.ACKNOWLEDGED)),
+                       frame_id='mic', saved_s=1_700_000_000.5)
 
 
 def test_what_is_written_comes_back(tmp_path):
@@ -43,11 +43,11 @@ def test_what_is_written_comes_back(tmp_path):
 
 def test_without_alerts_there_is_no_file_and_no_folder(tmp_path):
     path = tmp_path / 'deep' / 'alerts.json'
-    assert read(path) == Kept()
-    write(path, Kept())
+    assert read(path) == JournalContents()
+    write(path, JournalContents())
     assert not path.parent.exists()
     write(path, KEPT)
-    write(path, Kept())
+    write(path, JournalContents())
     assert not path.exists()
 
 
@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, blocker):
         path = tmp_path / 'alerts.json'
         path.mkdir()
         (path / 'x').write_text('')
-    for kept in (KEPT, Kept()):
+    for kept in (KEPT, JournalContents()):
         with pytest.raises(JournalError, match='cannot be written'):
             write(path, kept)
 

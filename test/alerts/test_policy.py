@@ -157,17 +157,17 @@ def test_an_unknown_id_changes_nothing():
     policy.on_reply(reply(0, 'smoke alarm'))
     assert policy.acknowledge('nothing', 'Ada', at(1)) == []
     assert policy.clear('nothing', at(1)) == []
-    assert policy.hold(Severity.CRITICAL)
+    assert policy.needs_hold(Severity.CRITICAL)
 
 
 def test_hold_follows_unacknowledged_alerts_of_its_severity():
     policy = make_policy()
     policy.on_reply(reply(0, 'A dog'))
-    assert policy.hold(Severity.INFO) and not policy.hold(Severity.ERROR)
+    assert policy.needs_hold(Severity.INFO) and not policy.needs_hold(Severity.ERROR)
     policy.on_reply(reply(0, 'smoke alarm'))
-    assert policy.hold(Severity.ERROR)
+    assert policy.needs_hold(Severity.ERROR)
     policy.acknowledge('', 'Ada', at(1))
-    assert not policy.hold(Severity.INFO)
+    assert not policy.needs_hold(Severity.INFO)
 
 
 def test_a_worse_sighting_undoes_the_acknowledgement():
@@ -214,7 +214,7 @@ def test_a_restored_alert_is_open_as_it_was_and_nothing_is_raised():
     policy = make_policy()
     alerts = before_the_restart()
     policy.restore(alerts)
-    assert policy.active == alerts and policy.hold(Severity.CRITICAL)
+    assert policy.active == alerts and policy.needs_hold(Severity.CRITICAL)
     assert (policy.stats.restored, policy.stats.raised) == (1, 0)
     (change,) = policy.on_reply(reply(9, 'smoke alarm'))
     assert (change.kind, change.alert.id, change.alert.count) == (
@@ -226,7 +226,7 @@ def test_a_restored_alert_is_latched_on_any_time_line():
     policy.restore(before_the_restart())
     for seconds in (1e6, 0, -1e6):
         assert policy.tick(at(seconds)) == []
-    assert policy.hold(Severity.CRITICAL)
+    assert policy.needs_hold(Severity.CRITICAL)
 
 
 def test_acknowledged_before_any_audio_it_expires_after_its_time_of_audio():
@@ -245,14 +245,14 @@ def test_an_acknowledged_alert_stays_acknowledged():
     policy = make_policy()
     policy.restore(first.active)
     assert policy.active[0].state is AlertState.ACKNOWLEDGED
-    assert not policy.hold(Severity.INFO)
+    assert not policy.needs_hold(Severity.INFO)
 
 
 def test_a_label_that_the_rules_no_longer_know_keeps_its_alert():
     policy = make_policy()
     (alert,) = before_the_restart()
     policy.restore([replace(alert, label='boiler')])
-    assert policy.tick(at(3600)) == [] and policy.hold(Severity.CRITICAL)
+    assert policy.tick(at(3600)) == [] and policy.needs_hold(Severity.CRITICAL)
     (change,) = policy.clear('', at(3601), 'Ada')
     assert change.alert.label == 'boiler'
 
@@ -333,4 +333,4 @@ def test_without_a_person_a_latched_alert_never_ends(times):
     policy.on_reply(reply(0, 'smoke alarm'))
     for seconds in times:
         assert policy.tick(at(seconds)) == []
-    assert policy.hold(Severity.CRITICAL)
+    assert policy.needs_hold(Severity.CRITICAL)

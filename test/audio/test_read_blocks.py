@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.audio.pcm import PcmFormat
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
 
 pytestmark = pytest.mark.unit

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audio_interaction_ros.audio.speech import speech_span
+from audio_interaction_ros.audio.speech_span import speech_span
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.convert import to_mono, to_mono_with_report
+from audio_interaction_ros.audio.mono import to_mono, to_mono_with_report
 from audio_interaction_ros.errors import AudioFormatError
 
 pytestmark = pytest.mark.unit

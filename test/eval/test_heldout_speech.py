@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from eval import heldout_speech
-from eval.heldout_speech import VOICES, main, plan, unheard
+from eval.heldout_speech import VOICES, main, plan_speech, unheard_sentences
 from train.edge import synthesise
-from train.edge.pairs import read_pairs, split
+from train.edge.pairs import read_pairs, split_pairs
 from train.edge.synthesise import TRAIN_VOICES
 
 pytestmark = pytest.mark.unit
@@ -26,25 +26,25 @@ def pairs(tmp_path):
 
 
 def test_only_sentences_that_are_held_out_and_unheard_are_spoken(pairs, tmp_path):
-    held = {pair.en for pair in split(read_pairs(pairs))[1]} - {'Hm 3.'}
-    assert set(unheard(pairs, [])) == held and len(held) > 1
+    held = {pair.en for pair in split_pairs(read_pairs(pairs))[1]} - {'Hm 3.'}
+    assert set(unheard_sentences(pairs, [])) == held and len(held) > 1
     first = sorted(held)[0]
     (tmp_path / 'utterances.jsonl').write_text(json.dumps(
         {'text': f'Yes. {first}', 'split': 'train', 'path': 'x'}) + '\n')
-    assert set(unheard(pairs, [tmp_path])) == held - {first}
+    assert set(unheard_sentences(pairs, [tmp_path])) == held - {first}
 
 
 def test_who_says_what_depends_on_the_sentence_only():
     texts = [f'I know {name} well.' for name in NAMES]
-    whole = plan(texts)
-    assert plan(texts[5:])[0] == whole[5] and len({one.name for one in whole}) == len(texts)
+    whole = plan_speech(texts)
+    assert plan_speech(texts[5:])[0] == whole[5] and len({one.name for one in whole}) == len(texts)
     assert {one.voice for one in whole} == set(VOICES)
     trained = {voice for voices in TRAIN_VOICES.values() for voice in voices}
     assert set(VOICES) & trained == {'hibari:heart'}
 
 
 def test_the_whole_command(pairs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(heldout_speech, 'available', lambda plan: plan)
+    monkeypatch.setattr(heldout_speech, 'check_voices', lambda plan: plan)
     monkeypatch.setattr(heldout_speech, 'speak_all', lambda plan, out, workers: sum(
         synthesise.make(one, out)['seconds'] for one in plan))
     monkeypatch.setattr(synthesise, 'speak', lambda text, voice, rng: np.sin(

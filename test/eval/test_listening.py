@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from audio_interaction_ros.config import LaneConfig
-from eval.crew import Crew
 from eval.listening import Listener
+from eval.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +19,7 @@ LANES = (LaneConfig(name='translation', kind='translation', prompt='Translate.',
 def models(monkeypatch):
     """Return models_for_crew by the name under which other processes find it."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return importlib.import_module('models_for_crew')
+    return importlib.import_module('models_for_pool')
 
 
 def streams(parts):
@@ -41,7 +41,7 @@ def test_two_processes_make_finals_as_one_does(parts, models, tmp_path, to_engli
     assert len(again) > 2
     assert all(final == f'{read} {end}' and not kept for _, _, final, read, kept in again)
     assert all(final == text and kept for _, text, final, read, kept in replies if not read)
-    crew = Crew(make=models.translating, processes=2, streams=2)
+    crew = WorkerPool(make=models.translating, processes=2, streams=2)
     listener = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew, **options)
     assert decided(listener.hear_all(streams(parts))) == expected
     again = Listener(models.translating(), LANES, cache=tmp_path / 'b', crew=crew, **options)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from eval import psb
-from eval.material import MaterialError
+from eval.held_out_clips import MaterialError
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ def rows(tmp_path):
 
 
 def test_always_ignore_scores_as_published(rows):
-    found = psb.policies(rows)['always IGNORE']
+    found = psb.score_policies(rows)['always IGNORE']
     assert len(rows) == 644 and round(100 * found['accuracy'].value, 2) == 58.54
     assert {domain: round(100 * share.value, 1) for domain, share in found['domains'].items()} == {
         'Human Sound Signals': 53.2, 'Daily Living Sounds': 75.1, 'Equipment': 52.9,
@@ -55,7 +55,7 @@ def test_always_ignore_scores_as_published(rows):
 
 
 def test_always_respond_scores_as_published(rows):
-    found = psb.policies(rows)['always RESPOND']
+    found = psb.score_policies(rows)['always RESPOND']
     assert round(100 * found['accuracy'].value, 2) == 41.46
     assert [round(100 * share.value, 1) for share in found['domains'].values()] == [
         24.9, 47.1, 46.8, 46.7, 52.4, 44.9]
@@ -99,15 +99,16 @@ def test_a_row_that_comes_twice_is_refused(tmp_path):
 
 
 def test_streams_of_several_events_follow_from_the_seed_and_stay_in_a_category(rows):
-    streams = psb.triples(rows, seed=1)
-    assert streams == psb.triples(list(reversed(rows)), seed=1) != psb.triples(rows, seed=2)
+    streams = psb.make_triples(rows, seed=1)
+    assert streams == psb.make_triples(list(reversed(rows)), seed=1) != psb.make_triples(rows,
+                                                                                         seed=2)
     assert sorted(stream[0].id for stream in streams) == sorted(row.id for row in rows)
     assert all(len({(row.domain, row.category) for row in stream}) == 1
                and len({row.id for row in stream}) == len(stream) == 3 for stream in streams)
 
 
 def test_windows_end_two_chunks_after_the_next_onset_and_do_not_overlap():
-    assert psb.windows([2.0, 3.0]) == [(0.0, 2.8), (2.8, 5.8)]
+    assert psb.answer_windows([2.0, 3.0]) == [(0.0, 2.8), (2.8, 5.8)]
 
 
 def run(folder, out, runtime, *words):

@@ -10,10 +10,18 @@ from audio_interaction_ros.runtimes import registry
 from audio_interaction_ros.runtimes.base import Recognition
 from eval import translation
 from eval.__main__ import COMMANDS, main
-from eval.listening import Hearing, Reply
-from eval.material import MaterialError
-from eval.spoken import Sentence
-from eval.translation import LANE, LEAD_S, Heard, columns, figures, rows_of, take
+from eval.held_out_clips import MaterialError
+from eval.listening import HeardReply, Hearing
+from eval.spoken_sentences import Sentence
+from eval.translation import (
+    LANE,
+    LEAD_S,
+    TranslatedSentence,
+    figures,
+    note_hearing,
+    scores_by_column,
+    table_rows,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -57,46 +65,50 @@ def test_who_stands_beside_and_sentences_whose_target_is_new_have_their_own_scor
     assert found['translation_never_heard']['sentences'] == 1
     assert found['translation_never_heard']['chrF'].value == pytest.approx(100)
     assert found['chrF'].value < 99 and found['beside']['copy']['chrF'].value < 10
-    assert [row[1:3] for row in rows_of({'en-zh': found})] == [
+    assert [row[1:3] for row in table_rows({'en-zh': found})] == [
         ('this model', 2), ('this model, new target', 1), ('copy', 2)]
 
 
 def test_replies_are_joined_and_timed_from_the_end_of_speech(parts):
     samples = np.concatenate([parts.tone(1.0), np.zeros(parts.RATE, np.float32)])
     hearing = Hearing(key='', name='', seconds=3.0, replies=[
-        Reply(LANE, 2.0, 0.9, text='早上好。'), Reply(LANE, 2.8, 0.9, text='再见。')])
-    sentence = Heard('x', None, 'en', 'Good morning. Bye.', ('早上好。再见。',))
-    take(sentence, hearing, samples)
+        HeardReply(LANE, 2.0, 0.9, text='早上好。'), HeardReply(LANE, 2.8, 0.9, text='再见。')])
+    sentence = TranslatedSentence('x', None, 'en', 'Good morning. Bye.', ('早上好。再见。',))
+    note_hearing(sentence, hearing, samples)
     assert (sentence.hypothesis, sentence.replies) == ('早上好。再见。', 2)
     assert sentence.first_s == pytest.approx(2.0 - LEAD_S - 1.0)
-    take(sentence, Hearing(key='', name='', seconds=3.0), samples)
+    note_hearing(sentence, Hearing(key='', name='', seconds=3.0), samples)
     assert (sentence.hypothesis, sentence.replies, sentence.first_s) == ('', 0, None)
     assert sentence.final is None
 
 
 def test_final_translations_are_joined_beside_what_was_streamed(parts):
     hearing = Hearing(key='', name='', seconds=3.0, replies=[
-        Reply(LANE, 2.0, 0.9, text='Morning.', final='Good morning.', read='早上好'),
-        Reply(LANE, 2.8, 0.9, text='Bye.', final='Bye.', kept=True)])
-    sentence = Heard('x', None, 'zh', '早上好。再见。', ('Good morning. Bye.',))
-    take(sentence, hearing, parts.tone(1.0), second_pass=True)
+        HeardReply(LANE, 2.0, 0.9, text='Morning.', final='Good morning.', read='早上好'),
+        HeardReply(LANE, 2.8, 0.9, text='Bye.', final='Bye.', kept=True)])
+    sentence = TranslatedSentence('x', None, 'zh', '早上好。再见。', ('Good morning. Bye.',))
+    note_hearing(sentence, hearing, parts.tone(1.0), second_pass=True)
     assert (sentence.hypothesis, sentence.final) == ('Morning. Bye.', 'Good morning. Bye.')
     assert (sentence.read, sentence.kept) == ('早上好', 1)
-    take(sentence, Hearing(key='', name='', seconds=3.0), parts.tone(1.0), second_pass=True)
+    note_hearing(sentence, Hearing(key='', name='', seconds=3.0), parts.tone(1.0),
+                 second_pass=True)
     assert (sentence.final, sentence.kept) == ('', 0)
 
 
 def test_final_translations_have_scores_of_their_own():
-    mine = [Heard('x', None, 'zh', TEXTS[0][1], (TEXTS[0][0],), hypothesis='Good.', replies=1,
-                  final=TEXTS[0][0], beside={'copy': TEXTS[0][1]}),
-            Heard('y', None, 'zh', TEXTS[1][1], (TEXTS[1][0],), replies=2, final=TEXTS[1][0],
-                  kept=1)]
+    mine = [TranslatedSentence('x', None, 'zh', TEXTS[0][1], (TEXTS[0][0],), hypothesis='Good.',
+                               replies=1,
+                               final=TEXTS[0][0], beside={'copy': TEXTS[0][1]}),
+            TranslatedSentence('y', None, 'zh', TEXTS[1][1], (TEXTS[1][0],), replies=2,
+                               final=TEXTS[1][0],
+                               kept=1)]
     mine[1].beside = {'copy': TEXTS[1][1]}
     found = figures(mine)
     assert found['final']['chrF'].value == pytest.approx(100) and found['chrF'].value < 50
     assert (found['final']['replies'], found['final']['kept_as_streamed']) == (3, 1)
-    assert list(columns(found)) == ['BLEU streamed', 'BLEU final', 'chrF streamed', 'chrF final']
-    assert list(columns(found['beside']['copy'])) == ['BLEU final', 'chrF final']
+    assert list(scores_by_column(found)) == ['BLEU streamed', 'BLEU final', 'chrF streamed',
+                                             'chrF final']
+    assert list(scores_by_column(found['beside']['copy'])) == ['BLEU final', 'chrF final']
     mine[0].final = None
     assert 'final' not in figures(mine)
 

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from eval import translators
-from eval.spoken import Sentence
+from eval.spoken_sentences import Sentence
 from eval.translators import TRANSLATES, TRANSLATES_BY_LOOKUP, stand_beside
 from train.edge.pairs import Pair
 
@@ -25,7 +25,7 @@ def whisper(monkeypatch):
         asked.append((choice, how))
         return SimpleNamespace(name='W', read=lambda name, samples: ('Open the window', 0.1)) \
             if choice != 'none' else None
-    monkeypatch.setattr(translators, 'reader', reader)
+    monkeypatch.setattr(translators, 'make_reader', reader)
     return asked
 
 

@@ -9,10 +9,10 @@ import soundfile
 
 sys.path.append(str(Path(__file__).parents[1] / 'runtimes'))
 
-from audio_interaction_ros.audio.source import read_blocks  # noqa: E402
-from audio_interaction_ros.resources import shipped  # noqa: E402
-from eval.listening import Hearing, Reply  # noqa: E402
-from eval.material import MaterialError  # noqa: E402
+from audio_interaction_ros.audio.read_blocks import read_blocks  # noqa: E402
+from audio_interaction_ros.resources import shipped_path  # noqa: E402
+from eval.held_out_clips import MaterialError  # noqa: E402
+from eval.listening import HeardReply, Hearing  # noqa: E402
 from export.__main__ import main as export  # noqa: E402
 from export.bars import BARS  # noqa: E402
 from export.clips import Clip, from_folder  # noqa: E402
@@ -26,7 +26,7 @@ SCENE = ((0.8, 4.5, 'Please bring me a glass of water from the kitchen.', 'none'
 @pytest.fixture
 def folder(tmp_path):
     """Cut the sample scene into two clips with their table."""
-    scene = np.concatenate([block.samples for block in read_blocks(shipped(
+    scene = np.concatenate([block.samples for block in read_blocks(shipped_path(
         'samples/scene.flac'))]).reshape(-1)
     rows = []
     for number, (first, last, text, alert) in enumerate(SCENE):
@@ -68,7 +68,7 @@ def test_a_folder_without_a_table_is_refused(tmp_path):
 
 
 def hearing(text='', alerts=(), p=(0.1, 0.2)):
-    replies = [Reply(lane='transcript', at=1.0, p_respond=0.9, text=text)] if text else []
+    replies = [HeardReply(lane='transcript', at=1.0, p_respond=0.9, text=text)] if text else []
     return Hearing(key='', name='', seconds=1.0, p={'assistant': list(p)}, replies=replies,
                    alerts=[(1.0, label) for label in alerts])
 

@@ -14,7 +14,7 @@ from audio_interaction_ros.protocol import Emotion  # noqa: E402
 from audio_interaction_ros.stream.events import ReplyFinished, Silence  # noqa: E402
 from export.__main__ import main as export  # noqa: E402
 from export.bars import BARS, Verdict, loosest  # noqa: E402
-from export.verify import Heard, compare_scenes  # noqa: E402
+from export.verify import SceneOutcome, compare_scenes  # noqa: E402
 
 pytest.importorskip('onnxruntime')
 pytestmark = pytest.mark.torch
@@ -79,7 +79,8 @@ def silence(seq, p):
 
 
 def failing(found, expected, precision='fp32'):
-    verdicts = compare_scenes(Heard(tuple(found)), Heard(tuple(expected)), BARS[precision])
+    verdicts = compare_scenes(SceneOutcome(tuple(found)), SceneOutcome(tuple(expected)),
+                              BARS[precision])
     return [verdict.name.partition(',')[0] for verdict in verdicts if not verdict.passed]
 
 

@@ -26,7 +26,8 @@ def test_a_damaged_chunk_is_refused_counted_and_named(witness, fields, words):
     witness.start()
     witness.speak(4)
     witness.everything_accounted()
-    publisher = witness.robot.watcher.create_publisher(EncodedChunk, 'encoded', qos.encoded(4))
+    publisher = witness.robot.watcher.create_publisher(EncodedChunk, 'encoded',
+                                                       qos.encoded_profile(4))
     witness.robot.wait(lambda: publisher.get_subscription_count() > 0, 'the decoder hears it')
     publisher.publish(EncodedChunk(**{'model_id': 'scripted', 'epoch': 1, **fields}))
     witness.robot.wait(lambda: witness.says(DECODE, words), 'named')

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from bench.robot import NAMES, Robot, balance
+from bench.robot import NAMES, Robot, count_unaccounted
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -57,8 +57,8 @@ def worked_off(values):
 
 def everything_accounted(robot):
     """Wait until nothing is under way, then look whether every report added up."""
-    assert robot.fresh(FIFO, worked_off, PATIENCE_S), robot.seen.reports.get(FIFO)
-    assert robot.seen.unbalanced == [] and balance(robot.seen.reports[FIFO]) == 0
+    assert robot.wait_for_report(FIFO, worked_off, PATIENCE_S), robot.seen.reports.get(FIFO)
+    assert robot.seen.unbalanced == [] and count_unaccounted(robot.seen.reports[FIFO]) == 0
     assert robot.seen.skipped == 0
 
 

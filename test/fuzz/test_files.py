@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from audio_interaction_ros.audio.pcm import ENCODINGS, PcmFormat
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError
 
 pytestmark = pytest.mark.unit

@@ -98,7 +98,7 @@ def test_a_model_that_fails_at_random_costs_nothing_uncounted(ways, actions, dra
             elif action == 'cancel':
                 session.cancel()
             else:  # the service, or a new epoch after some chunks that were lost
-                left += sum(session.fifo.waiting(lane) for lane in range(len(LANES)))
+                left += sum(session.fifo.count_waiting(lane) for lane in range(len(LANES)))
                 session.reset()
                 number += action if isinstance(action, int) else 0
             balanced(session, decoder, left)
@@ -120,6 +120,6 @@ def balanced(session, decoder, left):
     pushed, waiting = session.fifo.stats.pushed, 0
     for lane, heard in enumerate(decoder.heard):
         assert heard == sorted(set(heard))
-        waiting += session.fifo.waiting(lane)
+        waiting += session.fifo.count_waiting(lane)
     assert len(LANES) * pushed == (sum(map(len, decoder.heard)) + session.stats.unheard + waiting
                                    + left)

@@ -174,7 +174,7 @@ def test_the_receiving_half_of_the_queue_accounts_for_every_chunk(
             newest = [pushed - 1] * lanes  # every context begins anew
         else:
             lane = more[0] % lanes
-            waiting = fifo.waiting(lane)
+            waiting = fifo.count_waiting(lane)
             taken = fifo.take(lane, more[1])
             assert len(taken) == min(waiting, more[1])
             for chunk in taken:

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
-from audio_interaction_ros.alerts.journal import JournalError, Kept, dump, parse
+from audio_interaction_ros.alerts.journal import JournalContents, JournalError, dump, parse
 from audio_interaction_ros.alerts.phrases import PhraseMatcher, is_chinese, words_of
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules, parse_rules
 from audio_interaction_ros.config import AssistantConfig, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parameter_file import check_arguments, load_configuration
-from audio_interaction_ros.resources import shipped
-from audio_interaction_ros.strict import build, dump_yaml, parse_yaml
+from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.strict_yaml import build, dump_yaml, parse_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -27,8 +27,8 @@ WORDS = st.sampled_from([
     'fire', 'smoke', 'alarm', 'no', 'not', 'but', 'is', "don't", '火', '没有', '警报', '但', ',',
     '.', '\u0307', 'ﬁre', 'ALARM'])
 SENTENCES = st.lists(st.one_of(WORDS, st.text(max_size=6)), max_size=12).map(' '.join)
-RULES = shipped('config/alerts.yaml').read_text(encoding='utf-8')
-SHIPPED = load_rules(shipped('config/alerts.yaml'))
+RULES = shipped_path('config/alerts.yaml').read_text(encoding='utf-8')
+SHIPPED = load_rules(shipped_path('config/alerts.yaml'))
 KEYS = st.sampled_from([
     'labels', 'timing', 'negation', 'phrases', 'severity', 'category', 'default', 'unknown',
     'smoke_alarm', 'en', 'zh', 'ttl_s', 'latch', 'before', 'after', 'x', '1'])
@@ -165,7 +165,7 @@ ALERT = Alert(
     id='fire-1-1', label='fire', category=Category.ALARM, severity=Severity.CRITICAL,
     state=AlertState.ACTIVE, message='Fire! 火', confidence=0.75, count=3, stamp_ns=1,
     last_seen_ns=2, ttl_ns=3, requires_ack=True)
-JOURNAL = dump(Kept(alerts=(ALERT,), frame_id='mic', saved_s=1.5)).decode()
+JOURNAL = dump(JournalContents(alerts=(ALERT,), frame_id='mic', saved_s=1.5)).decode()
 FIELDS = st.sampled_from([*vars(ALERT), 'format', 'version', 'saved_s', 'frame_id', 'alerts'])
 RECORDS = st.dictionaries(FIELDS, st.one_of(SCALARS, st.lists(SCALARS, max_size=2)), max_size=3)
 

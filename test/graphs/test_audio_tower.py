@@ -54,7 +54,7 @@ def run(model, mel):
 
 def window(config):
     torch.manual_seed(2)
-    return torch.randn(1, config.before(0).shape[0], config.window_frames)
+    return torch.randn(1, config.initial_mel(0).shape[0], config.window_frames)
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -101,7 +101,7 @@ def test_the_sound_branch_gives_one_more_feature():
     mel = torch.randn(2, 16, 40)
     features, levels = tower(mel), tower.levels(mel)
     torch.testing.assert_close(features[:, :20], plain(mel))
-    heard = tower.heard(mel, levels)
+    heard = tower.sound_inputs(mel, levels)
     assert heard.shape == (2, tower.config.sound_width) == (2, 192)
     torch.testing.assert_close(heard[:, 96:128], levels[2].mean(1))
     torch.testing.assert_close(features[:, 20].norm(dim=-1), torch.full((2,), 3.2))

@@ -69,10 +69,10 @@ def test_the_tagger_is_written_and_read_again(tmp_path):
 
 
 def test_silence_of_both_kinds_fills_what_is_before_a_stream():
-    found = EARS.before(3)
+    found = EARS.initial_mel(3)
     assert found.shape == (8 + 64, 3) and found.dtype == np.float32
     assert (found[:8] == MEL_FILL).all() and (found[8:] == np.float32(NO_MAGNITUDE)).all()
-    np.testing.assert_array_equal(PLAIN.before(3), found[:8])
+    np.testing.assert_array_equal(PLAIN.initial_mel(3), found[:8])
 
 
 @torch.inference_mode()
@@ -122,10 +122,10 @@ def test_a_model_is_loaded_with_the_tagger_of_its_base(folder, tower):
 def test_the_tagger_is_fetched_with_the_tower_only(folder, monkeypatch):
     asked = []
     monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or folder.parent / name)
-    edge.merged_arrays(folder, config(), (DECODER_PREFIX,))
+    edge.load_merged_arrays(folder, config(), (DECODER_PREFIX,))
     assert asked == ['l']
     plain = config(base=replace(BASE, tagger=''), audio_tower=PLAIN)
-    without, _ = edge.merged_arrays(folder, plain, (TOWER_PREFIX,))
+    without, _ = edge.load_merged_arrays(folder, plain, (TOWER_PREFIX,))
     assert asked == ['l', 'w'] and not any('tagger' in key for key in without)
 
 
@@ -133,4 +133,4 @@ def test_a_trained_tagger_is_refused(folder):
     save_file({'tagger.convolutions.0.bias': torch.zeros(32)}, folder / 'more.safetensors')
     write_manifest(folder)
     with pytest.raises(CheckpointError, match='expected projector'):
-        edge.merged_arrays(folder, config())
+        edge.load_merged_arrays(folder, config())

@@ -45,7 +45,7 @@ def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
 
     def look(_message):
         with node._news:
-            ahead.append(node._under_way(node.published_s / 0.4))
+            ahead.append(node._count_under_way(node.published_s / 0.4))
     robot.watcher.create_subscription(AudioChunk, 'audio', look, qos.AUDIO_IN)
 
     def stats():

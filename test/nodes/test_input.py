@@ -94,34 +94,34 @@ def test_two_encoders_or_decoders_in_one_namespace_are_named(robot, look, half):
 
 def test_a_robot_that_never_stops_speaking_is_doubted():
     speech = RobotSpeech(holdoff_s=0.4, timeout_s=30.0)
-    speech.set(True, 100.0)
+    speech.set_speaking(True, 100.0)
     for now in (101.0, 115.0, 129.0):
-        speech.set(True, now)  # said again and again is the same speech
-        speech.look(now, publishers=1)
-    assert speech.active(129.9) and not speech.doubt
-    speech.look(130.0, publishers=1)
+        speech.set_speaking(True, now)  # said again and again is the same speech
+        speech.check_doubt(now, publishers=1)
+    assert speech.is_active(129.9) and not speech.doubt
+    speech.check_doubt(130.0, publishers=1)
     assert 'longer than audio.robot_speaking_timeout_s (30 s)' in speech.doubt
-    assert speech.active(130.3) and not speech.active(130.5)
-    speech.set(True, 131.0)
-    assert not speech.active(131.0)
-    speech.set(False, 140.0)
-    assert not speech.doubt and not speech.active(140.1)
-    speech.set(True, 141.0)
-    assert speech.active(142.0)
+    assert speech.is_active(130.3) and not speech.is_active(130.5)
+    speech.set_speaking(True, 131.0)
+    assert not speech.is_active(131.0)
+    speech.set_speaking(False, 140.0)
+    assert not speech.doubt and not speech.is_active(140.1)
+    speech.set_speaking(True, 141.0)
+    assert speech.is_active(142.0)
 
 
 def test_a_robot_whose_voice_died_is_doubted_until_another_speaks():
     speech = RobotSpeech(holdoff_s=0.0, timeout_s=0.0)
-    speech.set(True, 0.0)
+    speech.set_speaking(True, 0.0)
     for look in range(4):
-        speech.look(look * 0.2, publishers=0)
-    assert speech.active(1.0)
-    speech.look(1.0, publishers=0)
-    assert 'nobody publishes it' in speech.doubt and not speech.active(1.0)
-    speech.set(True, 2.0)
-    assert speech.active(2.0) and not speech.doubt
-    speech.look(9e9, publishers=1)
-    assert speech.active(9e9)
+        speech.check_doubt(look * 0.2, publishers=0)
+    assert speech.is_active(1.0)
+    speech.check_doubt(1.0, publishers=0)
+    assert 'nobody publishes it' in speech.doubt and not speech.is_active(1.0)
+    speech.set_speaking(True, 2.0)
+    assert speech.is_active(2.0) and not speech.doubt
+    speech.check_doubt(9e9, publishers=1)
+    assert speech.is_active(9e9)
 
 
 def test_the_robot_hears_again_when_who_said_that_it_speaks_is_gone(robot, look):
@@ -129,10 +129,10 @@ def test_the_robot_hears_again_when_who_said_that_it_speaks_is_gone(robot, look)
     voice = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
     robot.wait(lambda: voice.get_subscription_count() > 0, 'robot_speaking is heard')
     voice.publish(Bool(data=True))
-    robot.wait(lambda: encoder._speech.active(0.0), 'it speaks')
+    robot.wait(lambda: encoder._speech.is_active(0.0), 'it speaks')
     robot.watcher.destroy_publisher(voice)
     robot.wait(lambda: look('the robot hears again'), 'it is said')
-    assert not encoder._speech.active(float('inf'))
+    assert not encoder._speech.is_active(float('inf'))
 
 
 @pytest.fixture
@@ -301,10 +301,10 @@ def test_a_bag_brings_the_description_of_its_audio(robot, drivers, tmp_path):
 
 def test_the_successor_of_a_publisher_that_died_in_doubt_is_believed():
     speech = RobotSpeech(holdoff_s=0.4, timeout_s=30.0)
-    speech.set(True, 0.0)
-    speech.look(31.0, publishers=1)
+    speech.set_speaking(True, 0.0)
+    speech.check_doubt(31.0, publishers=1)
     assert speech.doubt
     for second in range(40):
-        speech.look(32.0 + second, publishers=0)
-    speech.set(True, 80.0)
-    assert speech.active(80.1)
+        speech.check_doubt(32.0 + second, publishers=0)
+    speech.set_speaking(True, 80.0)
+    assert speech.is_active(80.1)

@@ -16,11 +16,16 @@ from std_srvs.srv import SetBool
 from audio_interaction_msgs.msg import EncodedChunk, Transcript
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.nodes.encoding.input_report import InputReport, Recent
+from audio_interaction_ros.nodes.encoding.encoder_task import (
+    EncoderTask,
+    Flush,
+    IncomingBlock,
+    PauseDetector,
+)
+from audio_interaction_ros.nodes.encoding.input_report import InputReport, RecentGrowth
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
-from audio_interaction_ros.nodes.encoding.listening import Block, Flush, Listening, Pause
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, WARN, Report
+from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
@@ -29,8 +34,8 @@ NS = 1_000_000_000
 
 
 def ears(robot, **options):
-    return Listening(config=AssistantConfig(), runtime=robot.scripted(script={}), recorder=None,
-                     second_pass=None, log=print, interruption=Interruption(), **options)
+    return EncoderTask(config=AssistantConfig(), runtime=robot.scripted(script={}), recorder=None,
+                       second_pass=None, log=print, interruption=Interruption(), **options)
 
 
 def sound(frames=6400, *, value=None, stamp_s=1.0):
@@ -40,21 +45,22 @@ def sound(frames=6400, *, value=None, stamp_s=1.0):
 
 
 def test_a_pause_is_told_once_and_only_after_audio():
-    pause = Pause(after_s=1.0, period_s=0.2)
-    assert [pause.look(0) for _ in range(9)] == [False] * 9
-    assert [pause.look(7) for _ in range(9)] == [False] * 5 + [True] + [False] * 3
-    assert [pause.look(8) for _ in range(6)] == [False] * 5 + [True]
-    never = Pause(after_s=0.0, period_s=0.2)
-    assert not any(never.look(1) for _ in range(100))
+    pause = PauseDetector(after_s=1.0, period_s=0.2)
+    assert [pause.has_paused(0) for _ in range(9)] == [False] * 9
+    assert [pause.has_paused(7) for _ in range(9)] == [False] * 5 + [True] + [False] * 3
+    assert [pause.has_paused(8) for _ in range(6)] == [False] * 5 + [True]
+    never = PauseDetector(after_s=0.0, period_s=0.2)
+    assert not any(never.has_paused(1) for _ in range(100))
 
 
 def test_the_end_of_what_the_robot_said_is_marked_as_well(robot):
     listening, emitted = ears(robot), []
     model = listening.load()
-    listening.compute(model, [Block(sound(3000), True), Flush(tail_s=1.2)], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(3000), True), Flush(tail_s=1.2)], emitted.append)
     (chunks,) = emitted
     assert [chunk.robot_speaking for chunk in chunks] == [True] * len(chunks)
-    listening.compute(model, [Block(sound(3000, stamp_s=9.0), False), Flush()], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(3000, stamp_s=9.0), False), Flush()],
+                      emitted.append)
     assert not any(chunk.robot_speaking for chunk in emitted[1])
 
 
@@ -66,10 +72,10 @@ def test_a_fault_while_the_end_is_heard_costs_no_more_than_the_stream(robot):
     def broken(mel):
         raise RuntimeError('no memory')
     model.runtime.encoder.encode = broken
-    listening.compute(model, [Block(sound(3000), False), Flush()], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(3000), False), Flush()], emitted.append)
     assert listening.restarts == 1 and not emitted
     model.runtime.encoder.encode = encode
-    listening.compute(model, [Block(sound(9000), False), Flush()], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(9000), False), Flush()], emitted.append)
     assert len(emitted) == 2
 
 
@@ -83,16 +89,17 @@ def test_the_first_chunk_after_a_fault_says_what_was_lost(robot, heard, goes_on_
     model = listening.load()
     encode = model.runtime.encoder.encode
     if heard:
-        listening.compute(model, [Block(sound(6400 * heard + 40), False)], emitted.append)
+        listening.compute(model, [IncomingBlock(sound(6400 * heard + 40), False)], emitted.append)
 
     def broken(mel):
         raise RuntimeError('no memory')
     model.runtime.encoder.encode = broken
     stamp_s = 1.0 + (6400 * heard + 40) / 16000 if heard else 1.0
-    listening.compute(model, [Block(sound(6440, stamp_s=stamp_s), False)], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(6440, stamp_s=stamp_s), False)], emitted.append)
     model.runtime.encoder.encode = encode
     now[0] += 4 * NS // 10
-    listening.compute(model, [Block(sound(12900, stamp_s=goes_on_s), False)], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(12900, stamp_s=goes_on_s), False)],
+                      emitted.append)
     first, second = emitted[-1][:2]
     assert first.discontinuity and first.lost_samples_before == lost
     assert not second.discontinuity and second.lost_samples_before == 0
@@ -102,7 +109,7 @@ def test_the_first_chunk_after_a_fault_says_what_was_lost(robot, heard, goes_on_
 def test_what_nobody_sent_after_a_fault_is_not_lost(robot):
     listening, emitted = ears(robot), []
     model = listening.load()
-    listening.compute(model, [Block(sound(6440), False)], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(6440), False)], emitted.append)
     encode = model.runtime.encoder.encode
 
     def broken(mel):
@@ -110,7 +117,7 @@ def test_what_nobody_sent_after_a_fault_is_not_lost(robot):
     model.runtime.encoder.encode = broken
     listening.compute(model, [Flush(for_good=False)], emitted.append)
     model.runtime.encoder.encode = encode
-    listening.compute(model, [Block(sound(6440, stamp_s=999.0), False)], emitted.append)
+    listening.compute(model, [IncomingBlock(sound(6440, stamp_s=999.0), False)], emitted.append)
     assert emitted[-1][0].discontinuity and listening.lost_in_faults == 0
 
 
@@ -125,7 +132,7 @@ def pressed(robot, microphone, encoder):
 
 @pytest.mark.parametrize('ending', ['the audio stops', 'mute', 'deactivate'])
 def test_audio_that_stops_ends_the_utterance(robot, ending):
-    encoded = robot.watch(EncodedChunk, 'encoded', qos.encoded(32))
+    encoded = robot.watch(EncodedChunk, 'encoded', qos.encoded_profile(32))
     transcripts = robot.watch(Transcript, 'transcript', qos.EVENTS)
     robot.decoder(runtime=robot.scripted(script={0: {3: 'the last word'}}))
     flush_s = 1.0 if ending == 'the audio stops' else 0.0
@@ -199,7 +206,7 @@ class FakeEars:
 
 
 def checked(report_of, level=None):
-    report = Report()
+    report = StatusReport()
     report_of.check(report)
     assert level is None or report.level == level, report.messages
     return '; '.join(report.messages)
@@ -242,7 +249,7 @@ def test_a_fault_that_lasts_is_told_while_it_lasts(robot):
 
 
 def test_growth_is_counted_over_the_window_only():
-    recent = Recent(window_s=10.0)
+    recent = RecentGrowth(window_s=10.0)
     assert recent.growth(0.0, {'a': 5}) == {'a': 5}
     assert recent.growth(9.0, {'a': 6}) == {'a': 6}
     assert recent.growth(11.0, {'a': 6}) == {'a': 1}

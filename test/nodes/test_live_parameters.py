@@ -249,11 +249,11 @@ def test_the_encoder_takes_hold_off_retention_and_the_queues_settings(robot, tmp
     encoder = robot.encoder({'record.directory': str(tmp_path), 'record.retention_s': 3.0})
     old = tmp_path / 'audio-1.wav'
     speech = encoder._speech
-    speech.set(True, 0.0)
-    speech.set(False, 1.0)
-    assert not speech.active(10.0)
+    speech.set_speaking(True, 0.0)
+    speech.set_speaking(False, 1.0)
+    assert not speech.is_active(10.0)
     assert change(encoder, 'audio.mute_holdoff_ms', 60_000.0).successful
-    assert speech.active(10.0)
+    assert speech.is_active(10.0)
     assert change(encoder, 'record.retention_s', 1e6).successful
     old.write_bytes(b'x')
     os.utime(old, (time.time() - 1000, time.time() - 1000))

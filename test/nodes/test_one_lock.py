@@ -16,8 +16,8 @@ from std_srvs.srv import Trigger
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import Diagnostics, Report
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.diagnostics import Diagnostics, StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker
 
 pytestmark = pytest.mark.ros
@@ -39,7 +39,7 @@ class Accounts(ManagedNode):
         for _ in range(2):
             self.managed_timer(0.001, self.move, callback_group=MutuallyExclusiveCallbackGroup())
         self.managed_subscription(EncodedChunkMessage, 'encoded', lambda _message: self.move(),
-                                  qos.encoded(32),
+                                  qos.encoded_profile(32),
                                   callback_group=MutuallyExclusiveCallbackGroup())
         self.managed_service(Trigger, '~/move', self.serve,
                              callback_group=MutuallyExclusiveCallbackGroup())
@@ -82,7 +82,7 @@ class Accounts(ManagedNode):
         self.checks += 1
         if total:
             self.wrong.append(total)
-        return Report()
+        return StatusReport()
 
 
 def test_no_reader_sees_a_change_half_done(robot):
@@ -92,7 +92,8 @@ def test_no_reader_sees_a_change_half_done(robot):
         node = robot.add(Accounts(**robot.options()))
         node.autostart()
         stop = threading.Event()
-        publisher = robot.watcher.create_publisher(EncodedChunkMessage, 'encoded', qos.encoded(32))
+        publisher = robot.watcher.create_publisher(EncodedChunkMessage, 'encoded',
+                                                   qos.encoded_profile(32))
 
         def look():
             while not stop.is_set():

@@ -15,7 +15,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from audio_interaction_ros.audio.convert import to_mono
+from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.mp3 import looks_like_mp3
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
@@ -153,11 +153,11 @@ def test_a_chunk_survives_the_wire():
 
 def test_the_page_of_parameters_is_the_declaration():
     page = (ROOT / 'docs/parameters.md').read_text(encoding='utf-8')
-    assert parameters.table(live_parameters.takers) in page
+    assert parameters.format_table(live_parameters.nodes_that_take) in page
 
 
 def test_every_parameter_has_a_meaning():
-    for item in parameters.declarations(list(parameters.GROUPS), AssistantConfig().lanes):
+    for item in parameters.list_declarations(list(parameters.GROUPS), AssistantConfig().lanes):
         assert item.help.endswith('.'), item.name
         if item.range is not None:
             assert item.range[0] <= item.default <= item.range[1], item.name
@@ -175,23 +175,23 @@ def test_no_topic_name_is_absolute():
 def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     said = []
     halves = types.SimpleNamespace(failure='', ended='', busy=lambda: ['decoder_node'])
-    options = assistant.parse(['--source', 'file', '--file', 'a', '--exit-at-end'])
-    one = assistant.Assistant(options, halves)
+    options = assistant.parse_options(['--source', 'file', '--file', 'a', '--exit-at-end'])
+    one = assistant.AssistantProcess(options, halves)
     one._file = types.SimpleNamespace(
         failure='', finished=True, get_logger=lambda: types.SimpleNamespace(warning=said.append))
-    assert not one.done() and not said
+    assert not one.is_done() and not said
     monkeypatch.setattr(assistant, '_GIVE_UP_S', -1.0)
-    assert one.done() and one.exit_code == 0
+    assert one.is_done() and one.exit_code == 0
     assert 'decoder_node still busy' in said[0] and 'encoder_node' not in said[0]
 
 
 def test_the_hold_off_follows_the_robots_voice():
     speech = RobotSpeech(holdoff_s=0.4)
-    assert not speech.active(0.0)
-    speech.set(True, 1.0)
-    assert speech.active(9.0)
-    speech.set(False, 10.0)
-    assert speech.active(10.3) and not speech.active(10.5)
+    assert not speech.is_active(0.0)
+    speech.set_speaking(True, 1.0)
+    assert speech.is_active(9.0)
+    speech.set_speaking(False, 10.0)
+    assert speech.is_active(10.3) and not speech.is_active(10.5)
 
 
 class FakeStream:

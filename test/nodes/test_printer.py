@@ -103,7 +103,7 @@ def test_a_fault_is_told_also_while_the_other_half_loads(screen):
 
 
 def test_after_a_recording_no_audio_is_no_reason(screen):
-    screen.node.recording_over()
+    screen.node.note_recording_over()
     screen.until('slow', {'encoder_node: audio input': (WARN, 'no audio for {n} s', {}),
                             'decoder_node: alerts': (WARN, 'unacknowledged: siren', {}),
                             'decoder_node: model': (ERROR, 'slow', {'loaded': 'True'})})

@@ -25,7 +25,7 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import _MOST_COMMANDS
 from audio_interaction_ros.runtimes.base import StepResult
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -39,7 +39,7 @@ class Stream:
     def __init__(self, robot):
         self.robot, self.seq = robot, 0
         self.publisher = robot.watcher.create_publisher(
-            EncodedChunkMessage, 'encoded', qos.encoded(32))
+            EncodedChunkMessage, 'encoded', qos.encoded_profile(32))
         self.decisions = robot.watch(Decision, 'decisions', qos.DECISIONS)
         self.credit = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
         self.diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
@@ -166,7 +166,7 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
             raise RuntimeError('device lost')
         return encode(mel)
     made.encoder.encode = encode_or_break
-    encoded = robot.watch(EncodedChunkMessage, 'encoded', qos.encoded(32))
+    encoded = robot.watch(EncodedChunkMessage, 'encoded', qos.encoded_profile(32))
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     robot.decoder()
     encoder = robot.encoder(runtime=lambda _model: made)
@@ -264,7 +264,7 @@ def test_a_change_is_waited_for_until_it_can_be_read(robot):
             [Parameter('lane.assistant.max_reply_tokens', value=96)])
         assert accepted.successful
         decoder._recover()  # between the answer and the storing
-        assert decoder.state == 'unconfigured' and not decoder._attempts.waits
+        assert decoder.state == 'unconfigured' and not decoder._attempts.is_waiting
     decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=96)])
     robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works')
 
@@ -299,7 +299,7 @@ def test_a_wrong_parameter_file_is_named_once_with_what_to_do(
     assert f"{path}: model: unknown key 'pth'" in decoder.failure
     assert decoder.failure.endswith('; then start the node again')
     assert capfd.readouterr().err.count("unknown key 'pth'") == 1
-    assert decoder._attempts.total == 1 and not decoder._attempts.waits
+    assert decoder._attempts.total == 1 and not decoder._attempts.is_waiting
 
 
 def test_a_node_that_somebody_cleaned_up_stays_so(robot, monkeypatch):
@@ -308,7 +308,7 @@ def test_a_node_that_somebody_cleaned_up_stays_so(robot, monkeypatch):
     decoder.trigger_deactivate()
     decoder.trigger_cleanup()
     decoder._recover()
-    assert decoder.state == 'unconfigured' and not decoder._attempts.waits
+    assert decoder.state == 'unconfigured' and not decoder._attempts.is_waiting
 
 
 def test_without_autostart_nobody_starts_the_node_again(robot, monkeypatch):
@@ -318,7 +318,7 @@ def test_without_autostart_nobody_starts_the_node_again(robot, monkeypatch):
     decoder.trigger_configure()
     robot.wait(lambda: 'no network' in decoder.failure, 'it says so')
     robot.wait(lambda: decoder.state == 'unconfigured', 'it falls back')
-    assert not decoder._attempts.waits and 'next try' not in decoder.failure
+    assert not decoder._attempts.is_waiting and 'next try' not in decoder.failure
 
 
 def test_set_prompt_answers_after_the_prompt_was_tried(robot, stream):
@@ -356,7 +356,8 @@ def test_commands_that_nobody_reads_are_refused_in_the_end(robot):
         assert go_on.wait(60)
         return robot.scripted(script={})()
     decoder = robot.decoder(runtime=slow)
-    taken = sum(decoder._command(lambda _model, _emit: None) for _ in range(5 * _MOST_COMMANDS))
+    taken = sum(decoder._put_command(lambda _model, _emit: None) for _
+                in range(5 * _MOST_COMMANDS))
     assert _MOST_COMMANDS <= taken < 3 * _MOST_COMMANDS
     go_on.set()
     robot.wait(lambda: decoder.ready, 'ready')
@@ -365,12 +366,12 @@ def test_commands_that_nobody_reads_are_refused_in_the_end(robot):
 def test_the_wait_between_tries_doubles_up_to_a_minute():
     back_off = BackOff()
     assert [back_off.fail(100.0) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert back_off.waits and not back_off.due(159.9) and back_off.due(160.0)
-    back_off.settle()
-    assert not back_off.due(1e9)
+    assert back_off.is_waiting and not back_off.is_due(159.9) and back_off.is_due(160.0)
+    back_off.stop_waiting()
+    assert not back_off.is_due(1e9)
     back_off.succeed()
     back_off.try_now()
-    assert back_off.due(-1e9) and back_off.failures == 0 and back_off.total == 8
+    assert back_off.is_due(-1e9) and back_off.failures == 0 and back_off.total == 8
     back_off.give_up()
-    assert not back_off.waits and back_off.failures == 0 and back_off.total == 9
+    assert not back_off.is_waiting and back_off.failures == 0 and back_off.total == 9
     assert back_off.fail(0.0) == 1 and back_off.total == 10

@@ -124,7 +124,7 @@ def test_what_the_command_line_of_a_node_says_counts(tmp_path):
 
 @pytest.mark.parametrize('text', [REFUSED['no wrapper'][0], REFUSED['no YAML'][0]])
 def test_a_file_that_ros_cannot_parse_ends_a_node_with_one_sentence(tmp_path, text, capsys):
-    from audio_interaction_ros.nodes.lifecycle.running import run
+    from audio_interaction_ros.nodes.lifecycle.spinning import run
     path = written(tmp_path, text)
     assert run(list, ['node', '--ros-args', '--params-file', str(path)]) == 2
     said = capsys.readouterr().err

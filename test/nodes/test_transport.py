@@ -14,7 +14,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 import rclpy.utilities
 
 from audio_interaction_ros.nodes.lifecycle.transport import leave_out_shared_memory
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 
 pytestmark = pytest.mark.ros
 
@@ -67,7 +67,7 @@ def test_the_profile_is_given_under_the_name_that_is_known(distribution, name):
     environment = {'ROS_DISTRO': distribution}
     leave_out_shared_memory(environment)
     assert environment == {'ROS_DISTRO': distribution, TRANSPORTS: 'UDPv4',
-                           name: str(shipped('config/without_shared_memory.xml'))}
+                           name: str(shipped_path('config/without_shared_memory.xml'))}
 
 
 def test_no_other_module_brings_ros_up():

@@ -15,7 +15,7 @@ from std_msgs.msg import String
 from audio_interaction_msgs.msg import Alert, Decision, Reply
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, Report, Withheld
+from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, StatusReport, WithheldReplies
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyWithheld
 
@@ -88,7 +88,7 @@ def test_words_about_one_that_is_long_ago_are_left_out():
                           emotion=Emotion.NORMAL, confidence=0.25, start_ns=0, end_ns=0,
                           p_respond=0.9)
     for shown_s, told in ((1e9, 1), (0.0, 0)):
-        lane, report = Withheld(0.5, shown_s=shown_s), Report()
+        lane, report = WithheldReplies(0.5, shown_s=shown_s), StatusReport()
         lane.check('a', report)
         assert report.values == {'a.min_confidence': 0.5, 'a.withheld': 0}
         lane.note(event)

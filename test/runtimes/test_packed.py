@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from audio_interaction_ros.runtimes.packed import PackedLinear, pack_weights, packs
+from audio_interaction_ros.runtimes.packed import PackedLinear, can_pack, pack_weights
 
 pytestmark = [pytest.mark.torch, pytest.mark.skipif(
-    not packs(), reason='this CPU does not compute in bfloat16')]
+    not can_pack(), reason='this CPU does not compute in bfloat16')]
 
 
 def network():

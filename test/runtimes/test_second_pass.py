@@ -18,9 +18,9 @@ from audio_interaction_ros.runtimes.second_pass import (
     TASKS,
     WhisperSecondPass,
     compression_ratio,
-    likeliest,
-    repeats,
-    style,
+    is_repeating,
+    pick_likeliest,
+    style_ids,
 )
 
 pytestmark = pytest.mark.unit
@@ -30,18 +30,18 @@ pytestmark = pytest.mark.unit
     ([5, 5, 5, 5], True), ([9, 1, 2, 1, 2, 1, 2, 1, 2], True), ([5, 5, 5], False),
     ([1, 2, 3, 1, 2, 3, 1, 2, 3], False), ([], False)])
 def test_a_loop_is_four_times_the_same(ids, loops):
-    assert repeats(ids) is loops
+    assert is_repeating(ids) is loops
 
 
 def test_a_language_is_one_of_those_that_it_can_be():
     scores = np.array([0.0, 9.0, 2.0, 5.0, 1.0])
-    assert likeliest(scores, [1, 2, 3, 4]) == 1
-    assert likeliest(scores, [2, 3]) == 3
+    assert pick_likeliest(scores, [1, 2, 3, 4]) == 1
+    assert pick_likeliest(scores, [2, 3]) == 3
 
 
 def test_chinese_is_shown_how_it_is_written():
-    assert style('zh', lambda text: [len(text)]) == [START_OF_PREVIOUS, len(STYLE['zh'])]
-    assert style('en', lambda text: [len(text)]) == []
+    assert style_ids('zh', lambda text: [len(text)]) == [START_OF_PREVIOUS, len(STYLE['zh'])]
+    assert style_ids('en', lambda text: [len(text)]) == []
 
 
 LANGUAGES = {50_259: 'en', 50_260: 'zh', 50_266: 'ja'}

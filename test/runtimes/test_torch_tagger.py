@@ -14,9 +14,9 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS
 from audio_interaction_ros.runtimes.torch import TorchEncoder
-from train.edge.features import windows
+from train.edge.features import make_windows
 from train.edge.layout import THRESHOLDS
-from train.edge.ship import configuration
+from train.edge.ship import make_configuration
 
 pytestmark = pytest.mark.torch
 
@@ -54,7 +54,7 @@ def test_rows_below_the_mel_are_encoded_with_it(tower):
     found = [ears.encode(mel) for mel in mels]
     assert found[0].shape == (ears.spec.features_per_chunk, 12)
     with torch.inference_mode():
-        begun = np.hstack((SMALL.audio_tower.before(80), mels[0]))
+        begun = np.hstack((SMALL.audio_tower.initial_mel(80), mels[0]))
         expected = tower(torch.from_numpy(np.stack((begun, np.hstack(mels[1:])))))
     np.testing.assert_allclose(found[0], expected[0], atol=1e-4)
     np.testing.assert_allclose(found[3], expected[1], atol=1e-4)
@@ -69,11 +69,11 @@ def test_other_rows_are_refused(tower, rows):
 
 
 def test_what_is_served_is_what_was_trained_on():
-    config = configuration(dict(THRESHOLDS), ('rain', 'siren'))
+    config = make_configuration(dict(THRESHOLDS), ('rain', 'siren'))
     samples = np.random.default_rng(1).normal(size=8 * 6_400).astype(np.float32) * 0.1
     listening = build_pipeline(AssistantConfig(), encoder(config, Echo()))
     chunks = listening.push(AudioBlock(samples=samples, sample_rate_hz=16_000, stamp_ns=0))
     served = np.stack([chunk.features for chunk in (*chunks, *listening.flush())])
-    trained = windows(samples)
+    trained = make_windows(samples)
     assert trained.shape == served.shape == (8, 144, 200)
     np.testing.assert_allclose(served[:-1], trained[:-1], atol=1e-5)

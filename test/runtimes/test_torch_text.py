@@ -18,7 +18,7 @@ from audio_interaction_ros.runtimes.torch import TorchDecoder
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 from train.tokens import Layout, t_t
 
 pytestmark = pytest.mark.torch
@@ -75,7 +75,7 @@ def test_text_beside_listening_equals_full_passes(loaded, source):
     one.translate(ReplyFinished(
         lane='translation', stamp_ns=0, epoch=1, seq=0, reply_id='1-0', text='',
         emotion=Emotion.NORMAL, reason='end', start_ns=0, end_ns=1, p_respond=1.0),
-        Said(text=source, language='en'))
+        RecognisedSpeech(text=source, language='en'))
     heard, seq = [], 0
     while one._text.busy:
         one.push(EncodedChunk(

@@ -120,7 +120,7 @@ def test_the_lane_remembers_what_it_withheld():
                   for event in of((Silence, ReplyStarted), heard(one))]
                  for one in (gated, plain)]
     assert decisions[0] == decisions[1]
-    assert gated.lanes[0].context.used == plain.lanes[0].context.used
+    assert gated.lanes[0].context.used_slots == plain.lanes[0].context.used_slots
 
 
 def test_a_held_back_reply_that_is_cancelled_is_judged_by_what_there_is():

@@ -43,7 +43,7 @@ def test_what_is_visible_is_the_newest_whole_units_in_order(lengths):
         written.update({int(s): (unit, int(p))
                         for s, p in zip(place.slots, place.positions, strict=True)})
         sizes[unit] = sizes.get(unit, 0) + length if not new_unit else length
-        assert context.used <= SLOTS
+        assert context.used_slots <= SLOTS
 
 
 def test_positions_count_every_token():

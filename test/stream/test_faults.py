@@ -22,7 +22,7 @@ from audio_interaction_ros.stream.events import (
     StreamReset,
 )
 from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 pytestmark = pytest.mark.unit
 
@@ -149,11 +149,11 @@ def test_a_text_that_cannot_be_translated_keeps_what_was_streamed(what):
                            translations={'hello': '你好'})
     (reply,) = [event for event in tell(one, 1) if isinstance(event, ReplyFinished)]
     setattr(decoder, what, {3: 'always'})
-    one.translate(reply, Said(text='hello', language='en'))
+    one.translate(reply, RecognisedSpeech(text='hello', language='en'))
     (final,) = [event for event in one.step() if isinstance(event, FinalTranslation)]
     assert (final.text, final.language) == ('gestreamt', '')
     setattr(decoder, what, {})
-    one.translate(reply, Said(text='hello', language='en'))
+    one.translate(reply, RecognisedSpeech(text='hello', language='en'))
     (final,) = [event for event in one.drain() if isinstance(event, FinalTranslation)]
     assert final.text == '你好' and (one.stats.kept, one.stats.translated) == (1, 1)
 
@@ -162,7 +162,7 @@ def test_a_translation_that_waits_survives_the_reset_of_its_lane():
     one, _ = session(script={1: {0: (Emotion.NORMAL, 'gestreamt')}}, lies={1: {1}},
                      translate_text=True, translations={'hello': '你好'})
     (reply,) = [event for event in tell(one, 1) if isinstance(event, ReplyFinished)]
-    one.translate(reply, Said(text='hello', language='en'))
+    one.translate(reply, RecognisedSpeech(text='hello', language='en'))
     one.push(chunk(1))
     events = one.drain()
     assert any(isinstance(event, StreamReset) and event.fault for event in events)
@@ -174,7 +174,7 @@ def test_a_text_that_cannot_be_encoded_keeps_the_streamed_one():
     one.translate(ReplyFinished(
         lane='translation', stamp_ns=0, epoch=1, seq=0, reply_id='1-0-translation', text='你好',
         emotion=Emotion.NORMAL, reason='end', start_ns=0, end_ns=0, p_respond=0.9),
-        Said(text='\udc80', language='en'))
+        RecognisedSpeech(text='\udc80', language='en'))
     one.push(chunk(0))
     events = one.drain()
     assert [event.text for event in events if isinstance(event, FinalTranslation)] == ['你好']

@@ -62,4 +62,4 @@ def test_a_chunk_leaves_when_every_lane_has_it():
     fifo.take(0, 3)
     assert fifo.consumed_seq is None
     assert len(fifo.take(1, 2)) == 2
-    assert (fifo.consumed_seq, fifo.waiting(0), fifo.waiting(1)) == (1, 0, 1)
+    assert (fifo.consumed_seq, fifo.count_waiting(0), fifo.count_waiting(1)) == (1, 0, 1)

@@ -13,10 +13,10 @@ from audio_interaction_ros.stream.final_text import (
     SURE,
     Draft,
     agreement,
-    doubt,
-    settle,
+    choose_final,
+    why_doubtful,
 )
-from audio_interaction_ros.stream.reading import Reading
+from audio_interaction_ros.stream.span_reader import SpanReading
 
 pytestmark = pytest.mark.unit
 
@@ -28,8 +28,8 @@ def draft(text='turn on the light', confidence=0.9):
 
 
 def reading(text='Turn on the lights.', speech_ns=(4 * S, 6 * S), **signs):
-    return Reading(start_ns=0, end_ns=10 * S, any_language=True, speech_ns=speech_ns,
-                   recognition=Recognition(text=text, language='en', **signs))
+    return SpanReading(start_ns=0, end_ns=10 * S, any_language=True, speech_ns=speech_ns,
+                       recognition=Recognition(text=text, language='en', **signs))
 
 
 GUESSED = {'mean_log_prob': MUCH_DOUBT_LOG_PROB - 0.1}
@@ -37,7 +37,7 @@ NOBODY = {'no_speech': DOUBT_NO_SPEECH + 0.1, 'mean_log_prob': DOUBT_LOG_PROB - 
 
 
 def test_a_reading_without_doubt_is_final_where_the_speech_was():
-    final = settle(draft('dear on a night'), reading(mean_log_prob=-0.5))
+    final = choose_final(draft('dear on a night'), reading(mean_log_prob=-0.5))
     assert (final.text, final.language, final.source) == (
         'Turn on the lights.', 'en', 'second_pass')
     assert final.confidence == pytest.approx(math.exp(-0.5))
@@ -48,7 +48,7 @@ def test_a_reading_without_doubt_is_final_where_the_speech_was():
     GUESSED, NOBODY, {'compression_ratio': MOST_COMPRESSION + 0.1}, {'text': 'you', **GUESSED},
     {'text': ''}, {'text': '- ...'}, {'text': 'one two three four five six ' * 3}])
 def test_a_text_that_is_sure_stands_against_a_reading_in_doubt(signs):
-    final = settle(draft(confidence=SURE), reading(**{'text': 'Thank you.', **signs}))
+    final = choose_final(draft(confidence=SURE), reading(**{'text': 'Thank you.', **signs}))
     assert (final.text, final.language, final.source) == ('turn on the light', '', 'streamed')
     assert final.confidence == SURE and (final.start_ns, final.end_ns) == (4 * S, 6 * S)
 
@@ -56,24 +56,24 @@ def test_a_text_that_is_sure_stands_against_a_reading_in_doubt(signs):
 @pytest.mark.parametrize('streamed', [draft(confidence=SURE - 0.1), draft('', 1.0)])
 @pytest.mark.parametrize('signs', [GUESSED, NOBODY])
 def test_where_both_have_nothing_nobody_spoke(streamed, signs):
-    final = settle(streamed, reading('Thank you.', **signs))
+    final = choose_final(streamed, reading('Thank you.', **signs))
     assert (final.text, final.language, final.source) == ('', '', 'second_pass')
     assert math.isnan(final.confidence)
 
 
 def test_a_reading_in_doubt_counts_where_both_heard_the_same():
-    final = settle(draft(confidence=0.1), reading('Turn on a light!', **NOBODY))
+    final = choose_final(draft(confidence=0.1), reading('Turn on a light!', **NOBODY))
     assert (final.text, final.source) == ('Turn on a light!', 'second_pass')
 
 
 def test_what_nobody_could_read_stays_as_it_was_streamed():
-    final = settle(draft(confidence=0.1), None)
+    final = choose_final(draft(confidence=0.1), None)
     assert (final.text, final.source, final.confidence) == ('turn on the light', 'streamed', 0.1)
     assert (final.start_ns, final.end_ns) == (0, 10 * S)
 
 
 def test_a_span_stays_a_guess_where_nobody_looked_for_the_speech():
-    final = settle(draft(), reading(speech_ns=None))
+    final = choose_final(draft(), reading(speech_ns=None))
     assert (final.start_ns, final.end_ns) == (0, 10 * S)
 
 
@@ -89,4 +89,4 @@ def test_agreement_is_the_share_of_common_words(one, other, expected):
     ('one two three four five six seven eight nine ten', 0.6, 'too fast'),
     ('火车站在什么地方', 1.2, ''), ('火车站在什么地方' * 3, 1.2, 'too fast'), ('1.5%', 1.0, '')])
 def test_nobody_speaks_ten_words_in_a_second(text, seconds, why):
-    assert doubt(Recognition(text=text, language=''), seconds) == why
+    assert why_doubtful(Recognition(text=text, language=''), seconds) == why

@@ -36,7 +36,7 @@ def test_every_token_gives_an_outcome(tokens):
             outcome in (Outcome.STARTED, Outcome.EMOTION, Outcome.TEXT))
         assert len(state.tokens) <= 20
         assert len(state.pending) in (1, 2)
-        if outcome.finishes:
+        if outcome.is_end:
             assert state.pending[-1] == IDS.text_end
 
 

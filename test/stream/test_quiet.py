@@ -130,4 +130,4 @@ def test_a_lane_that_starts_anew_holds_nothing_back():
     session.push(chunk(3))
     session.drain()
     _, _, fresh = listen([False], {})
-    assert session.lanes[0].context.used == fresh.lanes[0].context.used
+    assert session.lanes[0].context.used_slots == fresh.lanes[0].context.used_slots

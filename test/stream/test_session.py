@@ -183,7 +183,7 @@ def test_an_hour_in_constant_context():
         rolled += sum(isinstance(event, ContextRolled) for event in events)
         replies += len(finished(events))
     assert (one.fifo.stats.pushed, one.fifo.stats.consumed, len(one.fifo)) == (9_000, 9_000, 0)
-    assert all(lane.context.used <= 256 for lane in one.lanes)
+    assert all(lane.context.used_slots <= 256 for lane in one.lanes)
     assert largest <= 8
     assert rolled > 1_000 and replies == 179
 
@@ -196,7 +196,7 @@ def test_a_lane_may_keep_less_than_the_others():
     for seq in range(60):
         one.push(chunk(seq))
         rolled += [event.lane for event in one.drain() if isinstance(event, ContextRolled)]
-    full, short, greedy = (lane.context.used for lane in one.lanes)
+    full, short, greedy = (lane.context.used_slots for lane in one.lanes)
     assert short <= 128 < full <= 256 and greedy <= 256
     assert rolled.index('assistant') < rolled.index('transcript')
     with pytest.raises(ConfigurationError, match='lane.assistant.slots'):

@@ -15,7 +15,7 @@ from audio_interaction_ros.runtimes.scripted import (
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished, Silence
 from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 from train.tokens import Layout, t_t
 
 pytestmark = pytest.mark.unit
@@ -54,7 +54,7 @@ def translated(one):
     ('Good morning.', 'en', '早上好。', 'zh'), ('早上好', 'zh', 'Good morning.', 'en')])
 def test_a_text_is_translated_to_the_other_language(text, language, said, target):
     one, _ = session()
-    one.translate(reply(), Said(text=text, language=language))
+    one.translate(reply(), RecognisedSpeech(text=text, language=language))
     final, = translated(one)
     assert (final.text, final.language) == (said, target)
     assert (final.source_text, final.source_language) == (text, language)
@@ -69,7 +69,7 @@ def test_what_is_written_already_is_final_as_it_is(english, said, language):
     """Nothing goes through the decoder; without words the streamed text stays."""
     one, decoder = session()
     decoder.requests = []
-    one.translate(reply(), Said(text='早上好', language='zh', english=english))
+    one.translate(reply(), RecognisedSpeech(text='早上好', language='zh', english=english))
     final, = translated(one)
     assert (final.text, final.language, final.source_text) == (said, language, '早上好')
     assert (final.streamed_text, final.reply_id) == ('(Chinese)', '1-0')
@@ -80,7 +80,7 @@ def test_what_is_written_already_is_final_as_it_is(english, said, language):
 def test_what_is_fed_is_what_was_trained():
     """Every id, in its order and at its position, is that of the offline text task."""
     one, decoder = session()
-    one.translate(reply(), Said(text='Good morning.', language='en'))
+    one.translate(reply(), RecognisedSpeech(text='Good morning.', language='en'))
     fed = []
     while one.busy:
         one.step()
@@ -97,7 +97,7 @@ def test_what_is_fed_is_what_was_trained():
 def test_listening_goes_on_while_text_is_translated():
     """One token of text and one chunk of every lane share a pass."""
     one, decoder = session()
-    one.translate(reply(), Said(text='Good morning.', language='en'))
+    one.translate(reply(), RecognisedSpeech(text='Good morning.', language='en'))
     one.step()
     for seq in range(4):
         one.push(chunk(seq))
@@ -111,7 +111,7 @@ def test_listening_goes_on_while_text_is_translated():
 def test_texts_wait_for_each_other():
     one, _ = session()
     for number, (text, language) in enumerate([('早上好', 'zh'), ('Good morning.', 'en')]):
-        one.translate(reply(number), Said(text=text, language=language))
+        one.translate(reply(number), RecognisedSpeech(text=text, language=language))
     assert [(final.reply_id, final.text) for final in translated(one)] == [
         ('1-0', 'Good morning.'), ('1-1', '早上好。')]
 
@@ -122,7 +122,7 @@ def test_texts_wait_for_each_other():
 def test_what_cannot_be_translated_keeps_its_streamed_text(text, language):
     """Nothing read, another language, too long, no answer, an answer that runs in circles."""
     one, _ = session()
-    one.translate(reply(text='早'), Said(text=text, language=language))
+    one.translate(reply(text='早'), RecognisedSpeech(text=text, language=language))
     final, = translated(one)
     assert (final.text, final.language, final.source_text) == ('早', '', text)
     assert (one.stats.translated, one.stats.kept) == (0, 1)
@@ -130,7 +130,7 @@ def test_what_cannot_be_translated_keeps_its_streamed_text(text, language):
 
 def test_a_budget_ends_a_translation():
     one, _ = session((replace(LANES[0], max_reply_tokens=4), LANES[1]))
-    one.translate(reply(), Said(text='Good morning.', language='en'))
+    one.translate(reply(), RecognisedSpeech(text='Good morning.', language='en'))
     final, = translated(one)
     assert final.text == '早', 'the byte of the next character is left out'
 
@@ -138,7 +138,7 @@ def test_a_budget_ends_a_translation():
 def test_a_backlog_keeps_its_streamed_text():
     one, _ = session()
     for number in range(12):
-        one.translate(reply(number), Said(text='Good morning.', language='en'))
+        one.translate(reply(number), RecognisedSpeech(text='Good morning.', language='en'))
     finals = translated(one)
     assert {final.reply_id for final in finals} == {f'1-{number}' for number in range(12)}
     assert (one.stats.translated, one.stats.kept) == (8, 4)
@@ -148,17 +148,17 @@ def test_a_backlog_keeps_its_streamed_text():
 def test_reset_and_cancel_keep_streamed_texts(end):
     one, _ = session()
     for number in range(2):
-        one.translate(reply(number), Said(text='Good morning.', language='en'))
+        one.translate(reply(number), RecognisedSpeech(text='Good morning.', language='en'))
     one.step()
     end(one)
     assert [final.text for final in translated(one)] == ['(Chinese)'] * 2
-    one.translate(reply(2), Said(text='Good morning.', language='en'))
+    one.translate(reply(2), RecognisedSpeech(text='Good morning.', language='en'))
     assert [final.text for final in translated(one)] == ['早上好。']
 
 
 def test_another_lane_is_cancelled_alone():
     one, _ = session()
-    one.translate(reply(), Said(text='Good morning.', language='en'))
+    one.translate(reply(), RecognisedSpeech(text='Good morning.', language='en'))
     assert not one.cancel('assistant')
     assert [final.text for final in translated(one)] == ['早上好。']
 
@@ -166,7 +166,7 @@ def test_another_lane_is_cancelled_alone():
 def test_a_new_prompt_is_used_for_text_as_well():
     one, decoder = session()
     one.set_prompt('translation', 'Other.')
-    one.translate(reply(), Said(text='早上好', language='zh'))
+    one.translate(reply(), RecognisedSpeech(text='早上好', language='zh'))
     one.step()
     asked = next(request for request in decoder.requests if request.lane == len(LANES))
     assert b'Other.' in bytes(token for token in asked.ids.tolist() if token < 256)
@@ -174,7 +174,7 @@ def test_a_new_prompt_is_used_for_text_as_well():
 
 def test_without_a_text_lane_streamed_texts_are_final():
     one, decoder = session(translate_text=False)
-    one.translate(reply(), Said(text='Good morning.', language='en'))
+    one.translate(reply(), RecognisedSpeech(text='Good morning.', language='en'))
     final, = translated(one)
     assert (final.text, final.source_text) == ('(Chinese)', 'Good morning.')
     assert len(decoder._heard) == len(LANES), 'no lane more than those that listen'

@@ -9,8 +9,18 @@ import soundfile
 
 pytest.importorskip('scipy')
 
-from train.compose import Answer, ClipError, LanePlan, Mix, Plan, PlanError, audio, compose, layers
-from train.compose.lanes import CRITICAL, PROMPTS, Rules, phrases, word_ends
+from train.compose import (
+    Answer,
+    ClipError,
+    LanePlan,
+    Mix,
+    Plan,
+    PlanError,
+    audio,
+    compose,
+    make_layers,
+)
+from train.compose.lanes import CRITICAL, PROMPTS, Rules, pair_phrases, word_ends
 from train.records import Clip, from_dict, to_dict
 from train.responses import RulesJudge
 
@@ -60,7 +70,7 @@ def plan_of(clips: dict[str, Clip], **fields) -> Plan:
 def test_snr_of_both_noise_tracks_lies_in_the_ranges_of_the_paper(tmp_path, clips):
     first, second = [], []
     for seed in range(12):
-        built = layers(plan_of(clips, seed=seed), root=tmp_path, mix=DRY)
+        built = make_layers(plan_of(clips, seed=seed), root=tmp_path, mix=DRY)
         signal = np.mean(np.concatenate(built.heard) ** 2)
         first.append(10 * np.log10(signal / np.mean(built.tracks['noise_event'] ** 2)))
         second.append(10 * np.log10(signal / np.mean(built.tracks['noise_ambient'] ** 2)))
@@ -69,7 +79,7 @@ def test_snr_of_both_noise_tracks_lies_in_the_ranges_of_the_paper(tmp_path, clip
 
 
 def test_foreground_is_in_order_apart_and_faded(tmp_path, clips):
-    built = layers(plan_of(clips), root=tmp_path, mix=DRY)
+    built = make_layers(plan_of(clips), root=tmp_path, mix=DRY)
     events = built.events[:3]
     assert [event.clip.id for event in events] == ['speech', 'bell', 'alarm']
     ends = [0.0, *[event.end_s for event in events]]
@@ -80,7 +90,7 @@ def test_foreground_is_in_order_apart_and_faded(tmp_path, clips):
         assert np.array_equal(built.tracks['foreground'][start:start + len(samples)], samples)
         assert samples[0] == samples[-1] == 0.0  # 20 ms fades, half height after 10 ms
     original = audio.read_clip(clips['bell'], tmp_path)
-    gain = audio.ratio(events[1].gain_db)
+    gain = audio.amplitude_factor(events[1].gain_db)
     placed = built.heard[1]
     assert np.allclose(placed[320:-320], original[320:-320] * gain, atol=1e-4)
     assert np.abs(placed[150:170]).max() == pytest.approx(
@@ -92,11 +102,12 @@ def test_stream_has_whole_chunks_and_gains_that_rebuild_it(tmp_path, clips):
     mix = replace(DRY, gap_kinds={'zero': 1.0})
     samples, stream = compose(plan, root=tmp_path, mix=mix)
     assert len(samples) == stream.chunks * 6400 and samples.dtype == np.float32
-    assert np.abs(samples).max() == pytest.approx(0.9 * audio.ratio(-3.0), rel=1e-3)
+    assert np.abs(samples).max() == pytest.approx(0.9 * audio.amplitude_factor(-3.0), rel=1e-3)
     event = stream.events[2]
     middle = slice(round(event.start_s * RATE) + 400, round(event.end_s * RATE) - 400)
     original = audio.read_clip(clips['alarm'], tmp_path)[400:-400]
-    assert np.allclose(samples[middle], original * audio.ratio(event.gain_db), atol=2e-3)
+    assert np.allclose(samples[middle], original * audio.amplitude_factor(event.gain_db),
+                       atol=2e-3)
     assert from_dict(type(stream), to_dict(stream)) == stream
 
 
@@ -110,7 +121,7 @@ def test_zero_gaps_are_digital_zero_even_after_the_device(tmp_path, clips):
 
 
 def test_gap_kinds_come_in_the_asked_shares(tmp_path, clips):
-    kinds = [kind for seed in range(60) for kind in layers(
+    kinds = [kind for seed in range(60) for kind in make_layers(
         plan_of(clips, seed=seed), root=tmp_path, mix=DRY).gap_kinds]
     shares = {kind: kinds.count(kind) / len(kinds) for kind in ('room', 'zero', 'floor')}
     assert shares == {kind: pytest.approx(share, abs=0.09) for kind, share in (
@@ -119,7 +130,7 @@ def test_gap_kinds_come_in_the_asked_shares(tmp_path, clips):
 
 def test_room_gap_lies_18_to_30_db_under_the_foreground(tmp_path, clips):
     mix = replace(DRY, gap_kinds={'room': 1.0}, foreground_db=(0.0, 0.0))
-    built = layers(plan_of(clips, noise=()), root=tmp_path, mix=mix)
+    built = make_layers(plan_of(clips, noise=()), root=tmp_path, mix=mix)
     span = built.tracks['gaps'][:int(built.events[0].start_s * RATE)]
     below = mix.level_dbfs - audio.active_db(span[400:-400])
     assert 17.5 <= below <= 30.5
@@ -127,7 +138,7 @@ def test_room_gap_lies_18_to_30_db_under_the_foreground(tmp_path, clips):
 
 def test_a_gate_stays_open_where_something_goes_on(tmp_path, clips):
     mix = replace(DRY, gap_kinds={'zero': 1.0})
-    built = layers(plan_of(clips, ambient=(clips['hum'],)), root=tmp_path, mix=mix)
+    built = make_layers(plan_of(clips, ambient=(clips['hum'],)), root=tmp_path, mix=mix)
     assert built.zeros == [] and set(built.gap_kinds) == {'room'}
 
 
@@ -135,7 +146,7 @@ def test_background_and_ambient_get_the_gains_of_their_role(tmp_path, clips):
     gains = {'background': set(), 'ambient': set()}
     for seed in range(25):
         plan = plan_of(clips, seed=seed, background=(clips['bell'],), ambient=(clips['hum'],))
-        built = layers(plan, root=tmp_path, mix=DRY)
+        built = make_layers(plan, root=tmp_path, mix=DRY)
         for event in built.events:
             if event.role in gains:
                 track = built.tracks[event.role]
@@ -193,9 +204,9 @@ def test_words_end_where_they_are_voiced():
 
 
 def test_phrases_pair_only_when_as_many():
-    assert phrases('Yes, I know.', '是的，我知道。') == [
+    assert pair_phrases('Yes, I know.', '是的，我知道。') == [
         ('Yes,', '是的，'), ('I know.', '我知道。')]
-    assert phrases('Yes, I know.', '我知道。') == [('Yes, I know.', '我知道。')]
+    assert pair_phrases('Yes, I know.', '我知道。') == [('Yes, I know.', '我知道。')]
 
 
 @pytest.mark.parametrize('change, says', [
@@ -238,7 +249,7 @@ def test_another_rate_is_resampled(tmp_path):
 
 def test_the_noise_of_a_gap_goes_on_under_the_event_after_it(tmp_path, clips):
     mix = replace(DRY, gap_kinds={'floor': 1.0})
-    built = layers(plan_of(clips, noise=()), root=tmp_path, mix=mix)
+    built = make_layers(plan_of(clips, noise=()), root=tmp_path, mix=mix)
     for event in built.events[:3]:
         middle = int((event.start_s + event.end_s) / 2 * RATE)
         assert built.tracks['gaps'][middle - 800:middle + 800].all()

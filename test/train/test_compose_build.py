@@ -13,14 +13,14 @@ pytest.importorskip('scipy')
 pytest.importorskip('num2words')
 
 from train.compose import ClipError, Script, Step, compose
-from train.compose.bind import Pool, Unbound, bind, scripts_of
+from train.compose.bind import Pool, UnboundError, bind, scripts_of
 from train.compose.command import build_all, read_cleaned
 from train.compose.curated import curated_plan
 from train.curation.curate import CurationResult, Placed
 from train.curation.plan import Constraint, SubEvent
-from train.curation.plan import Plan as CuratedPlan
+from train.curation.plan import ScenarioPlan as CuratedPlan
 from train.records import Clip, Stream, read_records, write_records
-from train.speech.make import key
+from train.speech.make import line_id
 from train.stages import StageError
 
 pytestmark = pytest.mark.unit
@@ -40,7 +40,7 @@ def write(folder: Path, name: str, hertz: float, seconds: float, **fields) -> Cl
 def clips(tmp_path: Path) -> list[Clip]:
     says = [('Who is there?', ''), ('Good morning.', '早上好。')]
     return [
-        *[write(tmp_path, key(text, VOICE, 'en'), 200, 0.9, text=text, translation=other,
+        *[write(tmp_path, line_id(text, VOICE, 'en'), 200, 0.9, text=text, translation=other,
                 language='en', speaker=VOICE) for text, other in says],
         write(tmp_path, 'bell', 700, 0.6, label='doorbell'),
         write(tmp_path, 'alarm', 3100, 0.7, label='smoke_alarm'),
@@ -66,9 +66,9 @@ def test_bind_finds_clips_and_lanes(clips):
 
 
 def test_bind_says_what_is_missing(clips):
-    with pytest.raises(Unbound, match='no clip of a sound: siren'):
+    with pytest.raises(UnboundError, match='no clip of a sound: siren'):
         bind(script(steps=(Step(sound='siren'),)), Pool.of(clips))
-    with pytest.raises(Unbound, match='no speech for a sentence: Nobody'):
+    with pytest.raises(UnboundError, match='no speech for a sentence: Nobody'):
         bind(script(steps=(Step(say='Nobody said this.'),)), Pool.of(clips))
 
 

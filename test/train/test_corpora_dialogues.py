@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from train.corpora.dialogues import DIALOGUES, dialogue_of, raw_rows
+from train.corpora.dialogues import DIALOGUES, dialogue_of, read_raw_rows
 from train.corpora.recipe import load_recipe
 from train.records import RecordError
 from train.stages import StageError
@@ -74,7 +74,7 @@ def test_files_of_every_form_are_read(tmp_path):
     squad = {'data': [{'paragraphs': [{'context': 'x', 'qas': [{'question': 'q'}]}]}]}
     (tmp_path / 'd.json').write_text(json.dumps(squad))
     (tmp_path / 'e.json').write_text(json.dumps({'Q1': {'question': 'w', 'evidences': {}}}))
-    assert [(r['row_id'], r['question']) for r in raw_rows(tmp_path)] == [
+    assert [(r['row_id'], r['question']) for r in read_raw_rows(tmp_path)] == [
         ('a.jsonl:0', 'a'), ('a.jsonl:1', 'a'), ('b.json:0', 'a'), ('b.json:1', 'a'),
         ('c.jsonl.gz:0', 'a'), ('d.json:0', 'q'), ('e.json:0', 'w')]
 
@@ -84,13 +84,13 @@ def test_parquet_is_read_where_pyarrow_is(tmp_path):
     parquet = pytest.importorskip('pyarrow.parquet')
     parquet.write_table(pyarrow.Table.from_pylist([{'question': 'a', 'answer': 'b'}]),
                         tmp_path / 'a.parquet')
-    row, = raw_rows(tmp_path)
+    row, = read_raw_rows(tmp_path)
     assert dialogue_of(row, 'gammacorpus').turns[0].assistant == 'b'
 
 
 def test_a_folder_without_files_and_a_broken_file_are_errors(tmp_path):
     with pytest.raises(StageError, match='Expected .jsonl'):
-        list(raw_rows(tmp_path))
+        list(read_raw_rows(tmp_path))
     (tmp_path / 'a.jsonl').write_text('{"question": "a"}\n{broken\n')
     with pytest.raises(RecordError, match=r'a.jsonl: after 1 rows'):
-        list(raw_rows(tmp_path))
+        list(read_raw_rows(tmp_path))

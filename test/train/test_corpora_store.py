@@ -14,7 +14,7 @@ import soundfile
 
 from audio_interaction_ros.errors import MissingDependencyError
 from train.corpora import command
-from train.corpora.adapters import read_audioset, read_covost2, read_dns, read_fma, snake
+from train.corpora.adapters import read_audioset, read_covost2, read_dns, read_fma, to_snake_case
 from train.corpora.audio import read_16k
 from train.corpora.dialogues import Dialogue
 from train.corpora.intake import IMPORTERS, import_corpus
@@ -276,8 +276,8 @@ def test_a_folder_without_the_tables_is_named(tmp_path, read):
 
 
 def test_labels_in_snake_case():
-    assert snake('Smoke detector, smoke alarm') == 'smoke_detector'
-    assert snake('Hi-hat') == 'hi_hat'
+    assert to_snake_case('Smoke detector, smoke alarm') == 'smoke_detector'
+    assert to_snake_case('Hi-hat') == 'hi_hat'
 
 
 def test_every_source_of_the_recipe_has_its_importer():

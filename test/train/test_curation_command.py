@@ -7,7 +7,7 @@ import soundfile
 
 from train.__main__ import main
 from train.curation.curate import CurationResult
-from train.curation.plan import Plan, SubEvent
+from train.curation.plan import ScenarioPlan, SubEvent
 from train.records import read_records, write_records
 from train.stages import read_stage
 
@@ -49,7 +49,7 @@ def test_plans_are_drawn_and_repeat(folder, tmp_path):
         assert main(['curate', 'plan', str(folder), '--out', str(tmp_path / name),
                      '--count', '4', '--seconds', '20']) == 0
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
-    assert len(list(read_records(tmp_path / 'a', Plan))) == 4
+    assert len(list(read_records(tmp_path / 'a', ScenarioPlan))) == 4
 
 
 def event(name, role, seconds):
@@ -58,7 +58,7 @@ def event(name, role, seconds):
                     accept_tags=(name,))
 
 
-PLAN = Plan(id='p1', scenario='A dog in the rain.', seconds=12.0, sub_events=(
+PLAN = ScenarioPlan(id='p1', scenario='A dog in the rain.', seconds=12.0, sub_events=(
     event('rain', 'ambient', 12.0), event('dog_bark', 'foreground', 2.0),
     event('doorbell', 'foreground', 3.0), event('harp', 'foreground', 2.0)))
 

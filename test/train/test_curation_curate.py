@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from train.curation.curate import CurationResult, curate, summary
-from train.curation.plan import Constraint, Plan, PlanError, SubEvent
+from train.curation.curate import CurationResult, curate, summarise
+from train.curation.plan import Constraint, ScenarioPlan, ScenarioPlanError, SubEvent
 from train.curation.retrieve import ClipIndex
 from train.curation.verify import verify
 from train.records import Clip, from_dict, to_dict
@@ -50,7 +50,7 @@ def event(name, role='foreground', seconds=2.0, accept=None):
                     accept_tags=accept or (name,))
 
 
-PLAN = Plan(id='p', scenario='A garden.', seconds=20.0, sub_events=(
+PLAN = ScenarioPlan(id='p', scenario='A garden.', seconds=20.0, sub_events=(
     event('garden', 'ambient', 20.0), event('dog_bark'), event('cough')))
 
 
@@ -231,7 +231,7 @@ def test_where_nothing_fits_a_sound_is_generated_and_verified(folder):
     assert soundfile.info(placed.clip.path).frames == 2 * RATE
     assert generator.asked[0].caption == 'One hears a dog_bark.'
     assert result.rejections[0].checks == ('missing',)
-    assert summary([result])['generated'] == 1
+    assert summarise([result])['generated'] == 1
 
 
 @pytest.mark.parametrize(('answer', 'checks'), [
@@ -249,7 +249,7 @@ def test_a_generator_that_fails_leaves_the_event_out(folder, answer, checks):
     assert result.rejections[-1].stage == 'generation'
     assert result.rejections[-1].checks == checks
     assert result.usable
-    assert summary([result])['missing'] == {'dog_bark': 1}
+    assert summarise([result])['missing'] == {'dog_bark': 1}
 
 
 def test_a_generated_sound_is_never_taken_at_its_word(folder):
@@ -303,15 +303,15 @@ def test_what_has_no_sound_is_taken_out_where_a_plan_is_left(folder):
         *PLAN.sub_events, event('harp', seconds=1.0)))
     result = curated(folder, [GARDEN, BARK, COUGH], plan=plan)
     assert result.missing == ('harp',)
-    pruned = result.pruned()
+    pruned = result.prune()
     assert (pruned.missing, pruned.dropped) == ((), ('harp',))
     assert pruned.plan.constraints == rules[:1]
     assert pruned.plan.scenario == 'Dog_bark, then cough; all the time garden.'
-    assert pruned.pruned() == pruned
-    assert summary([pruned])['missing'] == {'harp': 1}
-    assert summary([pruned])['sub_events'] == 4
+    assert pruned.prune() == pruned
+    assert summarise([pruned])['missing'] == {'harp': 1}
+    assert summarise([pruned])['sub_events'] == 4
     few = curated(folder, [GARDEN, BARK])  # two sub-events are no plan
-    assert few.pruned() == few
+    assert few.prune() == few
 
 
 @pytest.mark.parametrize('name', ['../../outside', '/etc/x', 'a b\x00c', '狗', 'x' * 300])
@@ -333,7 +333,7 @@ def test_two_plans_of_one_id_do_not_share_files(folder):
 
 
 def test_a_plan_that_contradicts_itself_is_refused(folder):
-    with pytest.raises(PlanError):
+    with pytest.raises(ScenarioPlanError):
         curated(folder, [GARDEN], plan=dataclasses.replace(PLAN, sub_events=()))
 
 

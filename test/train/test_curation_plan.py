@@ -6,12 +6,12 @@ import pytest
 
 from train.curation.plan import (
     Constraint,
-    Plan,
-    PlanError,
+    ScenarioPlan,
+    ScenarioPlanError,
     SubEvent,
     check,
+    find_problems,
     plan_schema,
-    problems,
     read_plan,
 )
 from train.records import to_dict
@@ -27,7 +27,7 @@ def event(name='bark', role='foreground', seconds=2.0, **changes):
         **changes})
 
 
-GOOD = Plan(scenario='A dog at a garden gate.', seconds=20.0, sub_events=(
+GOOD = ScenarioPlan(scenario='A dog at a garden gate.', seconds=20.0, sub_events=(
     event('garden', 'ambient', 20.0, place='outdoors'), event('bark'),
     event('bell', seconds=1.0), event('mower', 'background', 8.0)))
 
@@ -69,8 +69,8 @@ AMBIENT = GOOD.sub_events[0]
     (dataclasses.replace(GOOD, seconds=math.inf), 'expected a stream'),
 ])
 def test_a_plan_that_cannot_be_is_refused(plan, said):
-    assert any(said in text for text in problems(plan)), problems(plan)
-    with pytest.raises(PlanError, match='must make another'):
+    assert any(said in text for text in find_problems(plan)), find_problems(plan)
+    with pytest.raises(ScenarioPlanError, match='must make another'):
         check(plan)
 
 
@@ -86,7 +86,7 @@ def test_a_plan_that_cannot_be_is_refused(plan, said):
 def test_contradicting_constraints_are_refused(rules, said):
     plan = dataclasses.replace(GOOD, constraints=tuple(
         Constraint(kind=kind, first=first, second=second) for kind, first, second in rules))
-    assert any(said in text for text in problems(plan)), problems(plan)
+    assert any(said in text for text in find_problems(plan)), find_problems(plan)
 
 
 def test_constraints_that_can_hold_pass():
@@ -105,7 +105,7 @@ def test_sentences_are_counted_as_people_do(caption):
     None, [], 'plan', {}, {'scenario': 1}, {**to_dict(GOOD), 'colour': 1},
     {**to_dict(GOOD), 'sub_events': [{'name': 'x'}]}])
 def test_what_is_no_plan_is_refused(values):
-    with pytest.raises(PlanError):
+    with pytest.raises(ScenarioPlanError):
         read_plan(values)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from train.curation import planner
-from train.curation.plan import PlanError, problems
+from train.curation.plan import ScenarioPlanError, find_problems
 from train.curation.planner import GrammarPlanner, draw_bag
 from train.records import Clip
 
@@ -21,7 +21,7 @@ def clip(label, number=0):
 @given(st.integers(0, 10_000), st.floats(4.0, 600.0))
 def test_every_drawn_plan_is_without_contradiction(seed, seconds):
     plan = GrammarPlanner().plan((), seconds=seconds, seed=seed)
-    assert problems(plan) == []
+    assert find_problems(plan) == []
     assert plan == GrammarPlanner().plan((), seconds=seconds, seed=seed)
 
 
@@ -44,7 +44,7 @@ def test_the_bag_steers_the_plan():
 
 @pytest.mark.parametrize('seconds', [0.0, 3.9, 1e9, float('nan')])
 def test_a_stream_of_impossible_length_is_refused(seconds):
-    with pytest.raises(PlanError, match='expected a stream'):
+    with pytest.raises(ScenarioPlanError, match='expected a stream'):
         GrammarPlanner().plan((), seconds=seconds, seed=1)
 
 

@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, CheckpointError, ConfigurationError
-from train.curation.features import extractor, log_mel_statistics
-from train.curation.fit_tagger import Example, choose, cross_validate, fit
+from train.curation.features import find_extractor, log_mel_statistics
+from train.curation.fit_tagger import Example, choose_clips, cross_validate, fit
 from train.curation.tagger import LinearTagger, fit_linear, fold_of
 from train.records import Clip
 
@@ -107,11 +107,11 @@ def test_labels_with_few_recordings_are_left_out():
              *(clip('speech_word', i) for i in range(3)),
              *(clip('speech_name', i) for i in range(3)),
              *(dataclasses.replace(clip('siren', i), generated=True) for i in range(6))]
-    chosen = choose(clips, rename={'speech_*': 'speech'}, most_per_label=5)
+    chosen = choose_clips(clips, rename={'speech_*': 'speech'}, most_per_label=5)
     assert sorted({c.label for c in chosen}) == ['rain', 'speech']
     assert len(chosen) == 10
     with pytest.raises(ConfigurationError, match='two labels'):
-        choose(clips[:6])
+        choose_clips(clips[:6])
 
 
 def test_unreadable_clips_are_counted(library):
@@ -137,7 +137,7 @@ def test_a_tagger_of_other_features_is_refused(fitted, tmp_path):
     with pytest.raises(CheckpointError, match='ears'):
         LinearTagger.load(tmp_path / 'tagger.npz')
     with pytest.raises(ConfigurationError, match='ears'):
-        extractor('ears')
+        find_extractor('ears')
 
 
 @pytest.mark.parametrize('length', [1, 100, 1_600, 200_000])

@@ -15,7 +15,7 @@ def test_states_of_the_encoder_have_one_size_for_every_length(monkeypatch, lengt
     tower = AudioTower(AudioTowerConfig(mel_bins=80, width=16, layers=2, heads=2, mlp_width=32,
                                         output_width=1, window_frames=200, keep_frames=100))
     listening = features.with_states(tower)
-    monkeypatch.setattr(features, '_whisper', lambda: listening)
+    monkeypatch.setattr(features, '_load_whisper', lambda: listening)
     samples = 0.1 * np.random.default_rng(0).standard_normal(length).astype(np.float32)
     vector = features.whisper_states(samples)
     assert vector.shape == (2 * 2 * 16 + 512,)

@@ -16,10 +16,10 @@ from train.compose.lanes import CRITICAL
 from train.corpora.recipe import load_recipe
 from train.demo import command, page
 from train.demo.page import write_page
-from train.demo.sounds import MADE, make_clip, plans
-from train.demo.writer import Writer, estimated_s, phrases
+from train.demo.sounds import MADE, make_clip, make_plans
+from train.demo.writer import Writer, estimate_s, load_phrases
 from train.records import ABILITIES, Stream, read_records
-from train.responses.history import Review, Turn, review_problems
+from train.responses.history import Review, Turn, find_review_problems
 from train.sounds.signals import LABELS
 from train.speech import command as speech_command
 from train.speech.engines import EngineSettings
@@ -45,14 +45,14 @@ class Beeper:
 
 @pytest.fixture(scope='module')
 def scripts():
-    return Writer(VOICES, seed=1).hours(2.0)
+    return Writer(VOICES, seed=1).write_hours(2.0)
 
 
 def test_abilities_get_the_same_time_and_tasks_of_the_recipe(scripts):
     recipe = load_recipe()
     for ability in ABILITIES:
         mine = [script for script in scripts if script.ability == ability]
-        assert sum(map(estimated_s, mine)) == pytest.approx(2 * 3600 / 7, rel=0.05)
+        assert sum(map(estimate_s, mine)) == pytest.approx(2 * 3600 / 7, rel=0.05)
         assert {script.task for script in mine} <= set(recipe.abilities[ability].tasks)
     assert len({script.task for script in scripts}) >= 23
 
@@ -71,7 +71,7 @@ def test_history_reviews_keep_the_rules_of_the_paper(scripts):
     for script in reviews:
         *before, last = script.steps
         assert last.review_of is not None
-        problems = review_problems(
+        problems = find_review_problems(
             Review(question=last.say, reference_answer=last.answer,
                    reference_turn_idx=last.review_of),
             [Turn(user=step.say, assistant=step.answer) for step in before])
@@ -82,11 +82,11 @@ def test_every_sound_that_is_written_can_be_made(scripts):
     made = {item.label for item in MADE} | set(LABELS)
     wanted = {step.sound for script in scripts for step in script.steps if step.sound}
     assert wanted | {label for script in scripts for label in script.ambient} <= made
-    assert set(phrases()['critical']) <= set(CRITICAL)
+    assert set(load_phrases()['critical']) <= set(CRITICAL)
 
 
 def test_made_sounds_are_heard_marked_and_the_same_again(tmp_path: Path):
-    chosen = {plan.name: plan for plan in plans(0)}
+    chosen = {plan.name: plan for plan in make_plans(0)}
     for label in ('rain', 'door_knock', 'water_drip', 'melody_fast_rising', 'smoke_alarm_t3'):
         clip = make_clip(chosen[label], out=tmp_path)
         samples, rate = soundfile.read(tmp_path / clip.path)
@@ -98,15 +98,15 @@ def test_made_sounds_are_heard_marked_and_the_same_again(tmp_path: Path):
 
 
 def first_of_each(seed):
-    return [plan for plan in plans(seed) if plan.number == 0]
+    return [plan for plan in make_plans(seed) if plan.number == 0]
 
 
 @pytest.fixture(scope='module')
 def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module in (command, speech_command):
-            patch.setattr(module, 'engines', lambda _: {'beeper': Beeper()})
-        patch.setattr(command, 'plans', first_of_each)
+            patch.setattr(module, 'make_engines', lambda _: {'beeper': Beeper()})
+        patch.setattr(command, 'make_plans', first_of_each)
         yield command.build_demo(tmp_path_factory.mktemp('demo'), hours=0.01, workers=0,
                                  check=False, names=('beeper',))
 
@@ -134,10 +134,10 @@ def test_the_page_is_whole_in_itself(demo):
 def test_the_command_prints_figures_and_goes_on_where_it_was(demo, monkeypatch, capsys):
     from train.__main__ import main
     for module in (command, speech_command):
-        monkeypatch.setattr(module, 'engines', lambda _: {'beeper': Beeper()})
-    monkeypatch.setattr(command, 'present', lambda: ('beeper',))
-    monkeypatch.setattr(command, 'plans', first_of_each)
-    monkeypatch.setattr(page, 'chosen', lambda streams: streams[:1])
+        monkeypatch.setattr(module, 'make_engines', lambda _: {'beeper': Beeper()})
+    monkeypatch.setattr(command, 'find_present', lambda: ('beeper',))
+    monkeypatch.setattr(command, 'make_plans', first_of_each)
+    monkeypatch.setattr(page, 'choose_streams', lambda streams: streams[:1])
     assert main(['demo', '--out', str(demo.out), '--hours', '0.01', '--workers', '0',
                  '--no-check']) == 0
     said = capsys.readouterr().out
@@ -149,4 +149,4 @@ def test_the_command_prints_figures_and_goes_on_where_it_was(demo, monkeypatch, 
 def test_without_an_engine_it_says_what_to_install():
     from audio_interaction_ros.errors import ConfigurationError
     with pytest.raises(ConfigurationError, match='pip install hibari-tts'):
-        command.speakers(EngineSettings(names=()))
+        command.choose_speakers(EngineSettings(names=()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from train.edge.__main__ import Step, steps, work_off
+from train.edge.__main__ import RecipeStep, make_steps, work_off
 
 pytestmark = pytest.mark.unit
 
@@ -36,8 +36,8 @@ def value(command: tuple[str, ...], flag: str) -> str:
 
 
 def test_each_step_is_done_once(tmp_path, capsys):
-    todo = [Step(name='one', commands=(writes(tmp_path / 'a'), writes(tmp_path / 'b'))),
-            Step(name='two of them', commands=(writes(tmp_path / 'a'),))]
+    todo = [RecipeStep(name='one', commands=(writes(tmp_path / 'a'), writes(tmp_path / 'b'))),
+            RecipeStep(name='two of them', commands=(writes(tmp_path / 'a'),))]
     work_off(todo, tmp_path / 'out', {})
     work_off(todo, tmp_path / 'out', {})
     assert (tmp_path / 'a').read_text() == 'xx' and (tmp_path / 'b').read_text() == 'x'
@@ -47,25 +47,25 @@ def test_each_step_is_done_once(tmp_path, capsys):
 
 @pytest.mark.parametrize('mark', ['done', 'begun'])
 def test_a_step_made_with_other_options_is_not_taken_for_done(tmp_path, mark):
-    first = Step(name='one', commands=(writes(tmp_path / 'a'),))
+    first = RecipeStep(name='one', commands=(writes(tmp_path / 'a'),))
     work_off([first], tmp_path, {})
     (tmp_path / 'one.done').rename(tmp_path / f'one.{mark}')
-    other = Step(name='one', commands=(writes(tmp_path / 'b'),))
+    other = RecipeStep(name='one', commands=(writes(tmp_path / 'b'),))
     with pytest.raises(SystemExit, match=rf'other options; give another --out or .*one.{mark}'):
         work_off([other], tmp_path, {})
     assert not (tmp_path / 'b').exists()
 
 
 def test_another_number_of_workers_is_no_other_option(tmp_path):
-    few, many = (steps(options(tmp_path, workers=workers)) for workers in (2, 5))
+    few, many = (make_steps(options(tmp_path, workers=workers)) for workers in (2, 5))
     assert [step.made_by for step in few] == [step.made_by for step in many]
     assert {step.name: step.commands for step in few} != {
         step.name: step.commands for step in many}
 
 
 def test_a_step_that_fails_is_named_and_done_again(tmp_path):
-    todo = [Step(name='one', commands=(python('raise SystemExit(3)'),)),
-            Step(name='two', commands=(writes(tmp_path / 'a'),))]
+    todo = [RecipeStep(name='one', commands=(python('raise SystemExit(3)'),)),
+            RecipeStep(name='two', commands=(writes(tmp_path / 'a'),))]
     with pytest.raises(SystemExit, match=r'one: .* ended with 3; correct'):
         work_off(todo, tmp_path, {})
     assert not (tmp_path / 'one.done').exists() and not (tmp_path / 'a').exists()
@@ -74,7 +74,8 @@ def test_a_step_that_fails_is_named_and_done_again(tmp_path):
 def test_a_failure_ends_the_others(tmp_path):
     slow = python('import time; time.sleep(600)')
     with pytest.raises(SystemExit, match='ended with 4'):
-        work_off([Step(name='one', commands=(slow, python('raise SystemExit(4)')))], tmp_path, {})
+        work_off([RecipeStep(name='one', commands=(slow, python('raise SystemExit(4)')))],
+                 tmp_path, {})
 
 
 def test_told_to_end_it_ends_what_it_started(tmp_path):
@@ -96,7 +97,7 @@ def test_told_to_end_it_ends_what_it_started(tmp_path):
 
 def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
     written: set[str] = set()
-    for step in steps(options(tmp_path, threshold=['transcript=0.5'])):
+    for step in make_steps(options(tmp_path, threshold=['transcript=0.5'])):
         for command in step.commands:
             named = {flag: value for flag, value in pairwise(command)
                      if value.startswith(str(tmp_path))}
@@ -107,20 +108,20 @@ def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
 
 
 def test_a_small_share_holds_all_mixtures_and_their_validation(tmp_path):
-    batches = [command for step in steps(options(tmp_path)) for command in step.commands
+    batches = [command for step in make_steps(options(tmp_path)) for command in step.commands
                if 'train.edge.synthesise' in command]
     assert [value(command, '--first') for command in batches] == ['0', '15000', '24150']
     first, second, third = (int(value(command, '--count')) for command in batches)
     assert 150 < first < 400 and 150 < second < 400 and third == 35
-    whole = [value(command, '--count') for step in steps(options(tmp_path, scale=1.0))
+    whole = [value(command, '--count') for step in make_steps(options(tmp_path, scale=1.0))
              for command in step.commands if 'train.edge.synthesise' in command]
     assert whole == ['15000', '9150', '3500']
 
 
 def test_pairs_add_mandarin_text_and_a_third_lane(tmp_path):
     given = options(tmp_path, pairs=Path('p.tsv'), kokoro_model=Path('k.onnx'))
-    named = {step.name: step.commands for step in steps(given)}
-    without = [step.name for step in steps(options(tmp_path))]
+    named = {step.name: step.commands for step in make_steps(given)}
+    without = [step.name for step in make_steps(options(tmp_path))]
     assert [name for name in named if name not in without] == [
         'Mandarin', 'scenes, mandarin', 'validation, mandarin', 'translation of text',
         'three lanes']
@@ -134,7 +135,7 @@ def test_pairs_add_mandarin_text_and_a_third_lane(tmp_path):
 
 
 def test_every_scene_is_made_by_one_worker(tmp_path):
-    for step in steps(options(tmp_path, workers=3)):
+    for step in make_steps(options(tmp_path, workers=3)):
         shards = [value(command, '--shard') for command in step.commands
                   if 'train.edge.features' in command]
         assert shards in ([], ['0', '1', '2']), step.name
@@ -142,6 +143,6 @@ def test_every_scene_is_made_by_one_worker(tmp_path):
 
 def test_a_tagger_and_an_earlier_projector_go_to_their_steps(tmp_path):
     given = options(tmp_path, tagger=Path('scores.jsonl'), start=Path('earlier.safetensors'))
-    commands = {command[2]: command for step in steps(given) for command in step.commands}
+    commands = {command[2]: command for step in make_steps(given) for command in step.commands}
     assert value(commands['train.edge.sound'], '--tagger') == 'scores.jsonl'
     assert value(commands['train.edge.stage_a'], '--start') == 'earlier.safetensors'

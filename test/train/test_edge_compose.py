@@ -11,7 +11,7 @@ from audio_interaction_ros.errors import AudioFormatError
 from train.edge import compose as subject
 from train.edge.compose import compose
 from train.edge.label import Label
-from train.edge.library import Library, MissingMaterialError, is_validation, load, recording
+from train.edge.library import Library, MissingMaterialError, is_validation, load, recording_of
 
 pytestmark = pytest.mark.unit
 
@@ -86,9 +86,10 @@ def test_labels_go_before_texts_and_what_is_doubtful_is_left_out(folders):
 
 def test_speech_without_speaker_and_source_is_on_the_side_of_its_words():
     phrase = {'path': 'a/1.ogg', 'label': 'speech_phrase', 'text': 'Hey computer '}
-    assert recording(phrase) == recording({**phrase, 'path': 'b/2.ogg', 'text': 'hey Computer'})
-    assert recording({**phrase, 'speaker': 'x'}) == 'x'
-    assert recording({'path': 'c.wav', 'label': 'cough', 'text': 'cough'}) == 'c.wav'
+    assert recording_of(phrase) == recording_of({**phrase, 'path': 'b/2.ogg',
+                                                 'text': 'hey Computer'})
+    assert recording_of({**phrase, 'speaker': 'x'}) == 'x'
+    assert recording_of({'path': 'c.wav', 'label': 'cough', 'text': 'cough'}) == 'c.wav'
 
 
 def test_events_lie_in_the_scene_and_are_due_after_they_began(folders):
@@ -123,7 +124,7 @@ def test_what_is_heard_at_a_time_is_where_the_clip_says(tmp_path, seconds):
     (tmp_path / 'manifest.jsonl').write_text(json.dumps(row('rain.wav', 'rain')))
     soundfile.write(tmp_path / 'rain.wav', ramp(seconds), RATE, subtype='FLOAT')
     whole, lone = load(tmp_path / 'rain.wav'), Library(tmp_path, [], 'train')
-    clips = [lone.noise(random.Random(seed), 5 * RATE) for seed in range(12)]
+    clips = [lone.draw_noise(random.Random(seed), 5 * RATE) for seed in range(12)]
     for clip in (clip for clip in clips if clip.label == 'rain'):
         assert len(clip.samples) == 5 * RATE and clip.length == seconds
         for time in (0.0, 0.7, 1.9, 4.9):
@@ -138,7 +139,7 @@ def test_an_alert_says_where_in_its_file_it_begins(tmp_path):
     soundfile.write(tmp_path / 'cough.wav', sound, RATE, subtype='FLOAT')
     lone, seen = Library(tmp_path, [], 'train'), set()
     for seed in range(80):
-        clip = lone.alert(random.Random(seed))
+        clip = lone.draw_alert(random.Random(seed))
         if clip.path:
             assert abs(clip.samples[0] - sound[round(clip.offset * RATE)]) < 1e-3
             seen.add(clip.offset > 1.5)
@@ -149,15 +150,15 @@ def test_speech_of_unknown_kinds_only_leaves_the_synthetic(folders):
     (folders[0] / 'manifest.jsonl').write_text(
         json.dumps(row('told.wav', 'speech_of_another_kind', text='go')))
     only = Library(*folders, 'train')
-    assert {only.speech(random.Random(seed)).text for seed in range(20)} == {'Of train.'}
+    assert {only.draw_speech(random.Random(seed)).text for seed in range(20)} == {'Of train.'}
 
 
 def test_a_side_without_speech_or_beds_is_named(folders):
     (folders[0] / 'manifest.jsonl').write_text('')
     with pytest.raises(MissingMaterialError, match="speech for the side 'train'"):
-        Library(folders[0], [], 'train').speech(random.Random(0))
+        Library(folders[0], [], 'train').draw_speech(random.Random(0))
     with pytest.raises(MissingMaterialError, match='harmless sounds'):
-        Library(folders[0], [], 'train').noise(random.Random(0), RATE)
+        Library(folders[0], [], 'train').draw_noise(random.Random(0), RATE)
 
 
 @pytest.mark.parametrize(('shape', 'rate'), [((800,), 8_000), ((1_600, 2), 16_000)])

@@ -6,17 +6,17 @@ from itertools import islice
 import pytest
 
 from audio_interaction_ros.alerts.rules import load_rules
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 from train.edge.dialogue import (
     CATALOGUE,
     LONGEST,
     SLOTS,
     UNKNOWN,
     command_texts,
-    drawn,
-    near_miss,
+    draw_near_miss,
+    draw_text,
+    draw_texts,
     reply_to,
-    texts,
 )
 
 pytestmark = pytest.mark.unit
@@ -76,7 +76,7 @@ def test_every_phrase_that_is_drawn_gets_the_answer_of_its_exchange():
         # a bare "help me" is still drawn with this question, but is an emergency
         rescued = ('I cannot phone',) if 'Tell me what you need' in exchange.answer else ()
         for phrase in exchange.phrases:
-            said = drawn(phrase, rng)
+            said = draw_text(phrase, rng)
             answer = reply_to(said)
             start = exchange.answer.split(' {')[0].split('{verb}')[0]
             pronoun = start.split()[0] if said.endswith(('it', 'it off', 'it on')) else start
@@ -90,19 +90,20 @@ def test_every_command_of_the_first_batch_is_answered():
 
 
 def test_utterances_are_of_all_three_kinds_and_near_misses_stay_silent():
-    answers = [reply_to(said) for said in islice(texts(random.Random(4)), 1500)]
+    answers = [reply_to(said) for said in islice(draw_texts(random.Random(4)), 1500)]
     assert 0.16 < answers.count(None) / 1500 < 0.24
     assert 0.03 < answers.count(UNKNOWN) / 1500 < 0.1
     assert len({answer for answer in answers if answer}) > 150
     rng = random.Random(5)
-    assert {reply_to(near_miss(rng)) for _ in range(800)} == {None}
+    assert {reply_to(draw_near_miss(rng)) for _ in range(800)} == {None}
 
 
 def test_no_answer_raises_an_alert_and_all_are_short_sentences_in_ascii():
-    rules = load_rules(shipped('config/alerts.yaml'))
+    rules = load_rules(shipped_path('config/alerts.yaml'))
     said = [f'{order} the {phrase}.' for rule in rules.labels.values() for phrase in rule.en
             for order in ('Bring me', 'Go to', 'Stop', 'Turn off', 'Call', 'Where is')]
-    answers = {reply_to(text) for text in (*said, *islice(texts(random.Random(6)), 1500))} - {None}
+    answers = {reply_to(text) for text
+               in (*said, *islice(draw_texts(random.Random(6)), 1500))} - {None}
     for answer in answers:
         assert not rules.match(answer), answer
         assert len(answer.split()) <= LONGEST and answer.isascii() and answer.endswith('.')

@@ -6,13 +6,13 @@ import torch
 
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from train.edge.evaluate import projected, sweep
+from train.edge.evaluate import project_scene, sweep_thresholds
 
 pytestmark = pytest.mark.torch
 
 
 def test_sweep_counts_recall_and_false_fires():
-    rows = {t: (recall, false) for t, recall, false in sweep(
+    rows = {t: (recall, false) for t, recall, false in sweep_thresholds(
         np.array([0.95, 0.45, 0.35, 0.1]), np.array([1, 1, 0, 0]))}
     assert rows[0.5] == (0.5, 0.0)
     assert rows[0.3] == (1.0, 0.5)
@@ -27,7 +27,7 @@ def test_features_from_disk_are_those_of_the_tower(tmp_path, sounds):
         output_width=12, feature_norm=3.0, sounds=sounds, sound_levels=(1, 2) if sounds else ()))
     mel = torch.randn(3, 8, 80)
     levels = tower.levels(mel)
-    np.save(tmp_path / 'a.npy', tower.stacked(levels[-1]).numpy())
+    np.save(tmp_path / 'a.npy', tower.stack_frames(levels[-1]).numpy())
     if sounds:
-        np.save(tmp_path / 'a.sound.npy', tower.heard(mel, levels).numpy())
-    torch.testing.assert_close(projected(tower, tmp_path, 'a'), tower(mel).reshape(-1, 12))
+        np.save(tmp_path / 'a.sound.npy', tower.sound_inputs(mel, levels).numpy())
+    torch.testing.assert_close(project_scene(tower, tmp_path, 'a'), tower(mel).reshape(-1, 12))

@@ -8,7 +8,7 @@ import pytest
 
 from train.edge import features
 from train.edge.compose import Scene
-from train.edge.scenes import mended, scene_rows, whole_lines
+from train.edge.feature_folder import mend_lines, read_scene_rows, read_whole_lines
 
 pytestmark = pytest.mark.torch
 
@@ -28,12 +28,12 @@ def made(monkeypatch):
 
 
 def write(folder, **more):
-    features.write(None, None, folder, Namespace(**{
+    features.write_features(None, None, folder, Namespace(**{
         'kind': 'alert', 'first': 0, 'count': 4, 'shard': 0, 'shards': 1, 'minutes': 1e9, **more}))
 
 
 def names(folder):
-    return [row['name'] for row in scene_rows(folder)]
+    return [row['name'] for row in read_scene_rows(folder)]
 
 
 def test_a_stopped_run_goes_on_behind_its_last_whole_line(tmp_path, made):
@@ -44,7 +44,7 @@ def test_a_stopped_run_goes_on_behind_its_last_whole_line(tmp_path, made):
     write(tmp_path)
     assert made == [0, 1, 2, 2, 3]
     assert names(tmp_path) == [f'alert-{number:05d}' for number in range(4)]
-    assert len(whole_lines(path)) == 4
+    assert len(read_whole_lines(path)) == 4
 
 
 def test_other_shards_than_before_do_no_scene_twice(tmp_path, made):
@@ -64,6 +64,6 @@ def test_a_scene_whose_summary_is_missing_is_made_again_and_read_once(tmp_path, 
 
 def test_half_a_line_is_cut_off(tmp_path):
     path = tmp_path / 'a.jsonl'
-    assert mended(path) == [] and not path.exists()
+    assert mend_lines(path) == [] and not path.exists()
     path.write_text(json.dumps({'a': 1}) + '\n{"a": ')
-    assert mended(path) == [{'a': 1}] and path.read_text() == '{"a": 1}\n'
+    assert mend_lines(path) == [{'a': 1}] and path.read_text() == '{"a": 1}\n'

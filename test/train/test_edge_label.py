@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from train.edge.label import Label, LabelError, Reading, label, read_labels, verdict, wanted
+from train.edge.label import (
+    Label,
+    LabelError,
+    WhisperReading,
+    judge_reading,
+    label,
+    read_labels,
+    wants_label,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -16,8 +24,8 @@ PROMPT = {**CLIP, 'text_note': UNCHECKED}
 
 
 def heard(text, **fields):
-    return Reading(**{'heard': text, 'log_probability': -0.2, 'no_speech': 0.05,
-                      'compression': 1.0, **fields})
+    return WhisperReading(**{'heard': text, 'log_probability': -0.2, 'no_speech': 0.05,
+                             'compression': 1.0, **fields})
 
 
 @pytest.mark.parametrize(('change', 'answer'), [
@@ -25,11 +33,11 @@ def heard(text, **fields):
     ({'licence_group': 'share_alike'}, False), ({'lang': 'zh'}, False),
     ({'label': 'speech_nonverbal'}, False), ({'label': 'dog_bark'}, False)])
 def test_free_english_speech_without_a_checked_text_is_read(change, answer):
-    assert wanted({**CLIP, **change}) is answer
+    assert wants_label({**CLIP, **change}) is answer
 
 
 def test_a_sure_reading_becomes_a_sentence_in_words():
-    said = verdict(CLIP, heard('turn on 2 lights'))
+    said = judge_reading(CLIP, heard('turn on 2 lights'))
     assert said == Label(path='a.wav', text='Turn on two lights.', origin='whisper-base',
                          doubtful=False, why='', confidence=0.8187, heard='turn on 2 lights')
 
@@ -38,7 +46,7 @@ def test_a_sure_reading_becomes_a_sentence_in_words():
     (heard('Hello.', log_probability=-0.7), 'unsure'), (heard('Hello.', no_speech=0.7), 'no spee'),
     (heard('...'), 'no speech'), (heard('Ha ha ha.', compression=3.0), 'repeats')])
 def test_an_unsure_reading_is_doubtful_and_has_no_text(reading, why):
-    said = verdict(CLIP, reading)
+    said = judge_reading(CLIP, reading)
     assert said.doubtful and said.text == '' and said.why.startswith(why)
 
 
@@ -50,7 +58,7 @@ def test_an_unsure_reading_is_doubtful_and_has_no_text(reading, why):
 def test_what_the_makers_annotated_must_be_in_a_reading(said, text):
     row = {**CLIP, 'slots': {'size': 'sixteen ounce', 'roast': 'dark roast',
                              'coffeeDrink': ' iced mocha'}}
-    assert verdict(row, heard(said)).text == text
+    assert judge_reading(row, heard(said)).text == text
 
 
 @pytest.mark.parametrize(('row', 'said', 'text'), [
@@ -63,7 +71,7 @@ def test_what_the_makers_annotated_must_be_in_a_reading(said, text):
     ({'text': 'Z A N E', 'spelled': 'Zane'}, 'Zane, Z-A-N-E', 'Zane, Z A N E.'),
     ({'text': 'Z A N E', 'spelled': 'Zane'}, 'Mary.', '')])
 def test_a_prompt_is_kept_as_it_was_read_out(row, said, text):
-    answer = verdict({**PROMPT, **row}, heard(said, no_speech=0.9))
+    answer = judge_reading({**PROMPT, **row}, heard(said, no_speech=0.9))
     assert answer.text == text and answer.doubtful is (not text) and answer.origin == 'prompt'
 
 

@@ -12,8 +12,8 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig
 from train.edge import adapter
 from train.edge.adapter import Edge
 from train.edge.layout import IDS, IGNORE, THRESHOLDS
-from train.edge.ship import configuration
-from train.edge.stage_b import forgetful
+from train.edge.ship import make_configuration
+from train.edge.stage_b import exchange_words
 
 pytestmark = pytest.mark.torch
 
@@ -39,7 +39,7 @@ def test_training_hears_the_features_that_serve(monkeypatch):
     tower = AudioTower(SMALL).eval()
     mel = torch.randn(3, 8, 200)
     levels = tower.levels(mel)
-    frames, heard = tower.stacked(levels[-1]), tower.heard(mel, levels)
+    frames, heard = tower.stack_frames(levels[-1]), tower.sound_inputs(mel, levels)
     features = Ears(tower).eval().features(frames, heard)
     served = tower(mel)
     assert served.shape == (3, SMALL.features_per_chunk, 12)
@@ -53,15 +53,15 @@ def test_some_words_of_replies_are_exchanged_and_nothing_else():
     said = list(range(100, 160))
     ids = torch.tensor([[IDS.audio_begin, 7, IDS.respond, *said, IDS.text_end]])
     text = torch.tensor([[IGNORE, IGNORE, *said, IDS.text_end, IGNORE]])
-    found = forgetful(ids, text, share=0.5)
+    found = exchange_words(ids, text, share=0.5)
     changed = (found != ids)[0]
     assert 15 < changed.sum() < 45 and not changed[:3].any() and not changed[-1]
     assert set(found[0, 3:-1].tolist()) <= set(said)
-    assert forgetful(ids, text, share=0.0).equal(ids)
+    assert exchange_words(ids, text, share=0.0).equal(ids)
 
 
 def test_a_shipped_configuration_is_read_as_it_was_written(tmp_path):
-    written = configuration(dict(THRESHOLDS), ('rain', 'siren'), {'assistant': 0.7})
+    written = make_configuration(dict(THRESHOLDS), ('rain', 'siren'), {'assistant': 0.7})
     dump_config(written, tmp_path / 'config.yaml')
     read = load_config(tmp_path / 'config.yaml')
     assert read == written

@@ -2,7 +2,16 @@
 
 import pytest
 
-from train.edge.pairs import Pair, PairsError, baselines, key, read_pairs, references, short, split
+from train.edge.pairs import (
+    Pair,
+    PairsError,
+    baseline_texts,
+    find_references,
+    keep_short,
+    read_pairs,
+    sentence_key,
+    split_pairs,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -21,40 +30,40 @@ def test_says_which_columns_are_missing(tmp_path):
 
 
 def test_sentences_that_differ_in_case_width_or_stops_are_the_same():
-    assert key('Is it Tom?') == key('IS IT TOM .')
-    assert key('你好,Tom!') == key('你好,tom。')
-    assert key('Yes.') != key('No.')
-    assert key('?!') == '?!'
+    assert sentence_key('Is it Tom?') == sentence_key('IS IT TOM .')
+    assert sentence_key('你好,Tom!') == sentence_key('你好,tom。')
+    assert sentence_key('Yes.') != sentence_key('No.')
+    assert sentence_key('?!') == '?!'
 
 
 def test_no_sentence_is_on_both_sides():
     pairs = [Pair(f'Sentence {n // 2}{"!" if n % 2 else "."}', f'句子{n // 3}')
              for n in range(3_000)]
-    train, held = split(pairs)
+    train, held = split_pairs(pairs)
     assert 200 < len(held) < 400
     for language in ('en', 'zh'):
-        known = {key(getattr(pair, language)) for pair in train}
-        assert not known & {key(getattr(pair, language)) for pair in held}
+        known = {sentence_key(getattr(pair, language)) for pair in train}
+        assert not known & {sentence_key(getattr(pair, language)) for pair in held}
     assert len(train) + len(held) < len(pairs)  # Chinese sentences link English ones
-    assert sorted(map(str, split(pairs[::-1])[1])) == sorted(map(str, held))
+    assert sorted(map(str, split_pairs(pairs[::-1])[1])) == sorted(map(str, held))
 
 
 def test_short_pairs_have_ten_english_words():
     pairs = [Pair('a ' * 10, '一'), Pair('a ' * 11, '二')]
-    assert short(pairs) == pairs[:1]
+    assert keep_short(pairs) == pairs[:1]
 
 
 def test_every_translation_counts_as_right():
     pairs = [Pair('Hi.', '嗨。'), Pair('Hi.', '你好。'), Pair('Hello.', '你好。')]
-    assert references(pairs, 'en-zh') == {'Hi.': ('嗨。', '你好。'), 'Hello.': ('你好。',)}
-    assert references(pairs, 'zh-en')['你好。'] == ('Hi.', 'Hello.')
+    assert find_references(pairs, 'en-zh') == {'Hi.': ('嗨。', '你好。'), 'Hello.': ('你好。',)}
+    assert find_references(pairs, 'zh-en')['你好。'] == ('Hi.', 'Hello.')
 
 
 def test_trivial_translators():
     train = [Pair('I like tea.', '我喜欢茶。'), Pair('He sleeps.', '他睡觉。'),
              Pair('He is asleep.', '他睡觉。')]
-    said = baselines(train, 'en-zh', ['I like coffee.', 'Xyz'])
+    said = baseline_texts(train, 'en-zh', ['I like coffee.', 'Xyz'])
     assert said['copy'] == ['I like coffee.', 'Xyz']
     assert said['frequent'] == ['他睡觉。', '他睡觉。']
     assert said['nearest'][0] == '我喜欢茶。'
-    assert baselines(train, 'zh-en', ['我喜欢水。'])['nearest'] == ['I like tea.']
+    assert baseline_texts(train, 'zh-en', ['我喜欢水。'])['nearest'] == ['I like tea.']

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from train.edge.library import fold
-from train.edge.probe import probe
+from train.edge.library import fold_of
+from train.edge.probe import probe_level
 
 pytestmark = pytest.mark.torch
 
@@ -17,10 +17,10 @@ def test_separable_sounds_are_named_on_recordings_that_were_held_out():
     noise = torch.randn(4_800, 4)
     told = noise.clone()
     told[:, 0] += torch.tensor(labels)[clip] * 12.0
-    assert probe(told, clip, labels, folds, {1}) == (1.0, 1.0)
-    assert probe(noise, clip, labels, folds, {1})[0] < 0.9
+    assert probe_level(told, clip, labels, folds, {1}) == (1.0, 1.0)
+    assert probe_level(noise, clip, labels, folds, {1})[0] < 0.9
 
 
 def test_clips_of_one_recording_share_a_fold():
-    assert fold('freesound:1') == fold('freesound:1')
-    assert {fold(f'freesound:{n}') for n in range(50)} == {0, 1, 2, 3, 4}
+    assert fold_of('freesound:1') == fold_of('freesound:1')
+    assert {fold_of(f'freesound:{n}') for n in range(50)} == {0, 1, 2, 3, 4}

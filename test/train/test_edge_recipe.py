@@ -9,16 +9,22 @@ import pytest
 import torch
 
 from audio_interaction_ros.protocol import Emotion
-from train.edge.book import Book
 from train.edge.dialogue import reply_to
-from train.edge.heard import targets
-from train.edge.layout import CHINESE, IDS, IGNORE, decisions, sequence
+from train.edge.layout import CHINESE, IDS, IGNORE, decide_by_chunk, lay_out_session
 from train.edge.library import is_validation
 from train.edge.pairs import Pair
-from train.edge.sessions import MissingScenesError, Mixture, crop, sequenced, translated
+from train.edge.phrasebook import Phrasebook
 from train.edge.sound import average_precision
-from train.edge.stage_a import WIDTH, Speller, greedy
-from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, trim, utterances
+from train.edge.sound_targets import make_targets
+from train.edge.stage_a import WIDTH, Speller, decode_greedily
+from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, plan_utterances, trim
+from train.edge.training_sessions import (
+    MissingScenesError,
+    SessionMixture,
+    add_translations,
+    crop_event,
+    lay_out_scenes,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -27,15 +33,16 @@ SOUND = {'kind': 'sound', 'due': 0.8, 'emotion': 5, 'text': 'Siren.'}
 
 
 def test_a_reply_is_due_after_the_first_chunk_that_ends_late_enough():
-    assert decisions([SPEECH, SOUND], 'transcript', 4) == [None, None, (Emotion.NORMAL, 'Hello.'),
-                                                           None]
-    assert decisions([{**SPEECH, 'text': 'He is at home.'}, SOUND], 'assistant', 4) == [
+    assert decide_by_chunk([SPEECH, SOUND], 'transcript', 4) == [None, None,
+                                                                 (Emotion.NORMAL, 'Hello.'),
+                                                                 None]
+    assert decide_by_chunk([{**SPEECH, 'text': 'He is at home.'}, SOUND], 'assistant', 4) == [
         None, (Emotion.URGENT, 'Siren.'), None, None]
 
 
 def test_the_assistant_answers_what_it_is_asked():
     asked = {**SPEECH, 'text': 'What is your name?'}
-    said = decisions([asked], 'assistant', 4)[2]
+    said = decide_by_chunk([asked], 'assistant', 4)[2]
     assert said == (Emotion.NORMAL, reply_to(asked['text'])) and said[1]
 
 
@@ -44,9 +51,9 @@ def test_cropping_for_a_lane_takes_an_event_that_it_answers_to():
     told = {'kind': 'speech', 'start': 0.5, 'due': 2.0, 'emotion': 0, 'text': 'He is at home.'}
     row = {'name': 'a', 'chunks': 16, 'events': [told, asked]}
     for seed in range(8):
-        part, first = crop(row, random.Random(seed), 'assistant')
+        part, first = crop_event(row, random.Random(seed), 'assistant')
         assert first == 9 and part['chunks'] == 7
-        assert decisions(part['events'], 'assistant', 7)[5] is not None
+        assert decide_by_chunk(part['events'], 'assistant', 7)[5] is not None
 
 
 def test_what_sounds_is_told_while_it_can_be_heard():
@@ -54,7 +61,7 @@ def test_what_sounds_is_told_while_it_can_be_heard():
         {'label': 'siren', 'start': 0.9, 'end': 1.5, 'path': ''},
         {'label': 'speech', 'start': 0.0, 'end': 0.1, 'path': ''},
         {'label': 'unknown', 'start': 0.0, 'end': 2.0, 'path': ''}]}
-    assert targets(row, {'siren': 0, 'speech': 1}).T.tolist() == [
+    assert make_targets(row, {'siren': 0, 'speech': 1}).T.tolist() == [
         [0, 0, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]]
 
 
@@ -66,11 +73,11 @@ def test_average_precision_of_a_perfect_and_a_reversed_order():
 
 
 def test_a_reply_due_past_the_end_is_left_out():
-    assert decisions([SPEECH], 'transcript', 2) == [None, None]
+    assert decide_by_chunk([SPEECH], 'transcript', 2) == [None, None]
 
 
 def test_layout_of_two_chunks_and_a_reply():
-    laid = sequence([7], [(Emotion.URGENT, [8, 9]), None])
+    laid = lay_out_session([7], [(Emotion.URGENT, [8, 9]), None])
     i = IDS
     block = [i.audio_begin, *[i.pad] * 6, i.assistant]
     assert laid.ids.tolist() == [
@@ -89,7 +96,7 @@ def test_a_session_is_scenes_in_a_row():
             return SimpleNamespace(ids=[len(text)])
     quiet = {'events': [], 'chunks': 3}
     spoken = {'events': [SPEECH], 'chunks': 4}
-    laid = sequenced([quiet, spoken, quiet], 'transcript', Words())
+    laid = lay_out_scenes([quiet, spoken, quiet], 'transcript', Words())
     control = laid.control[laid.control != IGNORE]
     assert control.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert len(laid.feature_at) == 10 * 6
@@ -107,13 +114,13 @@ MANDARIN = scene('mandarin', 8, {**SPEECH, 'text': '你好。', 'language': 'zh'
 
 
 def sessions(rows, count=300):
-    mixture = Mixture(rows)
-    return [mixture.session(random.Random(seed)) for seed in range(count)]
+    mixture = SessionMixture(rows)
+    return [mixture.draw_session(random.Random(seed)) for seed in range(count)]
 
 
 def test_sessions_are_of_all_lanes_and_no_longer_than_the_papers():
-    book = Book([Pair('Stop!', '停。'), Pair('Hello', '你好。')])
-    drawn = sessions([*translated(MATERIAL, book), MANDARIN])
+    book = Phrasebook([Pair('Stop!', '停。'), Pair('Hello', '你好。')])
+    drawn = sessions([*add_translations(MATERIAL, book), MANDARIN])
     assert {lane for lane, _ in drawn} == {'transcript', 'translation', 'assistant'}
     assert all(sum(row['chunks'] for row in scenes) <= 60 for _, scenes in drawn)
     assert {len(scenes) for _, scenes in drawn} >= {1, 2, 3}
@@ -122,31 +129,33 @@ def test_sessions_are_of_all_lanes_and_no_longer_than_the_papers():
 
 
 def test_without_a_translation_there_is_no_lane_for_it():
-    unknown = translated(MATERIAL, Book([Pair('Go.', '走。')]))
+    unknown = add_translations(MATERIAL, Phrasebook([Pair('Go.', '走。')]))
     assert {lane for lane, _ in sessions(unknown)} == {'transcript', 'assistant'}
     with pytest.raises(MissingScenesError, match='found none of alert'):
-        Mixture([row for row in MATERIAL if row['kind'] != 'alert'])
+        SessionMixture([row for row in MATERIAL if row['kind'] != 'alert'])
 
 
 def test_a_scene_is_translated_as_a_whole_or_not_used_to_translate():
     half = scene('speech', 8, {**SPEECH, 'text': 'Stop.'}, {**SPEECH, 'text': 'Go.'})
-    mixture = Mixture(translated([*MATERIAL, half], Book([Pair('Stop.', '停。')])))
+    mixture = SessionMixture(add_translations([*MATERIAL, half],
+                                              Phrasebook([Pair('Stop.', '停。')])))
     assert [len(row['events']) for row in mixture.by_kind['told']] == [1, 1]
 
 
 def test_each_lane_answers_its_language():
     chinese, english = MANDARIN['events'][0], {**SPEECH, 'translation': '你好。'}
-    said = {lane: decisions([chinese], lane, 4)[2]
+    said = {lane: decide_by_chunk([chinese], lane, 4)[2]
             for lane in ('transcript', 'translation', 'assistant')}
     assert said == {'transcript': None, 'translation': (Emotion.NORMAL, CHINESE),
                     'assistant': None}
-    assert decisions([english], 'translation', 4)[2] == (Emotion.NORMAL, '你好。')
-    assert decisions([SPEECH], 'translation', 4) == [None] * 4
+    assert decide_by_chunk([english], 'translation', 4)[2] == (Emotion.NORMAL, '你好。')
+    assert decide_by_chunk([SPEECH], 'translation', 4) == [None] * 4
 
 
 def test_a_book_translates_what_it_holds_sentence_by_sentence():
-    book = Book([Pair('I see.', '我明白。'), Pair('I see!', '明白！'), Pair('Go home.', '回家。'),
-                 Pair('Dr. Li left.', '李医生走了。')])
+    book = Phrasebook([Pair('I see.', '我明白。'), Pair('I see!', '明白！'),
+                       Pair('Go home.', '回家。'),
+                       Pair('Dr. Li left.', '李医生走了。')])
     assert book.translation('i see') == '我明白。'
     assert book.translation('Go home. I see.') == '回家。我明白。'
     assert book.translation('Dr. Li left.') == '李医生走了。'
@@ -155,7 +164,7 @@ def test_a_book_translates_what_it_holds_sentence_by_sentence():
 
 def test_sides_of_the_split_share_no_sentence_and_no_voice():
     texts = [f'Sentence number {"x" * n} is here' for n in range(1, 400)]
-    plan = utterances(texts, 300, seed=3)
+    plan = plan_utterances(texts, 300, seed=3)
     sides = {side: [item for item in plan if item.split == side]
              for side in ('train', 'validation')}
     assert len(sides['validation']) == 150
@@ -183,7 +192,7 @@ def test_the_folded_projector_reads_frames_as_they_are():
     mean, deviation = torch.randn(WIDTH), torch.rand(WIDTH) + 0.5
     speller = Speller(torch.randn(3, 576), mean, deviation).eval()
     frames = torch.randn(2, WIDTH) * deviation + mean
-    weights = {name.removeprefix('projector.'): value for name, value in speller.folded().items()}
+    weights = {name.removeprefix('projector.'): value for name, value in speller.fold().items()}
     expected = speller.projector((frames - mean) / deviation)
     speller.projector.load_state_dict(weights)
     torch.testing.assert_close(speller.projector(frames), expected, atol=1e-4, rtol=1e-4)
@@ -198,4 +207,4 @@ def test_greedy_merges_repeats_and_drops_blanks(monkeypatch):
     monkeypatch.setattr(Speller, 'forward',
                         lambda self, frames: torch.nn.functional.one_hot(path, 3).float())
     frames = np.zeros((6, WIDTH), np.float16)  # the seventh step is padding
-    assert greedy(speller, [(frames, [], 'speech')], [70, 80]) == [[70, 70, 80]]
+    assert decode_greedily(speller, [(frames, [], 'speech')], [70, 80]) == [[70, 70, 80]]

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from audio_interaction_ros.model.audio_tower import SoundBranch
+from train.edge.feature_folder import read_sounds
 from train.edge.features import tower_config
-from train.edge.heard import TAGGER_CLASSES, UNKNOWN
-from train.edge.scenes import sounds_of
-from train.edge.sound import NoAlertsError, figures, save, step_loss, train
+from train.edge.sound import NoAlertsError, make_figures, save_branch, step_loss, train
+from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN
 
 pytestmark = pytest.mark.torch
 
@@ -30,12 +30,12 @@ def test_what_is_written_hears_unscaled_summaries_as_the_branch_hears_scaled_one
     mean, deviation = torch.randn(width), torch.rand(width) + 0.5
     heard = torch.randn(3, width) * deviation + mean
     expected = branch((heard - mean) / deviation)
-    save(branch, mean, deviation, SOUNDS, tmp_path / 'sound.safetensors')
+    save_branch(branch, mean, deviation, SOUNDS, tmp_path / 'sound.safetensors')
     written = {name.removeprefix('sound.'): value
                for name, value in load_file(tmp_path / 'sound.safetensors').items()}
     branch.load_state_dict(written)
     torch.testing.assert_close(branch(heard), expected, atol=1e-4, rtol=1e-4)
-    assert sounds_of(tmp_path / 'sound.safetensors') == SOUNDS
+    assert read_sounds(tmp_path / 'sound.safetensors') == SOUNDS
     assert [path.name for path in tmp_path.iterdir()] == ['sound.safetensors']
 
 
@@ -63,14 +63,14 @@ def test_chunks_that_the_tagger_did_not_hear_teach_its_head_nothing(branch):
 def test_figures_leave_unknown_chunks_out():
     truth = np.array([[UNKNOWN, 1], [1, 0], [0, 0]])
     scores = np.array([[0.9, 0.8], [0.5, 0.1], [0.2, 0.3]])
-    found = figures(scores, truth, SOUNDS)
+    found = make_figures(scores, truth, SOUNDS)
     assert found.by_sound == {'rain': 1.0, 'siren': 1.0}
     assert found.alerts == 1.0 and found.recall == 1.0
 
 
 def test_validation_without_an_alert_is_refused():
     with pytest.raises(NoAlertsError, match='--kind alert'):
-        figures(np.ones((2, 2)), np.array([[1, 0], [0, 0]]), SOUNDS)
+        make_figures(np.ones((2, 2)), np.array([[1, 0], [0, 0]]), SOUNDS)
 
 
 def test_a_training_writes_its_best_epoch_and_says_what_it_hears(branch, tmp_path, capsys):
@@ -79,6 +79,6 @@ def test_a_training_writes_its_best_epoch_and_says_what_it_hears(branch, tmp_pat
     scenes = Namespace(heard=heard, targets=wanted, tagged=torch.rand(8, TAGGER_CLASSES))
     train(branch, scenes, scenes, SOUNDS,
           Namespace(minutes=1e-9, rate=1e-3, out=tmp_path / 'sound.safetensors'))
-    assert sounds_of(tmp_path / 'sound.safetensors') == SOUNDS
+    assert read_sounds(tmp_path / 'sound.safetensors') == SOUNDS
     said = capsys.readouterr().out
     assert said.startswith('epoch 1: loss') and 'siren' in said.splitlines()[-1]

@@ -10,7 +10,7 @@ import soundfile
 
 from train.edge import synthesise
 from train.edge.dialogue import UNKNOWN, reply_to
-from train.edge.particulars import in_words, ordinal, particulars
+from train.edge.numbers_and_names import draw_particulars, in_words, to_ordinal
 from train.edge.synthesise import (
     FIRST_MIXTURE,
     THIRD_MIXTURE,
@@ -18,12 +18,12 @@ from train.edge.synthesise import (
     VALIDATION_VOICES,
     MissingVoicesError,
     Utterance,
-    available,
-    disfluent,
-    letter_by_letter,
+    check_voices,
     make,
+    make_disfluent,
+    plan_utterances,
+    separate_letters,
     speak_all,
-    utterances,
 )
 
 pytestmark = pytest.mark.unit
@@ -39,19 +39,19 @@ def sentences(plan):
 
 @pytest.fixture(scope='module')
 def second():
-    return utterances(MANY, 1200, first=FIRST_MIXTURE)
+    return plan_utterances(MANY, 1200, first=FIRST_MIXTURE)
 
 
 def test_the_first_plan_is_what_it_always_was():
     # By the first version of the module, with which the first batch was spoken.
     said = '\n'.join(f'{item.name}|{item.text}|{item.voice}|{item.seed}|{item.split}'
-                     for item in utterances(TEXTS, 600))
+                     for item in plan_utterances(TEXTS, 600))
     assert hashlib.sha256(said.encode()).hexdigest()[:16] == 'c700af320af3548b'
 
 
 def test_a_batch_goes_on_where_another_ended(second):
-    assert utterances(MANY, 50, first=FIRST_MIXTURE + 200) == second[200:250]
-    before = utterances(MANY, FIRST_MIXTURE)
+    assert plan_utterances(MANY, 50, first=FIRST_MIXTURE + 200) == second[200:250]
+    before = plan_utterances(MANY, FIRST_MIXTURE)
     assert not {item.name for item in before} & {item.name for item in second}
     assert not sentences(before) & sentences(second)
 
@@ -71,24 +71,24 @@ def test_the_second_mixture_has_the_asked_shares(second):
     share = sum(item.text.startswith('Sentence ') for item in train) / len(train)
     assert 0.55 < share < 0.65
     hesitant = [item for item in train if item.spoken
-                and item.spoken != letter_by_letter(item.text)]
+                and item.spoken != separate_letters(item.text)]
     assert 0.04 < len(hesitant) / len(train) < 0.12
 
 
 def test_the_plan_before_the_third_mixture_is_what_it_always_was():
     # By the module before it had one; what it spoke is kept and not spoken again.
     said = '\n'.join(f'{item.name}|{item.text}|{item.voice}|{item.seed}|{item.split}|{item.spoken}'
-                     for item in utterances(TEXTS, THIRD_MIXTURE))
+                     for item in plan_utterances(TEXTS, THIRD_MIXTURE))
     assert hashlib.sha256(said.encode()).hexdigest()[:16] == '3d042f85104a28d7'
 
 
 def test_the_third_mixture_trains_only_and_says_nothing_held_out():
     alone = set(MANY[::2])
-    third = utterances(MANY, 1000, first=THIRD_MIXTURE, alone=alone)
+    third = plan_utterances(MANY, 1000, first=THIRD_MIXTURE, alone=alone)
     assert {item.split for item in third} == {'train'} and third[0].name == str(THIRD_MIXTURE)
     spoken = [item.text for item in third if item.text.startswith('Sentence ')]
     assert 220 < len(spoken) < 280 and set(spoken) <= alone
-    validation = {item.text for item in utterances(MANY, FIRST_MIXTURE + VALIDATION)
+    validation = {item.text for item in plan_utterances(MANY, FIRST_MIXTURE + VALIDATION)
                   if item.split == 'validation' and len(item.text.split()) > 2}
     assert validation and not validation & {item.text for item in third}
     answers = [reply_to(item.text) for item in third]
@@ -98,7 +98,7 @@ def test_the_third_mixture_trains_only_and_says_nothing_held_out():
 
 
 def test_an_order_that_is_cut_off_is_said_in_several_ways():
-    third = utterances(TEXTS, 800, first=THIRD_MIXTURE)
+    third = plan_utterances(TEXTS, 800, first=THIRD_MIXTURE)
     cut = [item for item in third if item.text[-1] not in '.?!' and item.text not in TEXTS]
     assert len({(item.spoken or item.text).removeprefix(item.text) for item in cut}) == 4
     assert {reply_to(item.text) for item in cut} == {UNKNOWN}
@@ -107,14 +107,14 @@ def test_an_order_that_is_cut_off_is_said_in_several_ways():
 def test_a_hesitation_only_adds_words():
     text, seen = 'I want to go home. It is late.', set()
     for seed in range(300):
-        said = disfluent(text, random.Random(seed))
+        said = make_disfluent(text, random.Random(seed))
         seen.add(said)
         words = iter(said.lower().replace(',', '').replace('.', '').split())
         assert all(word in words for word in text.lower().replace('.', '').split())
     assert 'I, um, I want to go home. It is late.' in seen
     assert 'I, I want to go home. It is late.' in seen
-    assert disfluent('Stop right there.', random.Random(0)) == 'Stop right there.'
-    numbers = {disfluent('On a four four seven.', random.Random(n), repeat=False)
+    assert make_disfluent('Stop right there.', random.Random(0)) == 'Stop right there.'
+    numbers = {make_disfluent('On a four four seven.', random.Random(n), repeat=False)
                for n in range(30)}
     assert all('a, a' not in said and 'On, on' not in said for said in numbers)
 
@@ -128,20 +128,20 @@ def test_numbers_in_words(number, words):
 
 
 def test_ordinals():
-    assert [ordinal(n) for n in (1, 2, 3, 5, 8, 9, 12, 20, 21, 30, 14)] == [
+    assert [to_ordinal(n) for n in (1, 2, 3, 5, 8, 9, 12, 20, 21, 30, 14)] == [
         'first', 'second', 'third', 'fifth', 'eighth', 'ninth', 'twelfth', 'twentieth',
         'twenty-first', 'thirtieth', 'fourteenth']
 
 
 def test_particulars_are_words_only():
-    said = list(islice(particulars(random.Random(1)), 300))
+    said = list(islice(draw_particulars(random.Random(1)), 300))
     assert not any(letter.isdigit() or letter in '{}' for text in said for letter in text)
     assert all(text[0].isupper() and text[-1] in '.?' for text in said)
 
 
 def test_spelled_letters_are_spoken_one_by_one():
-    assert letter_by_letter('That is M A R Y.') == 'That is M, A, R, Y.'
-    assert letter_by_letter('I like A.') == 'I like A.'
+    assert separate_letters('That is M A R Y.') == 'That is M, A, R, Y.'
+    assert separate_letters('I like A.') == 'I like A.'
 
 
 def test_the_voice_says_the_fillers_and_the_line_keeps_the_text(tmp_path, monkeypatch):
@@ -189,10 +189,10 @@ def test_a_stopped_run_keeps_its_lines_and_speaks_the_rest(tmp_path, monkeypatch
 def test_a_side_without_a_voice_is_refused_with_the_commands_to_run(monkeypatch):
     monkeypatch.setattr(synthesise.shutil, 'which', lambda command: None)
     monkeypatch.setattr(synthesise, 'find_spec', lambda name: object())
-    plan = utterances(TEXTS, 300)
+    plan = plan_utterances(TEXTS, 300)
     with pytest.raises(MissingVoicesError, match='validation.*apt install flite espeak-ng'):
-        available(plan)
-    assert all(item.voice.startswith('hibari') for item in available(plan[VALIDATION:]))
+        check_voices(plan)
+    assert all(item.voice.startswith('hibari') for item in check_voices(plan[VALIDATION:]))
     monkeypatch.setattr(synthesise, 'find_spec', lambda name: None)
     with pytest.raises(MissingVoicesError, match=r'train.*pip install -r requirements/train.txt'):
-        available(plan[VALIDATION:])
+        check_voices(plan[VALIDATION:])

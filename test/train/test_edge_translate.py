@@ -65,8 +65,9 @@ def options(out, minutes):
 
 def test_only_the_target_is_learned():
     words = Letters()
-    row = pair_rows.pack([pair_rows.sample(words, *pair.ends('en-zh')) for pair in PAIRS],
-                       pair_rows.opening(words))
+    row = pair_rows.pack_pairs([pair_rows.lay_out_pair(words, *pair.ends('en-zh')) for pair
+                                in PAIRS],
+                       pair_rows.count_opening(words))
     learned = [words.decode([token]) if token < IDS.user else '|'
                for token in row.labels[row.labels != IGNORE]]
     assert ''.join(learned) == '茶|我跑|不是|'
@@ -74,14 +75,14 @@ def test_only_the_target_is_learned():
 
 
 def test_pairs_in_a_row_do_not_see_each_other(model):
-    words, shared = Letters(), pair_rows.opening(Letters())
-    samples = [pair_rows.sample(words, *pair.ends('zh-en')) for pair in PAIRS]
+    words, shared = Letters(), pair_rows.count_opening(Letters())
+    samples = [pair_rows.lay_out_pair(words, *pair.ends('zh-en')) for pair in PAIRS]
     packed, labels = pair_rows.hidden_states(
-        model, [pair_rows.pack(samples, shared), pair_rows.pack(samples[:1], shared)])
+        model, [pair_rows.pack_pairs(samples, shared), pair_rows.pack_pairs(samples[:1], shared)])
     assert (labels[1, len(samples[0].ids):] == IGNORE).all()
     at = shared
     for each in samples:
-        alone, _ = pair_rows.hidden_states(model, [pair_rows.pack([each], shared)])
+        alone, _ = pair_rows.hidden_states(model, [pair_rows.pack_pairs([each], shared)])
         size = len(each.ids) - shared
         torch.testing.assert_close(packed[0, at:at + size], alone[0, shared:],
                                    atol=1e-4, rtol=1e-4)
@@ -91,21 +92,21 @@ def test_pairs_in_a_row_do_not_see_each_other(model):
 def test_an_epoch_has_each_pair_once_and_rows_are_full():
     pairs = [Pair('a' * n, '一') for n in range(1, 41)] + [Pair('x' * 200, '二')]
     words, epoch, count = Letters(), [], 0
-    for row, number in pair_rows.rows(pairs, 'en-zh', words, limit=160):
+    for row, number in pair_rows.draw_rows(pairs, 'en-zh', words, limit=160):
         assert len(row.ids) <= 160 and row.group.max() == number
         epoch.append(len(row.ids))
         count += number
         if count == 40:
             break
-    alone = [len(pair_rows.sample(words, *pair.ends('en-zh')).ids) for pair in pairs[:40]]
-    shared = pair_rows.opening(words)
+    alone = [len(pair_rows.lay_out_pair(words, *pair.ends('en-zh')).ids) for pair in pairs[:40]]
+    shared = pair_rows.count_opening(words)
     assert sum(epoch) == sum(alone) - shared * (40 - len(epoch))
     assert np.mean(epoch[:-1]) > 120
 
 
 def test_pairs_that_all_are_too_long_are_refused():
     with pytest.raises(PairsError, match='no pair fits'):
-        next(pair_rows.rows([Pair('x' * 200, '二')], 'en-zh', Letters()))
+        next(pair_rows.draw_rows([Pair('x' * 200, '二')], 'en-zh', Letters()))
 
 
 def test_the_rate_rises_stays_and_falls():
@@ -123,10 +124,10 @@ def test_cached_decoding_says_what_full_passes_say(model):
     said = subject.translate(model, sources, words)
     for source, text in zip(sources, said, strict=True):
         assert len(text) > 0
-        ids = pair_rows.sample(words, source, '').ids.tolist()
+        ids = pair_rows.lay_out_pair(words, source, '').ids.tolist()
         found = []
         for _ in range(subject.LONGEST_REPLY):
-            row = pair_rows.Row(ids=np.array(ids), labels=np.array(ids),
+            row = pair_rows.PairRow(ids=np.array(ids), labels=np.array(ids),
                               positions=np.arange(len(ids)), group=np.zeros(len(ids), int))
             hidden, _ = pair_rows.hidden_states(model, [row])
             ids.append(int(pair_rows.scores(model, hidden[0, -1]).argmax()))
@@ -152,10 +153,11 @@ def test_a_run_learns_stops_and_goes_on(model, tmp_path, monkeypatch):
 
 
 def test_a_run_begins_from_what_stage_b_trained(model, tmp_path):
-    taught = {name: torch.full_like(value, 0.25) for name, value in subject.own(model).items()}
+    taught = {name: torch.full_like(value, 0.25) for name,
+              value in subject.learned_tensors(model).items()}
     save_file({**taught, 'projector.weight': torch.ones(2, 2)}, tmp_path / 'trained.safetensors')
     given = options(tmp_path / 'run', minutes=0.0)
     given.begin = tmp_path / 'trained.safetensors'
     subject.fit(given, model, Letters(), PAIRS, PAIRS)
-    assert all((value == 0.25).all() for value in subject.own(model).values())
+    assert all((value == 0.25).all() for value in subject.learned_tensors(model).values())
     assert not (model.projector.weight == 1.0).any()  # what hears is not taken from there

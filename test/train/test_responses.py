@@ -25,17 +25,17 @@ from train.responses import (
     alert_replies,
     asr_replies,
     draw_kind,
+    draw_proactive,
+    find_review_problems,
     history_review,
     join_words,
-    proactive,
     reply_chunk,
     reply_delay_s,
-    review_problems,
-    silent_verification,
     translation_replies,
+    verify_silence,
 )
 from train.responses.language import ResponsesError, UnusableAnswerError
-from train.responses.patterns import facts
+from train.responses.patterns import find_facts
 
 pytestmark = pytest.mark.unit
 
@@ -134,21 +134,21 @@ LONG = dialogue('My dog is called Rex.', 'I parked my car behind the library.',
     ('我对花生过敏。', '我对什么过敏？', '你对花生过敏。'),
     ('我住在成都。', '我住在哪里？', '你住在成都。')])
 def test_concrete_things_become_questions(sentence, question, answer):
-    assert [(fact.question, fact.answer) for fact in facts(sentence)] == [(question, answer)]
+    assert [(fact.question, fact.answer) for fact in find_facts(sentence)] == [(question, answer)]
 
 
 @pytest.mark.parametrize('sentence', [
     'My head is hurting.', 'What is the capital of France?', 'My brother is so tall.',
     '今天天气好'])
 def test_other_sentences_give_no_question(sentence):
-    assert list(facts(sentence)) == []
+    assert list(find_facts(sentence)) == []
 
 
 def test_a_question_goes_back_three_rounds_or_more():
     for seed in range(20):
         review = history_review(LONG, np.random.default_rng(seed), probability=1)
         assert review.reference_turn_idx in (0, 1)
-        assert review_problems(review, LONG) == []
+        assert find_review_problems(review, LONG) == []
     assert history_review(LONG[:2], np.random.default_rng(0), probability=1) is None
     only_second = history_review(LONG[1:4], np.random.default_rng(0), probability=1)
     assert only_second == Review(question='Where did I park my car?', reference_turn_idx=0,
@@ -179,15 +179,16 @@ def test_three_dialogues_in_ten_are_reviewed():
 def test_questions_that_break_a_rule_are_named(changes, problem):
     good = {'question': 'What is my dog called?', 'reference_answer': 'Rex.',
             'reference_turn_idx': 0}
-    assert review_problems(Review(**good), LONG) == []
-    assert problem in '; '.join(review_problems(Review(**(good | changes)), LONG))
+    assert find_review_problems(Review(**good), LONG) == []
+    assert problem in '; '.join(find_review_problems(Review(**(good | changes)), LONG))
 
 
 def test_an_answer_in_the_last_rounds_is_a_problem():
     turns = [*LONG, Turn(user='Rex, sit!', assistant='Good boy.')]
     review = Review(question='What is my dog called?', reference_answer='Rex.',
                     reference_turn_idx=0)
-    assert review_problems(review, turns) == ['the answer stands in one of the last two rounds']
+    assert find_review_problems(review,
+                                turns) == ['the answer stands in one of the last two rounds']
 
 
 # -- a language model behind HTTP -----------------------------------------------------------
@@ -297,13 +298,13 @@ def test_silence_is_the_default_and_four_reasons_break_it(heard, label, reason):
 
 def test_borderline_is_dropped_and_a_share_of_the_silent_becomes_samples():
     clips = [clip('rain', str(i)) for i in range(2000)] + [clip('cough'), clip('scream')]
-    found = silent_verification(clips, np.random.default_rng(0))
+    found = verify_silence(clips, np.random.default_rng(0))
     assert len(found.silent) == 2000 and found.dropped == (clips[2000],)
     assert found.respond == ((clips[2001], 'distress'),)
     assert len(found.non_triggers) / 2000 == pytest.approx(0.40, abs=0.04)
     assert set(found.non_triggers) <= set(found.silent)
-    assert found == silent_verification(clips, np.random.default_rng(0))
-    everything = silent_verification(clips, np.random.default_rng(0), probability=1)
+    assert found == verify_silence(clips, np.random.default_rng(0))
+    everything = verify_silence(clips, np.random.default_rng(0), probability=1)
     assert everything.non_triggers == everything.silent
 
 
@@ -312,16 +313,16 @@ def test_respond_without_one_of_the_four_reasons_is_dropped():
         def judge(self, clip):
             return Judgement(label='respond', reason='it was loud')
 
-    found = silent_verification([clip('rain')], np.random.default_rng(0), judge=Nervous())
+    found = verify_silence([clip('rain')], np.random.default_rng(0), judge=Nervous())
     assert not found.respond and len(found.dropped) == 1 and len(REASONS) == 4
 
 
 def test_three_in_ten_of_the_respond_clips_speak_up_unasked():
     clips = [clip('scream', str(i)) for i in range(2000)]
-    found = silent_verification(clips, np.random.default_rng(0))
-    chosen = proactive(found, np.random.default_rng(1))
+    found = verify_silence(clips, np.random.default_rng(0))
+    chosen = draw_proactive(found, np.random.default_rng(1))
     assert len(chosen) / 2000 == pytest.approx(0.30, abs=0.04)
-    assert proactive(found, np.random.default_rng(1), probability=1) == found.respond
+    assert draw_proactive(found, np.random.default_rng(1), probability=1) == found.respond
 
 
 def test_kinds_come_in_the_shares_of_stage_four():

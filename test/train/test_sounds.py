@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from audio_interaction_ros.errors import ConfigurationError
 from train.sounds.patterns import CYCLES
-from train.sounds.room import Room, place
-from train.sounds.signals import LABELS, NAMES, SIGNALS, as_clip, dry, make, tones
+from train.sounds.room import Room, place_in_room
+from train.sounds.signals import LABELS, NAMES, SIGNALS, as_clip, list_tones, make, make_dry
 
 pytestmark = pytest.mark.unit
 
@@ -40,7 +40,7 @@ def test_every_signal_has_a_cycle_and_a_label():
 @few
 @given(SEEDS)
 def test_t3_is_three_half_seconds_then_a_pause_of_one_and_a_half(seed):
-    heard = runs(dry('smoke_alarm_t3', rng(seed), seconds=8.5))[:6]
+    heard = runs(make_dry('smoke_alarm_t3', rng(seed), seconds=8.5))[:6]
     on = [end - start for start, end in heard]
     off = [after[0] - before[1] for before, after in itertools.pairwise(heard)]
     assert len(heard) == 6
@@ -51,7 +51,7 @@ def test_t3_is_three_half_seconds_then_a_pause_of_one_and_a_half(seed):
 @few
 @given(SEEDS)
 def test_t4_is_four_tenths_of_a_second_then_five_seconds(seed):
-    heard = runs(dry('carbon_monoxide_alarm_t4', rng(seed), seconds=7.0))
+    heard = runs(make_dry('carbon_monoxide_alarm_t4', rng(seed), seconds=7.0))
     assert len(heard) >= 5
     assert [end - start for start, end in heard[:4]] == pytest.approx([0.1] * 4, abs=0.025)
     assert [heard[i + 1][0] - heard[i][1] for i in range(3)] == pytest.approx([0.1] * 3, abs=0.025)
@@ -61,7 +61,7 @@ def test_t4_is_four_tenths_of_a_second_then_five_seconds(seed):
 @few
 @given(SEEDS)
 def test_a_doorbell_falls_from_one_tone_to_a_lower(seed):
-    first, second = tones('doorbell_two_tone', rng(seed), seconds=2.0)
+    first, second = list_tones('doorbell_two_tone', rng(seed), seconds=2.0)
     assert first.start_s == 0.0 < second.start_s < 1.0
     assert 1.15 < first.hz[0] / second.hz[0] < 1.4
 
@@ -70,21 +70,21 @@ def test_a_doorbell_falls_from_one_tone_to_a_lower(seed):
 @given(SEEDS)
 def test_sirens_sweep_at_their_rates(seed):
     def per_minute(name):
-        starts = [tone.start_s for tone in tones(name, rng(seed), seconds=20.0)]
+        starts = [tone.start_s for tone in list_tones(name, rng(seed), seconds=20.0)]
         return 60 / (starts[2] - starts[0])
 
     assert 10 * 0.96 <= per_minute('siren_wail') <= 30 / 0.95
     assert 150 * 0.96 <= per_minute('siren_yelp') <= 250 / 0.95
-    low, high = tones('siren_hi_lo', rng(seed), seconds=1.0)[:2]
+    low, high = list_tones('siren_hi_lo', rng(seed), seconds=1.0)[:2]
     assert high.hz[0] / low.hz[0] == pytest.approx(4 / 3)
-    for tone in tones('siren_wail', rng(seed), seconds=20.0):
+    for tone in list_tones('siren_wail', rng(seed), seconds=20.0):
         assert min(tone.hz) < 800 < 1200 < max(tone.hz)
 
 
 @few
 @given(SEEDS)
 def test_a_reversing_beep_is_on_half_of_about_a_second(seed):
-    heard = runs(dry('reversing_beep', rng(seed), seconds=6.0))
+    heard = runs(make_dry('reversing_beep', rng(seed), seconds=6.0))
     period = heard[1][0] - heard[0][0]
     assert 0.78 < period < 1.32
     assert heard[0][1] - heard[0][0] == pytest.approx(period / 2, rel=0.08)
@@ -93,7 +93,7 @@ def test_a_reversing_beep_is_on_half_of_about_a_second(seed):
 @few
 @given(SEEDS)
 def test_phones_keep_a_national_cadence(seed):
-    heard = runs(dry('phone_ring_electronic', rng(seed), seconds=13.0))
+    heard = runs(make_dry('phone_ring_electronic', rng(seed), seconds=13.0))
     heard = [(start, end) for start, end in heard if end - start > 0.05]
     joined = [heard[0]]
     for start, end in heard[1:]:
@@ -120,7 +120,7 @@ def test_a_signal_is_sound_of_the_asked_length_and_reproducible(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_no_partial_folds_at_the_nyquist_frequency(name):
-    power = np.abs(np.fft.rfft(dry(name, rng(1), seconds=4.0))) ** 2
+    power = np.abs(np.fft.rfft(make_dry(name, rng(1), seconds=4.0))) ** 2
     assert power[7_900 * 4:].sum() < 0.01 * power.sum()
 
 
@@ -135,7 +135,7 @@ def test_distance_lowers_the_share_of_direct_sound():
     click[100] = 1.0
 
     def direct(distance):
-        wet = place(click, Room(rt60_s=0.5, distance_m=distance), rng(2)).astype(float)
+        wet = place_in_room(click, Room(rt60_s=0.5, distance_m=distance), rng(2)).astype(float)
         return (wet[:150] ** 2).sum() / (wet ** 2).sum()
 
     assert direct(0.5) > 0.6 > direct(2.0) > direct(10.0)
@@ -145,7 +145,7 @@ def test_a_wall_takes_the_treble():
     noise = rng(3).standard_normal(16_000).astype(np.float32)
     room = Room(rt60_s=0.4, distance_m=3.0)
     behind = dataclasses.replace(room, wall_hz=1_000.0)
-    open_, closed = (np.abs(np.fft.rfft(place(noise, r, rng(4)))) for r in (room, behind))
+    open_, closed = (np.abs(np.fft.rfft(place_in_room(noise, r, rng(4)))) for r in (room, behind))
     assert closed[3_000:].sum() < 0.2 * open_[3_000:].sum()
 
 

@@ -18,12 +18,12 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.runtimes.base import Recognition
 from train.compose.script import Script, Step
 from train.speech import command, local, neural
-from train.speech.check import Dropped, checked, error_rate
+from train.speech.check import Dropped, error_rate, speak_checked
 from train.speech.cosyvoice import CosyVoice
-from train.speech.engines import EngineSettings, engines, present
-from train.speech.make import Line, cast, clip_of, lines
+from train.speech.engines import EngineSettings, find_present, make_engines
+from train.speech.make import Line, choose_voices, clip_of, list_lines
 from train.speech.neural import Kokoro, Piper
-from train.speech.protocol import SpeechError, Voice, resampled, trimmed
+from train.speech.protocol import SpeechError, Voice, resample, trim_quiet
 
 pytestmark = pytest.mark.unit
 
@@ -78,10 +78,11 @@ def test_a_misheard_take_is_tried_twice_again():
     def say(attempt):
         seen.append(attempt)
         return tone(1)
-    take = checked('turn left', 'en', say, Listener('burn', 'turn lift', 'turn left'))
+    take = speak_checked('turn left', 'en', say, Listener('burn', 'turn lift', 'turn left'))
     assert (seen, take.takes, take.wer) == ([0, 1, 2], 3, 0.0)
     with pytest.raises(Dropped, match=r'WER 0\.50'):
-        checked('turn left', 'en', say, Listener('burn', 'turn lift', 'fern left', 'turn left'))
+        speak_checked('turn left', 'en', say,
+                      Listener('burn', 'turn lift', 'fern left', 'turn left'))
 
 
 def test_a_refused_take_costs_an_attempt_and_no_recogniser_means_no_check():
@@ -89,13 +90,14 @@ def test_a_refused_take_costs_an_attempt_and_no_recogniser_means_no_check():
         if attempt == 0:
             raise SpeechError('no')
         return tone(1)
-    take = checked('turn left', 'en', refuse, None)
+    take = speak_checked('turn left', 'en', refuse, None)
     assert take.takes == 2 and take.wer == -1.0
 
 
 def test_wer_of_exactly_a_tenth_passes():
     text = 'one two three four five six seven eight nine ten'
-    assert checked(text, 'en', lambda _: tone(1), Listener(text.replace('two', 'to'))).takes == 1
+    assert speak_checked(text, 'en', lambda _: tone(1),
+                         Listener(text.replace('two', 'to'))).takes == 1
 
 
 def test_voices_are_read_and_written():
@@ -107,10 +109,10 @@ def test_voices_are_read_and_written():
 
 
 def test_a_shift_changes_pitch_and_length():
-    high = resampled(tone(1.0), RATE, 1.25)
+    high = resample(tone(1.0), RATE, 1.25)
     assert len(high) == pytest.approx(RATE / 1.25, abs=2)
-    cut = trimmed(np.concatenate([np.zeros(8000, np.float32), tone(0.5),
-                                  np.zeros(8000, np.float32)]))
+    cut = trim_quiet(np.concatenate([np.zeros(8000, np.float32), tone(0.5),
+                                     np.zeros(8000, np.float32)]))
     assert len(cut) == pytest.approx(8000 + 640, abs=500)
 
 
@@ -130,18 +132,18 @@ def test_scripts_give_each_line_once_and_a_step_may_have_its_own_voice():
     script = Script(id='a', ability='asr', task='t', seed=1, voice='e:v', steps=(
         Step(say='Hello.'), Step(say='Hello.'), Step(sound='doorbell'),
         Step(say='Hello.', voice='e:w')))
-    assert [(line.text, line.voice) for line in lines([script, script])] == [
+    assert [(line.text, line.voice) for line in list_lines([script, script])] == [
         ('Hello.', 'e:v'), ('Hello.', 'e:w')]
 
 
 def test_cast_lists_voices_and_refuses_a_language_nobody_speaks():
-    assert cast({'beeper': Beeper()}, 'en') == ['beeper:high', 'beeper:low']
+    assert choose_voices({'beeper': Beeper()}, 'en') == ['beeper:high', 'beeper:low']
     with pytest.raises(ConfigurationError, match='zh'):
-        cast({'beeper': Beeper()}, 'zh')
+        choose_voices({'beeper': Beeper()}, 'zh')
 
 
 def test_the_stage_drops_what_is_not_understood(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, 'engines', lambda _: {'beeper': Beeper()})
+    monkeypatch.setattr(command, 'make_engines', lambda _: {'beeper': Beeper()})
     todo = [Line(id='s1', text='good', voice='beeper:low'),
             Line(id='s2', text='unspeakable', voice='beeper:low')]
     clips, report = command.speak_all(todo, settings=EngineSettings(), check=False,
@@ -161,12 +163,12 @@ def test_a_missing_program_names_its_install_command(monkeypatch):
 
 @pytest.mark.parametrize('name', ['hibari', 'espeak-ng', 'flite'])
 def test_voices_of_this_machine_speak(name):
-    if name not in present():
+    if name not in find_present():
         pytest.skip(f'{name} is not installed')
-    engine = engines(EngineSettings(names=(name,)))[name]
+    engine = make_engines(EngineSettings(names=(name,)))[name]
     samples, rate = engine.speak('Please open the door.', engine.voices('en')[0], language='en',
                                  rng=np.random.default_rng(0))
-    speech = trimmed(resampled(samples, rate))
+    speech = trim_quiet(resample(samples, rate))
     assert 0.7 < len(speech) / RATE < 3.5 and np.abs(speech).max() > 0.05
 
 
@@ -275,4 +277,4 @@ def test_missing_model_files_and_unknown_engines_are_named(tmp_path):
     with pytest.raises(ConfigurationError, match='piper'):
         Piper([tmp_path / 'x.onnx'])
     with pytest.raises(ConfigurationError, match='expected one of'):
-        engines(EngineSettings(names=('parrot',)))
+        make_engines(EngineSettings(names=('parrot',)))

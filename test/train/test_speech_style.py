@@ -8,7 +8,7 @@ pytest.importorskip('num2words')
 
 from train.responses.language import UnusableAnswerError
 from train.speech.rewrite import LanguageRewriter
-from train.speech.style import spoken
+from train.speech.style import to_spoken
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.unit
     ('Room #5', 'Room number five'),
 ])
 def test_numbers_symbols_and_abbreviations_are_written_out(written, said):
-    result = spoken(written)
+    result = to_spoken(written)
     assert result.text == said and result.changes
 
 
@@ -53,30 +53,30 @@ def test_numbers_symbols_and_abbreviations_are_written_out(written, said):
     ('So:\n```py\na = b\nc = d\ne = f\ng = h\n```\nDone.', 'So: Code omitted. Done.'),
 ])
 def test_markup_goes_and_long_code_is_left_out(written, said):
-    assert spoken(written).text == said
+    assert to_spoken(written).text == said
 
 
 @pytest.mark.parametrize('text', [
     'Fine text stays.', 'A well-known, state-of-the-art robot?', "It's five o'clock - come in!",
     'snake_case and a * b', '你好，机器人。'])
 def test_fine_text_is_unchanged(text):
-    assert spoken(text).text == text and spoken(text).changes == ()
+    assert to_spoken(text).text == text and to_spoken(text).changes == ()
 
 
 def test_changes_name_rule_before_and_after():
-    change, = spoken('I ate 3 eggs.').changes
+    change, = to_spoken('I ate 3 eggs.').changes
     assert (change.rule, change.before, change.after) == ('number', '3', 'three')
 
 
 def test_other_languages_keep_their_digits_but_lose_markup():
-    assert spoken('**他有3只猫**', 'zh').text == '他有3只猫'
+    assert to_spoken('**他有3只猫**', 'zh').text == '他有3只猫'
 
 
 @given(st.text(alphabet='ab 0123456789.,$%-#*`|:/&\n', max_size=60))
 def test_any_text_ends_without_digits_and_rewriting_again_changes_nothing_more(text):
-    once = spoken(text).text
+    once = to_spoken(text).text
     if once != text:
-        assert not any(char.isdigit() for char in spoken(once).text)
+        assert not any(char.isdigit() for char in to_spoken(once).text)
 
 
 class Answers:

@@ -14,9 +14,9 @@ from audio_interaction_ros.errors import AudioInteractionError
 from train.tfjp import process
 from train.tfjp.core import locate_core, spectral_entropy
 from train.tfjp.flow import GRID, MAX_LOOPS, VERDICTS
-from train.tfjp.noise import denoise, noise_like
-from train.tfjp.silence import find_gate, kept_frames, longest_run, runs
-from train.tfjp.spectrum import HOP, analyse, level_db, power, synthesise
+from train.tfjp.noise import denoise, make_noise_like
+from train.tfjp.silence import choose_frames, find_gate, find_runs, measure_longest_run
+from train.tfjp.spectrum import HOP, analyse, power_of, synthesise, to_level_db
 
 pytestmark = pytest.mark.unit
 
@@ -53,12 +53,12 @@ def clips(draw):
 
 def slot_levels(samples):
     """Return dBFS of each 10 ms: frames as somebody else would take them."""
-    return level_db(np.mean(samples[:len(samples) // 160 * 160].astype(float).reshape(-1, 160)
-                            ** 2, axis=1))
+    return to_level_db(np.mean(samples[:len(samples) // 160 * 160].astype(float).reshape(-1, 160)
+                               ** 2, axis=1))
 
 
 def longest_ms(quiet):
-    lengths = np.diff(runs(quiet), axis=1)
+    lengths = np.diff(find_runs(quiet), axis=1)
     return 10 * int(lengths.max()) if len(lengths) else 0
 
 
@@ -83,9 +83,9 @@ def test_no_silent_run_is_longer_than_300_ms(samples):
     if result.report.verdict == 'silence':
         assert len(result.samples) == GRID
         return
-    levels = level_db(power(analyse(result.samples)).sum(axis=1))
-    assert longest_run(levels, find_gate(levels)) <= 30
-    assert longest_run(levels, result.report.gate_dbfs) <= 30
+    levels = to_level_db(power_of(analyse(result.samples)).sum(axis=1))
+    assert measure_longest_run(levels, find_gate(levels)) <= 30
+    assert measure_longest_run(levels, result.report.gate_dbfs) <= 30
     # Measured apart from the module: 10 ms blocks at or below the gate, or 40 dB under the peak.
     blocks = slot_levels(result.samples)
     assert longest_ms(blocks <= result.report.gate_dbfs) <= 300
@@ -213,7 +213,7 @@ def test_memory_grows_with_the_length_only():
 def test_frames_give_back_their_samples():
     samples = np.random.default_rng(7).normal(0, 0.1, 1600)
     np.testing.assert_allclose(synthesise(analyse(samples)), samples, atol=1e-12)
-    assert power(analyse(samples))[2:-2].sum(axis=1).mean() == pytest.approx(0.01, rel=0.1)
+    assert power_of(analyse(samples))[2:-2].sum(axis=1).mean() == pytest.approx(0.01, rel=0.1)
 
 
 def test_the_gate_is_at_the_noise_floor_but_not_in_a_tail():
@@ -226,11 +226,11 @@ def test_the_gate_is_at_the_noise_floor_but_not_in_a_tail():
 
 def test_cutting_keeps_the_edges_of_a_run_and_the_grid():
     levels = np.concatenate([np.zeros(20), np.full(61, -60.0), np.zeros(20)])
-    kept = kept_frames(levels, -np.inf, whole=False)
+    kept = choose_frames(levels, -np.inf, whole=False)
     assert len(kept) == 40 + 28 and {19, 20, 80, 81} <= set(kept)
-    assert (len(levels) - len(kept_frames(levels, -np.inf, whole=True))) % 20 == 0
-    assert len(kept_frames(np.repeat([0.0, -60.0, 0.0], [20, 29, 20]), -np.inf,
-                           whole=False)) == 69
+    assert (len(levels) - len(choose_frames(levels, -np.inf, whole=True))) % 20 == 0
+    assert len(choose_frames(np.repeat([0.0, -60.0, 0.0], [20, 29, 20]), -np.inf,
+                             whole=False)) == 69
 
 
 def test_entropy_tells_a_line_from_a_plain():
@@ -242,19 +242,19 @@ def test_of_two_spans_the_ordered_one_wins():
     lines, plains = np.eye(1, 161).repeat(10, axis=0), np.full((10, 161), 1 / 161)
     quiet = np.full((60, 161), 1e-9)
     powers = np.concatenate([plains, quiet, lines])
-    assert locate_core(level_db(powers.sum(axis=1)), powers, -40.0) == (70, 80)
+    assert locate_core(to_level_db(powers.sum(axis=1)), powers, -40.0) == (70, 80)
 
 
 def test_noise_continues_at_its_level():
     frames = analyse(np.random.default_rng(8).normal(0, 0.1, 16_000))[2:-2]
-    assert noise_like(frames, 100)[320:-320].std() == pytest.approx(0.1, rel=0.1)
+    assert make_noise_like(frames, 100)[320:-320].std() == pytest.approx(0.1, rel=0.1)
 
 
 def test_subtraction_leaves_no_more_than_there_was():
     frames = analyse(np.random.default_rng(9).normal(0, 0.1, 16_000))
-    cleaned = denoise(frames, power(frames).mean(axis=0))
+    cleaned = denoise(frames, power_of(frames).mean(axis=0))
     assert (np.abs(cleaned) <= np.abs(frames)).all()
-    assert power(cleaned).sum() < 0.3 * power(frames).sum()
+    assert power_of(cleaned).sum() < 0.3 * power_of(frames).sum()
     np.testing.assert_array_equal(denoise(frames, np.zeros(161)), frames)
 
 

@@ -26,11 +26,11 @@ from train.tokens import (
     TokensError,
     a_t,
     a_t_t,
-    online,
+    lay_out_online,
     t_t,
 )
-from train.tokens.command import lane_said, rows_of
-from train.tokens.files import Row, of_row, read_rows, to_row, write_rows
+from train.tokens.command import replies_of_lane, rows_of
+from train.tokens.files import TokenRow, of_row, read_rows, to_row, write_rows
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +45,7 @@ def learned(labels):
 
 
 def test_three_chunks_and_a_reply_online():
-    sample = online(RELEASED, [40, 41], [None, (Emotion.URGENT, [50, 51]), None])
+    sample = lay_out_online(RELEASED, [40, 41], [None, (Emotion.URGENT, [50, 51]), None])
     assert sample.ids.tolist() == [
         151609, 151611, 151644, 151644, 40, 41, 151643,
         151647, *PAD, 151602,
@@ -57,7 +57,8 @@ def test_three_chunks_and_a_reply_online():
 
 
 def test_three_chunks_and_a_reply_as_the_release_stores_them():
-    row = to_row(online(RELEASED, [40, 41], [None, (Emotion.URGENT, [50, 51]), None]), RELEASED,
+    row = to_row(lay_out_online(RELEASED, [40, 41], [None, (Emotion.URGENT, [50, 51]), None]),
+                 RELEASED,
                  idx=7, pt_path_dir='features/7')
     masked = [-100] * 12
     assert asdict(row) == {
@@ -98,7 +99,7 @@ def test_offline_tasks_learn_the_reply_block_with_its_assistant(sample, ids, slo
 
 
 def test_an_empty_reply_and_one_without_emotion_still_end():
-    sample = online(RELEASED, [], [(None, []), (None, [50]), None])
+    sample = lay_out_online(RELEASED, [], [(None, []), (None, [50]), None])
     row = to_row(sample, RELEASED, idx=0)
     assert row.input_ids[16:20] == [151602, 151644, 151643, 151647]
     assert row.labels[16:20] == [-100, 151644, 151643, -100]
@@ -112,7 +113,7 @@ said = st.one_of(st.none(), st.tuples(
 @given(st.lists(st.integers(0, 255), max_size=9), st.lists(said, min_size=1, max_size=12))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_labels_are_disjoint_and_say_what_comes_next(prompt, replies):
-    sample = online(SCRIPTED, prompt, replies)
+    sample = lay_out_online(SCRIPTED, prompt, replies)
     decides, says = sample.control != IGNORE, sample.text != IGNORE
     assert not (decides & says).any()
     ids = SCRIPTED_TOKEN_IDS
@@ -130,7 +131,7 @@ def test_labels_are_disjoint_and_say_what_comes_next(prompt, replies):
 @given(st.lists(said, min_size=1, max_size=8))
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_a_row_gives_its_sample_back(replies):
-    for sample in (online(SCRIPTED, [1, 2], replies), a_t(SCRIPTED, [1], 5, [3, 4]),
+    for sample in (lay_out_online(SCRIPTED, [1, 2], replies), a_t(SCRIPTED, [1], 5, [3, 4]),
                    a_t_t(SCRIPTED, [], 1, [2], []), t_t(SCRIPTED, [1], [], [3])):
         back = of_row(to_row(sample, SCRIPTED, idx=0), SCRIPTED)
         for name in ('ids', 'feature_at', 'control', 'text'):
@@ -171,16 +172,16 @@ spoken = st.one_of(st.none(), st.tuples(
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_the_runtime_feeds_exactly_what_training_saw(prompt, replies):
     ids, slots = fed_by_the_runtime(prompt, replies)
-    sample = online(SCRIPTED, prompt, replies)
+    sample = lay_out_online(SCRIPTED, prompt, replies)
     assert ids == sample.ids.tolist()
     assert slots == sample.feature_at.tolist()
 
 
 def test_text_may_not_hold_structural_ids():
     with pytest.raises(TokensError, match='reply after chunk 1.*151605'):
-        online(RELEASED, [], [None, (None, [1, 151605])])
+        lay_out_online(RELEASED, [], [None, (None, [1, 151605])])
     with pytest.raises(TokensError, match='prompt.*151643'):
-        online(RELEASED, [151643], [])
+        lay_out_online(RELEASED, [151643], [])
     with pytest.raises(TokensError, match='user text.*151602'):
         t_t(RELEASED, [], [151602], [1])
     with pytest.raises(TokensError, match='at least 1, got 0'):
@@ -207,11 +208,11 @@ def test_a_lane_is_laid_out_in_pieces_of_whole_chunks():
 def test_two_replies_after_one_chunk_are_refused():
     lane = Lane(prompt='', replies=(Reply(chunk=1, text='a'), Reply(chunk=1, text='b')))
     with pytest.raises(TokensError, match='chunk 1: expected one reply'):
-        lane_said(lane, lambda text: list(text.encode()), 0, 5)
+        replies_of_lane(lane, lambda text: list(text.encode()), 0, 5)
 
 
 def test_rows_travel_through_a_file(tmp_path):
-    rows = [to_row(online(SCRIPTED, [1], [None, (Emotion.SAD, [2])]), SCRIPTED, idx='a'),
+    rows = [to_row(lay_out_online(SCRIPTED, [1], [None, (Emotion.SAD, [2])]), SCRIPTED, idx='a'),
             to_row(t_t(SCRIPTED, [1], [2], [3]), SCRIPTED, idx=2)]
     path = tmp_path / 'rows.jsonl'
     assert write_rows(path, rows) == 2
@@ -243,14 +244,14 @@ def test_a_wrong_row_is_named(tmp_path, change, message):
     {'audio_pos': [[0, 2]]}, {'audio_pos': [[5, 9]]}, {'audio_pos': [5, 9]}])
 def test_a_row_whose_parts_do_not_fit_is_refused(change):
     with pytest.raises(TokensError, match='row 0: expected'):
-        of_row(Row(**(GOOD | change)), SCRIPTED)
+        of_row(TokenRow(**(GOOD | change)), SCRIPTED)
 
 
 def test_the_command_lays_out_a_file_of_streams(tmp_path, capsys, monkeypatch):
     from train.__main__ import main
     from train.records import write_records
     from train.tokens import command
-    monkeypatch.setattr(command, '_model', lambda folder, tokenizer: (
+    monkeypatch.setattr(command, '_read_model', lambda folder, tokenizer: (
         SCRIPTED, lambda text: list(text.encode())))
     lane = Lane(prompt='p', replies=(Reply(chunk=1, text='hello'),))
     write_records(tmp_path / 'in.jsonl', [stream(x=lane, y=lane)])

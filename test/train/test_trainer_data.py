@@ -13,7 +13,7 @@ import torch
 
 from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.source import read_blocks
+from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.config import AssistantConfig
@@ -22,11 +22,11 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.records import Lane, RecordError, Reply, Stream, read_records, write_records
 from train.trainer.batch import collate
-from train.trainer.data import Samples, batches, holds_out, kind_of, order
+from train.trainer.data import Samples, draw_batches, draw_order, is_held_out, kind_of
 from train.trainer.features import encode, offline_windows, online_windows, read_chunks
 from train.trainer.loss import IGNORE, RESPOND
 from train.trainer.recipe import RECIPES, Data
-from train.trainer.selfmade import write_streams
+from train.trainer.tone_streams import write_streams
 
 pytestmark = pytest.mark.torch
 
@@ -116,7 +116,7 @@ def test_a_stream_that_cannot_be_used_is_left_out_with_a_reason(records, change,
     assert len(samples) == 0 and sum(samples.skipped.values()) == 1
     assert reason in next(iter(samples.skipped))
     with pytest.raises(ConfigurationError, match=reason):
-        next(batches(samples, seed=0, batch=1, world=1, rank=0, first=0))
+        next(draw_batches(samples, seed=0, batch=1, world=1, rank=0, first=0))
 
 
 def test_audio_that_vanishes_later_is_an_error_that_names_it(records):
@@ -142,7 +142,7 @@ def test_a_sample_with_too_many_positions_is_left_out(records):
 def test_every_epoch_brings_each_sample_once_in_another_order(records):
     samples = samples_of(records)
     data = Data()
-    first, again, second = (order(samples.items, data, 7, epoch) for epoch in (0, 0, 1))
+    first, again, second = (draw_order(samples.items, data, 7, epoch) for epoch in (0, 0, 1))
     assert first.tolist() == again.tolist() != second.tolist()
     assert sorted(first) == sorted(second) == list(range(5))
 
@@ -151,7 +151,8 @@ def test_batches_go_on_where_they_stood_whatever_the_number_of_processes(records
     samples = samples_of(records)
 
     def drawn(count, **options):
-        source = batches(samples, **({'seed': 3, 'world': 1, 'rank': 0, 'first': 0} | options))
+        source = draw_batches(samples,
+                              **({'seed': 3, 'world': 1, 'rank': 0, 'first': 0} | options))
         return [next(source) for _ in range(count)]
 
     whole = drawn(6, batch=4)
@@ -182,7 +183,8 @@ def mixed(records):
 def test_shares_draw_kinds_as_often_as_they_say(mixed):
     shares = {'history_review': 0.3, 'silent_verification': 0.4}
     samples = samples_of(mixed, shares=shares)
-    drawn = np.concatenate([order(samples.items, samples.data, 0, epoch) for epoch in range(400)])
+    drawn = np.concatenate([draw_order(samples.items, samples.data, 0, epoch) for epoch
+                            in range(400)])
     share = np.bincount(drawn, minlength=5) / len(drawn)
     assert share == pytest.approx([0.3, 0.4, 0.1, 0.1, 0.1], abs=0.03)
 
@@ -190,7 +192,7 @@ def test_shares_draw_kinds_as_often_as_they_say(mixed):
 def test_a_share_of_streams_that_are_not_there_is_refused(records):
     samples = samples_of(records, shares={'history_review': 0.3})
     with pytest.raises(ConfigurationError, match='history_review'):
-        order(samples.items, samples.data, 0, 0)
+        draw_order(samples.items, samples.data, 0, 0)
 
 
 @pytest.mark.parametrize('layout', ['a_t_t', 'a_t', 't_t'])
@@ -219,10 +221,10 @@ def test_text_without_a_spoken_question_is_no_text_sample(records):
 
 
 def test_holding_out_depends_on_the_id_alone():
-    held = [name for name in map(str, range(2000)) if holds_out(name, 0.1)]
+    held = [name for name in map(str, range(2000)) if is_held_out(name, 0.1)]
     assert 150 < len(held) < 250
-    assert set(held) < {name for name in map(str, range(2000)) if holds_out(name, 0.2)}
-    assert not any(holds_out(name, 0.0) for name in held)
+    assert set(held) < {name for name in map(str, range(2000)) if is_held_out(name, 0.2)}
+    assert not any(is_held_out(name, 0.0) for name in held)
 
 
 def test_a_batch_is_padded_on_the_right_without_labels(records):

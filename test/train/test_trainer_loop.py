@@ -24,12 +24,12 @@ from train.records import Stream, read_records
 from train.trainer import saving
 from train.trainer.command_fit import read_samples
 from train.trainer.data import Samples
-from train.trainer.evaluate import Counts, decisions, generate
+from train.trainer.evaluate import Counts, decide, generate_reply
 from train.trainer.listen import listen
 from train.trainer.loop import Trainer
 from train.trainer.recipe import load_recipe
-from train.trainer.selfmade import write_streams
-from train.trainer.start import prepare
+from train.trainer.starting_model import prepare
+from train.trainer.tone_streams import write_streams
 
 pytestmark = pytest.mark.torch
 
@@ -83,7 +83,7 @@ def test_the_runtime_decides_as_in_training(learnt, records):
         stream = streams[number]
         heard = listen(stream, records.parent, str(report.model), dtype='float32',
                        threads=1)['assistant']
-        forced = decisions(trainer.trainee, trainer._collate([trainer.samples[number]])).numpy()
+        forced = decide(trainer.trainee, trainer._collate([trainer.samples[number]])).numpy()
         np.testing.assert_allclose(heard.p_respond, forced, atol=2e-4)
         assert heard.decided == (forced >= 0.5).tolist()
         due = [(reply.chunk, reply.text) for reply in stream.lanes['assistant'].replies]
@@ -93,7 +93,7 @@ def test_the_runtime_decides_as_in_training(learnt, records):
 def test_a_sample_reply_is_generated(learnt):
     trainer, _, out = learnt
     tokenizer = Tokenizer(out / 'tokenizer.json')
-    said = generate(trainer.trainee, trainer.samples[0], tokenizer)
+    said = generate_reply(trainer.trainee, trainer.samples[0], tokenizer)
     assert said.given == said.expected and said.given in ('Low tone.', 'High tone.')
 
 
@@ -111,7 +111,7 @@ def test_evaluations_are_logged_with_replies(learnt):
 
 def test_recipe_and_git_hash_lie_beside_what_is_written(learnt):
     trainer, _, out = learnt
-    checkpoint = saving.newest(out / 'checkpoints')
+    checkpoint = saving.find_newest(out / 'checkpoints')
     for folder in (checkpoint, out):
         assert load_recipe(folder / 'recipe.yaml')[0] == trainer.recipe
     state = json.loads((checkpoint / 'state.json').read_text())
@@ -167,7 +167,8 @@ def test_a_run_that_was_cut_off_gives_the_same_bits(records, tmp_path, extra):
             torch.manual_seed(123), np.random.seed(123), random.seed(123)
             trainer._resume()
         trainer.run(stop)
-    whole, parts = (saving.newest(tmp_path / name / 'checkpoints') for name in ('whole', 'parts'))
+    whole, parts = (saving.find_newest(tmp_path / name / 'checkpoints') for name
+                    in ('whole', 'parts'))
     assert whole.name == parts.name == 'step-0000006'
     assert_same(contents(whole), contents(parts))
     for name in ('decoder.safetensors', 'audio_tower.safetensors'):

@@ -7,7 +7,7 @@ pytest.importorskip('torch')
 import torch
 from torch.nn import functional as F
 
-from train.trainer.loss import BLOCK, IGNORE, RESPOND, SILENCE, dual_loss, targets
+from train.trainer.loss import BLOCK, IGNORE, RESPOND, SILENCE, dual_loss, make_targets
 
 pytestmark = pytest.mark.torch
 
@@ -28,7 +28,7 @@ def labelled():
 
 def loss(labelled, **weights):
     hidden, head, control, text = labelled
-    due = targets(control, text, SILENCE_ID, RESPOND_ID)
+    due = make_targets(control, text, SILENCE_ID, RESPOND_ID)
     learned = due != IGNORE
     return dual_loss(hidden[learned], head, due[learned], control[learned],
                      **weights) / learned.sum()
@@ -45,7 +45,7 @@ def test_at_lambda_one_it_is_one_cross_entropy(labelled):
 def test_both_parts_are_divided_by_the_same_count(labelled):
     hidden, head, control, text = labelled
     text_part, control_part = loss(labelled, control_weight=0.5)
-    due = targets(control, text, SILENCE_ID, RESPOND_ID)
+    due = make_targets(control, text, SILENCE_ID, RESPOND_ID)
     each = F.cross_entropy(hidden @ head.T, due, ignore_index=IGNORE, reduction='none')
     torch.testing.assert_close(text_part, each[text != IGNORE].sum() / 20)
     torch.testing.assert_close(control_part, 0.5 * each[control != IGNORE].sum() / 20)
@@ -53,7 +53,7 @@ def test_both_parts_are_divided_by_the_same_count(labelled):
 
 def test_respond_can_weigh_more_than_silence(labelled):
     hidden, head, control, text = labelled
-    each = F.cross_entropy(hidden @ head.T, targets(control, text, SILENCE_ID, RESPOND_ID),
+    each = F.cross_entropy(hidden @ head.T, make_targets(control, text, SILENCE_ID, RESPOND_ID),
                            ignore_index=IGNORE, reduction='none')
     expected = (each[control == SILENCE].sum() + 12 * each[control == RESPOND].sum()) / 20
     torch.testing.assert_close(loss(labelled, respond_weight=12.0)[1], expected)
@@ -62,7 +62,7 @@ def test_respond_can_weigh_more_than_silence(labelled):
 
 def test_a_position_with_both_labels_is_refused():
     with pytest.raises(ValueError, match='both|and a text label'):
-        targets(torch.tensor([RESPOND]), torch.tensor([7]), SILENCE_ID, RESPOND_ID)
+        make_targets(torch.tensor([RESPOND]), torch.tensor([7]), SILENCE_ID, RESPOND_ID)
 
 
 def test_recomputing_block_by_block_changes_nothing():

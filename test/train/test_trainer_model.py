@@ -25,8 +25,8 @@ from train.trainer.data import Samples
 from train.trainer.export import export
 from train.trainer.model import Trainee
 from train.trainer.recipe import RECIPES, Data, Lora, load_recipe
-from train.trainer.selfmade import write_streams
-from train.trainer.start import byte_tokenizer, grown, prepare
+from train.trainer.starting_model import byte_tokenizer, grow_vocabulary, prepare
+from train.trainer.tone_streams import write_streams
 
 pytestmark = pytest.mark.torch
 
@@ -69,7 +69,7 @@ def plain(tensors, config=CONFIG):
 def step(trainee, batch, rate=0.1):
     trainee(batch).sum().backward()
     with torch.no_grad():
-        for value in trainee.learned.values():
+        for value in trainee.learned_parameters.values():
             assert value.grad is not None
             value -= rate * value.grad
             value.grad = None
@@ -79,13 +79,13 @@ def step(trainee, batch, rate=0.1):
     (('head', 'new_embeddings'), {'new_rows', 'decoder.lm_head.weight'}),
     (('adapter',), {'tower.proj.weight', 'tower.proj.bias'})])
 def test_the_first_stages_train_what_the_paper_says(train, parts):
-    assert set(trainee_of(*train).learned) == parts
+    assert set(trainee_of(*train).learned_parameters) == parts
 
 
 def test_the_last_stages_train_adapter_and_language_model():
     trainee = trainee_of('adapter', 'lm')
     decoder = {f'decoder.{name}' for name, _ in trainee.decoder.named_parameters()}
-    assert set(trainee.learned) == decoder | {'tower.proj.weight', 'tower.proj.bias'}
+    assert set(trainee.learned_parameters) == decoder | {'tower.proj.weight', 'tower.proj.bias'}
 
 
 @pytest.mark.parametrize('train, lora', [
@@ -97,7 +97,7 @@ def test_a_step_changes_what_is_trained_and_nothing_else(batch, train, lora):
     step(trainee, batch), step(trainee, batch)
     changed = {name for name, value in trainee.named_parameters()
                if not torch.equal(value, before[name])}
-    assert changed == set(trainee.learned)
+    assert changed == set(trainee.learned_parameters)
 
 
 @pytest.mark.parametrize('train, lora', [
@@ -140,7 +140,7 @@ def test_low_rank_differences_begin_as_nothing(batch):
         whole.load_state_dict({name: value for name, value in lora.state_dict().items()
                                if not name.endswith(('.A', '.B'))})
         torch.testing.assert_close(lora(batch), whole(batch))
-    assert len(lora.learned) == 2 * 2 * 7  # A and B, two layers, seven matrices
+    assert len(lora.learned_parameters) == 2 * 2 * 7  # A and B, two layers, seven matrices
 
 
 def test_unknown_lora_targets_are_refused():
@@ -154,18 +154,18 @@ def test_gradient_checkpointing_changes_no_gradient(batch, train):
     for checkpointing in (False, True):
         trainee = trainee_of(*train, checkpointing=checkpointing)
         trainee(batch).sum().backward()
-        gradients.append({name: value.grad for name, value in trainee.learned.items()})
+        gradients.append({name: value.grad for name, value in trainee.learned_parameters.items()})
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
 def test_a_vocabulary_grows_near_its_mean_and_never_shrinks():
     table = torch.randn(10, 4) + 5.0
-    wider = grown({'model.embed_tokens.weight': table, 'norm': torch.ones(4)}, 12)
+    wider = grow_vocabulary({'model.embed_tokens.weight': table, 'norm': torch.ones(4)}, 12)
     assert torch.equal(wider['model.embed_tokens.weight'][:10], table)
     assert (wider['model.embed_tokens.weight'][10:] - 5.0).abs().max() < 4.0
     assert torch.equal(wider['norm'], torch.ones(4))
     with pytest.raises(CheckpointError, match='10'):
-        grown({'lm_head.weight': table}, 8)
+        grow_vocabulary({'lm_head.weight': table}, 8)
 
 
 def omni_folder(tmp_path, trainee):

@@ -12,7 +12,7 @@ import torch
 from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from train.__main__ import main
-from train.trainer.plan import GIB, PlanError, check, make_plan, text_of
+from train.trainer.plan import GIB, StagePlanError, check, make_plan, text_of
 from train.trainer.recipe import RECIPES, load_recipe
 
 pytestmark = pytest.mark.torch
@@ -49,7 +49,7 @@ def test_each_stage_trains_what_its_recipe_states_and_fits(name, parts):
     ('expect.gpu_memory_gib=10', 'gpu_memory_gib: at most 10.0 stated'),
     ('model.shape=model_tiny.yaml', 'lm_parameters: 3,397,103,616 stated, 256,416 found')])
 def test_a_recipe_that_states_another_number_is_refused(change, named):
-    with pytest.raises(PlanError, match=named):
+    with pytest.raises(StagePlanError, match=named):
         check(plan_of('stage3', change))
 
 

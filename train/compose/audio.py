@@ -16,10 +16,11 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
 from train.records import Clip
-from train.stages.shards import storage, write_whole
+from train.stages.shards import explain_full_storage, write_whole
 
-__all__ = ['ClipError', 'active', 'active_db', 'decibels', 'device', 'fade', 'floor_noise',
-           'gate', 'ratio', 'read_clip', 'room_response', 'tile', 'write_clip']
+__all__ = ['ClipError', 'find_active', 'active_db', 'to_decibels', 'add_device', 'fade',
+           'make_floor_noise',
+           'mute_span', 'amplitude_factor', 'read_clip', 'add_room', 'tile', 'write_clip']
 
 FRAME = 320  # 20 ms
 ACTIVE_RANGE_DB = 30.0
@@ -30,12 +31,12 @@ class ClipError(AudioFormatError):
     """A clip cannot be used; the corpus that it came from must be corrected."""
 
 
-def ratio(db: float) -> float:
+def amplitude_factor(db: float) -> float:
     """Return the amplitude factor of a gain in dB."""
     return float(10 ** (db / 20))
 
 
-def decibels(power: float) -> float:
+def to_decibels(power: float) -> float:
     """Return a power (square of full scale is 1) in dBFS; -120 at the least."""
     return float(10 * np.log10(max(power, 1e-12)))
 
@@ -76,12 +77,12 @@ def write_clip(path: Path, samples: np.ndarray) -> None:
     """
     data = io.BytesIO()
     soundfile.write(data, samples, RATE, format='FLAC', subtype='PCM_16')
-    with storage(path.parent):
+    with explain_full_storage(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, data.getvalue(), durable=False)
 
 
-def active(samples: np.ndarray) -> np.ndarray:
+def find_active(samples: np.ndarray) -> np.ndarray:
     """Return for each whole 20 ms whether it is within 30 dB of the loudest: bool [frames]."""
     if len(samples) < FRAME:
         return np.ones(1, bool)
@@ -93,12 +94,12 @@ def active(samples: np.ndarray) -> np.ndarray:
 def active_db(samples: np.ndarray) -> float:
     """Return the mean power of the active frames in dBFS: pauses do not make speech louder."""
     if len(samples) < FRAME:
-        return decibels(float((samples ** 2).mean()))
+        return to_decibels(float((samples ** 2).mean()))
     frames = samples[:len(samples) // FRAME * FRAME].reshape(-1, FRAME)
-    return decibels(float((frames[active(samples)] ** 2).mean()))
+    return to_decibels(float((frames[find_active(samples)] ** 2).mean()))
 
 
-def slope(count: int) -> np.ndarray:
+def half_hann(count: int) -> np.ndarray:
     return np.sin(np.linspace(0, np.pi / 2, count, dtype=np.float32)) ** 2
 
 
@@ -107,8 +108,8 @@ def fade(samples: np.ndarray, seconds: float) -> np.ndarray:
     count = min(int(seconds * RATE), len(samples) // 2)
     faded = samples.copy()
     if count:
-        faded[:count] *= slope(count)
-        faded[-count:] *= slope(count)[::-1]
+        faded[:count] *= half_hann(count)
+        faded[-count:] *= half_hann(count)[::-1]
     return faded
 
 
@@ -132,21 +133,21 @@ def tile(samples: np.ndarray, count: int, rng: np.random.Generator, *,
     return np.resize(np.roll(lap, -offset), count)
 
 
-def floor_noise(count: int, dbfs: float, rng: np.random.Generator) -> np.ndarray:
+def make_floor_noise(count: int, dbfs: float, rng: np.random.Generator) -> np.ndarray:
     """Return white noise as of a converter without a signal."""
-    return rng.standard_normal(count, np.float32) * np.float32(ratio(dbfs))
+    return rng.standard_normal(count, np.float32) * np.float32(amplitude_factor(dbfs))
 
 
-def gate(samples: np.ndarray, start: int, end: int, fade_s: float) -> None:
+def mute_span(samples: np.ndarray, start: int, end: int, fade_s: float) -> None:
     """Make a span of the samples digital zero in place, as a noise gate does, with faded edges."""
     count = min(int(fade_s * RATE), (end - start) // 4)
     if count:
-        samples[start:start + count] *= slope(count)[::-1]
-        samples[end - count:end] *= slope(count)
+        samples[start:start + count] *= half_hann(count)[::-1]
+        samples[end - count:end] *= half_hann(count)
     samples[start + count:end - count] = 0.0
 
 
-def room_response(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def add_room(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the samples as heard in a small room: a direct sound and an exponential tail."""
     seconds = rng.uniform(0.15, 0.5)
     time = np.arange(int(seconds * RATE)) / RATE
@@ -157,7 +158,7 @@ def room_response(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(fftconvolve(samples, tail)[:len(samples)], np.float32)
 
 
-def device(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def add_device(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the samples as through a cheap microphone: band, tilt, soft clipping, offset."""
     low = rng.uniform(40, 250)
     sections = butter(2, low, 'highpass', fs=RATE, output='sos')

@@ -14,10 +14,10 @@ from audio_interaction_ros.errors import AudioInteractionError
 from train.compose.lanes import PROMPTS
 from train.compose.script import Answer, LanePlan, Plan, Script, Step
 from train.records import Clip
-from train.speech.make import key
+from train.speech.make import line_id
 from train.stages import stable_seed
 
-__all__ = ['NOISE_PROBABILITY', 'Pool', 'Unbound', 'bind', 'scripts_of']
+__all__ = ['NOISE_PROBABILITY', 'Pool', 'UnboundError', 'bind', 'scripts_of']
 
 NOISE_PROBABILITY = 0.5
 """Share of streams with a bed of noise (field lesson); those that are about noise always have."""
@@ -26,7 +26,7 @@ SILENT_LANES = ('asr', 'translation')
 """Abilities in which people talk, but not to the assistant."""
 
 
-class Unbound(AudioInteractionError):  # noqa: N818 - counted, not a fault of the program
+class UnboundError(AudioInteractionError):  # noqa: N818 - counted, not a fault of the program
     """A script asks for a clip that the pool does not have."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -58,20 +58,20 @@ class Pool:
                 pool.sounds[clip.label].append(clip)
         return pool
 
-    def sound(self, label: str, rng: np.random.Generator) -> Clip:
+    def find_sound(self, label: str, rng: np.random.Generator) -> Clip:
         """Return a clip of a label; raises Unbound."""
-        found = self.sounds.get(label)
-        if not found:
-            raise Unbound('no clip of a sound', label)
-        return found[int(rng.integers(len(found)))]
+        clips = self.sounds.get(label)
+        if not clips:
+            raise UnboundError('no clip of a sound', label)
+        return clips[int(rng.integers(len(clips)))]
 
-    def step(self, step: Step, voice: str, rng: np.random.Generator) -> Clip:
+    def find_step(self, step: Step, voice: str, rng: np.random.Generator) -> Clip:
         """Return the clip of a step; raises Unbound."""
         if step.sound:
-            return self.sound(step.sound, rng)
-        name = step.clip or key(step.say, step.voice or voice, step.language)
+            return self.find_sound(step.sound, rng)
+        name = step.clip or line_id(step.say, step.voice or voice, step.language)
         if name not in self.by_id:
-            raise Unbound('no speech for a sentence', step.say or step.clip)
+            raise UnboundError('no speech for a sentence', step.say or step.clip)
         return self.by_id[name]
 
 
@@ -100,7 +100,7 @@ def bind(script: Script, pool: Pool, *,
     Raises Unbound where the pool lacks a clip, PlanError where the script cannot be.
     """
     rng = np.random.default_rng(stable_seed(script.id, script.seed))
-    foreground = tuple(pool.step(step, script.voice, rng) for step in script.steps)
+    foreground = tuple(pool.find_step(step, script.voice, rng) for step in script.steps)
     noisy = rng.random() < noise_probability or script.task in NOISY_TASKS
     noise = tuple(pool.noise[int(i)] for i in rng.integers(len(pool.noise), size=2)
                   ) if noisy and pool.noise else ()
@@ -108,8 +108,8 @@ def bind(script: Script, pool: Pool, *,
     plan = Plan(
         id=script.id, ability=script.ability, task=script.task, seed=script.seed,
         foreground=foreground, noise=noise, room=room, scenario=script.scenario,
-        background=tuple(pool.sound(label, rng) for label in script.background),
-        ambient=tuple(pool.sound(label, rng) for label in script.ambient),
+        background=tuple(pool.find_sound(label, rng) for label in script.background),
+        ambient=tuple(pool.find_sound(label, rng) for label in script.ambient),
         lanes=lanes_of(script, foreground))
     plan.check()
     return plan

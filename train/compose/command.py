@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from train.compose.audio import ClipError, read_clip, write_clip
-from train.compose.bind import NOISE_PROBABILITY, Pool, Unbound, bind, scripts_of
+from train.compose.bind import NOISE_PROBABILITY, Pool, UnboundError, bind, scripts_of
 from train.compose.curated import curated_plan
 from train.compose.mix import Mix, compose
 from train.compose.script import Plan, PlanError, Script
@@ -27,7 +27,8 @@ from train.sounds.signals import LABELS
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.tfjp import process
 
-__all__ = ['Built', 'add_arguments', 'bound', 'build_all', 'compose_plan', 'read_cleaned', 'run']
+__all__ = ['Built', 'add_arguments', 'bind_all', 'build_all', 'compose_plan', 'read_cleaned',
+           'run']
 
 SHARD = 16
 
@@ -82,14 +83,14 @@ class Built:
                     + Counter(self.report.rejected))
 
 
-def bound(scripts: Iterable[Script], pool: Pool, *, noise_probability: float = NOISE_PROBABILITY
-          ) -> tuple[list[Plan], list[tuple[str, str, str]]]:
+def bind_all(scripts: Iterable[Script], pool: Pool, *, noise_probability: float = NOISE_PROBABILITY
+             ) -> tuple[list[Plan], list[tuple[str, str, str]]]:
     """Return plans, and for each script without one its id, reason and detail."""
     plans, unbound = [], []
     for script in scripts:
         try:
             plans.append(bind(script, pool, noise_probability=noise_probability))
-        except Unbound as error:
+        except UnboundError as error:
             unbound.append((script.id, error.reason, error.detail))
         except PlanError as error:
             unbound.append((script.id, 'plan refused', str(error)))
@@ -105,7 +106,7 @@ def curated_plans(results: Iterable[CurationResult], pool: Pool
         room = (pool.room[int(rng.integers(len(pool.room)))],) if pool.room else ()
         try:
             plans.append(curated_plan(result, room=room))
-        except Unbound as error:
+        except UnboundError as error:
             unbound.append((result.plan.id, error.reason, error.detail))
     return plans, unbound
 
@@ -122,7 +123,7 @@ def build_all(scripts: Iterable[Script], clips: Iterable[Clip], *, root: Path, o
 
     Raises StageError for a full disk or a folder that holds another build.
     """
-    plans, unbound = bound(scripts, Pool.of(clips), noise_probability=noise_probability)
+    plans, unbound = bind_all(scripts, Pool.of(clips), noise_probability=noise_probability)
     more, missing = curated_plans(curated, Pool.of(clips))
     plans, unbound = [*plans, *more], [*unbound, *missing]
     report = run_stage('streams', plans, partial(

@@ -8,7 +8,7 @@ nor how they are mixed.
 from collections.abc import Iterable
 from pathlib import Path
 
-from train.compose.bind import Unbound
+from train.compose.bind import UnboundError
 from train.compose.lanes import CRITICAL, PROMPTS
 from train.compose.script import LONGEST, LanePlan, Order, Plan
 from train.curation.curate import CurationResult
@@ -41,26 +41,26 @@ def curated_plan(result: CurationResult, *, noise: tuple[Clip, ...] = (),
     relative paths.
     """
     if result.missing or not result.usable:
-        raise Unbound('no sound for a sub-event', ', '.join(result.missing) or 'all refused')
+        raise UnboundError('no sound for a sub-event', ', '.join(result.missing) or 'all refused')
     by_role = {role: [placed for placed in result.placed if placed.event.role == role]
                for role in ('foreground', 'background', 'ambient')}
     if len(by_role['foreground']) > LONGEST:
-        raise Unbound('too many foregrounds', str(len(by_role['foreground'])))
+        raise UnboundError('too many foregrounds', str(len(by_role['foreground'])))
 
-    def clips(role: str) -> tuple[Clip, ...]:
-        found = [placed.clip for placed in by_role[role]]
-        return tuple(found if root is None else [
-            Clip(**{**vars(clip), 'path': str(root / clip.path)}) for clip in found])
+    def clips_of(role: str) -> tuple[Clip, ...]:
+        placed_clips = [placed.clip for placed in by_role[role]]
+        return tuple(placed_clips if root is None else [
+            Clip(**{**vars(clip), 'path': str(root / clip.path)}) for clip in placed_clips])
     places = {placed.event.name: index for index, placed in enumerate(
         [*by_role['foreground'], *by_role['background']])}
     orders = tuple(Order(kind=rule.kind, first=places[rule.first], second=places[rule.second])
                    for rule in result.plan.constraints
                    if rule.first in places and rule.second in places)
-    foreground, background = clips('foreground'), clips('background')
+    foreground, background = clips_of('foreground'), clips_of('background')
     ability, task = task_of([*foreground, *background])
     return Plan(
         id=f'curated-{result.plan.id or result.plan.seed}', ability=ability, task=task,
         seed=result.plan.seed, foreground=foreground, background=background,
-        ambient=clips('ambient'), noise=noise, room=room, orders=orders,
+        ambient=clips_of('ambient'), noise=noise, room=room, orders=orders,
         scenario=result.plan.scenario,
         lanes={'assistant': LanePlan(prompt=PROMPTS['assistant'], kind='answers')})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audio_interaction_ros.protocol import Emotion
-from train.compose.audio import FRAME, RATE, active
+from train.compose.audio import FRAME, RATE, find_active
 from train.compose.script import LanePlan
 from train.records import Event, Lane, Reply
 from train.responses import (
@@ -23,7 +23,7 @@ from train.responses import (
     translation_replies,
 )
 
-__all__ = ['CRITICAL', 'PROMPTS', 'Rules', 'lane_replies', 'phrases', 'word_ends']
+__all__ = ['CRITICAL', 'PROMPTS', 'Rules', 'lane_replies', 'pair_phrases', 'word_ends']
 
 PROMPTS = {
     'transcript': 'Transcribe the speech.',
@@ -72,13 +72,13 @@ def word_ends(words: Sequence[str], samples: np.ndarray, start_s: float) -> list
     No corpus that we read gives word times. Each word gets a share of the voiced frames by its
     number of letters, so pauses take no words; the last word ends with the last voiced frame.
     """
-    voiced = np.flatnonzero(active(samples))
+    voiced = np.flatnonzero(find_active(samples))
     letters = np.cumsum([max(1, len(re.sub(r'\W', '', word))) for word in words])
     shares = np.ceil(letters / letters[-1] * len(voiced)).astype(int) - 1
     return [start_s + min(float(voiced[i] + 1) * FRAME, len(samples)) / RATE for i in shares]
 
 
-def phrases(text: str, translation: str) -> list[tuple[str, str]]:
+def pair_phrases(text: str, translation: str) -> list[tuple[str, str]]:
     """Pair phrases with their translations where both have as many; else the whole is one."""
     source = [part for part in PAUSES.split(text.strip()) if part]
     target = [part for part in PAUSES.split(translation.strip()) if part]
@@ -86,14 +86,14 @@ def phrases(text: str, translation: str) -> list[tuple[str, str]]:
     return list(zip(source, target, strict=True)) if paired else [(text, translation)]
 
 
-def translated(event: Event, samples: np.ndarray) -> list[tuple[str, float]]:
-    pairs = phrases(event.clip.text, event.clip.translation)
+def time_translation(event: Event, samples: np.ndarray) -> list[tuple[str, float]]:
+    pairs = pair_phrases(event.clip.text, event.clip.translation)
     # a reply is due when its phrase is over, the last one with the clip
     ends = word_ends([source for source, _ in pairs], samples, event.start_s)
     return [(target, end) for (_, target), end in zip(pairs, ends, strict=True)]
 
 
-def merged(replies: Iterable[Reply]) -> tuple[Reply, ...]:
+def merge_replies(replies: Iterable[Reply]) -> tuple[Reply, ...]:
     """Return replies in order of chunks; several on one chunk become one, the urgent one first."""
     by_chunk: dict[int, Reply] = {}
     for reply in sorted(replies, key=lambda item: (
@@ -105,8 +105,8 @@ def merged(replies: Iterable[Reply]) -> tuple[Reply, ...]:
     return tuple(by_chunk.values())
 
 
-def answered(plan: LanePlan, events: Sequence[Event],
-             rules: Rules) -> tuple[Reply, ...]:
+def answer_events(plan: LanePlan, events: Sequence[Event],
+                  rules: Rules) -> tuple[Reply, ...]:
     own = {answer.event for answer in plan.answers}
     others = [event for index, event in enumerate(events) if index not in own]
     alerts = [Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
@@ -115,7 +115,7 @@ def answered(plan: LanePlan, events: Sequence[Event],
     answers = [Reply(chunk=reply_chunk(events[answer.event].end_s,
                                        least_delay_s=rules.least_delay_s), text=answer.text,
                      emotion=answer.emotion, event=answer.event) for answer in plan.answers]
-    replies = merged([*answers, *alerts])
+    replies = merge_replies([*answers, *alerts])
     place = {reply.event: index for index, reply in enumerate(replies)}
     back = {answer.event: answer.review_of for answer in plan.answers}
     return tuple(Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
@@ -134,7 +134,7 @@ def lane_replies(plan: LanePlan, events: Sequence[Event], heard: Sequence[np.nda
     rules = rules or Rules()
     replies: list[Reply] = []
     if plan.kind == 'answers':
-        return Lane(prompt=plan.prompt, replies=answered(plan, events, rules))
+        return Lane(prompt=plan.prompt, replies=answer_events(plan, events, rules))
     for index, (event, samples) in enumerate(zip(events, heard, strict=False)):
         if plan.kind == 'words' and event.clip.text:
             words = event.clip.text.split()
@@ -142,6 +142,6 @@ def lane_replies(plan: LanePlan, events: Sequence[Event], heard: Sequence[np.nda
             replies += asr_replies(list(zip(words, ends, strict=True)), event=index,
                                    least_delay_s=rules.least_delay_s)
         elif plan.kind == 'phrases' and event.clip.translation:
-            replies += translation_replies(translated(event, samples), event=index,
+            replies += translation_replies(time_translation(event, samples), event=index,
                                            least_delay_s=rules.least_delay_s)
-    return Lane(prompt=plan.prompt, replies=merged(replies))
+    return Lane(prompt=plan.prompt, replies=merge_replies(replies))

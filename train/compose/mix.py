@@ -19,7 +19,7 @@ from train.compose.lanes import Rules, lane_replies
 from train.compose.script import Order, Plan, PlanError
 from train.records import Clip, Event, Stream
 
-__all__ = ['Layers', 'Mix', 'compose', 'layers']
+__all__ = ['Layers', 'Mix', 'compose', 'make_layers']
 
 DRAWS = 300
 TAIL_S = 0.8  # at least: the reply to the last event needs a chunk
@@ -73,18 +73,18 @@ class Layers:
 Reader = Callable[[Clip, Path], np.ndarray]
 
 
-def scaled(samples: np.ndarray, target_db: float) -> tuple[np.ndarray, float]:
+def scale_to_level(samples: np.ndarray, target_db: float) -> tuple[np.ndarray, float]:
     gain = target_db - audio.active_db(samples)
-    return samples * np.float32(audio.ratio(gain)), gain
+    return samples * np.float32(audio.amplitude_factor(gain)), gain
 
 
-def placed(clip: Clip, role: str, start: int, count: int, gain: float) -> Event:
+def make_event(clip: Clip, role: str, start: int, count: int, gain: float) -> Event:
     return Event(clip=clip, role=role, start_s=start / RATE, end_s=(start + count) / RATE,
                  gain_db=round(float(gain), 3))
 
 
-def sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
-             rng: np.random.Generator) -> tuple[list[int], int]:
+def place_in_sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
+                      rng: np.random.Generator) -> tuple[list[int], int]:
     """Return where each foreground clip starts and how many samples the stream has."""
     starts, position = [], 0
     for samples in clips:
@@ -99,7 +99,7 @@ def sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
     return starts, total
 
 
-def kept(order: Order, spans: list[tuple[int, int]]) -> bool:
+def holds_order(order: Order, spans: list[tuple[int, int]]) -> bool:
     """Tell whether a rule holds between spans; one between events not yet placed does."""
     if max(order.first, order.second) >= len(spans):
         return True
@@ -107,41 +107,43 @@ def kept(order: Order, spans: list[tuple[int, int]]) -> bool:
     return end <= other_start or (order.kind == 'not_together' and other_end <= start)
 
 
-def free_start(plan: Plan, spans: list[tuple[int, int]], count: int, total: int,
-               rng: np.random.Generator) -> int:
+def find_free_start(plan: Plan, spans: list[tuple[int, int]], count: int, total: int,
+                    rng: np.random.Generator) -> int:
     """Return a random place for so many samples at which the plan's rules hold."""
     for _ in range(DRAWS):
         start = int(rng.integers(total - count + 1))
-        if all(kept(order, [*spans, (start, start + count)]) for order in plan.orders):
+        if all(holds_order(order, [*spans, (start, start + count)]) for order in plan.orders):
             return start
     raise PlanError(f'plan {plan.id}: no place for background {len(spans)} at which all of '
                     f'{plan.orders} hold; plan longer gaps or fewer rules')
 
 
-def beside(plan: Plan, mix: Mix, spans: list[tuple[int, int]], total: int,
-           rng: np.random.Generator, root: Path,
-           read: Reader) -> tuple[dict[str, np.ndarray], list[Event]]:
+def make_side_tracks(plan: Plan, mix: Mix, spans: list[tuple[int, int]], total: int,
+                     rng: np.random.Generator, root: Path,
+                     read: Reader) -> tuple[dict[str, np.ndarray], list[Event]]:
     """Return the background and ambient tracks: once at a random time, and all the time."""
     tracks = {role: np.zeros(total, np.float32) for role in ('background', 'ambient')}
     events = []
     for clip in plan.background:
         samples = audio.fade(read(clip, root)[:total], mix.fade_s)
-        samples, gain = scaled(samples, mix.level_dbfs + float(rng.choice(mix.background_db)))
-        start = free_start(plan, spans, len(samples), total, rng)
+        samples, gain = scale_to_level(samples,
+                                       mix.level_dbfs + float(rng.choice(mix.background_db)))
+        start = find_free_start(plan, spans, len(samples), total, rng)
         spans = [*spans, (start, start + len(samples))]
         tracks['background'][start:start + len(samples)] += samples
-        events.append(placed(clip, 'background', start, len(samples), gain))
+        events.append(make_event(clip, 'background', start, len(samples), gain))
     for clip in plan.ambient:
         samples = audio.tile(audio.read_clip(clip, root), total, rng,
                              crossfade_s=mix.crossfade_s)
-        samples, gain = scaled(samples, mix.level_dbfs + float(rng.choice(mix.ambient_db)))
+        samples, gain = scale_to_level(samples, mix.level_dbfs + float(rng.choice(mix.ambient_db)))
         tracks['ambient'] += audio.fade(samples, mix.fade_s)
-        events.append(placed(clip, 'ambient', 0, total, gain))
+        events.append(make_event(clip, 'ambient', 0, total, gain))
     return tracks, events
 
 
-def noise(plan: Plan, mix: Mix, total: int, signal_power: float, rng: np.random.Generator,
-          root: Path) -> tuple[dict[str, np.ndarray], list[Event]]:
+def make_noise_tracks(plan: Plan, mix: Mix, total: int, signal_power: float,
+                      rng: np.random.Generator,
+                      root: Path) -> tuple[dict[str, np.ndarray], list[Event]]:
     """Return both noise tracks; SNR is mean power of the foreground's spans over the noise's."""
     tracks: dict[str, np.ndarray] = {}
     events = []
@@ -150,21 +152,21 @@ def noise(plan: Plan, mix: Mix, total: int, signal_power: float, rng: np.random.
         samples = audio.tile(audio.read_clip(clip, root), total, rng,
                              crossfade_s=mix.crossfade_s)
         snr = rng.uniform(*mix.snr_db) + extra
-        gain = (audio.decibels(signal_power) - snr
-                - audio.decibels(float((samples ** 2).mean())))
-        tracks[name] = samples * np.float32(audio.ratio(gain))
-        events.append(placed(clip, 'noise', 0, total, gain))
+        gain = (audio.to_decibels(signal_power) - snr
+                - audio.to_decibels(float((samples ** 2).mean())))
+        tracks[name] = samples * np.float32(audio.amplitude_factor(gain))
+        events.append(make_event(clip, 'noise', 0, total, gain))
     return tracks, events
 
 
-def gaps_between(starts: list[int], clips: list[np.ndarray], total: int) -> list[tuple[int, int]]:
+def find_gaps(starts: list[int], clips: list[np.ndarray], total: int) -> list[tuple[int, int]]:
     ends = [0, *[start + len(samples) for start, samples in zip(starts, clips, strict=True)]]
     return [(end, start) for end, start in zip(ends, [*starts, total], strict=True)
             if start > end]
 
 
-def fill(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], total: int,
-         rng: np.random.Generator, root: Path) -> tuple[np.ndarray, list[str]]:
+def fill_gaps(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], total: int,
+              rng: np.random.Generator, root: Path) -> tuple[np.ndarray, list[str]]:
     """
     Return the track of the gaps and the kind of each: room, zero or floor.
 
@@ -185,16 +187,16 @@ def fill(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Event], 
             assert room is not None
             samples = audio.tile(room, until - start, rng, crossfade_s=mix.crossfade_s)
             level = mix.level_dbfs - rng.uniform(*mix.room_below_db)
-            track[start:until] = audio.fade(scaled(samples, level)[0], mix.fade_s)
+            track[start:until] = audio.fade(scale_to_level(samples, level)[0], mix.fade_s)
         elif kind == 'floor':
             level = rng.uniform(*mix.floor_dbfs)
-            track[start:until] = audio.floor_noise(until - start, level, rng)
+            track[start:until] = audio.make_floor_noise(until - start, level, rng)
         kinds.append(kind)
     return track, kinds
 
 
-def layers(plan: Plan, *, root: Path, mix: Mix | None = None,
-           read: Reader = audio.read_clip) -> Layers:
+def make_layers(plan: Plan, *, root: Path, mix: Mix | None = None,
+                read: Reader = audio.read_clip) -> Layers:
     """
     Return the tracks of a plan's stream.
 
@@ -209,23 +211,23 @@ def layers(plan: Plan, *, root: Path, mix: Mix | None = None,
     for clip in plan.foreground:
         samples = read(clip, root)
         if rng.random() < mix.room_probability:
-            samples = audio.room_response(samples, rng)
-        samples, gain = scaled(samples, mix.level_dbfs + rng.uniform(*mix.foreground_db))
+            samples = audio.add_room(samples, rng)
+        samples, gain = scale_to_level(samples, mix.level_dbfs + rng.uniform(*mix.foreground_db))
         heard.append(audio.fade(samples, mix.fade_s))
-        events.append(placed(clip, 'foreground', 0, len(samples), gain))
-    starts, total = sequence(plan, mix, heard, rng)
+        events.append(make_event(clip, 'foreground', 0, len(samples), gain))
+    starts, total = place_in_sequence(plan, mix, heard, rng)
     track = np.zeros(total, np.float32)
     for index, (start, samples) in enumerate(zip(starts, heard, strict=True)):
         track[start:start + len(samples)] = samples
-        events[index] = placed(plan.foreground[index], 'foreground', start, len(samples),
-                               events[index].gain_db)
+        events[index] = make_event(plan.foreground[index], 'foreground', start, len(samples),
+                                   events[index].gain_db)
     power = float(np.mean(np.concatenate(heard) ** 2))
-    tracks, beds = beside(plan, mix, [
+    tracks, beds = make_side_tracks(plan, mix, [
         (start, start + len(samples)) for start, samples in zip(starts, heard, strict=True)],
         total, rng, root, read)
-    noises, noise_events = noise(plan, mix, total, power, rng, root)
-    spans = gaps_between(starts, heard, total)
-    gaps, kinds = fill(plan, mix, spans, beds, total, rng, root)
+    noises, noise_events = make_noise_tracks(plan, mix, total, power, rng, root)
+    spans = find_gaps(starts, heard, total)
+    gaps, kinds = fill_gaps(plan, mix, spans, beds, total, rng, root)
     return Layers(tracks={'foreground': track, **tracks, **noises, 'gaps': gaps},
                   events=[*events, *beds, *noise_events], heard=heard, gap_kinds=kinds,
                   zeros=[span for span, kind in zip(spans, kinds, strict=True) if kind == 'zero'])
@@ -240,16 +242,16 @@ def compose(plan: Plan, *, root: Path, mix: Mix | None = None,
     was multiplied by, device excepted. Raises PlanError and ClipError.
     """
     mix = mix or Mix()
-    built = layers(plan, root=root, mix=mix, read=read)
+    built = make_layers(plan, root=root, mix=mix, read=read)
     samples = np.stack(list(built.tracks.values())).sum(axis=0, dtype=np.float32)
     rng = np.random.default_rng([plan.seed, 1, *plan.id.encode()])
     if rng.random() < mix.device_probability:
-        samples = audio.device(samples, rng)
+        samples = audio.add_device(samples, rng)
     peak_db = 20 * float(np.log10(max(1e-6, np.abs(samples).max())))
     gain = 20 * np.log10(0.9) - peak_db + rng.uniform(*mix.output_db)
-    samples *= np.float32(audio.ratio(gain))
+    samples *= np.float32(audio.amplitude_factor(gain))
     for start, end in built.zeros:
-        audio.gate(samples, start, end, mix.fade_s)
+        audio.mute_span(samples, start, end, mix.fade_s)
     events = tuple(replace(event, gain_db=round(float(event.gain_db + gain), 2))
                    for event in built.events)
     lanes = {name: lane_replies(lane, events, built.heard, mix.rules)

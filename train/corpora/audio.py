@@ -76,7 +76,7 @@ def read_16k(path: Path, offset_s: float = 0.0, seconds: float | None = None) ->
     return samples if rate == SAMPLE_RATE_HZ else soxr.resample(samples, rate, SAMPLE_RATE_HZ)
 
 
-def _flac(samples: np.ndarray) -> bytes:
+def _encode_flac(samples: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE_HZ, format='FLAC', subtype='PCM_16')
     return buffer.getvalue()
@@ -116,6 +116,6 @@ def write_flac(clip: Clip, samples: np.ndarray, sample_rate_hz: int, folder: Pat
         samples = soxr.resample(samples, sample_rate_hz, SAMPLE_RATE_HZ)
     target = folder / stored_name(clip.id)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, _flac(np.clip(samples, -1.0, 1.0)), durable=False)
+    write_whole(target, _encode_flac(np.clip(samples, -1.0, 1.0)), durable=False)
     return replace(clip, path=str(target.relative_to(folder)),
                    seconds=len(samples) / SAMPLE_RATE_HZ)

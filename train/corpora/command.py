@@ -35,7 +35,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     console.print(f'{report.records_out} of {report.records_in} records, '
                   f'{report.audio_hours:.2f} hours, in {report.folder} '
                   f'({report.hours_per_core_hour:.0f} hours per core-hour)')
-    _rejections(console, report.rejected)
+    _print_rejections(console, report.rejected)
     if options.corpus in DIALOGUES:
         return 0
     folder = Path(report.folder)
@@ -49,7 +49,7 @@ def _import(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _rejections(console: Console, counts: dict[str, int]) -> None:
+def _print_rejections(console: Console, counts: dict[str, int]) -> None:
     for reason, count in counts.items():
         console.print(f'  left out: {count:6d}  {reason}')
 
@@ -78,7 +78,7 @@ def plan_counts(recipe: Recipe, streams: int, groups: tuple[str, ...] = ()
     not excluded; tasks of an ability get equal parts. Remainders go to the largest fractions, so
     the counts add up. Raises StageError where everything is excluded.
     """
-    items = {name: sum(row.items for row in ability.rows if recipe.allowed(row, groups))
+    items = {name: sum(row.items for row in ability.rows if recipe.is_allowed(row, groups))
              for name, ability in recipe.abilities.items()}
     total = sum(items.values())
     if not total:
@@ -119,7 +119,7 @@ def _check(options: argparse.Namespace, console: Console) -> int:
     clips, rejections = read_folder(options.folder, exclude_groups=options.exclude)
     hours = sum(clip.seconds for clip in clips) / 3600
     console.print(f'{len(clips)} clips, {hours:.2f} hours')
-    _rejections(console, by_reason(rejections))
+    _print_rejections(console, by_reason(rejections))
     for each in rejections[:options.show]:
         console.print(f'  {each.record}: {each.reason} {each.detail}', markup=False)
     return 0
@@ -157,7 +157,7 @@ def _convert(options: argparse.Namespace, console: Console) -> int:
             rows.append(release.card_dict(made))
     release.write_release(options.out, rows)
     console.print(f'{len(rows)} rows in {options.out}')
-    _rejections(console, by_reason(rejections))
+    _print_rejections(console, by_reason(rejections))
     return 0
 
 
@@ -166,7 +166,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
     'attribution': _attribution, 'pack': _pack, 'unpack': _unpack, 'convert': _convert}
 
 
-def _exclude(parser: argparse.ArgumentParser) -> None:
+def _add_exclude(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--exclude', action='append', default=[], metavar='GROUP',
                         help=f'licence group to leave out, may be repeated: {LICENCE_GROUPS}')
 
@@ -182,7 +182,7 @@ def _add_import(actions: Any) -> None:
     parser.add_argument('--backend', choices=('processes', 'ray'), default='processes')
     parser.add_argument('--fresh', action='store_true', help='do not resume an earlier run')
     parser.add_argument('--manifests', action='store_true', help='write lhotse manifests too')
-    _exclude(parser)
+    _add_exclude(parser)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -194,12 +194,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         made.add_argument('--recipe', type=Path, default=RECIPE)
         if name == 'plan':
             made.add_argument('--streams', type=int, default=1000)
-            _exclude(made)
+            _add_exclude(made)
     _add_import(actions)
     check = actions.add_parser('check', help='check a folder with a manifest, write nothing')
     check.add_argument('folder', type=Path)
     check.add_argument('--show', type=int, default=10, help='rejections to list (10)')
-    _exclude(check)
+    _add_exclude(check)
     for name, about in (('attribution', 'write who made the clips of record files'),
                         ('pack', 'pack the clips of record files as Shar'),
                         ('convert', 'write streams in a form of the release')):

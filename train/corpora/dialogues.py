@@ -18,7 +18,7 @@ from train.corpora.recipe import source_of
 from train.records import RecordError
 from train.stages.shards import Rejected, StageError
 
-__all__ = ['DIALOGUES', 'Dialogue', 'Turn', 'dialogue_of', 'raw_rows']
+__all__ = ['DIALOGUES', 'Dialogue', 'Turn', 'dialogue_of', 'read_raw_rows']
 
 Pairs = list[tuple[str, str]]
 
@@ -46,11 +46,11 @@ class Dialogue:
     url: str = ''
 
 
-def _alternating(texts: list[str]) -> Pairs:
+def _pair_alternating(texts: list[str]) -> Pairs:
     return list(zip(texts[::2], texts[1::2], strict=False))
 
 
-def _messages(row: Mapping[str, Any]) -> Pairs:
+def _pairs_of_messages(row: Mapping[str, Any]) -> Pairs:
     """Return the pairs of a list of {from, value} or {role, content} messages."""
     pairs, question = [], ''
     for message in row['conversations']:
@@ -63,37 +63,37 @@ def _messages(row: Mapping[str, Any]) -> Pairs:
     return pairs
 
 
-def _moss(row: Mapping[str, Any]) -> Pairs:
+def _pairs_of_moss(row: Mapping[str, Any]) -> Pairs:
     if 'chat' in row:  # 003: {turn_1: {Human: "<|Human|>: …<eoh>", MOSS: "<|MOSS|>: …<eom>"}}
         turns = sorted(row['chat'].items(), key=lambda item: int(item[0].rpartition('_')[2]))
-        return [(_unmarked(turn['Human']), _unmarked(turn['MOSS'])) for _, turn in turns]
+        return [(_strip_marks(turn['Human']), _strip_marks(turn['MOSS'])) for _, turn in turns]
     texts = re.split(r'\[(?:Human|MOSS)\]:', row['plain_text'])[1:]  # 002
-    return _alternating([_unmarked(text) for text in texts])
+    return _pair_alternating([_strip_marks(text) for text in texts])
 
 
-def _unmarked(text: str) -> str:
+def _strip_marks(text: str) -> str:
     return re.sub(r'<\|(?:Human|MOSS)\|>:|<eo[a-z]>', '', text).strip()
 
 
-def _instruction(row: Mapping[str, Any]) -> Pairs:
+def _pairs_of_instruction(row: Mapping[str, Any]) -> Pairs:
     """Return the pairs of instruction, input and output, the answer of which may be a dialogue."""
     if 'conversations' in row:
-        return _messages(row)
+        return _pairs_of_messages(row)
     question = '\n'.join(filter(None, [row['instruction'], row.get('input') or '']))
     if re.match(r'\s*Human:', question):
         texts = re.split(r'(?:Human|Assistant):', question)[1:]
-        return _alternating([text.strip() for text in texts[:-1]] + [row['output']]
-                            if not texts[-1].strip() else [text.strip() for text in texts])
+        return _pair_alternating([text.strip() for text in texts[:-1]] + [row['output']]
+                                 if not texts[-1].strip() else [text.strip() for text in texts])
     return [(question, row['output'])]
 
 
-def _dureader(row: Mapping[str, Any]) -> Pairs:
+def _pairs_of_dureader(row: Mapping[str, Any]) -> Pairs:
     answers = [answer['text'] if isinstance(answer, Mapping) else answer
                for answer in row['answers']]
     return [(row['question'], answers[0])] if answers else []
 
 
-def _webqa(row: Mapping[str, Any]) -> Pairs:
+def _pairs_of_webqa(row: Mapping[str, Any]) -> Pairs:
     answers = [text for evidence in row['evidences'].values()
                for text in evidence['answer'] if text != 'no_answer']
     return [(row['question'], answers[0])] if answers else []
@@ -101,19 +101,19 @@ def _webqa(row: Mapping[str, Any]) -> Pairs:
 
 # corpus -> (its name in the recipe, row -> pairs)
 DIALOGUES: dict[str, tuple[str, Callable[[Mapping[str, Any]], Pairs]]] = {
-    'moss': ('MOSS', _moss),
+    'moss': ('MOSS', _pairs_of_moss),
     'gammacorpus': ('GammaCorpus', lambda row: [(row['question'], row['answer'])]),
-    'ultrachat': ('UltraChat', lambda row: _alternating(row['data'])),
-    'magpie': ('Magpie-Pro', lambda row: (_messages(row) if row.get('conversations') else
+    'ultrachat': ('UltraChat', lambda row: _pair_alternating(row['data'])),
+    'magpie': ('Magpie-Pro', lambda row: (_pairs_of_messages(row) if row.get('conversations') else
                                           [(row['instruction'], row['response'])])),
-    'belle': ('BellGroup', _instruction),
-    'coig_cqia': ('COIG-CQIA', _instruction),
-    'dureader': ('DU-QA', _dureader),
-    'webqa': ('Web-QA', _webqa),
+    'belle': ('BellGroup', _pairs_of_instruction),
+    'coig_cqia': ('COIG-CQIA', _pairs_of_instruction),
+    'dureader': ('DU-QA', _pairs_of_dureader),
+    'webqa': ('Web-QA', _pairs_of_webqa),
 }
 
 
-def _objects(path: Path) -> Iterator[Any]:
+def _read_objects(path: Path) -> Iterator[Any]:
     """Yield the objects of a .jsonl, .json, .jsonl.gz or .parquet file."""
     if path.suffix == '.parquet':
         try:
@@ -136,11 +136,11 @@ def _objects(path: Path) -> Iterator[Any]:
             yield json.loads(line)
 
 
-def _rows(value: Any) -> Iterator[dict[str, Any]]:
+def _rows_inside(value: Any) -> Iterator[dict[str, Any]]:
     """Yield the rows inside a value of a file, whichever of the published forms it has."""
     if isinstance(value, list):
         for item in value:
-            yield from _rows(item)
+            yield from _rows_inside(item)
     elif isinstance(value, dict) and isinstance(value.get('data'), list) and any(
             isinstance(item, dict) and 'paragraphs' in item for item in value['data']):  # SQuAD
         for paragraph in (each for item in value['data'] for each in item['paragraphs']):
@@ -154,7 +154,7 @@ def _rows(value: Any) -> Iterator[dict[str, Any]]:
         raise RecordError(f'expected an object, got {value!r}')
 
 
-def raw_rows(folder: Path) -> Iterator[dict[str, Any]]:
+def read_raw_rows(folder: Path) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of every JSON, JSON-lines or Parquet file below a folder, files by name.
 
@@ -169,7 +169,7 @@ def raw_rows(folder: Path) -> Iterator[dict[str, Any]]:
     for path in paths:
         number = 0
         try:
-            for row in (row for value in _objects(path) for row in _rows(value)):
+            for row in (row for value in _read_objects(path) for row in _rows_inside(value)):
                 yield {**row, 'row_id': f'{path.relative_to(folder)}:{number}'}
                 number += 1
         except (json.JSONDecodeError, UnicodeDecodeError, RecordError, KeyError) as error:

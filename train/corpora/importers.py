@@ -18,7 +18,8 @@ from train.corpora.licences import check_groups, resolve
 from train.records import Clip, RecordError
 from train.stages.shards import Rejected, StageError
 
-__all__ = ['Rejection', 'by_reason', 'clip_of', 'excluded', 'manifest_rows', 'read_folder',
+__all__ = ['Rejection', 'by_reason', 'clip_of', 'why_excluded', 'read_manifest_rows',
+           'read_folder',
            'require_folder']
 
 TEXT_FIELDS = ('label', 'caption', 'text', 'translation', 'speaker', 'source', 'source_id',
@@ -43,14 +44,14 @@ def by_reason(rejections: Iterable[Rejection]) -> dict[str, int]:
     return dict(Counter(rejection.reason for rejection in rejections).most_common())
 
 
-def excluded(clip: Clip, groups: tuple[str, ...]) -> Rejected | None:
+def why_excluded(clip: Clip, groups: tuple[str, ...]) -> Rejected | None:
     """Return why a clip's licence keeps it out of a build, None where it does not."""
     if clip.licence_group not in groups:
         return None
     return Rejected(f'licence group {clip.licence_group} excluded', clip.licence)
 
 
-def manifest_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_manifest_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a JSON-lines file with aliases resolved; raises RecordError."""
     if not path.is_file():
         raise RecordError(f'Expected {path.name} in {path.parent}; name a folder that has one '
@@ -69,7 +70,7 @@ def manifest_rows(path: Path) -> Iterator[dict[str, Any]]:
             yield {ALIASES.get(str(key), str(key)): value for key, value in row.items()}
 
 
-def _number(row: dict[str, Any], name: str) -> float | Rejected | None:
+def _read_number(row: dict[str, Any], name: str) -> float | Rejected | None:
     value = row.get(name)
     if value is None or isinstance(value, (int, float)) and value >= 0:
         return value
@@ -87,7 +88,7 @@ def clip_of(row: dict[str, Any], folder: Path, defaults: dict[str, str] | None =
     row = {**(defaults or {}), **row}
     if Path(row['path']).is_absolute() or '..' in Path(row['path']).parts:
         return Rejected('path outside the folder', row['path'])
-    seconds, rate = _number(row, 'seconds'), _number(row, 'sample_rate')
+    seconds, rate = _read_number(row, 'seconds'), _read_number(row, 'sample_rate')
     for value in (seconds, rate):
         if isinstance(value, Rejected):
             return value
@@ -103,10 +104,11 @@ def clip_of(row: dict[str, Any], folder: Path, defaults: dict[str, str] | None =
         licence_group=resolve(texts['licence'], row.get('licence_group')))
 
 
-def _one(row: dict[str, Any], folder: Path, groups: tuple[str, ...], defaults: dict[str, str]
-         ) -> Clip | Rejected:
+def _import_row(row: dict[str, Any], folder: Path, groups: tuple[str, ...],
+                defaults: dict[str, str]
+                ) -> Clip | Rejected:
     clip = clip_of(row, folder, defaults)
-    return clip if isinstance(clip, Rejected) else excluded(clip, groups) or clip
+    return clip if isinstance(clip, Rejected) else why_excluded(clip, groups) or clip
 
 
 def read_folder(folder: Path, *, exclude_groups: Iterable[str] = (),
@@ -120,12 +122,12 @@ def read_folder(folder: Path, *, exclude_groups: Iterable[str] = (),
     RecordError where the manifest itself is wrong.
     """
     folder = Path(folder).absolute()
-    one = partial(_one, folder=folder, groups=check_groups(exclude_groups),
-                  defaults=defaults or {})
+    import_row = partial(_import_row, folder=folder, groups=check_groups(exclude_groups),
+                         defaults=defaults or {})
     clips: dict[str, Clip] = {}
     rejections = []
-    for row in manifest_rows(folder / 'manifest.jsonl'):
-        clip = one(row)
+    for row in read_manifest_rows(folder / 'manifest.jsonl'):
+        clip = import_row(row)
         if isinstance(clip, Clip) and clip.id in clips:
             clip = Rejected('id twice', clip.id)
         if isinstance(clip, Rejected):

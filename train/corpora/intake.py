@@ -13,8 +13,8 @@ from typing import Any
 
 from train.corpora.adapters import ADAPTERS
 from train.corpora.audio import Cut, store
-from train.corpora.dialogues import DIALOGUES, Dialogue, dialogue_of, raw_rows
-from train.corpora.importers import clip_of, excluded, manifest_rows, require_folder
+from train.corpora.dialogues import DIALOGUES, Dialogue, dialogue_of, read_raw_rows
+from train.corpora.importers import clip_of, read_manifest_rows, require_folder, why_excluded
 from train.corpora.lhotse_recipes import LHOTSE_CORPORA, read_lhotse
 from train.corpora.licences import check_groups
 from train.records import Clip
@@ -26,7 +26,7 @@ IMPORTERS = ('folder', *sorted(LHOTSE_CORPORA), *sorted(ADAPTERS), *sorted(DIALO
 TWICE = 'id twice'
 
 
-def _once(cuts: Iterable[Cut]) -> Iterator[dict[str, Any]]:
+def _mark_repeated(cuts: Iterable[Cut]) -> Iterator[dict[str, Any]]:
     """Yield each cut and whether its id came before, which a shard alone cannot know."""
     known: set[str] = set()
     for cut in cuts:
@@ -39,12 +39,12 @@ def _from_cut(record: dict[str, Any], folder: Path, groups: tuple[str, ...]) -> 
     cut = Cut(**{**values, 'clip': Clip(**values['clip'])})
     if record['twice']:
         return Rejected(TWICE, cut.id)
-    return excluded(cut.clip, groups) or store(cut, folder)
+    return why_excluded(cut.clip, groups) or store(cut, folder)
 
 
-def _manifest(folder: Path) -> Iterator[dict[str, Any]]:
+def _read_manifest(folder: Path) -> Iterator[dict[str, Any]]:
     known: set[str] = set()
-    for row in manifest_rows(folder / 'manifest.jsonl'):
+    for row in read_manifest_rows(folder / 'manifest.jsonl'):
         name = str(row.get('id') or Path(row['path']).with_suffix(''))
         yield {**row, 'id': name, 'twice': name in known}
         known.add(name)
@@ -57,7 +57,7 @@ def _from_row(row: dict[str, Any], source: Path, folder: Path, groups: tuple[str
         return clip
     if row['twice']:
         return Rejected(TWICE, clip.id)
-    return excluded(clip, groups) or store(
+    return why_excluded(clip, groups) or store(
         Cut(id=clip.id, clip=replace(clip, path=str(source / clip.path))), folder)
 
 
@@ -83,12 +83,12 @@ def import_corpus(kind: str, folder: Path, out: Path, *, exclude_groups: Iterabl
         raise StageError(f'Expected an importer out of {IMPORTERS}, got {kind!r}')
     folder = require_folder(Path(folder), f'a local copy for {kind}')
     if kind in DIALOGUES:
-        return run_stage('dialogues', raw_rows(folder),
+        return run_stage('dialogues', read_raw_rows(folder),
                          partial(_from_text, corpus=kind, groups=groups), out=out, **stage)
     if kind == 'folder':
-        return run_stage('clips', _manifest(folder), partial(
+        return run_stage('clips', _read_manifest(folder), partial(
             _from_row, source=folder, folder=out / 'clips', groups=groups), out=out, **stage)
     cuts = (ADAPTERS[kind](folder) if kind in ADAPTERS else read_lhotse(
         kind, folder, out / 'manifests', language=language, parts=tuple(parts)))
-    return run_stage('clips', _once(cuts), partial(
+    return run_stage('clips', _mark_repeated(cuts), partial(
         _from_cut, folder=out / 'clips', groups=groups), out=out, **stage)

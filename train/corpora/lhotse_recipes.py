@@ -15,7 +15,7 @@ from audio_interaction_ros.errors import MissingDependencyError
 from train.corpora.audio import Cut
 from train.corpora.importers import require_folder
 from train.corpora.recipe import source_of
-from train.corpora.store import cuts_from_manifests, lhotse
+from train.corpora.store import cuts_from_manifests, import_lhotse
 from train.stages.shards import StageError
 
 __all__ = ['LHOTSE_CORPORA', 'LhotseCorpus', 'read_lhotse']
@@ -53,29 +53,29 @@ LHOTSE_CORPORA = {
 }
 
 
-def _flat(manifests: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _flatten(manifests: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield (names of the parts, {recordings, supervisions}) of what a recipe returned."""
     if 'recordings' in manifests:
         yield path, manifests
         return
     for name in sorted(manifests):
-        yield from _flat(manifests[name], (*path, name))
+        yield from _flatten(manifests[name], (*path, name))
 
 
-def _annotations(folder: Path, manifests: Path, language: str) -> None:
+def _place_annotations(folder: Path, manifests: Path, language: str) -> None:
     """Put the table of VoxPopuli where lhotse looks, which would else download it."""
     name = f'asr_{language}.tsv.gz'
-    if found := sorted(folder.rglob(name)):
+    if tables := sorted(folder.rglob(name)):
         manifests.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(found[0], manifests / name)
+        shutil.copyfile(tables[0], manifests / name)
     else:
         raise StageError(f'Expected {name} somewhere under {folder}; put the table of the '
                          'transcripts there (nothing is downloaded)')
 
 
-def _prepared(name: str, corpus: LhotseCorpus, folder: Path, manifests: Path,
-              options: dict[str, Any]) -> Any:
-    lhotse()
+def _prepare(name: str, corpus: LhotseCorpus, folder: Path, manifests: Path,
+             options: dict[str, Any]) -> Any:
+    import_lhotse()
     module = importlib.import_module(f'lhotse.recipes.{name}')
     try:
         return getattr(module, f'prepare_{name}')(folder, output_dir=manifests, **options)
@@ -104,11 +104,12 @@ def read_lhotse(name: str, folder: Path, manifests: Path, *, language: str = 'en
     if corpus.parts_option and parts:
         options[corpus.parts_option] = list(parts)
     if name == 'voxpopuli':
-        _annotations(folder, manifests, language)
+        _place_annotations(folder, manifests, language)
     source = source_of(corpus.source)
-    for path, found in _flat(_prepared(name, corpus, folder, manifests, options)):
+    for path, parts_of in _flatten(_prepare(name, corpus, folder, manifests, options)):
         label = path[-1] if corpus.label_from_part else corpus.label
-        for cut in cuts_from_manifests(found['recordings'], found.get('supervisions') or None):
+        for cut in cuts_from_manifests(parts_of['recordings'],
+                                       parts_of.get('supervisions') or None):
             prefixed = f'{name}/{cut.id}'
             yield replace(cut, id=prefixed, clip=replace(
                 cut.clip, id=prefixed, source=corpus.source, licence=source.licence,

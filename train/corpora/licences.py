@@ -62,16 +62,16 @@ def resolve(licence: str, group: str | None) -> str:
     return stated
 
 
-def _entry(clip: Clip) -> str:
+def _format_entry(clip: Clip) -> str:
     parts = [clip.title and f'"{clip.title}"', clip.author and f'by {clip.author}', clip.url,
              clip.source_id and f'({clip.source_id})']
     return ' '.join(part for part in parts if part)
 
 
-def _section(source: str, licence: str, group: str, clips: Sequence[Clip]) -> list[str]:
+def _format_section(source: str, licence: str, group: str, clips: Sequence[Clip]) -> list[str]:
     hours = sum(clip.seconds for clip in clips) / 3600
     # Many clips may come of one recording, which is named once.
-    named = sorted({entry for clip in clips if (entry := _entry(clip))})
+    named = sorted({entry for clip in clips if (entry := _format_entry(clip))})
     return ['', f'## {source or "source not stated"}: {licence or "licence not stated"}', '',
             f'{len(clips)} clips, {hours:.2f} hours, licence group {group}.', '',
             *(f'- {entry}' for entry in named)]
@@ -84,7 +84,7 @@ def write_attribution(path: Path, clips: Iterable[Clip]) -> dict[str, int]:
         sections[clip.source, clip.licence, clip.licence_group].append(clip)
     lines, counts = [HEAD.rstrip()], dict.fromkeys(LICENCE_GROUPS, 0)
     for (source, licence, group), members in sorted(sections.items()):
-        lines += _section(source, licence, group, members)
+        lines += _format_section(source, licence, group, members)
         counts[group] += len(members)
     write_whole(path, ('\n'.join(lines) + '\n').encode())
     return counts

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.strict import build, read_yaml
+from audio_interaction_ros.strict_yaml import build, read_yaml
 from train.records import ABILITIES, LICENCE_GROUPS
 
-__all__ = ['RECIPE', 'Ability', 'Recipe', 'Row', 'SharedHours', 'Source', 'load_recipe',
+__all__ = ['RECIPE', 'Ability', 'Recipe', 'RecipeRow', 'SharedHours', 'Source', 'load_recipe',
            'source_of']
 
 RECIPE = Path(__file__).parents[1] / 'recipes' / 'corpora.yaml'
@@ -32,7 +32,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class RecipeRow:
     """A line of the published table."""
 
     source: str
@@ -52,7 +52,7 @@ class Ability:
 
     published_thousands: int
     """As the paper's figure rounds it; the rows add up to it."""
-    rows: tuple[Row, ...]
+    rows: tuple[RecipeRow, ...]
     tasks: dict[str, str]
     """Our sub-task -> what it is."""
 
@@ -78,7 +78,7 @@ class Recipe:
     hours_together: tuple[SharedHours, ...] = field(default=())
 
     @property
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[RecipeRow]:
         return (row for ability in self.abilities.values() for row in ability.rows)
 
     @property
@@ -99,12 +99,12 @@ class Recipe:
         """Return the share of an ability in all items, 0 to 1."""
         return self.abilities[ability].items / self.items
 
-    def allowed(self, row: Row, exclude_groups: tuple[str, ...]) -> bool:
+    def is_allowed(self, row: RecipeRow, exclude_groups: tuple[str, ...]) -> bool:
         """Return whether a row's source is outside the excluded licence groups."""
         return self.sources[row.source].licence_group not in exclude_groups
 
 
-def _check(recipe: Recipe) -> Iterator[str]:
+def _find_faults(recipe: Recipe) -> Iterator[str]:
     """Yield what is wrong with a recipe."""
     if tuple(recipe.abilities) != ABILITIES:
         yield f'expected the abilities {ABILITIES} in this order, got {tuple(recipe.abilities)}'
@@ -133,7 +133,7 @@ def _check(recipe: Recipe) -> Iterator[str]:
 def load_recipe(path: Path = RECIPE) -> Recipe:
     """Return a recipe; raises ConfigurationError naming the file and each wrong or unknown key."""
     recipe = build(Recipe, read_yaml(path), str(path))
-    if problems := list(_check(recipe)):
+    if problems := list(_find_faults(recipe)):
         raise ConfigurationError(f'{path}: correct the recipe: ' + '; '.join(problems))
     return recipe
 

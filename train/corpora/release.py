@@ -91,21 +91,21 @@ def _is_silence(text: str) -> bool:
     return text.strip().strip('<>').strip().lower() == SILENCE.strip('<>')
 
 
-def _texts(values: Mapping[str, Any], *names: str) -> list[str]:
-    found = [values.get(name) or '' for name in names]
-    if not all(isinstance(text, str) for text in found):
-        raise ValueError(f'expected text in {names}, got {found}')
-    return found
+def _read_texts(values: Mapping[str, Any], *names: str) -> list[str]:
+    texts = [values.get(name) or '' for name in names]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f'expected text in {names}, got {texts}')
+    return texts
 
 
-def _emotion(values: Mapping[str, Any]) -> str:
+def _read_emotion(values: Mapping[str, Any]) -> str:
     emotion = str(values.get('emotion') or 'normal').lower()
     if emotion not in EMOTIONS:
         raise ValueError(f'expected an emotion out of {EMOTIONS}, got {emotion!r}')
     return emotion
 
 
-def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+def _read_optional(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the optional fields of a record that a row has."""
     hints = {name: hint for name, hint in kind.__annotations__.items() if 'None' in str(hint)}
     for name in hints:
@@ -117,11 +117,11 @@ def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _online_turn(values: Mapping[str, Any]) -> OnlineTurn:
-    assistant, path, merged = _texts(values, 'assistant', 'audio_path', 'merge_path')
+    assistant, path, merged = _read_texts(values, 'assistant', 'audio_path', 'merge_path')
     if not assistant.strip() or not path + merged:
         raise ValueError('expected audio_path (or merge_path) and assistant')
-    return OnlineTurn(**_known(OnlineTurn, values), audio_path=path or merged,
-                      emotion=_emotion(values),
+    return OnlineTurn(**_read_optional(OnlineTurn, values), audio_path=path or merged,
+                      emotion=_read_emotion(values),
                       assistant='' if _is_silence(assistant) else assistant.strip())
 
 
@@ -130,7 +130,7 @@ def online_row(values: Mapping[str, Any]) -> OnlineRow:
     turns = values.get('conversation', [values])
     if not isinstance(turns, list) or not turns:
         raise ValueError(f'expected a list of turns under conversation, got {turns!r}')
-    return OnlineRow(turns=tuple(map(_online_turn, turns)), **_known(OnlineRow, values))
+    return OnlineRow(turns=tuple(map(_online_turn, turns)), **_read_optional(OnlineRow, values))
 
 
 def online_dict(row: OnlineRow) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def offline_row(values: Mapping[str, Any]) -> OfflineRow:
     turns = values.get('conversation', [values])
     if not isinstance(turns, list) or not turns or not isinstance(turns[0], Mapping):
         raise ValueError(f'expected a list of turns under conversation, got {turns!r}')
-    user, assistant, path, merged = _texts(
+    user, assistant, path, merged = _read_texts(
         turns[0], 'user', 'assistant', 'audio_path', 'merge_path')
     if not assistant.strip() or not (user + path + merged).strip():
         raise ValueError('expected assistant, and user or audio_path (or both)')
@@ -164,11 +164,13 @@ def card_row(values: Mapping[str, Any]) -> CardRow:
     turns = values.get('turns')
     if not isinstance(turns, list) or values.get('num_turns', len(turns)) != len(turns):
         raise ValueError(f'expected num_turns turns, got {values.get("num_turns")} and {turns!r}')
-    name, scene = _texts(values, 'id', 'stream_scene_type')
+    name, scene = _read_texts(values, 'id', 'stream_scene_type')
     made = []
     for turn in turns:
-        user, assistant, kind, path = _texts(turn, 'user', 'assistant', 'scene_type', 'audio_path')
-        made.append(CardTurn(user=user, scene_type=kind, audio_path=path, emotion=_emotion(turn),
+        user, assistant, kind, path = _read_texts(turn, 'user', 'assistant', 'scene_type',
+                                                  'audio_path')
+        made.append(CardTurn(user=user, scene_type=kind, audio_path=path,
+                             emotion=_read_emotion(turn),
                              assistant='' if _is_silence(assistant) else assistant))
     return CardRow(id=name, stream_scene_type=scene, turns=tuple(made))
 
@@ -232,7 +234,7 @@ def stream_of(row: OnlineRow, *, name: str, ability: str, task: str, prompt: str
                   events=tuple(events), lanes={lane: Lane(prompt=prompt, replies=tuple(replies))})
 
 
-def _answers(stream: Stream, lane: str) -> dict[int, Reply] | Rejected:
+def _replies_by_event(stream: Stream, lane: str) -> dict[int, Reply] | Rejected:
     """Return the reply to each event, or why these forms cannot say what the lane says."""
     answers: dict[int, Reply] = {}
     for reply in stream.lanes[lane].replies:
@@ -242,7 +244,8 @@ def _answers(stream: Stream, lane: str) -> dict[int, Reply] | Rejected:
     return answers
 
 
-def _spoken(stream: Stream, answers: Mapping[int, Reply]) -> list[tuple[Event, Reply | None]]:
+def _answered_events(stream: Stream,
+                     answers: Mapping[int, Reply]) -> list[tuple[Event, Reply | None]]:
     """Return the foreground events and whatever else is answered, by their ends."""
     chosen = [(event, answers.get(index)) for index, event in enumerate(stream.events)
               if event.role == 'foreground' or index in answers]
@@ -256,11 +259,11 @@ def online_of(stream: Stream, lane: str) -> OnlineRow | Rejected:
     The lane may give one reply to an event at most. The ends of the clips are moved within the
     frames of the chunk that carries the reply, so the release's rule puts it on the same chunk.
     """
-    answers = _answers(stream, lane)
+    answers = _replies_by_event(stream, lane)
     if isinstance(answers, Rejected):
         return answers
     turns, before = [], 0
-    for event, reply in _spoken(stream, answers):
+    for event, reply in _answered_events(stream, answers):
         end = round(event.end_s / FRAME_S)
         if reply is not None:
             first = reply.chunk * FRAMES_PER_CHUNK
@@ -282,14 +285,14 @@ def online_of(stream: Stream, lane: str) -> OnlineRow | Rejected:
 
 def card_of(stream: Stream, lane: str) -> CardRow | Rejected:
     """Return a stream in the form of the dataset card, one turn per event that is answered."""
-    answers = _answers(stream, lane)
+    answers = _replies_by_event(stream, lane)
     if isinstance(answers, Rejected):
         return answers
     turns = tuple(
         CardTurn(user=event.clip.text or event.clip.caption or event.clip.label,
                  assistant=reply.text if reply else '', scene_type=stream.task,
                  emotion=reply.emotion if reply else 'normal', audio_path=event.clip.path)
-        for event, reply in _spoken(stream, answers))
+        for event, reply in _answered_events(stream, answers))
     return CardRow(id=stream.id, stream_scene_type=stream.ability, turns=turns)
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from audio_interaction_ros.errors import MissingDependencyError
 from train.corpora.audio import Cut, write_flac
 from train.records import Clip
-from train.stages.shards import StageError, storage
+from train.stages.shards import StageError, explain_full_storage
 
-__all__ = ['clip_from_cut', 'cuts_from_manifests', 'lhotse', 'open_manifests', 'pack_shar',
+__all__ = ['clip_from_cut', 'cuts_from_manifests', 'import_lhotse', 'open_manifests', 'pack_shar',
            'save_manifests', 'to_cut', 'unpack_shar']
 
 LANGUAGES = {'english': 'en', 'chinese': 'zh', 'mandarin': 'zh', 'zh-cn': 'zh', 'zh-tw': 'zh'}
@@ -27,7 +27,7 @@ BATCH = 1000
 NAMES = ('recordings.jsonl.gz', 'supervisions.jsonl.gz', 'cuts.jsonl.gz')
 
 
-def lhotse() -> Any:
+def import_lhotse() -> Any:
     """Return the lhotse module; raises MissingDependencyError with what to install."""
     try:
         import lhotse as library
@@ -39,7 +39,7 @@ def lhotse() -> Any:
 
 def to_cut(clip: Clip, root: Path = Path()) -> Any:
     """Return a clip as a lhotse MonoCut with one supervision; its file must exist."""
-    library = lhotse()
+    library = import_lhotse()
     recording = library.Recording.from_file(root / clip.path, recording_id=clip.id)
     extra = {each.name: getattr(clip, each.name) for each in fields(clip)
              if each.name not in SUPERVISED and getattr(clip, each.name) != each.default}
@@ -71,8 +71,8 @@ def clip_from_cut(cut: Any) -> Clip:
 
 def save_manifests(clips: Iterable[Clip], folder: Path, root: Path = Path()) -> int:
     """Write recordings, supervisions and cuts as lhotse manifests; return how many cuts."""
-    library, count = lhotse(), 0
-    with storage(folder):
+    library, count = import_lhotse(), 0
+    with explain_full_storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
         recordings, supervisions, cuts = (folder / name for name in NAMES)
         with (library.RecordingSet.open_writer(recordings) as write_recording,
@@ -89,7 +89,7 @@ def save_manifests(clips: Iterable[Clip], folder: Path, root: Path = Path()) -> 
 
 def open_manifests(folder: Path) -> Any:
     """Return the lazy CutSet of a folder that ``save_manifests`` or a recipe of lhotse wrote."""
-    library = lhotse()
+    library = import_lhotse()
     recordings, supervisions, cuts = (folder / name for name in NAMES)
     if cuts.exists():
         return library.CutSet.from_file(cuts)
@@ -102,8 +102,8 @@ def open_manifests(folder: Path) -> Any:
                       if supervisions.exists() else None))
 
 
-def _parts(recording: Any, segments: list[Any]) -> Iterator[Cut]:
-    library = lhotse()
+def _cuts_of(recording: Any, segments: list[Any]) -> Iterator[Cut]:
+    library = import_lhotse()
     for segment in segments or [None]:
         whole = segment is None or (segment.start == 0.0
                                     and abs(segment.duration - recording.duration) < 0.05)
@@ -130,15 +130,15 @@ def cuts_from_manifests(recordings: Any, supervisions: Any = None) -> Iterator[C
     for recording in sorted(recordings, key=lambda each: each.id):
         mine = segments.get(recording.id, [])
         if supervisions is None or mine:
-            yield from _parts(recording, sorted(mine, key=lambda each: (each.start, each.id)))
+            yield from _cuts_of(recording, sorted(mine, key=lambda each: (each.start, each.id)))
 
 
 def pack_shar(clips: Iterable[Clip], folder: Path, *, root: Path = Path(),
               shard_size: int = BATCH) -> int:
     """Write clips as Shar (FLAC in tar, cuts beside it); return how many."""
-    library = lhotse()
+    library = import_lhotse()
     source, count, shard = iter(clips), 0, 0
-    with storage(folder):
+    with explain_full_storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
         while batch := [to_cut(clip, root) for clip in islice(source, shard_size)]:
             library.CutSet.from_cuts(batch).to_shar(
@@ -149,7 +149,7 @@ def pack_shar(clips: Iterable[Clip], folder: Path, *, root: Path = Path(),
 
 def unpack_shar(folder: Path, out: Path) -> Iterator[Clip]:
     """Yield the clips of a Shar folder; their audio goes to ``out`` as 16 kHz mono FLAC."""
-    library = lhotse()
+    library = import_lhotse()
     if not list(folder.glob('cuts.*.jsonl*')):
         raise StageError(f'Expected cuts.000000.jsonl.gz and its archives in {folder}; name a '
                          'folder that was written as Shar')

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.curation.curate import CurationResult, curate, summary
+from train.curation.curate import CurationResult, curate, summarise
 from train.curation.features import EXTRACTORS
-from train.curation.fit_tagger import choose, fit
+from train.curation.fit_tagger import choose_clips, fit
 from train.curation.language_planner import LanguagePlanner
-from train.curation.plan import Plan
+from train.curation.plan import ScenarioPlan
 from train.curation.planner import GrammarPlanner, Planner, draw_bag
 from train.curation.retrieve import ClipIndex
 from train.curation.tagger import LinearTagger
@@ -100,22 +100,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(steps.add_parser(name, help=about, description=about))
 
 
-def _clips(options: argparse.Namespace) -> list[Clip]:
+def _read_clips(options: argparse.Namespace) -> list[Clip]:
     from train.corpora.importers import read_folder
     clips: list[Clip] = []
     for folder in options.clips:
-        found, left_out = read_folder(folder, exclude_groups=options.exclude_groups)
-        print(f'{folder.name}: {len(found)} clips, {len(left_out)} left out')
-        clips += found
+        kept, left_out = read_folder(folder, exclude_groups=options.exclude_groups)
+        print(f'{folder.name}: {len(kept)} clips, {len(left_out)} left out')
+        clips += kept
     return clips
 
 
-def _sounds(options: argparse.Namespace) -> list[Clip]:
-    return [clip for clip in _clips(options)
+def _select_sounds(options: argparse.Namespace) -> list[Clip]:
+    return [clip for clip in _read_clips(options)
             if not any(fnmatchcase(clip.label, pattern) for pattern in options.leave_out)]
 
 
-def _renames(texts: Sequence[str]) -> dict[str, str]:
+def _parse_renames(texts: Sequence[str]) -> dict[str, str]:
     pairs = [text.partition('=') for text in texts]
     if wrong := [text for text, (old, _, new) in zip(texts, pairs, strict=True)
                  if not old or not new]:
@@ -124,8 +124,8 @@ def _renames(texts: Sequence[str]) -> dict[str, str]:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    chosen = choose(_sounds(options), rename=_renames(options.rename),
-                    most_per_label=options.most, fewest_recordings=options.fewest)
+    chosen = choose_clips(_select_sounds(options), rename=_parse_renames(options.rename),
+                          most_per_label=options.most, fewest_recordings=options.fewest)
     print(f'{len(chosen)} clips of {len({clip.label for clip in chosen})} labels')
     tagger, report = fit(chosen, root=Path(), features=options.features,
                          signals=options.signals, workers=options.workers)
@@ -137,7 +137,7 @@ def _fit(options: argparse.Namespace) -> None:
           f'mean over labels {report.macro_top3:.1%}')
 
 
-def _planner(options: argparse.Namespace) -> Planner:
+def _make_planner(options: argparse.Namespace) -> Planner:
     if options.planner == 'grammar':
         return GrammarPlanner()
     if not options.model:
@@ -148,7 +148,7 @@ def _planner(options: argparse.Namespace) -> Planner:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    clips, planner = _sounds(options), _planner(options)
+    clips, planner = _select_sounds(options), _make_planner(options)
     plans = [planner.plan(draw_bag(clips, count=options.bag, seed=seed), seconds=options.seconds,
                           seed=seed) for seed in range(options.seed, options.seed + options.count)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -156,46 +156,47 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 @lru_cache(maxsize=2)
-def _tools(index: str, tagger: str) -> tuple[ClipIndex, LinearTagger]:
+def _open_tools(index: str, tagger: str) -> tuple[ClipIndex, LinearTagger]:
     return ClipIndex.open(Path(index)), LinearTagger.load(Path(tagger))
 
 
-def _generator(names: Sequence[str], urls: dict[str, str]) -> Generator:
+def _make_generator(names: Sequence[str], urls: dict[str, str]) -> Generator:
     return ChainGenerator([
         GENERATORS[name](**({'url': urls[name]} if name in urls else {})) for name in names])
 
 
-def curate_one(plan: Plan, *, index: str, tagger: str, generators: tuple[str, ...],
+def curate_one(plan: ScenarioPlan, *, index: str, tagger: str, generators: tuple[str, ...],
                urls: dict[str, str], out: str, whole: bool = False) -> CurationResult:
     """Curate one plan with tools that each process opens once; a function for ``run_stage``."""
-    found, heard = _tools(index, tagger)
-    result = curate(plan, index=found, tagger=heard, generator=_generator(generators, urls),
+    clip_index, heard = _open_tools(index, tagger)
+    result = curate(plan, index=clip_index, tagger=heard,
+                    generator=_make_generator(generators, urls),
                     out=Path(out))
-    return result if whole else result.pruned()
+    return result if whole else result.prune()
 
 
-def _digest(path: Path) -> str:
+def _hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _run(options: argparse.Namespace) -> None:
     from train.stages import read_stage, run_stage
     LinearTagger.load(options.tagger)  # refuse before anything is built
-    plans = list(read_records(options.plans, Plan))
+    plans = list(read_records(options.plans, ScenarioPlan))
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    clips = _sounds(options)
+    clips = _select_sounds(options)
     ClipIndex(clips, path=out / 'clips.sqlite')
     urls = {name: getattr(options, field) for name, field in _PLACES.items()}
-    one = partial(curate_one, index=str(out / 'clips.sqlite'),
-                  tagger=str(options.tagger.absolute()), generators=tuple(options.generators),
-                  urls=urls, out=str(out / 'sounds'), whole=options.whole)
+    work = partial(curate_one, index=str(out / 'clips.sqlite'),
+                   tagger=str(options.tagger.absolute()), generators=tuple(options.generators),
+                   urls=urls, out=str(out / 'sounds'), whole=options.whole)
     settings: dict[str, Any] = {
-        'tagger': _digest(options.tagger),
+        'tagger': _hash_of(options.tagger),
         'clips': hashlib.sha256(repr(clips).encode()).hexdigest()}
-    report = run_stage('curated', plans, one, out=out, workers=options.workers, shard_size=8,
+    report = run_stage('curated', plans, work, out=out, workers=options.workers, shard_size=8,
                        settings=settings)
-    counts = summary(read_stage(out / 'curated', CurationResult))
+    counts = summarise(read_stage(out / 'curated', CurationResult))
     counts['plans_refused'] = report.rejected
     counts['seconds'], counts['core_hours'] = report.seconds, report.core_hours
     (out / 'report.json').write_text(json.dumps(counts, indent=1, ensure_ascii=False))

@@ -18,14 +18,14 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from train.curation.clips import RATE, load, store
-from train.curation.plan import Plan, SubEvent, check, problems
+from train.curation.plan import ScenarioPlan, SubEvent, check, find_problems
 from train.curation.retrieve import ClipIndex
 from train.curation.tagger import Tagger
 from train.curation.verify import Verdict, verify
 from train.records import Clip
 from train.sounds.generator import Generator, Request
 
-__all__ = ['CurationResult', 'Placed', 'Refusal', 'curate', 'summary']
+__all__ = ['CurationResult', 'Placed', 'Refusal', 'curate', 'summarise']
 
 CANDIDATES = 3
 _LOOP_S = 4.0
@@ -60,7 +60,7 @@ class Refusal:
     reasons: tuple[str, ...]
 
 
-def _retold(events: Iterable[SubEvent]) -> str:
+def _retell(events: Iterable[SubEvent]) -> str:
     """Return a scenario in the words of its sub-events."""
     by_role: dict[str, list[str]] = {}
     for event in events:
@@ -76,7 +76,7 @@ def _retold(events: Iterable[SubEvent]) -> str:
 class CurationResult:
     """What became of a plan."""
 
-    plan: Plan
+    plan: ScenarioPlan
     placed: tuple[Placed, ...]
     rejections: tuple[Refusal, ...]
     dropped: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class CurationResult:
         """Whether a stream can be built: an ambient sound and a foreground are there."""
         return {'ambient', 'foreground'} <= {placed.event.role for placed in self.placed}
 
-    def pruned(self) -> 'CurationResult':
+    def prune(self) -> 'CurationResult':
         """
         Return the result without its missing sub-events, if what is left is still a plan.
 
@@ -102,9 +102,9 @@ class CurationResult:
         """
         gone = self.missing
         left = tuple(e for e in self.plan.sub_events if e.name not in gone)
-        plan = replace(self.plan, sub_events=left, scenario=_retold(left), constraints=tuple(
+        plan = replace(self.plan, sub_events=left, scenario=_retell(left), constraints=tuple(
             c for c in self.plan.constraints if not {c.first, c.second} & {*gone}))
-        if not gone or not self.usable or problems(plan):
+        if not gone or not self.usable or find_problems(plan):
             return self
         return replace(self, plan=plan, dropped=gone)
 
@@ -118,22 +118,22 @@ class _Candidate:
     """Whether the samples differ from the clip's file, so that they must be written."""
 
 
-def _slug(text: str) -> str:
+def _to_slug(text: str) -> str:
     """Return what of a text may stand in a file name: planners choose names freely."""
     return re.sub(r'[^A-Za-z0-9_-]+', '_', text)[:40].strip('_')
 
 
-def _stem(plan: Plan) -> str:
+def _file_stem(plan: ScenarioPlan) -> str:
     """Return the beginning of the names of a plan's files, which no other plan has."""
     digest = hashlib.blake2s(repr(plan).encode(), digest_size=4).hexdigest()
-    return f'{_slug(plan.id) or "plan"}-{digest}'
+    return f'{_to_slug(plan.id) or "plan"}-{digest}'
 
 
-def _seed(plan: Plan, event: SubEvent) -> int:
+def _seed_of(plan: ScenarioPlan, event: SubEvent) -> int:
     return zlib.crc32(f'{plan.seed} {plan.id} {event.name}'.encode())
 
 
-def _as_bed(samples: np.ndarray, seconds: float) -> np.ndarray:
+def _make_bed(samples: np.ndarray, seconds: float) -> np.ndarray:
     """
     Return a background or ambient sound of the planned length.
 
@@ -160,7 +160,7 @@ def _as_bed(samples: np.ndarray, seconds: float) -> np.ndarray:
 class _Curation:
     """One plan on its way; keeps what was placed and what was refused."""
 
-    def __init__(self, plan: Plan, index: ClipIndex, tagger: Tagger,
+    def __init__(self, plan: ScenarioPlan, index: ClipIndex, tagger: Tagger,
                  generator: Generator | None, out: Path, root: Path,
                  process: Callable[[np.ndarray], Any]) -> None:
         self.plan, self.index, self.tagger, self.generator = plan, index, tagger, generator
@@ -175,22 +175,22 @@ class _Curation:
         self.refused.append(Refusal(event=event.name, stage=stage, candidate=candidate,
                                     checks=tuple(dict.fromkeys(checks)), reasons=tuple(reasons)))
 
-    def verdict(self, candidate: _Candidate, event: SubEvent) -> Verdict:
+    def judge(self, candidate: _Candidate, event: SubEvent) -> Verdict:
         clip = candidate.clip
-        found = verify(candidate.samples, event, tagger=self.tagger,
-                       label='' if clip.generated else clip.label,
-                       source=clip.source_id or clip.id, before=self.before)
-        if found.verdict != 'accept':
-            self.refuse(event, candidate.stage, clip.id, (c.check for c in found.conflicts),
-                        (c.reason for c in found.conflicts))
-        return found
+        verdict = verify(candidate.samples, event, tagger=self.tagger,
+                         label='' if clip.generated else clip.label,
+                         source=clip.source_id or clip.id, before=self.before)
+        if verdict.verdict != 'accept':
+            self.refuse(event, candidate.stage, clip.id, (c.check for c in verdict.conflicts),
+                        (c.reason for c in verdict.conflicts))
+        return verdict
 
     def keep(self, candidate: _Candidate, event: SubEvent, verdict: Verdict) -> None:
         """Take a candidate; samples that no file holds are written."""
         clip = candidate.clip
         if candidate.changed:
-            stem = f'{_stem(self.plan)}-{len(self.placed):02d}'
-            path = (self.out / f'{stem}-{_slug(event.name)}.flac').absolute()
+            stem = f'{_file_stem(self.plan)}-{len(self.placed):02d}'
+            path = (self.out / f'{stem}-{_to_slug(event.name)}.flac').absolute()
             store(candidate.samples, path)
             clip = replace(clip, id=f'{clip.id}@{stem}', path=str(path),
                            seconds=len(candidate.samples) / RATE)
@@ -204,10 +204,10 @@ class _Curation:
     def consider(self, candidate: _Candidate, event: SubEvent) -> bool:
         """Verify a candidate, reprocess it once where that may help; tell whether it is kept."""
         if event.role != 'foreground':
-            fitted = _as_bed(candidate.samples, event.rough_duration_s)
+            fitted = _make_bed(candidate.samples, event.rough_duration_s)
             candidate = replace(candidate, samples=fitted, changed=candidate.changed or (
                 len(fitted) != len(candidate.samples)))
-        verdict = self.verdict(candidate, event)
+        verdict = self.judge(candidate, event)
         if verdict.verdict == 'reprocess':
             mended = self.process(candidate.samples)
             stage = f'{candidate.stage}+tfjp'
@@ -216,14 +216,14 @@ class _Curation:
                             [mended.report.reason])
                 return False
             candidate = replace(candidate, samples=mended.samples, changed=True, stage=stage)
-            verdict = self.verdict(candidate, event)
+            verdict = self.judge(candidate, event)
         if verdict.verdict == 'accept':
             self.keep(candidate, event, verdict)
         return verdict.verdict == 'accept'
 
     def retrieve(self, event: SubEvent) -> bool:
         hits = self.index.search(event.query, labels=event.accept_tags, count=CANDIDATES,
-                                 seconds=event.rough_duration_s, seed=_seed(self.plan, event),
+                                 seconds=event.rough_duration_s, seed=_seed_of(self.plan, event),
                                  without=frozenset(self.used))
         if not hits:
             self.refuse(event, 'retrieval', '', ['missing'], ['no clip matches the query'])
@@ -241,7 +241,7 @@ class _Curation:
     def generate(self, event: SubEvent) -> bool:
         if self.generator is None:
             return False
-        seed = _seed(self.plan, event)
+        seed = _seed_of(self.plan, event)
         try:
             sound = self.generator.generate(Request(
                 caption=event.caption, labels=event.accept_tags,
@@ -263,12 +263,13 @@ class _Curation:
             _Candidate(clip=clip, samples=samples, stage='generation', changed=True), event)
 
 
-def _tfjp() -> Callable[[np.ndarray], Any]:
+def _import_tfjp() -> Callable[[np.ndarray], Any]:
     from train.tfjp import process
     return process
 
 
-def curate(plan: Plan, *, index: ClipIndex, tagger: Tagger, generator: Generator | None = None,
+def curate(plan: ScenarioPlan, *, index: ClipIndex, tagger: Tagger,
+           generator: Generator | None = None,
            out: Path, root: Path = Path(),
            process: Callable[[np.ndarray], Any] | None = None) -> CurationResult:
     """
@@ -281,7 +282,8 @@ def curate(plan: Plan, *, index: ClipIndex, tagger: Tagger, generator: Generator
     the same result. Raises PlanError for a plan that contradicts itself and OSError when
     ``out`` cannot be written.
     """
-    curation = _Curation(check(plan), index, tagger, generator, out, root, process or _tfjp())
+    curation = _Curation(check(plan), index, tagger, generator, out, root,
+                         process or _import_tfjp())
     for event in plan.sub_events:
         if not curation.retrieve(event):
             curation.generate(event)
@@ -289,13 +291,13 @@ def curate(plan: Plan, *, index: ClipIndex, tagger: Tagger, generator: Generator
                           rejections=tuple(curation.refused))
 
 
-def summary(results: Iterable[CurationResult]) -> dict[str, Any]:
+def summarise(results: Iterable[CurationResult]) -> dict[str, Any]:
     """Return counts over many plans: what was placed how, what was refused by what."""
     results = list(results)
     placed = [p for result in results for p in result.placed]
     refused = [r for result in results for r in result.rejections]
 
-    def count(items: Iterable[str]) -> dict[str, int]:
+    def tally(items: Iterable[str]) -> dict[str, int]:
         return dict(Counter(items).most_common())
 
     return {
@@ -303,10 +305,10 @@ def summary(results: Iterable[CurationResult]) -> dict[str, Any]:
         'complete_plans': sum(not result.missing for result in results),
         'pruned_plans': sum(bool(result.dropped) for result in results),
         'sub_events': sum(len(r.plan.sub_events) + len(r.dropped) for r in results),
-        'placed': len(placed), 'placed_how': count(p.how for p in placed),
-        'placed_by_role': count(p.event.role for p in placed),
+        'placed': len(placed), 'placed_how': tally(p.how for p in placed),
+        'placed_by_role': tally(p.event.role for p in placed),
         'identity_unverified': sum(bool(p.unverified) for p in placed),
         'generated': sum(p.clip.generated for p in placed),
-        'refused': len(refused), 'refused_at': count(r.stage for r in refused),
-        'refused_by': count(c for r in refused for c in r.checks),
-        'missing': count(name for r in results for name in (*r.missing, *r.dropped))}
+        'refused': len(refused), 'refused_at': tally(r.stage for r in refused),
+        'refused_by': tally(c for r in refused for c in r.checks),
+        'missing': tally(name for r in results for name in (*r.missing, *r.dropped))}

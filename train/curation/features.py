@@ -16,7 +16,7 @@ from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['EXTRACTORS', 'Extractor', 'extractor', 'log_mel_statistics', 'whisper_states',
+__all__ = ['EXTRACTORS', 'Extractor', 'find_extractor', 'log_mel_statistics', 'whisper_states',
            'with_states']
 
 _RATE = SAMPLE_RATE_HZ
@@ -33,7 +33,7 @@ class Extractor(Protocol):
     def __call__(self, samples: np.ndarray) -> np.ndarray: ...
 
 
-def _checked(samples: np.ndarray) -> np.ndarray:
+def _check_samples(samples: np.ndarray) -> np.ndarray:
     """Return samples with peak 1 of at least 0.1 s; silence stays silent."""
     if samples.ndim != 1 or samples.dtype != np.float32 or not len(samples):
         raise AudioFormatError('expected samples float32 [n] of 16 kHz mono with n > 0, got '
@@ -45,7 +45,7 @@ def _checked(samples: np.ndarray) -> np.ndarray:
     return np.pad(loud, (0, max(0, _SHORTEST - len(loud))))
 
 
-def _modulation(mel: np.ndarray) -> np.ndarray:
+def _measure_modulation(mel: np.ndarray) -> np.ndarray:
     """Return how 8 groups of bins pulse, as shares of energy in octaves of 0.5 to 32 Hz [48]."""
     groups = mel.reshape(8, -1, mel.shape[1]).mean(axis=1)
     power = np.abs(np.fft.rfft(groups - groups.mean(axis=1, keepdims=True), n=1_024, axis=1)) ** 2
@@ -58,20 +58,20 @@ def _modulation(mel: np.ndarray) -> np.ndarray:
 
 def log_mel_statistics(samples: np.ndarray) -> np.ndarray:
     """Return [512] float32: spread of 64 log-mel bins over at most 10 s, and their pulsing."""
-    mel = whole_file_mel(_checked(samples)[:10 * _RATE], _BINS)
+    mel = whole_file_mel(_check_samples(samples)[:10 * _RATE], _BINS)
     loudness = mel.mean(axis=0)
     active = mel[:, loudness >= np.median(loudness)]
     parts = [mel.mean(axis=1), mel.std(axis=1), active.mean(axis=1),
              *np.percentile(mel, (10, 50, 90), axis=1),
              np.abs(np.diff(mel, axis=1)).mean(axis=1) if mel.shape[1] > 1 else mel[:, 0] * 0,
-             _modulation(mel),
+             _measure_modulation(mel),
              [np.log10(len(samples) / _RATE), *np.percentile(loudness, (5, 25, 50, 75, 95)),
               loudness.std(), *np.zeros(9)]]
     return np.concatenate(parts).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
-def _whisper() -> Any:
+def _load_whisper() -> Any:
     """Return Whisper's encoder over windows of 2 s, and the list its layers write into."""
     from safetensors.torch import load_file
 
@@ -101,8 +101,8 @@ def whisper_states(samples: np.ndarray) -> np.ndarray:
     A long clip is heard in four windows of 2 s spread over it.
     """
     import torch
-    tower, states = _whisper()
-    mel = whole_file_mel(_checked(samples), 80)
+    tower, states = _load_whisper()
+    mel = whole_file_mel(_check_samples(samples), 80)
     count = min(_MOST_WINDOWS, -(-mel.shape[1] // _WINDOW_FRAMES))
     starts = np.linspace(0, max(0, mel.shape[1] - _WINDOW_FRAMES), count).astype(int)
     real = min(mel.shape[1], _WINDOW_FRAMES) // 2 or 1
@@ -120,7 +120,7 @@ def whisper_states(samples: np.ndarray) -> np.ndarray:
 EXTRACTORS: dict[str, Extractor] = {'log_mel': log_mel_statistics, 'whisper': whisper_states}
 
 
-def extractor(name: str) -> Extractor:
+def find_extractor(name: str) -> Extractor:
     """Return an extractor by name; ConfigurationError for another name."""
     if name not in EXTRACTORS:
         raise ConfigurationError(f'expected features among {sorted(EXTRACTORS)}, got {name!r}; '

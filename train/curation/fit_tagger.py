@@ -20,13 +20,13 @@ import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from train.curation.clips import load
-from train.curation.features import extractor
+from train.curation.features import find_extractor
 from train.curation.tagger import FOLDS, LinearTagger, fit_linear, fold_of
 from train.records import Clip
 from train.sounds.signals import NAMES, SIGNALS, make
 
-__all__ = ['Example', 'TaggerReport', 'choose', 'cross_validate', 'examples', 'fit',
-           'signal_examples']
+__all__ = ['Example', 'TaggerReport', 'choose_clips', 'cross_validate', 'make_examples', 'fit',
+           'make_signal_examples']
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +56,8 @@ class TaggerReport:
     unreadable: int = 0
 
 
-def choose(clips: Iterable[Clip], *, rename: dict[str, str] | None = None,
-           most_per_label: int = 200, fewest_recordings: int = 4) -> list[Clip]:
+def choose_clips(clips: Iterable[Clip], *, rename: dict[str, str] | None = None,
+                 most_per_label: int = 200, fewest_recordings: int = 4) -> list[Clip]:
     """
     Return real labelled clips of labels with enough recordings, at most so many of each.
 
@@ -81,27 +81,27 @@ def choose(clips: Iterable[Clip], *, rename: dict[str, str] | None = None,
     return chosen
 
 
-def _example(clip: Clip, root: Path, features: str) -> Example | None:
+def _make_example(clip: Clip, root: Path, features: str) -> Example | None:
     try:
-        vector = extractor(features)(load(clip, root))
+        vector = find_extractor(features)(load(clip, root))
     except AudioFormatError:
         return None
     return Example(label=clip.label, source=clip.source_id or clip.id, vector=vector)
 
 
-def examples(clips: Sequence[Clip], *, root: Path, features: str,
-             workers: int = 1) -> list[Example]:
+def make_examples(clips: Sequence[Clip], *, root: Path, features: str,
+                  workers: int = 1) -> list[Example]:
     """Return the examples of clips; those that cannot be read are left out."""
-    one = partial(_example, root=root, features=features)
+    work = partial(_make_example, root=root, features=features)
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
-            found = list(pool.map(one, clips, chunksize=16))
+            made = list(pool.map(work, clips, chunksize=16))
     else:
-        found = [one(clip) for clip in clips]
-    return [example for example in found if example is not None]
+        made = [work(clip) for clip in clips]
+    return [example for example in made if example is not None]
 
 
-def signal_examples(count: int, *, features: str) -> list[Example]:
+def make_signal_examples(count: int, *, features: str) -> list[Example]:
     """Return ``count`` devices of every standardised signal, not counted as real."""
     made = []
     for name in NAMES:
@@ -109,7 +109,7 @@ def signal_examples(count: int, *, features: str) -> list[Example]:
             rng = np.random.default_rng([number, zlib.crc32(name.encode())])
             sound = make(name, rng, seconds=float(rng.uniform(2.0, 8.0)))
             made.append(Example(label=SIGNALS[name].label, source=f'signal:{name}:{number}',
-                                vector=extractor(features)(sound), real=False))
+                                vector=find_extractor(features)(sound), real=False))
     return made
 
 
@@ -148,13 +148,13 @@ def fit(clips: Sequence[Clip], *, root: Path, features: str = 'log_mel', signals
     ``signals`` devices of every standardised signal are added. Raises ConfigurationError when
     nothing can be fitted.
     """
-    found = examples(clips, root=root, features=features, workers=workers)
-    labels = Counter(example.label for example in found)
+    made = make_examples(clips, root=root, features=features, workers=workers)
+    labels = Counter(example.label for example in made)
     if len(labels) < 2:
         raise ConfigurationError(f'expected readable clips of two labels or more, got '
                                  f'{dict(labels)}; check the folder of the manifest')
-    every = [*found, *signal_examples(signals, features=features)]
+    every = [*made, *make_signal_examples(signals, features=features)]
     report = cross_validate(every, features=features)
     tagger = fit_linear(np.stack([e.vector for e in every]), [e.label for e in every],
                         [e.source for e in every], features=features)
-    return tagger, replace(report, unreadable=len(clips) - len(found))
+    return tagger, replace(report, unreadable=len(clips) - len(made))

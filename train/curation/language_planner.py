@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from train.curation.plan import FEWEST, KINDS, MOST, Plan, PlanError, plan_schema, problems
+from train.curation.plan import (
+    FEWEST,
+    KINDS,
+    MOST,
+    ScenarioPlan,
+    ScenarioPlanError,
+    find_problems,
+    plan_schema,
+)
 from train.curation.planner import PlannerError
 from train.records import Clip, RecordError, from_dict
 from train.sounds.web import WebError, chat_json
@@ -73,21 +81,21 @@ class LanguagePlanner:
         body = {'model': self.model, 'messages': messages, 'temperature': self.temperature,
                 'seed': seed, 'response_format': form}
         try:
-            found = chat_json(self.url, body, key_variable=self.key_variable,
-                              timeout_s=self.timeout_s)
+            answer = chat_json(self.url, body, key_variable=self.key_variable,
+                               timeout_s=self.timeout_s)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise _UnusableError(f'the answer was not the JSON asked for ({error})') from error
-        if not isinstance(found, dict) or not isinstance(found.get('sub_events'), list):
+        if not isinstance(answer, dict) or not isinstance(answer.get('sub_events'), list):
             raise _UnusableError('the answer has no list "sub_events"')
-        return found
+        return answer
 
-    def _read(self, values: dict[str, Any]) -> Plan:
+    def _read(self, values: dict[str, Any]) -> ScenarioPlan:
         """Return the plan of the values, or say what is wrong with it."""
         try:
-            plan = from_dict(Plan, values, 'plan')
+            plan = from_dict(ScenarioPlan, values, 'plan')
         except RecordError as error:
             raise _UnusableError(str(error)) from error
-        wrong = problems(plan)
+        wrong = find_problems(plan)
         if self.known_tags:
             wrong += [f'{event.name!r}: none of accept_tags {list(event.accept_tags)} is known'
                       for event in plan.sub_events
@@ -97,18 +105,18 @@ class LanguagePlanner:
             raise _UnusableError('; '.join(wrong))
         return plan
 
-    def _scenario(self, messages: list[dict[str, str]], base: dict[str, Any],
-                  seed: int) -> dict[str, Any]:
+    def _ask_scenario(self, messages: list[dict[str, str]], base: dict[str, Any],
+                      seed: int) -> dict[str, Any]:
         """Return the values of a plan whose queries are still to be written."""
-        found = self._ask(messages, 'scenario', seed)
+        scenario = self._ask(messages, 'scenario', seed)
         events = [{**_PLACEHOLDER, **event} if isinstance(event, dict) else event
-                  for event in found['sub_events']]
-        values = {**found, **base, 'sub_events': events}
+                  for event in scenario['sub_events']]
+        values = {**scenario, **base, 'sub_events': events}
         self._read(values)
         return values
 
-    def _complete(self, messages: list[dict[str, str]], values: dict[str, Any],
-                  seed: int) -> Plan:
+    def _add_queries(self, messages: list[dict[str, str]], values: dict[str, Any],
+                     seed: int) -> ScenarioPlan:
         queries = self._ask(messages, 'queries', seed)['sub_events']
         by_name = {query.get('name'): query for query in queries if isinstance(query, dict)}
         missing = [e['name'] for e in values['sub_events'] if e['name'] not in by_name]
@@ -136,10 +144,11 @@ class LanguagePlanner:
                            f'tries: {" | ".join(reasons)}; use another model or the offline '
                            'planner')
 
-    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> Plan:
+    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> ScenarioPlan:
         """Return a checked plan; PlannerError when none came, PlanError for a wrong length."""
         if not 0 < seconds < float('inf'):
-            raise PlanError(f'expected a stream of more than 0 s, got {seconds} s; correct it')
+            raise ScenarioPlanError(f'expected a stream of more than 0 s, got {seconds} s; '
+                                    'correct it')
         heard = [clip.caption or clip.label.replace('_', ' ') for clip in annotations]
         labels = f'\nLabels known: {sorted(self.known_tags)}' if self.known_tags else ''
         base = {'seconds': float(seconds), 'id': f'language-{seed}', 'seed': seed,
@@ -147,9 +156,9 @@ class LanguagePlanner:
         first = [{'role': 'system', 'content': _SCENARIO},
                  {'role': 'user', 'content': f'Length: {seconds:g} s\nAnnotations:\n- '
                                              + '\n- '.join(heard)}]
-        values = self._retry(lambda said, n: self._scenario(said, base, seed + n), first)
+        values = self._retry(lambda said, n: self._ask_scenario(said, base, seed + n), first)
         scene = {key: values[key] for key in ('scenario', 'sub_events')}
         second = [{'role': 'system', 'content': _QUERIES},
                   {'role': 'user', 'content': json.dumps(scene, ensure_ascii=False) + labels}]
-        plan = self._retry(lambda said, n: self._complete(said, values, seed + n), second)
+        plan = self._retry(lambda said, n: self._add_queries(said, values, seed + n), second)
         return replace(plan, seed=seed)

@@ -17,8 +17,9 @@ from typing import Any
 from audio_interaction_ros.errors import AudioInteractionError
 from train.records import RecordError, from_dict
 
-__all__ = ['KINDS', 'PLACES', 'ROLES', 'Constraint', 'Plan', 'PlanError', 'SubEvent', 'check',
-           'plan_schema', 'problems', 'read_plan']
+__all__ = ['KINDS', 'PLACES', 'ROLES', 'Constraint', 'ScenarioPlan', 'ScenarioPlanError',
+           'SubEvent', 'check',
+           'plan_schema', 'find_problems', 'read_plan']
 
 ROLES = ('foreground', 'background', 'ambient')
 PLACES = ('any', 'indoors', 'outdoors', 'vehicle')
@@ -30,7 +31,7 @@ SPANNING = 0.95
 """Share of the stream that an ambient sound covers to count as spanning it: rough durations."""
 
 
-class PlanError(AudioInteractionError, ValueError):
+class ScenarioPlanError(AudioInteractionError, ValueError):
     """A plan is malformed or contradicts itself; its planner must make another."""
 
 
@@ -63,7 +64,7 @@ class Constraint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ScenarioPlan:
     """A scenario of a given length."""
 
     scenario: str
@@ -102,7 +103,7 @@ def _event_problems(event: SubEvent, seconds: float) -> Iterator[str]:
                f'got {length} s')
 
 
-def _stream_problems(plan: Plan) -> Iterator[str]:
+def _stream_problems(plan: ScenarioPlan) -> Iterator[str]:
     if not plan.scenario.strip():
         yield 'the scenario is empty'
     if not math.isfinite(plan.seconds) or not SHORTEST_STREAM_S <= plan.seconds <= LONGEST_S:
@@ -122,7 +123,7 @@ def _stream_problems(plan: Plan) -> Iterator[str]:
                f'{plan.seconds:g} s')
 
 
-def _place_problems(plan: Plan) -> Iterator[str]:
+def _place_problems(plan: ScenarioPlan) -> Iterator[str]:
     """Ambient sounds fill the whole stream: two of different places cannot both be true."""
     ambient = {e.place: e.name for e in plan.sub_events if e.role == 'ambient'}
     ambient.pop('any', None)
@@ -131,12 +132,12 @@ def _place_problems(plan: Plan) -> Iterator[str]:
             f'{name!r} is {place}' for place, name in sorted(ambient.items()))
 
 
-def _overlap(first: SubEvent, second: SubEvent, seconds: float) -> bool:
+def _must_overlap(first: SubEvent, second: SubEvent, seconds: float) -> bool:
     """Tell whether two sounds must overlap, however they are placed."""
     return first.rough_duration_s + second.rough_duration_s > seconds + 1e-6
 
 
-def _constraint_problems(plan: Plan) -> Iterator[str]:
+def _constraint_problems(plan: ScenarioPlan) -> Iterator[str]:
     events = {event.name: event for event in plan.sub_events}
     order = [event.name for event in plan.sub_events if event.role == 'foreground']
     before = {(c.first, c.second) for c in plan.constraints if c.kind == 'before'}
@@ -149,7 +150,7 @@ def _constraint_problems(plan: Plan) -> Iterator[str]:
             yield f'{said} names no sub-event: {unknown}'
         elif rule.first == rule.second:
             yield f'{said} sets a sub-event against itself'
-        elif _overlap(events[rule.first], events[rule.second], plan.seconds):
+        elif _must_overlap(events[rule.first], events[rule.second], plan.seconds):
             yield f'{said} cannot hold: together they are longer than the stream'
         elif rule.kind == 'before' and (rule.second, rule.first) in before:
             yield f'{said} contradicts its opposite'
@@ -158,34 +159,43 @@ def _constraint_problems(plan: Plan) -> Iterator[str]:
             yield f'{said} contradicts the order of the foregrounds'
 
 
-def problems(plan: Plan) -> list[str]:
+def find_problems(plan: ScenarioPlan) -> list[str]:
     """Return everything that is wrong with a plan, in sentences a planner can act on."""
-    found = list(_stream_problems(plan))
+    texts = list(_stream_problems(plan))
     for event in plan.sub_events:
-        found += [f'{event.name!r}: {text}' for text in _event_problems(event, plan.seconds)]
-    return found + list(_place_problems(plan)) + list(_constraint_problems(plan))
+        texts += [f'{event.name!r}: {text}' for text in _event_problems(event, plan.seconds)]
+    return texts + list(_place_problems(plan)) + list(_constraint_problems(plan))
 
 
-def check(plan: Plan) -> Plan:
-    """Return the plan; raises PlanError with every problem of one that must not be used."""
-    if found := problems(plan):
-        raise PlanError(f'expected a plan without contradictions, got {len(found)} problems: '
-                        + '; '.join(found) + '. Its planner must make another')
+def check(plan: ScenarioPlan) -> ScenarioPlan:
+    """
+    Return the plan.
+
+    Raises ScenarioPlanError with every problem of one that must not be used.
+    """
+    if texts := find_problems(plan):
+        raise ScenarioPlanError(f'expected a plan without contradictions, got {len(texts)} '
+                                'problems: '
+                                + '; '.join(texts) + '. Its planner must make another')
     return plan
 
 
-def read_plan(values: Any, where: str = 'plan') -> Plan:
-    """Return the checked plan of plain JSON types; PlanError for what is no plan at all."""
+def read_plan(values: Any, where: str = 'plan') -> ScenarioPlan:
+    """
+    Return the checked plan of plain JSON types.
+
+    ScenarioPlanError for what is no plan at all.
+    """
     if not isinstance(values, dict):
-        raise PlanError(f'{where}: expected a JSON object, got {type(values).__name__}; '
-                        'its planner must make another')
+        raise ScenarioPlanError(f'{where}: expected a JSON object, got {type(values).__name__}; '
+                                'its planner must make another')
     try:
-        return check(from_dict(Plan, values, where))
+        return check(from_dict(ScenarioPlan, values, where))
     except RecordError as error:
-        raise PlanError(str(error)) from error
+        raise ScenarioPlanError(str(error)) from error
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object_schema(**properties: Any) -> dict[str, Any]:
     return {'type': 'object', 'properties': properties, 'required': list(properties),
             'additionalProperties': False}
 
@@ -198,12 +208,12 @@ def plan_schema() -> dict[str, dict[str, Any]]:
     numbers are bounded by the check alone because not every server knows bounds.
     """
     text: dict[str, Any] = {'type': 'string'}
-    event = _object(name=text, role={'type': 'string', 'enum': list(ROLES)},
-                    rough_duration_s={'type': 'number'}, brief_description=text,
-                    place={'type': 'string', 'enum': list(PLACES)})
-    rule = _object(kind={'type': 'string', 'enum': list(KINDS)}, first=text, second=text)
-    query = _object(name=text, query=text, caption=text,
-                    accept_tags={'type': 'array', 'items': text})
-    return {'scenario': _object(scenario=text, sub_events={'type': 'array', 'items': event},
-                                constraints={'type': 'array', 'items': rule}),
-            'queries': _object(sub_events={'type': 'array', 'items': query})}
+    event = _object_schema(name=text, role={'type': 'string', 'enum': list(ROLES)},
+                           rough_duration_s={'type': 'number'}, brief_description=text,
+                           place={'type': 'string', 'enum': list(PLACES)})
+    rule = _object_schema(kind={'type': 'string', 'enum': list(KINDS)}, first=text, second=text)
+    query = _object_schema(name=text, query=text, caption=text,
+                           accept_tags={'type': 'array', 'items': text})
+    return {'scenario': _object_schema(scenario=text, sub_events={'type': 'array', 'items': event},
+                                       constraints={'type': 'array', 'items': rule}),
+            'queries': _object_schema(sub_events={'type': 'array', 'items': query})}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.strict import read_yaml
-from train.curation.plan import Constraint, Plan, SubEvent, check
+from audio_interaction_ros.strict_yaml import read_yaml
+from train.curation.plan import Constraint, ScenarioPlan, SubEvent, check
 from train.records import Clip
 
 __all__ = ['GrammarPlanner', 'Planner', 'PlannerError', 'draw_bag']
@@ -36,7 +36,7 @@ class Planner(Protocol):
         """The name that stands in plans."""
         ...
 
-    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> Plan:
+    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> ScenarioPlan:
         """Return a checked plan for a stream; PlannerError when none can be had."""
         ...
 
@@ -52,7 +52,7 @@ def draw_bag(clips: Sequence[Clip], *, count: int, seed: int) -> tuple[Clip, ...
 
 
 @lru_cache(maxsize=1)
-def _grammar() -> dict[str, Any]:
+def _load_grammar() -> dict[str, Any]:
     loaded: dict[str, Any] = read_yaml(_GRAMMAR)
     return loaded
 
@@ -61,7 +61,7 @@ class _Draft:
     """One plan in the making; all randomness comes from its own generator."""
 
     def __init__(self, annotations: Sequence[Clip], seconds: float, seed: int) -> None:
-        self.grammar, self.seconds = _grammar(), seconds
+        self.grammar, self.seconds = _load_grammar(), seconds
         self.rng = random.Random(f'grammar {seed}')
         self.bag = {clip.label for clip in annotations if clip.label}
         self.place: dict[str, Any] = self._choose_place()
@@ -80,11 +80,11 @@ class _Draft:
         free = [label for label in labels if label not in used] or list(labels)
         return self.rng.choices(free, [4 if label in self.bag else 1 for label in free])[0]
 
-    def _duration(self, label: str, most: float) -> float:
+    def _draw_duration(self, label: str, most: float) -> float:
         low, high = self.grammar['sounds'].get(label, {}).get('seconds', (1.0, 4.0))
         return round(min(self.rng.uniform(low, high), most), 1)
 
-    def _say(self, label: str) -> str:
+    def _describe(self, label: str) -> str:
         sound = self.grammar['sounds'].get(label, {})
         words = label.removeprefix('background_').replace('_', ' ')
         return str(sound.get('say', f'the sound of {words} is heard'))
@@ -98,7 +98,7 @@ class _Draft:
         place = self.place['place'] if role == 'ambient' else 'any'
         surface = self.rng.choice(self.grammar['surfaces'][
             self.place['place'] if self.rng.random() < 0.7 else 'any'])
-        say = self._say(label)
+        say = self._describe(label)
         words = [*label.split('_'), *say.split(), *manner.split()]
         others = self.grammar['sounds'].get(label, {}).get('as', ())
         self.events.append(SubEvent(
@@ -108,10 +108,10 @@ class _Draft:
             accept_tags=(label, *others)))
         return name
 
-    def ambient(self) -> None:
+    def add_ambient(self) -> None:
         self.add(self._pick(self.place['ambient'], set()), 'ambient', self.seconds)
 
-    def foreground(self) -> None:
+    def add_foreground(self) -> None:
         """Fill most of the stream; now and then with sounds that follow for a reason."""
         left, used = self.seconds * _FILLED, set[str]()
         allowed = set(self.place['foreground'])
@@ -120,7 +120,7 @@ class _Draft:
         linked, last = set(queue), ''
         for _ in range(self.rng.randint(2, 9)):
             label = queue.pop(0) if queue else self._pick(self.place['foreground'], used)
-            seconds = self._duration(label, max(0.3, left - _GAP_S))
+            seconds = self._draw_duration(label, max(0.3, left - _GAP_S))
             if left - seconds - _GAP_S < 0:
                 break
             name = self.add(label, 'foreground', seconds)
@@ -130,15 +130,15 @@ class _Draft:
             used.add(label)
             left -= seconds + _GAP_S
 
-    def background(self) -> None:
+    def add_background(self) -> None:
         wanted = max(3 - len(self.events), self.rng.randint(0, 3))
         used = {event.name for event in self.events}
         for _ in range(wanted):
             label = self._pick(self.place['background'], used)
             used.add(label)
-            self.add(label, 'background', self._duration(label, self.seconds * 0.6))
+            self.add(label, 'background', self._draw_duration(label, self.seconds * 0.6))
 
-    def scenario(self) -> str:
+    def write_scenario(self) -> str:
         heard = [e.brief_description for e in self.events if e.role == 'foreground']
         behind = [e.brief_description for e in self.events if e.role == 'background']
         where = self.rng.choice(self.place['where'])
@@ -152,7 +152,7 @@ class GrammarPlanner:
 
     name = 'grammar'
 
-    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> Plan:
+    def plan(self, annotations: Sequence[Clip], *, seconds: float, seed: int) -> ScenarioPlan:
         """
         Return a checked plan; the same annotations, length and seed give the same plan.
 
@@ -160,10 +160,10 @@ class GrammarPlanner:
         for a stream outside the allowed lengths.
         """
         draft = _Draft(annotations, float(seconds), seed)
-        draft.ambient()
-        draft.foreground()
-        draft.background()
-        return check(Plan(
+        draft.add_ambient()
+        draft.add_foreground()
+        draft.add_background()
+        return check(ScenarioPlan(
             id=f'grammar-{seed}', seed=seed, planner=self.name, seconds=draft.seconds,
-            scenario=draft.scenario(), sub_events=tuple(draft.events),
+            scenario=draft.write_scenario(), sub_events=tuple(draft.events),
             constraints=tuple(draft.constraints)))

@@ -47,11 +47,11 @@ class Hit:
     score: float
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return [word for word in re.findall(r'[^\W_]+', text.casefold()) if word not in _STOP]
 
 
-def _text(clip: Clip) -> str:
+def _text_of(clip: Clip) -> str:
     return ' '.join((clip.label, *clip.tags, clip.caption, clip.title)).replace('_', ' ')
 
 
@@ -106,7 +106,7 @@ class ClipIndex:
 
     def _embed(self) -> None:
         if self._embedder is not None:
-            vectors = self._embedder.embed([_text(clip) for clip in self.clips()])
+            vectors = self._embedder.embed([_text_of(clip) for clip in self.clips()])
             self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True),
                                                  1e-9)
 
@@ -146,26 +146,26 @@ class ClipIndex:
         chance decides by ``seed``: the same few clips would else stand in every stream.
         ``without`` names source_ids (or ids) that are not wanted.
         """
-        words = _words(' '.join((query, *labels)).replace('_', ' '))
+        words = _split_words(' '.join((query, *labels)).replace('_', ' '))
         fused: dict[int, float] = {}
         for ranked in (self._by_words(words), self._by_meaning(query)):
             best = max((score for _, score in ranked), default=0.0) or 1.0
             for row, score in ranked:
                 fused[row] = fused.get(row, 0.0) + max(score, 0.0) / best
-        hits = [hit for hit in self._hits(fused) if not {
+        hits = [hit for hit in self._read_hits(fused) if not {
             hit.clip.id, hit.clip.source_id or hit.clip.id} & without]
         top = max((hit.score for hit in hits), default=0.0) or 1.0
 
         meant = {label: min(i, 1) for i, label in reversed(list(enumerate(labels)))}
 
-        def order(hit: Hit) -> tuple[int, int, bool, str]:
+        def rank(hit: Hit) -> tuple[int, int, bool, str]:
             fits = seconds is None or 0.5 * seconds <= hit.clip.seconds <= 2.0 * seconds
             chance = hashlib.blake2s(f'{seed} {hit.clip.id}'.encode(), digest_size=8).hexdigest()
             return meant.get(hit.clip.label, 2), -round(8 * hit.score / top), not fits, chance
 
-        return sorted(hits, key=order)[:count]
+        return sorted(hits, key=rank)[:count]
 
-    def _hits(self, fused: dict[int, float]) -> list[Hit]:
+    def _read_hits(self, fused: dict[int, float]) -> list[Hit]:
         hits = []
         for row, score in fused.items():
             record, = self._base.execute('SELECT record FROM clips WHERE rowid = ?',

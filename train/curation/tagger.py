@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from audio_interaction_ros.errors import CheckpointError
-from train.curation.features import EXTRACTORS, extractor
+from train.curation.features import EXTRACTORS, find_extractor
 
 __all__ = ['FOLDS', 'LinearTagger', 'Tagger', 'fit_linear', 'fold_of']
 
@@ -86,7 +86,7 @@ class LinearTagger:
     def tags(self, samples: np.ndarray, *, source: str = '') -> dict[str, float]:
         """Return label -> probability, best first."""
         fold = fold_of(source) if source and len(self.bias) > 1 else None
-        scores = self.scores(extractor(self.features)(samples)[None], fold=fold)[0]
+        scores = self.scores(find_extractor(self.features)(samples)[None], fold=fold)[0]
         return {self.names[i]: float(scores[i]) for i in np.argsort(-scores, kind='stable')}
 
     def save(self, path: Path) -> None:
@@ -118,18 +118,18 @@ class LinearTagger:
         return tagger
 
 
-def _basis(vectors: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_basis(vectors: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and scaled principal directions, from the smaller of the two Gram matrices."""
     mean = vectors.mean(axis=0)
     scale = (vectors.std(axis=0) + 1e-3) * np.sqrt(vectors.shape[1])
     scaled = (vectors - mean) / scale
     if len(scaled) < scaled.shape[1]:
-        found = scaled.T @ np.linalg.eigh(scaled @ scaled.T)[1][:, ::-1][:, :components]
+        directions = scaled.T @ np.linalg.eigh(scaled @ scaled.T)[1][:, ::-1][:, :components]
     else:
-        found = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :components]
-    lengths = np.linalg.norm(found, axis=0)
-    found = found[:, lengths > 1e-6 * lengths.max()]
-    return mean, found / np.linalg.norm(found, axis=0) / scale[:, None]
+        directions = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :components]
+    lengths = np.linalg.norm(directions, axis=0)
+    directions = directions[:, lengths > 1e-6 * lengths.max()]
+    return mean, directions / np.linalg.norm(directions, axis=0) / scale[:, None]
 
 
 def _regress(given: np.ndarray, wanted: np.ndarray, classes: int,
@@ -151,9 +151,9 @@ def _regress(given: np.ndarray, wanted: np.ndarray, classes: int,
         return float(value), np.concatenate([given.T @ slope + 2 * strength * table[:-1],
                                              slope.sum(axis=0, keepdims=True)]).ravel()
 
-    found = minimize(loss, np.zeros((width + 1) * classes), jac=True, method='L-BFGS-B',
-                     options={'maxiter': _STEPS}).x.reshape(width + 1, classes)
-    return found[:-1], found[-1]
+    optimum = minimize(loss, np.zeros((width + 1) * classes), jac=True, method='L-BFGS-B',
+                       options={'maxiter': _STEPS}).x.reshape(width + 1, classes)
+    return optimum[:-1], optimum[-1]
 
 
 def fit_linear(vectors: np.ndarray, labels: Sequence[str], sources: Sequence[str] = (), *,
@@ -166,11 +166,11 @@ def fit_linear(vectors: np.ndarray, labels: Sequence[str], sources: Sequence[str
     """
     names = tuple(sorted(set(labels)))
     number = {name: i for i, name in enumerate(names)}
-    mean, basis = _basis(np.asarray(vectors, np.float64), components)
+    mean, basis = _find_basis(np.asarray(vectors, np.float64), components)
     given, wanted = (vectors - mean) @ basis, np.array([number[label] for label in labels])
     folds = np.array([fold_of(source) for source in sources])
     kept = [folds != fold for fold in range(FOLDS)] if len(folds) else [np.full(len(given), True)]
-    found = [_regress(given[rows], wanted[rows], len(names), strength) for rows in kept]
+    fits = [_regress(given[rows], wanted[rows], len(names), strength) for rows in kept]
     return LinearTagger(features=features, names=names, mean=mean, basis=basis,
-                        weights=np.stack([weights for weights, _ in found]),
-                        bias=np.stack([bias for _, bias in found]))
+                        weights=np.stack([weights for weights, _ in fits]),
+                        bias=np.stack([bias for _, bias in fits]))

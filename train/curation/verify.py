@@ -64,7 +64,7 @@ class Verdict:
     """Not empty: why identity rests on the label of the source alone."""
 
 
-def _levels(samples: np.ndarray) -> np.ndarray:
+def _measure_levels(samples: np.ndarray) -> np.ndarray:
     """Return the level of 20 ms frames in dBFS, -120 at the least; less is one frame."""
     frame = min(_FRAME, len(samples))
     whole = samples[:len(samples) // frame * frame].astype(np.float64).reshape(-1, frame)
@@ -77,7 +77,7 @@ def _longest_run(flags: np.ndarray) -> int:
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
-def _identity(event: SubEvent, tags: Mapping[str, float]) -> Iterator[Conflict]:
+def _check_identity(event: SubEvent, tags: Mapping[str, float]) -> Iterator[Conflict]:
     best = dict(list(tags.items())[:BEST])
     if not any(best.get(tag, 0.0) >= LEAST_SCORE for tag in event.accept_tags):
         heard = ', '.join(f'{label} {score:.2f}' for label, score in best.items())
@@ -85,13 +85,14 @@ def _identity(event: SubEvent, tags: Mapping[str, float]) -> Iterator[Conflict]:
                                                 f'heard {heard}')
 
 
-def _foreign(event: SubEvent, tags: Mapping[str, float]) -> Iterator[Conflict]:
+def _check_foreign(event: SubEvent, tags: Mapping[str, float]) -> Iterator[Conflict]:
     label, score = next(iter(tags.items()), ('', 0.0))
     if score >= FOREIGN_SCORE and label not in event.accept_tags:
         yield Conflict(check='cleanliness', reason=f'also heard: {label} {score:.2f}')
 
 
-def _cleanliness(event: SubEvent, samples: np.ndarray, levels: np.ndarray) -> Iterator[Conflict]:
+def _check_cleanliness(event: SubEvent, samples: np.ndarray,
+                       levels: np.ndarray) -> Iterator[Conflict]:
     loud = float(np.percentile(levels, 95))
     if loud < QUIETEST_DBFS:
         yield Conflict(check='cleanliness', reason=f'loudest part at {loud:.0f} dBFS is silence')
@@ -106,7 +107,7 @@ def _cleanliness(event: SubEvent, samples: np.ndarray, levels: np.ndarray) -> It
         yield Conflict(check='cleanliness', reason=f'silent for {silent:.1f} s', mendable=True)
 
 
-def _duration(event: SubEvent, seconds: float) -> Iterator[Conflict]:
+def _check_duration(event: SubEvent, seconds: float) -> Iterator[Conflict]:
     factor = seconds / event.rough_duration_s
     if factor < SHORTEST_FACTOR or factor > LONGEST_FACTOR:
         yield Conflict(check='duration', mendable=factor > LONGEST_FACTOR,
@@ -114,15 +115,15 @@ def _duration(event: SubEvent, seconds: float) -> Iterator[Conflict]:
                               f'{event.rough_duration_s:g} s')
 
 
-def _continuity(event: SubEvent, samples: np.ndarray, levels: np.ndarray, source: str,
-                before: str) -> Iterator[Conflict]:
+def _check_continuity(event: SubEvent, samples: np.ndarray, levels: np.ndarray, source: str,
+                      before: str) -> Iterator[Conflict]:
     """Foregrounds follow one another: none repeats the last, none ends in mid-air."""
     if event.role != 'foreground':
         return
     if source and source == before:
         yield Conflict(check='continuity', reason=f'the same recording as just before ({source})')
     loud = float(np.percentile(levels, 95))
-    if loud >= QUIETEST_DBFS and _levels(samples[-_EDGE:])[0] > loud - EDGE_DB:
+    if loud >= QUIETEST_DBFS and _measure_levels(samples[-_EDGE:])[0] > loud - EDGE_DB:
         yield Conflict(check='continuity', reason='ends in the middle of the sound', mendable=True)
 
 
@@ -135,21 +136,21 @@ def verify(samples: np.ndarray, event: SubEvent, *, tagger: Tagger, label: str =
     only where the tagger knows none of the accept-tags. ``before`` is the recording of the
     foreground before.
     """
-    levels = _levels(samples)
+    levels = _measure_levels(samples)
     tags = tagger.tags(samples, source=source)
     conflicts: list[Conflict] = []
     unverified = ''
     if {*event.accept_tags} & tagger.labels:
-        conflicts += _identity(event, tags)
-        conflicts += _foreign(event, tags)
+        conflicts += _check_identity(event, tags)
+        conflicts += _check_foreign(event, tags)
     elif label in event.accept_tags:
         unverified = f'the tagger knows none of {list(event.accept_tags)}'
     else:
         conflicts.append(Conflict(check='identity', reason='the tagger knows none of '
                                   f'{list(event.accept_tags)} and no source vouches for it'))
-    conflicts += _cleanliness(event, samples, levels)
-    conflicts += _duration(event, len(samples) / RATE)
-    conflicts += _continuity(event, samples, levels, source, before)
+    conflicts += _check_cleanliness(event, samples, levels)
+    conflicts += _check_duration(event, len(samples) / RATE)
+    conflicts += _check_continuity(event, samples, levels, source, before)
     verdict = ('accept' if not conflicts else
                'reprocess' if all(c.mendable for c in conflicts) else 'reject')
     return Verdict(verdict=verdict, conflicts=tuple(conflicts), heard={

@@ -20,12 +20,12 @@ from train.compose.command import Built, build_all, clips_of
 from train.compose.script import Script
 from train.corpora.recipe import load_recipe
 from train.demo.page import write_page
-from train.demo.sounds import make_clip, packaged_clips, plans
+from train.demo.sounds import make_clip, make_plans, packaged_clips
 from train.demo.writer import Writer
 from train.records import Clip, write_records
 from train.speech.command import speak_all
-from train.speech.engines import EngineSettings, engines, present
-from train.speech.make import cast, lines
+from train.speech.engines import EngineSettings, find_present, make_engines
+from train.speech.make import choose_voices, list_lines
 from train.stages import StageReport, read_stage, run_stage
 
 __all__ = ['OUT', 'Demo', 'add_arguments', 'build_demo', 'run']
@@ -59,12 +59,12 @@ class Demo:
                 if (missing := [task for task in ability.tasks if task not in present_tasks])}
 
 
-def speakers(settings: EngineSettings) -> list[str]:
+def choose_speakers(settings: EngineSettings) -> list[str]:
     """Return at most eight English voices, the engines in turn; raises ConfigurationError."""
     if not settings.names:
         raise ConfigurationError('demo: no speech engine is here; run: pip install hibari-tts, '
                                  'or: sudo apt install flite espeak-ng')
-    each = [cast({name: engine}, 'en') for name, engine in engines(settings).items()]
+    each = [choose_voices({name: engine}, 'en') for name, engine in make_engines(settings).items()]
     # the voices of an engine that differ most come first and last in its list
     spread = [[voices[i * len(voices) // 4] for i in range(min(4, len(voices)))]
               for voices in each]
@@ -83,16 +83,16 @@ def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, chec
     """
     began = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    settings = EngineSettings(names=names or present())
-    voices = speakers(settings)
-    scripts = Writer(voices, seed=seed).hours(hours)
+    settings = EngineSettings(names=names or find_present())
+    voices = choose_speakers(settings)
+    scripts = Writer(voices, seed=seed).write_hours(hours)
     write_records(out / 'scripts.jsonl', scripts)
     said = Console(stderr=True)
-    said.print(f'1/3 sounds: {len(plans(seed))}')
-    sounds = run_stage('sounds-made', plans(seed), partial(make_clip, out=out), out=out,
+    said.print(f'1/3 sounds: {len(make_plans(seed))}')
+    sounds = run_stage('sounds-made', make_plans(seed), partial(make_clip, out=out), out=out,
                        workers=workers, resume=resume, shard_size=16)
     clips = [*read_stage(Path(sounds.folder), Clip), *packaged_clips(), *clips_of(extra, ())[0]]
-    todo = lines(scripts)
+    todo = list_lines(scripts)
     said.print(f'2/3 speech: {len(todo)} lines, {len(voices)} voices'
                + (', each heard by a recogniser (1.5 core-s)' if check else ''))
     spoken, speech = speak_all(todo, settings=settings, check=check, out=out,
@@ -122,7 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--anew', action='store_true', help='do not go on with an earlier build')
 
 
-def summary(demo: Demo) -> str:
+def summarise(demo: Demo) -> str:
     report = demo.built.report
     whole = report.audio_hours / demo.core_hours if demo.core_hours else 0.0
     dropped = {reason: count for stage in demo.stages.values()
@@ -149,6 +149,6 @@ def run(options: argparse.Namespace) -> int:
         'seconds': demo.seconds, 'core_hours': demo.core_hours, 'voices': demo.voices,
         'stages': {name: asdict(stage) for name, stage in demo.stages.items()},
         'unwritten_tasks': demo.unwritten()}, indent=1), encoding='utf-8')
-    print(summary(demo))
+    print(summarise(demo))
     print(f'page: {page}')
     return 0

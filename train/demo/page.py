@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import soundfile
 
-from train.demo.picture import CHUNK_S, COLOURS, LANE_COLOURS, numbered, picture
+from train.demo.picture import CHUNK_S, COLOURS, LANE_COLOURS, draw_stream, number_replies
 from train.records import ABILITIES, Stream
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ PREFERRED = ('history_review', 'conditional_instruction', 'sound_choice_question
              'english_to_chinese', 'several_speakers', 'equipment_or_fire', 'order_and_count')
 
 
-def text(value: object) -> str:
+def escape(value: object) -> str:
     return html.escape(str(value))
 
 
@@ -67,15 +67,15 @@ def data_url(kind: str, payload: bytes) -> str:
     return f'data:{kind};base64,{base64.b64encode(payload).decode()}'
 
 
-def table(head: list[str], rows: list[list[str]], numeric: set[int]) -> str:
-    def line(tag: str, cells: list[str]) -> str:
+def make_table(head: list[str], rows: list[list[str]], numeric: set[int]) -> str:
+    def make_line(tag: str, cells: list[str]) -> str:
         return '<tr>' + ''.join(
             f'<{tag}{" class=n" if index in numeric else ""}>{cell}</{tag}>'
             for index, cell in enumerate(cells)) + '</tr>'
-    return f'<table>{line("th", head)}{"".join(line("td", row) for row in rows)}</table>'
+    return f'<table>{make_line("th", head)}{"".join(make_line("td", row) for row in rows)}</table>'
 
 
-def counts(streams: list[Stream]) -> str:
+def counts_section(streams: list[Stream]) -> str:
     by_ability: dict[str, list[Stream]] = defaultdict(list)
     for stream in streams:
         by_ability[stream.ability].append(stream)
@@ -91,81 +91,82 @@ def counts(streams: list[Stream]) -> str:
             '</span>', str(len(members)),
             f'{sum(stream.chunks for stream in members) * CHUNK_S / 60:.1f}', str(replies),
             f'{(chunks - replies) / replies:.1f}' if replies else '–',
-            ', '.join(f'{text(task.replace("_", " "))} {count}'
+            ', '.join(f'{escape(task.replace("_", " "))} {count}'
                       for task, count in tasks.most_common())])
-    return table(['Ability', '', 'Streams', 'Minutes', 'Replies', 'Silent chunks per reply',
-                  'Sub-tasks'], rows, {2, 3, 4, 5})
+    return make_table(['Ability', '', 'Streams', 'Minutes', 'Replies', 'Silent chunks per reply',
+                       'Sub-tasks'], rows, {2, 3, 4, 5})
 
 
-def chosen(streams: list[Stream]) -> list[Stream]:
+def choose_streams(streams: list[Stream]) -> list[Stream]:
     """Return one stream per ability, preferring tasks and mixes that show something."""
-    def worth(stream: Stream) -> tuple:
+    def worth_of(stream: Stream) -> tuple:
         roles = {event.role for event in stream.events}
         replies = sum(len(lane.replies) for lane in stream.lanes.values())
         return (stream.task in PREFERRED, replies > 0, len(roles), 30 <= stream.chunks <= 60,
                 stream.id)
-    return [max(members, key=worth) for ability in ABILITIES
+    return [max(members, key=worth_of) for ability in ABILITIES
             if (members := [stream for stream in streams if stream.ability == ability])]
 
 
-def shown(stream: Stream, out: Path) -> str:
+def stream_section(stream: Stream, out: Path) -> str:
     samples, _ = soundfile.read(out / stream.path, dtype='float32')
     said = ''.join(
-        f'<li><b style="background:{LANE_COLOURS[lane]}">{number}</b>{text(reply.text)}'
+        f'<li><b style="background:{LANE_COLOURS[lane]}">{number}</b>{escape(reply.text)}'
         f'<span class=tag>{lane}, chunk {reply.chunk}'
         + (f', {reply.emotion}' if reply.emotion != 'normal' else '')
-        + (f', looks back at reply {back}' if (back := looks_back(stream, lane, reply)) else '')
-        + '</span></li>' for number, lane, reply in numbered(stream))
+        + (f', looks back at reply {back}' if (back := number_of_review(stream, lane, reply))
+           else '')
+        + '</span></li>' for number, lane, reply in number_replies(stream))
     silent = '' if said else '<p class=note>Nobody is answered here' + (
         ': the assistant stays silent.' if 'assistant' in stream.lanes
         else '; the words are taken down.') + '</p>'
-    return (f'<h3>{TITLES[stream.ability]}: {text(stream.task.replace("_", " "))}</h3>'
-            f'<p class=note>{text(stream.scenario)} {stream.chunks} chunks, '
-            f'{stream.chunks * CHUNK_S:.1f} s, seed {stream.seed}, {text(stream.id)}</p>'
-            f'<img alt="time line of {text(stream.id)}" '
-            f'src="{data_url("image/png", picture(stream, samples))}">'
+    return (f'<h3>{TITLES[stream.ability]}: {escape(stream.task.replace("_", " "))}</h3>'
+            f'<p class=note>{escape(stream.scenario)} {stream.chunks} chunks, '
+            f'{stream.chunks * CHUNK_S:.1f} s, seed {stream.seed}, {escape(stream.id)}</p>'
+            f'<img alt="time line of {escape(stream.id)}" '
+            f'src="{data_url("image/png", draw_stream(stream, samples))}">'
             f'<audio controls preload=none src="'
             f'{data_url("audio/flac", (out / stream.path).read_bytes())}"></audio>'
             f'<ol class=said>{said}</ol>{silent}')
 
 
-def looks_back(stream: Stream, lane: str, reply) -> str:
+def number_of_review(stream: Stream, lane: str, reply) -> str:
     if reply.review_of is None:
         return ''
     earlier = stream.lanes[lane].replies[reply.review_of]
-    return next(str(number) for number, name, other in numbered(stream)
+    return next(str(number) for number, name, other in number_replies(stream)
                 if name == lane and other is earlier)
 
 
-def left_out(demo: 'Demo') -> str:
-    rows = [[name, text(reason), str(count)] for name, stage in demo.stages.items()
+def left_out_section(demo: 'Demo') -> str:
+    rows = [[name, escape(reason), str(count)] for name, stage in demo.stages.items()
             for reason, count in stage.rejected.items()]
-    rows += [['binding', text(reason), str(count)] for reason, count in Counter(
+    rows += [['binding', escape(reason), str(count)] for reason, count in Counter(
         reason for _, reason, _ in demo.built.unbound).items()]
-    examples = [text(one['detail'].partition('; the text')[0])
+    examples = [escape(example['detail'].partition('; the text')[0])
                 for part in sorted((demo.out / 'speech-lines').glob('part-*.done.json'))
-                for one in json.loads(part.read_text(encoding='utf-8'))['rejections']][:6]
-    listed = ''.join(f'<li>{one}</li>' for one in examples)
-    said = table(['Stage', 'Reason', 'Records'], rows, {2}) if rows else \
+                for example in json.loads(part.read_text(encoding='utf-8'))['rejections']][:6]
+    listed = ''.join(f'<li>{example}</li>' for example in examples)
+    said = make_table(['Stage', 'Reason', 'Records'], rows, {2}) if rows else \
         '<p>Nothing was left out.</p>'
     missing = '; '.join(f'{TITLES[ability].lower()}: ' + ', '.join(
         task.replace('_', ' ') for task in tasks) for ability, tasks in demo.unwritten().items())
     return (said + (f'<p class=note>For example:</p><ul class=note>{listed}</ul>' if listed
                     else '')
             + (f'<p class=note>Sub-tasks of the recipe without a stream here: '
-               f'{text(missing)}.</p>' if missing else ''))
+               f'{escape(missing)}.</p>' if missing else ''))
 
 
-def speed(demo: 'Demo') -> str:
+def speed_section(demo: 'Demo') -> str:
     rows = [[name, str(stage.records_out), f'{stage.audio_hours:.2f}',
              f'{stage.core_hours * 3600:,.0f}', f'{stage.seconds:,.0f}',
              f'{stage.resumed_shards} of {stage.shards}']
             for name, stage in demo.stages.items()]
-    return table(['Stage', 'Records', 'Hours of audio', 'Core-seconds', 'Seconds',
-                  'Shards resumed'], rows, {1, 2, 3, 4, 5})
+    return make_table(['Stage', 'Records', 'Hours of audio', 'Core-seconds', 'Seconds',
+                       'Shards resumed'], rows, {1, 2, 3, 4, 5})
 
 
-def figures(demo: 'Demo') -> str:
+def figures_section(demo: 'Demo') -> str:
     report = demo.built.report
     shown_figures = [
         (f'{report.audio_hours:.2f} h', 'of streams'), (len(demo.built.streams), 'streams'),
@@ -186,12 +187,13 @@ def write_page(demo: 'Demo') -> Path:
         '<h1>A small corpus of streams</h1>',
         '<p class=lead>All seven abilities, composed from speech and sounds that were made on '
         'this machine. It shows that the path works and how its data look; made sounds prove '
-        'nothing about real ones.</p>', figures(demo),
-        '<h2>What there is</h2>', counts(streams),
+        'nothing about real ones.</p>', figures_section(demo),
+        '<h2>What there is</h2>', counts_section(streams),
         '<h2>One stream of each ability</h2>', f'<p class="note key">{key}</p>',
-        *[shown(stream, demo.out) for stream in chosen(streams)],
-        '<h2>What was left out</h2>', left_out(demo), '<h2>What it took</h2>', speed(demo),
-        f'<p class=note>Voices: {text(", ".join(demo.voices))}. Sources and licences: '
+        *[stream_section(stream, demo.out) for stream in choose_streams(streams)],
+        '<h2>What was left out</h2>', left_out_section(demo), '<h2>What it took</h2>',
+        speed_section(demo),
+        f'<p class=note>Voices: {escape(", ".join(demo.voices))}. Sources and licences: '
         'attribution.md beside this page.</p>']
     path = demo.out / 'report.html'
     path.write_text(

@@ -2,7 +2,7 @@
 A stream as a picture: what is heard, which clip is where and how loud, who says what when.
 
 Draws with matplotlib into PNG bytes; knows nothing of pages. Replies are numbered as
-``numbered`` numbers them, so that a list beside the picture can give their texts.
+``number_replies`` numbers them, so that a list beside the picture can give their texts.
 """
 
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ
 from train.records import Reply, Stream
 
-__all__ = ['COLOURS', 'LANE_COLOURS', 'numbered', 'picture']
+__all__ = ['COLOURS', 'LANE_COLOURS', 'number_replies', 'draw_stream']
 
 COLOURS = {'foreground': '#2f6f9f', 'background': '#8a6fb0', 'ambient': '#5d9a76',
            'noise': '#a9a29a'}
@@ -21,15 +21,15 @@ INK, PAPER, FAINT = '#2b2f33', '#fdfcf9', '#e4e0d8'
 RATE = SAMPLE_RATE_HZ
 
 
-def numbered(stream: Stream) -> list[tuple[int, str, Reply]]:
+def number_replies(stream: Stream) -> list[tuple[int, str, Reply]]:
     """Return number, lane and reply of all lanes but the transcript, in order of time."""
-    found = [(name, reply) for name, lane in stream.lanes.items() if name != 'transcript'
-             for reply in lane.replies]
-    found.sort(key=lambda item: (item[1].chunk, item[0]))
-    return [(index + 1, name, reply) for index, (name, reply) in enumerate(found)]
+    replies = [(name, reply) for name, lane in stream.lanes.items() if name != 'transcript'
+               for reply in lane.replies]
+    replies.sort(key=lambda item: (item[1].chunk, item[0]))
+    return [(index + 1, name, reply) for index, (name, reply) in enumerate(replies)]
 
 
-def heard(axis, samples: np.ndarray) -> None:
+def draw_spectrogram(axis, samples: np.ndarray) -> None:
     """Draw the spectrogram, 80 dB deep."""
     window = np.hanning(512)
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, 256), 512)[::160]
@@ -40,7 +40,7 @@ def heard(axis, samples: np.ndarray) -> None:
     axis.set_yticks([0, 4, 8], ['0', '4', '8 kHz'])
 
 
-def placed(axis, stream: Stream) -> None:
+def draw_events(axis, stream: Stream) -> None:
     """Draw one bar per event with its name and gain; a row per role."""
     roles = [role for role in COLOURS if any(event.role == role for event in stream.events)]
     # several that last the whole stream need a row each
@@ -65,7 +65,7 @@ def placed(axis, stream: Stream) -> None:
     axis.set_ylim(-len(rows) + 0.5, 0.5)
 
 
-def said(axis, stream: Stream) -> None:
+def draw_replies(axis, stream: Stream) -> None:
     """Draw a row per lane: words of the transcript, numbers for what the list spells out."""
     lanes = [lane for lane in LANE_COLOURS if lane in stream.lanes]
     for row, name in enumerate(lanes):
@@ -77,7 +77,7 @@ def said(axis, stream: Stream) -> None:
                           rotation_mode='anchor')
                 axis.plot((reply.chunk + 1) * CHUNK_S, -row - 0.42, marker=2, color=colour,
                           markersize=4)
-    for number, name, reply in numbered(stream):
+    for number, name, reply in number_replies(stream):
         axis.plot((reply.chunk + 1) * CHUNK_S, -lanes.index(name), 'o', markersize=13,
                   color=LANE_COLOURS[name], markeredgewidth=0)
         axis.text((reply.chunk + 1) * CHUNK_S, -lanes.index(name) - 0.02, str(number),
@@ -86,7 +86,7 @@ def said(axis, stream: Stream) -> None:
     axis.set_ylim(-len(lanes) + 0.5, 0.85 if lanes and lanes[0] == 'transcript' else 0.5)
 
 
-def picture(stream: Stream, samples: np.ndarray) -> bytes:
+def draw_stream(stream: Stream, samples: np.ndarray) -> bytes:
     """Return a PNG of a stream, 1210 pixels wide; samples [chunks * 6400] at 16 kHz."""
     import matplotlib
     matplotlib.use('Agg')
@@ -95,9 +95,9 @@ def picture(stream: Stream, samples: np.ndarray) -> bytes:
     figure, axes = pyplot.subplots(
         3, 1, sharex=True, figsize=(11, 2.6 + 0.26 * rows + 0.5 * len(stream.lanes)),
         height_ratios=(1.5, 0.26 * rows, 0.55 * max(1, len(stream.lanes))), facecolor=PAPER)
-    heard(axes[0], samples)
-    placed(axes[1], stream)
-    said(axes[2], stream)
+    draw_spectrogram(axes[0], samples)
+    draw_events(axes[1], stream)
+    draw_replies(axes[2], stream)
     seconds = stream.chunks * CHUNK_S
     for axis in axes:
         axis.set_facecolor(PAPER)

@@ -19,22 +19,23 @@ from train.records import Clip
 from train.sounds import signals
 from train.stages import stable_seed
 
-__all__ = ['MADE', 'PACKAGED', 'Made', 'Packaged', 'make_clip', 'packaged_clips', 'plans']
+__all__ = ['MADE', 'PACKAGED', 'SyntheticSound', 'PackagedSound', 'make_clip', 'packaged_clips',
+           'make_plans']
 
 Rng = np.random.Generator
 
 
-def band(samples: np.ndarray, low: float, high: float) -> np.ndarray:
+def band_pass(samples: np.ndarray, low: float, high: float) -> np.ndarray:
     return sosfilt(butter(2, (low, high), 'bandpass', fs=RATE, output='sos'), samples)
 
 
-def slow(rng: Rng, count: int, seconds: float, depth: float) -> np.ndarray:
+def make_envelope(rng: Rng, count: int, seconds: float, depth: float) -> np.ndarray:
     """Return a smooth random envelope [count] around 1 that changes every so many seconds."""
     points = rng.uniform(1 - depth, 1 + depth, max(2, int(count / RATE / seconds) + 2))
     return np.interp(np.linspace(0, len(points) - 1, count), np.arange(len(points)), points)
 
 
-def coloured(rng: Rng, count: int, slope: float) -> np.ndarray:
+def make_noise(rng: Rng, count: int, slope: float) -> np.ndarray:
     """Return noise whose power falls by ``slope`` times 3 dB per octave, RMS 1."""
     spectrum = np.fft.rfft(rng.standard_normal(count))
     scale = np.maximum(np.fft.rfftfreq(count, 1 / RATE), 20.0) ** (-slope / 2)
@@ -49,29 +50,30 @@ def rain(rng: Rng, count: int) -> np.ndarray:
         length = int(rng.integers(60, 300))
         ring = np.sin(np.arange(length) * rng.uniform(0.4, 1.6)) * np.exp(-np.arange(length) / 40)
         drops[start:start + length] += ring * rng.uniform(0.2, 1.0)
-    return band(rng.standard_normal(count), 900, 6500) * 0.6 + drops
+    return band_pass(rng.standard_normal(count), 900, 6500) * 0.6 + drops
 
 
 def wind(rng: Rng, count: int) -> np.ndarray:
-    gusts = slow(rng, count, 1.5, 0.8)
-    howl = band(rng.standard_normal(count), 300, 700) * slow(rng, count, 2.0, 0.9)
-    return coloured(rng, count, 2.0) * 0.4 * gusts + howl * gusts
+    gusts = make_envelope(rng, count, 1.5, 0.8)
+    howl = band_pass(rng.standard_normal(count), 300, 700) * make_envelope(rng, count, 2.0, 0.9)
+    return make_noise(rng, count, 2.0) * 0.4 * gusts + howl * gusts
 
 
 def fan(rng: Rng, count: int) -> np.ndarray:
     time, base = np.arange(count) / RATE, rng.uniform(90, 130)
     hum = sum(np.sin(2 * np.pi * base * k * time) / k for k in range(1, 6))
-    return hum * 0.3 + band(rng.standard_normal(count), 150, 2500) * 0.8
+    return hum * 0.3 + band_pass(rng.standard_normal(count), 150, 2500) * 0.8
 
 
 def traffic(rng: Rng, count: int) -> np.ndarray:
     passing = sum(np.exp(-((np.arange(count) / RATE - at) / 1.8) ** 2)
                   for at in rng.uniform(0, count / RATE, max(2, count // (4 * RATE))))
-    return coloured(rng, count, 2.0) * 0.3 + band(
+    return make_noise(rng, count, 2.0) * 0.3 + band_pass(
         rng.standard_normal(count), 80, 1500) * (0.1 + np.asarray(passing))
 
 
-def strokes(rng: Rng, count: int, times: np.ndarray, hertz: float, decay_s: float) -> np.ndarray:
+def make_strokes(rng: Rng, count: int, times: np.ndarray, hertz: float,
+                 decay_s: float) -> np.ndarray:
     out, time = np.zeros(count), np.arange(int(6 * decay_s * RATE)) / RATE
     for at in times:
         tone = np.sin(2 * np.pi * hertz * rng.uniform(0.97, 1.03) * time)
@@ -83,13 +85,13 @@ def strokes(rng: Rng, count: int, times: np.ndarray, hertz: float, decay_s: floa
 
 def door_knock(rng: Rng, count: int) -> np.ndarray:
     gap = rng.uniform(0.18, 0.3)
-    return strokes(rng, count, 0.02 + np.arange(int(rng.integers(3, 5))) * gap,
-                   rng.uniform(130, 220), 0.03)
+    return make_strokes(rng, count, 0.02 + np.arange(int(rng.integers(3, 5))) * gap,
+                        rng.uniform(130, 220), 0.03)
 
 
 def clock_tick(rng: Rng, count: int) -> np.ndarray:
-    return strokes(rng, count, np.arange(0.02, count / RATE - 0.1, rng.choice([0.5, 1.0])),
-                   rng.uniform(2200, 3400), 0.006)
+    return make_strokes(rng, count, np.arange(0.02, count / RATE - 0.1, rng.choice([0.5, 1.0])),
+                        rng.uniform(2200, 3400), 0.006)
 
 
 def water_drip(rng: Rng, count: int) -> np.ndarray:
@@ -122,11 +124,11 @@ def melody(tempo_s: float, rising: bool) -> Callable[[Rng, int], np.ndarray]:
 
 def room_tone(rng: Rng, count: int) -> np.ndarray:
     mains = np.sin(2 * np.pi * 50 * np.arange(count) / RATE) * rng.uniform(0, 0.3)
-    return coloured(rng, count, rng.uniform(0.8, 1.6)) + mains
+    return make_noise(rng, count, rng.uniform(0.8, 1.6)) + mains
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class SyntheticSound:
     """A made-up sound: its maker, how long, how many, what it is for."""
 
     label: str
@@ -137,25 +139,25 @@ class Made:
 
 
 MADE = (
-    Made(label='rain', make=rain, seconds=(15, 20), tags=('noise',)),
-    Made(label='wind', make=wind, seconds=(15, 20), tags=('noise',)),
-    Made(label='fan', make=fan, seconds=(15, 20), tags=('noise',)),
-    Made(label='traffic', make=traffic, seconds=(15, 20), tags=('noise',)),
-    Made(label='room_tone', make=room_tone, seconds=(8, 12), count=8, tags=('room',)),
-    Made(label='door_knock', make=door_knock, seconds=(1.2, 1.5)),
-    Made(label='clock_tick', make=clock_tick, seconds=(2.5, 4.0)),
-    Made(label='water_drip', make=water_drip, seconds=(2.5, 4.0)),
-    Made(label='melody_fast_rising', make=melody(0.16, True), seconds=(2.6, 3.9)),
-    Made(label='melody_fast_falling', make=melody(0.16, False), seconds=(2.6, 3.9)),
-    Made(label='melody_slow_rising', make=melody(0.45, True), seconds=(3.6, 4.0)),
-    Made(label='melody_slow_falling', make=melody(0.45, False), seconds=(3.6, 4.0)),
+    SyntheticSound(label='rain', make=rain, seconds=(15, 20), tags=('noise',)),
+    SyntheticSound(label='wind', make=wind, seconds=(15, 20), tags=('noise',)),
+    SyntheticSound(label='fan', make=fan, seconds=(15, 20), tags=('noise',)),
+    SyntheticSound(label='traffic', make=traffic, seconds=(15, 20), tags=('noise',)),
+    SyntheticSound(label='room_tone', make=room_tone, seconds=(8, 12), count=8, tags=('room',)),
+    SyntheticSound(label='door_knock', make=door_knock, seconds=(1.2, 1.5)),
+    SyntheticSound(label='clock_tick', make=clock_tick, seconds=(2.5, 4.0)),
+    SyntheticSound(label='water_drip', make=water_drip, seconds=(2.5, 4.0)),
+    SyntheticSound(label='melody_fast_rising', make=melody(0.16, True), seconds=(2.6, 3.9)),
+    SyntheticSound(label='melody_fast_falling', make=melody(0.16, False), seconds=(2.6, 3.9)),
+    SyntheticSound(label='melody_slow_rising', make=melody(0.45, True), seconds=(3.6, 4.0)),
+    SyntheticSound(label='melody_slow_falling', make=melody(0.45, False), seconds=(3.6, 4.0)),
 )
 SIGNALS_EACH = 4
 SIGNAL_S = (2.5, 4.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packaged:
+class PackagedSound:
     """A recording that a Debian package installs."""
 
     path: str
@@ -167,15 +169,16 @@ class Packaged:
 
 THEME = '/usr/share/sounds/freedesktop/stereo'
 PACKAGED = (
-    Packaged(path=f'{THEME}/alarm-clock-elapsed.oga', label='alarm_clock',
-             package='sound-theme-freedesktop', licence='CC-BY-SA-3.0',
-             licence_group='share_alike'),
-    Packaged(path=f'{THEME}/phone-incoming-call.oga', label='phone_ring',
-             package='sound-theme-freedesktop', licence='GPL-2+', licence_group='share_alike'),
-    Packaged(path='/usr/share/baresip/ring.wav', label='phone_ring', package='baresip-core',
-             licence='BSD-3-Clause', licence_group='free'),
-    Packaged(path='/usr/share/sounds/lomiri/ringtones/Call me.ogg', label='phone_ring',
-             package='lomiri-sounds', licence='CC0-1.0', licence_group='free'),
+    PackagedSound(path=f'{THEME}/alarm-clock-elapsed.oga', label='alarm_clock',
+                  package='sound-theme-freedesktop', licence='CC-BY-SA-3.0',
+                  licence_group='share_alike'),
+    PackagedSound(path=f'{THEME}/phone-incoming-call.oga', label='phone_ring',
+                  package='sound-theme-freedesktop', licence='GPL-2+',
+                  licence_group='share_alike'),
+    PackagedSound(path='/usr/share/baresip/ring.wav', label='phone_ring', package='baresip-core',
+                  licence='BSD-3-Clause', licence_group='free'),
+    PackagedSound(path='/usr/share/sounds/lomiri/ringtones/Call me.ogg', label='phone_ring',
+                  package='lomiri-sounds', licence='CC0-1.0', licence_group='free'),
 )
 
 
@@ -189,7 +192,7 @@ class SoundPlan:
     seed: int
 
 
-def plans(seed: int) -> list[SoundPlan]:
+def make_plans(seed: int) -> list[SoundPlan]:
     """Return everything that is to be made."""
     wanted = [(name, SIGNALS_EACH) for name in signals.NAMES] + [
         (made.label, made.count) for made in MADE]

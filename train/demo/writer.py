@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.strict import read_yaml
+from audio_interaction_ros.strict_yaml import read_yaml
 from train.compose.script import Script, Step
 from train.records import ABILITIES
 from train.responses import P_HISTORY_REVIEW, P_SILENT
 from train.stages import stable_seed
 
-__all__ = ['PHRASES', 'Writer', 'estimated_s', 'phrases']
+__all__ = ['PHRASES', 'Writer', 'estimate_s', 'load_phrases']
 
 PHRASES = Path(__file__).with_name('phrases.yaml')
 BESIDE = 0.25
@@ -28,22 +28,22 @@ COUNTED = ('order_and_count', 'recent_event', 'conditional_instruction', 'sound_
 GAP_S, LETTER_S, SOUND_S = 1.6, 0.062, 3.0
 
 
-def phrases(path: Path = PHRASES) -> dict[str, Any]:
+def load_phrases(path: Path = PHRASES) -> dict[str, Any]:
     """Return the phrases by heading."""
     return read_yaml(path)
 
 
-def estimated_s(script: Script) -> float:
+def estimate_s(script: Script) -> float:
     """Guess how long a script's stream will be, gaps included."""
     return GAP_S + sum(GAP_S + (len(step.say) * LETTER_S if step.say else SOUND_S)
                        for step in script.steps)
 
 
-def turn(entry: Sequence[str]) -> Step:
+def make_step(entry: Sequence[str]) -> Step:
     return Step(say=entry[0], answer=entry[1], emotion=entry[2] if len(entry) > 2 else 'normal')
 
 
-def capital(text: str) -> str:
+def capitalise(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
@@ -58,7 +58,7 @@ class Writer:
                  book: Mapping[str, Any] | None = None) -> None:
         """Take the English voices, the seed and the phrases (default: the shipped ones)."""
         self._voices, self._seed = list(voices), seed
-        self._book = book or phrases()
+        self._book = book or load_phrases()
         self._by_ability: dict[str, Callable[[np.random.Generator], Draft]] = {
             'voice_chat': self._voice_chat, 'instruction_following': self._instruction,
             'audio_understanding': self._understanding, 'translation': self._translation,
@@ -76,26 +76,26 @@ class Writer:
         return Script(id=name, ability=ability, task=task, steps=steps, voice=voice,
                       seed=stable_seed(self._seed, name) % 2 ** 31, **more)
 
-    def hours(self, hours: float) -> list[Script]:
+    def write_hours(self, hours: float) -> list[Script]:
         """Return scripts of about so many hours, the same share of time for each ability."""
         scripts = []
         for ability in ABILITIES:
             seconds, number = 0.0, 0
             while seconds < hours * 3600 / len(ABILITIES):
                 scripts.append(self.write(ability, number))
-                seconds += estimated_s(scripts[-1])
+                seconds += estimate_s(scripts[-1])
                 number += 1
         return scripts
 
-    def _some(self, rng: np.random.Generator, heading: str, count: int) -> list[Any]:
+    def _draw_entries(self, rng: np.random.Generator, heading: str, count: int) -> list[Any]:
         entries = self._book[heading]
         return [entries[int(i)] for i in rng.permutation(len(entries))[:count]]
 
     def _voice_chat(self, rng: np.random.Generator) -> Draft:
         if rng.random() < P_HISTORY_REVIEW:
-            fact, = self._some(rng, 'facts', 1)
+            fact, = self._draw_entries(rng, 'facts', 1)
             x = str(rng.choice(fact['x']))
-            between = [turn(entry) for entry in self._some(
+            between = [make_step(entry) for entry in self._draw_entries(
                 rng, str(rng.choice(['open_conversation', 'fact_question'])), 3)]
             steps = (Step(say=fact['tell'].format(x=x), answer=fact['reply'].format(x=x)),
                      *between, Step(say=fact['ask'], answer=fact['answer'].format(x=x),
@@ -103,7 +103,8 @@ class Writer:
             return 'history_review', steps, {
                 'scenario': 'A fact is told and asked for four turns later.'}
         task = str(rng.choice(['open_conversation', 'fact_question', 'emotional_support']))
-        steps = tuple(turn(entry) for entry in self._some(rng, task, int(rng.integers(2, 5))))
+        steps = tuple(make_step(entry) for entry
+                      in self._draw_entries(rng, task, int(rng.integers(2, 5))))
         return task, steps, {'scenario': 'A conversation of some turns.'}
 
     def _instruction(self, rng: np.random.Generator) -> Draft:
@@ -111,26 +112,27 @@ class Writer:
                                'conditional_instruction']))
         if task != 'conditional_instruction':
             count = int(rng.integers(2, 5))
-            return task, tuple(turn(entry) for entry in self._some(rng, task, count)), {}
+            return task, tuple(make_step(entry) for entry
+                               in self._draw_entries(rng, task, count)), {}
         label = str(rng.choice(list(self._book['conditional'])))
         asked, said = self._book['conditional'][label]
         others = [name for name in self._book['harmless'] if name != label]
         waits = [Step(sound=str(rng.choice(others))) for _ in range(int(rng.integers(0, 3)))]
         steps = (Step(say=asked, answer='All right.'), *waits, Step(sound=label, answer=said))
-        return task, steps, {'scenario': f'The assistant waits for {self._called(label)}.'}
+        return task, steps, {'scenario': f'The assistant waits for {self._name_of(label)}.'}
 
-    def _called(self, label: str) -> str:
+    def _name_of(self, label: str) -> str:
         return str(self._book['sounds'][label])
 
     def _understanding(self, rng: np.random.Generator) -> Draft:
         if rng.random() < 0.3:
             return self._music(rng)
         label, other = (str(name) for name in rng.permutation(self._book['harmless'])[:2])
-        sound, answer = Step(sound=label), f'It was {self._called(label)}.'
+        sound, answer = Step(sound=label), f'It was {self._name_of(label)}.'
         if rng.random() < 0.5:
-            question, = self._some(rng, 'open_questions', 1)
+            question, = self._draw_entries(rng, 'open_questions', 1)
             return 'sound_open_question', (sound, Step(say=question, answer=answer)), {}
-        x, y = (self._called(str(name)) for name in rng.permutation([label, other]))
+        x, y = (self._name_of(str(name)) for name in rng.permutation([label, other]))
         question = self._book['choice_question'].format(x=x, y=y)
         return 'sound_choice_question', (sound, Step(say=question, answer=answer)), {}
 
@@ -138,7 +140,8 @@ class Writer:
         label = str(rng.choice(list(self._book['music'])))
         speed, way = self._book['music'][label]
         chosen = rng.random() < 0.5
-        entry = self._some(rng, 'music_choice', 1)[0] if chosen else self._book['music_open']
+        entry = self._draw_entries(rng, 'music_choice',
+                                   1)[0] if chosen else self._book['music_open']
         step = Step(say=entry[0], answer=entry[1].format(speed=speed, way=way))
         return ('music_choice_question' if chosen else 'music_open_question',
                 (Step(sound=label), step), {})
@@ -146,14 +149,14 @@ class Writer:
     def _translation(self, rng: np.random.Generator) -> Draft:
         noisy = rng.random() < 0.3
         steps = tuple(Step(say=english, translation=chinese) for english, chinese
-                      in self._some(rng, 'pairs', int(rng.integers(2, 5))))
+                      in self._draw_entries(rng, 'pairs', int(rng.integers(2, 5))))
         return 'translation_in_noise' if noisy else 'english_to_chinese', steps, {}
 
     def _asr(self, rng: np.random.Generator) -> Draft:
         task = str(rng.choice(['read_speech', 'spontaneous_speech', 'several_speakers',
                                'speech_in_noise']))
         heading = 'spontaneous' if task == 'spontaneous_speech' else 'read'
-        texts = self._some(rng, heading, int(rng.integers(2, 5)))
+        texts = self._draw_entries(rng, heading, int(rng.integers(2, 5)))
         voices = [str(rng.choice(self._voices)) if task == 'several_speakers' else ''
                   for _ in texts]
         return task, tuple(Step(say=text, voice=voice)
@@ -172,7 +175,7 @@ class Writer:
         steps = [*harmless[:2], Step(sound=label)]
         order = rng.permutation(len(steps))
         return task, tuple(steps[int(i)] for i in order), {
-            **ambient, 'scenario': f'Among other sounds there is {self._called(label)}.'}
+            **ambient, 'scenario': f'Among other sounds there is {self._name_of(label)}.'}
 
     def _environment(self, rng: np.random.Generator) -> Draft:
         scene = str(rng.choice(list(self._book['scenes'])))
@@ -191,14 +194,14 @@ class Writer:
     def _question(self, task: str, labels: list[str], scene: str,
                   rng: np.random.Generator) -> Step:
         if task == 'scene_description':
-            question, = self._some(rng, 'scene_questions', 1)
+            question, = self._draw_entries(rng, 'scene_questions', 1)
             return Step(say=question, answer=f'{self._book["scenes"][scene]}, and there was '
-                                             f'{self._called(labels[0])}.')
+                                             f'{self._name_of(labels[0])}.')
         if task == 'recent_event':
-            question, = self._some(rng, 'recent_questions', 1)
-            return Step(say=question, answer=f'There was {self._called(labels[-1])}.')
+            question, = self._draw_entries(rng, 'recent_questions', 1)
+            return Step(say=question, answer=f'There was {self._name_of(labels[-1])}.')
         if rng.random() < 0.5:
             return Step(say=self._book['first_question'],
-                        answer=f'{capital(self._called(labels[0]))} came first.')
+                        answer=f'{capitalise(self._name_of(labels[0]))} came first.')
         count = {2: 'two', 3: 'three'}[len(labels)]
         return Step(say=self._book['count_question'], answer=f'I heard {count} sounds.')

@@ -22,7 +22,7 @@ from pathlib import Path
 from train.edge.layout import THRESHOLDS
 from train.edge.synthesise import FIRST_MIXTURE, THIRD_MIXTURE, VALIDATION
 
-__all__ = ['Step', 'main', 'steps', 'work_off']
+__all__ = ['RecipeStep', 'main', 'make_steps', 'work_off']
 
 POLL_S = 0.2
 PATIENCE_S = 10.0
@@ -32,7 +32,7 @@ MACHINE = {'--workers', '--shard', '--shards', '--nproc-per-node'}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class RecipeStep:
     """Commands that run side by side; the step is over when all have ended."""
 
     name: str
@@ -49,85 +49,89 @@ class Step:
         return '\n'.join(dict.fromkeys(lines)) + '\n'
 
 
-def _module(name: str, *arguments: object) -> tuple[str, ...]:
+def _module_command(name: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, '-m', f'train.edge.{name}', *map(str, arguments))
 
 
-def _given(flag: str, value: object) -> tuple[object, ...]:
+def _optional_flag(flag: str, value: object) -> tuple[object, ...]:
     return () if value is None else (flag, value)
 
 
-def _scenes(options: argparse.Namespace, out: Path, kinds: dict[str, tuple[int, int]],
-            *more: object) -> tuple[tuple[str, ...], ...]:
+def _scene_commands(options: argparse.Namespace, out: Path, kinds: dict[str, tuple[int, int]],
+                    *more: object) -> tuple[tuple[str, ...], ...]:
     """Return one command per kind (its first scene and how many of them) and worker."""
     made = options.out
-    return tuple(_module(
+    return tuple(_module_command(
         'features', '--data', options.data,
-        *(part for name in _speeches(options) for part in ('--speech', made / name)),
+        *(part for name in _speech_folders(options) for part in ('--speech', made / name)),
         '--labels', made / 'labels.jsonl', '--out', out, '--kind', kind,
         '--first', first, '--count', count, *more, '--shard', shard, '--shards', options.workers)
         for kind, (first, count) in kinds.items() for shard in range(options.workers))
 
 
-def _speeches(options: argparse.Namespace) -> list[str]:
+def _speech_folders(options: argparse.Namespace) -> list[str]:
     """Return the folders of utterances."""
     return ['speech-1', 'speech-2', 'speech-3', *(['speech-zh'] if options.pairs else [])]
 
 
-def _speech(options: argparse.Namespace, name: str, first: int, count: int,
-            workers: int) -> tuple[str, ...]:
+def _speech_command(options: argparse.Namespace, name: str, first: int, count: int,
+                    workers: int) -> tuple[str, ...]:
     """Return the command for a batch; what its mixture has for validation is always there."""
-    return _module('synthesise', '--text', options.text, '--out', options.out / name, '--first',
-                   first, '--count', VALIDATION + round((count - VALIDATION) * options.scale),
-                   '--workers', workers)
+    return _module_command('synthesise', '--text', options.text, '--out', options.out / name,
+                           '--first',
+                           first, '--count',
+                           VALIDATION + round((count - VALIDATION) * options.scale),
+                           '--workers', workers)
 
 
-def _material(options: argparse.Namespace) -> list[Step]:
+def _material_steps(options: argparse.Namespace) -> list[RecipeStep]:
     """Return the steps that make speech, texts and features."""
-    def some(count: int, least: int = 2) -> int:
+    def scale_count(count: int, least: int = 2) -> int:
         return max(least, round(count * options.scale))
     features, held, workers = (options.out / 'features', options.out / 'validation',
                                options.workers)
     spoken = [
-        Step(name='speech', commands=(
-            _speech(options, 'speech-1', 0, FIRST_MIXTURE, max(1, workers - 1)),
-            _module('label', '--data', options.data, '--out', options.out / 'labels.jsonl'))),
-        Step(name='more speech', commands=(
-            _speech(options, 'speech-2', FIRST_MIXTURE, 9_150, workers),)),
-        Step(name='orders and what is none', commands=(_module(
+        RecipeStep(name='speech', commands=(
+            _speech_command(options, 'speech-1', 0, FIRST_MIXTURE, max(1, workers - 1)),
+            _module_command('label', '--data', options.data, '--out',
+                            options.out / 'labels.jsonl'))),
+        RecipeStep(name='more speech', commands=(
+            _speech_command(options, 'speech-2', FIRST_MIXTURE, 9_150, workers),)),
+        RecipeStep(name='orders and what is none', commands=(_module_command(
             'synthesise', '--text', options.text, '--out', options.out / 'speech-3', '--first',
-            THIRD_MIXTURE, '--count', some(3_500), '--workers', workers),))]
+            THIRD_MIXTURE, '--count', scale_count(3_500), '--workers', workers),))]
     kinds = {'harmless': (1_250, 150), 'alert': (1_450, 200), 'speech': (8_000, 130),
              'long': (1_150, 40)}
     if options.pairs:
         kinds['mandarin'] = (900, 60)
-        spoken.append(Step(name='Mandarin', commands=(_module(
+        spoken.append(RecipeStep(name='Mandarin', commands=(_module_command(
             'mandarin', '--text', options.pairs, '--out', options.out / 'speech-zh', '--kokoro',
-            some(350), '--espeak', some(400), '--validation', some(60),
-            *_given('--kokoro-model', options.kokoro_model),
-            *_given('--kokoro-voices', options.kokoro_voices), '--workers', workers),)))
+            scale_count(350), '--espeak', scale_count(400), '--validation', scale_count(60),
+            *_optional_flag('--kokoro-model', options.kokoro_model),
+            *_optional_flag('--kokoro-voices', options.kokoro_voices), '--workers', workers),)))
     return [
         *spoken,
-        *(Step(name=f'scenes, {kind}', commands=_scenes(
-            options, features, {kind: (place * 10_000, some(count))}))
+        *(RecipeStep(name=f'scenes, {kind}', commands=_scene_commands(
+            options, features, {kind: (place * 10_000, scale_count(count))}))
           for place, (kind, (count, _)) in enumerate(kinds.items(), start=20)),
-        *(Step(name=f'validation, {kind}', commands=_scenes(
-            options, held, {kind: (place * 10_000, some(count, 20))}, '--split', 'validation'))
+        *(RecipeStep(name=f'validation, {kind}', commands=_scene_commands(
+            options, held, {kind: (place * 10_000, scale_count(count, 20))}, '--split',
+            'validation'))
           for place, (kind, (_, count)) in enumerate(kinds.items(), start=30)),
     ]
 
 
-def _together(options: argparse.Namespace, name: str, out: Path, count: float,
-              *more: object) -> Step:
+def _distributed_step(options: argparse.Namespace, name: str, out: Path, count: float,
+                      *more: object) -> RecipeStep:
     """Return a step of stage B, on all workers."""
-    return Step(name=name, commands=((
+    return RecipeStep(name=name, commands=((
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
-        str(options.workers), *_module(
+        str(options.workers), *_module_command(
             'stage_b', '--features', options.out / 'features', '--sound',
             options.out / 'sound.safetensors', '--out', out, '--minutes', count, *more)[1:]),))
 
 
-def steps(options: argparse.Namespace) -> list[Step]:
+def make_steps(options: argparse.Namespace) -> list[RecipeStep]:
     """
     Return all steps of the recipe for these options.
 
@@ -140,30 +144,32 @@ def steps(options: argparse.Namespace) -> list[Step]:
         for name in ('projector', 'sound', 'trained', 'trained-three-lanes'))
     both = ('--features', out / 'features', '--validation', out / 'validation')
 
-    def minutes(count: float) -> float:
+    def scale_minutes(count: float) -> float:
         return max(0.05, count * options.scale)
     made = [
-        *_material(options),
-        Step(name='words and sounds', commands=(
-            _module('stage_a', *both, '--out', projector, '--minutes', minutes(20),
-                    *_given('--start', options.start)),
-            _module('sound', *both, '--data', options.data, '--out', sound, '--minutes',
-                    minutes(6), *_given('--tagger', options.tagger)))),
-        _together(options, 'when and what', trained, minutes(40), '--projector', projector)]
+        *_material_steps(options),
+        RecipeStep(name='words and sounds', commands=(
+            _module_command('stage_a', *both, '--out', projector, '--minutes', scale_minutes(20),
+                            *_optional_flag('--start', options.start)),
+            _module_command('sound', *both, '--data', options.data, '--out', sound, '--minutes',
+                            scale_minutes(6), *_optional_flag('--tagger', options.tagger)))),
+        _distributed_step(options, 'when and what', trained, scale_minutes(40), '--projector',
+                          projector)]
     if options.pairs:
         text = out / 'translation'
         made += [
-            Step(name='translation of text', commands=(_module(
+            RecipeStep(name='translation of text', commands=(_module_command(
                 'translate', 'fit', '--pairs', options.pairs, '--begin', trained, '--out', text,
-                '--minutes', minutes(50)),)),
-            _together(options, 'three lanes', last, minutes(40), '--projector', trained,
-                      '--begin', text / 'trained.safetensors', '--pairs', options.pairs)]
-    return [*made, Step(name='model folder', commands=(_module(
+                '--minutes', scale_minutes(50)),)),
+            _distributed_step(options, 'three lanes', last, scale_minutes(40), '--projector',
+                              trained,
+                              '--begin', text / 'trained.safetensors', '--pairs', options.pairs)]
+    return [*made, RecipeStep(name='model folder', commands=(_module_command(
         'ship', '--trained', last if options.pairs else trained, '--out', out / 'model',
         *(part for lane in options.threshold for part in ('--threshold', lane))),))]
 
 
-def run(step: Step, environment: dict[str, str]) -> None:
+def run(step: RecipeStep, environment: dict[str, str]) -> None:
     """
     Run the commands of a step side by side; SystemExit names the first that fails.
 
@@ -175,7 +181,7 @@ def run(step: Step, environment: dict[str, str]) -> None:
         while None in (codes := [process.poll() for process in running]) and not any(codes):
             time.sleep(POLL_S)
     finally:
-        _end(running)
+        _end_processes(running)
     for process, command in zip(running, step.commands, strict=True):
         if process.returncode > 0 or process.returncode not in (0, -signal.SIGTERM):
             raise SystemExit(f'{step.name}: {" ".join(command[1:4])} ended with '
@@ -186,7 +192,7 @@ def run(step: Step, environment: dict[str, str]) -> None:
                          'same command again: it goes on with this step')
 
 
-def _end(running: list[subprocess.Popen[bytes]]) -> None:
+def _end_processes(running: list[subprocess.Popen[bytes]]) -> None:
     """End what still runs, with the processes that it started."""
     left = [process for process in running if process.poll() is None]
     for process in left:
@@ -199,7 +205,7 @@ def _end(running: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _same(mark: Path, step: Step) -> bool:
+def _is_done(mark: Path, step: RecipeStep) -> bool:
     """Tell whether a mark is there; SystemExit when it was left by other options."""
     if not mark.exists():
         return False
@@ -211,17 +217,17 @@ def _same(mark: Path, step: Step) -> bool:
     return True
 
 
-def work_off(todo: list[Step], out: Path, environment: dict[str, str]) -> None:
+def work_off(todo: list[RecipeStep], out: Path, environment: dict[str, str]) -> None:
     """Run the steps that have no mark in the folder yet."""
     out.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(todo, start=1):
         done = out / f'{step.name.replace(",", "").replace(" ", "-")}.done'
         begun = done.with_suffix('.begun')
-        if _same(done, step):
+        if _is_done(done, step):
             print(f'{number}/{len(todo)} {step.name}: done before', flush=True)
             continue
         print(f'{number}/{len(todo)} {step.name}'
-              + (': goes on' if _same(begun, step) else ''), flush=True)
+              + (': goes on' if _is_done(begun, step) else ''), flush=True)
         begun.write_text(f'begun\n{step.made_by}', encoding='utf-8')
         begin = time.monotonic()
         run(step, environment)
@@ -230,7 +236,7 @@ def work_off(todo: list[Step], out: Path, environment: dict[str, str]) -> None:
         begun.replace(done)
 
 
-def _told_to_end(number: int, _frame: object) -> None:
+def _end_on_signal(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
@@ -255,9 +261,9 @@ def main() -> None:
                         help=', '.join(f'{lane}={p}' for lane, p in THRESHOLDS.items())
                         + ' without it')
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _told_to_end)
+    signal.signal(signal.SIGTERM, _end_on_signal)
     environment = {**os.environ, 'OMP_NUM_THREADS': os.environ.get('OMP_NUM_THREADS', '1')}
-    work_off(steps(options), options.out, environment)
+    work_off(make_steps(options), options.out, environment)
     print(f'model in {options.out / "model"}; try: audio-interaction stream samples/scene.flac '
           f'--model {options.out / "model"}')
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
-from audio_interaction_ros.model.audio_tower import SoundBranch, scaled
+from audio_interaction_ros.model.audio_tower import SoundBranch, scale_length
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from audio_interaction_ros.model.shapes import DecoderConfig
 from train.edge.features import TOWER, tower_config
 from train.edge.layout import BASE_VOCABULARY, IDS
-from train.edge.stage_a import projector_module
+from train.edge.stage_a import make_projector
 from train.trainer.lora import LowRank, adapt
 
 __all__ = ['DECODER', 'RANK', 'SCALE', 'Edge']
@@ -56,12 +56,12 @@ class Edge(nn.Module):
         rows[IDS.respond - BASE_VOCABULARY] = table[1]  # <|im_start|>
         rows[IDS.text_end - BASE_VOCABULARY] = table[2]  # <|im_end|>
         self.control_rows = nn.Parameter(rows)
-        self.projector = projector_module()
+        self.projector = make_projector()
         self.sound = SoundBranch(tower_config(sounds or ('any',)))
         # Which sounds are heard is learned before; here only what they are called.
         self.sound.requires_grad_(False).names.requires_grad_(bool(sounds))
 
-    def trained(self) -> dict[str, Tensor]:
+    def trained_tensors(self) -> dict[str, Tensor]:
         """Return what is shipped, under the names that ``checkpoints.edge`` merges."""
         tensors = {'control_rows': self.control_rows.data}
         for part in ('projector', 'sound'):
@@ -73,8 +73,8 @@ class Edge(nn.Module):
         return tensors
 
     def load_trained(self, tensors: dict[str, Tensor]) -> None:
-        """Continue from what ``trained`` returned; every tensor present is copied."""
-        own = self.trained()
+        """Continue from what ``trained_tensors`` returned; every tensor present is copied."""
+        own = self.trained_tensors()
         for name, value in tensors.items():
             own[name].copy_(value.float())
 
@@ -99,7 +99,7 @@ class Edge(nn.Module):
         first, activation, last = self.projector
         words = last(F.dropout(activation(first(frames)), HIDDEN_DROPOUT, self.training))
         features = torch.cat((words, self.sound(heard)[:, None]), dim=1)
-        features = scaled(features, TOWER.feature_norm).flatten(0, 1)
+        features = scale_length(features, TOWER.feature_norm).flatten(0, 1)
         if self.training:
             features = features * (torch.rand(len(features), 1) >= FEATURE_DROPOUT)
         return features

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
 from audio_interaction_ros.protocol import Emotion
-from train.edge.library import ALERTS, RATE, Clip, Library, Sounding
+from train.edge.library import ALERTS, RATE, Library, LibraryClip, SoundSpan
 
-__all__ = ['Event', 'Scene', 'compose', 'scene_name']
+__all__ = ['SceneEvent', 'Scene', 'compose', 'scene_name']
 
 CLEAR_AFTER_S = 0.8
 LONGEST_S = 24  # 60 chunks, as in the paper
@@ -23,7 +23,7 @@ LONG_GAPS_S = (4.0, 6.0, 14.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class SceneEvent:
     """Something that a lane answers to; times in seconds of the scene."""
 
     kind: str
@@ -47,19 +47,19 @@ class Scene:
     name: str
     kind: str
     samples: np.ndarray
-    events: list[Event] = field(default_factory=list)
-    sounding: list[Sounding] = field(default_factory=list)
+    events: list[SceneEvent] = field(default_factory=list)
+    sounding: list[SoundSpan] = field(default_factory=list)
 
 
-def level(samples: np.ndarray) -> float:
+def rms_level(samples: np.ndarray) -> float:
     return float(np.sqrt((samples ** 2).mean() + 1e-12))
 
 
-def scaled(noise: np.ndarray, reference: float, below_db: float) -> np.ndarray:
-    return noise / level(noise) * reference * 10 ** (-below_db / 20)
+def scale_below(noise: np.ndarray, reference: float, below_db: float) -> np.ndarray:
+    return noise / rms_level(noise) * reference * 10 ** (-below_db / 20)
 
 
-def room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
+def add_room(samples: np.ndarray, rng: random.Random) -> np.ndarray:
     """Add a short synthetic reverberation, and a tilt of the spectrum as of a cheap microphone."""
     if rng.random() < 0.35:
         time = np.arange(int(0.4 * RATE)) / RATE
@@ -76,8 +76,8 @@ FAINT_DB = 15
 """A bed so far below the scene is not asked for: it may be heard in a pause, but need not."""
 
 
-def background(library: Library, rng: random.Random, count: int, reference: float,
-               noisy: bool = False) -> tuple[np.ndarray, Clip | None]:
+def make_background(library: Library, rng: random.Random, count: int, reference: float,
+                    noisy: bool = False) -> tuple[np.ndarray, LibraryClip | None]:
     """
     Return what is heard everywhere: a sound bed, a quiet gap noise, white floor or zeros.
 
@@ -90,40 +90,41 @@ def background(library: Library, rng: random.Random, count: int, reference: floa
         white = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(count)
         return np.asarray(white * 10 ** (-rng.uniform(45, 75) / 20), np.float32), None
     below = rng.uniform(18, 32) if kind < 0.7 else rng.uniform(3, 18)
-    bed = library.noise(rng, count)
-    return scaled(bed.samples, reference, below), bed._replace(faint=below >= FAINT_DB)
+    bed = library.draw_noise(rng, count)
+    return scale_below(bed.samples, reference, below), bed._replace(faint=below >= FAINT_DB)
 
 
-def foreground(library: Library, rng: random.Random, kind: str) -> list[Clip]:
+def make_foreground(library: Library, rng: random.Random, kind: str) -> list[LibraryClip]:
     """Return what happens one after the other."""
     if kind == 'speech':
-        items = [library.speech(rng)]
+        items = [library.draw_speech(rng)]
         while rng.random() < 0.45 and sum(len(item.samples) for item in items) < 4 * RATE:
-            items.append(library.speech(rng))
+            items.append(library.draw_speech(rng))
         return items
     if kind == 'mandarin':
-        return [library.in_mandarin(rng) for _ in range(rng.choice((1, 1, 2)))] + [
-            library.speech(rng) for _ in range(rng.choice((0, 0, 1)))]
+        return [library.draw_mandarin(rng) for _ in range(rng.choice((1, 1, 2)))] + [
+            library.draw_speech(rng) for _ in range(rng.choice((0, 0, 1)))]
     if kind == 'alert':
-        return [library.alert(rng)]
+        return [library.draw_alert(rng)]
     if kind == 'long':
         return [item for part in rng.choices(('speech', 'alert', 'harmless'), (4, 4, 3),
                                              k=rng.choice((2, 3, 4)))
-                for item in foreground(library, rng, part)[:1]]
+                for item in make_foreground(library, rng, part)[:1]]
     if rng.random() < 0.65:
-        return [library.single(rng) for _ in range(rng.choice((2, 3, 4)))]
-    return [library.noise(rng, int(rng.uniform(3, 5) * RATE)) for _ in range(rng.choice([1, 2]))]
+        return [library.draw_single(rng) for _ in range(rng.choice((2, 3, 4)))]
+    return [library.draw_noise(rng, int(rng.uniform(3, 5) * RATE)) for _
+            in range(rng.choice([1, 2]))]
 
 
-def placed(clip: Clip, start: float, end: float) -> Event | None:
+def make_event(clip: LibraryClip, start: float, end: float) -> SceneEvent | None:
     """Return the event that a clip makes between these times; a harmless one makes none."""
     if clip.kind == 'speech':
-        return Event(kind='speech', start=start, end=end, due=end + 0.45, text=clip.text,
-                     language=clip.language, translation=clip.translation)
+        return SceneEvent(kind='speech', start=start, end=end, due=end + 0.45, text=clip.text,
+                          language=clip.language, translation=clip.translation)
     if clip.kind == 'sound':
         text, emotion = ALERTS[clip.label]
-        return Event(kind='sound', start=start, end=end, text=text, label=clip.label,
-                     due=min(start + CLEAR_AFTER_S, end), emotion=emotion)
+        return SceneEvent(kind='sound', start=start, end=end, text=text, label=clip.label,
+                          due=min(start + CLEAR_AFTER_S, end), emotion=emotion)
     return None
 
 
@@ -143,21 +144,22 @@ def compose(library: Library, seed: int, kind: str) -> Scene:
     longest_gap_s = rng.choice(LONG_GAPS_S) if kind == 'long' else 1.6
     gap = rng.uniform(0.1, 0.75 * longest_gap_s)
     pieces = [np.zeros(int(gap * RATE), np.float32)]
-    events, sounding = list[Event](), list[Sounding]()
-    for clip in foreground(library, rng, kind):
+    events, sounding = list[SceneEvent](), list[SoundSpan]()
+    for clip in make_foreground(library, rng, kind):
         start = sum(map(len, pieces)) / RATE
         end = start + len(clip.samples) / RATE
         gain = 10 ** (-rng.uniform(0, 14) / 20) / max(1e-4, float(np.abs(clip.samples).max()))
-        pieces.append(room(clip.samples * gain * 0.9, rng))
-        event = placed(clip, start, end)
+        pieces.append(add_room(clip.samples * gain * 0.9, rng))
+        event = make_event(clip, start, end)
         events += [event] if event else []
-        sounding.append(clip.sounding(start, end))
+        sounding.append(clip.span_in_scene(start, end))
         gap = rng.uniform(0.95, longest_gap_s)
         pieces.append(np.zeros(int(gap * RATE), np.float32))
     samples = np.concatenate(pieces)[:LONGEST_S * RATE]
-    noise, bed = background(library, rng, len(samples), level(samples), noisy=kind == 'alert')
+    noise, bed = make_background(library, rng, len(samples), rms_level(samples),
+                                 noisy=kind == 'alert')
     if bed:
-        sounding.append(bed.sounding(0.0, len(samples) / RATE))
+        sounding.append(bed.span_in_scene(0.0, len(samples) / RATE))
     samples = np.clip((samples + noise) * 10 ** (-rng.uniform(0, 10) / 20), -1, 1)
     return Scene(name=scene_name(kind, seed), kind=kind, samples=samples, events=events,
                  sounding=sounding)

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
+from train.edge.emergencies import EMERGENCIES, UNFINISHED
 from train.edge.near_misses import FIRST, FRIENDS, NONSENSE, PEOPLE
-from train.edge.urgent import EMERGENCIES, UNFINISHED
 
-__all__ = ['CATALOGUE', 'UNKNOWN', 'URGENT', 'Exchange', 'cast', 'command_texts', 'drawn', 'known',
-           'near_miss', 'reply_to', 'sentence', 'texts']
+__all__ = ['CATALOGUE', 'UNKNOWN', 'URGENT', 'Exchange', 'fill_template', 'command_texts',
+           'draw_text', 'draw_known',
+           'draw_near_miss', 'reply_to', 'write_sentence', 'draw_texts']
 
 UNKNOWN = 'I did not catch that.'
 LONGEST = 9
@@ -119,7 +120,7 @@ class Exchange:
     """emergency | order | question | unfinished | social; see RANKS."""
 
 
-def _questions() -> tuple[Exchange, ...]:
+def _list_questions() -> tuple[Exchange, ...]:
     return tuple(Exchange(answer, tuple(phrases), 'question') for answer, *phrases in (
         ('You can call me robot.', '(what is|tell me) your name', 'what are you called',
          'do you have a name', 'what should I call you'),
@@ -154,7 +155,7 @@ def _questions() -> tuple[Exchange, ...]:
     ))
 
 
-def _orders() -> tuple[Exchange, ...]:
+def _list_orders() -> tuple[Exchange, ...]:
     return tuple(Exchange(answer, tuple(phrases)) for answer, *phrases in (
         ('I cannot phone anyone.', '(call|phone|ring) [for] {rescue} [here]', 'dial {rescue}',
          '(get|fetch|send|bring) [me|us] {rescue}'),
@@ -202,7 +203,7 @@ def _orders() -> tuple[Exchange, ...]:
     ))
 
 
-def _social() -> tuple[Exchange, ...]:
+def _list_social() -> tuple[Exchange, ...]:
     return tuple(Exchange(answer, tuple(phrases), 'social') for answer, *phrases in (
         ('Hello.', '(hello|hi|hey) [there]', 'good (morning|afternoon|evening)',
          'nice to meet you'),
@@ -214,7 +215,7 @@ def _social() -> tuple[Exchange, ...]:
     ))
 
 
-CATALOGUE = (*_questions(), *_orders(), *_social())
+CATALOGUE = (*_list_questions(), *_list_orders(), *_list_social())
 """What the second mixture of speech is drawn from: an entry more would change all of it."""
 URGENT = (*(Exchange(answer, tuple(phrases), 'emergency') for answer, *phrases in EMERGENCIES),
           Exchange(UNKNOWN, UNFINISHED, 'unfinished'))
@@ -242,19 +243,19 @@ _SHORT = (("what's", 'what is'), ("who's", 'who is'), ("where's", 'where is'), (
 
 
 @cache
-def _rules() -> AlertRules:
-    return load_rules(shipped('config/alerts.yaml'))
+def _load_rules() -> AlertRules:
+    return load_rules(shipped_path('config/alerts.yaml'))
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], Exchange], ...]:
+def _compile_patterns() -> tuple[tuple[re.Pattern[str], Exchange], ...]:
     """Return the catalogue as regular expressions over words, each followed by a space."""
-    return tuple((re.compile(_pattern(phrase), re.IGNORECASE), exchange)
+    return tuple((re.compile(_to_pattern(phrase), re.IGNORECASE), exchange)
                  for exchange in (_ASKED, *URGENT[:-1], *CATALOGUE, URGENT[-1])
                  for phrase in exchange.phrases)
 
 
-def _pattern(phrase: str) -> str:
+def _to_pattern(phrase: str) -> str:
     signs = {'[': '(?:', ']': ')?', '(': '(?:', ')': ')', '|': '|'}
     parts = []
     for token in re.findall(r"\{\w+\}|[\[\]()|]|[\w']+", phrase):
@@ -265,7 +266,7 @@ def _pattern(phrase: str) -> str:
     return ''.join(parts)
 
 
-def _words(part: str) -> str:
+def _split_words(part: str) -> str:
     """Return words and inner commas, each with a space after it, contractions written out."""
     text = part.replace('\u2019', "'")
     text = text.lower() if text.isupper() else text
@@ -275,7 +276,7 @@ def _words(part: str) -> str:
     return ''.join(f'{word} ' for word in words).strip(' ,') + ' '
 
 
-def _filled(exchange: Exchange, slots: dict[str, str]) -> str:
+def _fill_answer(exchange: Exchange, slots: dict[str, str]) -> str:
     """Put what was heard into an answer: mirrored, short, and nothing that raises an alert."""
     said = {name: ' '.join(_MIRROR.get(word.lower(), word) for word in value.split())
             for name, value in slots.items()}
@@ -288,21 +289,21 @@ def _filled(exchange: Exchange, slots: dict[str, str]) -> str:
     if '{' not in exchange.answer:
         return exchange.answer
     answer = exchange.answer.format(**said)
-    if any(_rules().match(text) for text in (*said.values(), answer)):
+    if any(_load_rules().match(text) for text in (*said.values(), answer)):
         return 'Okay.' if exchange.kind == 'order' else 'I cannot tell.'
     answer = re.sub(r' (on|off) (it|them)\.', r' \2 \1.', answer)
     return answer if len(answer.split()) <= LONGEST else re.sub(
         r' (?:from|to|on|in|into|onto) .*', '.', answer)
 
 
-def _exchange(words: str) -> tuple[str, str] | None:
+def _find_exchange(words: str) -> tuple[str, str] | None:
     """Return the kind and the answer to a bare sentence; try it again without its politeness."""
-    for pattern, exchange in _patterns():
+    for pattern, exchange in _compile_patterns():
         if match := pattern.fullmatch(words):
-            return exchange.kind, _filled(exchange, match.groupdict(''))
-    rests = [words[found.end():] for opener in _BEFORE if (found := opener.match(words))]
-    rests += [words[:found.start()] for closer in _AFTER if (found := closer.search(words))]
-    return next(filter(None, map(_exchange, filter(str.strip, rests))), None)
+            return exchange.kind, _fill_answer(exchange, match.groupdict(''))
+    rests = [words[hit.end():] for opener in _BEFORE if (hit := opener.match(words))]
+    rests += [words[:hit.start()] for closer in _AFTER if (hit := closer.search(words))]
+    return next(filter(None, map(_find_exchange, filter(str.strip, rests))), None)
 
 
 def reply_to(text: str) -> str | None:
@@ -312,12 +313,12 @@ def reply_to(text: str) -> str | None:
     Of several sentences one is answered, see RANKS. What names the robot and is not in the
     catalogue gets ``UNKNOWN``, and so does an order that was cut off.
     """
-    found = dict[tuple[str, ...], str]()
+    answers = dict[tuple[str, ...], str]()
     for part in re.split(r'(?<=[.?!])\s+', text.strip()):
-        kind, answer = _exchange(_words(part)) or ('', '')
+        kind, answer = _find_exchange(_split_words(part)) or ('', '')
         if answer and not (kind == 'unfinished' and part.endswith('?')):
-            found[next(rank for rank in RANKS if kind in rank)] = answer
-    said = next((found[rank] for rank in RANKS if rank in found), None)
+            answers[next(rank for rank in RANKS if kind in rank)] = answer
+    said = next((answers[rank] for rank in RANKS if rank in answers), None)
     return said or (UNKNOWN if _ADDRESSED.search(text) else None)
 
 
@@ -337,7 +338,7 @@ def command_texts(rng: random.Random) -> Iterator[str]:
         yield text[0].upper() + text[1:] + ('' if text.endswith('?') else '.')
 
 
-def drawn(phrase: str, rng: random.Random) -> str:
+def draw_text(phrase: str, rng: random.Random) -> str:
     """Return one of the texts that a phrase of the catalogue stands for."""
     while re.search(r'[\[(]', phrase):
         phrase = re.sub(r'([\[(])([^\[\]()]*)[\])]', lambda group: (
@@ -347,16 +348,16 @@ def drawn(phrase: str, rng: random.Random) -> str:
     return ' '.join(text.split())
 
 
-def sentence(body: str, end: str = '.') -> str:
+def write_sentence(body: str, end: str = '.') -> str:
     """Return words with a capital letter at the beginning and an end sign."""
     return body[0].upper() + body[1:] + end
 
 
-def known(rng: random.Random) -> str:
+def draw_known(rng: random.Random) -> str:
     """Return an order, question or greeting of the catalogue, often polite or with the name."""
     weights = [1 + 2 * any('{' in phrase for phrase in exchange.phrases) for exchange in CATALOGUE]
     exchange = rng.choices(CATALOGUE, weights)[0]
-    body = drawn(rng.choice(exchange.phrases), rng)
+    body = draw_text(rng.choice(exchange.phrases), rng)
     question = exchange.kind == 'question' and not body.startswith(('tell', 'help', 'I '))
     if exchange.kind == 'order' and rng.random() < 0.4:
         polite = rng.choice(['please {}', '{} please', 'could you {}', 'can you {}', '{} now',
@@ -365,28 +366,29 @@ def known(rng: random.Random) -> str:
     name = rng.choice(['', '', '', '', 'robot, ', 'okay robot, ', 'hey robot, ', 'hey, ',
                        'listen, ', 'hello robot, ', '{}, robot'])
     text = name.format(body) if '{' in name else name + body
-    return sentence(text, '?' if question else '.')
+    return write_sentence(text, '?' if question else '.')
 
 
-def cast(template: str, rng: random.Random) -> str:
+def fill_template(template: str, rng: random.Random) -> str:
     """Fill the people and slots of a template of ``near_misses``."""
     template = re.sub(r'\{who\}', lambda _: rng.choice(PEOPLE), template)
-    return drawn(re.sub(r'\{name\}', lambda _: rng.choice(FRIENDS), template), rng)
+    return draw_text(re.sub(r'\{name\}', lambda _: rng.choice(FRIENDS), template), rng)
 
 
-def near_miss(rng: random.Random) -> str:
+def draw_near_miss(rng: random.Random) -> str:
     """Return something said with words of the catalogue that is not for the robot."""
-    return sentence(cast(rng.choice(FIRST), rng), '')
+    return write_sentence(fill_template(rng.choice(FIRST), rng), '')
 
 
-def _nonsense(rng: random.Random) -> str:
-    return sentence(rng.choice(['robot, ', 'okay robot, ', 'hey robot, ', 'hello robot, '])
-                     + cast(rng.choice(NONSENSE), rng))
+def _draw_nonsense(rng: random.Random) -> str:
+    return write_sentence(rng.choice(['robot, ', 'okay robot, ', 'hey robot, ', 'hello robot, '])
+                     + fill_template(rng.choice(NONSENSE), rng))
 
 
-def texts(rng: random.Random) -> Iterator[str]:
+def draw_texts(rng: random.Random) -> Iterator[str]:
     """Yield utterances for ever: 74 % of the catalogue, 20 % near misses, 6 % addressed others."""
-    sources: tuple[Callable[[random.Random], str], ...] = (known, near_miss, _nonsense)
+    sources: tuple[Callable[[random.Random], str], ...] = (draw_known, draw_near_miss,
+                                                           _draw_nonsense)
     while True:
         yield rng.choices(sources, (74, 20, 6))[0](rng)
 

@@ -17,24 +17,24 @@ from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.checkpoints.load import load as load_model
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import rope_tables
-from train.edge.book import Book
-from train.edge.layout import IGNORE, decisions, sequence
+from train.edge.feature_folder import ENDINGS, read_scene_rows
+from train.edge.layout import IGNORE, decide_by_chunk, lay_out_session
 from train.edge.pairs import read_pairs
-from train.edge.scenes import ENDINGS, scene_rows
-from train.edge.sessions import all_translated, translated
+from train.edge.phrasebook import Phrasebook
+from train.edge.training_sessions import add_translations, is_translated
 
-__all__ = ['pick', 'projected', 'sweep']
+__all__ = ['print_choices', 'project_scene', 'sweep_thresholds']
 
 GROUND = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def sweep(scores: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, float]]:
+def sweep_thresholds(scores: np.ndarray, labels: np.ndarray) -> list[tuple[float, float, float]]:
     """Return (threshold, recall, share of silent chunks that fire) of p_respond [n]."""
     due, silent = scores[labels == 1], scores[labels == 0]
     return [(t, float((due >= t).mean()), float((silent >= t).mean())) for t in GROUND]
 
 
-def projected(tower: AudioTower, folder: Path, name: str) -> torch.Tensor:
+def project_scene(tower: AudioTower, folder: Path, name: str) -> torch.Tensor:
     """Return features [chunks * N, output_width] float32 of a scene, sound last in each chunk."""
     frames, *summary = (torch.from_numpy(np.load(folder / f'{name}{end}').astype(np.float32))
                         for end in ENDINGS[:1 + bool(tower.config.sounds)])
@@ -50,10 +50,10 @@ def probabilities(model: LoadedModel, lane: str, row: dict, folder: Path) -> tup
     encode = model.tokenizer.encode
     ids = model.config.token_ids
     replies = [None if reply is None else (reply[0], encode(reply[1]))
-               for reply in decisions(row['events'], lane, row['chunks'])]
-    laid = sequence(encode(model.config.lanes[lane].prompt), replies, ids)
+               for reply in decide_by_chunk(row['events'], lane, row['chunks'])]
+    laid = lay_out_session(encode(model.config.lanes[lane].prompt), replies, ids)
     embeddings = model.decoder.embed(torch.from_numpy(laid.ids)[None])
-    features = projected(model.tower, folder, row['name'])
+    features = project_scene(model.tower, folder, row['name'])
     embeddings[0, torch.from_numpy(laid.feature_at)] = features.to(embeddings.dtype)
     decoder = model.config.decoder
     cos, sin = rope_tables(np.arange(len(laid.ids))[None], decoder.head_dim, decoder.rope_base)
@@ -62,17 +62,17 @@ def probabilities(model: LoadedModel, lane: str, row: dict, folder: Path) -> tup
     return logits.softmax(-1)[:, 1].numpy(), laid.control[laid.control != IGNORE]
 
 
-def pick(name: str, folder: Path, book: Book) -> None:
+def print_choices(name: str, folder: Path, book: Phrasebook) -> None:
     """Print recall and false fires of each lane over thresholds."""
     model = load_model(name)
     model.decoder.to(torch.bfloat16)
-    rows = translated(scene_rows(folder), book)
+    rows = add_translations(read_scene_rows(folder), book)
     for lane in model.config.lanes:
-        found = [probabilities(model, lane, row, folder) for row in rows
-                 if lane != 'translation' or all_translated(row)]
-        scores, labels = (np.concatenate(part) for part in zip(*found, strict=True))
+        results = [probabilities(model, lane, row, folder) for row in rows
+                   if lane != 'translation' or is_translated(row)]
+        scores, labels = (np.concatenate(part) for part in zip(*results, strict=True))
         print(f'{lane}: {int(labels.sum())} due, {int((labels == 0).sum())} silent chunks')
-        for threshold, recall, false in sweep(scores, labels):
+        for threshold, recall, false in sweep_thresholds(scores, labels):
             print(f'  p >= {threshold:.1f}: recall {recall:.3f}, false {false:.4f}, '
                   f'balanced accuracy {(recall + 1 - false) / 2:.3f} (always silent 0.500)')
 
@@ -84,8 +84,8 @@ def main() -> None:
     parser.add_argument('--pairs', type=Path, metavar='TSV',
                         help='sentence pairs (en, zh), held-out ones too, for a translation lane')
     arguments = parser.parse_args()
-    pick(arguments.model, arguments.pick,
-         Book(read_pairs(arguments.pairs) if arguments.pairs else []))
+    print_choices(arguments.model, arguments.pick,
+                  Phrasebook(read_pairs(arguments.pairs) if arguments.pairs else []))
 
 
 if __name__ == '__main__':

@@ -26,13 +26,13 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from train.edge.compose import compose, scene_name
+from train.edge.feature_folder import ENDINGS, mend_lines, read_scene_rows
 from train.edge.label import read_labels
 from train.edge.library import Library
-from train.edge.scenes import ENDINGS, mended, scene_rows
 from train.trainer.features import online_windows
 
 __all__ = ['EARS', 'MEL', 'SOUND_LEVELS', 'TAGGER', 'TOWER', 'encode', 'load_tower',
-           'tower_config', 'windows', 'write']
+           'tower_config', 'make_windows', 'write_features']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
                          window_frames=200, keep_frames=20, stack=4, second_look=True,
@@ -70,7 +70,7 @@ def load_tower(dtype: torch.dtype = torch.bfloat16) -> AudioTower:
     return tower.to(dtype).eval()
 
 
-def windows(samples: np.ndarray) -> np.ndarray:
+def make_windows(samples: np.ndarray) -> np.ndarray:
     """Return mel windows [chunks, 144, 200] of samples [n], zero-padded to whole chunks."""
     padded = np.pad(samples, (0, -len(samples) % CHUNK_SAMPLES))
     return online_windows(padded, EARS, MEL)
@@ -84,20 +84,20 @@ def encode(tower: AudioTower, mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Both float16. The summaries are what the sound branch hears.
     """
     dtype = next(tower.parameters()).dtype
-    found = []
+    frames_of = []
     for part in torch.tensor(mel, dtype=dtype).split(BATCH):
         levels = tower.levels(part)
-        found.append((tower.stacked(levels[-1]), tower.heard(part, levels)))
-    frames, heard = (torch.cat(parts).half().numpy() for parts in zip(*found, strict=True))
+        frames_of.append((tower.stack_frames(levels[-1]), tower.sound_inputs(part, levels)))
+    frames, heard = (torch.cat(parts).half().numpy() for parts in zip(*frames_of, strict=True))
     return frames, heard
 
 
-def write(library: Library, tower: AudioTower, folder: Path,
-          arguments: argparse.Namespace) -> None:
+def write_features(library: Library, tower: AudioTower, folder: Path,
+                   arguments: argparse.Namespace) -> None:
     """Compute the scenes that this shard is to do and the folder does not hold yet."""
     path = folder / f'scenes-{arguments.first + arguments.shard}.jsonl'
-    mended(path)
-    done = {row['name'] for row in scene_rows(folder)}
+    mend_lines(path)
+    done = {row['name'] for row in read_scene_rows(folder)}
     begin, chunks = time.monotonic(), 0
     numbers = range(arguments.first + arguments.shard, arguments.first + arguments.count,
                     arguments.shards)
@@ -110,14 +110,14 @@ def write(library: Library, tower: AudioTower, folder: Path,
             if scene_name(kind, number) in done:
                 continue
             scene = compose(library, number, kind)
-            frames, heard = encode(tower, windows(scene.samples))
+            frames, heard = encode(tower, make_windows(scene.samples))
             chunks += len(frames)
             for end, values in zip(ENDINGS, (frames, heard), strict=True):
                 np.save(folder / f'{scene.name}{end}', values)
             lines.write(json.dumps({
                 'name': scene.name, 'kind': scene.kind, 'chunks': len(frames),
                 'events': [asdict(event) for event in scene.events],
-                'sounding': [asdict(one) for one in scene.sounding]}) + '\n')
+                'sounding': [asdict(sound) for sound in scene.sounding]}) + '\n')
             lines.flush()
             if count % 50 == 0:
                 print(f'{count} of {len(numbers)} scenes, {chunks} chunks, {spent:.1f} min',
@@ -143,7 +143,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     library = Library(arguments.data, arguments.speech, arguments.split,
                       read_labels(arguments.labels) if arguments.labels else None)
-    write(library, load_tower(), arguments.out, arguments)
+    write_features(library, load_tower(), arguments.out, arguments)
 
 
 if __name__ == '__main__':

@@ -32,10 +32,10 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from eval.words import errors
-from train.speech.style import spoken
+from eval.word_errors import count_errors
+from train.speech.style import to_spoken
 
-__all__ = ['Label', 'LabelError', 'Reading', 'read_labels', 'verdict', 'wanted']
+__all__ = ['Label', 'LabelError', 'WhisperReading', 'read_labels', 'judge_reading', 'wants_label']
 
 LEAST_LOG_PROBABILITY = -0.6
 """Mean over the tokens of the clip. Whisper gives up at -1.0; what it writes between -1.0 and
@@ -57,7 +57,7 @@ MISHEARD = {'brue': 'brew', 'brow': 'brew', 'bruce': 'brew', 'oz': 'ounce'}
 """What base wrote of words of the drink orders that are no slots, found by reading its words that
 occur once or twice; nobody orders a brow."""
 
-Words = Callable[[np.ndarray], 'Reading']
+Words = Callable[[np.ndarray], 'WhisperReading']
 
 
 class LabelError(AudioInteractionError, ValueError):
@@ -65,7 +65,7 @@ class LabelError(AudioInteractionError, ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class WhisperReading:
     """What Whisper wrote of one clip, and how sure it was."""
 
     heard: str
@@ -93,7 +93,7 @@ class Label:
     heard: str
 
 
-def wanted(row: dict[str, Any]) -> bool:
+def wants_label(row: dict[str, Any]) -> bool:
     """Tell whether a line of the manifest is free English speech without a checked text."""
     label = row.get('label', '')
     return (row.get('licence_group') == 'free' and row.get('lang') == 'en'
@@ -101,20 +101,20 @@ def wanted(row: dict[str, Any]) -> bool:
             and (not row.get('text') or 'not checked' in row.get('text_note', '')))
 
 
-def sentence(text: str) -> str:
+def to_sentence(text: str) -> str:
     """Return a text as transcripts are written: with a capital and a full stop."""
     text = ' '.join(text.split())
     return text[:1].upper() + text[1:] + ('' if text[-1:] in tuple('.?!') else '.')
 
 
-def _capital(word: str, like: str) -> str:
+def _capitalise_like(word: str, like: str) -> str:
     return word.capitalize() if like[0].isupper() else word
 
 
-def mended(row: dict[str, Any], heard: str) -> tuple[str, list[str]]:
+def mend_slots(row: dict[str, Any], heard: str) -> tuple[str, list[str]]:
     """Return a reading with misheard slots put right, and the slots that are still missing."""
-    text = re.sub('|'.join(rf'\b{word}\b' for word in MISHEARD), lambda found: _capital(
-        MISHEARD[found[0].lower()], found[0]), spoken(heard, 'en').text, flags=re.IGNORECASE)
+    text = re.sub('|'.join(rf'\b{word}\b' for word in MISHEARD), lambda found: _capitalise_like(
+        MISHEARD[found[0].lower()], found[0]), to_spoken(heard, 'en').text, flags=re.IGNORECASE)
     missing = []
     for slot in sorted((value.strip() for value in row.get('slots', {}).values()), key=len):
         words = list(re.finditer(r"[A-Za-z']+", text))
@@ -130,7 +130,7 @@ def mended(row: dict[str, Any], heard: str) -> tuple[str, list[str]]:
     return re.sub(r'\b([Aa]) (?=[aeiou])', r'\1n ', text), missing
 
 
-def strange(row: dict[str, Any], text: str) -> list[str]:
+def find_strange_words(row: dict[str, Any], text: str) -> list[str]:
     """Return the words of an order that are neither in its slots nor in FRAME."""
     known = FRAME.union(*(value.split() for value in row.get('slots', {}).values()))
     words = re.findall(r"[a-z']+", text.lower())
@@ -150,27 +150,28 @@ def readings_of(row: dict[str, Any]) -> list[str]:
     return [text, f'zero {text}'] if 'digits' in row else [text]
 
 
-def rate(text: str, heard: str) -> float:
+def error_rate(text: str, heard: str) -> float:
     """Return the word error rate, digit by digit and letter by letter; 1.0 where no word is."""
-    wrong, words = errors(text, heard)
+    wrong, words = count_errors(text, heard)
     return wrong / words if words else 1.0
 
 
-def verdict(row: dict[str, Any], reading: Reading) -> Label:
+def judge_reading(row: dict[str, Any], reading: WhisperReading) -> Label:
     """Say what a clip (its line of the manifest) is taken to say."""
     if row.get('text'):
-        wrong, text = min((rate(said, reading.heard), said) for said in readings_of(row))
+        wrong, text = min((error_rate(said, reading.heard), said) for said in readings_of(row))
         why = f'not the prompt (WER {wrong:.2f})' if wrong > MOST_PROMPT_WER else ''
     else:
-        text, missing = mended(row, reading.heard)
+        text, missing = mend_slots(row, reading.heard)
         why = (_why_not(reading) or ', '.join(f'without {slot}' for slot in missing)
-               or ', '.join(f'strange: {word}' for word in strange(row, text)))
-    return Label(path=row['path'], text='' if why else sentence(text), doubtful=bool(why), why=why,
+               or ', '.join(f'strange: {word}' for word in find_strange_words(row, text)))
+    return Label(path=row['path'], text='' if why else to_sentence(text), doubtful=bool(why),
+                 why=why,
                  origin='prompt' if row.get('text') else 'whisper-base',
                  confidence=round(math.exp(reading.log_probability), 4), heard=reading.heard)
 
 
-def _why_not(reading: Reading) -> str:
+def _why_not(reading: WhisperReading) -> str:
     if not re.search(r'\w', reading.heard) or reading.no_speech > MOST_NO_SPEECH:
         return f'no speech ({reading.no_speech:.2f})'
     if reading.log_probability < LEAST_LOG_PROBABILITY:
@@ -182,59 +183,61 @@ def _why_not(reading: Reading) -> str:
 
 def read_labels(path: str | Path) -> dict[str, Label]:
     """Return the labels of a file by the path of the clip; LabelError when it cannot be read."""
-    return {label.path: label for label, _ in _lines(Path(path))}
+    return {label.path: label for label, _ in _read_lines(Path(path))}
 
 
-def _lines(path: Path) -> Iterator[tuple[Label, Reading]]:
+def _read_lines(path: Path) -> Iterator[tuple[Label, WhisperReading]]:
     text = path.read_text(encoding='utf-8')
     whole = text[:text.rfind('\n') + 1]  # what a killed run left of a line is read again
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
-            reading = Reading(heard=row['heard'], **row.pop('reading'))
+            reading = WhisperReading(heard=row['heard'], **row.pop('reading'))
             yield Label(origin=row.pop('from'), **row), reading
         except (ValueError, KeyError, TypeError) as error:
             raise LabelError(f'{path} line {number}: expected a label as this module writes it, '
                              f'got {line[:80]!r}; delete the line or the file') from error
 
 
-def _line(label: Label, reading: Reading) -> str:
+def _format_line(label: Label, reading: WhisperReading) -> str:
     row = {('from' if name == 'origin' else name): value for name, value in asdict(label).items()}
     numbers = {name: round(value, 4) for name, value in asdict(reading).items() if name != 'heard'}
     return json.dumps({**row, 'reading': numbers}, ensure_ascii=False) + '\n'
 
 
-def whisper(threads: int) -> Words:
+def load_whisper(threads: int) -> Words:
     """Return what reads samples [n] float32 at 16 kHz: beam of 5, no sampling."""
     from faster_whisper import WhisperModel
 
-    from eval.whisper import converted
-    model = WhisperModel(str(converted()), device='cpu', compute_type='int8', cpu_threads=threads)
+    from eval.whisper import ensure_converted
+    model = WhisperModel(str(ensure_converted()), device='cpu', compute_type='int8',
+                         cpu_threads=threads)
 
-    def read(samples: np.ndarray) -> Reading:
+    def read(samples: np.ndarray) -> WhisperReading:
         parts = list(model.transcribe(samples, language='en', beam_size=5, temperature=0.0)[0])
         tokens = [max(1, len(part.tokens)) for part in parts]
         mean = (sum(n * part.avg_logprob for n, part in zip(tokens, parts, strict=True))
                 / max(1, sum(tokens)))
-        return Reading(heard=' '.join(part.text.strip() for part in parts),
-                       log_probability=mean if parts else -10.0,
-                       no_speech=max((part.no_speech_prob for part in parts), default=1.0),
-                       compression=max((part.compression_ratio for part in parts), default=0.0))
+        return WhisperReading(heard=' '.join(part.text.strip() for part in parts),
+                              log_probability=mean if parts else -10.0,
+                              no_speech=max((part.no_speech_prob for part in parts), default=1.0),
+                              compression=max((part.compression_ratio for part in parts),
+                                              default=0.0))
     return read
 
 
 def label(data: Path, out: Path, read: Words) -> Iterator[Label]:
     """Yield the label of every wanted clip, those of an earlier run first; write each at once."""
     text = (data / 'manifest.jsonl').read_text(encoding='utf-8')
-    rows = {row['path']: row for row in map(json.loads, text.splitlines()) if wanted(row)}
-    known = {old.path: reading for old, reading in _lines(out)} if out.exists() else {}
+    rows = {row['path']: row for row in map(json.loads, text.splitlines()) if wants_label(row)}
+    known = {old.path: reading for old, reading in _read_lines(out)} if out.exists() else {}
     fresh = out.with_suffix('.part')
     with fresh.open('w', encoding='utf-8') as lines:
         for path, row in rows.items():
             if path in known:
-                lines.write(_line(verdict(row, known[path]), known[path]))
+                lines.write(_format_line(judge_reading(row, known[path]), known[path]))
     fresh.replace(out)
-    yield from (verdict(row, known[path]) for path, row in rows.items() if path in known)
+    yield from (judge_reading(row, known[path]) for path, row in rows.items() if path in known)
     with out.open('a', encoding='utf-8') as lines:
         for path, row in rows.items():
             if path not in known:
@@ -243,7 +246,7 @@ def label(data: Path, out: Path, read: Words) -> Iterator[Label]:
                     raise AudioFormatError(f'{path}: expected {SAMPLE_RATE_HZ} Hz, got {rate}; '
                                            'whoever made the folder must resample it')
                 reading = read(samples)
-                lines.write(_line(said := verdict(row, reading), reading))
+                lines.write(_format_line(said := judge_reading(row, reading), reading))
                 lines.flush()
                 yield said
 
@@ -256,7 +259,7 @@ def main() -> None:
     arguments = parser.parse_args()
     counts: Counter[str] = Counter()
     for number, said in enumerate(label(arguments.data, arguments.out,
-                                        whisper(arguments.threads)), start=1):
+                                        load_whisper(arguments.threads)), start=1):
         counts[f'{said.origin} {"doubtful" if said.doubtful else "kept"}'] += 1
         if number % 25 == 0:
             print(number, said.path, said.text or f'- {said.why}', flush=True)

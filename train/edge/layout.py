@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from audio_interaction_ros.protocol import CHUNK_S, Emotion, TokenIds
 from train.edge.dialogue import reply_to
-from train.tokens import IGNORE, Layout, Said, Sample, online
+from train.tokens import IGNORE, Layout, Said, Sample, lay_out_online
 
 __all__ = ['BASE_VOCABULARY', 'CHINESE', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'MIN_CONFIDENCE',
-           'PROMPTS', 'SLOTS', 'THRESHOLDS', 'decisions', 'reply', 'sequence']
+           'PROMPTS', 'SLOTS', 'THRESHOLDS', 'decide_by_chunk', 'reply_to_event',
+           'lay_out_session']
 
 BASE_VOCABULARY = 49_152
 FEATURES = 6
@@ -46,7 +47,7 @@ utterances teach no recogniser, and an invented sentence would be worse than non
 Reply = tuple[Emotion, str]
 
 
-def reply(event: Mapping, lane: str) -> Reply | None:
+def reply_to_event(event: Mapping, lane: str) -> Reply | None:
     """Return what a lane answers to an event; None when it has nothing to say to it."""
     if event['kind'] == 'sound':
         return (Emotion(event['emotion']), event['text']) if lane == 'assistant' else None
@@ -58,18 +59,18 @@ def reply(event: Mapping, lane: str) -> Reply | None:
     return None if text is None else (Emotion.NORMAL, text)
 
 
-def decisions(events: Sequence[Mapping], lane: str, chunks: int) -> list[Reply | None]:
+def decide_by_chunk(events: Sequence[Mapping], lane: str, chunks: int) -> list[Reply | None]:
     """Return the reply due after each chunk; a reply due past the last chunk is not given."""
     due: list[Reply | None] = [None] * chunks
     for event in events:
         index = max(0, math.ceil(event['due'] / CHUNK_S) - 1)
-        said = reply(event, lane)
+        said = reply_to_event(event, lane)
         if said is not None and index < chunks:
             due[index] = said
     return due
 
 
-def sequence(prompt: Sequence[int], replies: Sequence[Said | None],
-             ids: TokenIds = IDS) -> Sample:
+def lay_out_session(prompt: Sequence[int], replies: Sequence[Said | None],
+                    ids: TokenIds = IDS) -> Sample:
     """Lay out a session: ``replies`` holds, per chunk, an emotion and encoded text, or None."""
-    return online(Layout(ids, FEATURES), prompt, replies)
+    return lay_out_online(Layout(ids, FEATURES), prompt, replies)

@@ -22,13 +22,14 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, Emotion
-from train.edge.label import Label, sentence
-from train.edge.synthesise import trimmed
+from train.edge.label import Label, to_sentence
+from train.edge.synthesise import trim_with_start
 from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'NEITHER', 'RATE', 'Clip', 'Library', 'MissingMaterialError', 'Sounding',
-           'fold', 'is_validation',
-           'load', 'recording', 'sound_names']
+__all__ = ['ALERTS', 'NEITHER', 'RATE', 'LibraryClip', 'Library', 'MissingMaterialError',
+           'SoundSpan',
+           'fold_of', 'is_validation',
+           'load', 'recording_of', 'sound_names']
 
 RATE = SAMPLE_RATE_HZ
 
@@ -76,7 +77,7 @@ class MissingMaterialError(AudioInteractionError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sounding:
+class SoundSpan:
     """Some clip that can be heard, event or not; times in seconds of the scene."""
 
     label: str
@@ -102,22 +103,22 @@ def sound_names(data: Path) -> tuple[str, ...]:
                          and label not in NEITHER} | set(ALERTS) | {'phone_ring', 'speech'}))
 
 
-def signal(name: str, rng: random.Random) -> np.ndarray:
+def draw_signal(name: str, rng: random.Random) -> np.ndarray:
     """Return 3 to 5 s of a standardised signal from some device in some room."""
     return make(name, np.random.default_rng(rng.randrange(1 << 30)), seconds=rng.uniform(3.0, 5.0))
 
 
-def fold(key: str, folds: int = 5) -> int:
+def fold_of(key: str, folds: int = 5) -> int:
     """Return which fold a recording belongs to, by the hash of its identity."""
     return int(hashlib.sha256(key.encode()).hexdigest(), 16) % folds
 
 
 def is_validation(key: str, share: int = 5) -> bool:
     """Put one in ``share`` recordings aside: the first fold."""
-    return fold(key, share) == 0
+    return fold_of(key, share) == 0
 
 
-def recording(row: Mapping[str, Any]) -> str:
+def recording_of(row: Mapping[str, Any]) -> str:
     """
     Return what a line of a manifest is put on one side with: its speaker, else its source.
 
@@ -139,7 +140,7 @@ def load(path: Path) -> np.ndarray:
     return samples
 
 
-class Clip(NamedTuple):
+class LibraryClip(NamedTuple):
     """A piece of sound to be placed: what it is, what is said or what it is called."""
 
     kind: str
@@ -155,10 +156,10 @@ class Clip(NamedTuple):
     language: str = 'en'
     translation: str = ''
 
-    def sounding(self, start: float, end: float) -> Sounding:
+    def span_in_scene(self, start: float, end: float) -> SoundSpan:
         """Return what is told of it when it is heard between these times of a scene."""
-        return Sounding(label=self.label, start=start, end=end, path=self.path,
-                        offset=self.offset, pace=self.pace, length=self.length, faint=self.faint)
+        return SoundSpan(label=self.label, start=start, end=end, path=self.path,
+                         offset=self.offset, pace=self.pace, length=self.length, faint=self.faint)
 
 
 REAL_SHARE = 0.25
@@ -179,7 +180,7 @@ class Library:
         self.harmless: dict[str, list[Path]] = defaultdict(list)
         self.real: dict[str, list[tuple[str, Path]]] = defaultdict(list)
         for line in (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines():
-            self._sort(json.loads(line), labels or {})
+            self._sort_in(json.loads(line), labels or {})
         spoken = [(row, folder / row['path']) for folder in speech
                   for row in map(json.loads, (
                       folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
@@ -189,9 +190,9 @@ class Library:
         self.mandarin = [(row['text'], row['translation'], path) for row, path in spoken
                          if row.get('lang') == 'zh']
 
-    def _sort(self, row: dict, labels: Mapping[str, Label]) -> None:
+    def _sort_in(self, row: dict, labels: Mapping[str, Label]) -> None:
         if row['licence_group'] != 'free' or (
-                is_validation(recording(row)) != (self.split == 'validation')):
+                is_validation(recording_of(row)) != (self.split == 'validation')):
             return
         path, label = self.data / row['path'], row['label']
         if label.startswith('speech_') and label != 'speech_nonverbal':
@@ -199,84 +200,87 @@ class Library:
             text = known.text if known else row.get('text')
             if text and row['seconds'] <= 11 and row.get('lang', 'en') == 'en' and not (
                     known and known.doubtful or '_' in text or '.wav' in text):
-                self.real[label].append((sentence(text), path))
+                self.real[label].append((to_sentence(text), path))
         elif label in ALERTS:
             if row.get('label_check') != 'not_confirmed' or label not in ('dog_bark', 'baby_cry'):
                 self.sounds[label].append(path)
         elif label not in NEITHER:
             self.harmless[label].append(path)
 
-    def speech(self, rng: random.Random) -> Clip:
+    def draw_speech(self, rng: random.Random) -> LibraryClip:
         """Return one utterance, trimmed: most are synthetic."""
         kinds = [kind for kind in REAL_KINDS if self.real.get(kind)]
         if kinds and (rng.random() < REAL_SHARE or not self.utterances):
             kind = rng.choices(kinds, [REAL_KINDS[kind] for kind in kinds])[0]
             text, path = rng.choice(self.real[kind])
-            samples, first = trimmed(load(path), -32.0)
-            return self._of_file(Clip('speech', text, 'speech', samples), path, first)
-        self._need(self.utterances, 'speech')
+            samples, first = trim_with_start(load(path), -32.0)
+            return self._of_file(LibraryClip('speech', text, 'speech', samples), path, first)
+        self._require_some(self.utterances, 'speech')
         text, path = rng.choice(self.utterances)
-        return Clip('speech', text, 'speech', load(path))
+        return LibraryClip('speech', text, 'speech', load(path))
 
-    def in_mandarin(self, rng: random.Random) -> Clip:
+    def draw_mandarin(self, rng: random.Random) -> LibraryClip:
         """Return one Chinese utterance with its English translation."""
-        self._need(self.mandarin, 'Mandarin speech')
+        self._require_some(self.mandarin, 'Mandarin speech')
         text, translation, path = rng.choice(self.mandarin)
-        return Clip('speech', text, 'speech', load(path), language='zh', translation=translation)
+        return LibraryClip('speech', text, 'speech', load(path), language='zh',
+                           translation=translation)
 
-    def alert(self, rng: random.Random) -> Clip:
+    def draw_alert(self, rng: random.Random) -> LibraryClip:
         """Return at most 5 s of an alert sound, beginning with the sound."""
         label = rng.choice(sorted(ALERTS))
         share = COMPUTED.get(label, 0.0) if self.sounds[label] else 1.0
         if label in LABELS and rng.random() < share:
-            return Clip('sound', '', label, signal(rng.choice(LABELS[label]), rng))
+            return LibraryClip('sound', '', label, draw_signal(rng.choice(LABELS[label]), rng))
         if not self.sounds[label]:
-            return self.alert(rng)
+            return self.draw_alert(rng)
         path = rng.choice(self.sounds[label])
-        sound, first = trimmed(load(path), -28.0)
+        sound, first = trim_with_start(load(path), -28.0)
         if len(sound) > 8 * RATE and rng.random() < 0.5:  # it may well be heard from its middle
             later = rng.randrange(len(sound) - 6 * RATE)
             sound, first = sound[later:], first + later
-        sound, pace = paced(sound[:6 * RATE], rng)
-        return self._of_file(Clip('sound', '', label, sound[:5 * RATE]), path, first, pace)
+        sound, pace = change_pace(sound[:6 * RATE], rng)
+        return self._of_file(LibraryClip('sound', '', label, sound[:5 * RATE]), path, first, pace)
 
-    def single(self, rng: random.Random) -> Clip:
+    def draw_single(self, rng: random.Random) -> LibraryClip:
         """
         Return a harmless sound once, at most 5 s, beginning with the sound.
 
         Steps, doors and beeps are over in a moment: repeated to fill some seconds they would be
         told from a shot or a thud by their rhythm, which a single one does not have.
         """
-        self._need(self.harmless, 'harmless sounds')
+        self._require_some(self.harmless, 'harmless sounds')
         labels = sorted(self.harmless)
         weights = [len(self.harmless[label]) ** 0.5 for label in labels]
         label = rng.choices(labels, weights)[0]
         path = rng.choice(self.harmless[label])
-        sound, first = trimmed(load(path), -32.0)
-        sound, pace = paced(sound[:5 * RATE], rng)
-        return self._of_file(Clip('harmless', '', label, sound), path, first, pace)
+        sound, first = trim_with_start(load(path), -32.0)
+        sound, pace = change_pace(sound[:5 * RATE], rng)
+        return self._of_file(LibraryClip('harmless', '', label, sound), path, first, pace)
 
-    def noise(self, rng: random.Random, samples: int) -> Clip:
+    def draw_noise(self, rng: random.Random, samples: int) -> LibraryClip:
         """Return so many samples of a harmless sound, repeated if it is shorter."""
         if rng.random() < 0.06:
-            return Clip('harmless', '', 'phone_ring',
-                        np.resize(signal(rng.choice(HARMLESS_SIGNALS), rng), samples))
-        self._need(self.harmless, 'harmless sounds')
+            return LibraryClip('harmless', '', 'phone_ring',
+                               np.resize(draw_signal(rng.choice(HARMLESS_SIGNALS), rng), samples))
+        self._require_some(self.harmless, 'harmless sounds')
         label = rng.choice(sorted(self.harmless))
         path = rng.choice(self.harmless[label])
         clip = load(path)
         start = rng.randrange(max(1, len(clip) - samples))
         piece = clip.take(np.arange(start, start + int(FASTEST * samples) + 2), mode='wrap')
-        piece, pace = paced(piece, rng)
-        return self._of_file(Clip('harmless', '', label, piece[:samples]), path, start, pace)
+        piece, pace = change_pace(piece, rng)
+        return self._of_file(LibraryClip('harmless', '', label, piece[:samples]), path, start,
+                             pace)
 
-    def _of_file(self, clip: Clip, path: Path, first: int, pace: float = 1.0) -> Clip:
+    def _of_file(self, clip: LibraryClip, path: Path, first: int,
+                 pace: float = 1.0) -> LibraryClip:
         """Say which file a clip is of, and with which sample of it it begins."""
         return clip._replace(path=path.relative_to(self.data).as_posix(), offset=first / RATE,
                              pace=pace, length=len(load(path)) / RATE)
 
-    def _need(self, found: Sized, what: str) -> None:
-        if not found:
+    def _require_some(self, clips: Sized, what: str) -> None:
+        if not clips:
             raise MissingMaterialError(
                 f'{self.data}: expected {what} for the side {self.split!r}, found none; add free '
                 'clips to its manifest or speak more utterances (train.edge.synthesise)')
@@ -285,7 +289,7 @@ class Library:
 FASTEST, SLOWEST = 1.13, 0.88
 
 
-def paced(samples: np.ndarray, rng: random.Random) -> tuple[np.ndarray, float]:
+def change_pace(samples: np.ndarray, rng: random.Random) -> tuple[np.ndarray, float]:
     """Return a sound faster and higher or slower and lower, another specimen, and its pace."""
     if rng.random() < 0.4 or len(samples) < 2:
         return samples, 1.0

@@ -2,10 +2,11 @@ r"""
 Mandarin speech for the translation lane: Chinese sentences of a TSV spoken by synthetic voices.
 
 Owns which sentences are spoken by whom; the folder is that of ``train.edge.synthesise``, its lines
-also have ``lang`` and the English ``translation``. Held-out pairs (``train.edge.pairs.split``) are
-spoken for validation only, by voices that training never hears. Voices: Kokoro-82M with phonemes
-of misaki, and espeak-ng, which is given pinyin: many builds of it lack the dictionary of
-characters. What is missing is left out with a message. A run that was stopped goes on.
+also have ``lang`` and the English ``translation``. Held-out pairs
+(``train.edge.pairs.split_pairs``) are spoken for validation only, by voices that training never
+hears. Voices: Kokoro-82M with phonemes of misaki, and espeak-ng, which is given pinyin: many
+builds of it lack the dictionary of characters. What is missing is left out with a message. A run
+that was stopped goes on.
 
     python -m train.edge.mandarin --text pairs.tsv --out speech-zh \
         --kokoro-model kokoro.onnx --kokoro-voices voices.npz
@@ -28,14 +29,15 @@ import soxr
 from pypinyin import Style, lazy_pinyin
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.edge.pairs import Pair, key, read_pairs, short, split
-from train.edge.synthesise import RATE, MissingVoicesError, speak_all, trim, written
+from train.edge.pairs import Pair, keep_short, read_pairs, sentence_key, split_pairs
+from train.edge.synthesise import RATE, MissingVoicesError, speak_all, trim, write_utterance
 from train.edge.synthesise import speak as speak_other
 from train.speech.neural import Kokoro
 from train.speech.phonemes import words_of_chinese
 from train.speech.protocol import SpeechError
 
-__all__ = ['Spoken', 'missing', 'pinyin', 'plan', 'speakable', 'syllables']
+__all__ = ['MandarinUtterance', 'find_missing', 'to_pinyin', 'plan_utterances',
+           'choose_speakable', 'to_syllables']
 
 TRAIN_VOICES = {
     'kokoro': [f'kokoro:{name}' for name in ('zf_xiaobei', 'zf_xiaoni', 'zf_xiaoxiao',
@@ -52,7 +54,7 @@ INSTALL = '`apt install espeak-ng` and `pip install -r requirements/voices.txt`'
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spoken:
+class MandarinUtterance:
     """What is to be said by whom; pace and pitch are drawn from the seed."""
 
     name: str
@@ -64,7 +66,7 @@ class Spoken:
     lang: str = 'zh'
 
 
-def speakable(pairs: Sequence[Pair], known: set[str] | None = None) -> list[Pair]:
+def choose_speakable(pairs: Sequence[Pair], known: set[str] | None = None) -> list[Pair]:
     """
     Return pairs whose Chinese is short and of characters only, each Chinese sentence once.
 
@@ -72,20 +74,22 @@ def speakable(pairs: Sequence[Pair], known: set[str] | None = None) -> list[Pair
     """
     chosen: dict[str, Pair] = {}
     for pair in pairs:
-        bare = key(pair.zh)
+        bare = sentence_key(pair.zh)
         if LETTERS[0] <= len(bare) <= LETTERS[1] and re.fullmatch(r'[\u4e00-\u9fff]+', bare) and (
-                known is None or known.issuperset(syllables(bare).split())):
+                known is None or known.issuperset(to_syllables(bare).split())):
             chosen.setdefault(bare, pair)
     return list(chosen.values())
 
 
-def frequent(pairs: Sequence[Pair]) -> set[str]:
+def frequent_syllables(pairs: Sequence[Pair]) -> set[str]:
     """Return the syllables that are worth learning."""
-    counts = Counter(part for pair in pairs for part in syllables(key(pair.zh)).split())
+    counts = Counter(part for pair in pairs for part
+                     in to_syllables(sentence_key(pair.zh)).split())
     return {part for part, n in counts.items() if n >= FREQUENT}
 
 
-def plan(pairs: Sequence[Pair], counts: dict[str, int], validation: int) -> list[Spoken]:
+def plan_utterances(pairs: Sequence[Pair], counts: dict[str, int],
+                    validation: int) -> list[MandarinUtterance]:
     """
     Return validation, then the engines' training utterances evenly mixed.
 
@@ -94,32 +98,33 @@ def plan(pairs: Sequence[Pair], counts: dict[str, int], validation: int) -> list
     pairs are the same: a folder can be added to. No engine speaks a sentence twice or one of
     another engine; where sentences run out, there are fewer utterances.
     """
-    train, held = split(pairs)
-    known = frequent(train)
-    texts = speakable(train, known)
+    train, held = split_pairs(pairs)
+    known = frequent_syllables(train)
+    texts = choose_speakable(train, known)
     random.Random(0).shuffle(texts)
     first = next((engine for engine, n in counts.items() if n), 'espeak')
-    found = _side('validation', speakable(short(held), known)[:validation],
-                  VALIDATION_VOICES[first])
-    mixed: list[tuple[float, Spoken]] = []
+    planned = _plan_side('validation', choose_speakable(keep_short(held), known)[:validation],
+                         VALIDATION_VOICES[first])
+    mixed: list[tuple[float, MandarinUtterance]] = []
     for index, (engine, count) in enumerate(counts.items()):
-        items = _side(engine, texts[index::len(counts)][:count], TRAIN_VOICES[engine])
+        items = _plan_side(engine, texts[index::len(counts)][:count], TRAIN_VOICES[engine])
         mixed += [((n + 0.5) / len(items), item) for n, item in enumerate(items)]
-    return found + [item for _, item in sorted(mixed, key=lambda entry: entry[0])]
+    return planned + [item for _, item in sorted(mixed, key=lambda entry: entry[0])]
 
 
-def _side(kind: str, pairs: Sequence[Pair], voices: Sequence[str]) -> list[Spoken]:
+def _plan_side(kind: str, pairs: Sequence[Pair], voices: Sequence[str]) -> list[MandarinUtterance]:
     side = 'validation' if kind == 'validation' else 'train'
-    return [Spoken(name=f'zh-{kind}-{n:05d}', text=pair.zh, translation=pair.en, seed=n,
-                   voice=voices[n % len(voices)], split=side) for n, pair in enumerate(pairs)]
+    return [MandarinUtterance(name=f'zh-{kind}-{n:05d}', text=pair.zh, translation=pair.en, seed=n,
+                              voice=voices[n % len(voices)], split=side) for n,
+            pair in enumerate(pairs)]
 
 
-def syllables(zh: str) -> str:
+def to_syllables(zh: str) -> str:
     """Return Chinese as syllables in Latin letters without tones; other text stays as it is."""
     return ' '.join(part.strip() for part in lazy_pinyin(zh) if part.strip())
 
 
-def pinyin(text: str) -> str:
+def to_pinyin(text: str) -> str:
     """
     Return words as syllables with tone numbers, the neutral tone as 5, and Latin punctuation.
 
@@ -131,47 +136,47 @@ def pinyin(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _kokoro(model: Path, voices: Path) -> Kokoro:
+def _load_kokoro(model: Path, voices: Path) -> Kokoro:
     return Kokoro(model, voices)
 
 
-def speak(item: Spoken, model: Path, voices: Path) -> np.ndarray:
+def speak(item: MandarinUtterance, model: Path, voices: Path) -> np.ndarray:
     """Return float32 speech at 16 kHz; other pitch and formants make more speakers of few."""
     engine, _, name = item.voice.partition(':')
     if engine != 'kokoro':
-        return speak_other(pinyin(item.text), item.voice, random.Random(item.seed))
+        return speak_other(to_pinyin(item.text), item.voice, random.Random(item.seed))
     rng = np.random.default_rng(item.seed)
-    audio, rate = _kokoro(model, voices).speak(item.text, name, language='zh', rng=rng)
+    audio, rate = _load_kokoro(model, voices).speak(item.text, name, language='zh', rng=rng)
     shift = rng.uniform(0.92, 1.1) if item.split == 'train' else 1.0
     return soxr.resample(audio, round(rate * shift), RATE)
 
 
-def make(item: Spoken, out: Path, *, model: Path, voices: Path) -> dict | None:
+def make(item: MandarinUtterance, out: Path, *, model: Path, voices: Path) -> dict | None:
     """Write one utterance and return its line; None when the voice refused the text."""
     try:
         audio = trim(speak(item, model, voices))
     except (SpeechError, subprocess.CalledProcessError, IndexError, ValueError):
         return None
-    return written(item, audio, out)
+    return write_utterance(item, audio, out)
 
 
-def missing(model: Path | None, voices: Path | None) -> dict[str, str]:
+def find_missing(model: Path | None, voices: Path | None) -> dict[str, str]:
     """Return the engines that cannot speak here, each with what it lacks."""
-    found = {}
+    lacks = {}
     packages = [name for name in ('kokoro_onnx', 'misaki', 'jieba', 'cn2an')
                 if find_spec(name) is None]
     if model is None or voices is None:
-        found['kokoro'] = '--kokoro-model and --kokoro-voices are not given'
+        lacks['kokoro'] = '--kokoro-model and --kokoro-voices are not given'
     elif packages:
-        found['kokoro'] = f'not installed: {", ".join(packages)}; run {INSTALL}'
+        lacks['kokoro'] = f'not installed: {", ".join(packages)}; run {INSTALL}'
     else:
         try:
             Kokoro(model, voices)
         except ConfigurationError as error:
-            found['kokoro'] = str(error)
+            lacks['kokoro'] = str(error)
     if shutil.which('espeak-ng') is None or find_spec('jieba') is None:
-        found['espeak'] = f'espeak-ng or the package jieba is not installed; run {INSTALL}'
-    return found
+        lacks['espeak'] = f'espeak-ng or the package jieba is not installed; run {INSTALL}'
+    return lacks
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -186,7 +191,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument('--workers', type=int, default=2)
     asked = parser.parse_args(given)
     counts = {'kokoro': asked.kokoro, 'espeak': asked.espeak}
-    lacking = missing(asked.kokoro_model, asked.kokoro_voices)
+    lacking = find_missing(asked.kokoro_model, asked.kokoro_voices)
     for engine, why in lacking.items():
         if counts[engine]:
             print(f'left out: voices of {engine}: {why}')
@@ -195,7 +200,8 @@ def main(given: Sequence[str] | None = None) -> None:
         raise MissingVoicesError(f'expected a voice for Mandarin, there is none '
                                  f'({"; ".join(lacking.values())}); run {INSTALL}')
     asked.out.mkdir(parents=True, exist_ok=True)
-    seconds = speak_all(plan(read_pairs(asked.text), counts, asked.validation), asked.out,
+    seconds = speak_all(plan_utterances(read_pairs(asked.text), counts, asked.validation),
+                        asked.out,
                         asked.workers, partial(make, model=asked.kokoro_model,
                                                voices=asked.kokoro_voices))
     print(f'{seconds / 3600:.2f} hours in {asked.out}')

@@ -24,7 +24,8 @@ from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
 from train.edge.pairs import Pair, PairsError
 from train.tokens import Layout, Sample, t_t
 
-__all__ = ['Row', 'Words', 'hidden_states', 'loss_of', 'opening', 'pack', 'rows', 'sample',
+__all__ = ['PairRow', 'BaseTokenizer', 'hidden_states', 'loss_of', 'count_opening', 'pack_pairs',
+           'draw_rows', 'lay_out_pair',
            'scores']
 
 POSITIONS = 384
@@ -34,7 +35,7 @@ LONGEST = 96
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Row:
+class PairRow:
     """Pairs of one direction behind one prompt; T positions."""
 
     ids: np.ndarray  # [T] int64
@@ -43,7 +44,7 @@ class Row:
     group: np.ndarray  # [T] int64: 0 for the prompt, 1, 2, … for pairs, -1 for padding
 
 
-class Words:
+class BaseTokenizer:
     """The tokenizer of the base, on plain text."""
 
     def __init__(self) -> None:
@@ -58,17 +59,17 @@ class Words:
         return self._tokenizer.decode(list(ids)).replace('\ufffd', '').strip()
 
 
-def sample(words: Any, given: str, wanted: str) -> Sample:
+def lay_out_pair(words: Any, given: str, wanted: str) -> Sample:
     """Lay out a pair as the offline text task of the project."""
     return t_t(Layout(IDS, FEATURES), *map(words.encode, (PROMPTS['translation'], given, wanted)))
 
 
-def opening(words: Any) -> int:
+def count_opening(words: Any) -> int:
     """Return how many ids stand before the source."""
     return len(offline_block(IDS, words.encode(PROMPTS['translation'])).ids)
 
 
-def pack(samples: Sequence[Sample], shared: int) -> Row:
+def pack_pairs(samples: Sequence[Sample], shared: int) -> PairRow:
     """
     Return pairs with the same ``shared`` first ids as one row that holds these only once.
 
@@ -85,34 +86,35 @@ def pack(samples: Sequence[Sample], shared: int) -> Row:
         labels.append(learned[shared:])
         positions.append(np.arange(shared, len(each.ids)))
         group.append(np.full(len(each.ids) - shared, index))
-    return Row(ids=np.concatenate(ids), labels=np.concatenate(labels),
-               positions=np.concatenate(positions), group=np.concatenate(group))
+    return PairRow(ids=np.concatenate(ids), labels=np.concatenate(labels),
+                   positions=np.concatenate(positions), group=np.concatenate(group))
 
 
-def rows(pairs: Sequence[Pair], direction: str, words: Any, limit: int = POSITIONS) -> Iterator[
-        tuple[Row, int]]:
+def draw_rows(pairs: Sequence[Pair], direction: str, words: Any,
+              limit: int = POSITIONS) -> Iterator[
+        tuple[PairRow, int]]:
     """Yield rows of at most ``limit`` ids and their number of pairs, for ever, shuffled anew."""
-    shared = opening(words)
+    shared = count_opening(words)
     known: dict[Pair, Sample] = {}
     for epoch in range(1_000_000):
         waiting: list[Sample] = []
         room = limit - shared
         for pair in random.Random(f'{direction} {epoch}').sample(pairs, len(pairs)):
-            one = known.setdefault(pair, sample(words, *pair.ends(direction)))
-            size = len(one.ids) - shared
-            if len(one.ids) > min(LONGEST, limit):
+            pair_sample = known.setdefault(pair, lay_out_pair(words, *pair.ends(direction)))
+            size = len(pair_sample.ids) - shared
+            if len(pair_sample.ids) > min(LONGEST, limit):
                 continue
             if size > room:
-                yield pack(waiting, shared), len(waiting)
+                yield pack_pairs(waiting, shared), len(waiting)
                 waiting, room = [], limit - shared
-            waiting.append(one)
+            waiting.append(pair_sample)
             room -= size
         if not waiting:
             raise PairsError(f'no pair fits into {min(LONGEST, limit)} ids; give shorter ones')
-        yield pack(waiting, shared), len(waiting)
+        yield pack_pairs(waiting, shared), len(waiting)
 
 
-def _stacked(batch: Sequence[Row]) -> tuple[np.ndarray, ...]:
+def _stack_rows(batch: Sequence[PairRow]) -> tuple[np.ndarray, ...]:
     length = max(len(row.ids) for row in batch)
     fills = {'ids': IDS.text_end, 'labels': IGNORE, 'positions': 0, 'group': -1}
     return tuple(np.stack([np.pad(getattr(row, name), (0, length - len(row.ids)),
@@ -120,9 +122,9 @@ def _stacked(batch: Sequence[Row]) -> tuple[np.ndarray, ...]:
                  for name, fill in fills.items())
 
 
-def hidden_states(model: Edge, batch: Sequence[Row]) -> tuple[Tensor, Tensor]:
+def hidden_states(model: Edge, batch: Sequence[PairRow]) -> tuple[Tensor, Tensor]:
     """Return hidden states [B, T, width] and labels [B, T] of rows."""
-    ids, labels, positions, group = _stacked(batch)
+    ids, labels, positions, group = _stack_rows(batch)
     same = (group[:, None] == group[:, :, None]) | (group[:, None] == 0)
     seen = np.tril(same)[:, None]
     place = model.table.device
@@ -138,7 +140,7 @@ def scores(model: Edge, hidden: Tensor) -> Tensor:
                       F.linear(hidden, model.control_rows.to(hidden.dtype))), -1)
 
 
-def loss_of(model: Edge, batch: Sequence[Row]) -> Tensor:
+def loss_of(model: Edge, batch: Sequence[PairRow]) -> Tensor:
     """Return the mean cross-entropy of the targets' ids."""
     hidden, labels = hidden_states(model, batch)
     said = labels != IGNORE

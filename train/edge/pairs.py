@@ -16,8 +16,9 @@ from pathlib import Path
 
 from audio_interaction_ros.errors import AudioInteractionError
 
-__all__ = ['DIRECTIONS', 'Pair', 'PairsError', 'baselines', 'key', 'read_pairs', 'references',
-           'short', 'split']
+__all__ = ['DIRECTIONS', 'Pair', 'PairsError', 'baseline_texts', 'sentence_key', 'read_pairs',
+           'find_references',
+           'keep_short', 'split_pairs']
 
 DIRECTIONS = ('en-zh', 'zh-en')
 HELD_OUT = 0.1
@@ -55,45 +56,45 @@ def read_pairs(path: Path) -> list[Pair]:
     return list(dict.fromkeys(pairs))
 
 
-def key(text: str) -> str:
+def sentence_key(text: str) -> str:
     """Return a sentence without case, width, spaces and punctuation: equal ones are the same."""
     plain = unicodedata.normalize('NFKC', text).casefold()
     return ''.join(letter for letter in plain if letter.isalnum()) or plain
 
 
-def _chance(text: str) -> float:
+def _chance_of(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], 'big') / 2 ** 64
 
 
-def split(pairs: Sequence[Pair], share: float = HELD_OUT) -> tuple[list[Pair], list[Pair]]:
+def split_pairs(pairs: Sequence[Pair], share: float = HELD_OUT) -> tuple[list[Pair], list[Pair]]:
     """
     Return pairs to train on and held-out ones, in an order that says nothing.
 
     The hash of the English sentence decides. A pair whose Chinese sentence is held out with
     another English one is left out of training, so no sentence is on both sides.
     """
-    held = [pair for pair in pairs if _chance(key(pair.en)) < share]
-    taken = {key(pair.zh) for pair in held}
+    held = [pair for pair in pairs if _chance_of(sentence_key(pair.en)) < share]
+    taken = {sentence_key(pair.zh) for pair in held}
     train = [pair for pair in pairs
-             if _chance(key(pair.en)) >= share and key(pair.zh) not in taken]
-    return train, sorted(held, key=lambda pair: _chance(f'order {pair.en} {pair.zh}'))
+             if _chance_of(sentence_key(pair.en)) >= share and sentence_key(pair.zh) not in taken]
+    return train, sorted(held, key=lambda pair: _chance_of(f'order {pair.en} {pair.zh}'))
 
 
-def short(pairs: Sequence[Pair]) -> list[Pair]:
+def keep_short(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs of at most ten English words."""
     return [pair for pair in pairs if len(pair.en.split()) <= SHORT_WORDS]
 
 
-def references(pairs: Sequence[Pair], direction: str) -> dict[str, tuple[str, ...]]:
+def find_references(pairs: Sequence[Pair], direction: str) -> dict[str, tuple[str, ...]]:
     """Return every known translation of each sentence."""
-    found: dict[str, list[str]] = defaultdict(list)
+    translations: dict[str, list[str]] = defaultdict(list)
     for pair in pairs:
         given, wanted = pair.ends(direction)
-        found[given].append(wanted)
-    return {text: tuple(dict.fromkeys(others)) for text, others in found.items()}
+        translations[given].append(wanted)
+    return {text: tuple(dict.fromkeys(others)) for text, others in translations.items()}
 
 
-def baselines(train: Sequence[Pair], direction: str, sources: Sequence[str]) -> dict[
+def baseline_texts(train: Sequence[Pair], direction: str, sources: Sequence[str]) -> dict[
         str, list[str]]:
     """
     Return what translators without a language say to each source.
@@ -105,16 +106,16 @@ def baselines(train: Sequence[Pair], direction: str, sources: Sequence[str]) -> 
     ends = [pair.ends(direction) for pair in train]
     frequent = Counter(wanted for _, wanted in ends).most_common(1)[0][0]
     return {'copy': list(sources), 'frequent': [frequent] * len(sources),
-            'nearest': _nearest(ends, sources)}
+            'nearest': _find_nearest(ends, sources)}
 
 
-def _bigrams(text: str) -> Counter[str]:
+def _count_bigrams(text: str) -> Counter[str]:
     padded = f' {text.casefold()} '
     return Counter(padded[i:i + 2] for i in range(len(padded) - 1))
 
 
-def _nearest(ends: Sequence[tuple[str, str]], sources: Sequence[str]) -> list[str]:
-    known = [_bigrams(given) for given, _ in ends]
+def _find_nearest(ends: Sequence[tuple[str, str]], sources: Sequence[str]) -> list[str]:
+    known = [_count_bigrams(given) for given, _ in ends]
     places: dict[str, list[int]] = defaultdict(list)
     for index, grams in enumerate(known):
         for gram in grams:
@@ -125,11 +126,11 @@ def _nearest(ends: Sequence[tuple[str, str]], sources: Sequence[str]) -> list[st
         return math.sqrt(sum((n * rarity.get(gram, 0.0)) ** 2 for gram, n in grams.items())) or 1.0
     norms = [norm(grams) for grams in known]
 
-    def best(source: str) -> str:
+    def find_best(source: str) -> str:
         scores: dict[int, float] = defaultdict(float)
-        for gram, n in _bigrams(source).items():
+        for gram, n in _count_bigrams(source).items():
             for index in places.get(gram, ()):
                 scores[index] += n * known[index][gram] * rarity[gram] ** 2
-        found = max(scores, key=lambda index: scores[index] / norms[index], default=0)
-        return ends[found][1]
-    return [best(source) for source in sources]
+        nearest = max(scores, key=lambda index: scores[index] / norms[index], default=0)
+        return ends[nearest][1]
+    return [find_best(source) for source in sources]

@@ -23,16 +23,16 @@ from audio_interaction_ros.checkpoints.config import (
 )
 from audio_interaction_ros.checkpoints.manifest import write_manifest
 from train.edge.adapter import DECODER, SCALE
+from train.edge.feature_folder import read_sounds
 from train.edge.features import MEL, TAGGER, tower_config
 from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS
-from train.edge.scenes import sounds_of
 
-__all__ = ['configuration']
+__all__ = ['make_configuration']
 
 
-def configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
-                  min_confidence: dict[str, float] | None = None,
-                  slots: dict[str, int] | None = None) -> CheckpointConfig:
+def make_configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
+                       min_confidence: dict[str, float] | None = None,
+                       slots: dict[str, int] | None = None) -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
         model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
@@ -59,11 +59,11 @@ def main() -> None:
                         help='positions that a lane keeps, where fewer are better')
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    dump_config(configuration(THRESHOLDS | by_lane(arguments.threshold),
-                              sounds_of(arguments.trained),
-                              MIN_CONFIDENCE | by_lane(arguments.min_confidence),
-                              {lane: int(count) for lane, count in
-                               (SLOTS | by_lane(arguments.slots)).items()}),
+    dump_config(make_configuration(THRESHOLDS | by_lane(arguments.threshold),
+                                   read_sounds(arguments.trained),
+                                   MIN_CONFIDENCE | by_lane(arguments.min_confidence),
+                                   {lane: int(count) for lane, count in
+                                    (SLOTS | by_lane(arguments.slots)).items()}),
                 arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')

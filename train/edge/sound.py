@@ -25,13 +25,14 @@ from torch.nn import functional as F
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.audio_tower import SoundBranch
+from train.edge.feature_folder import read_scene_rows
 from train.edge.features import tower_config
-from train.edge.heard import TAGGER_CLASSES, UNKNOWN, read_tagger, tagged, targets
 from train.edge.library import ALERTS, sound_names
-from train.edge.resume import Clock
-from train.edge.scenes import scene_rows
+from train.edge.resume import TrainingClock
+from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN, make_targets, read_tagger, tag_chunks
 
-__all__ = ['Figures', 'Heard', 'NoAlertsError', 'average_precision', 'figures', 'save',
+__all__ = ['Figures', 'SoundDataset', 'NoAlertsError', 'average_precision', 'make_figures',
+           'save_branch',
            'step_loss']
 
 BATCH = 512
@@ -45,18 +46,18 @@ class NoAlertsError(AudioInteractionError):
     """The validation scenes hold no alert sound to choose an epoch by; make some."""
 
 
-class Heard:
+class SoundDataset:
     """All chunks of a folder of scenes: what the branch hears and what it should tell."""
 
     def __init__(self, folder: Path, sounds: tuple[str, ...],
                  scores: Mapping[str, np.ndarray]) -> None:
         """Read a folder of features; without ``scores`` no tagger is asked."""
-        rows = scene_rows(folder)
+        rows = read_scene_rows(folder)
         index = {name: number for number, name in enumerate(sounds)}
         self.heard = torch.from_numpy(np.concatenate(
             [np.load(folder / f'{row["name"]}.sound.npy') for row in rows]))
-        self.targets = torch.from_numpy(np.concatenate([targets(row, index) for row in rows]))
-        self.tagged = torch.from_numpy(np.concatenate([tagged(row, scores) for row in rows])) \
+        self.targets = torch.from_numpy(np.concatenate([make_targets(row, index) for row in rows]))
+        self.tagged = torch.from_numpy(np.concatenate([tag_chunks(row, scores) for row in rows])) \
             if scores else None
 
 
@@ -72,7 +73,7 @@ class Figures:
     """Share of the chunks with an alert that pass where FALSE_SHARE of the others do."""
 
 
-def named(sounds: tuple[str, ...]) -> Tensor:
+def embed_names(sounds: tuple[str, ...]) -> Tensor:
     """Return the mean embedding of what each sound is called [sounds, width], in the base."""
     base = fetch('smollm2-135m-instruct')
     tokenizer = Tokenizer.from_file(str(base / 'tokenizer.json'))
@@ -88,7 +89,8 @@ def average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
 
 
-def precision(scores: np.ndarray, truth: np.ndarray, sounds: tuple[str, ...]) -> dict[str, float]:
+def precision_by_sound(scores: np.ndarray, truth: np.ndarray,
+                       sounds: tuple[str, ...]) -> dict[str, float]:
     """Return the average precision of each sound that occurs, unknown chunks left out."""
     known = truth != UNKNOWN
     return {name: average_precision(truth[known[:, i], i], scores[known[:, i], i])
@@ -104,15 +106,15 @@ def alarm_recall(scores: np.ndarray, truth: np.ndarray, sounds: tuple[str, ...])
     return float((best[due] > np.quantile(best[~due], 1 - FALSE_SHARE)).mean())
 
 
-def figures(scores: np.ndarray, truth: np.ndarray, sounds: tuple[str, ...]) -> Figures:
+def make_figures(scores: np.ndarray, truth: np.ndarray, sounds: tuple[str, ...]) -> Figures:
     """Return how well scores [chunks, sounds] tell the truth; NoAlertsError without an alert."""
-    found = precision(scores, truth, sounds)
-    alerts = [value for name, value in found.items() if name in ALERTS]
+    by_sound = precision_by_sound(scores, truth, sounds)
+    alerts = [value for name, value in by_sound.items() if name in ALERTS]
     if not alerts:
         raise NoAlertsError(
             f'expected validation scenes with alert sounds, got {len(truth)} chunks without one; '
             'make some: python -m train.edge.features --split validation --kind alert')
-    return Figures(by_sound=found, alerts=float(np.mean(alerts)),
+    return Figures(by_sound=by_sound, alerts=float(np.mean(alerts)),
                    recall=alarm_recall(scores, truth, sounds))
 
 
@@ -130,12 +132,12 @@ def step_loss(branch: SoundBranch, tagger: nn.Linear, heard: Tensor, wanted: Ten
 
 
 @torch.no_grad()
-def probabilities(branch: SoundBranch, heard: Tensor) -> np.ndarray:
+def sound_probabilities(branch: SoundBranch, heard: Tensor) -> np.ndarray:
     return torch.cat([torch.sigmoid(branch.logits(part))
                       for part in heard.split(8192)]).numpy()
 
 
-def untrained(sounds: tuple[str, ...], names: Path | None = None) -> SoundBranch:
+def make_branch(sounds: tuple[str, ...], names: Path | None = None) -> SoundBranch:
     """
     Return a branch that says what it hears by name, and hears little of anything yet.
 
@@ -145,14 +147,14 @@ def untrained(sounds: tuple[str, ...], names: Path | None = None) -> SoundBranch
     """
     branch = SoundBranch(tower_config(sounds))
     with torch.no_grad():
-        branch.names.weight.copy_(named(sounds).T if names is None
+        branch.names.weight.copy_(embed_names(sounds).T if names is None
                                   else load_file(names)['sound.names.weight'])
-        branch.names.bias.copy_(F.normalize(named(('silence',))[0], dim=0) * NOTHING)
+        branch.names.bias.copy_(F.normalize(embed_names(('silence',))[0], dim=0) * NOTHING)
         branch.classes.bias.fill_(-4.0)
     return branch
 
 
-def train(branch: SoundBranch, heard: Heard, held: Heard, sounds: tuple[str, ...],
+def train(branch: SoundBranch, heard: SoundDataset, held: SoundDataset, sounds: tuple[str, ...],
           arguments: argparse.Namespace) -> None:
     """Train for so many minutes and write the epoch that tells alerts best."""
     mean, deviation = heard.heard.float().mean(0), heard.heard.float().std(0) + 1e-3
@@ -160,34 +162,35 @@ def train(branch: SoundBranch, heard: Heard, held: Heard, sounds: tuple[str, ...
     tagger = nn.Linear(branch.hidden.out_features, TAGGER_CLASSES)
     optimizer = torch.optim.AdamW([*branch.parameters(), *tagger.parameters()],
                                   lr=arguments.rate, weight_decay=0.05)
-    kept, clock = (held.heard.float() - mean) / deviation, Clock(arguments.minutes)
-    best, epoch, found = -1.0, 0, None
-    while found is None or clock.share() < 1.0:
+    kept, clock = (held.heard.float() - mean) / deviation, TrainingClock(arguments.minutes)
+    best, epoch, best_figures = -1.0, 0, None
+    while best_figures is None or clock.spent_share() < 1.0:
         branch.train()
         for places in torch.randperm(len(heard.heard)).split(BATCH):
             optimizer.param_groups[0]['lr'] = arguments.rate * max(
-                0.02, 1 - clock.share())
+                0.02, 1 - clock.spent_share())
             loss = step_loss(branch, tagger, (heard.heard[places].float() - mean) / deviation,
                              heard.targets[places],
                              None if heard.tagged is None else heard.tagged[places], weight)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        said = probabilities(branch, kept)
-        found, epoch = figures(said, held.targets.numpy(), sounds), epoch + 1
+        said = sound_probabilities(branch, kept)
+        best_figures, epoch = make_figures(said, held.targets.numpy(), sounds), epoch + 1
         print(f'epoch {epoch}: loss {loss.item():.3f}, validation: mean precision of alerts '
-              f'{found.alerts:.3f}, of all {np.mean(list(found.by_sound.values())):.3f}, chunks '
-              f'of alerts heard at {FALSE_SHARE:.1%} of others {found.recall:.3f}, '
-              f'{clock.spent():.1f} min', flush=True)
-        if found.alerts > best:
-            best = found.alerts
-            save(branch, mean, deviation, sounds, arguments.out)
-    print(', '.join(f'{name} {value:.2f}' for name, value in sorted(found.by_sound.items())
+              f'{best_figures.alerts:.3f}, of all '
+              f'{np.mean(list(best_figures.by_sound.values())):.3f}, chunks '
+              f'of alerts heard at {FALSE_SHARE:.1%} of others {best_figures.recall:.3f}, '
+              f'{clock.spent_minutes():.1f} min', flush=True)
+        if best_figures.alerts > best:
+            best = best_figures.alerts
+            save_branch(branch, mean, deviation, sounds, arguments.out)
+    print(', '.join(f'{name} {value:.2f}' for name, value in sorted(best_figures.by_sound.items())
                     if name in ALERTS))
 
 
-def save(branch: SoundBranch, mean: Tensor, deviation: Tensor, sounds: tuple[str, ...],
-         path: Path) -> None:
+def save_branch(branch: SoundBranch, mean: Tensor, deviation: Tensor, sounds: tuple[str, ...],
+                path: Path) -> None:
     """Write the branch for summaries as they are: the scaling goes into its first layer."""
     state = {f'sound.{name}': value.clone() for name, value in branch.state_dict().items()}
     state['sound.hidden.weight'] /= deviation
@@ -213,10 +216,10 @@ def main() -> None:
     torch.manual_seed(0)
     sounds = sound_names(arguments.data)
     scores = read_tagger(arguments.tagger) if arguments.tagger else {}
-    heard = Heard(arguments.features, sounds, scores)
-    held = Heard(arguments.validation, sounds, {})
+    heard = SoundDataset(arguments.features, sounds, scores)
+    held = SoundDataset(arguments.validation, sounds, {})
     print(f'{len(heard.heard)} chunks, {len(sounds)} sounds', flush=True)
-    train(untrained(sounds, arguments.names), heard, held, sounds, arguments)
+    train(make_branch(sounds, arguments.names), heard, held, sounds, arguments)
 
 
 if __name__ == '__main__':

@@ -26,12 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
+from train.edge.feature_folder import read_features, read_scene_rows
 from train.edge.features import TOWER
 from train.edge.layout import CHUNK_S
-from train.edge.resume import Clock
-from train.edge.scenes import features, scene_rows
+from train.edge.resume import TrainingClock
 
-__all__ = ['Example', 'Speller', 'examples', 'greedy', 'projector_module']
+__all__ = ['Example', 'Speller', 'make_examples', 'decode_greedily', 'make_projector']
 
 Example = tuple[np.ndarray, list[int], str]
 """Frames [T, stacked_width] float16, ids to be heard in them, and speech | sound | harmless."""
@@ -46,7 +46,7 @@ and the language model could not read what is nearly orthogonal to every word th
 WIDTH = TOWER.stacked_width
 
 
-def projector_module() -> nn.Sequential:
+def make_projector() -> nn.Sequential:
     """Return the two layers that AudioTower calls ``projector``."""
     return nn.Sequential(nn.Linear(WIDTH, TOWER.projector_hidden), nn.GELU(),
                          nn.Linear(TOWER.projector_hidden, TOWER.output_width))
@@ -61,7 +61,7 @@ class Speller(nn.Module):
 
     def __init__(self, embeddings: Tensor, mean: Tensor, deviation: Tensor) -> None:
         super().__init__()
-        self.projector = projector_module()
+        self.projector = make_projector()
         self.register_buffer('mean', mean)
         self.register_buffer('deviation', deviation)
         self.register_buffer('embeddings', embeddings / embeddings.norm(dim=1).mean())
@@ -78,7 +78,7 @@ class Speller(nn.Module):
         return F.log_softmax(SHARPNESS * logits.float(), -1)
 
     def unfold(self, tensors: dict[str, Tensor]) -> None:
-        """Take in what ``folded`` returned, for the scaling of this data."""
+        """Take in what ``fold`` returned, for the scaling of this data."""
         state = {name.removeprefix('projector.'): value.float().clone()
                  for name, value in tensors.items()
                  if name.startswith('projector.')}
@@ -86,7 +86,7 @@ class Speller(nn.Module):
         state['0.weight'] *= self.deviation
         self.projector.load_state_dict(state)
 
-    def folded(self) -> dict[str, Tensor]:
+    def fold(self) -> dict[str, Tensor]:
         """Return the projector for frames as they are: the scaling goes into its first layer."""
         state = {name: value.clone() for name, value in self.projector.state_dict().items()}
         state['0.weight'] /= self.deviation
@@ -94,11 +94,11 @@ class Speller(nn.Module):
         return {f'projector.{name}': value for name, value in state.items()}
 
 
-def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
+def make_examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
     """Return every event up to when its answer is due, and every harmless scene as nothing."""
-    found: list[Example] = []
-    rows = scene_rows(folder)
-    for row, values in zip(rows, features(folder, rows), strict=True):
+    made: list[Example] = []
+    rows = read_scene_rows(folder)
+    for row, values in zip(rows, read_features(folder, rows), strict=True):
         flat = values.reshape(-1, WIDTH)
         for event in row['events']:
             if event['due'] > len(flat) * FEATURE_S:
@@ -110,19 +110,19 @@ def examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
             part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
             ids = tokenizer.encode(words).ids
             if len(part) > len(ids) + 2:
-                found.append((part, ids, event['kind']))
+                made.append((part, ids, event['kind']))
         if not row['events']:
-            found.append((flat, [], 'harmless'))
-    return found
+            made.append((flat, [], 'harmless'))
+    return made
 
 
-def batches(items: list[Example], size: int, rng: random.Random) -> list[list[Example]]:
+def draw_batches(items: list[Example], size: int, rng: random.Random) -> list[list[Example]]:
     order = sorted(items, key=lambda item: len(item[0]) + rng.random() * 12)
     groups = [order[i:i + size] for i in range(0, len(order), size)]
     return rng.sample(groups, len(groups))
 
 
-def padded(batch: list[Example]) -> tuple[Tensor, Tensor]:
+def pad_frames(batch: list[Example]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(frames) for frames, _, _ in batch])
     frames = torch.zeros(len(batch), int(lengths.max()), WIDTH)
     for row, (values, _, _) in enumerate(batch):
@@ -131,16 +131,16 @@ def padded(batch: list[Example]) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(model: Speller, batch: list[Example], index: dict[int, int]) -> Tensor:
-    frames, lengths = padded(batch)
+    frames, lengths = pad_frames(batch)
     targets = [torch.tensor([index[i] for i in ids], dtype=torch.long) for _, ids, _ in batch]
     return F.ctc_loss(model(frames).transpose(0, 1), torch.cat(targets), lengths,
                       torch.tensor([len(t) for t in targets]), zero_infinity=True)
 
 
 @torch.no_grad()
-def greedy(model: Speller, batch: list[Example], used: list[int]) -> list[list[int]]:
+def decode_greedily(model: Speller, batch: list[Example], used: list[int]) -> list[list[int]]:
     """Return the best ids per feature, repeats merged and blanks left out."""
-    frames, lengths = padded(batch)
+    frames, lengths = pad_frames(batch)
     best = model(frames).argmax(-1)
     return [[used[i - 1] for i in torch.unique_consecutive(row[:n]).tolist() if i]
             for row, n in zip(best, lengths.tolist(), strict=True)]
@@ -151,21 +151,21 @@ def validate(model: Speller, held: list[Example], used: list[int],
     """Return word errors of speech, the share of sounds named, and of harmless scenes quiet."""
     model.eval()
     said = [tokenizer.decode(ids).strip().lower() for i in range(0, len(held), 16)
-            for ids in greedy(model, held[i:i + 16], used)]
+            for ids in decode_greedily(model, held[i:i + 16], used)]
     model.train()
     meant = [tokenizer.decode(ids).strip().lower() for _, ids, _ in held]
     kinds = [kind for _, _, kind in held]
 
     pairs = [(m, s) for m, s, kind in zip(meant, said, kinds, strict=True) if kind == 'speech']
 
-    def right(kind: str) -> float:
+    def share_right(kind: str) -> float:
         hits = [m == s for m, s, k in zip(meant, said, kinds, strict=True) if k == kind]
         return float(np.mean(hits)) if hits else math.nan
     return {'wer': jiwer.wer([m for m, _ in pairs], [s for _, s in pairs]),
-            'named': right('sound'), 'quiet': right('harmless')}
+            'named': share_right('sound'), 'quiet': share_right('harmless')}
 
 
-def speller(items: list[Example], used: list[int], base: Path) -> Speller:
+def make_speller(items: list[Example], used: list[int], base: Path) -> Speller:
     table = load_file(base / 'model.safetensors')['model.embed_tokens.weight'].float()
     some = np.concatenate([frames for frames, _, _ in items[:1500]]).astype(np.float32)
     return Speller(table[used], torch.from_numpy(some.mean(0)),
@@ -185,21 +185,21 @@ def main() -> None:
     torch.manual_seed(0)
     base = fetch('smollm2-135m-instruct')
     tokenizer = Tokenizer.from_file(str(base / 'tokenizer.json'))
-    items = examples(arguments.features, tokenizer)
-    held = examples(arguments.validation, tokenizer)
+    items = make_examples(arguments.features, tokenizer)
+    held = make_examples(arguments.validation, tokenizer)
     rng.shuffle(items)
     used = sorted({i for _, ids, _ in items + held for i in ids})
     index = {token: place + 1 for place, token in enumerate(used)}
-    model = speller(items, used, base)
+    model = make_speller(items, used, base)
     if arguments.start:
         model.unfold(load_file(arguments.start))
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
-    best, clock, epoch = math.inf, Clock(arguments.minutes), 0
+    best, clock, epoch = math.inf, TrainingClock(arguments.minutes), 0
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
-    while (done := clock.share()) < 1.0:
+    while (done := clock.spent_share()) < 1.0:
         losses = []
-        for batch in batches(items, 16, rng):
-            done = clock.share()
+        for batch in draw_batches(items, 16, rng):
+            done = clock.spent_share()
             if done >= 1.0:
                 break
             optimizer.param_groups[0]['lr'] = arguments.rate * min(1, 30 * done + 0.05) * max(
@@ -218,7 +218,7 @@ def main() -> None:
         if figures['wer'] < best:
             best = figures['wer']
             scratch = arguments.out.with_suffix('.part')
-            save_file(model.folded(), scratch)
+            save_file(model.fold(), scratch)
             scratch.replace(arguments.out)
 
 

@@ -30,16 +30,16 @@ from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from train.edge.adapter import Edge
-from train.edge.book import Book
+from train.edge.feature_folder import read_scene_rows, read_sounds
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
-from train.edge.pair_rows import Row, Words, loss_of
-from train.edge.pair_rows import rows as rows_of
-from train.edge.pairs import DIRECTIONS, Pair, read_pairs, split
-from train.edge.resume import Clock, digests, keep, take_up
-from train.edge.scenes import scene_rows, sounds_of
-from train.edge.sessions import Item, batches, translated
+from train.edge.pair_rows import BaseTokenizer, PairRow, loss_of
+from train.edge.pair_rows import draw_rows as rows_of
+from train.edge.pairs import DIRECTIONS, Pair, read_pairs, split_pairs
+from train.edge.phrasebook import Phrasebook
+from train.edge.resume import TrainingClock, hash_files, resume_progress, save_progress
+from train.edge.training_sessions import Item, add_translations, draw_batches
 
-__all__ = ['collate', 'forgetful', 'losses']
+__all__ = ['collate', 'exchange_words', 'mean_losses']
 
 RESPOND_WEIGHT = 2.0
 FORGOTTEN = 0.1
@@ -73,7 +73,7 @@ def collate(items: list[Item]) -> tuple[
             stack('control', IGNORE), stack('text', IGNORE))
 
 
-def forgetful(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tensor:
+def exchange_words(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tensor:
     """
     Return ids [B, T] with a share of the words of replies exchanged for others of the batch.
 
@@ -87,11 +87,11 @@ def forgetful(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tensor:
     return ids.masked_scatter(exchanged, others)
 
 
-def losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
+def mean_losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
     """Return the mean losses of decisions and of text."""
     ids, frames, heard, where, control, text = collate(items)
     if model.training and (text != IGNORE).any():
-        ids = forgetful(ids, text)
+        ids = exchange_words(ids, text)
     hidden = model(ids, frames, heard, where)
     rows = model.rows()
     pair = rows[[IDS.silence, IDS.respond]]
@@ -115,7 +115,7 @@ def parameter_groups(model: Edge, rate: float) -> list[dict]:
             for name, members in groups.items()]
 
 
-def average(tensors: list[Tensor]) -> None:
+def average_over_processes(tensors: list[Tensor]) -> None:
     """Average tensors in place over the processes that torchrun started."""
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
@@ -125,36 +125,37 @@ def average(tensors: list[Tensor]) -> None:
 
 
 def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item],
-         told: Sequence[Row] = ()) -> tuple[float, float]:
+         told: Sequence[PairRow] = ()) -> tuple[float, float]:
     """
     Learn from a batch, with all processes; return this one's losses of decisions and text.
 
     ``told`` are rows of sentence pairs that are learned in the same step.
     """
-    decision, text = losses(model, items)
+    decision, text = mean_losses(model, items)
     optimizer.zero_grad()
     (2.0 * decision + text).backward()
     if told:
         loss_of(model, told).backward()
     trainable = [p for p in model.parameters() if p.requires_grad]
     if dist.is_initialized():
-        average([p.grad for p in trainable if p.grad is not None])
+        average_over_processes([p.grad for p in trainable if p.grad is not None])
     nn.utils.clip_grad_norm_(trainable, 1.0)
     optimizer.step()
     return decision.item(), text.item()
 
 
-def pair_rows(pairs: Sequence[Pair], rank: int) -> Iterator[list[Row]]:
+def draw_pair_rows(pairs: Sequence[Pair], rank: int) -> Iterator[list[PairRow]]:
     """Yield, for ever, a row of each direction; each process takes pairs of its own."""
     count = dist.get_world_size() if dist.is_initialized() else 1
-    words = Words()
+    words = BaseTokenizer()
     streams = [rows_of(pairs[rank::count], direction, words) for direction in DIRECTIONS]
     while True:
         yield [next(stream)[0] for stream in streams]
 
 
 def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[Item]],
-          told: Iterator[Sequence[Row]], clock: Clock, save: Callable[[], None]) -> None:
+          told: Iterator[Sequence[PairRow]], clock: TrainingClock,
+          save: Callable[[], None]) -> None:
     """
     Learn until the time is over; say every SAID_EVERY steps how it goes, save as often.
 
@@ -163,9 +164,9 @@ def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[It
     first = not dist.is_initialized() or dist.get_rank() == 0
     saved, seen, sums = time.monotonic(), 0, np.zeros(3)
     for number, items in enumerate(drawn, start=1):
-        done = torch.tensor(clock.share())
+        done = torch.tensor(clock.spent_share())
         if dist.is_initialized():
-            average([done])  # processes must stop after the same step
+            average_over_processes([done])  # processes must stop after the same step
         if done >= 1.0:
             break
         for group in optimizer.param_groups:
@@ -205,32 +206,32 @@ def main() -> None:
     starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
     if arguments.begin:
         starts['begin'] = arguments.begin
-    begun_from, out, spent = digests(starts), arguments.out, 0.0
-    model = Edge(sounds_of(arguments.sound))
+    begun_from, out, spent = hash_files(starts), arguments.out, 0.0
+    model = Edge(read_sounds(arguments.sound))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
                                   betas=(0.9, 0.98))
     if out.exists():
-        spent = take_up(model, optimizer, out, begun_from)
+        spent = resume_progress(model, optimizer, out, begun_from)
     else:
         for name, start in starts.items():
             model.load_trained({tensor: value for tensor, value in load_file(start).items()
                                 if tensor.startswith(PARTS[name])})
     if dist.is_initialized():
         dist.barrier()  # nobody writes what another still reads
-    pairs = split(read_pairs(arguments.pairs))[0] if arguments.pairs else []
-    book = Book(pairs)
-    rows = translated(scene_rows(arguments.features), book)
+    pairs = split_pairs(read_pairs(arguments.pairs))[0] if arguments.pairs else []
+    book = Phrasebook(pairs)
+    rows = add_translations(read_scene_rows(arguments.features), book)
     print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
-    clock = Clock(arguments.minutes, spent)
+    clock = TrainingClock(arguments.minutes, spent)
 
-    def single() -> float:
+    def single_share() -> float:
         # To read words is learned first, on single events; when to speak, in long sessions. What
         # is to be kept silent about is in these only.
-        return max(0.2, (0.4 if arguments.begin else 1.0) - 2.0 * clock.share())
-    drawn = batches(rows, arguments.features, tokenizer,
-                    random.Random(f'stage b {rank} {spent:.1f}'), single)
-    train(model, optimizer, drawn, pair_rows(pairs, rank) if pairs else repeat(()), clock,
-          lambda: keep(model, optimizer, out, clock.spent(), begun_from))
+        return max(0.2, (0.4 if arguments.begin else 1.0) - 2.0 * clock.spent_share())
+    drawn = draw_batches(rows, arguments.features, tokenizer,
+                         random.Random(f'stage b {rank} {spent:.1f}'), single_share)
+    train(model, optimizer, drawn, draw_pair_rows(pairs, rank) if pairs else repeat(()), clock,
+          lambda: save_progress(model, optimizer, out, clock.spent_minutes(), begun_from))
 
 
 if __name__ == '__main__':

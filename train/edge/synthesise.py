@@ -36,14 +36,15 @@ import soxr
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.edge.dialogue import command_texts
-from train.edge.dialogue import texts as dialogue_texts
-from train.edge.further import known_texts, near_miss_texts, urgent_texts
-from train.edge.pairs import read_pairs, split
-from train.edge.particulars import particulars
-from train.edge.scenes import mended
+from train.edge.dialogue import draw_texts as dialogue_texts
+from train.edge.feature_folder import mend_lines
+from train.edge.numbers_and_names import draw_particulars
+from train.edge.pairs import read_pairs, split_pairs
+from train.edge.third_mixture import known_texts, near_miss_texts, urgent_texts
 
-__all__ = ['MissingVoicesError', 'Utterance', 'available', 'disfluent', 'speak', 'speak_all',
-           'trim', 'trimmed', 'utterances', 'written']
+__all__ = ['MissingVoicesError', 'Utterance', 'check_voices', 'make_disfluent', 'speak',
+           'speak_all',
+           'trim', 'trim_with_start', 'plan_utterances', 'write_utterance']
 
 RATE = SAMPLE_RATE_HZ
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
@@ -94,7 +95,7 @@ class Utterance:
     """What the voice says where that is not ``text``: with fillers and repeated words."""
 
 
-def sentences(path: Path) -> list[str]:
+def read_sentences(path: Path) -> list[str]:
     """Return distinct English sentences (column ``en``) that every voice reads alike."""
     with path.open(encoding='utf-8') as file:
         rows = csv.DictReader(file, delimiter='\t', quoting=csv.QUOTE_NONE)
@@ -103,8 +104,8 @@ def sentences(path: Path) -> list[str]:
     return [text for text in texts if plain.fullmatch(text) and 3 <= len(text.split()) <= 16]
 
 
-def utterances(texts: list[str], count: int, seed: int = 0, first: int = 0,
-               alone: Collection[str] | None = None) -> list[Utterance]:
+def plan_utterances(texts: list[str], count: int, seed: int = 0, first: int = 0,
+                    alone: Collection[str] | None = None) -> list[Utterance]:
     """
     Return the utterances ``first`` to ``first + count`` of the plan of a seed.
 
@@ -121,17 +122,17 @@ def utterances(texts: list[str], count: int, seed: int = 0, first: int = 0,
     texts = random.Random(seed).sample(texts, len(texts))
     rng = random.Random(seed)
     rng.sample(texts, len(texts))  # the draws above, for what follows them
-    plan = _first_mixture(texts, rng, min(first + count, FIRST_MIXTURE))
-    held_out = {_bare(item.text) for item in plan[:VALIDATION]}
+    plan = _draw_first_mixture(texts, rng, min(first + count, FIRST_MIXTURE))
+    held_out = {_bare_words(item.text) for item in plan[:VALIDATION]}
     for index in range(FIRST_MIXTURE, min(first + count, THIRD_MIXTURE)):
-        plan.append(_mixed(texts, index, seed, held_out))
-    third = _Third(every, texts, set(every if alone is None else alone),
-                   [item.text for item in plan if item.split == 'validation'])
-    plan += [third.mixed(index, seed) for index in range(THIRD_MIXTURE, first + count)]
+        plan.append(_draw_second_mixture(texts, index, seed, held_out))
+    third = _ThirdMixture(every, texts, set(every if alone is None else alone),
+                          [item.text for item in plan if item.split == 'validation'])
+    plan += [third.draw(index, seed) for index in range(THIRD_MIXTURE, first + count)]
     return plan[first:]
 
 
-def _first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utterance]:
+def _draw_first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utterance]:
     commands = command_texts(rng)
     plan = []
     for index in range(count):
@@ -139,18 +140,18 @@ def _first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utt
         if len(text.split()) < 6 and texts and rng.random() < 0.6:
             text += ' ' + texts.pop()
         plan.append(Utterance(name=f'{index:05d}', text=text, seed=index,
-                              **_side(index < VALIDATION, rng)))
+                              **_draw_side(index < VALIDATION, rng)))
     return plan
 
 
-def _side(validation: bool, rng: random.Random,
-          weights: dict[str, float] = FAMILY_WEIGHTS) -> dict[str, str]:
+def _draw_side(validation: bool, rng: random.Random,
+               weights: dict[str, float] = FAMILY_WEIGHTS) -> dict[str, str]:
     family = rng.choices(list(weights), list(weights.values()))[0]
     return {'voice': rng.choice(VALIDATION_VOICES if validation else TRAIN_VOICES[family]),
             'split': 'validation' if validation else 'train'}
 
 
-def _mixed(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utterance:
+def _draw_second_mixture(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utterance:
     """Return one utterance of the second mixture; take its sentences off ``texts``."""
     rng = random.Random(f'{seed} {index}')
     validation = index < FIRST_MIXTURE + VALIDATION
@@ -162,18 +163,18 @@ def _mixed(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utter
         if len(text.split()) < 6 and texts and rng.random() < 0.6:
             text += ' ' + texts.pop()
     else:
-        source = dialogue_texts(rng) if kind == 'dialogue' else particulars(rng)
-        text = next(text for text in source if validation or _bare(text) not in held_out)
+        source = dialogue_texts(rng) if kind == 'dialogue' else draw_particulars(rng)
+        text = next(text for text in source if validation or _bare_words(text) not in held_out)
     if validation and len(text.split()) >= SHARED_WORDS:
-        held_out.add(_bare(text))
-    said = letter_by_letter(text)
+        held_out.add(_bare_words(text))
+    said = separate_letters(text)
     if rng.random() < DISFLUENT:
-        said = disfluent(said, rng, repeat=kind != 'particulars')
+        said = make_disfluent(said, rng, repeat=kind != 'particulars')
     return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
-                     seed=index, **_side(validation, rng))
+                     seed=index, **_draw_side(validation, rng))
 
 
-class _Third:
+class _ThirdMixture:
     """The third mixture: its sentences, and what it never says."""
 
     def __init__(self, every: Collection[str], left: Collection[str], alone: Collection[str],
@@ -181,10 +182,10 @@ class _Third:
         heard = '\n'.join(validation)
         self.again = [text for text in every if text in alone and text not in heard]
         self.left = [text for text in left if text in alone]
-        self.held_out = {_bare(text) for text in every if text not in alone}
-        self.held_out |= {_bare(text) for text in validation if len(text.split()) > 2}
+        self.held_out = {_bare_words(text) for text in every if text not in alone}
+        self.held_out |= {_bare_words(text) for text in validation if len(text.split()) > 2}
 
-    def mixed(self, index: int, seed: int) -> Utterance:
+    def draw(self, index: int, seed: int) -> Utterance:
         """Return one utterance; take its sentence off those that are left."""
         rng = random.Random(f'{seed} {index}')
         kind = rng.choices(list(THIRD_KINDS), list(THIRD_KINDS.values()))[0]
@@ -192,27 +193,27 @@ class _Third:
             text = self.left.pop() if self.left else rng.choice(self.again)
         else:
             source = {'near miss': near_miss_texts, 'urgent': urgent_texts,
-                      'particulars': particulars}.get(kind, known_texts)(rng)
-            text = next(text for text in source if _bare(text) not in self.held_out)
-        said = letter_by_letter(text)
+                      'particulars': draw_particulars}.get(kind, known_texts)(rng)
+            text = next(text for text in source if _bare_words(text) not in self.held_out)
+        said = separate_letters(text)
         if text[-1] not in '.?!':
             said = rng.choice(ENDINGS).format(said)
         elif rng.random() < DISFLUENT:
-            said = disfluent(said, rng, repeat=kind != 'particulars')
+            said = make_disfluent(said, rng, repeat=kind != 'particulars')
         return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
-                         seed=index, **_side(False, rng, THIRD_WEIGHTS))
+                         seed=index, **_draw_side(False, rng, THIRD_WEIGHTS))
 
 
-def _bare(text: str) -> str:
+def _bare_words(text: str) -> str:
     return re.sub(r"[^a-z' ]", '', text.lower())
 
 
-def letter_by_letter(text: str) -> str:
+def separate_letters(text: str) -> str:
     """Put commas into what is spelled, or a voice reads "A" as an article."""
     return re.sub(r'\b([A-Z]) (?=[A-Z]\b)', r'\1, ', text)
 
 
-def disfluent(text: str, rng: random.Random, *, repeat: bool = True) -> str:
+def make_disfluent(text: str, rng: random.Random, *, repeat: bool = True) -> str:
     """
     Return a text as somebody says it who hesitates once: "I, um, I want to go home."
 
@@ -238,7 +239,7 @@ def disfluent(text: str, rng: random.Random, *, repeat: bool = True) -> str:
 
 
 @lru_cache(maxsize=1)
-def hibari():
+def load_hibari():
     from hibari import Hibari
     return Hibari()
 
@@ -253,7 +254,7 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """Return float32 speech at 16 kHz; pace and pitch are drawn around the voice's own."""
     family, _, name = voice.partition(':')
     if family == 'hibari':
-        audio = hibari()(text, speed=rng.uniform(0.85, 1.25), seed=rng.randrange(9999))
+        audio = load_hibari()(text, speed=rng.uniform(0.85, 1.25), seed=rng.randrange(9999))
         rate = round(24_000 * rng.uniform(0.82, 1.12))  # shifts pitch and formants: other speakers
     elif family == 'flite':
         audio, rate = run_command(['flite', '-voice', name, '--setf',
@@ -270,10 +271,10 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
 
 def trim(audio: np.ndarray, threshold_db: float = -38.0) -> np.ndarray:
     """Cut leading and trailing parts quieter than the loudest 20 ms by the threshold."""
-    return trimmed(audio, threshold_db)[0]
+    return trim_with_start(audio, threshold_db)[0]
 
 
-def trimmed(audio: np.ndarray, threshold_db: float) -> tuple[np.ndarray, int]:
+def trim_with_start(audio: np.ndarray, threshold_db: float) -> tuple[np.ndarray, int]:
     """Return what ``trim`` leaves and the sample with which it begins."""
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(audio, (0, 320)), 320)[::160]
     power = (frames ** 2).mean(axis=1)
@@ -282,7 +283,7 @@ def trimmed(audio: np.ndarray, threshold_db: float) -> tuple[np.ndarray, int]:
     return audio[first:loud[-1] * 160 + 320], first
 
 
-def parts(text: str, rng: random.Random) -> list[tuple[str, float]]:
+def split_at_pauses(text: str, rng: random.Random) -> list[tuple[str, float]]:
     """
     Split a text into what is said in one go, each with the pause after it in seconds.
 
@@ -305,14 +306,14 @@ def make(plan: Utterance, out: Path) -> dict | None:
     rng = random.Random(plan.seed)
     pieces = []
     try:
-        for text, pause in parts(plan.spoken or plan.text, rng):
+        for text, pause in split_at_pauses(plan.spoken or plan.text, rng):
             pieces += [trim(speak(text, plan.voice, rng)), np.zeros(int(pause * RATE), np.float32)]
     except (subprocess.CalledProcessError, IndexError, ValueError):
         return None
-    return written(plan, np.concatenate(pieces), out)
+    return write_utterance(plan, np.concatenate(pieces), out)
 
 
-def written(plan: Any, audio: np.ndarray, out: Path) -> dict | None:
+def write_utterance(plan: Any, audio: np.ndarray, out: Path) -> dict | None:
     """Write speech [n] at 16 kHz and return the line of a plan's dataclass; None if unusable."""
     if not 0.4 * RATE <= len(audio) <= 10 * RATE or not np.abs(audio).max() > 1e-3:
         return None
@@ -321,7 +322,7 @@ def written(plan: Any, audio: np.ndarray, out: Path) -> dict | None:
     return {**asdict(plan), 'path': path.name, 'seconds': round(len(audio) / RATE, 3)}
 
 
-def available(plan: list[Utterance]) -> list[Utterance]:
+def check_voices(plan: list[Utterance]) -> list[Utterance]:
     """Return what the voices on this machine can say; MissingVoicesError if a side has none."""
     missing = [family for family, command in (('flite', 'flite'), ('espeak', 'espeak-ng'))
                if shutil.which(command) is None]
@@ -336,19 +337,19 @@ def available(plan: list[Utterance]) -> list[Utterance]:
 
 
 def speak_all(plan: Sequence[Any], out: Path, workers: int,
-              one: Callable[[Any, Path], dict | None] = make) -> float:
+              work: Callable[[Any, Path], dict | None] = make) -> float:
     """
     Speak what the folder does not hold yet; return the seconds of all that it then holds.
 
     ``one`` writes one item of the plan and returns its line, as ``make`` does.
     """
     path = out / 'utterances.jsonl'
-    rows = [row for row in mended(path) if (out / row['path']).exists()]
+    rows = [row for row in mend_lines(path) if (out / row['path']).exists()]
     done = {row['name'] for row in rows}
     left = [item for item in plan if item.name not in done]
     seconds = sum(row['seconds'] for row in rows)
     with ProcessPoolExecutor(workers) as pool, path.open('a', encoding='utf-8') as lines:
-        for line in pool.map(one, left, [out] * len(left), chunksize=16):
+        for line in pool.map(work, left, [out] * len(left), chunksize=16):
             if line is not None:
                 seconds += line['seconds']
                 lines.write(json.dumps(line, ensure_ascii=False) + '\n')
@@ -361,7 +362,7 @@ def _to_train(path: Path) -> set[str] | None:
     with path.open(encoding='utf-8') as file:
         if 'zh' not in file.readline().split():
             return None
-    return {pair.en for pair in split(read_pairs(path))[0]}
+    return {pair.en for pair in split_pairs(read_pairs(path))[0]}
 
 
 def main() -> None:
@@ -373,8 +374,8 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=2)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    plan = available(utterances(sentences(arguments.text), arguments.count,
-                                first=arguments.first, alone=_to_train(arguments.text)))
+    plan = check_voices(plan_utterances(read_sentences(arguments.text), arguments.count,
+                                        first=arguments.first, alone=_to_train(arguments.text)))
     seconds = speak_all(plan, arguments.out, arguments.workers)
     print(f'{seconds / 3600:.2f} hours in {arguments.out}')
 

@@ -28,14 +28,22 @@ from torch import Tensor, nn
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
-from eval.report import plain
+from eval.report import to_json
 from eval.translation import Sentence, figures
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import IDS
-from train.edge.pair_rows import Words, loss_of, rows, sample, scores
-from train.edge.pairs import DIRECTIONS, Pair, baselines, read_pairs, references, short, split
+from train.edge.pair_rows import BaseTokenizer, draw_rows, lay_out_pair, loss_of, scores
+from train.edge.pairs import (
+    DIRECTIONS,
+    Pair,
+    baseline_texts,
+    find_references,
+    keep_short,
+    read_pairs,
+    split_pairs,
+)
 
-__all__ = ['learning_rate', 'main', 'score', 'translate']
+__all__ = ['learning_rate', 'main', 'score_both', 'translate']
 
 LONGEST_REPLY = 48
 WARM_UP = 20
@@ -44,7 +52,7 @@ AT_ONCE = 50
 
 
 @dataclass
-class Spent:
+class RunState:
     """What a run has taken so far."""
 
     step: int = 0
@@ -54,7 +62,7 @@ class Spent:
     """Of training: on a GPU as the clock runs, on cores what they would take were they idle."""
 
 
-def clock(options: argparse.Namespace) -> float:
+def seconds_spent(options: argparse.Namespace) -> float:
     """Return seconds; on cores those computed, so that other work does not shorten a run."""
     return (time.process_time() / options.threads if options.device == 'cpu'
             else time.monotonic())
@@ -65,40 +73,45 @@ def learning_rate(peak: float, step: int, done: float) -> float:
     return peak * min(1.0, (step + 1) / WARM_UP) * min(1.0, max(0.05, (1.0 - done) / 0.25))
 
 
-def own(model: Edge) -> dict[str, Tensor]:
-    """Return what is learned here, under the names of ``Edge.trained``; nothing that hears."""
-    return {name: value for name, value in model.trained().items()
+def learned_tensors(model: Edge) -> dict[str, Tensor]:
+    """
+    Return what is learned here, under the names of ``Edge.trained_tensors``.
+
+    Nothing that hears.
+    """
+    return {name: value for name, value in model.trained_tensors().items()
             if name.startswith(('control_rows', 'lora.'))}
 
 
-def save(out: Path, model: Edge, optimizer: torch.optim.Optimizer, spent: Spent) -> None:
+def save(out: Path, model: Edge, optimizer: torch.optim.Optimizer, spent: RunState) -> None:
     """Write where the run stands, and the learned tensors (float16) for stage B to begin from."""
     out.mkdir(parents=True, exist_ok=True)
     scratch = out / 'checkpoint.part'
-    torch.save({'trained': own(model), 'optimizer': optimizer.state_dict(),
+    torch.save({'trained': learned_tensors(model), 'optimizer': optimizer.state_dict(),
                 'spent': asdict(spent)}, scratch)
     scratch.replace(out / 'checkpoint.pt')
-    save_file({name: value.to(torch.float16).contiguous() for name, value in own(model).items()},
+    save_file({name: value.to(torch.float16).contiguous() for name,
+               value in learned_tensors(model).items()},
               out / 'trained.part')
     (out / 'trained.part').replace(out / 'trained.safetensors')
 
 
-def resume(out: Path, model: Edge, optimizer: torch.optim.Optimizer | None = None) -> Spent:
+def resume(out: Path, model: Edge, optimizer: torch.optim.Optimizer | None = None) -> RunState:
     """Go on from the last save, if there is one."""
     path = out / 'checkpoint.pt'
     if not path.exists():
-        return Spent()
+        return RunState()
     state = torch.load(path, map_location=model.table.device, weights_only=True)
     with torch.no_grad():
         model.load_trained(state['trained'])
     if optimizer is not None:
         optimizer.load_state_dict(state['optimizer'])
-    return Spent(**state['spent'])
+    return RunState(**state['spent'])
 
 
-def take_over(model: Edge, path: Path) -> None:
+def load_learned(model: Edge, path: Path) -> None:
     """Take over from any file of the edge's weights what is learned here."""
-    known = own(model)
+    known = learned_tensors(model)
     model.load_trained({name: value for name, value in load_file(path).items() if name in known})
 
 
@@ -106,18 +119,18 @@ def take_over(model: Edge, path: Path) -> None:
 def translate(model: Edge, sources: Sequence[str], words: Any) -> list[str]:
     """Return greedy translations, at most 48 ids each; all sources go through as one batch."""
     # An empty target leaves prompt, source, and RESPOND at the end.
-    given = [sample(words, source, '').ids for source in sources]
+    given = [lay_out_pair(words, source, '').ids for source in sources]
     lengths = np.array([len(ids) for ids in given])
     place, longest = model.table.device, int(lengths.max())
     cache = KVCache(DECODER, lanes=len(given), slots=longest + LONGEST_REPLY,
                     dtype=model.table.dtype, device=place)
     ids = np.stack([np.pad(row, (0, longest - len(row))) for row in given])
     places = np.broadcast_to(np.arange(longest), ids.shape)
-    slots = np.where(places < lengths[:, None], places, cache.trash)
+    slots = np.where(places < lengths[:, None], places, cache.trash_slot)
     said: list[list[int]] = [[] for _ in given]
     open_ = np.ones(len(given), bool)
     for _ in range(LONGEST_REPLY):
-        hidden = _cached(model, cache, ids, slots, places)
+        hidden = _run_cached(model, cache, ids, slots, places)
         last = np.zeros_like(lengths) if said[0] else lengths - 1
         picked = hidden[torch.arange(len(given)), torch.from_numpy(last)]
         tokens = scores(model, picked).argmax(-1).cpu().numpy()
@@ -131,8 +144,8 @@ def translate(model: Edge, sources: Sequence[str], words: Any) -> list[str]:
     return [words.decode([token for token in row if token < IDS.user]) for row in said]
 
 
-def _cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
-            places: np.ndarray) -> Tensor:
+def _run_cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
+                places: np.ndarray) -> Tensor:
     place = model.table.device
     span = int(places.max()) + 1
     seen = np.arange(span) <= places[..., None]
@@ -143,36 +156,36 @@ def _cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
         mask=torch.from_numpy(seen[:, None]).to(place))
 
 
-def _sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
-               said: Sequence[str]) -> list[Sentence]:
+def _make_sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
+                    said: Sequence[str]) -> list[Sentence]:
     return [Sentence(source, Path(), direction[:2], source, known[source], hypothesis=text)
             for source, text in zip(sources, said, strict=True)]
 
 
-def score(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], count: int, *,
-          trivial: bool) -> dict[str, Any]:
+def score_both(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], count: int, *,
+               trivial: bool) -> dict[str, Any]:
     """Return BLEU and chrF of both directions over ``count`` sources each, and the texts."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for direction in DIRECTIONS:
-        known = references(held, direction)
+        known = find_references(held, direction)
         sources = list(known)[:count]
         said: list[str] = []
         for at in range(0, len(sources), AT_ONCE):
             said += translate(model, sources[at:at + AT_ONCE], words)
         spoken = {'model': said}
         if trivial:
-            spoken |= baselines(train, direction, sources)
-        found[direction] = {
-            'figures': {name: plain(figures(_sentences(direction, known, sources, texts)))
+            spoken |= baseline_texts(train, direction, sources)
+        result[direction] = {
+            'figures': {name: to_json(figures(_make_sentences(direction, known, sources, texts)))
                         for name, texts in spoken.items()},
             'texts': [{'source': source, 'said': text, 'references': known[source]}
                       for source, text in zip(sources, said, strict=True)]}
-    return found
+    return result
 
 
-def show(found: Mapping[str, Any]) -> None:
-    """Print the figures of ``score``, one line for each translator."""
-    for direction, part in found.items():
+def print_scores(result: Mapping[str, Any]) -> None:
+    """Print the figures of ``score_both``, one line for each translator."""
+    for direction, part in result.items():
         for name, row in part['figures'].items():
             cells = [f'{what} {row[what]["value"]:5.1f} [{row[what]["low"]:.1f}, '
                      f'{row[what]["high"]:.1f}]' for what in ('BLEU', 'chrF')]
@@ -188,17 +201,17 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
     optimizer = torch.optim.AdamW(learned, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
     spent = resume(options.out, model, optimizer)
     if not spent.step and options.begin:
-        take_over(model, options.begin)
+        load_learned(model, options.begin)
     print(f'{len(train)} pairs to train on, {len(held)} held out; '
           f'{sum(value.numel() for value in learned)} parameters; from step {spent.step}',
           flush=True)
-    streams = [islice(rows(train, direction, words), spent.step, None)
+    streams = [islice(draw_rows(train, direction, words), spent.step, None)
                for direction in DIRECTIONS]
     total, saved, losses = options.minutes * 60, time.monotonic(), list[float]()
     curve = options.out / 'curve.jsonl'
     points = len(curve.read_text(encoding='utf-8').splitlines()) if curve.exists() else 0
     while spent.seconds < total:
-        begin = clock(options)
+        begin = seconds_spent(options)
         drawn = [next(stream) for stream in streams]
         for group in optimizer.param_groups:
             group['lr'] = learning_rate(options.rate, spent.step, spent.seconds / total)
@@ -211,7 +224,7 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
         spent.step += 1
         spent.pairs += sum(count for _, count in drawn)
         spent.tokens += sum(len(row.ids) for row, _ in drawn)
-        spent.seconds += clock(options) - begin
+        spent.seconds += seconds_spent(options) - begin
         if spent.step % 10 == 0:
             print(f'step {spent.step}, {spent.pairs} pairs, loss {np.mean(losses[-20:]):.3f}, '
                   f'{spent.tokens / spent.seconds:.0f} tokens/s, '
@@ -222,15 +235,15 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
         if options.points and spent.seconds / total >= (points + 1) / options.points:
             save(options.out, model, optimizer, spent)
             points += 1
-            found = score(model, words, train, held, options.per_direction, trivial=False)
+            result = score_both(model, words, train, held, options.per_direction, trivial=False)
             with curve.open('a', encoding='utf-8') as lines:
                 lines.write(json.dumps({**asdict(spent), 'loss': float(np.mean(losses[-50:])),
-                                        'directions': found}, ensure_ascii=False) + '\n')
-            show(found)
+                                        'directions': result}, ensure_ascii=False) + '\n')
+            print_scores(result)
     save(options.out, model, optimizer, spent)
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """Return the options of both commands."""
     made = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[1])
     made.add_argument('command', choices=('fit', 'score'))
@@ -255,32 +268,32 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train or score; return 0, or 2 for an error that a person can correct."""
-    options = parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
         pairs = read_pairs(options.pairs)
-        train, held = split(pairs)
-        held = short(held)
+        train, held = split_pairs(pairs)
+        held = keep_short(held)
         if options.overfit:
-            train = held = short(train)[::max(1, len(train) // (2 * options.overfit))][
+            train = held = keep_short(train)[::max(1, len(train) // (2 * options.overfit))][
                 :options.overfit]
-        words, model = Words(), Edge().to(options.device)
+        words, model = BaseTokenizer(), Edge().to(options.device)
         if options.command == 'fit':
             fit(options, model, words, train, held)
             return 0
         if options.begin:
             options.out.mkdir(parents=True, exist_ok=True)
-            take_over(model, options.begin)
-            spent = Spent()
+            load_learned(model, options.begin)
+            spent = RunState()
         else:
             spent = resume(options.out, model)
-        found = score(model, words, train, held, options.per_direction, trivial=True)
+        result = score_both(model, words, train, held, options.per_direction, trivial=True)
     except AudioInteractionError as error:
         print(error, file=sys.stderr)
         return 2
-    show(found)
+    print_scores(result)
     path = options.out / 'score.json'
-    path.write_text(json.dumps({**asdict(spent), 'directions': found}, ensure_ascii=False,
+    path.write_text(json.dumps({**asdict(spent), 'directions': result}, ensure_ascii=False,
                                indent=1), encoding='utf-8')
     print(f'written to {path}')
     return 0

@@ -11,8 +11,8 @@ from train.responses.history import (
     LanguageAsker,
     Review,
     Turn,
+    find_review_problems,
     history_review,
-    review_problems,
 )
 from train.responses.language import LanguageModel, ResponsesError
 from train.responses.position import (
@@ -33,14 +33,14 @@ from train.responses.silent import (
     RulesJudge,
     Verified,
     draw_kind,
-    proactive,
-    silent_verification,
+    draw_proactive,
+    verify_silence,
 )
 
 __all__ = [
     'P_HISTORY_REVIEW', 'P_PROACTIVE', 'P_SILENT', 'REASONS', 'STAGE_FOUR', 'BuiltinAsker',
     'Judgement', 'LanguageAsker', 'LanguageJudge', 'LanguageModel', 'ResponsesError', 'Review',
     'RulesJudge', 'Turn', 'Verified', 'alert_replies', 'asr_replies', 'draw_kind',
-    'history_review', 'join_words', 'proactive', 'reply_chunk', 'reply_delay_s',
-    'review_problems', 'silent_verification', 'translation_replies',
+    'history_review', 'join_words', 'draw_proactive', 'reply_chunk', 'reply_delay_s',
+    'find_review_problems', 'verify_silence', 'translation_replies',
 ]

@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from train.responses.language import LanguageModel, UnusableAnswerError
-from train.responses.patterns import facts
+from train.responses.patterns import find_facts
 
 __all__ = ['LEAST_TURNS_BACK', 'P_HISTORY_REVIEW', 'Asker', 'BuiltinAsker', 'LanguageAsker',
-           'Review', 'Turn', 'history_review', 'review_problems']
+           'Review', 'Turn', 'history_review', 'find_review_problems']
 
 P_HISTORY_REVIEW = 0.30
 """Share of dialogues that get a question (the paper's p_hr)."""
@@ -57,7 +57,7 @@ def history_review(turns: Sequence[Turn], rng: np.random.Generator, *,
     if not wanted or len(turns) < LEAST_TURNS_BACK:
         return None
     review = (asker or BuiltinAsker()).ask(turns, rng)
-    return None if review is None or review_problems(review, turns) else review
+    return None if review is None or find_review_problems(review, turns) else review
 
 
 _SCAFFOLD = re.compile(
@@ -71,12 +71,12 @@ _STOP_WORDS = (
 _EMPTY = frozenset(_STOP_WORDS.split())
 
 
-def _content(text: str) -> set[str]:
+def _content_words(text: str) -> set[str]:
     """Return the words of a text that say something; Chinese counts by character."""
     return set(re.findall(r'[a-z0-9]+|[\u4e00-\u9fff]', text.lower())) - _EMPTY
 
 
-def review_problems(review: Review, turns: Sequence[Turn]) -> list[str]:
+def find_review_problems(review: Review, turns: Sequence[Turn]) -> list[str]:
     """
     Return which rules a question breaks.
 
@@ -87,18 +87,18 @@ def review_problems(review: Review, turns: Sequence[Turn]) -> list[str]:
     place = review.reference_turn_idx
     if not 0 <= place <= len(turns) - LEAST_TURNS_BACK:
         return [f'reference_turn_idx {place}: expected 0 to {len(turns) - LEAST_TURNS_BACK}']
-    found = []
+    problems = []
     if not review.question.strip() or _SCAFFOLD.search(review.question):
-        found.append('the question is empty or points at what was said')
-    told = _content(turns[place].user) | _content(turns[place].assistant)
-    new = _content(review.reference_answer) - _content(review.question)
+        problems.append('the question is empty or points at what was said')
+    told = _content_words(turns[place].user) | _content_words(turns[place].assistant)
+    new = _content_words(review.reference_answer) - _content_words(review.question)
     named = new & told
     if not named:
-        found.append('the answer names nothing of that round beyond the question')
+        problems.append('the answer names nothing of that round beyond the question')
     for turn in turns[-2:]:
-        if named and named <= _content(turn.user) | _content(turn.assistant):
-            found.append('the answer stands in one of the last two rounds')
-    return found
+        if named and named <= _content_words(turn.user) | _content_words(turn.assistant):
+            problems.append('the answer stands in one of the last two rounds')
+    return problems
 
 
 class BuiltinAsker:
@@ -106,13 +106,14 @@ class BuiltinAsker:
 
     def ask(self, turns: Sequence[Turn], rng: np.random.Generator) -> Review | None:
         """Return one of the questions that the rules allow, None when there is none."""
-        allowed = [review for review in self.candidates(turns)
-                   if not review_problems(review, turns)]
+        allowed = [review for review in self.list_candidates(turns)
+                   if not find_review_problems(review, turns)]
         return allowed[int(rng.integers(len(allowed)))] if allowed else None
 
-    def candidates(self, turns: Sequence[Turn]) -> Iterator[Review]:
+    def list_candidates(self, turns: Sequence[Turn]) -> Iterator[Review]:
         """Yield a question for each fact that is stated once."""
-        stated = [(place, fact) for place, turn in enumerate(turns) for fact in facts(turn.user)]
+        stated = [(place, fact) for place,
+                  turn in enumerate(turns) for fact in find_facts(turn.user)]
         topics = [fact.question for _, fact in stated]
         for place, fact in stated:
             if topics.count(fact.question) == 1:
@@ -146,21 +147,21 @@ class LanguageAsker:
         complaint = ''
         for _ in range(self.attempts):
             try:
-                found = self.model.ask(_SYSTEM, rounds + complaint, _SCHEMA,
-                                       seed=int(rng.integers(2 ** 31)))
-                review = _review(found)
+                answer = self.model.ask(_SYSTEM, rounds + complaint, _SCHEMA,
+                                        seed=int(rng.integers(2 ** 31)))
+                review = _parse_review(answer)
             except UnusableAnswerError as error:
                 complaint = f'\n\nNot usable: {error}'
                 continue
-            wrong = review_problems(review, turns)
+            wrong = find_review_problems(review, turns)
             if not wrong:
                 return review
             complaint = f'\n\nNot usable: {review.question!r}: {"; ".join(wrong)}. Ask another.'
         return None
 
 
-def _review(found: dict) -> Review:
-    if not (isinstance(found['question'], str) and isinstance(found['reference_answer'], str)
-            and type(found['reference_turn_idx']) is int):
-        raise UnusableAnswerError(f'expected two texts and a number, got {found}; ask again')
-    return Review(**found)
+def _parse_review(answer: dict) -> Review:
+    if not (isinstance(answer['question'], str) and isinstance(answer['reference_answer'], str)
+            and type(answer['reference_turn_idx']) is int):
+        raise UnusableAnswerError(f'expected two texts and a number, got {answer}; ask again')
+    return Review(**answer)

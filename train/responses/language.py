@@ -45,9 +45,9 @@ class LanguageModel:
                 'response_format': {'type': 'json_schema', 'json_schema': {
                     'name': 'answer', 'schema': dict(schema), 'strict': True}}}
         try:
-            found = chat_json(self.url, body, key_variable=self.key_variable,
-                              timeout_s=self.timeout_s)
-            return {name: found[name] for name in schema['properties']}
+            answer = chat_json(self.url, body, key_variable=self.key_variable,
+                               timeout_s=self.timeout_s)
+            return {name: answer[name] for name in schema['properties']}
         except WebError as error:
             kind = UnusableAnswerError if error.passing else ResponsesError
             raise kind(f'language model {self.model}: {error}') from error

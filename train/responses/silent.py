@@ -17,8 +17,8 @@ from train.responses.history import P_HISTORY_REVIEW
 from train.responses.language import LanguageModel, UnusableAnswerError
 
 __all__ = ['LABELS', 'P_PROACTIVE', 'P_SILENT', 'REASONS', 'STAGE_FOUR', 'Judge', 'Judgement',
-           'LanguageJudge', 'RulesJudge', 'Verified', 'draw_kind', 'proactive',
-           'silent_verification']
+           'LanguageJudge', 'RulesJudge', 'Verified', 'draw_kind', 'draw_proactive',
+           'verify_silence']
 
 P_SILENT, P_PROACTIVE = 0.40, 0.30
 STAGE_FOUR: Mapping[str, float] = {'history_review': P_HISTORY_REVIEW,
@@ -61,16 +61,16 @@ class Verified:
     """The share of the silent ones that becomes samples without a reply."""
 
 
-def silent_verification(clips: Iterable[Clip], rng: np.random.Generator, *,
-                        judge: Judge | None = None, probability: float = P_SILENT) -> Verified:
+def verify_silence(clips: Iterable[Clip], rng: np.random.Generator, *,
+                   judge: Judge | None = None, probability: float = P_SILENT) -> Verified:
     """Judge clips; each silent one becomes a non-trigger sample with the probability given."""
     judge = judge or RulesJudge()
     silent, respond, dropped = [], [], []
     for clip in clips:
-        found = judge.judge(clip)
-        if found.label == 'respond' and found.reason in REASONS:
-            respond.append((clip, found.reason))
-        elif found.label == 'silent':
+        judgement = judge.judge(clip)
+        if judgement.label == 'respond' and judgement.reason in REASONS:
+            respond.append((clip, judgement.reason))
+        elif judgement.label == 'silent':
             silent.append(clip)
         else:
             dropped.append(clip)
@@ -80,11 +80,11 @@ def silent_verification(clips: Iterable[Clip], rng: np.random.Generator, *,
                                        if draw < probability))
 
 
-def proactive(verified: Verified, rng: np.random.Generator, *,
-              probability: float = P_PROACTIVE) -> tuple[tuple[Clip, str], ...]:
+def draw_proactive(verified: Verified, rng: np.random.Generator, *,
+                   probability: float = P_PROACTIVE) -> tuple[tuple[Clip, str], ...]:
     """Return the share of respond clips that become samples with an unasked reply."""
     draws = rng.random(len(verified.respond))
-    return tuple(one for one, draw in zip(verified.respond, draws, strict=True)
+    return tuple(clip for clip, draw in zip(verified.respond, draws, strict=True)
                  if draw < probability)
 
 
@@ -138,16 +138,16 @@ class RulesJudge:
         """Return what a clip is."""
         for reason, labels in _RULES.items():
             if clip.label in labels:
-                return self._unless_unsure(clip, reason)
+                return self._respond_if_sure(clip, reason)
         if clip.label in _BORDERLINE:
             return Judgement(label='borderline')
         if not clip.label:
             for reason, words in _WORDS.items():
                 if re.search(rf'\b({words})', clip.caption, re.IGNORECASE):
-                    return self._unless_unsure(clip, reason)
+                    return self._respond_if_sure(clip, reason)
         return Judgement(label='silent')
 
-    def _unless_unsure(self, clip: Clip, reason: str) -> Judgement:
+    def _respond_if_sure(self, clip: Clip, reason: str) -> Judgement:
         if _UNSURE.search(clip.caption):
             return Judgement(label='borderline')
         return Judgement(label='respond', reason=reason)
@@ -176,10 +176,10 @@ class LanguageJudge:
         heard = f'label: {clip.label}\ncaption: {clip.caption}\ntags: {", ".join(clip.tags)}'
         for attempt in range(self.attempts):
             try:
-                found = self.model.ask(_SYSTEM, heard, _SCHEMA, seed=attempt)
+                answer = self.model.ask(_SYSTEM, heard, _SCHEMA, seed=attempt)
             except UnusableAnswerError:
                 continue
-            label, reason = found['label'], found['reason']
+            label, reason = answer['label'], answer['reason']
             if label in ('silent', 'borderline') or label == 'respond' and reason in REASONS:
                 return Judgement(label=label, reason=reason if label == 'respond' else '')
         return Judgement(label='borderline')

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.sounds.generator import GenerationError, Request, Sound, decode
-from train.sounds.web import WebError, bearer, post_json
+from train.sounds.web import WebError, bearer_header, post_json
 
 __all__ = ['AudioX']
 
@@ -53,7 +53,7 @@ class AudioX:
                     {'role': 'user', 'content': [{'type': 'text', 'text': request.caption}]}],
                  'num_inference_steps': self.steps, 'guidance_scale': self.guidance,
                  'seed': request.seed, 'extra_args': task, **task},
-                headers=bearer(self.key_variable), timeout_s=self.timeout_s)
+                headers=bearer_header(self.key_variable), timeout_s=self.timeout_s)
             data = base64.b64decode(json.loads(answer)['choices'][0]['message']['audio']['data'],
                                     validate=True)
         except WebError as error:

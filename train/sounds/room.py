@@ -13,7 +13,7 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
-__all__ = ['Room', 'place']
+__all__ = ['Room', 'place_in_room']
 
 _RATE = SAMPLE_RATE_HZ
 _SPEED_M_PER_S = 343.0
@@ -39,7 +39,7 @@ class Room:
                    critical_m=float(rng.uniform(0.6, 2.0)), wall_hz=wall)
 
 
-def _response(room: Room, rng: np.random.Generator) -> np.ndarray:
+def _impulse_response(room: Room, rng: np.random.Generator) -> np.ndarray:
     """Return an impulse response float64 that starts with the direct sound at 1."""
     size = max(2, round(room.rt60_s * _RATE))
     times = np.arange(size) / _RATE
@@ -53,9 +53,9 @@ def _response(room: Room, rng: np.random.Generator) -> np.ndarray:
     return tail
 
 
-def place(samples: np.ndarray, room: Room, rng: np.random.Generator) -> np.ndarray:
+def place_in_room(samples: np.ndarray, room: Room, rng: np.random.Generator) -> np.ndarray:
     """Return the samples [n] float32 as heard in the room, of the same length and power."""
-    wet = fftconvolve(samples, _response(room, rng))[:len(samples)]
+    wet = fftconvolve(samples, _impulse_response(room, rng))[:len(samples)]
     cutoff = 7_500.0 / (1.0 + room.distance_m / 40.0)  # air takes the treble
     if room.wall_hz:
         cutoff = min(cutoff, room.wall_hz)

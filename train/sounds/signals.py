@@ -16,9 +16,9 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.records import Clip
 from train.sounds.patterns import CYCLES, Cycle, Tone
-from train.sounds.room import Room, place
+from train.sounds.room import Room, place_in_room
 
-__all__ = ['LABELS', 'NAMES', 'SIGNALS', 'Signal', 'as_clip', 'dry', 'make', 'tones']
+__all__ = ['LABELS', 'NAMES', 'SIGNALS', 'Signal', 'as_clip', 'make_dry', 'make', 'list_tones']
 
 _RATE = SAMPLE_RATE_HZ
 _LONGEST_S = 600.0
@@ -112,7 +112,7 @@ class _Device:
                    brightness=float(rng.uniform(0.6, 1.3)))
 
 
-def _repeat(cycle: Cycle, device: _Device, seconds: float) -> list[Tone]:
+def _repeat_cycle(cycle: Cycle, device: _Device, seconds: float) -> list[Tone]:
     """Return the tones of all cycles that begin within the time, as the device times them."""
     period = cycle.period_s * device.clock
     count = max(1, int(np.ceil(seconds / period)))
@@ -133,7 +133,7 @@ def _oscillate(hz: np.ndarray, cycle: Cycle, device: _Device) -> np.ndarray:
     return total / sum(weight for _, weight in cycle.partials)
 
 
-def _sustained(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> np.ndarray:
+def _render_sustained(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> np.ndarray:
     """One oscillator for all sustained tones: pitch jumps and glides without clicks."""
     hz, level = np.full(size, 440.0), np.zeros(size)
     for tone in played:
@@ -146,7 +146,7 @@ def _sustained(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> 
     return _oscillate(hz, cycle, device) * np.convolve(level, edge / edge.sum())[:size]
 
 
-def _struck(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> np.ndarray:
+def _render_struck(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> np.ndarray:
     out = np.zeros(size)
     for tone in played:
         begin, end = round(tone.start_s * _RATE), min(round(tone.end_s * _RATE), size)
@@ -156,7 +156,7 @@ def _struck(played: list[Tone], cycle: Cycle, device: _Device, size: int) -> np.
     return out
 
 
-def _cycle(name: str, rng: np.random.Generator, seconds: float) -> tuple[Cycle, _Device]:
+def _make_cycle(name: str, rng: np.random.Generator, seconds: float) -> tuple[Cycle, _Device]:
     if name not in CYCLES:
         raise ConfigurationError(f'Expected one of the signals {NAMES}, got {name!r}; '
                                  'correct the plan')
@@ -166,19 +166,19 @@ def _cycle(name: str, rng: np.random.Generator, seconds: float) -> tuple[Cycle, 
     return CYCLES[name](rng), _Device.draw(rng)
 
 
-def tones(name: str, rng: np.random.Generator, *, seconds: float) -> list[Tone]:
-    """Return when and at what pitch ``dry`` sounds for the same state of the generator."""
-    cycle, device = _cycle(name, rng, seconds)
-    return _repeat(cycle, device, seconds)
+def list_tones(name: str, rng: np.random.Generator, *, seconds: float) -> list[Tone]:
+    """Return when and at what pitch ``make_dry`` sounds for the same state of the generator."""
+    cycle, device = _make_cycle(name, rng, seconds)
+    return _repeat_cycle(cycle, device, seconds)
 
 
-def dry(name: str, rng: np.random.Generator, *, seconds: float) -> np.ndarray:
+def make_dry(name: str, rng: np.random.Generator, *, seconds: float) -> np.ndarray:
     """Return a signal at its device: float32 [n] at 16 kHz, peak 0.5, without any room."""
-    cycle, device = _cycle(name, rng, seconds)
+    cycle, device = _make_cycle(name, rng, seconds)
     size = max(1, round(seconds * _RATE))
-    played = [tone for tone in _repeat(cycle, device, seconds)
+    played = [tone for tone in _repeat_cycle(cycle, device, seconds)
               if round(tone.start_s * _RATE) < size]
-    render = _struck if cycle.tones[0].decay_s else _sustained
+    render = _render_struck if cycle.tones[0].decay_s else _render_sustained
     out = np.tanh(render(played, cycle, device, size) * (1 + device.drive))
     peak = float(np.abs(out).max())
     return np.asarray(out * (0.5 / peak if peak > 0 else 0.0), np.float32)
@@ -191,9 +191,9 @@ def make(name: str, rng: np.random.Generator, *, seconds: float) -> np.ndarray:
     Device, room and distance are drawn from the generator; the same state gives the same sound.
     Raises ConfigurationError for an unknown name or a length outside 0 to 600 s.
     """
-    sound = dry(name, rng, seconds=seconds)
+    sound = make_dry(name, rng, seconds=seconds)
     room = Room.draw(rng)
-    heard = place(sound, room, rng)
+    heard = place_in_room(sound, room, rng)
     fade = min(len(heard), round(0.02 * _RATE))
     heard[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     peak = float(np.abs(heard).max())

@@ -16,7 +16,7 @@ from typing import Any
 
 from audio_interaction_ros.errors import AudioInteractionError
 
-__all__ = ['WebError', 'bearer', 'chat_json', 'post_json']
+__all__ = ['WebError', 'bearer_header', 'chat_json', 'post_json']
 
 _LARGEST = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -39,7 +39,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
-def _read(answer: Any, deadline: float, url: str) -> bytes:
+def _read_limited(answer: Any, deadline: float, url: str) -> bytes:
     pieces, size = [], 0
     while piece := answer.read1(_PIECE):
         size += len(piece)
@@ -52,7 +52,7 @@ def _read(answer: Any, deadline: float, url: str) -> bytes:
     return b''.join(pieces)
 
 
-def _said(error: urllib.error.HTTPError, headers: dict[str, str]) -> str:
+def _read_refusal(error: urllib.error.HTTPError, headers: dict[str, str]) -> str:
     """Return the beginning of what a refusal says; some services repeat the key in it."""
     try:
         said = error.read(300).decode('utf-8', 'replace')
@@ -78,9 +78,9 @@ def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None 
         url, json.dumps(body).encode(), {'Content-Type': 'application/json', **(headers or {})})
     try:
         with _OPENER.open(request, timeout=timeout_s) as answer:
-            return _read(answer, deadline, url)
+            return _read_limited(answer, deadline, url)
     except urllib.error.HTTPError as error:
-        said = _said(error, headers or {})
+        said = _read_refusal(error, headers or {})
         raise WebError(f'expected status 200 from {url}, got {error.code}: {said!r}; check key, '
                        'model and quota', passing=error.code == 429 or error.code >= 500
                        ) from error
@@ -92,7 +92,7 @@ def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None 
                        passing=True) from error
 
 
-def bearer(key_variable: str) -> dict[str, str]:
+def bearer_header(key_variable: str) -> dict[str, str]:
     """Return the header that carries a key of the environment; none where there is no key."""
     key = os.environ.get(key_variable, '')
     return {'Authorization': f'Bearer {key}'} if key else {}
@@ -105,7 +105,8 @@ def chat_json(url: str, body: dict[str, Any], *, key_variable: str, timeout_s: f
     Raises WebError as post_json does; KeyError, IndexError, TypeError or ValueError for an answer
     in which no JSON stands where the OpenAI interface has it.
     """
-    answer = post_json(f'{url.rstrip("/")}/chat/completions', body, headers=bearer(key_variable),
+    answer = post_json(f'{url.rstrip("/")}/chat/completions', body,
+                       headers=bearer_header(key_variable),
                        timeout_s=timeout_s)
     text = json.loads(answer)['choices'][0]['message']['content']
     return json.loads(re.sub(r'^\s*```(?:json)?|```\s*$', '', text))

@@ -13,9 +13,10 @@ import jiwer
 import numpy as np
 
 from train.speech.protocol import Recogniser, SpeechError
-from train.speech.style import spoken
+from train.speech.style import to_spoken
 
-__all__ = ['HIGHEST_WER', 'RETRIES', 'Dropped', 'Take', 'checked', 'compared', 'error_rate']
+__all__ = ['HIGHEST_WER', 'RETRIES', 'Dropped', 'Take', 'speak_checked', 'to_comparable',
+           'error_rate']
 
 HIGHEST_WER = 0.10
 RETRIES = 2
@@ -42,15 +43,15 @@ class Dropped(SpeechError):  # noqa: N818 - what happens to the text, not a faul
     """No take was understood; the text is left out and counted."""
 
 
-def compared(text: str, language: str) -> str:
+def to_comparable(text: str, language: str) -> str:
     """Return a text as it is compared: in spoken words, lower case, without punctuation."""
-    said = re.sub(r"[^\w\s']", ' ', spoken(text, language).text.lower().replace('-', ' '))
+    said = re.sub(r"[^\w\s']", ' ', to_spoken(text, language).text.lower().replace('-', ' '))
     if language == 'zh':
         return ' '.join(re.sub(r'\s', '', said))  # characters stand for words
     return ' '.join(SAME.get(word, word) for word in said.split())
 
 
-def distance(reference: str, hypothesis: str) -> float:
+def measure_distance(reference: str, hypothesis: str) -> float:
     if not reference or not hypothesis:
         return 0.0 if reference == hypothesis else 1.0
     together = reference.replace(' ', '') == hypothesis.replace(' ', '')
@@ -61,13 +62,14 @@ def error_rate(text: str, heard: str, language: str = 'en') -> float:
     """Return the word error rate; of characters for Chinese; 1.0 if only one of them is empty."""
     # "725" is heard for a number, and for "seven, two, five"
     digits = re.sub(r'(?<=\d)[,.:]?(?=\d)', ' ', heard)
-    return min(distance(compared(text, language), compared(one, language))
-               for one in {heard, digits})
+    return min(measure_distance(to_comparable(text, language),
+                                to_comparable(spoken_text, language))
+               for spoken_text in {heard, digits})
 
 
-def checked(text: str, language: str, say: Callable[[int], np.ndarray],
-            recogniser: Recogniser | None, *, highest: float = HIGHEST_WER,
-            retries: int = RETRIES) -> Take:
+def speak_checked(text: str, language: str, say: Callable[[int], np.ndarray],
+                  recogniser: Recogniser | None, *, highest: float = HIGHEST_WER,
+                  retries: int = RETRIES) -> Take:
     """
     Return the first take that is understood.
 

@@ -11,8 +11,14 @@ from pathlib import Path
 from train.compose.script import Script
 from train.records import Clip, read_records, write_records
 from train.speech.check import Dropped
-from train.speech.engines import NAMES, EngineSettings, engines, recogniser, rewriter
-from train.speech.make import Line, cast, clip_of, lines
+from train.speech.engines import (
+    NAMES,
+    EngineSettings,
+    make_engines,
+    make_recogniser,
+    make_rewriter,
+)
+from train.speech.make import Line, choose_voices, clip_of, list_lines
 from train.stages import Rejected, StageReport, read_stage, run_stage
 
 __all__ = ['add_arguments', 'add_engine_arguments', 'engine_settings', 'run', 'speak_all',
@@ -24,9 +30,10 @@ BATCH = 16
 def speak_line(line: Line, *, settings: EngineSettings, check: bool,
                out: Path) -> Clip | Rejected:
     """Stage function: a line becomes its clip, or is dropped."""
-    listener = recogniser(line.language) if check else None
+    listener = make_recogniser(line.language) if check else None
     try:
-        return clip_of(line, engines(settings), listener, out, rewriter=rewriter(settings))
+        return clip_of(line, make_engines(settings), listener, out,
+                       rewriter=make_rewriter(settings))
     except Dropped as error:
         return Rejected(reason='not understood (WER above 0.10 three times)', detail=str(error))
 
@@ -87,9 +94,9 @@ def run(options: argparse.Namespace) -> int:
     """Speak and report."""
     settings = engine_settings(options)
     if options.scripts:
-        todo = lines(read_records(options.scripts, Script))
+        todo = list_lines(read_records(options.scripts, Script))
     else:
-        voices = cast(engines(settings), options.language)
+        voices = choose_voices(make_engines(settings), options.language)
         texts = [text.strip() for text in options.text.read_text(encoding='utf-8').splitlines()]
         todo = [Line(id=f's{index:06d}', text=text, language=options.language,
                      voice=voices[index % len(voices)])

@@ -20,8 +20,8 @@ from train.speech.rewrite import LanguageRewriter, Rewriter, RuleRewriter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ['NAMES', 'EngineSettings', 'engines', 'present', 'recogniser',
-           'rewriter']
+__all__ = ['NAMES', 'EngineSettings', 'make_engines', 'find_present', 'make_recogniser',
+           'make_rewriter']
 
 NAMES = ('hibari', 'espeak-ng', 'flite', 'kokoro', 'piper', 'cosyvoice')
 
@@ -44,7 +44,7 @@ class EngineSettings:
     rewriter_model: str = ''
 
 
-def one(name: str, settings: EngineSettings) -> Synthesiser:
+def make_engine(name: str, settings: EngineSettings) -> Synthesiser:
     if name == 'kokoro':
         return Kokoro(Path(settings.kokoro_model), Path(settings.kokoro_voices))
     if name == 'piper':
@@ -62,12 +62,12 @@ def one(name: str, settings: EngineSettings) -> Synthesiser:
 
 
 @lru_cache(maxsize=2)
-def engines(settings: EngineSettings) -> dict[str, Synthesiser]:
+def make_engines(settings: EngineSettings) -> dict[str, Synthesiser]:
     """Return the named engines; raises ConfigurationError for what is wrong or missing."""
-    return {name: one(name, settings) for name in settings.names}
+    return {name: make_engine(name, settings) for name in settings.names}
 
 
-def rewriter(settings: EngineSettings) -> Rewriter:
+def make_rewriter(settings: EngineSettings) -> Rewriter:
     """Return the rewriter of spoken style."""
     if not settings.rewriter_url:
         return RuleRewriter()
@@ -75,20 +75,20 @@ def rewriter(settings: EngineSettings) -> Rewriter:
                                                 model=settings.rewriter_model))
 
 
-def present() -> tuple[str, ...]:
+def find_present() -> tuple[str, ...]:
     """Return those of hibari, espeak-ng and flite that can speak English on this machine."""
-    found = []
+    names = []
     for name in ('hibari', 'espeak-ng', 'flite'):
         try:
-            if one(name, EngineSettings()).voices('en'):
-                found.append(name)
+            if make_engine(name, EngineSettings()).voices('en'):
+                names.append(name)
         except MissingDependencyError:
             continue
-    return tuple(found)
+    return tuple(names)
 
 
 @lru_cache(maxsize=2)
-def recogniser(language: str) -> Recogniser:
+def make_recogniser(language: str) -> Recogniser:
     """Return the recogniser of the runtime's second pass (Whisper base), one core."""
     from audio_interaction_ros.runtimes.registry import load_transcriber
     # The stages run one process per core.

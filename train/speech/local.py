@@ -23,7 +23,7 @@ TIMEOUT_S = 60
 
 
 @lru_cache(maxsize=1)
-def hibari_voice() -> Any:
+def load_hibari() -> Any:
     try:
         from hibari import Hibari as Engine
     except ImportError as error:
@@ -40,13 +40,13 @@ class Hibari:
 
     def voices(self, language: str) -> tuple[str, ...]:
         """Return the voice of the package; others would be downloaded."""
-        hibari_voice()
+        load_hibari()
         return ('heart',) if language == 'en' else ()
 
     def speak(self, text: str, voice: str, *, language: str,
               rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """Return speech at 24 kHz."""
-        engine = hibari_voice()
+        engine = load_hibari()
         if language != 'en' or voice != 'heart':
             raise SpeechError(f'hibari: expected voice heart and English, got {voice!r} and '
                               f'{language!r}; choose another engine')
@@ -96,8 +96,8 @@ class Flite:
 
     def voices(self, language: str) -> tuple[str, ...]:
         """Return the built-in voices; empty where the command is missing."""
-        found = language == 'en' and shutil.which('flite') is not None
-        return ('slt', 'rms', 'awb', 'kal16') if found else ()
+        installed = language == 'en' and shutil.which('flite') is not None
+        return ('slt', 'rms', 'awb', 'kal16') if installed else ()
 
     def speak(self, text: str, voice: str, *, language: str,
               rng: np.random.Generator) -> tuple[np.ndarray, int]:

@@ -17,11 +17,11 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.compose.audio import write_clip
 from train.compose.script import Script
 from train.records import Clip
-from train.speech.check import checked
-from train.speech.protocol import Recogniser, Synthesiser, Voice, resampled, trimmed
+from train.speech.check import speak_checked
+from train.speech.protocol import Recogniser, Synthesiser, Voice, resample, trim_quiet
 from train.speech.rewrite import Rewriter, RuleRewriter
 
-__all__ = ['Line', 'cast', 'clip_of', 'key', 'lines']
+__all__ = ['Line', 'choose_voices', 'clip_of', 'line_id', 'list_lines']
 
 PEAK = 0.7
 SHIFTS = (0.86, 0.92, 1.0, 1.0, 1.07)
@@ -38,38 +38,38 @@ class Line:
     translation: str = ''
 
 
-def key(text: str, voice: str, language: str) -> str:
+def line_id(text: str, voice: str, language: str) -> str:
     """Return the id of a line: the same sentence of the same voice is spoken once."""
     return 's' + hashlib.sha256(f'{language}|{voice}|{text}'.encode()).hexdigest()[:15]
 
 
-def cast(engines: Mapping[str, Synthesiser], language: str) -> list[str]:
+def choose_voices(engines: Mapping[str, Synthesiser], language: str) -> list[str]:
     """
     Return the voices of some engines for a language, sorted; each also with shifted pitch.
 
     Raises ConfigurationError when no engine speaks the language.
     """
-    found = [str(Voice(engine=name, name=voice, shift=shift))
-             for name, engine in engines.items() for voice in engine.voices(language)
-             for shift in sorted(set(SHIFTS) if name == 'hibari' else {1.0})]
-    if not found:
+    voices = [str(Voice(engine=name, name=voice, shift=shift))
+              for name, engine in engines.items() for voice in engine.voices(language)
+              for shift in sorted(set(SHIFTS) if name == 'hibari' else {1.0})]
+    if not voices:
         raise ConfigurationError(f'speech: none of the engines {sorted(engines)} speaks '
                                  f'{language!r} here; install or name another engine')
-    return sorted(found)
+    return sorted(voices)
 
 
-def lines(scripts: Iterable[Script]) -> list[Line]:
+def list_lines(scripts: Iterable[Script]) -> list[Line]:
     """Return the distinct lines of scripts that have their voice, in order of appearance."""
-    found: dict[str, Line] = {}
+    by_id: dict[str, Line] = {}
     for script in scripts:
         for step in script.steps:
             if step.say:
                 voice = step.voice or script.voice
-                name = key(step.say, voice, step.language)
-                found.setdefault(name, Line(
+                name = line_id(step.say, voice, step.language)
+                by_id.setdefault(name, Line(
                     id=name, text=step.say, voice=voice, language=step.language,
                     translation=step.translation))
-    return list(found.values())
+    return list(by_id.values())
 
 
 def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recogniser | None,
@@ -90,19 +90,19 @@ def clip_of(line: Line, engines: Mapping[str, Synthesiser], recogniser: Recognis
     def say(attempt: int) -> np.ndarray:
         rng = np.random.default_rng([attempt, *line.id.encode()])
         samples, rate = engine.speak(said, voice.name, language=line.language, rng=rng)
-        return trimmed(resampled(samples, rate, voice.shift))
-    take = checked(line.text, line.language, say, recogniser)
+        return trim_quiet(resample(samples, rate, voice.shift))
+    take = speak_checked(line.text, line.language, say, recogniser)
     path = f'{folder}/{line.id}.flac'
     samples = take.samples * (PEAK / max(1e-4, float(np.abs(take.samples).max())))
     write_clip(out / path, samples)
     return Clip(
         id=line.id, path=path, seconds=len(samples) / SAMPLE_RATE_HZ, text=line.text,
         language=line.language, translation=line.translation, speaker=line.voice,
-        tags=tags(take.wer, take.takes), source=f'synthetic speech ({engine.name})',
+        tags=make_tags(take.wer, take.takes), source=f'synthetic speech ({engine.name})',
         source_id=line.id, licence=engine.licence, licence_group=engine.licence_group,
         generated=True)
 
 
-def tags(wer: float, takes: int) -> tuple[str, ...]:
+def make_tags(wer: float, takes: int) -> tuple[str, ...]:
     checks: Sequence[str] = () if wer < 0 else (f'wer_{wer:.2f}', f'takes_{takes}')
     return ('speech', *checks)

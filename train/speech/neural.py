@@ -21,7 +21,7 @@ ACCENTS = {'a': 'en-us', 'b': 'en-gb'}
 LANGUAGES = {'a': 'en', 'b': 'en', 'z': 'zh'}
 
 
-def existing(path: Path, engine: str, what: str) -> Path:
+def require_file(path: Path, engine: str, what: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f'{engine}: expected {what} at {path}, there is no file; '
                                  'give its path')
@@ -34,11 +34,11 @@ class Kokoro:
     name, licence, licence_group = 'kokoro', 'Apache-2.0', 'free'
     def __init__(self, model: Path, voices: Path) -> None:
         """Take the ONNX file and the .npz or .bin of voices; both must exist."""
-        self._model = existing(model, self.name, 'the ONNX model')
-        self._voices = existing(voices, self.name, 'the file of voices')
+        self._model = require_file(model, self.name, 'the ONNX model')
+        self._voices = require_file(voices, self.name, 'the file of voices')
 
     @cached_property
-    def _engine(self) -> Any:
+    def _loaded_engine(self) -> Any:
         try:
             from kokoro_onnx import Kokoro as Engine
         except ImportError as error:
@@ -49,7 +49,7 @@ class Kokoro:
 
     def voices(self, language: str) -> tuple[str, ...]:
         """Return the voices in the file whose first letter stands for the language."""
-        return tuple(sorted(name for name in self._engine.get_voices()
+        return tuple(sorted(name for name in self._loaded_engine.get_voices()
                             if LANGUAGES.get(name[0]) == language))
 
     def speak(self, text: str, voice: str, *, language: str,
@@ -61,7 +61,7 @@ class Kokoro:
                {'lang': ACCENTS.get(voice[:1], 'en-us')})
         said = ipa_of_chinese(text) if voice.startswith('z') else text
         try:
-            samples, rate = self._engine.create(
+            samples, rate = self._loaded_engine.create(
                 said, voice=voice, speed=float(rng.uniform(0.9, 1.15)), **how)
         except (AssertionError, ValueError, KeyError, RuntimeError, IndexError) as error:
             raise SpeechError(f'kokoro refused {text!r} with {voice!r} ({error}); correct the '
@@ -77,11 +77,11 @@ class Piper:
     def __init__(self, models: list[Path], *, licence: str = '',
                  licence_group: str = 'unstated') -> None:
         """Take the model files; the licence of the voices is the caller's to state."""
-        self._models = {path.stem: existing(path, self.name, 'a voice') for path in models}
+        self._models = {path.stem: require_file(path, self.name, 'a voice') for path in models}
         self._loaded: dict[str, Any] = {}
         self.licence, self.licence_group = licence, licence_group
 
-    def _voice(self, name: str) -> Any:
+    def _load_voice(self, name: str) -> Any:
         if name not in self._models:
             raise SpeechError(f'piper: expected one of {sorted(self._models)}, got {name!r}; '
                               'name the voice file')
@@ -102,7 +102,7 @@ class Piper:
     def speak(self, text: str, voice: str, *, language: str,
               rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """Return speech at the rate of the voice."""
-        engine = self._voice(voice)
+        engine = self._load_voice(voice)
         from piper import SynthesisConfig
         config = SynthesisConfig(length_scale=float(rng.uniform(0.9, 1.1)))
         chunks = list(engine.synthesize(text, config))

@@ -15,7 +15,7 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Recognition
 
-__all__ = ['Recogniser', 'SpeechError', 'Synthesiser', 'Voice', 'resampled', 'trimmed']
+__all__ = ['Recogniser', 'SpeechError', 'Synthesiser', 'Voice', 'resample', 'trim_quiet']
 
 HIGHEST_SHIFT = 1.3
 
@@ -78,14 +78,14 @@ class Voice:
         return f'{self.engine}:{self.name}' + (f'@{self.shift:g}' if self.shift != 1.0 else '')
 
 
-def resampled(samples: np.ndarray, rate: int, shift: float = 1.0) -> np.ndarray:
+def resample(samples: np.ndarray, rate: int, shift: float = 1.0) -> np.ndarray:
     """Return samples [n] at 16 kHz; a shift above 1 raises pitch and shortens."""
     source = round(rate * shift)
     mono = np.asarray(samples, np.float32).reshape(-1)
     return mono if source == SAMPLE_RATE_HZ else soxr.resample(mono, source, SAMPLE_RATE_HZ)
 
 
-def trimmed(samples: np.ndarray, below_db: float = 38.0, keep_s: float = 0.02) -> np.ndarray:
+def trim_quiet(samples: np.ndarray, below_db: float = 38.0, keep_s: float = 0.02) -> np.ndarray:
     """Cut what is quieter than the loudest 20 ms by so much at both ends, keeping a little."""
     if len(samples) < 640 or not np.any(samples):
         return samples

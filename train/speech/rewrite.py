@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from train.responses.language import LanguageModel, UnusableAnswerError
-from train.speech.style import Change, Rewritten, spoken
+from train.speech.style import Change, Rewritten, to_spoken
 
 __all__ = ['LanguageRewriter', 'Rewriter', 'RuleRewriter']
 
@@ -41,7 +41,7 @@ class RuleRewriter:
 
     def rewrite(self, text: str, language: str) -> Rewritten:
         """Return what the rules make of a text."""
-        return spoken(text, language)
+        return to_spoken(text, language)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,8 @@ class LanguageRewriter:
         if not 1 / LONGER <= len(said) / len(text) <= LONGER and len(text) < 200:
             raise UnusableAnswerError(f'expected a text of like length, got {said!r}; ask again')
         try:
-            changes = tuple(Change(rule='model', before=str(one['before']),
-                                   after=str(one['after'])) for one in answer['changes'])
+            changes = tuple(Change(rule='model', before=str(change['before']),
+                                   after=str(change['after'])) for change in answer['changes'])
         except (KeyError, TypeError) as error:
             raise UnusableAnswerError(f'expected changes, got {answer["changes"]!r}; ask again'
                                       ) from error

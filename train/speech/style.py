@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from num2words import num2words
 
-__all__ = ['Change', 'Rewritten', 'spoken']
+__all__ = ['Change', 'Rewritten', 'to_spoken']
 
 LONGEST_CODE = 3  # lines
 
@@ -55,7 +55,7 @@ class Rewritten:
     changes: tuple[Change, ...]
 
 
-def words(number: str) -> str:
+def number_in_words(number: str) -> str:
     """Return a written number in words; a plain four-figure one of 1100-1999 as a year."""
     plain = number.replace(',', '')
     if '.' in plain:
@@ -66,7 +66,7 @@ def words(number: str) -> str:
     return num2words(value).replace(',', '')
 
 
-def plural(number: str, unit: str) -> str:
+def to_plural(number: str, unit: str) -> str:
     if number.replace(',', '') in ('1', '1.0') or unit.endswith('hertz'):
         return unit
     head, space, rest = unit.partition(' ')
@@ -74,41 +74,41 @@ def plural(number: str, unit: str) -> str:
     return head + space + rest
 
 
-def money(match: Match) -> str:
+def say_money(match: Match) -> str:
     whole, _, cents = match['amount'].partition('.')
     unit, part = CURRENCIES[match['sign']]
-    said = f'{words(whole)} {plural(whole, unit)}'
+    said = f'{number_in_words(whole)} {to_plural(whole, unit)}'
     if cents and int(cents):
         cents = str(int(cents.ljust(2, '0')[:2]))
-        said += f' and {words(cents)} {plural(cents, part)}'
+        said += f' and {number_in_words(cents)} {to_plural(cents, part)}'
     return said
 
 
-def clock(match: Match) -> str:
+def say_clock(match: Match) -> str:
     hour, minute = int(match[1]), int(match[2])
     if not minute:
         return f'{num2words(hour)} o\'clock' if hour <= 12 else f'{num2words(hour)} hundred'
     return f'{num2words(hour)} {"oh " if minute < 10 else ""}{num2words(minute)}'
 
 
-def date(match: Match) -> str:
+def say_date(match: Match) -> str:
     year, month, day = (int(part) for part in match.groups())
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
     return f'{MONTHS[month - 1]} {num2words(day, to="ordinal")}, {num2words(year, to="year")}'
 
 
-def fenced(match: Match) -> str:
+def say_code(match: Match) -> str:
     lines = match[1].strip('\n').splitlines()
     return 'Code omitted.' if len(lines) > LONGEST_CODE else ' '.join(lines)
 
 
-def alternatives(table: dict[str, str]) -> str:
+def any_of(table: dict[str, str]) -> str:
     return '|'.join(re.escape(key) for key in sorted(table, key=len, reverse=True))
 
 
 MARKUP: list[tuple[str, str, str | Callable[[Match], str]]] = [
-    ('code', r'```[^\n]*\n(.*?)```', fenced),
+    ('code', r'```[^\n]*\n(.*?)```', say_code),
     ('code', r'`([^`\n]+)`', r'\1'),
     ('image', r'!\[([^\]]*)\]\([^)]*\)', r'\1'),
     ('link', r'\[([^\]]+)\]\([^)]*\)', r'\1'),
@@ -125,28 +125,28 @@ MARKUP: list[tuple[str, str, str | Callable[[Match], str]]] = [
     ('emphasis', r'(\*\*\*|\*\*|\*|__|~~)(?=\S)(.+?)(?<=\S)\1', r'\2'),
 ]
 ENGLISH: list[tuple[str, str, str | Callable[[Match], str]]] = [
-    ('date', r'\b(\d{4})-(\d{2})-(\d{2})\b', date),
-    ('time', r'\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)', clock),
+    ('date', r'\b(\d{4})-(\d{2})-(\d{2})\b', say_date),
+    ('time', r'\b([01]?\d|2[0-3]):([0-5]\d)\b(?!:)', say_clock),
     ('symbol', r'(?<=\d)\s*[-−]\s*(?=\d)', ' to '),
     ('symbol', r'(?<![\w)])[-−](?=\d)', 'minus '),
-    ('abbreviation', rf'(?:(?<=\s)|^)(?:{alternatives(TITLES)})(?=\s+[A-Z])',
+    ('abbreviation', rf'(?:(?<=\s)|^)(?:{any_of(TITLES)})(?=\s+[A-Z])',
      lambda m: TITLES[m[0]]),
-    ('abbreviation', rf'(?<![\w.])(?:{alternatives(ABBREVIATIONS)})(?!\w)',
+    ('abbreviation', rf'(?<![\w.])(?:{any_of(ABBREVIATIONS)})(?!\w)',
      lambda m: ABBREVIATIONS[m[0]]),
-    ('money', rf'(?P<sign>[$€£])\s?(?P<amount>{NUMBER})(?![\d])', money),
-    ('percent', rf'({NUMBER})\s?%', lambda m: f'{words(m[1])} percent'),
-    ('unit', rf'(?<![\w.])({NUMBER})\s?({alternatives(UNITS)})(?![\w/])',
-     lambda m: f'{words(m[1])} {plural(m[1], UNITS[m[2]])}'),
+    ('money', rf'(?P<sign>[$€£])\s?(?P<amount>{NUMBER})(?![\d])', say_money),
+    ('percent', rf'({NUMBER})\s?%', lambda m: f'{number_in_words(m[1])} percent'),
+    ('unit', rf'(?<![\w.])({NUMBER})\s?({any_of(UNITS)})(?![\w/])',
+     lambda m: f'{number_in_words(m[1])} {to_plural(m[1], UNITS[m[2]])}'),
     ('ordinal', r'\b(\d+)(?:st|nd|rd|th)\b', lambda m: num2words(int(m[1]), to='ordinal')),
     ('symbol', r'#(?=\d)', 'number '),
     ('symbol', rf'\s*([{re.escape("".join(SYMBOLS))}])\s*', lambda m: SYMBOLS[m[1]]),
-    ('number', rf'(?<![\w.])({NUMBER})(?!\w)', lambda m: words(m[1])),
+    ('number', rf'(?<![\w.])({NUMBER})(?!\w)', lambda m: number_in_words(m[1])),
     ('number', r'\d+', lambda m: f' {num2words(int(m[0]))} '),
 ]
 
 
-def applied(text: str, rule: str, pattern: str, after: str | Callable[[Match], str],
-            changes: list[Change]) -> str:
+def apply_rule(text: str, rule: str, pattern: str, after: str | Callable[[Match], str],
+               changes: list[Change]) -> str:
     def replace(match: Match) -> str:
         new = after(match) if callable(after) else match.expand(after)
         if new != match[0]:
@@ -155,7 +155,7 @@ def applied(text: str, rule: str, pattern: str, after: str | Callable[[Match], s
     return re.sub(pattern, replace, text, flags=re.DOTALL if rule == 'code' else 0)
 
 
-def spoken(text: str, language: str = 'en') -> Rewritten:
+def to_spoken(text: str, language: str = 'en') -> Rewritten:
     """
     Return a text as it is said aloud, with the list of changes.
 
@@ -165,7 +165,7 @@ def spoken(text: str, language: str = 'en') -> Rewritten:
     changes: list[Change] = []
     new = text
     for rule, pattern, after in [*MARKUP, *(ENGLISH if language == 'en' else [])]:
-        new = applied(new, rule, pattern, after, changes)
+        new = apply_rule(new, rule, pattern, after, changes)
     if not changes and '\n' not in text:
         return Rewritten(text=text, changes=())
     tidy = re.sub(r'\s+([,.;!?])', r'\1', re.sub(r'\s+', ' ', new)).strip()

@@ -40,18 +40,18 @@ from train.stages.shards import (
     Shard,
     ShardReport,
     StageError,
-    digest,
-    finished,
+    explain_full_storage,
+    hash_records,
     part_path,
-    storage,
+    read_finished,
     write_whole,
 )
-from train.stages.workers import here, processes, through_ray
+from train.stages.workers import build_here, build_in_processes, build_on_ray
 
 __all__ = ['StageReport', 'read_stage', 'run_stage', 'stable_seed']
 
 T = TypeVar('T')
-BACKENDS = {'processes': processes, 'ray': through_ray}
+BACKENDS = {'processes': build_in_processes, 'ray': build_on_ray}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def _describe(value: Any) -> Any:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _hold_lock(folder: Path) -> Iterator[None]:
     with (folder / '.lock').open('w') as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -157,12 +157,12 @@ class _Run:
         self.resumed = 0
         self._folder, self._shard_size = folder, shard_size
 
-    def missing(self, records: Iterable[Any]) -> Iterator[Shard]:
+    def find_missing(self, records: Iterable[Any]) -> Iterator[Shard]:
         """Yield the shards that are not whole on disk; note the others."""
         source, index = iter(records), 0
         while batch := tuple(islice(source, self._shard_size)):
-            sha = digest(batch)
-            if report := finished(self._folder, index, sha):
+            sha = hash_records(batch)
+            if report := read_finished(self._folder, index, sha):
                 self.reports.append(report)
                 self.resumed += 1
             else:
@@ -185,7 +185,7 @@ class _Run:
         return sha.hexdigest()
 
 
-def _summary(run: _Run, seconds: float, **known: Any) -> StageReport:
+def _sum_up(run: _Run, seconds: float, **known: Any) -> StageReport:
     reasons = Counter(each['reason'] for report in run.reports for each in report.rejections)
     return StageReport(
         **known, rejected=dict(reasons.most_common()), shards=len(run.reports),
@@ -196,7 +196,7 @@ def _summary(run: _Run, seconds: float, **known: Any) -> StageReport:
         audio_hours=sum(report.audio_seconds for report in run.reports) / 3600)
 
 
-def _bar(shown: bool) -> Progress:
+def _make_bar(shown: bool) -> Progress:
     console = Console(stderr=True)
     return Progress(
         TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
@@ -204,8 +204,8 @@ def _bar(shown: bool) -> Progress:
         TimeRemainingColumn(), console=console, disable=not (shown and console.is_terminal))
 
 
-def _drive(run: _Run, bar: Progress, name: str, total: int | None,
-           reports: Callable[[Callable[[int], None]], Iterator[ShardReport]]) -> None:
+def _take_reports(run: _Run, bar: Progress, name: str, total: int | None,
+                  reports: Callable[[Callable[[int], None]], Iterator[ShardReport]]) -> None:
     """Take reports in until there are no more, and keep the bar up to date."""
     task = bar.add_task(name, total=total, rejected=0)
     rejected = 0
@@ -239,20 +239,20 @@ def run_stage(name: str, records: Iterable[Any], function: Callable[[Any], Any],
         raise StageError(f'Expected backend processes or ray and on_error skip or raise, got '
                          f'{backend!r} and {on_error!r}; correct the call')
     began, folder = time.perf_counter(), Path(out).absolute() / name
-    with storage(folder):
+    with explain_full_storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder), _bar(progress) as bar:
+    with _hold_lock(folder), _make_bar(progress) as bar:
         _open_folder(folder, {'format': 1, 'name': name, 'shard_size': shard_size,
                               'function': _describe(function),
                               'settings': _describe(settings or {})}, resume)
         run = _Run(folder, shard_size)
         job = Job(folder=folder, function=function, on_error=on_error)
-        build = BACKENDS[backend] if workers or backend == 'ray' else here
-        _drive(run, bar, name, len(records) if isinstance(records, Sized) else None,
-               lambda tick: build(job, run.missing(records), max(1, workers), tick))
+        build = BACKENDS[backend] if workers or backend == 'ray' else build_here
+        _take_reports(run, bar, name, len(records) if isinstance(records, Sized) else None,
+                      lambda tick: build(job, run.find_missing(records), max(1, workers), tick))
         sha = run.close()
-        report = _summary(run, time.perf_counter() - began, name=name, folder=str(folder),
-                          backend=backend, workers=workers, sha256=sha)
+        report = _sum_up(run, time.perf_counter() - began, name=name, folder=str(folder),
+                         backend=backend, workers=workers, sha256=sha)
         write_whole(folder / 'report.json', json.dumps(
             dataclasses.asdict(report), ensure_ascii=False, indent=1).encode())
     return report

@@ -26,8 +26,9 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.protocol import CHUNK_S
 
-__all__ = ['Job', 'Rejected', 'Shard', 'ShardReport', 'StageError', 'build', 'digest', 'finished',
-           'part_path', 'storage', 'write_whole']
+__all__ = ['Job', 'Rejected', 'Shard', 'ShardReport', 'StageError', 'build', 'hash_records',
+           'read_finished',
+           'part_path', 'explain_full_storage', 'write_whole']
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 WORKER_KILLED = 'worker killed'
@@ -97,7 +98,7 @@ def _done_path(folder: Path, index: int) -> Path:
 
 
 @contextlib.contextmanager
-def storage(folder: Path) -> Iterator[None]:
+def explain_full_storage(folder: Path) -> Iterator[None]:
     """Turn a full disk, quota or file size limit into a StageError that says what to do."""
     try:
         yield
@@ -118,7 +119,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     # bytes under names of their own; the later rename wins.
     scratch = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
-        with storage(path.parent), scratch.open('wb') as file:
+        with explain_full_storage(path.parent), scratch.open('wb') as file:
             file.write(data)
             file.flush()
             if durable:
@@ -128,7 +129,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def _plain(record: Any) -> dict[str, Any]:
+def _to_dict(record: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return dataclasses.asdict(record)
     if isinstance(record, Mapping):
@@ -137,28 +138,28 @@ def _plain(record: Any) -> dict[str, Any]:
                      'correct the function of the stage (it may also return Rejected)')
 
 
-def _line(record: Any) -> bytes:
-    return (json.dumps(_plain(record), ensure_ascii=False, allow_nan=False) + '\n').encode()
+def _to_line(record: Any) -> bytes:
+    return (json.dumps(_to_dict(record), ensure_ascii=False, allow_nan=False) + '\n').encode()
 
 
-def digest(records: Iterable[Any]) -> str:
+def hash_records(records: Iterable[Any]) -> str:
     """Return the SHA-256 of records as JSON lines."""
     sha = hashlib.sha256()
     for record in records:
-        sha.update(_line(record))
+        sha.update(_to_line(record))
     return sha.hexdigest()
 
 
 def _audio_seconds(record: Any) -> float:
-    values = _plain(record)
+    values = _to_dict(record)
     if isinstance(values.get('chunks'), int):
         return CHUNK_S * values['chunks']
     seconds = values.get('seconds')
     return float(seconds) if isinstance(seconds, (int, float)) else 0.0
 
 
-def _name(record: Any, position: int) -> str:
-    return str(_plain(record).get('id', position))
+def _name_of(record: Any, position: int) -> str:
+    return str(_to_dict(record).get('id', position))
 
 
 def _apply(job: Job, record: Any) -> tuple[list[Any], list[Rejected]]:
@@ -169,14 +170,14 @@ def _apply(job: Job, record: Any) -> tuple[list[Any], list[Rejected]]:
             [item for item in items if isinstance(item, Rejected)])
 
 
-def _guarded(job: Job, record: Any, doomed: bool) -> tuple[list[Any], bytes, list[Rejected]]:
+def _apply_guarded(job: Job, record: Any, doomed: bool) -> tuple[list[Any], bytes, list[Rejected]]:
     """Return records, their lines and rejections; only what must end the stage is raised."""
     if doomed:
         return [], b'', [Rejected(WORKER_KILLED, 'twice at this record: memory or a crash')]
     try:
-        with storage(job.folder):
+        with explain_full_storage(job.folder):
             kept, rejected = _apply(job, record)
-            return kept, b''.join(map(_line, kept)), rejected
+            return kept, b''.join(map(_to_line, kept)), rejected
     except (StageError, ConfigurationError, MissingDependencyError):
         raise  # the next record would fail alike
     except Exception as error:
@@ -204,11 +205,11 @@ def build(job: Job, shard: Shard, at: Callable[[int], None] = lambda position: N
     count, audio = 0, 0.0
     for position, record in enumerate(shard.records):
         at(position)
-        kept, text, rejected = _guarded(job, record, position in shard.doomed)
+        kept, text, rejected = _apply_guarded(job, record, position in shard.doomed)
         lines.append(text)
         count += len(kept)
         audio += sum(map(_audio_seconds, kept))
-        rejections += [{'record': _name(record, position), 'reason': each.reason,
+        rejections += [{'record': _name_of(record, position), 'reason': each.reason,
                         'detail': each.detail} for each in rejected]
     data = b''.join(lines)
     report = ShardReport(
@@ -222,7 +223,7 @@ def build(job: Job, shard: Shard, at: Callable[[int], None] = lambda position: N
     return report
 
 
-def finished(folder: Path, index: int, input_sha256: str) -> ShardReport | None:
+def read_finished(folder: Path, index: int, input_sha256: str) -> ShardReport | None:
     """Return the report of a shard that lies whole on disk for this input, else None."""
     try:
         values = json.loads(_done_path(folder, index).read_bytes())

@@ -21,7 +21,7 @@ from typing import Any
 from audio_interaction_ros.errors import MissingDependencyError
 from train.stages.shards import Job, Shard, ShardReport, StageError, build
 
-__all__ = ['here', 'processes', 'through_ray']
+__all__ = ['build_here', 'build_in_processes', 'build_on_ray']
 
 DEATHS = 2
 """As often may one record end its worker before it is given up."""
@@ -30,16 +30,17 @@ WAVE = 512
 Tick = Callable[[int], None]
 
 
-def here(job: Job, shards: Iterator[Shard], workers: int, tick: Tick) -> Iterator[ShardReport]:
+def build_here(job: Job, shards: Iterator[Shard], workers: int,
+               tick: Tick) -> Iterator[ShardReport]:
     """Build the shards in this process, for a debugger and for tiny inputs."""
     for shard in shards:
         try:
             yield build(job, shard, tick)
         except Exception as error:
-            raise _failure(shard, error) from error
+            raise _explain_failure(shard, error) from error
 
 
-def _failure(shard: Shard, error: Exception) -> StageError:
+def _explain_failure(shard: Shard, error: Exception) -> StageError:
     """Return what ends the stage, of its own or of another kind, as one that says where."""
     if isinstance(error, StageError):
         return error
@@ -64,7 +65,7 @@ def _serve(pipe: Connection, job: Job, at: Any, parent: int) -> None:
         try:
             answer = build(job, shard, record)
         except Exception as error:
-            answer = str(_failure(shard, error))
+            answer = str(_explain_failure(shard, error))
         try:
             pipe.send(answer)
         except OSError:  # killed: nobody is left to tell
@@ -108,7 +109,7 @@ class _Deaths:
         self._job = job
         self._count: Counter[tuple[int, int]] = Counter()
 
-    def again(self, worker: _Worker) -> Shard:
+    def count(self, worker: _Worker) -> Shard:
         """Return the shard to build again; raises StageError where that is hopeless."""
         assert worker.shard is not None
         shard, at = worker.shard, int(worker.at.value)
@@ -124,8 +125,8 @@ class _Deaths:
         return replace(shard, doomed=shard.doomed | {at})
 
 
-def processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
-              ) -> Iterator[ShardReport]:
+def build_in_processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
+                       ) -> Iterator[ShardReport]:
     """Yield reports as shards finish in worker processes; ``tick`` gets records under way."""
     crew: list[_Worker] = []
     again: deque[Shard] = deque()
@@ -153,7 +154,7 @@ def processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
                 if isinstance(answer, str):
                     raise StageError(answer)
                 if answer is None:
-                    again.append(deaths.again(worker))
+                    again.append(deaths.count(worker))
                     worker.stop()
                     crew[crew.index(worker)] = _Worker(job)
                 else:
@@ -164,16 +165,16 @@ def processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
             worker.stop()
 
 
-def _row(job: bytes, row: dict[str, Any]) -> dict[str, Any]:
+def _build_row(job: bytes, row: dict[str, Any]) -> dict[str, Any]:
     shard = pickle.loads(row['shard'])
     try:
         return {'report': pickle.dumps(build(pickle.loads(job), shard)), 'failure': ''}
     except Exception as error:
-        return {'report': b'', 'failure': str(_failure(shard, error))}
+        return {'report': b'', 'failure': str(_explain_failure(shard, error))}
 
 
-def through_ray(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
-                ) -> Iterator[ShardReport]:
+def build_on_ray(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
+                 ) -> Iterator[ShardReport]:
     """
     Yield reports of shards built as Ray Data tasks, on the cluster that ``RAY_ADDRESS`` names.
 
@@ -190,7 +191,7 @@ def through_ray(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
         os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')  # a build reports to nobody
         ray.init(log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    work = partial(_row, ray.cloudpickle.dumps(job))
+    work = partial(_build_row, ray.cloudpickle.dumps(job))
     while wave := list(islice(shards, WAVE)):
         rows = ray.data.from_items([{'shard': pickle.dumps(shard)} for shard in wave],
                                    override_num_blocks=len(wave))

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         if options.picture:
             raise TfjpError(f'--picture expected one clip, got the folder {source}; name a file')
         return _run_folder(source, options.output)
-    samples = _example() if options.input == 'example' else read_clip(source)
+    samples = _make_example() if options.input == 'example' else read_clip(source)
     result = process(samples)
     _write(options.output, result)
     if options.picture:
@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _example() -> np.ndarray:
-    from train.tfjp.picture import example
-    return example()
+def _make_example() -> np.ndarray:
+    from train.tfjp.picture import make_example
+    return make_example()
 
 
 def read_clip(path: Path) -> np.ndarray:

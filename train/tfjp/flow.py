@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.tfjp.core import locate_core
-from train.tfjp.noise import denoise, noise_like, quietest
-from train.tfjp.silence import DELTA, applied_gate, find_gate, kept_frames
-from train.tfjp.spectrum import HOP, HOPS_PER_S, analyse, check, level_db, power, synthesise
-from train.tfjp.verdict import judge
+from train.tfjp.noise import denoise, find_quietest, make_noise_like
+from train.tfjp.silence import DELTA, choose_frames, find_gate, limit_gate
+from train.tfjp.spectrum import HOP, HOPS_PER_S, analyse, check, power_of, synthesise, to_level_db
+from train.tfjp.verdict import judge_clip
 
 __all__ = ['GRID', 'MAX_LOOPS', 'VERDICTS', 'TfjpReport', 'TfjpResult', 'process']
 
@@ -95,12 +95,12 @@ def process(samples: np.ndarray) -> TfjpResult:
                          f'no 20 ms are louder than {SILENCE_DBFS:.0f} dBFS')
     clip = _Clip(samples=_whole_hops(samples), origin=np.arange(len(levels)),
                  least_gate=find_gate(levels))
-    loops, used = 0, _round(clip, budget=MAX_LOOPS, whole=False)
+    loops, used = 0, _run_round(clip, budget=MAX_LOOPS, whole=False)
     while used and loops < MAX_LOOPS:
         loops += used
-        used = _round(clip, budget=MAX_LOOPS - loops, whole=True)
+        used = _run_round(clip, budget=MAX_LOOPS - loops, whole=True)
     _last_cut(clip)
-    return _result(clip, levels, loops, settled=not used)
+    return _make_result(clip, levels, loops, settled=not used)
 
 
 def _whole_hops(samples: np.ndarray) -> np.ndarray:
@@ -120,7 +120,7 @@ def _as_it_is(samples: np.ndarray, verdict: str, reason: str) -> TfjpResult:
         offset_s=onset + seconds, gate_dbfs=SILENCE_DBFS, verdict=verdict, reason=reason))
 
 
-def _round(clip: _Clip, *, budget: int, whole: bool) -> int:
+def _run_round(clip: _Clip, *, budget: int, whole: bool) -> int:
     """
     Do all steps on a clip, the first three at most ``budget`` times.
 
@@ -139,16 +139,16 @@ def _round(clip: _Clip, *, budget: int, whole: bool) -> int:
     frames = frames[kept]
     levels, powers = _measure(frames)
     core = locate_core(levels, powers, look.gate)
-    start, end = _on_grid(core, len(frames))
+    start, end = _move_to_grid(core, len(frames))
     clip.gate = look.gate
     moved = start > 0 or end != len(frames) - 1
     if budget and (loops or moved):
         clip.cut += len(clip.origin) - len(kept)
-        clip.origin = _pick(clip.origin[kept], start, end)
-        clip.core = _move(clip.core, kept, start) if clip.core else (core[0] - start,
-                                                                     core[1] - start)
+        clip.origin = _pick_origin(clip.origin[kept], start, end)
+        clip.core = _move_core(clip.core, kept, start) if clip.core else (core[0] - start,
+                                                                          core[1] - start)
         noise = frames[look.quiet] if look.is_noise else None
-        clip.samples = _taper(_pad(synthesise(frames[start:end + 1]), end - start, noise))
+        clip.samples = _taper(_pad_to_hops(synthesise(frames[start:end + 1]), end - start, noise))
     elif budget:
         clip.core = clip.core or core
         clip.samples = _taper(clip.samples)
@@ -167,52 +167,52 @@ class _Look:
 
 
 def _measure(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    powers = power(frames)
-    return level_db(powers.sum(axis=1)), powers
+    powers = power_of(frames)
+    return to_level_db(powers.sum(axis=1)), powers
 
 
 def _cut_and_clean(frames: np.ndarray, least_gate: float,
                    whole: bool) -> tuple[np.ndarray, np.ndarray, _Look]:
     """Return which frames stay, these less their noise, and what was seen."""
     levels, _ = _measure(frames)
-    stay = kept_frames(levels, least_gate, whole=whole)
+    stay = choose_frames(levels, least_gate, whole=whole)
     levels, cleaned = levels[stay], frames[stay]
-    gate = applied_gate(levels, least_gate)
-    quiet = quietest(levels)
+    gate = limit_gate(levels, least_gate)
+    quiet = find_quietest(levels)
     is_noise, changed = bool(levels[quiet].max() <= gate), len(stay) < len(frames)
     if is_noise:
-        rest = denoise(cleaned, power(cleaned[quiet]).mean(axis=0))
-        if power(cleaned - rest).sum() > CHANGE * power(cleaned).sum():
+        rest = denoise(cleaned, power_of(cleaned[quiet]).mean(axis=0))
+        if power_of(cleaned - rest).sum() > CHANGE * power_of(cleaned).sum():
             cleaned, changed = rest, True
     return stay, cleaned, _Look(gate=gate, quiet=stay[quiet], is_noise=is_noise,
                                 changed=changed)
 
 
-def _move(core: tuple[int, int], kept: np.ndarray, start: int) -> tuple[int, int]:
+def _move_core(core: tuple[int, int], kept: np.ndarray, start: int) -> tuple[int, int]:
     """Return where the frames of a core went when only some frames were kept."""
     first, end = np.searchsorted(kept, core)
     return int(first) - start, int(end) - start
 
 
-def _on_grid(core: tuple[int, int], frames: int) -> tuple[int, int]:
+def _move_to_grid(core: tuple[int, int], frames: int) -> tuple[int, int]:
     """Return first and last frame of the core moved outwards to the grid, in hops."""
     start = max(core[0] - 1, 0) // DELTA * DELTA
     last = min(core[1], frames - 1)
     return start, start + max(1, -(-(last - start) // DELTA)) * DELTA
 
 
-def _pick(origin: np.ndarray, start: int, end: int) -> np.ndarray:
+def _pick_origin(origin: np.ndarray, start: int, end: int) -> np.ndarray:
     return origin[np.minimum(np.arange(start, end + 1), len(origin) - 1)]
 
 
-def _pad(samples: np.ndarray, hops: int, quiet: np.ndarray | None) -> np.ndarray:
+def _pad_to_hops(samples: np.ndarray, hops: int, quiet: np.ndarray | None) -> np.ndarray:
     """Lengthen samples to whole hops with their own noise, or mirrored where there is none."""
     missing = hops - len(samples) // HOP
     if missing <= 0:
         return samples
     if quiet is None:
         return np.pad(samples, (0, missing * HOP), mode='reflect' if len(samples) > 1 else 'edge')
-    noise = noise_like(quiet, missing + 1)
+    noise = make_noise_like(quiet, missing + 1)
     if len(samples) < HOP:
         return np.concatenate([samples, noise[HOP:]])
     fade = 0.5 - 0.5 * np.cos(np.pi * np.arange(HOP) / HOP)
@@ -235,20 +235,20 @@ def _last_cut(clip: _Clip) -> None:
     while True:
         frames = analyse(clip.samples)
         levels, _ = _measure(frames)
-        kept = kept_frames(levels, clip.least_gate, whole=True)
-        clip.gate = applied_gate(levels, clip.least_gate)
+        kept = choose_frames(levels, clip.least_gate, whole=True)
+        clip.gate = limit_gate(levels, clip.least_gate)
         if len(kept) == len(levels):
             return
         clip.cut += len(levels) - len(kept)
         clip.origin = clip.origin[kept]
-        clip.core = _move(clip.core or (0, len(kept)), kept, 0)
+        clip.core = _move_core(clip.core or (0, len(kept)), kept, 0)
         clip.samples = _taper(synthesise(frames[kept]))
 
 
-def _result(clip: _Clip, levels: np.ndarray, loops: int, settled: bool) -> TfjpResult:
+def _make_result(clip: _Clip, levels: np.ndarray, loops: int, settled: bool) -> TfjpResult:
     last = len(clip.origin) - 1
     first, end = (int(np.clip(at, 0, last)) for at in clip.core or (0, last))
-    verdict, reason = judge(levels, clip.samples)
+    verdict, reason = judge_clip(levels, clip.samples)
     return TfjpResult(samples=clip.samples.astype(np.float32), report=TfjpReport(
         loops=loops, settled=settled, cut_s=clip.cut / HOPS_PER_S,
         core_start_s=float(clip.origin[first] / HOPS_PER_S),

@@ -7,9 +7,9 @@ Knows neither silence gates nor cores; who calls decides whether what is quietes
 import numpy as np
 from scipy.ndimage import uniform_filter, uniform_filter1d
 
-from train.tfjp.spectrum import BINS, power, synthesise
+from train.tfjp.spectrum import BINS, power_of, synthesise
 
-__all__ = ['denoise', 'noise_like', 'quietest']
+__all__ = ['denoise', 'make_noise_like', 'find_quietest']
 
 QUIETEST_SHARE = 0.05
 GAMMA = 1.0
@@ -19,7 +19,7 @@ FLOOR_GAIN = 0.1
 _SMOOTH = 5
 
 
-def quietest(levels: np.ndarray) -> np.ndarray:
+def find_quietest(levels: np.ndarray) -> np.ndarray:
     """Return the indices of the lowest 5 % of frame levels [T], at least one."""
     count = max(1, int(len(levels) * QUIETEST_SHARE))
     return np.argpartition(levels, count - 1)[:count]
@@ -32,13 +32,13 @@ def denoise(frames: np.ndarray, profile: np.ndarray) -> np.ndarray:
     The gain is read off power smoothed over five frames and five bins and a profile smoothed
     alike, which keeps single bins of noise from surviving as chirps.
     """
-    smooth = uniform_filter(power(frames), size=_SMOOTH, mode='nearest')
+    smooth = uniform_filter(power_of(frames), size=_SMOOTH, mode='nearest')
     taken = GAMMA * uniform_filter1d(profile, size=_SMOOTH, mode='nearest')
     share = np.divide(taken, smooth, out=np.zeros_like(smooth), where=smooth > 0)
     return frames * np.sqrt(np.maximum(1 - share, FLOOR_GAIN ** 2))
 
 
-def noise_like(profile_frames: np.ndarray, hops: int) -> np.ndarray:
+def make_noise_like(profile_frames: np.ndarray, hops: int) -> np.ndarray:
     """Return samples [hops * 160] of noise with the mean spectrum of frames [F, 161]."""
     magnitude = np.sqrt(2 * np.mean(np.abs(profile_frames) ** 2, axis=0))
     phase = np.random.default_rng(0).uniform(0, 2 * np.pi, (hops + 1, BINS))

@@ -8,8 +8,8 @@ so that neither a decaying tail nor a steady sound is taken for silence.
 
 import numpy as np
 
-__all__ = ['DELTA', 'GATE_PERCENTILE', 'TAU', 'applied_gate', 'find_gate', 'kept_frames',
-           'longest_run', 'runs', 'silent_frames']
+__all__ = ['DELTA', 'GATE_PERCENTILE', 'TAU', 'limit_gate', 'find_gate', 'choose_frames',
+           'measure_longest_run', 'find_runs', 'find_silent']
 
 TAU = 30
 """Longest silent run in hops (300 ms, the paper's tau)."""
@@ -33,7 +33,7 @@ def find_gate(levels: np.ndarray) -> float:
     return float(np.clip(gate, loudest + LOWEST_DB, loudest + HIGHEST_DB))
 
 
-def applied_gate(levels: np.ndarray, least_gate: float) -> float:
+def limit_gate(levels: np.ndarray, least_gate: float) -> float:
     """Return the gate for levels [T], no lower than another one unless that is too high here."""
     return float(min(max(find_gate(levels), least_gate), levels.max() + HIGHEST_DB))
 
@@ -45,29 +45,29 @@ def _is_noise_floor(levels: np.ndarray, floor: float) -> bool:
     return crowd >= 2 * above
 
 
-def silent_frames(levels: np.ndarray, gate: float) -> np.ndarray:
+def find_silent(levels: np.ndarray, gate: float) -> np.ndarray:
     """Return which frames [T] bool are silent; a faint blip of 30 ms does not end silence."""
     silent = levels <= gate
-    for first, end in runs(~silent):
+    for first, end in find_runs(~silent):
         inside = 0 < first and end < len(levels)
         if inside and end - first <= _BLIP_FRAMES and levels[first:end].max() < gate + _BLIP_DB:
             silent[first:end] = True
     return silent
 
 
-def runs(marked: np.ndarray) -> np.ndarray:
+def find_runs(marked: np.ndarray) -> np.ndarray:
     """Return [R, 2] first and end (exclusive) of each run of True."""
     edges = np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8))
     return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)
 
 
-def longest_run(levels: np.ndarray, gate: float) -> float:
+def measure_longest_run(levels: np.ndarray, gate: float) -> float:
     """Return the longest silent run in hops that its frames cover."""
-    lengths = np.diff(runs(silent_frames(levels, gate)), axis=1)
+    lengths = np.diff(find_runs(find_silent(levels, gate)), axis=1)
     return int(lengths.max()) + 1 if len(lengths) else 0
 
 
-def kept_frames(levels: np.ndarray, least_gate: float, *, whole: bool) -> np.ndarray:
+def choose_frames(levels: np.ndarray, least_gate: float, *, whole: bool) -> np.ndarray:
     """
     Return the indices of the frames [T] that stay when silent runs are cut to 300 ms.
 
@@ -78,7 +78,7 @@ def kept_frames(levels: np.ndarray, least_gate: float, *, whole: bool) -> np.nda
     kept = np.arange(len(levels))
     while True:
         here = levels[kept]
-        stay = _cut_once(silent_frames(here, applied_gate(here, least_gate)), whole)
+        stay = _cut_once(find_silent(here, limit_gate(here, least_gate)), whole)
         if stay.all():
             return kept
         kept = kept[stay]
@@ -86,7 +86,7 @@ def kept_frames(levels: np.ndarray, least_gate: float, *, whole: bool) -> np.nda
 
 def _cut_once(silent: np.ndarray, whole: bool) -> np.ndarray:
     stay = np.ones(len(silent), dtype=bool)
-    for first, end in runs(silent):
+    for first, end in find_runs(silent):
         excess = end - first - _KEEP
         if excess <= 1:
             continue

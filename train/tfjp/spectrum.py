@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from audio_interaction_ros.errors import AudioInteractionError
 
 __all__ = ['BINS', 'FLOOR_DB', 'FRAME', 'HOP', 'HOPS_PER_S', 'TfjpError', 'analyse', 'check',
-           'level_db', 'power', 'synthesise']
+           'to_level_db', 'power_of', 'synthesise']
 
 HOP = 160  # 10 ms
 HOPS_PER_S = 100
@@ -55,11 +55,11 @@ def synthesise(frames: np.ndarray) -> np.ndarray:
     return (pieces[:-1, HOP:] + pieces[1:, :HOP]).reshape(-1)
 
 
-def power(frames: np.ndarray) -> np.ndarray:
+def power_of(frames: np.ndarray) -> np.ndarray:
     """Return the power [T, 161] of frames, scaled so that a row sums to the mean square."""
     return (frames.real ** 2 + frames.imag ** 2) * (_MIRRORED / (FRAME * HOP))
 
 
-def level_db(energy: np.ndarray) -> np.ndarray:
+def to_level_db(energy: np.ndarray) -> np.ndarray:
     """Return dBFS of mean squares; digital silence is FLOOR_DB."""
     return 10 * np.log10(np.maximum(energy, 10 ** (FLOOR_DB / 10)))

@@ -8,9 +8,9 @@ the clip, is level in time but not smooth in frequency, and counts as an event.
 import numpy as np
 from scipy.ndimage import median_filter
 
-from train.tfjp.spectrum import analyse, level_db, power
+from train.tfjp.spectrum import analyse, power_of, to_level_db
 
-__all__ = ['judge']
+__all__ = ['judge_clip']
 
 SPREAD_DB = 6.0
 """Levels over 200 ms that stay within this are steady."""
@@ -19,13 +19,13 @@ TONE_DB = 10.0
 _SMOOTH_FRAMES, _NEIGHBOURS = 20, 15
 
 
-def judge(levels: np.ndarray, samples: np.ndarray) -> tuple[str, str]:
+def judge_clip(levels: np.ndarray, samples: np.ndarray) -> tuple[str, str]:
     """Return verdict and reason from the levels [T] dBFS before and the samples after."""
     energy = 10 ** (levels / 10)
     if len(energy) > _SMOOTH_FRAMES:
         energy = np.convolve(energy, np.full(_SMOOTH_FRAMES, 1 / _SMOOTH_FRAMES), mode='valid')
-    spread = float(np.ptp(level_db(energy)))
-    mean = level_db(power(analyse(samples)).mean(axis=0))
+    spread = float(np.ptp(to_level_db(energy)))
+    mean = to_level_db(power_of(analyse(samples)).mean(axis=0))
     prominence = float(np.max(mean - median_filter(mean, size=_NEIGHBOURS, mode='nearest')))
     if spread < SPREAD_DB and prominence < TONE_DB:
         return 'noise', (f'level within {spread:.1f} dB and no tone: nothing stands out of a '

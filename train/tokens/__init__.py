@@ -16,9 +16,9 @@ from train.tokens.layout import (
     TokensError,
     a_t,
     a_t_t,
-    online,
+    lay_out_online,
     t_t,
 )
 
 __all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'Layout', 'Said', 'Sample', 'TokensError', 'a_t',
-           'a_t_t', 'add_arguments', 'online', 'run', 't_t']
+           'a_t_t', 'add_arguments', 'lay_out_online', 'run', 't_t']

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, Stream, read_records
-from train.tokens.files import Row, to_row, write_rows
-from train.tokens.layout import Layout, Said, TokensError, online
+from train.tokens.files import TokenRow, to_row, write_rows
+from train.tokens.layout import Layout, Said, TokensError, lay_out_online
 
-__all__ = ['add_arguments', 'lane_said', 'rows_of', 'run']
+__all__ = ['add_arguments', 'replies_of_lane', 'rows_of', 'run']
 
 LONGEST_CHUNKS = 60
 """A stream is cut here (24 s, the paper's longest)."""
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--max-chunks', type=int, default=LONGEST_CHUNKS)
 
 
-def lane_said(lane: Lane, encode: Callable[[str], list[int]], first: int,
-              chunks: int) -> list[Said | None]:
+def replies_of_lane(lane: Lane, encode: Callable[[str], list[int]], first: int,
+                    chunks: int) -> list[Said | None]:
     """Return what a lane says after each of ``chunks`` chunks from ``first`` on."""
     said: list[Said | None] = [None] * chunks
     for reply in lane.replies:
@@ -43,13 +43,14 @@ def lane_said(lane: Lane, encode: Callable[[str], list[int]], first: int,
 
 
 def rows_of(stream: Stream, layout: Layout, encode: Callable[[str], list[int]], *,
-            lane: str = '', max_chunks: int = LONGEST_CHUNKS) -> Iterator[Row]:
+            lane: str = '', max_chunks: int = LONGEST_CHUNKS) -> Iterator[TokenRow]:
     """Yield the rows of a stream: per lane, and per ``max_chunks`` chunks of it."""
-    for name, one in stream.lanes.items():
+    for name, lane_of_stream in stream.lanes.items():
         if lane in ('', name):
             for first in range(0, stream.chunks, max_chunks):
                 chunks = min(max_chunks, stream.chunks - first)
-                sample = online(layout, encode(one.prompt), lane_said(one, encode, first, chunks))
+                sample = lay_out_online(layout, encode(lane_of_stream.prompt),
+                                        replies_of_lane(lane_of_stream, encode, first, chunks))
                 yield to_row(sample, layout, idx=f'{stream.id}/{name}/{first}')
 
 
@@ -57,14 +58,14 @@ def run(options: argparse.Namespace) -> int:
     """Lay out every stream of a file and say how many labels of each kind there are."""
     if options.max_chunks < 1:
         raise TokensError(f'--max-chunks: expected 1 or more, got {options.max_chunks}')
-    layout, encode = _model(options.model, options.tokenizer)
+    layout, encode = _read_model(options.model, options.tokenizer)
     counts: Counter[str] = Counter()
 
-    def rows() -> Iterator[Row]:
+    def rows() -> Iterator[TokenRow]:
         for stream in read_records(options.streams, Stream):
             for row in rows_of(stream, layout, encode, lane=options.lane,
                                max_chunks=options.max_chunks):
-                _count(row, layout, counts)
+                _count_labels(row, layout, counts)
                 yield row
     try:
         written = write_rows(options.output, rows())
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _count(row: Row, layout: Layout, counts: Counter[str]) -> None:
+def _count_labels(row: TokenRow, layout: Layout, counts: Counter[str]) -> None:
     counts['ids'] += len(row.input_ids)
     for before, label in zip(row.input_ids, row.labels[1:], strict=False):
         if label >= 0:
@@ -85,7 +86,7 @@ def _count(row: Row, layout: Layout, counts: Counter[str]) -> None:
             counts[kind if decides else 'text'] += 1
 
 
-def _model(folder: Path, tokenizer: Path | None) -> tuple[Layout, Callable[[str], list[int]]]:
+def _read_model(folder: Path, tokenizer: Path | None) -> tuple[Layout, Callable[[str], list[int]]]:
     from audio_interaction_ros.checkpoints.config import load_config
     from audio_interaction_ros.model.tokenizer import Tokenizer
     config = load_config(folder / 'config.yaml')

@@ -17,11 +17,11 @@ import numpy as np
 from train.records import write_records
 from train.tokens.layout import IGNORE, RESPOND, SILENCE, Layout, Sample, TokensError
 
-__all__ = ['Row', 'of_row', 'read_rows', 'to_row', 'write_rows']
+__all__ = ['TokenRow', 'of_row', 'read_rows', 'to_row', 'write_rows']
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TokenRow:
     """One sample as the release stores it."""
 
     tasks: str
@@ -36,7 +36,7 @@ class Row:
     """Folder of the features; empty where they are computed from the audio."""
 
 
-def to_row(sample: Sample, layout: Layout, *, idx: int | str, pt_path_dir: str = '') -> Row:
+def to_row(sample: Sample, layout: Layout, *, idx: int | str, pt_path_dir: str = '') -> TokenRow:
     """Return a sample in the form of the release."""
     due = sample.text.copy()
     due[sample.control == SILENCE] = layout.ids.silence
@@ -45,34 +45,34 @@ def to_row(sample: Sample, layout: Layout, *, idx: int | str, pt_path_dir: str =
     is_online = int(sample.ids[0]) == layout.ids.online
     last = labels[-1:] if labels[-1] != IGNORE else labels[:0]
     ids = np.concatenate([sample.ids, last])
-    return Row(tasks='online' if is_online else 'offline', idx=idx, input_ids=ids.tolist(),
-               labels=labels[:len(ids)].tolist(), pt_path_dir=pt_path_dir,
-               audio_pos=_spans(sample.feature_at, layout if is_online else None))
+    return TokenRow(tasks='online' if is_online else 'offline', idx=idx, input_ids=ids.tolist(),
+                    labels=labels[:len(ids)].tolist(), pt_path_dir=pt_path_dir,
+                    audio_pos=_make_spans(sample.feature_at, layout if is_online else None))
 
 
-def _spans(slots: np.ndarray, layout: Layout | None) -> list[list[int]] | list[int] | None:
+def _make_spans(slots: np.ndarray, layout: Layout | None) -> list[list[int]] | list[int] | None:
     if layout is not None:
         return [[int(first), int(first) + layout.features_per_chunk]
                 for first in slots[::layout.features_per_chunk]]
     return [int(slots[0]), int(slots[-1]) + 1] if len(slots) else None
 
 
-def of_row(row: Row, layout: Layout) -> Sample:
+def of_row(row: TokenRow, layout: Layout) -> Sample:
     """Return the sample of a row; raises TokensError where its parts do not fit each other."""
     ids, labels = np.array(row.input_ids, np.int64), np.array(row.labels, np.int64)
     learned = labels != IGNORE
     if len(ids) < 2 or len(ids) != len(labels) or (labels[learned] != ids[learned]).any():
         raise TokensError(f'row {row.idx}: expected as many labels as ids, each -100 or the id '
                           f'itself, got {len(ids)} ids and {len(labels)} labels; lay it out anew')
-    slots = _slots(row)
+    slots = _find_slots(row)
     wanted = layout.ids.pad if row.tasks == 'online' else layout.ids.audio_pad
     if len(slots) and (slots[-1] >= len(ids) or (ids[slots] != wanted).any()):
         raise TokensError(f'row {row.idx}: expected audio slots {wanted} at audio_pos, got other '
                           'ids; the row belongs to another model or was cut')
-    return replace(_shifted(ids, labels, layout), feature_at=slots)
+    return replace(_shift_labels(ids, labels, layout), feature_at=slots)
 
 
-def _slots(row: Row) -> np.ndarray:
+def _find_slots(row: TokenRow) -> np.ndarray:
     """Return the positions [F] of a row's audio slots."""
     pairs: Any = row.audio_pos or []
     if row.tasks == 'offline' and pairs:
@@ -84,7 +84,7 @@ def _slots(row: Row) -> np.ndarray:
                           f'{row.audio_pos}; lay the stream out anew') from error
 
 
-def _shifted(ids: np.ndarray, labels: np.ndarray, layout: Layout) -> Sample:
+def _shift_labels(ids: np.ndarray, labels: np.ndarray, layout: Layout) -> Sample:
     """Return ids less the last decision or end, and each label where it is predicted."""
     due, at = labels[1:], ids[:-1]
     decides = (at == layout.ids.assistant) & (due != IGNORE)
@@ -94,19 +94,19 @@ def _shifted(ids: np.ndarray, labels: np.ndarray, layout: Layout) -> Sample:
                   text=np.where(decides, IGNORE, due))
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
+def write_rows(path: Path, rows: Iterable[TokenRow]) -> int:
     """Write rows as JSON lines, all or nothing; return how many."""
     return write_records(path, rows)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[TokenRow]:
     """Yield rows, the release's own too; raises TokensError naming file, line and field."""
     with path.open(encoding='utf-8') as lines:
         for number, line in enumerate(lines, start=1):
-            yield _row(line, f'{path.name}:{number}')
+            yield _parse_row(line, f'{path.name}:{number}')
 
 
-def _row(line: str, where: str) -> Row:
+def _parse_row(line: str, where: str) -> TokenRow:
     try:
         values: Any = json.loads(line)
     except json.JSONDecodeError as error:
@@ -124,4 +124,4 @@ def _row(line: str, where: str) -> Row:
     if known['tasks'] not in ('online', 'offline'):
         raise TokensError(f'{where}.tasks: expected online or offline, got {known["tasks"]!r}; '
                           'correct the row')
-    return Row(**known)
+    return TokenRow(**known)

@@ -23,7 +23,7 @@ from audio_interaction_ros.protocol import (
 )
 
 __all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'Layout', 'Said', 'Sample', 'TokensError', 'a_t',
-           'a_t_t', 'online', 't_t']
+           'a_t_t', 'lay_out_online', 't_t']
 
 IGNORE = -100
 SILENCE, RESPOND = 0, 1
@@ -95,7 +95,7 @@ class _Builder:
                       text=labels[1])
 
 
-def _plain(ids: TokenIds, encoded: Sequence[int], what: str) -> list[int]:
+def _check_plain(ids: TokenIds, encoded: Sequence[int], what: str) -> list[int]:
     """Return encoded text as a list; raises TokensError for a structural id in it."""
     wrong = sorted(ids.structural.intersection(encoded))
     if wrong:
@@ -104,7 +104,8 @@ def _plain(ids: TokenIds, encoded: Sequence[int], what: str) -> list[int]:
     return list(encoded)
 
 
-def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]) -> Sample:
+def lay_out_online(layout: Layout, prompt: Sequence[int],
+                   replies: Sequence[Said | None]) -> Sample:
     """
     Lay out a session: an encoded prompt, then one chunk per item of ``replies``.
 
@@ -114,7 +115,7 @@ def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]
     """
     ids, features = layout.ids, layout.features_per_chunk
     build, before = _Builder(ids), list[int]()
-    build.add(prefix_block(ids, _plain(ids, prompt, 'prompt')))
+    build.add(prefix_block(ids, _check_plain(ids, prompt, 'prompt')))
     for chunk, said in enumerate(replies):
         build.add(listening_block(ids, features, before))
         build.learn_control(SILENCE if said is None else RESPOND)
@@ -123,7 +124,7 @@ def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]
             emotion, text = said
             build.add_respond()
             build.learn_text([] if emotion is None else [ids.emotions[emotion]])
-            build.learn_text(_plain(ids, text, f'reply after chunk {chunk}'))
+            build.learn_text(_check_plain(ids, text, f'reply after chunk {chunk}'))
             build.learn_text_end()
             before = [ids.text_end]
     return build.sample()
@@ -132,49 +133,49 @@ def online(layout: Layout, prompt: Sequence[int], replies: Sequence[Said | None]
 def a_t_t(layout: Layout, system: Sequence[int], features: int, user: Sequence[int],
           reply: Sequence[int]) -> Sample:
     """Lay out audio of so many features, a user's text and a reply (offline; all encoded)."""
-    build = _offline(layout, system)
-    _audio(build, features)
-    _user(build, user)
-    return _reply(build, reply)
+    build = _begin_offline(layout, system)
+    _add_audio(build, features)
+    _add_user(build, user)
+    return _add_reply(build, reply)
 
 
 def a_t(layout: Layout, system: Sequence[int], features: int, reply: Sequence[int]) -> Sample:
     """Lay out audio of so many features and a reply (offline; encoded)."""
-    build = _offline(layout, system)
-    _audio(build, features)
-    return _reply(build, reply)
+    build = _begin_offline(layout, system)
+    _add_audio(build, features)
+    return _add_reply(build, reply)
 
 
 def t_t(layout: Layout, system: Sequence[int], user: Sequence[int],
         reply: Sequence[int]) -> Sample:
     """Lay out a user's text and a reply (offline; encoded)."""
-    build = _offline(layout, system)
-    _user(build, user)
-    return _reply(build, reply)
+    build = _begin_offline(layout, system)
+    _add_user(build, user)
+    return _add_reply(build, reply)
 
 
-def _offline(layout: Layout, system: Sequence[int]) -> _Builder:
+def _begin_offline(layout: Layout, system: Sequence[int]) -> _Builder:
     build = _Builder(layout.ids)
-    build.add(offline_block(layout.ids, _plain(layout.ids, system, 'system prompt')))
+    build.add(offline_block(layout.ids, _check_plain(layout.ids, system, 'system prompt')))
     return build
 
 
-def _audio(build: _Builder, features: int) -> None:
+def _add_audio(build: _Builder, features: int) -> None:
     if features < 1:
         raise TokensError(f'features: expected at least 1, got {features}; leave the clip out')
     build.add(audio_block(build.names, features))
 
 
-def _user(build: _Builder, text: Sequence[int]) -> None:
-    build.add(user_block(build.names, _plain(build.names, text, 'user text')))
+def _add_user(build: _Builder, text: Sequence[int]) -> None:
+    build.add(user_block(build.names, _check_plain(build.names, text, 'user text')))
 
 
-def _reply(build: _Builder, text: Sequence[int]) -> Sample:
+def _add_reply(build: _Builder, text: Sequence[int]) -> Sample:
     """Close with the reply block, learned as a whole: ASSISTANT, the decision and the text."""
     ids = build.names
     build.learn_text([ids.assistant])
     build.learn_control(RESPOND)
     build.add_respond()
-    build.learn_text(_plain(ids, text, 'reply'))
+    build.learn_text(_check_plain(ids, text, 'reply'))
     build.learn_text_end()
     return build.sample()

@@ -18,7 +18,7 @@ __all__ = ['Batch', 'collate']
 
 
 @dataclass(frozen=True)
-class Heard:
+class WindowGroup:
     """Windows of one length and the places of their features."""
 
     mel: Tensor  # [n, bins, frames] float32
@@ -33,7 +33,7 @@ class Batch:
     ids: Tensor  # [B, T] int64
     control: Tensor  # [B, T] int64
     text: Tensor  # [B, T] int64
-    heard: tuple[Heard, ...]
+    heard: tuple[WindowGroup, ...]
 
     @property
     def labels(self) -> int:
@@ -42,12 +42,13 @@ class Batch:
 
     def to(self, device: torch.device | str) -> 'Batch':
         """Return the batch on a device."""
-        heard = tuple(Heard(one.mel.to(device), one.rows.to(device), one.columns.to(device))
-                      for one in self.heard)
+        heard = tuple(WindowGroup(group.mel.to(device), group.rows.to(device),
+                                  group.columns.to(device))
+                      for group in self.heard)
         return Batch(self.ids.to(device), self.control.to(device), self.text.to(device), heard)
 
 
-def _heard(samples: Sequence[Prepared]) -> tuple[Heard, ...]:
+def _group_windows(samples: Sequence[Prepared]) -> tuple[WindowGroup, ...]:
     groups: dict[int, list[tuple[np.ndarray, int, np.ndarray]]] = {}
     for row, prepared in enumerate(samples):
         places = prepared.sample.feature_at
@@ -57,7 +58,7 @@ def _heard(samples: Sequence[Prepared]) -> tuple[Heard, ...]:
             count = len(places) * mel.shape[0] * mel.shape[2] // frames
             groups.setdefault(mel.shape[2], []).append((mel, row, places[done:done + count]))
             done += count
-    return tuple(Heard(
+    return tuple(WindowGroup(
         mel=torch.from_numpy(np.concatenate([mel for mel, _, _ in group])),
         rows=torch.from_numpy(np.concatenate([np.full(len(at), row) for _, row, at in group])),
         columns=torch.from_numpy(np.concatenate([at for _, _, at in group])))
@@ -75,4 +76,4 @@ def collate(samples: Sequence[Prepared], pad: int) -> Batch:
         return torch.from_numpy(rows)
 
     return Batch(ids=stack('ids', pad), control=stack('control', IGNORE),
-                 text=stack('text', IGNORE), heard=_heard(samples))
+                 text=stack('text', IGNORE), heard=_group_windows(samples))

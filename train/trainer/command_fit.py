@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from audio_interaction_ros.model.tokenizer import Tokenizer
-from train.trainer.data import Samples, holds_out
+from train.trainer.data import Samples, is_held_out
 from train.trainer.recipe import Recipe, load_recipe
-from train.trainer.start import Start, prepare
+from train.trainer.starting_model import Start, prepare
 
 __all__ = ['add_arguments', 'read_samples', 'run']
 
@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _with_files(recipe: Recipe, options: argparse.Namespace) -> Recipe:
     data = recipe.data
     data = dataclasses.replace(
-        data, streams=_resolved(options.streams) or data.streams,
-        evaluation=_resolved(options.evaluation) or data.evaluation)
+        data, streams=_resolve(options.streams) or data.streams,
+        evaluation=_resolve(options.evaluation) or data.evaluation)
     return dataclasses.replace(recipe, data=data)
 
 
-def _resolved(paths: list[Path] | None) -> tuple[str, ...]:
+def _resolve(paths: list[Path] | None) -> tuple[str, ...]:
     return tuple(str(path.resolve()) for path in paths or ())
 
 
@@ -52,8 +52,8 @@ def read_samples(recipe: Recipe, start: Start, folder: Path) -> tuple[Samples, S
         held_out = [folder / name for name in data.evaluation]
         return Samples.read(files, *common), Samples.read(held_out, *common)
     share = data.evaluation_share
-    return (Samples.read(files, *common, keep=lambda one: not holds_out(one.id, share)),
-            Samples.read(files, *common, keep=lambda one: holds_out(one.id, share)))
+    return (Samples.read(files, *common, keep=lambda one: not is_held_out(one.id, share)),
+            Samples.read(files, *common, keep=lambda one: is_held_out(one.id, share)))
 
 
 def run(options: argparse.Namespace) -> int:

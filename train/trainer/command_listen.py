@@ -7,7 +7,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from train.records import Stream, read_records
 from train.trainer.evaluate import Counts
-from train.trainer.listen import Heard, listen
+from train.trainer.listen import LaneOutcome, listen
 
 __all__ = ['add_arguments', 'run']
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dtype', default='auto', help='float32, bfloat16, int8 or auto')
 
 
-def _chosen(options: argparse.Namespace) -> list[Stream]:
+def _choose_streams(options: argparse.Namespace) -> list[Stream]:
     streams: list[Stream] = []
     for stream in read_records(options.streams, Stream):
         if stream.id in options.id if options.id else len(streams) < options.first:
@@ -36,7 +36,7 @@ def _chosen(options: argparse.Namespace) -> list[Stream]:
     return streams
 
 
-def _show(stream: Stream, name: str, heard: Heard) -> Counts:
+def _print_lane(stream: Stream, name: str, heard: LaneOutcome) -> Counts:
     due = {reply.chunk: reply for reply in stream.lanes[name].replies}
     given = {said.chunk: said for said in heard.replies}
     for chunk in sorted(due.keys() | given.keys()):
@@ -53,12 +53,12 @@ def _show(stream: Stream, name: str, heard: Heard) -> Counts:
 def run(options: argparse.Namespace) -> int:
     """Print what was due and given, then the measures of all decisions."""
     total = Counts()
-    for stream in _chosen(options):
+    for stream in _choose_streams(options):
         print(f'{stream.id}: {stream.scenario or stream.task} ({stream.chunks * CHUNK_S:.1f} s)')
         result = listen(stream, options.streams.parent, options.model, device=options.device,
                         dtype=options.dtype, threads=options.threads)
         for name, heard in result.items():
-            total += _show(stream, name, heard)
+            total += _print_lane(stream, name, heard)
     shown = ', '.join(f'{name.replace("_", " ")} {value:.3f}'
                       for name, value in total.measures().items() if value == value)
     print(f'{total.decisions} decisions: {shown}')

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.trainer.command_fit import read_samples
-from train.trainer.plan import GIB, make_plan, memory
+from train.trainer.plan import GIB, estimate_memory, make_plan
 from train.trainer.recipe import Recipe, load_recipe
-from train.trainer.selfmade import write_streams
-from train.trainer.start import prepare
+from train.trainer.starting_model import prepare
+from train.trainer.tone_streams import write_streams
 
 __all__ = ['Measured', 'add_arguments', 'measure', 'run']
 
@@ -88,7 +88,7 @@ def measure(recipe: Recipe, path: Path, *, steps: int = 2, cpu: bool = False) ->
         found = torch.cuda.max_memory_allocated() if on_gpu else _peak() - before
         positions = max(len(samples[number].sample.ids) for number in range(len(samples)))
     plan = make_plan(recipe, path)
-    uses = memory(dataclasses.replace(recipe, data=dataclasses.replace(
+    uses = estimate_memory(dataclasses.replace(recipe, data=dataclasses.replace(
         recipe.data, max_positions=positions)), trainer.trainee.config,
         plan.tower_parameters + plan.lm_parameters + plan.added_parameters,
         plan.trainable_parameters)

@@ -18,17 +18,18 @@ from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, RecordError, Reply, Stream, read_records
-from train.tokens import Layout, Sample, a_t, a_t_t, online, t_t
+from train.tokens import Layout, Sample, a_t, a_t_t, lay_out_online, t_t
 from train.trainer.features import offline_windows, online_windows, read_chunks, why_unusable
 from train.trainer.recipe import Data
 
-__all__ = ['Item', 'Prepared', 'Samples', 'batches', 'holds_out', 'kind_of', 'order']
+__all__ = ['SampleSpan', 'Prepared', 'Samples', 'draw_batches', 'is_held_out', 'kind_of',
+           'draw_order']
 
 Encode = Callable[[str], list[int]]
 
 
 @dataclass(frozen=True)
-class Item:
+class SampleSpan:
     """One sample to be: chunks ``first`` to ``first + chunks`` of a stream, heard by a lane."""
 
     stream: Stream
@@ -62,7 +63,7 @@ def kind_of(stream: Stream, lane: Lane) -> str:
     return 'proactive' if stream.ability == 'proactive' else ''
 
 
-def holds_out(stream_id: str, share: float) -> bool:
+def is_held_out(stream_id: str, share: float) -> bool:
     """Tell whether a stream is held out: by its id alone, so the same in every run."""
     digest = hashlib.sha256(stream_id.encode()).digest()
     return int.from_bytes(digest[:8], 'big') < share * 2 ** 64
@@ -80,20 +81,20 @@ def _why_wrong(stream: Stream) -> str:
     return ''
 
 
-def _items(stream: Stream, audio: Path, data: Data) -> Iterator[Item]:
+def _list_spans(stream: Stream, audio: Path, data: Data) -> Iterator[SampleSpan]:
     for name, lane in stream.lanes.items():
         if data.layout == 'online':
             for first in range(0, stream.chunks, data.max_chunks):
-                yield Item(stream, audio, name, first,
-                           min(data.max_chunks, stream.chunks - first))
-        elif lane.replies and (data.layout != 't_t' or _asked(stream, lane.replies[0])):
+                yield SampleSpan(stream, audio, name, first,
+                                 min(data.max_chunks, stream.chunks - first))
+        elif lane.replies and (data.layout != 't_t' or _question_of(stream, lane.replies[0])):
             # As the release: of a conversation only the first turn, and audio up to its reply.
             last = lane.replies[0].chunk + 1
             first = max(0, last - data.max_chunks)
-            yield Item(stream, audio, name, first, last - first)
+            yield SampleSpan(stream, audio, name, first, last - first)
 
 
-def _asked(stream: Stream, reply: Reply) -> str:
+def _question_of(stream: Stream, reply: Reply) -> str:
     return '' if reply.event is None else stream.events[reply.event].clip.text
 
 
@@ -104,7 +105,7 @@ class Samples:
     config: CheckpointConfig
     encode: Encode
     data: Data
-    items: list[Item] = field(default_factory=list)
+    items: list[SampleSpan] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     """Why streams or samples were left out, and how often."""
     _cache: dict[int, Prepared] = field(default_factory=dict)
@@ -129,7 +130,7 @@ class Samples:
         if reason:
             self.skipped[reason] += 1
             return
-        for item in _items(stream, audio, self.data):
+        for item in _list_spans(stream, audio, self.data):
             if len(self._sample(item).ids) > self.data.max_positions:
                 self.skipped['more positions than data.max_positions'] += 1
             else:
@@ -147,7 +148,7 @@ class Samples:
             self._cache[number] = prepared
         return prepared
 
-    def _mel(self, item: Item) -> tuple[np.ndarray, ...]:
+    def _mel(self, item: SampleSpan) -> tuple[np.ndarray, ...]:
         if self.data.layout == 't_t':
             return ()
         samples = read_chunks(item.audio, item.first, item.chunks)
@@ -155,7 +156,7 @@ class Samples:
             return (online_windows(samples, self.config.audio_tower, self.config.mel),)
         return tuple(offline_windows(samples, self.config))
 
-    def _sample(self, item: Item) -> Sample:
+    def _sample(self, item: SampleSpan) -> Sample:
         lane, encode = item.stream.lanes[item.lane], self.encode
         layout = Layout(self.config.token_ids, self.config.audio_tower.features_per_chunk)
         if self.data.layout == 'online':
@@ -163,14 +164,15 @@ class Samples:
             for reply in item.replies:
                 replies[reply.chunk - item.first] = (Emotion[reply.emotion.upper()],
                                                      encode(reply.text))
-            return online(layout, encode(lane.prompt), replies)
+            return lay_out_online(layout, encode(lane.prompt), replies)
         said = encode(item.replies[-1].text)
         features = item.chunks * layout.features_per_chunk
         if self.data.layout == 'a_t':  # what is wanted is said in the audio
             return a_t(layout, encode(self.data.system or lane.prompt), features, said)
         if self.data.layout == 'a_t_t':  # the instruction is the user's text
             return a_t_t(layout, encode(self.data.system), features, encode(lane.prompt), said)
-        return t_t(layout, encode(lane.prompt), encode(_asked(item.stream, item.replies[-1])),
+        return t_t(layout, encode(lane.prompt),
+                   encode(_question_of(item.stream, item.replies[-1])),
                    said)
 
     def prompts(self) -> dict[str, str]:
@@ -182,7 +184,8 @@ class Samples:
         return {name: count.most_common(1)[0][0] for name, count in sorted(counts.items())}
 
 
-def _mixture(items: Sequence[Item], shares: dict[str, float]) -> list[tuple[float, np.ndarray]]:
+def _make_mixture(items: Sequence[SampleSpan],
+                  shares: dict[str, float]) -> list[tuple[float, np.ndarray]]:
     kinds = [kind_of(item.stream, item.stream.lanes[item.lane]) for item in items]
     named = {kind: np.array([i for i, k in enumerate(kinds) if k == kind], np.int64)
              for kind in shares}
@@ -198,7 +201,7 @@ def _mixture(items: Sequence[Item], shares: dict[str, float]) -> list[tuple[floa
     return [*((shares[kind], named[kind]) for kind in shares), (max(0.0, rest), others)]
 
 
-def order(items: Sequence[Item], data: Data, seed: int, epoch: int) -> np.ndarray:
+def draw_order(items: Sequence[SampleSpan], data: Data, seed: int, epoch: int) -> np.ndarray:
     """
     Return the numbers of the samples of an epoch, as many as there are samples.
 
@@ -208,7 +211,7 @@ def order(items: Sequence[Item], data: Data, seed: int, epoch: int) -> np.ndarra
     rng = np.random.default_rng([seed, epoch])
     if not data.shares:
         return rng.permutation(len(items))
-    groups = _mixture(items, data.shares)
+    groups = _make_mixture(items, data.shares)
     weights = np.array([weight for weight, _ in groups])
     drawn = rng.choice(len(groups), size=len(items), p=weights / weights.sum())
     numbers = np.empty(len(items), np.int64)
@@ -221,8 +224,8 @@ def order(items: Sequence[Item], data: Data, seed: int, epoch: int) -> np.ndarra
     return numbers
 
 
-def batches(samples: Samples, *, seed: int, batch: int, world: int, rank: int,
-            first: int) -> Iterator[list[int]]:
+def draw_batches(samples: Samples, *, seed: int, batch: int, world: int, rank: int,
+                 first: int) -> Iterator[list[int]]:
     """
     Yield the sample numbers of this process's micro-batch ``first``, ``first`` + 1, … for ever.
 
@@ -234,8 +237,8 @@ def batches(samples: Samples, *, seed: int, batch: int, world: int, rank: int,
         raise ConfigurationError(
             f'data.streams: expected at least one sample, found none (left out: '
             f'{dict(samples.skipped)}); build streams or correct data.streams')
-    epoch_order = lru_cache(maxsize=2)(lambda epoch: order(samples.items, samples.data, seed,
-                                                           epoch))
+    epoch_order = lru_cache(maxsize=2)(lambda epoch: draw_order(samples.items, samples.data, seed,
+                                                                epoch))
     start = (first * world + rank) * batch
     while True:
         numbers = range(start, start + batch)

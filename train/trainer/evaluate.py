@@ -17,7 +17,7 @@ from train.trainer.data import Prepared
 from train.trainer.loss import IGNORE, RESPOND
 from train.trainer.model import Trainee
 
-__all__ = ['Counts', 'Generation', 'count', 'decisions', 'generate']
+__all__ = ['Counts', 'Generation', 'count_batch', 'decide', 'generate_reply']
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class Counts:
         """
         silent = self.decisions - self.respond_due
         wrong_alarms = self.respond_given - self.respond_right
-        recall = _share(self.respond_right, self.respond_due)
-        specificity = _share(silent - wrong_alarms, silent)
+        recall = _divide(self.respond_right, self.respond_due)
+        specificity = _divide(silent - wrong_alarms, silent)
         right = self.respond_right + silent - wrong_alarms
-        return {'control_accuracy': _share(right, self.decisions),
-                'precision': _share(self.respond_right, self.respond_given), 'recall': recall,
+        return {'control_accuracy': _divide(right, self.decisions),
+                'precision': _divide(self.respond_right, self.respond_given), 'recall': recall,
                 'balanced_accuracy': (recall + specificity) / 2,
-                'text_accuracy': _share(self.text_right, self.text)}
+                'text_accuracy': _divide(self.text_right, self.text)}
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,23 @@ class Generation:
     given: str
 
 
-def _share(part: int, whole: int) -> float:
+def _divide(part: int, whole: int) -> float:
     return part / whole if whole else float('nan')
 
 
 @torch.no_grad()
-def decisions(trainee: Trainee, batch: Batch) -> Tensor:
+def decide(trainee: Trainee, batch: Batch) -> Tensor:
     """Return p_respond [n] float32 at every control label, sample by sample in order of time."""
     hidden = trainee.hidden(batch)[batch.control != IGNORE]
     ids = trainee.config.token_ids
-    pair = trainee.head()[[ids.silence, ids.respond]]
+    pair = trainee.head_weight()[[ids.silence, ids.respond]]
     return torch.softmax(hidden.float() @ pair.float().T, dim=-1)[:, 1]
 
 
 @torch.no_grad()
-def count(trainee: Trainee, batch: Batch) -> Counts:
+def count_batch(trainee: Trainee, batch: Batch) -> Counts:
     """Return the counts of one batch."""
-    hidden, head = trainee.hidden(batch), trainee.head()
+    hidden, head = trainee.hidden(batch), trainee.head_weight()
     ids = trainee.config.token_ids
     decides, says = batch.control != IGNORE, batch.text != IGNORE
     pair = hidden[decides].float() @ head[[ids.silence, ids.respond]].float().T
@@ -91,46 +91,46 @@ def count(trainee: Trainee, batch: Batch) -> Counts:
 
 
 @torch.no_grad()
-def generate(trainee: Trainee, prepared: Prepared, tokenizer: Tokenizer,
-             limit: int = 64) -> Generation | None:
+def generate_reply(trainee: Trainee, prepared: Prepared, tokenizer: Tokenizer,
+                   limit: int = 64) -> Generation | None:
     """Return a sample's first reply and what the model says there greedily; None if silent."""
     places = (prepared.sample.control == RESPOND).nonzero()[0]
     if not len(places):
         return None
     start = int(places[0]) + 2  # RESPOND follows the decision
-    expected = _until_end(prepared.sample.text[start - 1:start - 1 + limit].tolist())
+    expected = _cut_at_end(prepared.sample.text[start - 1:start - 1 + limit].tolist())
     device = next(trainee.parameters()).device
     batch = collate([prepared], trainee.config.token_ids.pad).to(device)
     known = batch.ids[:, :start]
-    heard = tuple(type(one)(one.mel, one.rows, one.columns) for one in batch.heard)
+    heard = tuple(type(group)(group.mel, group.rows, group.columns) for group in batch.heard)
     given: list[int] = []
     for _ in range(limit):
         ids = torch.cat((known, torch.tensor([given], dtype=torch.long, device=device)), dim=1)
         blank = torch.full_like(ids, IGNORE)
-        step = _cut(Batch(ids, blank, blank, heard), start)
-        scores = trainee.head().float() @ trainee.hidden(step)[0, -1].float()
+        step = _cut_batch(Batch(ids, blank, blank, heard), start)
+        scores = trainee.head_weight().float() @ trainee.hidden(step)[0, -1].float()
         token = int(scores.argmax())
         if token == trainee.config.token_ids.text_end:
             break
         given.append(token)
-    return Generation(_text(expected, tokenizer), _text(given, tokenizer))
+    return Generation(_to_text(expected, tokenizer), _to_text(given, tokenizer))
 
 
-def _until_end(ids: Sequence[int]) -> list[int]:
+def _cut_at_end(ids: Sequence[int]) -> list[int]:
     return list(ids[:ids.index(IGNORE)]) if IGNORE in ids else list(ids)
 
 
-def _cut(batch: Batch, length: int) -> Batch:
+def _cut_batch(batch: Batch, length: int) -> Batch:
     # Features of later chunks have no place yet; their windows stay, their places go to the end.
     heard = []
-    for one in batch.heard:
-        per = len(one.columns) // len(one.mel)
-        windows = int((one.columns < length).sum()) // per
-        heard.append(type(one)(one.mel[:windows], one.rows[:windows * per],
-                               one.columns[:windows * per]))
+    for group in batch.heard:
+        per = len(group.columns) // len(group.mel)
+        windows = int((group.columns < length).sum()) // per
+        heard.append(type(group)(group.mel[:windows], group.rows[:windows * per],
+                                 group.columns[:windows * per]))
     return Batch(batch.ids, batch.control, batch.text,
-                 tuple(one for one in heard if len(one.mel)))
+                 tuple(group for group in heard if len(group.mel)))
 
 
-def _text(ids: Iterable[int], tokenizer: Tokenizer) -> str:
+def _to_text(ids: Iterable[int], tokenizer: Tokenizer) -> str:
     return b''.join(map(tokenizer.token_bytes, ids)).decode('utf-8', 'replace')

@@ -59,7 +59,7 @@ def online_windows(samples: np.ndarray, tower: AudioTowerConfig, mel: MelConfig)
                           maximum_floor=mel.maximum_floor, magnitudes=tower.tagger)
     # The runtime hears silence after the end; the last frame looks ahead into it.
     frames = stream.push(np.pad(samples, (0, LOOK_AHEAD_SAMPLES)))
-    left = tower.before(tower.window_frames - MEL_FRAMES_PER_CHUNK)
+    left = tower.initial_mel(tower.window_frames - MEL_FRAMES_PER_CHUNK)
     whole = np.concatenate([left, *frames], axis=1)
     views = np.lib.stride_tricks.sliding_window_view(whole, tower.window_frames, axis=1)
     return np.ascontiguousarray(views[:, ::MEL_FRAMES_PER_CHUNK].transpose(1, 0, 2), np.float32)

@@ -22,19 +22,19 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from train.trainer import saving
 from train.trainer.batch import Batch, collate
-from train.trainer.data import Prepared, Samples, batches
-from train.trainer.evaluate import Counts, count, generate
+from train.trainer.data import Prepared, Samples, draw_batches
+from train.trainer.evaluate import Counts, count_batch, generate_reply
 from train.trainer.export import export
 from train.trainer.model import Trainee
 from train.trainer.recipe import Recipe, dump_recipe, learning_rate
-from train.trainer.start import Start
+from train.trainer.starting_model import Start
 from train.trainer.watch import Watch
 
-__all__ = ['Report', 'Trainer', 'make_accelerator']
+__all__ = ['RunReport', 'Trainer', 'make_accelerator']
 
 
 @dataclass(frozen=True)
-class Report:
+class RunReport:
     """How a call of ``Trainer.run`` ended."""
 
     step: int
@@ -93,10 +93,10 @@ class Trainer:
         optimizer = recipe.optimizer
         self.model, self.optimizer = self.accelerator.prepare(
             self.trainee, torch.optim.AdamW(
-                list(self.trainee.learned.values()), lr=optimizer.lr, eps=optimizer.eps,
+                list(self.trainee.learned_parameters.values()), lr=optimizer.lr, eps=optimizer.eps,
                 betas=(optimizer.beta1, optimizer.beta2), weight_decay=optimizer.weight_decay))
-        names = set(self.trainee.learned)
-        self.accelerator.register_save_state_pre_hook(partial(_only, names))
+        names = set(self.trainee.learned_parameters)
+        self.accelerator.register_save_state_pre_hook(partial(_drop_frozen, names))
         self.step, self.measures = 0, dict[str, float]()
         self._quiet = quiet
         self._resume()
@@ -109,14 +109,15 @@ class Trainer:
                     value.data = value.data.bfloat16()
 
     def _resume(self) -> None:
-        newest = saving.newest(self.out / 'checkpoints')
+        newest = saving.find_newest(self.out / 'checkpoints')
         if newest is None:
             return
-        state = saving.restore(self.accelerator, self.trainee.learned, self.recipe, newest,
+        state = saving.restore(self.accelerator, self.trainee.learned_parameters, self.recipe,
+                               newest,
                                {'samples': fingerprint(self.samples)})
         self.step, self.measures = state['step'], state['measures']
 
-    def run(self, until: int | None = None) -> Report:
+    def run(self, until: int | None = None) -> RunReport:
         """
         Train up to step ``until`` (default: the whole stage) and return how it went.
 
@@ -133,36 +134,36 @@ class Trainer:
         with watch:
             micro = self._micro_batches()
             while self.step < last:
-                loss = self._one_step(list(itertools.islice(micro, run.accumulation)), watch)
+                loss = self._take_step(list(itertools.islice(micro, run.accumulation)), watch)
                 if self.step % run.evaluate_every == 0 or self.step == run.steps:
                     self._evaluate(watch)
                 if self.step % run.save_every == 0 or self.step == last:
                     self._save()
-        return Report(self.step, loss, self.measures, self._finish())
+        return RunReport(self.step, loss, self.measures, self._finish())
 
     def try_steps(self, count: int) -> Iterator[float]:
         """Yield the loss of each of some steps; nothing is evaluated, logged or written."""
         micro = self._micro_batches()
         with Watch(self.out / 'log', self.recipe, self.step, show=False, write=False) as watch:
             for _ in range(count):
-                yield self._one_step(list(itertools.islice(micro, self.recipe.run.accumulation)),
-                                     watch)
+                yield self._take_step(list(itertools.islice(micro, self.recipe.run.accumulation)),
+                                      watch)
 
     def _micro_batches(self) -> Iterator[Batch]:
         run, accelerator = self.recipe.run, self.accelerator
-        numbers = batches(self.samples, seed=run.seed, batch=run.batch,
-                          world=accelerator.num_processes, rank=accelerator.process_index,
-                          first=self.step * run.accumulation)
+        numbers = draw_batches(self.samples, seed=run.seed, batch=run.batch,
+                               world=accelerator.num_processes, rank=accelerator.process_index,
+                               first=self.step * run.accumulation)
         # Its own generator: making a loader must not advance the global one.
         return iter(DataLoader(
             self.samples, batch_sampler=numbers, num_workers=run.workers,  # type: ignore
             collate_fn=partial(collate, pad=self.trainee.config.token_ids.pad),
             generator=torch.Generator().manual_seed(run.seed)))
 
-    def _one_step(self, micro: list[Batch], watch: Watch) -> float:
+    def _take_step(self, micro: list[Batch], watch: Watch) -> float:
         accelerator, recipe = self.accelerator, self.recipe
         device = accelerator.device
-        labels = self._sum([sum(batch.labels for batch in micro)])[0]
+        labels = self._sum_over_processes([sum(batch.labels for batch in micro)])[0]
         # Gradients are averaged over micro-batches and processes; the labels are counted once.
         scale = recipe.run.accumulation * accelerator.num_processes / max(labels, 1.0)
         rate = learning_rate(recipe, self.step)
@@ -175,13 +176,14 @@ class Trainer:
                 parts = self.model(batch.to(device))
                 accelerator.backward(parts.sum() * scale)
                 if accelerator.sync_gradients:
-                    norm = accelerator.clip_grad_norm_(self.trainee.learned.values(),
+                    norm = accelerator.clip_grad_norm_(self.trainee.learned_parameters.values(),
                                                        recipe.optimizer.clip)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
             sums += parts.detach()
         self.step += 1
-        text, control = (value / max(labels, 1.0) for value in self._sum(sums.tolist()))
+        text, control = (value / max(labels, 1.0) for value
+                         in self._sum_over_processes(sums.tolist()))
         if self.step % recipe.run.log_every == 0 or self.step == recipe.run.steps:
             watch.scalars(self.step, {'loss': text + control, 'loss_text': text,
                                       'loss_control': control, 'lr': rate,
@@ -189,7 +191,7 @@ class Trainer:
         watch.advance(self.step, text + control)
         return text + control
 
-    def _sum(self, values: list[float] | list[int]) -> list[float]:
+    def _sum_over_processes(self, values: list[float] | list[int]) -> list[float]:
         total = torch.tensor(values, dtype=torch.float64, device=self.accelerator.device)
         return self.accelerator.reduce(total, reduction='sum').tolist()
 
@@ -203,8 +205,8 @@ class Trainer:
         for first in range(0, min(len(numbers), run.evaluation_batches * run.batch), run.batch):
             batch = self._collate([self.held_out[i] for i in numbers[first:first + run.batch]])
             with accelerator.autocast():
-                counts += count(self.trainee, batch)
-        counts = Counts(*(int(value) for value in self._sum(counts.values())))
+                counts += count_batch(self.trainee, batch)
+        counts = Counts(*(int(value) for value in self._sum_over_processes(counts.values())))
         self.measures = counts.measures()
         watch.scalars(self.step, self.measures, 'evaluation')
         if accelerator.is_main_process:
@@ -219,7 +221,7 @@ class Trainer:
             if not self.held_out.items[number].replies:
                 continue
             with self.accelerator.autocast():
-                said = generate(self.trainee, self.held_out[number], tokenizer)
+                said = generate_reply(self.trainee, self.held_out[number], tokenizer)
             if said is not None:
                 wanted -= 1
                 watch.text(self.step, f'expected: {said.expected}\n\ngiven: {said.given}',
@@ -234,7 +236,8 @@ class Trainer:
         return collate(samples, self.trainee.config.token_ids.pad).to(self.accelerator.device)
 
     def _save(self) -> None:
-        saving.save(self.accelerator, self.trainee.learned, self.recipe, self.out / 'checkpoints',
+        saving.save(self.accelerator, self.trainee.learned_parameters, self.recipe,
+                    self.out / 'checkpoints',
                     {'step': self.step, 'measures': self.measures,
                      'samples': fingerprint(self.samples)})
 
@@ -248,7 +251,7 @@ class Trainer:
                    dtype=torch.bfloat16 if bf16 else torch.float32)
             dump_recipe(self.recipe, folder.parent / 'recipe.yaml')
             (folder.parent / 'provenance.json').write_text(
-                json.dumps(saving.provenance(), indent=1) + '\n', encoding='utf-8')
+                json.dumps(saving.read_provenance(), indent=1) + '\n', encoding='utf-8')
         self.accelerator.wait_for_everyone()
         return folder
 
@@ -258,7 +261,7 @@ def _seed(seed: int) -> None:
     set_seed(seed)
 
 
-def _only(names: set[str], models: list[Any], weights: list[dict], folder: str) -> None:
+def _drop_frozen(names: set[str], models: list[Any], weights: list[dict], folder: str) -> None:
     # Frozen weights are where they came from; a checkpoint need not carry them.
     for state in weights:
         for name in [name for name in state if name.removeprefix('module.') not in names]:

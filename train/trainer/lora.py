@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ['LowRank', 'adapt', 'merged']
+__all__ = ['LowRank', 'adapt', 'merged_state']
 
 
 class LowRank(nn.Module):
@@ -32,7 +32,7 @@ class LowRank(nn.Module):
         low = F.linear(F.linear(x, self.A.to(x.dtype)), self.B.to(x.dtype))
         return torch.add(F.linear(x, self.weight, self.bias), low, alpha=self.scale)
 
-    def whole(self) -> Tensor:
+    def merged_weight(self) -> Tensor:
         """Return the weight [out, in] float32 with the difference added."""
         return self.weight.float() + self.scale * self.B.float() @ self.A.float()
 
@@ -48,11 +48,11 @@ def adapt(module: nn.Module, targets: Collection[str], rank: int, alpha: float) 
     return count
 
 
-def merged(module: nn.Module) -> dict[str, Tensor]:
+def merged_state(module: nn.Module) -> dict[str, Tensor]:
     """Return the module's state with differences added and their parameters left out."""
     state = {name: value.detach() for name, value in module.state_dict().items()}
     for name, part in module.named_modules():
         if isinstance(part, LowRank):
             del state[f'{name}.A'], state[f'{name}.B']
-            state[f'{name}.weight'] = part.whole().detach()
+            state[f'{name}.weight'] = part.merged_weight().detach()
     return state

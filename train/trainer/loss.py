@@ -11,13 +11,13 @@ from torch.utils.checkpoint import checkpoint
 
 from train.tokens.layout import IGNORE, RESPOND, SILENCE
 
-__all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'dual_loss', 'targets']
+__all__ = ['IGNORE', 'RESPOND', 'SILENCE', 'dual_loss', 'make_targets']
 
 BLOCK = 1024
 """Positions scored against the vocabulary at a time; bounds the memory of the scores."""
 
 
-def targets(control: Tensor, text: Tensor, silence_id: int, respond_id: int) -> Tensor:
+def make_targets(control: Tensor, text: Tensor, silence_id: int, respond_id: int) -> Tensor:
     """
     Return the id that is due after each position, IGNORE where nothing is learned.
 
@@ -30,7 +30,7 @@ def targets(control: Tensor, text: Tensor, silence_id: int, respond_id: int) -> 
     return torch.where(decides, controls, text)
 
 
-def _block(hidden: Tensor, head: Tensor, due: Tensor, weight: Tensor) -> Tensor:
+def _weighted_loss(hidden: Tensor, head: Tensor, due: Tensor, weight: Tensor) -> Tensor:
     scores = F.linear(hidden, head.to(hidden.dtype)).float()
     return weight @ F.cross_entropy(scores, due, reduction='none')
 
@@ -56,6 +56,6 @@ def dual_loss(hidden: Tensor, head: Tensor, due: Tensor, control: Tensor, *,
     for first in range(0, len(due), BLOCK):
         part = slice(first, first + BLOCK)
         arguments = hidden[part], head, due[part], weight[:, part]
-        total = total + (checkpoint(_block, *arguments, use_reentrant=False) if recompute
-                         else _block(*arguments))
+        total = total + (checkpoint(_weighted_loss, *arguments, use_reentrant=False) if recompute
+                         else _weighted_loss(*arguments))
     return total

@@ -19,8 +19,8 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from train.trainer.batch import Batch
 from train.trainer.features import encode
-from train.trainer.lora import adapt, merged
-from train.trainer.loss import IGNORE, dual_loss, targets
+from train.trainer.lora import adapt, merged_state
+from train.trainer.loss import IGNORE, dual_loss, make_targets
 from train.trainer.recipe import Recipe
 
 __all__ = ['Trainee']
@@ -48,7 +48,7 @@ class Trainee(nn.Module):
         return 'tower' in self.recipe.train
 
     @property
-    def learned(self) -> dict[str, nn.Parameter]:
+    def learned_parameters(self) -> dict[str, nn.Parameter]:
         """The parameters that are trained, by name."""
         return {name: value for name, value in self.named_parameters() if value.requires_grad}
 
@@ -80,7 +80,7 @@ class Trainee(nn.Module):
         self.register_buffer('row_of', row_of, persistent=False)
         self.register_buffer('new_ids', torch.tensor(ids), persistent=False)
 
-    def head(self) -> Tensor:
+    def head_weight(self) -> Tensor:
         """Return the weight [vocabulary, width] that scores, new rows included where tied."""
         weight = self.decoder.head_weight
         if self.new_rows is None or self.decoder.lm_head is not None:
@@ -116,16 +116,16 @@ class Trainee(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return the sums [2] of weighted text and control cross-entropy over the batch."""
         ids, loss = self.config.token_ids, self.recipe.loss
-        due = targets(batch.control, batch.text, ids.silence, ids.respond)
+        due = make_targets(batch.control, batch.text, ids.silence, ids.respond)
         learned = due != IGNORE
-        return dual_loss(self.hidden(batch)[learned], self.head(), due[learned],
+        return dual_loss(self.hidden(batch)[learned], self.head_weight(), due[learned],
                          batch.control[learned], control_weight=loss.control,
                          respond_weight=loss.respond,
                          recompute=self.recipe.run.gradient_checkpointing)
 
     def tensors(self, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
         """Return the plain model on the CPU, keyed as ``checkpoints.layout.save`` wants it."""
-        decoder = merged(self.decoder)
+        decoder = merged_state(self.decoder)
         if self.new_rows is not None:
             table = decoder['model.embed_tokens.weight'].clone()
             table[self.get_buffer('new_ids')] = self.new_rows.detach().to(table.dtype)

@@ -34,21 +34,22 @@ from audio_interaction_ros.protocol import CHUNK_S
 from train.trainer.loss import BLOCK
 from train.trainer.model import ADAPTERS, Trainee
 from train.trainer.recipe import Recipe
-from train.trainer.start import shape_of
+from train.trainer.starting_model import shape_of
 
-__all__ = ['GIB', 'Plan', 'PlanError', 'check', 'make_plan', 'memory', 'text_of']
+__all__ = ['GIB', 'StagePlan', 'StagePlanError', 'check', 'make_plan', 'estimate_memory',
+           'text_of']
 
 GIB = 2 ** 30
 BUCKET = 200_000_000
 """Elements of DeepSpeed's reduce bucket, as in train/recipes/deepspeed_*.json."""
 
 
-class PlanError(AudioInteractionError):
+class StagePlanError(AudioInteractionError):
     """A recipe states a number that its model does not have; one of both must change."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagePlan:
     """What one stage comes to."""
 
     recipe: Recipe
@@ -83,7 +84,7 @@ class Plan:
         return sum(self.memory.values()) / GIB
 
 
-def _part(name: str) -> str:
+def _part_of(name: str) -> str:
     if name.endswith(('.A', '.B')):
         return 'lora'
     if name == 'new_rows':
@@ -97,7 +98,7 @@ def _count(values: Iterable[nn.Parameter]) -> int:
     return sum(value.numel() for value in values)
 
 
-def make_plan(recipe: Recipe, recipe_path: Path) -> Plan:
+def make_plan(recipe: Recipe, recipe_path: Path) -> StagePlan:
     """Return the plan of a recipe; its shape is instantiated without storage."""
     config = shape_of(recipe, recipe_path)
     tower, decoder = build_modules(config)
@@ -105,17 +106,17 @@ def make_plan(recipe: Recipe, recipe_path: Path) -> Plan:
     with torch.device('meta'):
         trainee = Trainee(config, tower, decoder, recipe)
     trainable: dict[str, int] = {}
-    for name, value in trainee.learned.items():
-        part = _part(name)
+    for name, value in trainee.learned_parameters.items():
+        part = _part_of(name)
         part = 'lm' if part == 'head' and 'head' not in recipe.train else part
         trainable[part] = trainable.get(part, 0) + value.numel()
     added = trainable.get('lora', 0) + trainable.get('new_embeddings', 0)
-    return Plan(recipe, *sizes, added, trainable,
-                memory(recipe, config, sum(sizes) + added, sum(trainable.values())))
+    return StagePlan(recipe, *sizes, added, trainable,
+                     estimate_memory(recipe, config, sum(sizes) + added, sum(trainable.values())))
 
 
-def memory(recipe: Recipe, config: CheckpointConfig, everything: int,
-           trained: int) -> dict[str, float]:
+def estimate_memory(recipe: Recipe, config: CheckpointConfig, everything: int,
+                    trained: int) -> dict[str, float]:
     """Return the bytes of one GPU by use; the formulae stand at the head of this module."""
     run, lm, tower = recipe.run, config.decoder, config.audio_tower
     places = run.batch * min(recipe.data.max_positions, config.max_positions)
@@ -137,24 +138,24 @@ def memory(recipe: Recipe, config: CheckpointConfig, everything: int,
         'tower': 1.5 * tower_layer * kept_towers, 'reserve': 2.0 * GIB}
 
 
-def check(plan: Plan) -> None:
-    """Raise PlanError naming every number that differs from what the recipe states."""
+def check(plan: StagePlan) -> None:
+    """Raise StagePlanError naming every number that differs from what the recipe states."""
     wrong = []
     for item in dataclasses.fields(plan.recipe.expect):
-        stated, found = getattr(plan.recipe.expect, item.name), getattr(plan, item.name)
+        stated, planned = getattr(plan.recipe.expect, item.name), getattr(plan, item.name)
         if stated is None:
             continue
         if item.name == 'gpu_memory_gib':
-            if found > stated:
-                wrong.append(f'{item.name}: at most {stated:.1f} stated, {found:.1f} needed')
-        elif stated != found:
-            wrong.append(f'{item.name}: {stated:,} stated, {found:,} found')
+            if planned > stated:
+                wrong.append(f'{item.name}: at most {stated:.1f} stated, {planned:.1f} needed')
+        elif stated != planned:
+            wrong.append(f'{item.name}: {stated:,} stated, {planned:,} found')
     if wrong:
-        raise PlanError(f'recipe {plan.recipe.name}: ' + '; '.join(wrong) + '; correct the '
-                        'recipe, its expect section or the shape')
+        raise StagePlanError(f'recipe {plan.recipe.name}: ' + '; '.join(wrong) + '; correct the '
+                             'recipe, its expect section or the shape')
 
 
-def text_of(plan: Plan) -> str:
+def text_of(plan: StagePlan) -> str:
     """Return a plan for people."""
     run = plan.recipe.run
     hours = plan.effective_batch * plan.steps * plan.recipe.data.max_chunks * CHUNK_S / 3600

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.strict import build, dump_yaml, parse_yaml, read_yaml
+from audio_interaction_ros.strict_yaml import build, dump_yaml, parse_yaml, read_yaml
 
 __all__ = ['KINDS', 'LAYOUTS', 'MODULES', 'RECIPES', 'Data', 'Expect', 'Lora', 'Loss', 'Model',
            'Optimizer', 'Recipe', 'Run', 'dump_recipe', 'learning_rate', 'load_recipe']
@@ -203,7 +203,7 @@ class Recipe:
                  self.lora)
 
 
-def _set(values: dict[str, Any], change: str) -> None:
+def _set_value(values: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition('=')
     if not equals or not key:
         raise ConfigurationError(f'--set {change!r}: expected KEY=VALUE, such as run.steps=100')
@@ -233,22 +233,22 @@ def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, 
     if not isinstance(values, dict):
         raise ConfigurationError(f'{path}: expected a mapping of keys, found {values!r}')
     for change in changes:
-        _set(values, change)
+        _set_value(values, change)
     return build(Recipe, values, str(path)), path
 
 
 def dump_recipe(recipe: Recipe, path: Path) -> None:
     """Write a recipe with every value, defaults included; ``load_recipe`` reads it back equal."""
-    values = _plain(dataclasses.asdict(recipe))
+    values = _to_plain(dataclasses.asdict(recipe))
     if values['lora'] is None:
         del values['lora']
     path.write_text(dump_yaml(values), encoding='utf-8')
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+        return {key: _to_plain(item) for key, item in value.items()}
+    return [_to_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

@@ -20,7 +20,7 @@ from torch import nn
 from audio_interaction_ros.errors import CheckpointError
 from train.trainer.recipe import Recipe, dump_recipe, load_recipe
 
-__all__ = ['check_same', 'newest', 'provenance', 'restore', 'save']
+__all__ = ['check_same', 'find_newest', 'read_provenance', 'restore', 'save']
 
 PREFIX = 'step-'
 FREE_KEYS = ('data.cache', 'run.log_every', 'run.evaluate_every', 'run.evaluation_batches',
@@ -28,26 +28,27 @@ FREE_KEYS = ('data.cache', 'run.log_every', 'run.evaluate_every', 'run.evaluatio
 """What may change between a run and its continuation without changing its result."""
 
 
-def provenance() -> dict[str, Any]:
+def read_provenance() -> dict[str, Any]:
     """Return where the code stands: git hash, whether it was changed since, versions."""
-    def git(*words: str) -> str | None:
+    def run_git(*words: str) -> str | None:
         try:
             return subprocess.run(['git', *words], cwd=Path(__file__).parent, text=True,
                                   capture_output=True, check=True, timeout=30).stdout.strip()
         except (OSError, subprocess.SubprocessError):
             return None  # an installed package has no repository
-    changed = git('status', '--porcelain', '--untracked-files=no')
-    return {'git': git('rev-parse', 'HEAD'), 'changed': None if changed is None else bool(changed),
+    changed = run_git('status', '--porcelain', '--untracked-files=no')
+    return {'git': run_git('rev-parse', 'HEAD'),
+            'changed': None if changed is None else bool(changed),
             'torch': torch.__version__, 'python': platform.python_version()}
 
 
-def newest(folder: Path) -> Path | None:
+def find_newest(folder: Path) -> Path | None:
     """Return the newest complete checkpoint below a folder, None where there is none."""
-    found = _complete(folder)
-    return found[-1] if found else None
+    checkpoints = _list_complete(folder)
+    return checkpoints[-1] if checkpoints else None
 
 
-def _complete(folder: Path) -> list[Path]:
+def _list_complete(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f'{PREFIX}*') if path.suffix != '.part')
 
 
@@ -75,7 +76,7 @@ def save(accelerator: Any, parameters: dict[str, nn.Parameter], recipe: Recipe, 
         if accelerator.is_main_process:
             dump_recipe(recipe, scratch / 'recipe.yaml')
             values = {**state, 'processes': accelerator.num_processes,
-                      'shapes': _shapes(parameters), 'provenance': provenance()}
+                      'shapes': _shapes(parameters), 'provenance': read_provenance()}
             (scratch / 'state.json').write_text(json.dumps(values, indent=1) + '\n', 'utf-8')
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -87,7 +88,7 @@ def save(accelerator: Any, parameters: dict[str, nn.Parameter], recipe: Recipe, 
     if accelerator.is_main_process:
         shutil.rmtree(target, ignore_errors=True)
         scratch.replace(target)
-        for old in _complete(folder)[:-recipe.run.keep]:
+        for old in _list_complete(folder)[:-recipe.run.keep]:
             shutil.rmtree(old)
     accelerator.wait_for_everyone()
     return target
@@ -101,11 +102,11 @@ def _read_state(folder: Path) -> dict[str, Any]:
                               'remove the folder to start from an older one') from error
 
 
-def _flat(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+def _flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and key != 'shares':
-            flat |= _flat(value, f'{prefix}{key}.')
+            flat |= _flatten(value, f'{prefix}{key}.')
         else:
             flat[prefix + key] = value
     return flat
@@ -115,18 +116,18 @@ def check_same(folder: Path, state: dict[str, Any], parameters: dict[str, nn.Par
                recipe: Recipe, expected: dict[str, Any]) -> None:
     """Raise CheckpointError naming the first key in which a checkpoint differs from this run."""
     advice = 'name another output folder or the recipe that it was made with'
-    wanted, found = _shapes(parameters), state['shapes']
+    wanted, saved = _shapes(parameters), state['shapes']
     for name, shape in wanted.items():
-        if found.get(name) != shape:
-            came = found.get(name, 'no such key')
+        if saved.get(name) != shape:
+            came = saved.get(name, 'no such key')
             raise CheckpointError(f'{folder}: another model: expected {name} {shape}, found '
                                   f'{came}; {advice}')
-    for name in found:
+    for name in saved:
         if name not in wanted:
-            raise CheckpointError(f'{folder}: another model: found {name} {found[name]}, which '
+            raise CheckpointError(f'{folder}: another model: found {name} {saved[name]}, which '
                                   f'this recipe does not train; {advice}')
-    before = _flat(dataclasses.asdict(load_recipe(folder / 'recipe.yaml')[0]))
-    now = _flat(dataclasses.asdict(recipe))
+    before = _flatten(dataclasses.asdict(load_recipe(folder / 'recipe.yaml')[0]))
+    now = _flatten(dataclasses.asdict(recipe))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key) and not key.startswith((*FREE_KEYS, 'expect.')):
             raise CheckpointError(f'{folder}: {key} was {before.get(key)!r}, is {now.get(key)!r};'

@@ -17,14 +17,14 @@ from audio_interaction_msgs.msg import Alert, AlertArray
 from audio_interaction_msgs.srv import AcknowledgeAlert
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
 from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
-from audio_interaction_ros.alerts.journal import Kept, waiting_for_a_person
+from audio_interaction_ros.alerts.journal import JournalContents, waiting_for_a_person
 from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
 from audio_interaction_ros.assembly import build_policy
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.io.messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.events import ReplyFinished
 from audio_interaction_ros.terminal import one_line
 
@@ -50,10 +50,10 @@ class AlertBoard:
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history
         self._keeper = self._make_keeper()
-        kept = self._keeper.recall() if before is None else before.kept
+        kept = self._keeper.recall() if before is None else before.journal_contents
         self._policy.restore(kept.alerts)
         self._frame_id = kept.frame_id
-        self._keeper.keep(self.kept)
+        self._keeper.keep(self.journal_contents)
         if kept.alerts:
             node.get_logger().warning(
                 'alerts from before the start are still open: '
@@ -70,9 +70,10 @@ class AlertBoard:
                              callback_group=group)
 
     @property
-    def kept(self) -> Kept:
+    def journal_contents(self) -> JournalContents:
         """What must outlive this board."""
-        return Kept(alerts=waiting_for_a_person(self._policy.active), frame_id=self._frame_id)
+        return JournalContents(alerts=waiting_for_a_person(self._policy.active),
+                               frame_id=self._frame_id)
 
     def apply(self, settings: AlertsConfig) -> None:
         """Take other severities and another life of the journal; rules are read at configure."""
@@ -83,7 +84,7 @@ class AlertBoard:
         if settings.journal_s != before.journal_s:
             self._keeper.close()
             self._keeper = self._make_keeper()
-            self._keeper.keep(self.kept)
+            self._keeper.keep(self.journal_contents)
 
     def _make_keeper(self) -> AlertKeeper:
         node = self._node
@@ -99,16 +100,16 @@ class AlertBoard:
         """Take in a finished reply."""
         self._frame_id = frame_id
         self._now_ns = max(self._now_ns or 0, reply.stamp_ns)
-        self._show(self._policy.on_reply(reply))
+        self._publish_changes(self._policy.on_reply(reply))
 
     def tick(self, now_ns: int) -> None:
         """Let audio time pass."""
         self._now_ns = now_ns
-        self._show(self._policy.tick(now_ns))
+        self._publish_changes(self._policy.tick(now_ns))
 
-    def report(self) -> Report:
+    def report(self) -> StatusReport:
         """Say how many alerts are open."""
-        report = Report()
+        report = StatusReport()
         alerts = self._policy.active
         waiting = [alert for alert in alerts if alert.state is AlertState.ACTIVE]
         report.values.update(active=len(alerts), unacknowledged=len(waiting),
@@ -121,7 +122,7 @@ class AlertBoard:
             report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
         return report
 
-    def _show(self, changes: Sequence[AlertChange]) -> None:
+    def _publish_changes(self, changes: Sequence[AlertChange]) -> None:
         self._history.note(changes, time.strftime('%Y-%m-%d %H:%M:%S %Z'))
         for change in changes:
             self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
@@ -131,7 +132,8 @@ class AlertBoard:
         if changes:
             self._publish_active()
             self._publish_hold()
-            self._keeper.keep(self.kept)  # last: whoever can act is told before a disk is
+            self._keeper.keep(
+                self.journal_contents)  # last: whoever can act is told before a disk is
 
     def _publish_active(self) -> None:
         alerts = self._policy.active
@@ -144,7 +146,7 @@ class AlertBoard:
         self._active.publish(message)
 
     def _publish_hold(self) -> None:
-        held = self._policy.hold(Severity(self._settings.hold_min_severity))
+        held = self._policy.needs_hold(Severity(self._settings.hold_min_severity))
         # To a multiplexer silence means locked, and without a model nobody listens. That an
         # alert of earlier is open is known without one.
         if held or self._hearing():
@@ -152,26 +154,26 @@ class AlertBoard:
 
     def _on_acknowledge(self, request: Any, response: Any) -> Any:
         changes = self._policy.acknowledge(
-            request.id, _told(request.operator_name), self._now_ns)
-        return self._answer(changes, ChangeKind.ACKNOWLEDGED, request, response)
+            request.id, _for_log(request.operator_name), self._now_ns)
+        return self._answer_request(changes, ChangeKind.ACKNOWLEDGED, request, response)
 
     def _on_clear(self, request: Any, response: Any) -> Any:
         changes = self._policy.clear(
-            request.id, self._now_ns, _told(request.operator_name))
-        return self._answer(changes, ChangeKind.CLEARED, request, response)
+            request.id, self._now_ns, _for_log(request.operator_name))
+        return self._answer_request(changes, ChangeKind.CLEARED, request, response)
 
-    def _answer(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
-                response: Any) -> Any:
-        self._show(changes)
+    def _answer_request(self, changes: Sequence[AlertChange], kind: ChangeKind, request: Any,
+                        response: Any) -> Any:
+        self._publish_changes(changes)
         response.success, response.message = self._history.answer(
             kind, request.id, changes, self._policy.active)
         if any(change.kind is kind for change in changes):
             self._node.get_logger().info(
-                f'{response.message} by {_told(request.operator_name) or "nobody named"}: '
-                f'{_told(request.response)}')
+                f'{response.message} by {_for_log(request.operator_name) or "nobody named"}: '
+                f'{_for_log(request.response)}')
         return response
 
 
-def _told(text: str) -> str:
+def _for_log(text: str) -> str:
     """Return what a client sent as it may stand in the log."""
     return one_line(text, MOST_CHARACTERS)

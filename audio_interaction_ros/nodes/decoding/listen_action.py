@@ -20,8 +20,8 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from audio_interaction_msgs.action import Listen
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
 __all__ = ['ListenAction', 'same_language']
 
@@ -50,7 +50,8 @@ class ListenAction:
         self._leaves = False
         self._lock = threading.Lock()
         self._group = MutuallyExclusiveCallbackGroup()
-        self._timer = steady_timer(node, _PERIOD_S, self._look, callback_group=self._group)
+        self._timer = steady_timer(node, _PERIOD_S, self._end_overdue_goals,
+                                   callback_group=self._group)
         self._server = ActionServer(
             node, Listen, 'listen', execute_callback=self._execute, callback_group=self._group,
             goal_callback=self._on_goal, handle_accepted_callback=self._on_accepted,
@@ -65,10 +66,10 @@ class ListenAction:
         """End every goal, as the node will end; tell whether that needs the executor."""
         self._leaves = True
         self.give_up('the node ends')
-        return self.answers
+        return self.owes_answers
 
     @property
-    def answers(self) -> bool:
+    def owes_answers(self) -> bool:
         """True while goals that have ended are not told so yet."""
         with self._lock:
             return bool(self._ended)
@@ -82,7 +83,7 @@ class ListenAction:
 
     def give_up(self, message: str) -> None:
         """End every goal without a transcript."""
-        for waiting in self._take(lambda _waiting: True):
+        for waiting in self._remove_goals(lambda _waiting: True):
             self._end(waiting, message=message)
 
     def _on_goal(self, _request: Any) -> GoalResponse:
@@ -110,24 +111,24 @@ class ListenAction:
             for goal in goals:
                 goal.publish_feedback(Listen.Feedback(transcript=message))
         elif message.text:
-            for waiting in self._take(lambda waiting: same_language(
+            for waiting in self._remove_goals(lambda waiting: same_language(
                     waiting.goal.request.language, message.language)):
                 self._end(waiting, transcript=message)
 
-    def _look(self) -> None:
+    def _end_overdue_goals(self) -> None:
         """End the goals that were cancelled or have waited long enough."""
         now = time.monotonic()
-        for waiting in self._take(lambda waiting: waiting.goal.is_cancel_requested):
+        for waiting in self._remove_goals(lambda waiting: waiting.goal.is_cancel_requested):
             self._end(waiting, message='cancelled')
-        for waiting in self._take(lambda waiting: waiting.ends_at <= now):
+        for waiting in self._remove_goals(lambda waiting: waiting.ends_at <= now):
             self._end(waiting, message=_TIMED_OUT)
 
-    def _take(self, wanted: Any) -> list[_Waiting]:
+    def _remove_goals(self, wanted: Any) -> list[_Waiting]:
         """Remove and return the goals that are wanted, so that each ends once."""
         with self._lock:
             taken = [waiting for waiting in self._waiting if wanted(waiting)]
             self._waiting = [waiting for waiting in self._waiting
-                             if not any(waiting is one for one in taken)]
+                             if not any(waiting is ended for ended in taken)]
             return taken
 
     def _end(self, waiting: _Waiting, *, transcript: Transcript | None = None,
@@ -139,14 +140,14 @@ class ListenAction:
 
     def _execute(self, goal: Any) -> Listen.Result:
         with self._lock:
-            ended = next(one for one in self._ended if one.goal == goal)
+            ended = next(waiting for waiting in self._ended if waiting.goal == goal)
         try:
-            return self._result(goal, ended)
+            return self._make_result(goal, ended)
         finally:
             with self._lock:
                 self._ended.remove(ended)
 
-    def _result(self, goal: Any, ended: _Waiting) -> Listen.Result:
+    def _make_result(self, goal: Any, ended: _Waiting) -> Listen.Result:
         if goal.is_cancel_requested:
             goal.canceled()
             return Listen.Result(message='cancelled')
@@ -157,7 +158,7 @@ class ListenAction:
         return Listen.Result(success=True, transcript=ended.transcript)
 
 
-def same_language(wanted: str, found: str) -> bool:
+def same_language(wanted: str, tag: str) -> bool:
     """Tell whether a BCP-47 tag is what was wanted: en takes en-GB; an empty one fits any."""
-    wanted, found = wanted.lower(), found.lower()
-    return not wanted or not found or found == wanted or found.startswith(f'{wanted}-')
+    wanted, tag = wanted.lower(), tag.lower()
+    return not wanted or not tag or tag == wanted or tag.startswith(f'{wanted}-')

@@ -16,10 +16,10 @@ from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.nodes.io.messages import said_of, time_message
+from audio_interaction_ros.nodes.io.messages import recognised_of, time_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import (
     Event,
@@ -30,9 +30,9 @@ from audio_interaction_ros.stream.events import (
     ReplyText,
     ReplyWithheld,
 )
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
-__all__ = ['Heard', 'ReplyBoard']
+__all__ = ['ChunkOrigin', 'ReplyBoard']
 
 _NAN = float('nan')
 _PATIENCE_S = 30.0
@@ -40,7 +40,7 @@ _PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class ChunkOrigin:
     """What is known of the chunk that an event belongs to."""
 
     frame_id: str = ''
@@ -72,7 +72,7 @@ class _Draft:
     kind: str
     message: Any
     reply: ReplyFinished
-    heard: Heard
+    heard: ChunkOrigin
     until: float
     """Steady second up to which somebody may still read it; infinite when that was done."""
 
@@ -86,12 +86,12 @@ class ReplyBoard:
     ``KIND/read``. A transcript is final then; a translation goes to ``translate`` (reply, what
     was said), which a FinalTranslation must answer; where it returns False nobody will, and the
     streamed text is final. So it is where nobody listens any more, or no answer came for half a
-    minute. All this happens in the callback group in which ``show`` is called.
+    minute. All this happens in the callback group in which ``publish_event`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, Said], bool]) -> None:
+                 translate: Callable[[ReplyFinished, RecognisedSpeech], bool]) -> None:
         """Create the publishers."""
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -111,14 +111,14 @@ class ReplyBoard:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
         if draft:
-            node.managed_timer(_PATIENCE_S / 30, self._look, callback_group=group)
+            node.managed_timer(_PATIENCE_S / 30, self._finish_unread, callback_group=group)
 
     @property
-    def awaits(self) -> int:
+    def waiting_drafts(self) -> int:
         """How many drafts wait for their second pass."""
         return len(self._awaited)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: StatusReport) -> None:
         """Say how many drafts nobody read, and for a while why."""
         report.values['unread'] = self._unread
         if time.monotonic() - self._unread_at < 10.0:
@@ -130,37 +130,37 @@ class ReplyBoard:
         if draft is None:  # it is final already
             return
         if draft.kind == 'transcript':
-            self._finish(draft, message)
+            self._finish_draft(draft, message)
         else:
-            self._settle(draft, said_of(message))
+            self._settle_draft(draft, recognised_of(message))
 
-    def _look(self) -> None:
+    def _finish_unread(self) -> None:
         """Let drafts become final that nobody will read."""
         now = time.monotonic()
-        for draft in [one for one in self._awaited.values() if one.until < math.inf]:
-            gone = not self._drafting(draft.kind)
+        for draft in [awaited for awaited in self._awaited.values() if awaited.until < math.inf]:
+            gone = not self._has_second_pass(draft.kind)
             if gone or draft.until < now:
                 self._unread += 1
                 self._unread_at = now
                 self._unread_why = (f'no encoder listens on {draft.kind}/draft' if gone else
                                     f'no answer on {draft.kind}/read in {_PATIENCE_S:g} s')
-                self._settle(draft, Said())
+                self._settle_draft(draft, RecognisedSpeech())
 
-    def _settle(self, draft: _Draft, said: Said) -> None:
+    def _settle_draft(self, draft: _Draft, said: RecognisedSpeech) -> None:
         draft.until = math.inf
         if draft.kind == 'transcript' or not self._translate(draft.reply, said):
-            self._finish(draft, draft.message)
+            self._finish_draft(draft, draft.message)
 
     def give_up(self) -> None:
         """Publish every draft that waits and every reply under way, as they are."""
         for draft in list(self._awaited.values()):
-            self._finish(draft, draft.message)
+            self._finish_draft(draft, draft.message)
         for (lane, _), running in self._running.items():
             if running.shown is not None:
-                self._end(self._kinds[lane], running.shown)
+                self._publish_last(self._kinds[lane], running.shown)
         self._running.clear()
 
-    def _end(self, kind: str, message: Any) -> None:
+    def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""
         message.is_final, message.revision = True, message.revision + 1
         if kind == 'reply':
@@ -170,7 +170,7 @@ class ReplyBoard:
         self._publishers[kind].publish(message)
         self._texts[kind].publish(String(data=message.text))
 
-    def show(self, event: Event, heard: Heard) -> None:
+    def publish_event(self, event: Event, heard: ChunkOrigin) -> None:
         """
         Publish what an event of a reply means; other events are nothing to show.
 
@@ -188,10 +188,10 @@ class ReplyBoard:
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
             running = self._running.get((event.lane, event.reply_id))
             if running is not None:  # else it was given up
-                self._advance(event, running, heard)
+                self._publish_progress(event, running, heard)
 
-    def _advance(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
-                 heard: Heard) -> None:
+    def _publish_progress(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
+                          heard: ChunkOrigin) -> None:
         if isinstance(event, ReplyEmotion):
             running.emotion = event.emotion
             return
@@ -199,21 +199,21 @@ class ReplyBoard:
             running.first_text_s = time.monotonic() - running.decided_at
         kind = self._kinds[event.lane]
         if kind == 'reply':
-            running.shown = self._reply(event, running, heard)
+            running.shown = self._make_reply(event, running, heard)
             self._publishers[kind].publish(running.shown)
         else:
-            self._transcribe(kind, event, running, heard)
+            self._publish_transcript(kind, event, running, heard)
         running.revision += 1
         if isinstance(event, ReplyFinished):
-            if event.text and not self._drafting(kind):
+            if event.text and not self._has_second_pass(kind):
                 self._texts[kind].publish(String(data=event.text))
             del self._running[event.lane, event.reply_id]
 
-    def _drafting(self, kind: str) -> bool:
+    def _has_second_pass(self, kind: str) -> bool:
         return kind in self._drafts and self._drafts[kind].get_subscription_count() > 0
 
-    def _reply(self, event: ReplyText | ReplyFinished, running: _Running,
-               heard: Heard) -> Reply:
+    def _make_reply(self, event: ReplyText | ReplyFinished, running: _Running,
+                    heard: ChunkOrigin) -> Reply:
         final = isinstance(event, ReplyFinished)
         message = Reply(
             reply_id=event.reply_id, revision=running.revision, text=event.text,
@@ -225,15 +225,15 @@ class ReplyBoard:
         message.header.frame_id = heard.frame_id
         return message
 
-    def _transcribe(self, kind: str, event: ReplyText | ReplyFinished, running: _Running,
-                    heard: Heard) -> None:
+    def _publish_transcript(self, kind: str, event: ReplyText | ReplyFinished, running: _Running,
+                            heard: ChunkOrigin) -> None:
         final = isinstance(event, ReplyFinished)
         message = Transcript() if kind == 'transcript' else Translation()
         message.header.stamp = message.start = time_message(running.start_ns)
         message.header.frame_id = heard.frame_id
         message.utterance_id, message.revision = event.reply_id, running.revision
         message.text, message.is_final = event.text, final
-        message.stable_length = 0 if self._drafting(kind) else len(event.text)
+        message.stable_length = 0 if self._has_second_pass(kind) else len(event.text)
         message.confidence = running.p_respond
         message.source = 'streamed'
         message.word_confidence = (
@@ -248,7 +248,7 @@ class ReplyBoard:
                 message.transcript_utterance_id = name
         else:
             self._last_transcript = event.reply_id, event.stamp_ns
-        if isinstance(event, ReplyFinished) and self._drafting(kind):
+        if isinstance(event, ReplyFinished) and self._has_second_pass(kind):
             message.is_final = False  # it becomes final when it was read again
             self._awaited[event.reply_id] = _Draft(
                 kind, message, event, heard, time.monotonic() + _PATIENCE_S)
@@ -267,9 +267,9 @@ class ReplyBoard:
         message.source, message.word_confidence = event.source, event.confidence
         message.header.stamp = message.start = time_message(event.start_ns)
         message.end = time_message(event.end_ns)
-        self._finish(draft, message)
+        self._finish_draft(draft, message)
 
-    def _finish(self, draft: _Draft, message: Any) -> None:
+    def _finish_draft(self, draft: _Draft, message: Any) -> None:
         """Publish what became of a draft, once."""
         del self._awaited[draft.reply.reply_id]
         message.is_final, message.revision = True, draft.message.revision + 1

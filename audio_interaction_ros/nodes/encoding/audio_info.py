@@ -14,9 +14,9 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Report
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -66,7 +66,8 @@ class InfoTopic:
             kind, name, node.exclusive(self._on_info), profile, callback_group=group,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
             for profile in (qos.INFO_LATCHED, qos.INFO)]
-        self._timer = steady_timer(node, 0.5, node.exclusive(self._look), callback_group=group)
+        self._timer = steady_timer(node, 0.5, node.exclusive(self._stop_waiting_in_time),
+                                   callback_group=group)
         if known is not None:
             take_info(known)
 
@@ -79,7 +80,7 @@ class InfoTopic:
 
     def hold(self, *message: Any) -> bool:
         """Keep a message of audio for later; False when it may go on at once."""
-        self._look()
+        self._stop_waiting_in_time()
         if self._info is not None or self._gave_up:
             return False
         if self._since is None:
@@ -87,7 +88,7 @@ class InfoTopic:
         self._held.append(message)
         return True
 
-    def report(self, report: Report, *, taken_as: str) -> None:
+    def report(self, report: StatusReport, *, taken_as: str) -> None:
         """Say what is missing; without it audio is ``taken_as`` something."""
         report.values.update(info_topic=self.name, info_known=self._info is not None)
         if self._info is not None:
@@ -102,16 +103,16 @@ class InfoTopic:
         if message != self._info:  # the two readers may both hear it
             self._info = message
             self._take_info(message)
-            self._let_go()
+            self._release_held()
 
-    def _look(self) -> None:
+    def _stop_waiting_in_time(self) -> None:
         """Wait no longer than that."""
         if self._since is None or self._info is not None or self._gave_up:
             return
         if time.monotonic() - self._since >= _WAIT_S or len(self._held) >= _MOST_HELD:
             self._gave_up = True
-            self._let_go()
+            self._release_held()
 
-    def _let_go(self) -> None:
+    def _release_held(self) -> None:
         while self._held:
             self._take_audio(*self._held.popleft())

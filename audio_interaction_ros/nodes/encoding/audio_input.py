@@ -25,12 +25,12 @@ from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     ERROR,
     WARN,
-    Report,
+    StatusReport,
+    name_several,
     publisher_name,
-    several,
-    unheard,
+    why_unheard,
 )
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 
 __all__ = ['AudioInput']
 
@@ -100,8 +100,8 @@ class AudioInput:
         """Subscribe if audio is wanted and its type has become known, or another one."""
         if not self._wanted:
             return
-        self._look()
-        if self._subscriptions and not self._renews():
+        self._check_publishers()
+        if self._subscriptions and not self._renew_subscription():
             return
         try:
             type_name = self._find_type()
@@ -111,38 +111,39 @@ class AudioInput:
         except AudioInteractionError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - rclpy has its own exceptions
-            problem = f'cannot listen to {self._name()}: {error}'
+            problem = f'cannot listen to {self._topic_name()}: {error}'
         if problem and problem != self._problem:
             self._node.get_logger().error(problem)
         self._problem = problem
 
-    def _look(self) -> None:
+    def _check_publishers(self) -> None:
         """Find out who publishes now, and whether it still is what is subscribed to."""
         now = time.monotonic()
         if now - self._looked_at < _LOOK_S:
             return
         self._looked_at = now
-        publishers, converter = self._publishers(), self._converter
-        crowd = self._crowd_of(publishers)
+        publishers, converter = self._find_publishers(), self._converter
+        crowd = self._name_several(publishers)
         if crowd and crowd != self._crowd:
-            self._node.get_logger().warning(self._mixed_up(crowd))
+            self._node.get_logger().warning(self._explain_mixing(crowd))
         self._crowd = crowd
         if (converter is None or not publishers or self._settings.msg_type != 'auto'
                 or any(info.topic_type == converter.type_name for info in publishers)):
             return
         self._node.get_logger().warning(
-            f'{self._name()}: nobody publishes {converter.type_name} any more, but '
+            f'{self._topic_name()}: nobody publishes {converter.type_name} any more, but '
             f'{publisher_name(publishers[0])} does {publishers[0].topic_type}')
         self._unsubscribe()
 
-    def _renews(self) -> bool:
+    def _renew_subscription(self) -> bool:
         """Give a subscription up on which nothing comes from publishers that are there."""
         now = time.monotonic()
         if (now - max(self._last_at, self._renewed_at) < self._patience_s
-                or not self._publishers()):
+                or not self._find_publishers()):
             return False
         self._node.get_logger().info(
-            f'{self._name()}: no audio for {now - self._last_at:.0f} s from a publisher that is '
+            f'{self._topic_name()}: no audio for {now - self._last_at:.0f} s from a publisher '
+            'that is '
             f'there; subscribing anew')
         self._unsubscribe()
         self._group = MutuallyExclusiveCallbackGroup()  # whatever held up the old one
@@ -150,27 +151,28 @@ class AudioInput:
         self.renewed += 1
         return True
 
-    def _crowd_of(self, publishers: list[Any]) -> str:
+    def _name_several(self, publishers: list[Any]) -> str:
         """Name the publishers that are heard, where there are several."""
-        return several(info for info in publishers
-                       if self._converter and info.topic_type == self._converter.type_name
-                       and not unheard(info, qos.AUDIO_IN))
+        return name_several(info for info in publishers
+                            if self._converter and info.topic_type == self._converter.type_name
+                            and not why_unheard(info, qos.AUDIO_IN))
 
-    def _mixed_up(self, crowd: str) -> str:
-        return (f'more than one publisher on {self._name()}, whose audio is mixed up: {crowd} '
+    def _explain_mixing(self, crowd: str) -> str:
+        return (f'more than one publisher on {self._topic_name()}, whose audio is mixed up: '
+                f'{crowd} '
                 f'(one that was killed is listed for a while); stop all but one, or remap them')
 
     def _find_type(self) -> str:
         if self._settings.msg_type != 'auto':
             return self._settings.msg_type
-        found = [info.topic_type for info in self._publishers()]
+        types = [info.topic_type for info in self._find_publishers()]
         for type_name in SUPPORTED_TYPES:
-            if type_name in found:
+            if type_name in types:
                 return type_name
-        if found:
+        if types:
             raise AudioFormatError(
-                f'{self._name()}: expected one of {", ".join(SUPPORTED_TYPES)}, found '
-                f'{found[0]}; remap audio to another topic')
+                f'{self._topic_name()}: expected one of {", ".join(SUPPORTED_TYPES)}, found '
+                f'{types[0]}; remap audio to another topic')
         return ''
 
     def _subscribe(self, type_name: str) -> None:
@@ -178,10 +180,10 @@ class AudioInput:
             type_name=type_name, sample_rate_hz=self._settings.sample_rate_hz)
         if not converter.stamped:
             self._node.get_logger().warning(
-                f'{self._name()}: {type_name} has no stamps; arrival time stands in')
+                f'{self._topic_name()}: {type_name} has no stamps; arrival time stands in')
         self._converter = converter
         if converter.wants_info:
-            name = info_topic(self._node, self._name(), self._settings.info_topic)
+            name = info_topic(self._node, self._topic_name(), self._settings.info_topic)
             key = (converter.type_name, name)
 
             def take_info(message: Any) -> None:
@@ -189,7 +191,7 @@ class AudioInput:
                 self._on_info(converter, message)
             self._info = InfoTopic(
                 node=self._node, kind=import_message(AUDIO_INFO), name=name, group=self._group,
-                take_info=take_info, take_audio=self._take, known=self._infos.get(key))
+                take_info=take_info, take_audio=self._convert_message, known=self._infos.get(key))
         self._subscriptions.append(self._node.create_subscription(
             converter.message_type, _TOPIC, self._node.exclusive(self._on_message), qos.AUDIO_IN,
             callback_group=self._group))
@@ -208,10 +210,10 @@ class AudioInput:
         self.received += 1
         came = (converter, message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
         if self._info is None or not self._info.hold(*came):
-            self._take(*came)
+            self._convert_message(*came)
 
-    def _take(self, converter: AudioConverter, message: Any, arrival_ns: int,
-              steady_ns: int) -> None:
+    def _convert_message(self, converter: AudioConverter, message: Any, arrival_ns: int,
+                         steady_ns: int) -> None:
         try:
             block = converter.to_block(message, arrival_ns, steady_ns)
         except AudioFormatError as error:
@@ -233,17 +235,18 @@ class AudioInput:
         self.refused += 1
         now = time.monotonic()
         if reason != self._refusal or now - self._last_refusal_at > 5.0:
-            self._node.get_logger().error(f'{self._name()}: {reason}')
+            self._node.get_logger().error(f'{self._topic_name()}: {reason}')
             self._last_refusal_at = now
         self._refusal = reason
 
-    def report(self, report: Report) -> None:
+    def report(self, report: StatusReport) -> None:
         """Say how the input does."""
-        publishers = self._publishers()
+        publishers = self._find_publishers()
         age = time.monotonic() - self._last_at
         kind = self._converter.type_name if self._converter else 'unknown'
         report.values.update(
-            topic=self._name(), type=kind, publishers=len(publishers), received=self.received,
+            topic=self._topic_name(), type=kind, publishers=len(publishers),
+            received=self.received,
             refused=self.refused, dropped_blocks=self.dropped, renewed=self.renewed,
             age_s=age,
             messages_per_s=self._messages_per_s(), sample_rate_hz=self._format[0],
@@ -253,9 +256,10 @@ class AudioInput:
         if self._problem:
             report.add(ERROR, self._problem)
         elif not publishers:
-            report.add(WARN, f'no publisher on {self._name()}; start a microphone or remap audio')
+            report.add(WARN,
+                       f'no publisher on {self._topic_name()}; start a microphone or remap audio')
         elif age > _QUIET_AFTER_S:
-            report.add(WARN, f'no audio for {age:.0f} s on {self._name()}')
+            report.add(WARN, f'no audio for {age:.0f} s on {self._topic_name()}')
         if time.monotonic() - self._last_refusal_at < 10.0:
             report.add(ERROR, self._refusal)
         if time.monotonic() - self._last_drop_at < 10.0:
@@ -264,13 +268,13 @@ class AudioInput:
         if self._info is not None:
             self._info.report(report, taken_as=f'{self._settings.sample_rate_hz} Hz mono s16le '
                                                f'(audio.sample_rate_hz)')
-        crowd = self._crowd_of(publishers)
+        crowd = self._name_several(publishers)
         if crowd:
-            report.add(WARN, self._mixed_up(crowd))
+            report.add(WARN, self._explain_mixing(crowd))
         for info in publishers:
-            problem = unheard(info, qos.AUDIO_IN)
+            problem = why_unheard(info, qos.AUDIO_IN)
             if problem:
-                report.add(WARN, f'{self._name()}: {problem}')
+                report.add(WARN, f'{self._topic_name()}: {problem}')
             elif self._converter and info.topic_type != kind:
                 report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not {kind}')
 
@@ -280,8 +284,8 @@ class AudioInput:
         self._counted = (now, self.received)
         return (self.received - count) / max(now - then, 1e-3)
 
-    def _publishers(self) -> list[Any]:
-        return list(self._node.get_publishers_info_by_topic(self._name()))
+    def _find_publishers(self) -> list[Any]:
+        return list(self._node.get_publishers_info_by_topic(self._topic_name()))
 
-    def _name(self) -> str:
+    def _topic_name(self) -> str:
         return str(self._node.resolve_topic_name(_TOPIC))

@@ -38,7 +38,7 @@ class Interruption:
         if self._heard_to_ns is None:
             self._heard_to_ns, self._at_ns = stamp_ns, self._clock()
 
-    def fault(self) -> None:
+    def note_fault(self) -> None:
         """Note that from where audio was heard to it is lost."""
         self.pending = True
 

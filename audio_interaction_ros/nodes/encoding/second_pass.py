@@ -20,10 +20,10 @@ from audio_interaction_ros.assembly import build_reader
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import put_final, put_said
+from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
@@ -54,8 +54,8 @@ class SecondPassLink:
             node.managed_subscription(kinds[name], f'{name}/draft', self._on_draft, qos.EVENTS,
                                       callback_group=self._group, always=True)
         self._attempts = BackOff()
-        self._worker = self._begin()
-        node.managed_timer(1.0, self._try_again, always=True, callback_group=self._group)
+        self._worker = self._start_worker()
+        node.managed_timer(1.0, self._retry_loading, always=True, callback_group=self._group)
 
     @property
     def idle(self) -> bool:
@@ -67,9 +67,9 @@ class SecondPassLink:
         """How many drafts needed no reading, because another of the same span had it."""
         return self._reader.reused
 
-    def hear(self, chunk: AudioChunk) -> None:
+    def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
-        self._reader.hear(chunk)
+        self._reader.remember(chunk)
 
     def forget(self) -> None:
         """Drop all audio."""
@@ -80,19 +80,19 @@ class SecondPassLink:
         self._worker.close()
         self.forget()
 
-    def _begin(self) -> Worker:
+    def _start_worker(self) -> Worker:
         worker = Worker(
             node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
             publish=self._publish, capacity=_BACKLOG, name='second_pass', stand_back=True)
         worker.start()
         return worker
 
-    def _try_again(self) -> None:
+    def _retry_loading(self) -> None:
         """Load the model once more where that failed; drafts go on as they are meanwhile."""
-        if self._attempts.due(time.monotonic()) and self._worker.idle:
-            self._attempts.settle()
+        if self._attempts.is_due(time.monotonic()) and self._worker.idle:
+            self._attempts.stop_waiting()
             self._worker.close()
-            self._worker = self._begin()
+            self._worker = self._start_worker()
 
     def _on_draft(self, draft: Any) -> None:
         if self.failure or not self._worker.put(draft):
@@ -125,7 +125,7 @@ class SecondPassLink:
         draft = Draft(text=message.text, confidence=message.word_confidence,
                       start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
         if isinstance(message, Translation):
-            put_said(message, read_for_translation(self._reader, transcriber, draft))
+            put_recognised(message, read_for_translation(self._reader, transcriber, draft))
         else:
             put_final(message, read_again(self._reader, transcriber, draft))
         return bool(message.source == 'second_pass')

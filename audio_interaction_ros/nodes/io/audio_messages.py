@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.mp3 import looks_like_mp3
-from audio_interaction_ros.audio.pcm import three_bytes
+from audio_interaction_ros.audio.pcm import decode_three_bytes
 from audio_interaction_ros.errors import AudioFormatError, MissingDependencyError
 
 __all__ = ['AUDIO_INFO', 'INFO_TYPES', 'SUPPORTED_TYPES', 'AudioConverter', 'import_message',
@@ -30,12 +30,12 @@ def import_message(type_name: str) -> type:
     """
     package, _, name = type_name.replace('/msg/', '/').partition('/')
     try:
-        found: type = getattr(importlib.import_module(f'{package}.msg'), name)
+        kind: type = getattr(importlib.import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError) as error:
         raise MissingDependencyError(
             f'Expected the message type {type_name} in this environment, found {error}; the '
             f'operator must install or source the package {package}') from error
-    return found
+    return kind
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -43,11 +43,11 @@ def stamp_ns(stamp: Any) -> int:
     return int(stamp.sec) * _NS + int(stamp.nanosec)
 
 
-def _bytes(data: Any) -> bytes:
+def _to_bytes(data: Any) -> bytes:
     return data.tobytes() if hasattr(data, 'tobytes') else bytes(data)
 
 
-def _shape(samples: np.ndarray, channels: int) -> np.ndarray:
+def _shape_frames(samples: np.ndarray, channels: int) -> np.ndarray:
     """Return [frames, channels], or refuse a count that does not fit."""
     if channels < 1 or samples.size == 0 or samples.size % channels:
         raise AudioFormatError(
@@ -56,7 +56,7 @@ def _shape(samples: np.ndarray, channels: int) -> np.ndarray:
     return samples.reshape(-1, channels)
 
 
-def _whole(data: bytes, width: int) -> bytes:
+def _check_whole(data: bytes, width: int) -> bytes:
     if len(data) % width:
         raise AudioFormatError(
             f'Expected samples of {width} bytes, got {len(data)} bytes in a message; the '
@@ -64,8 +64,9 @@ def _whole(data: bytes, width: int) -> bytes:
     return data
 
 
-def _pcm(data: bytes, dtype: str, channels: int) -> np.ndarray:
-    return _shape(np.frombuffer(_whole(data, np.dtype(dtype).itemsize), dtype), channels)
+def _decode_pcm(data: bytes, dtype: str, channels: int) -> np.ndarray:
+    return _shape_frames(np.frombuffer(_check_whole(data, np.dtype(dtype).itemsize), dtype),
+                         channels)
 
 
 _PORTAUDIO_FIELDS = {1: ('float32_data', np.float32), 2: ('int32_data', np.int32),
@@ -88,7 +89,7 @@ class AudioConverter:
 
     def __init__(self, *, type_name: str, sample_rate_hz: int = 16_000) -> None:
         """Import the message type; see import_message for errors."""
-        self.type_name = _normal(type_name)
+        self.type_name = _full_type_name(type_name)
         if self.type_name not in _FAMILIES:
             raise AudioFormatError(
                 f'Expected an audio topic of one of {", ".join(SUPPORTED_TYPES)}, got '
@@ -134,36 +135,36 @@ class AudioConverter:
                 f'publisher must use one of these')
         field, dtype = _PORTAUDIO_FIELDS[info.format]
         samples = np.asarray(getattr(message.audio.audio_data, field), dtype)
-        return _shape(samples, info.channels), info.rate, stamp_ns(message.header.stamp)
+        return _shape_frames(samples, info.channels), info.rate, stamp_ns(message.header.stamp)
 
     def _raw_bytes(self, data: bytes) -> tuple[np.ndarray, int]:
         if self._mp3 or looks_like_mp3(data):
             raise AudioFormatError(
                 'Expected raw samples, got MP3 frames; start the capture node with format:=wave')
         if self._info is None:
-            return _pcm(data, '<i2', 1), self._rate_hz
+            return _decode_pcm(data, '<i2', 1), self._rate_hz
         sample_format = str(self._info.sample_format).upper() or 'S16LE'
         if sample_format not in _INFO_DTYPES:
             raise AudioFormatError(
                 f'Expected sample_format {", ".join(_INFO_DTYPES)} in audio_info, got '
                 f'{sample_format}; change it in the capture node')
-        return (_pcm(data, _INFO_DTYPES[sample_format], self._info.channels),
+        return (_decode_pcm(data, _INFO_DTYPES[sample_format], self._info.channels),
                 self._info.sample_rate)
 
     def _audio_data_stamped(self, message: Any) -> tuple[np.ndarray, int, int]:
-        return *self._raw_bytes(_bytes(message.audio.data)), stamp_ns(message.header.stamp)
+        return *self._raw_bytes(_to_bytes(message.audio.data)), stamp_ns(message.header.stamp)
 
     def _audio_data(self, message: Any) -> tuple[np.ndarray, int, int]:
-        return *self._raw_bytes(_bytes(message.data)), 0
+        return *self._raw_bytes(_to_bytes(message.data)), 0
 
     def _audio_frame(self, message: Any) -> tuple[np.ndarray, int, int]:
-        data, channels = _bytes(message.data), message.channel_count
+        data, channels = _to_bytes(message.data), message.channel_count
         if message.format == 'signed_24':
-            samples = _shape(three_bytes(_whole(data, 3)), channels)
+            samples = _shape_frames(decode_three_bytes(_check_whole(data, 3)), channels)
         elif message.format == 'signed_padded_24':
-            samples = _pcm(data, '<i4', channels) << 8
+            samples = _decode_pcm(data, '<i4', channels) << 8
         elif message.format in _FRAME_DTYPES:
-            samples = _pcm(data, _FRAME_DTYPES[message.format], channels)
+            samples = _decode_pcm(data, _FRAME_DTYPES[message.format], channels)
         else:
             raise AudioFormatError(
                 f'Expected format {", ".join(_FRAME_DTYPES)} or signed_24, got '
@@ -172,17 +173,18 @@ class AudioConverter:
         return samples, message.sampling_frequency, stamp_ns(message.header.stamp)
 
     def _int16_array(self, message: Any) -> tuple[np.ndarray, int, int]:
-        return _shape(np.asarray(message.data, np.int16), 1), self._rate_hz, 0
+        return _shape_frames(np.asarray(message.data, np.int16), 1), self._rate_hz, 0
 
     def _float32_array(self, message: Any) -> tuple[np.ndarray, int, int]:
-        return _shape(np.asarray(message.data, np.float32), 1), self._rate_hz, 0
+        return _shape_frames(np.asarray(message.data, np.float32), 1), self._rate_hz, 0
 
     def _audio_chunk(self, message: Any) -> tuple[np.ndarray, int, int]:
         if message.encoding not in _CHUNK_DTYPES:
             raise AudioFormatError(
                 f'Expected encoding {" or ".join(_CHUNK_DTYPES)}, got {message.encoding!r}; the '
                 f'publisher must use one of these')
-        samples = _pcm(_bytes(message.data), _CHUNK_DTYPES[message.encoding], message.channels)
+        samples = _decode_pcm(_to_bytes(message.data), _CHUNK_DTYPES[message.encoding],
+                              message.channels)
         _require_frames(message.frames, samples)
         return samples, message.sample_rate, stamp_ns(message.header.stamp)
 
@@ -194,7 +196,7 @@ def _require_frames(expected: int, samples: np.ndarray) -> None:
             f'publisher must correct its messages')
 
 
-def _normal(type_name: str) -> str:
+def _full_type_name(type_name: str) -> str:
     package, _, name = type_name.replace('/msg/', '/').partition('/')
     return f'{package}/msg/{name}'
 

@@ -55,32 +55,34 @@ def read_bag(path: Path, topic: str = '', *,
     """
     played = promised = 0
     try:
-        for reader in _readers(path, warn):
+        for reader in _open_readers(path, warn):
             with reader:
-                chosen = _choose(reader.connections, topic, path)
+                chosen = _choose_topic(reader.connections, topic, path)
                 promised += chosen.msgcount
-                infos = _infos(reader.connections, chosen)
+                infos = _info_connections(reader.connections, chosen)
                 kinds = {item.id: import_message(item.msgtype) for item in (chosen, *infos)}
                 for item, stamp_ns, data in reader.messages([chosen, *infos]):
                     is_info = item.id != chosen.id
-                    yield BagMessage(kinds[item.id], stamp_ns, _plain(bytes(data), path), is_info)
+                    yield BagMessage(kinds[item.id], stamp_ns,
+                                     _check_uncompressed(bytes(data), path), is_info)
                     played += not is_info
     except AudioInteractionError:
         raise
     except Exception as error:  # noqa: BLE001 - the library raises whatever a damaged file makes
         if not played:
             raise AudioFormatError(
-                f'Expected a rosbag2 at {path}, it is none or damaged ({_said(error)}); name '
+                f'Expected a rosbag2 at {path}, it is none or damaged ({_describe_error(error)}); '
+                'name '
                 'another, or mend it: ros2 bag reindex, mcap recover') from error
         warn(f'{path}: expected a bag up to its end, it is damaged after {played} messages '
-             f'({_said(error)}); played so far')
+             f'({_describe_error(error)}); played so far')
         return
     if played != promised:
         warn(f'{path}: expected {promised} messages, as the bag says, found {played}; played '
              'these')
 
 
-def _readers(path: Path, warn: Callable[[str], object]) -> list[Any]:
+def _open_readers(path: Path, warn: Callable[[str], object]) -> list[Any]:
     """Return what reads a bag: one reader, or one for each file where the metadata is no help."""
     try:
         from rosbags.rosbag2 import Reader
@@ -97,17 +99,17 @@ def _readers(path: Path, warn: Callable[[str], object]) -> list[Any]:
         files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
         if not files:
             raise
-        warn(f'{path}: expected a readable metadata.yaml ({_said(error)}); reading '
+        warn(f'{path}: expected a readable metadata.yaml ({_describe_error(error)}); reading '
              f'{", ".join(file.name for file in files)} without it')
-    return sorted(map(Reader, files), key=_starts)
+    return sorted(map(Reader, files), key=_start_time)
 
 
-def _starts(reader: Any) -> int:
+def _start_time(reader: Any) -> int:
     with reader:
         return int(reader.start_time)
 
 
-def _plain(data: bytes, path: Path) -> bytes:
+def _check_uncompressed(data: bytes, path: Path) -> bytes:
     """Return a message; raise for one that is compressed and was not said to be."""
     if not data.startswith(b'\0'):
         raise AudioFormatError(
@@ -116,23 +118,23 @@ def _plain(data: bytes, path: Path) -> bytes:
     return data
 
 
-def _said(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return ' '.join(f'{type(error).__name__}: {error}'.split()).rstrip('.')
 
 
-def _choose(connections: Any, topic: str, path: Path) -> Any:
+def _choose_topic(connections: Any, topic: str, path: Path) -> Any:
     supported = [item for item in connections if item.msgtype in SUPPORTED_TYPES
                  and item.msgcount]
     chosen = [item for item in supported if topic in ('', item.topic)]
     if len(chosen) != 1:
-        found = ', '.join(sorted(item.topic for item in supported)) or 'none'
+        topics = ', '.join(sorted(item.topic for item in supported)) or 'none'
         raise AudioFormatError(
-            f'Expected one audio topic{f" {topic}" if topic else ""} in {path}, found {found}; '
+            f'Expected one audio topic{f" {topic}" if topic else ""} in {path}, found {topics}; '
             f'set the parameter topic')
     return chosen[0]
 
 
-def _infos(connections: Any, chosen: Any) -> list[Any]:
+def _info_connections(connections: Any, chosen: Any) -> list[Any]:
     """Return what describes the chosen topic: the topic beside it, or the only one there is."""
     if chosen.msgtype not in INFO_TYPES:
         return []

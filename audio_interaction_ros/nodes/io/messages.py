@@ -19,12 +19,12 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import ReplyStarted, Silence
-from audio_interaction_ros.stream.final_text import Final
-from audio_interaction_ros.stream.text_lane import Said
+from audio_interaction_ros.stream.final_text import FinalText
+from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
-           'decision_message', 'duration_message', 'put_final', 'put_said',
-           'said_of', 'time_message']
+           'decision_message', 'duration_message', 'put_final', 'put_recognised',
+           'recognised_of', 'time_message']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
@@ -42,7 +42,7 @@ def duration_message(nanoseconds: int) -> Duration:
     return Duration(sec=nanoseconds // _NS, nanosec=nanoseconds % _NS)
 
 
-def _data(values: np.ndarray) -> 'array.array[int]':
+def _to_array(values: np.ndarray) -> 'array.array[int]':
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(values).data.cast('B'))
     return data
@@ -57,7 +57,7 @@ def audio_message(block: AudioBlock, *, seq: int, frame_id: str) -> msg.AudioChu
     frames, channels = samples.shape
     message = msg.AudioChunk(
         encoding=encoding, sample_rate=block.sample_rate_hz, channels=channels, frames=frames,
-        seq=seq, data=_data(samples.astype('<i2' if encoding == 's16le' else '<f4')))
+        seq=seq, data=_to_array(samples.astype('<i2' if encoding == 's16le' else '<f4')))
     message.header.stamp = time_message(block.stamp_ns or 0)
     message.header.frame_id = frame_id
     return message
@@ -73,7 +73,7 @@ def chunk_message(chunk: EncodedChunk, *, frame_id: str) -> msg.EncodedChunk:
         epoch=chunk.epoch, seq=chunk.seq, duration=duration_message(CHUNK_NS),
         lost_samples_before=min(chunk.lost_samples_before, 2 ** 32 - 1), flags=flags,
         rms_dbfs=chunk.rms_dbfs, model_id=chunk.model_id, dtype=_WIRE_DTYPE,
-        shape=list(chunk.features.shape), data=_data(chunk.features.astype(_WIRE_DTYPE)))
+        shape=list(chunk.features.shape), data=_to_array(chunk.features.astype(_WIRE_DTYPE)))
     message.header.stamp = time_message(chunk.stamp_ns)
     message.header.frame_id = frame_id
     return message
@@ -116,7 +116,7 @@ def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_dept
     return message
 
 
-def put_said(message: Any, said: Said) -> None:
+def put_recognised(message: Any, said: RecognisedSpeech) -> None:
     """Put what a second pass heard into the draft of a Translation, for the decoder node."""
     message.source_text, message.source_language = said.text, said.language
     if said.english is not None:
@@ -127,7 +127,7 @@ def put_said(message: Any, said: Said) -> None:
         _put_span(message, said.start_ns, said.end_ns)
 
 
-def put_final(message: Any, final: Final) -> None:
+def put_final(message: Any, final: FinalText) -> None:
     """Put what became of an utterance into its Transcript."""
     message.text, message.language = final.text, final.language
     message.source, message.word_confidence = final.source, final.confidence
@@ -139,9 +139,9 @@ def _put_span(message: Any, start_ns: int, end_ns: int) -> None:
     message.end = time_message(end_ns)
 
 
-def said_of(message: Any) -> Said:
-    """Return what ``put_said`` put into a Translation, with the times that it has now."""
-    return Said(
+def recognised_of(message: Any) -> RecognisedSpeech:
+    """Return what ``put_recognised`` put into a Translation, with the times that it has now."""
+    return RecognisedSpeech(
         text=message.source_text, language=message.source_language,
         english=message.text if message.language else None, confidence=message.word_confidence,
         nobody=message.source == 'second_pass' and not message.source_text,

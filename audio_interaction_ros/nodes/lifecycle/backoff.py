@@ -17,7 +17,7 @@ class BackOff:
         self._at: float | None = None
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """True while another try is to come."""
         return self._at is not None
 
@@ -42,11 +42,11 @@ class BackOff:
         """Return the seconds until the next try, 0 when it is due or none is to come."""
         return 0.0 if self._at is None else max(self._at - now, 0.0)
 
-    def due(self, now: float) -> bool:
+    def is_due(self, now: float) -> bool:
         """Tell whether to try again now."""
         return self._at is not None and now >= self._at
 
-    def settle(self) -> None:
+    def stop_waiting(self) -> None:
         """No try is to come: one is under way, or somebody else decided."""
         self._at = None
 

@@ -19,11 +19,12 @@ from rclpy.node import Node
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.steady import steady_timer
+from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.stream.events import ReplyWithheld
 
-__all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'Report',
-           'Timings', 'Withheld', 'model_report', 'publisher_name', 'several', 'unheard']
+__all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'StatusReport',
+           'Timings', 'WithheldReplies', 'model_report', 'publisher_name', 'name_several',
+           'why_unheard']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -34,7 +35,7 @@ _BUSY = 'the node is busy in a callback; what it says here is from before'
 
 
 @dataclass
-class Report:
+class StatusReport:
     """What one task has to say; the worst level wins, messages are joined."""
 
     level: bytes = OK
@@ -55,13 +56,13 @@ class Diagnostics:
     with a warning.
     """
 
-    def __init__(self, *, node: Node, tasks: Mapping[str, Callable[[], Report]],
+    def __init__(self, *, node: Node, tasks: Mapping[str, Callable[[], StatusReport]],
                  lock: 'threading.RLock | None' = None) -> None:
         """Start the timer."""
         self._node = node
         self._tasks = tasks
         self._lock = lock or threading.RLock()
-        self._reports = {name: Report() for name in tasks}
+        self._reports = {name: StatusReport() for name in tasks}
         self._publisher = node.create_publisher(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
         self._timer = steady_timer(
             node, 1.0, self.publish, callback_group=MutuallyExclusiveCallbackGroup())
@@ -79,26 +80,28 @@ class Diagnostics:
             for report in self._reports.values():
                 if _BUSY not in report.messages:
                     report.add(WARN, _BUSY)
-        array.status.extend(self._status(name, report) for name, report in self._reports.items())
+        array.status.extend(self._make_status(name, report) for name,
+                            report in self._reports.items())
         self._publisher.publish(array)
 
-    def _run(self, task: Callable[[], Report]) -> Report:
+    def _run(self, task: Callable[[], StatusReport]) -> StatusReport:
         try:
             return task()
         except Exception as error:  # noqa: BLE001 - one broken task must not silence the rest
-            report = Report()
+            report = StatusReport()
             report.add(ERROR, f'diagnostics task failed: {error!r}')
             return report
 
-    def _status(self, name: str, report: Report) -> DiagnosticStatus:
-        values = [KeyValue(key=key, value=_text(value)) for key, value in report.values.items()]
+    def _make_status(self, name: str, report: StatusReport) -> DiagnosticStatus:
+        values = [KeyValue(key=key, value=_format_value(value)) for key,
+                  value in report.values.items()]
         return DiagnosticStatus(
             level=report.level, name=f'{self._node.get_name()}: {name}',
             message='; '.join(report.messages) or 'ok',
             hardware_id=self._node.get_namespace().strip('/'), values=values)
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f'{value:.4g}' if isinstance(value, float) else str(value)
 
 
@@ -150,7 +153,7 @@ class BusyMeter:
         return now - self._over_since
 
 
-class Withheld:
+class WithheldReplies:
     """The replies of a lane that were withheld, for the model was not sure of their words."""
 
     def __init__(self, min_confidence: float, *, shown_s: float = 10.0) -> None:
@@ -165,7 +168,7 @@ class Withheld:
         self._count += 1
         self._newest, self._at = event, time.monotonic()
 
-    def check(self, lane: str, report: Report) -> None:
+    def check(self, lane: str, report: StatusReport) -> None:
         """Say how many there were; of a recent one, how unsure it was."""
         report.values.update({f'{lane}.min_confidence': self.min_confidence,
                               f'{lane}.withheld': self._count})
@@ -179,13 +182,13 @@ class Withheld:
 
 
 def model_report(model: ModelConfig, *, unit: str, loaded: bool, since: float, timings: Timings,
-                 busy: BusyMeter, too_slow: str) -> Report:
+                 busy: BusyMeter, too_slow: str) -> StatusReport:
     """
     Report on a model at work, or being loaded ``since`` (steady clock).
 
     ``unit`` is what one of ``timings`` is spent on.
     """
-    report = Report()
+    report = StatusReport()
     now = time.monotonic()
     report.values.update({
         'runtime': model.runtime, 'device': model.device, 'path': model.path, 'loaded': loaded,
@@ -210,19 +213,19 @@ class QosWatch:
         """Watch a topic that the node subscribes to with this profile."""
         self._topics[topic] = profile
 
-    def check(self, report: Report) -> None:
+    def check(self, report: StatusReport) -> None:
         """Add a warning for each publisher that cannot be heard."""
         for topic, profile in self._topics.items():
             name = self._node.resolve_topic_name(topic)
             for info in self._node.get_publishers_info_by_topic(name):
-                problem = unheard(info, profile)
+                problem = why_unheard(info, profile)
                 if problem:
                     report.add(WARN, f'{name}: {problem}')
 
 
-def unheard(info: Any, profile: Any) -> str:
+def why_unheard(info: Any, profile: Any) -> str:
     """Return why a publisher never connects to a subscription; empty where it does."""
-    reason = qos.mismatch(info.qos_profile, profile)
+    reason = qos.find_mismatch(info.qos_profile, profile)
     return f'publisher {publisher_name(info)} has an incompatible QoS: {reason}' if reason else ''
 
 
@@ -231,7 +234,7 @@ def publisher_name(info: Any) -> str:
     return f'{info.node_namespace.rstrip("/")}/{info.node_name}'
 
 
-def several(endpoints: Iterable[Any]) -> str:
+def name_several(endpoints: Iterable[Any]) -> str:
     """Return the nodes of endpoints where there are more than one; empty where there are not."""
     names = Counter(publisher_name(info) for info in endpoints)
     if names.total() < 2:

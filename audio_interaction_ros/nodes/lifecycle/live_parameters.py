@@ -16,8 +16,8 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.nodes.lifecycle import parameters
 
-__all__ = ['LIVE', 'UNUSED', 'answered', 'check_change', 'logger_service', 'name_unknown',
-           'takers']
+__all__ = ['LIVE', 'UNUSED', 'make_answer', 'check_change', 'logger_service', 'name_unknown',
+           'nodes_that_take']
 
 LIVE = {
     'encoder_node': frozenset((
@@ -40,14 +40,14 @@ UNUSED = {
 _AT_REST = ('unconfigured', 'inactive', 'active')
 
 
-def _kind(name: str) -> str:
+def _general_name(name: str) -> str:
     """Return lane.threshold for lane.assistant.threshold, and other names as they are."""
     return f'lane.{name.rpartition(".")[2]}' if name.startswith('lane.') else name
 
 
-def takers(name: str) -> list[str]:
+def nodes_that_take(name: str) -> list[str]:
     """Return the nodes that take a parameter while they are configured."""
-    return [node for node, live in LIVE.items() if _kind(name) in live]
+    return [node for node, live in LIVE.items() if _general_name(name) in live]
 
 
 def check_change(node: Node, role: str, values: Mapping[str, Any], *,
@@ -62,17 +62,17 @@ def check_change(node: Node, role: str, values: Mapping[str, Any], *,
     if ours and state not in _AT_REST:
         raise ConfigurationError(f'{", ".join(ours)}: the node is {state} now; try again')
     for name in ours:
-        if _kind(name) in UNUSED[role]:
-            other = next(one for one in LIVE if one != role)
+        if _general_name(name) in UNUSED[role]:
+            other = next(candidate for candidate in LIVE if candidate != role)
             raise ConfigurationError(f'{name}: {role} does not use it; set it at {other}')
-        if state != 'unconfigured' and _kind(name) not in LIVE[role]:
+        if state != 'unconfigured' and _general_name(name) not in LIVE[role]:
             raise ConfigurationError(
                 f'{name}: read when the node is configured; deactivate and clean it up first '
                 f'(ros2 lifecycle set), or start it again with the new value')
     return parameters.read(node, values) if ours else None
 
 
-def answered(refusals: Iterable[str]) -> SetParametersResult:
+def make_answer(refusals: Iterable[str]) -> SetParametersResult:
     """Return the answer to a change: refused where there is a reason."""
     reason = '; '.join(refusals)
     return SetParametersResult(successful=not reason, reason=reason)
@@ -82,7 +82,8 @@ def name_unknown(name: str, known: Iterable[str]) -> str:
     """Return why a parameter that a node does not have cannot be set, with the nearest it has."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    alike = [one for one in names if one.rpartition('.')[2] == name.rpartition('.')[2]]
+    alike = [known_name for known_name in names if known_name.rpartition('.')[2]
+             == name.rpartition('.')[2]]
     return (f'{name}: there is no such parameter; the nearest is {(alike or near or ["none"])[0]} '
             '(ros2 param list shows all)')
 

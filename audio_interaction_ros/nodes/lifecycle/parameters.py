@@ -17,17 +17,18 @@ from rclpy.parameter import Parameter
 from audio_interaction_ros.config import RANGES, AssistantConfig, LaneConfig, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parameter_file import PLAIN, check_arguments
-from audio_interaction_ros.strict import build
+from audio_interaction_ros.strict_yaml import build
 
-__all__ = ['GROUPS', 'Declared', 'declarations', 'declare', 'declare_checked', 'is_ours', 'read',
-           'refuse_unknown', 'table']
+__all__ = ['GROUPS', 'DeclaredParameter', 'list_declarations', 'declare', 'declare_checked',
+           'is_ours', 'read',
+           'refuse_unknown', 'format_table']
 
 GROUPS = {item.name: cast(type, item.default_factory)
           for item in dataclasses.fields(AssistantConfig) if item.name != 'lanes'}
 """Parameter groups and the classes they come from."""
 
 
-class Declared(NamedTuple):
+class DeclaredParameter(NamedTuple):
     """One parameter as it is declared."""
 
     name: str
@@ -37,18 +38,19 @@ class Declared(NamedTuple):
     range: tuple[float, float] | None
 
 
-def declarations(groups: Sequence[str], lanes: Sequence[LaneConfig] = ()) -> Iterator[Declared]:
+def list_declarations(groups: Sequence[str],
+                      lanes: Sequence[LaneConfig] = ()) -> Iterator[DeclaredParameter]:
     """Yield the parameters of these groups and lanes."""
     for group in groups:
         for item in fields_with_help(GROUPS[group]):
             name = f'{group}.{item.name}'
-            yield Declared(name, item.type, item.default, item.help, RANGES.get(name))
+            yield DeclaredParameter(name, item.type, item.default, item.help, RANGES.get(name))
     for lane in lanes:
         for item in fields_with_help(LaneConfig):
             if item.name != 'name':
-                yield Declared(f'lane.{lane.name}.{item.name}', item.type,
-                               getattr(lane, item.name), item.help,
-                               RANGES.get(f'lane.{item.name}'))
+                yield DeclaredParameter(f'lane.{lane.name}.{item.name}', item.type,
+                                        getattr(lane, item.name), item.help,
+                                        RANGES.get(f'lane.{item.name}'))
 
 
 def is_ours(name: str) -> bool:
@@ -56,7 +58,7 @@ def is_ours(name: str) -> bool:
     return name == 'lanes' or name.partition('.')[0] in (*GROUPS, 'lane')
 
 
-def table(takers: Callable[[str], Sequence[str]]) -> str:
+def format_table(takers: Callable[[str], Sequence[str]]) -> str:
     """
     Return the parameters as the Markdown table of docs/parameters.md.
 
@@ -64,7 +66,7 @@ def table(takers: Callable[[str], Sequence[str]]) -> str:
     """
     rows = ['| parameter | type | default | range | at run time | meaning |',
             '|---|---|---|---|---|---|']
-    for item in declarations(list(GROUPS), [LaneConfig(name='<name>')]):
+    for item in list_declarations(list(GROUPS), [LaneConfig(name='<name>')]):
         span = '' if item.range is None else f'{item.range[0]:g} … {item.range[1]:g}'
         meaning = ' '.join(item.help.split())
         rows.append(f'| `{item.name}` | {item.type.__name__} | `{item.default!r}` | {span} | '
@@ -84,9 +86,9 @@ def declare(node: Node, groups: Sequence[str], *, lanes: bool = False) -> None:
         names = node.declare_parameter('lanes', list(known), ParameterDescriptor(
             description='Names of the lanes; each has a group lane.<name>.')).value
         chosen = [known.get(name, LaneConfig(name=name)) for name in names or []]
-    for item in declarations(groups, chosen):
+    for item in list_declarations(groups, chosen):
         _take_whole_number(node, item)
-        node.declare_parameter(item.name, item.default, _descriptor(item))
+        node.declare_parameter(item.name, item.default, _make_descriptor(item))
 
 
 def declare_checked(node: Node, groups: Sequence[str], *, lanes: bool = False) -> str:
@@ -108,7 +110,7 @@ def declare_checked(node: Node, groups: Sequence[str], *, lanes: bool = False) -
     return wrong
 
 
-def _take_whole_number(node: Node, item: Declared) -> None:
+def _take_whole_number(node: Node, item: DeclaredParameter) -> None:
     """Let an int be given for a float, as in every other file; ROS refuses it."""
     given = node._parameter_overrides.get(item.name)
     if item.type is float and given is not None and given.type_ == Parameter.Type.INTEGER:
@@ -125,7 +127,7 @@ def refuse_unknown(node: Node, arguments: Sequence[str] | None = None) -> None:
     """
     check_arguments(sys.argv if arguments is None else arguments)
     names = node.get_parameter('lanes').value if node.has_parameter('lanes') else None
-    known = {item.name for item in declarations(list(GROUPS))}
+    known = {item.name for item in list_declarations(list(GROUPS))}
     for key in node._parameter_overrides:  # the public API shows declared ones only
         group, _, rest = key.partition('.')
         if node.has_parameter(key) or key in known or key == 'lanes' or group in PLAIN:
@@ -142,7 +144,7 @@ def refuse_unknown(node: Node, arguments: Sequence[str] | None = None) -> None:
             f'{", ".join(choices) or ", ".join([*GROUPS, "lanes", "lane.<name>.<setting>"])}')
 
 
-def _descriptor(item: Declared) -> ParameterDescriptor:
+def _make_descriptor(item: DeclaredParameter) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(description=item.help)
     if item.range is not None and item.type is int:
         descriptor.integer_range = [IntegerRange(
@@ -161,11 +163,11 @@ def read(node: Node, changed: Mapping[str, Any] | None = None) -> AssistantConfi
     """
     changed = changed or {}
 
-    def found(prefix: str) -> dict[str, Any]:
+    def values_below(prefix: str) -> dict[str, Any]:
         return {name: changed.get(f'{prefix}.{name}', item.value) for name, item
                 in node.get_parameters_by_prefix(prefix).items()}
     values: dict[str, Any] = {group: group_values for group in GROUPS
-                              if (group_values := found(group))}
+                              if (group_values := values_below(group))}
     if node.has_parameter('lanes'):
         names = changed.get('lanes', node.get_parameter('lanes').value) or []
         for name in names:
@@ -173,6 +175,6 @@ def read(node: Node, changed: Mapping[str, Any] | None = None) -> AssistantConfi
                 raise ConfigurationError(
                     f'lanes: no group lane.{name} is declared; name a new lane when the node is '
                     f'started')
-        values['lanes'] = [{'name': name, **found(f'lane.{name}')} for name in names]
+        values['lanes'] = [{'name': name, **values_below(f'lane.{name}')} for name in names]
     config: AssistantConfig = build(AssistantConfig, values, 'parameters')
     return config

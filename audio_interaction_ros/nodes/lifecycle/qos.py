@@ -15,11 +15,11 @@ from rclpy.qos import (
 
 __all__ = [
     'ALERTS_ACTIVE', 'AUDIO_IN', 'AUDIO_OUT', 'CREDIT', 'DECISIONS', 'DIAGNOSTICS', 'EVENTS',
-    'FLAG', 'FINAL_TEXT', 'INFO', 'INFO_LATCHED', 'encoded', 'mismatch',
+    'FLAG', 'FINAL_TEXT', 'INFO', 'INFO_LATCHED', 'encoded_profile', 'find_mismatch',
 ]
 
 
-def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoSProfile:
+def _make_profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=depth,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
@@ -29,25 +29,25 @@ def _profile(depth: int, *, reliable: bool = True, latched: bool = False) -> QoS
 
 # A reliable reader gets nothing from best effort. 250 blocks of 20 ms outlast a stall of 5 s,
 # as when a model is loaded in the same process.
-AUDIO_IN = _profile(250, reliable=False)
-AUDIO_OUT = _profile(250)
-FLAG = _profile(1)  # robot_speaking, alerts/hold
-CREDIT = _profile(1)
-EVENTS = _profile(50)  # transcript, translation, reply, alerts
-FINAL_TEXT = _profile(10)  # the String topics and alerts/event
-ALERTS_ACTIVE = _profile(1, latched=True)
-DECISIONS = _profile(50, reliable=False)
-DIAGNOSTICS = _profile(10)
-INFO_LATCHED = _profile(1, latched=True)  # audio_info of a publisher that keeps it
-INFO = _profile(10, reliable=False)  # and of one that repeats it
+AUDIO_IN = _make_profile(250, reliable=False)
+AUDIO_OUT = _make_profile(250)
+FLAG = _make_profile(1)  # robot_speaking, alerts/hold
+CREDIT = _make_profile(1)
+EVENTS = _make_profile(50)  # transcript, translation, reply, alerts
+FINAL_TEXT = _make_profile(10)  # the String topics and alerts/event
+ALERTS_ACTIVE = _make_profile(1, latched=True)
+DECISIONS = _make_profile(50, reliable=False)
+DIAGNOSTICS = _make_profile(10)
+INFO_LATCHED = _make_profile(1, latched=True)  # audio_info of a publisher that keeps it
+INFO = _make_profile(10, reliable=False)  # and of one that repeats it
 
 
-def encoded(capacity: int) -> QoSProfile:
+def encoded_profile(capacity: int) -> QoSProfile:
     """Return the profile of the chunk queue; the same at both ends."""
-    return _profile(capacity + 2)
+    return _make_profile(capacity + 2)
 
 
-def mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
+def find_mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
     """Return why the two never connect; empty where they do."""
     verdict, reason = qos_check_compatible(publisher, subscription)
     return reason if verdict == QoSCompatibility.ERROR else ''

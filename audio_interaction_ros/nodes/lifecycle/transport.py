@@ -14,7 +14,7 @@ from typing import Any
 
 import rclpy
 
-from audio_interaction_ros.resources import shipped
+from audio_interaction_ros.resources import shipped_path
 
 __all__ = ['leave_out_shared_memory', 'start_ros']
 
@@ -39,7 +39,7 @@ def leave_out_shared_memory(environment: MutableMapping[str, str]) -> None:
     environment[_TRANSPORTS] = 'UDPv4'
     older = environment.get('ROS_DISTRO') in _WITH_OLDER_NAME
     environment[_OLDER_PROFILES if older else _PROFILES] = str(
-        shipped('config/without_shared_memory.xml'))
+        shipped_path('config/without_shared_memory.xml'))
 
 
 def start_ros(arguments: Sequence[str] | None = None, **options: Any) -> None:

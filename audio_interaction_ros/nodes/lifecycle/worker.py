@@ -19,9 +19,9 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 
-from audio_interaction_ros.nodes.lifecycle.managed import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 
-__all__ = ['Emit', 'Ready', 'Worker', 'WorkerFailure', 'left_behind']
+__all__ = ['Emit', 'Ready', 'Worker', 'WorkerFailure', 'is_any_left_behind']
 
 _PATIENCE_S = 1.0
 _MOST_COMMANDS = 64
@@ -34,7 +34,7 @@ Emit = Callable[[Any], None]
 """Hands an output of compute to the executor."""
 
 
-def left_behind() -> bool:
+def is_any_left_behind() -> bool:
     """
     Tell whether a closed worker still computes: loading a model cannot be interrupted.
 
@@ -156,12 +156,12 @@ class Worker:
     def _run(self) -> None:
         try:
             if self._stand_back:
-                _stand_back()
+                _lower_priority()
             began = time.monotonic()
             result = self._setup()
             self.emit(Ready(result, time.monotonic() - began))
             self._busy = False
-            while (items := self._take()) is not None:
+            while (items := self._take_items()) is not None:
                 self._busy = self._compute(result, items, self.emit)
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must see it
             self.emit(WorkerFailure(error))
@@ -170,7 +170,7 @@ class Worker:
                 self._busy, self._over = False, True
                 self._wake.notify_all()
 
-    def _take(self) -> list[Any] | None:
+    def _take_items(self) -> list[Any] | None:
         """Return what was put, waiting for it unless busy; None when closing."""
         with self._wake:
             while not (self._inbox or self._busy or self._closing):
@@ -188,7 +188,7 @@ class Worker:
             self._publish(self._outbox.popleft())
 
 
-def _stand_back() -> None:
+def _lower_priority() -> None:
     # On Linux each thread has a niceness of its own, which the threads that it starts inherit.
     with contextlib.suppress(OSError, AttributeError):  # another system
         thread = threading.get_native_id()

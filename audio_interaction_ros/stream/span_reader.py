@@ -1,0 +1,145 @@
+"""
+Spans of the stream that are read again: the audio they need, and what was read of them lately.
+
+A transcript and a translation of the same utterance share one reading, and with it what the
+reading model can still make of that: the English of speech that is not. Knows neither the model
+that reads nor who asks. Audio stays in memory.
+"""
+
+import math
+import threading
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.protocol import CHUNK_NS, TRANSLATION_TARGETS
+from audio_interaction_ros.runtimes.base import Recognition, Transcriber
+from audio_interaction_ros.stream.audio_history import AudioHistory
+
+__all__ = ['SpanReading', 'SpanReader']
+
+_SAME = 0.8
+_REMEMBERED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanReading:
+    """What was said in a span of the stream."""
+
+    start_ns: int
+    end_ns: int
+    """The span that was asked for."""
+    recognition: Recognition
+    any_language: bool
+    """True when the language was free, so that it says what was spoken."""
+    speech_ns: tuple[int, int] | None = None
+    """Start and end of the speech in it; None where nobody looked or spoke."""
+    interpret: bool = False
+    """True where the reading model shall also write it in English."""
+
+    @property
+    def text(self) -> str:
+        """What was said."""
+        return self.recognition.text.strip()
+
+    @property
+    def language(self) -> str:
+        """Return its language, ISO 639-1; empty when unknown."""
+        return self.recognition.language
+
+    def in_english(self) -> str | None:
+        """
+        Return the English of speech that is translated to English; '' when there is none.
+
+        None where somebody else translates the text. Raises what the reading model raises.
+        """
+        write = self.recognition.write_english
+        if not self.interpret or write is None or TRANSLATION_TARGETS.get(self.language) != 'en':
+            return None
+        return write().strip() if self.text else ''
+
+    def covers(self, start_ns: int, end_ns: int) -> bool:
+        """Tell whether more than 80 % of the longer span are common to both."""
+        common = min(self.end_ns, end_ns) - max(self.start_ns, start_ns)
+        return common > _SAME * max(self.end_ns - self.start_ns, end_ns - start_ns)
+
+
+def _stamp_at(chunks: Sequence[AudioChunk], second: float) -> int:
+    """Return the audio time at a second of the joined samples of chunks."""
+    at_ns = round(second * 1e9)
+    place = min(at_ns // CHUNK_NS, len(chunks) - 1)
+    return chunks[place].stamp_ns + at_ns - place * CHUNK_NS
+
+
+class SpanReader:
+    """Keeps the newest audio and readings; ``remember`` and ``forget`` from any thread."""
+
+    def __init__(self, *, seconds: float, interpret: bool = False) -> None:
+        """Hold ``seconds`` of audio; with ``interpret`` readings can tell their English."""
+        self._history = AudioHistory(seconds=seconds)
+        self._interpret = interpret
+        self._readings: deque[SpanReading] = deque(maxlen=_REMEMBERED)
+        self._newest_ns = -math.inf
+        self._lock = threading.Lock()
+        self._generation = 0  # how often everything was forgotten
+        self.reused = 0
+        """Times that a reading served again."""
+
+    def remember(self, chunk: AudioChunk) -> None:
+        """Remember a chunk; of two takes of one time, as after a clock was set back, the newer."""
+        with self._lock:
+            if chunk.stamp_ns <= self._newest_ns:
+                self._clear()
+            self._newest_ns = chunk.stamp_ns
+            self._history.push(chunk)
+
+    def forget(self) -> None:
+        """Drop all audio and what was read of it."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._history.clear()
+        self._readings.clear()
+        self._newest_ns = -math.inf
+        self._generation += 1
+
+    def read(self, transcriber: Transcriber, start_ns: int, end_ns: int, *,
+             languages: Collection[str] = ()) -> SpanReading | None:
+        """
+        Return what was said from ``start_ns`` to ``end_ns``; None when that audio is gone.
+
+        A reading of nearly the same span serves again where its language fits, unless all was
+        forgotten while it was made. Raises what the transcriber raises.
+        """
+        with self._lock:
+            known = self._find_reading(start_ns, end_ns, languages)
+            chunks = self._history.between(start_ns, end_ns)
+            generation = self._generation
+        if known is not None:
+            self.reused += 1
+            return known
+        if not chunks:
+            return None
+        recognition = transcriber.transcribe(
+            np.concatenate([chunk.samples for chunk in chunks]), languages)
+        reading = SpanReading(
+            start_ns=start_ns, end_ns=end_ns, recognition=recognition,
+            any_language=not languages, interpret=self._interpret,
+            speech_ns=recognition.span_s and (_stamp_at(chunks, recognition.span_s[0]),
+                                              _stamp_at(chunks, recognition.span_s[1])))
+        with self._lock:
+            if generation == self._generation:
+                self._readings.append(reading)
+        return reading
+
+    def _find_reading(self, start_ns: int, end_ns: int,
+                      languages: Collection[str]) -> SpanReading | None:
+        for reading in reversed(self._readings):
+            fits = reading.language in languages if languages else reading.any_language
+            if fits and reading.covers(start_ns, end_ns):
+                return reading
+        return None

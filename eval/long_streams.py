@@ -1,0 +1,133 @@
+"""
+``python -m eval long``: half an hour with sparse events; does it still hear at the end?
+
+Owns the comparison: the last minutes of each stream are the first ones again, sample by sample, so
+what is found less often there was lost to the time between. Leaves ``long.json`` and a picture.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.protocol import CHUNK_S
+from audio_interaction_ros.runtimes.base import Runtime
+from eval import plots, report
+from eval.alert_figures import StreamOutcome
+from eval.alerts import LANE, AlertListener
+from eval.held_out_clips import read_held_out
+from eval.intervals import percentiles, poisson, quotients, wilson
+from eval.listening import TRACE
+from eval.matching import Matches, count_bursts, match
+from eval.scenes import ScenePlan, long_scene
+from eval.sound_classes import robot_rules
+
+__all__ = ['add_arguments', 'figures', 'run']
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    report.add_common_arguments(parser)
+    report.add_pool_arguments(parser)
+    parser.add_argument('--minutes', type=float, default=30.0, help='length of a stream')
+    parser.add_argument('--count', type=int, default=2, help='how many streams')
+    parser.add_argument('--every', type=float, default=30.0, metavar='SECONDS',
+                        help='one event in each of these')
+    parser.add_argument('--compare', type=float, default=5.0, metavar='MINUTES',
+                        help='length of the part that comes first and last')
+    parser.add_argument('--snr', type=float, default=15.0, help='dB above the background')
+    parser.add_argument('--threshold', type=float, default=0.0)
+
+
+def figures(heard: Sequence[StreamOutcome], minutes: float, compare_min: float) -> dict[str, Any]:
+    """Return recall first and last, their quotient, false alarms per hour and per five minutes."""
+    pairs = [(stream, match(stream.events, stream.replies)) for stream in heard]
+    twins = [twin for stream,
+             matches in pairs for twin in _match_twins(stream, matches, minutes, compare_min)]
+    first, last = (sum(twin[side] for twin in twins) for side in (0, 1))
+    hours = sum(stream.seconds for stream, _ in pairs) / 3600
+    alarms = [said.at for _, matches in pairs for said in matches.false if said.alarm]
+    count = sum(count_bursts([said.at for said in matches.false if said.alarm]) for _,
+                matches in pairs)
+
+    every = [said for _, matches in pairs for said in matches.detections]
+    return {
+        'streams': len(pairs), 'hours': hours, 'events': len(every),
+        'recall': wilson(sum(said is not None for said in every), len(every)),
+        'pairs': len(twins), 'recall_first': wilson(first, len(twins)),
+        'recall_last': wilson(last, len(twins)),
+        'last_over_first': quotients(
+            [b for _, b in twins], [a for a, _ in twins]),
+        'found_first_lost_last': sum(a and not b for a, b in twins),
+        'found_last_only': sum(b and not a for a, b in twins),
+        'false_alarms_per_hour': poisson(count, hours),
+        'false_alarms_by_five_minutes': np.histogram(
+            alarms, bins=np.arange(0, minutes * 60 + 300, 300))[0].tolist(),
+        'p_first_minus_last': percentiles([
+            abs(a - b) for stream in heard for a,
+            b in _same_chunks(stream, minutes, compare_min)])}
+
+
+def _match_twins(stream: StreamOutcome, matches: Matches, minutes: float,
+                 compare_min: float) -> list[
+        tuple[bool, bool]]:
+    """Return (found first, found last) of each event that comes in both parts."""
+    shift, hit = (minutes - compare_min) * 60, dict[float, bool]()
+    for event, said in zip(stream.events, matches.detections, strict=True):
+        hit[round(event.start, 3)] = said is not None
+    return [(hit[start], hit[round(start + shift, 3)]) for start in hit
+            if start < compare_min * 60 and round(start + shift, 3) in hit]
+
+
+def _same_chunks(stream: StreamOutcome, minutes: float,
+                 compare_min: float) -> list[tuple[float, float]]:
+    count = round(compare_min * 60 / CHUNK_S)
+    shift = round((minutes - compare_min) * 60 / CHUNK_S)
+    return list(zip(stream.p[:count], stream.p[shift:shift + count], strict=False))
+
+
+def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
+    """Measure; return 0."""
+    out, known = report.make_folder(options, 'long'), robot_rules()
+    items, crew = read_held_out(options.data), report.make_pool(options, runtime)
+    runtime = runtime or report.load_model(options)
+    ears = AlertListener(runtime, options, out / 'hearings.jsonl', crew)
+
+    def plan(number: int) -> ScenePlan:
+        return ScenePlan(f'long {number}', lambda: long_scene(
+            items, known, number=number, minutes=options.minutes, every_s=options.every,
+            same_s=options.compare * 60, snr_db=options.snr))
+    count = min(options.count, options.limit or options.count)
+    heard = ears.hear([plan(number) for number in range(count)], known)
+    measured = {'threshold': ears.threshold, 'lane': LANE, 'trace': LANE + TRACE,
+                **figures(heard, options.minutes, options.compare)}
+    plots.draw_timeline(out / 'long.png', [picture_of(stream) for stream in heard],
+                        options.minutes,
+                        options.compare)
+    path = report.write(out, 'long', options, measured, runtime.encoder.spec.model_id)
+    print_table(measured)
+    print(f'written to {path}')
+    return 0
+
+
+def picture_of(stream: StreamOutcome) -> dict[str, Any]:
+    """Return what the picture shows of a stream."""
+    matches = match(stream.events, stream.replies)
+    pairs = list(zip(stream.events, matches.detections, strict=True))
+    return {'name': stream.name, 'p': stream.p, 'false': [said.at for said in matches.false],
+            'found': [event.start for event, said in pairs if said is not None],
+            'missed': [event.start for event, said in pairs if said is None]}
+
+
+def print_table(measured: dict[str, Any]) -> None:
+    """Print the table."""
+    names = {'recall': 'recall, all of the stream', 'recall_first': 'recall, first part',
+             'recall_last': 'recall, last part (the same audio)',
+             'last_over_first': 'last over first', 'found_first_lost_last': 'found first, lost '
+             'last', 'found_last_only': 'found last only',
+             'false_alarms_per_hour': 'false alarms per hour'}
+    report.print_table(f'{measured["streams"]} long streams, {measured["hours"]:.2f} h, '
+                       f'{measured["events"]} '
+                       f'events, {measured["pairs"]} heard twice', ['', 'figure'],
+                       [(name, measured[key]) for key, name in names.items()])

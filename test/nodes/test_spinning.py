@@ -1,0 +1,135 @@
+"""Spinning and ending: callbacks that fail, that are under way, that come back."""
+
+import signal
+import threading
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+
+import rclpy
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import InvalidHandle
+
+from audio_interaction_ros.nodes.lifecycle import spinning
+from audio_interaction_ros.nodes.lifecycle.spinning import run
+from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
+
+pytestmark = pytest.mark.ros
+
+
+def test_a_callback_that_fails_is_named_and_the_others_go_on(capfd):
+    calls = []
+
+    def fail():
+        raise ValueError('this one fails')
+
+    def make():
+        node = rclpy.create_node('one_of_two')
+        node.create_timer(0.01, fail)
+        node.create_timer(0.01, lambda: calls.append(1))
+        return [node]
+    assert run(make, [], done=lambda: len(calls) >= 5) == 0
+    said = capfd.readouterr().err
+    assert 'this one fails' in said and 'one_of_two' in said
+    assert 'never retrieved' not in said
+
+
+def test_the_end_waits_for_a_callback_under_way(capfd):
+    under_way, go_on, finished = threading.Event(), threading.Event(), []
+
+    def slow():
+        under_way.set()
+        go_on.wait(10)
+        finished.append(node[0].get_name())  # the node is still there
+
+    node = []
+
+    def make():
+        node.append(rclpy.create_node('slow'))
+        node[0].create_timer(0.01, slow, callback_group=MutuallyExclusiveCallbackGroup())
+        return node
+
+    def done():
+        if under_way.is_set():
+            threading.Timer(0.2, go_on.set).start()
+        return under_way.is_set()
+    assert run(make, [], done=done) == 0
+    assert finished == ['slow']
+    assert capfd.readouterr().err == ''
+
+
+def test_more_slow_callbacks_than_threads_all_come_to_run():
+    started, finished, go_on = set(), set(), threading.Event()
+
+    def make():
+        node = rclpy.create_node('busy')
+        for name in range(6):
+            def call(name=name):
+                started.add(name)
+                go_on.wait(10)
+                finished.add(name)
+            node.create_timer(0.01, call, callback_group=MutuallyExclusiveCallbackGroup())
+        return [node]
+
+    def done():
+        if len(started) == 4:  # every thread is taken and two callbacks wait
+            go_on.set()
+        return len(finished) == 6
+    assert run(make, [], done=done) == 0
+
+
+def test_timers_go_on_where_the_simulated_clock_stands_still():
+    calls = []
+
+    def make():
+        node = rclpy.create_node('simulated', parameter_overrides=[
+            rclpy.parameter.Parameter('use_sim_time', value=True)])
+        steady_timer(node, 0.01, lambda: calls.append(node.get_clock().now().nanoseconds))
+        return [node]
+    assert run(make, [], done=lambda: len(calls) >= 3) == 0
+    assert set(calls) == {0}
+
+
+def test_a_second_signal_does_not_hurt_a_process_that_ends(capfd):
+    calls, handler = [], signal.getsignal(signal.SIGINT)
+
+    def make():
+        node = rclpy.create_node('interrupted')
+        node.create_timer(0.01, lambda: calls.append(1))
+        return [node]
+
+    def done():
+        if calls:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+        return False
+    assert run(make, [], done=done) == 0
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert capfd.readouterr().err == ''
+
+
+def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch):
+    calls = []
+    stumbles = [InvalidHandle('a topic that is gone'), InvalidHandle('a timer that is gone'),
+                ValueError('a fault')]
+    wait = spinning.SingleThreadedExecutor.wait_for_ready_callbacks
+
+    def stumbling(self, *args, **kwargs):
+        if stumbles:
+            raise stumbles.pop(0)
+        return wait(self, *args, **kwargs)
+    monkeypatch.setattr(
+        spinning.SingleThreadedExecutor, 'wait_for_ready_callbacks', stumbling)
+
+    def make():
+        node = rclpy.create_node('changing')
+        node.create_timer(0.01, lambda: calls.append(1))
+        return [node]
+    assert run(make, [], done=lambda: len(calls) >= 3) == 0
+    said = capfd.readouterr().err
+    assert 'a fault' in said and 'gone' not in said
