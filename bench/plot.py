@@ -59,7 +59,7 @@ def _parts(figures: Figures, title: str, path: Path) -> Path:
     right.barh(names[::-1], means[::-1], color=[COLOURS[name] for name in names[::-1]])
     for row, value in enumerate(means[::-1]):
         right.text(value, row, f' {value:.3f}', va='center', fontsize=8)
-    right.set(xlabel=f'processor seconds per second, {sum(means):.2f} in all',
+    right.set(xlabel=f'the same, s per s; sum {sum(means):.2f}',
               xlim=(0, 1.3 * max(means)))
     for axes in (left, right):
         axes.spines[['top', 'right']].set_visible(False)
