@@ -73,7 +73,7 @@ class Context:
         assert self._position == 0, 'the sink comes first'
         if length >= len(self._owner) // 2:
             raise ValueError(f'expected less than half of {len(self._owner)} slots for the '
-                             f'prompt, found {length}; stream.room must refuse it')
+                             f'prompt, found {length}; stream.capacity must refuse it')
         self._sink = self._cursor = self._position = length
         self._owner[:length] = _SINK
         return self._sink_allocation()
@@ -117,7 +117,7 @@ class Context:
         if in_the_way == self._unit or length > self.ring_slots:
             raise ValueError(
                 f'expected a block with its reply of at most {self.ring_slots} tokens, found a '
-                f'longer one; stream.room must refuse it')
+                f'longer one; stream.capacity must refuse it')
         gone = (self._owner >= 0) & (self._owner <= in_the_way)
         self._owner[gone] = _FREE
         return int(np.count_nonzero(gone))

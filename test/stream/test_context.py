@@ -75,13 +75,13 @@ def test_a_unit_larger_than_the_ring_is_refused():
     """Who let it through is named: what fits is decided before."""
     context = fresh()
     context.allocate(30, new_unit=True)
-    with pytest.raises(ValueError, match='stream.room'):
+    with pytest.raises(ValueError, match='stream.capacity'):
         context.allocate(30, new_unit=False)
-    with pytest.raises(ValueError, match='stream.room'):
+    with pytest.raises(ValueError, match='stream.capacity'):
         fresh().allocate(SLOTS, new_unit=True)
 
 
 def test_a_prompt_that_fills_the_context_is_refused():
     """A prompt may take less than half of the slots."""
-    with pytest.raises(ValueError, match='stream.room'):
+    with pytest.raises(ValueError, match='stream.capacity'):
         Context(slots=SLOTS).open_sink(SLOTS // 2)
