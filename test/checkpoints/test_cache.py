@@ -38,14 +38,14 @@ OTHER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from audio_interaction_ros.checkpoints.cache import filled
+from audio_interaction_ros.checkpoints.cache import ensure_filled
 begun, go, folder = map(Path, sys.argv[1:])
 def build(new):
     begun.touch()
     while not go.exists():
         time.sleep(0.01)
     (new / 'weights').write_text('right')
-filled(folder, build=build, fault=lambda folder: '')
+ensure_filled(folder, build=build, fault=lambda folder: '')
 """
 
 

@@ -227,7 +227,7 @@ def test_settings_that_change_what_weights_give_change_the_identity(own, key, va
 
 
 def test_the_edge_model_names_every_set_of_base_weights_without_fetching_any(monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.checkpoints.base_weights.filled', None)
+    monkeypatch.setattr('audio_interaction_ros.checkpoints.base_weights.ensure_filled', None)
     found = edge.base_identities(load_config(ROOT / 'models/edge/config.yaml'))
     assert found == [identity(name) for name in ('whisper-base', 'smollm2-135m-instruct',
                                                  'yamnet')]
