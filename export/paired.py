@@ -5,8 +5,9 @@ Owns how both are heard and what is compared, clip by clip. Knows no command lin
 export.bars, statistics in eval.intervals.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -86,16 +87,20 @@ def _labels(hearing: Hearing) -> frozenset[str]:
     return frozenset(label for _, label in hearing.alerts)
 
 
-def _utterances(pairs: Sequence[Pair], which: str) -> list[UnderstoodUtterance]:
+_FULL, _OTHER = attrgetter('full'), attrgetter('other')
+
+
+def _utterances(pairs: Sequence[Pair],
+                hearing_of: Callable[[Pair], Hearing]) -> list[UnderstoodUtterance]:
     return [UnderstoodUtterance(pair.clip.text, ' '.join(
-        reply.text for reply in getattr(pair, which).of(WORDS.name)), pair.clip.group)
+        reply.text for reply in hearing_of(pair).replies_of(WORDS.name)), pair.clip.group)
         for pair in pairs if pair.clip.text]
 
 
 def _rise(pairs: Sequence[Pair]) -> Estimate:
     """Return by how much the word error rate is higher, paired, with its interval."""
     groups: dict[str, list[int]] = {}
-    for full, other in zip(_utterances(pairs, 'full'), _utterances(pairs, 'other'), strict=True):
+    for full, other in zip(_utterances(pairs, _FULL), _utterances(pairs, _OTHER), strict=True):
         (before, words), (after, _) = (count_errors(one.reference, one.hypothesis)
                                        for one in (full, other))
         counts = groups.setdefault(full.group, [0, 0])
@@ -152,9 +157,9 @@ def compare_clips(pairs: Sequence[Pair], bar: Bar) -> list[Verdict]:
 def lines(pairs: Sequence[Pair], names: tuple[str, str]) -> Iterator[str]:
     """Yield what a person reads of a comparison: rates with intervals, and what differs."""
     first, second = names
-    if spoken := _utterances(pairs, 'full'):
+    if spoken := _utterances(pairs, _FULL):
         yield (f'word error rate of {len(spoken)} clips: {first} {word_error_rate(spoken)}, '
-               f'{second} {word_error_rate(_utterances(pairs, "other"))}; paired rise '
+               f'{second} {word_error_rate(_utterances(pairs, _OTHER))}; paired rise '
                f'{_rise(pairs)}')
     for what, mine in (('with the alert due', _due(pairs)),
                        ('without an alert, as is due', _none_due(pairs))):

@@ -55,7 +55,8 @@ def test_a_conversion_of_the_released_layout_holds_no_copy(released, tmp_path):
          'import sys\nfrom pathlib import Path\n'
          'from audio_interaction_ros.checkpoints.released import ensure_converted\n'
          'from bench.measure import peak_memory_mib\nbefore = peak_memory_mib()\n'
-         'ensure_converted(Path(sys.argv[1]), Path(sys.argv[2]))\nprint(peak_memory_mib() - before)',
+         'ensure_converted(Path(sys.argv[1]), Path(sys.argv[2]))\n'
+         'print(peak_memory_mib() - before)',
          str(released), str(tmp_path / 'cache')],
         cwd=ROOT, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr

@@ -80,7 +80,7 @@ def test_only_the_sound_branch_hears_the_rows_below_the_mel(tower):
     assert EARS.sound_width == PLAIN.sound_width + 1024 == tower.sound.hidden.in_features
     window = torch.randn(2, 72, 120)
     levels = tower.levels(window)
-    heard = tower.heard(window, levels)
+    heard = tower.sound_inputs(window, levels)
     torch.testing.assert_close(heard[:, -1024:], tower.tagger(window[:, 8:]))
     torch.testing.assert_close(heard[:, :16], levels[1][:, -20:].mean(1))
     other = torch.cat((window[:, :8], torch.randn(2, 64, 120)), dim=1)

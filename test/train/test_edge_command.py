@@ -82,8 +82,8 @@ def test_told_to_end_it_ends_what_it_started(tmp_path):
     child = (f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); '
              'time.sleep(600)')
     code = (f'import signal, sys\nfrom pathlib import Path\nimport train.edge.__main__ as recipe\n'
-            f'signal.signal(signal.SIGTERM, recipe._told_to_end)\n'
-            f'recipe.work_off([recipe.Step(name="one", commands=((sys.executable, "-c", '
+            f'signal.signal(signal.SIGTERM, recipe._end_on_signal)\n'
+            f'recipe.work_off([recipe.RecipeStep(name="one", commands=((sys.executable, "-c", '
             f'{child!r}),))], Path({str(tmp_path)!r}), {{}})')
     process = subprocess.Popen([sys.executable, '-c', code])
     while not (tmp_path / 'pid').exists() or not (tmp_path / 'pid').read_text():
