@@ -174,7 +174,7 @@ def test_no_topic_name_is_absolute():
 
 def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     said = []
-    halves = types.SimpleNamespace(failure='', ended='', busy=lambda: ['decoder_node'])
+    halves = types.SimpleNamespace(failure='', ended='', list_busy=lambda: ['decoder_node'])
     options = assistant.parse_options(['--source', 'file', '--file', 'a', '--exit-at-end'])
     one = assistant.AssistantProcess(options, halves)
     one._file = types.SimpleNamespace(
