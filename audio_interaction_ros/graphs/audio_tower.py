@@ -17,6 +17,9 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 
 __all__ = ['audio_tower', 'whisper_encoder']
 
+_QUERY_PARTS = 4
+"""The scores of half a minute at once, 1,500 frames with 1,500, would take 72 MB."""
+
 
 def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
                 bits: int | None = None, half: bool = False) -> GraphBuilder:
@@ -44,7 +47,8 @@ def whisper_encoder(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
     listens to two seconds pays for two. ``bits`` is that of audio_tower.
     """
     builder = GraphBuilder('whisper_encoder')
-    encoded = _Tower(builder, config, tensors, integers=bits is not None).encode()
+    encoded = _Tower(builder, config, tensors, integers=bits is not None,
+                     query_parts=_QUERY_PARTS).encode()
     builder.output(builder.rename(encoded, ENCODED), np.float32, ('frames', config.width))
     return builder
 
@@ -57,6 +61,7 @@ class _Tower:
     config: AudioTowerConfig
     tensors: Mapping[str, Array]
     integers: bool
+    query_parts: int = 1
 
     @property
     def frames(self) -> int:
@@ -141,12 +146,26 @@ class _Tower:
                                  [f'{prefix}q_proj'])
             key, value = self._heads(f'{prefix}kv_proj', x, [
                 f'{prefix}{which}_proj' for which in 'kv'])
-        dim = config.width // config.heads
-        scores = b.wide(b.node('MatMul', b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
-                               b.node('Transpose', key, perm=(0, 2, 1))))
-        out = b.node('MatMul', b.narrow(b.node('Softmax', scores, axis=-1)), value)
+        query = b.node('Mul', query, b.scalar((config.width // config.heads) ** -0.5, b.dtype))
+        key = b.node('Transpose', key, perm=(0, 2, 1))
+        out = self._attend_in_parts(query, key, value)
         out = b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (-1, config.width))
         return self._linear(f'{prefix}out_proj', out)
+
+    def _attend_in_parts(self, query: str, key: str, value: str) -> str:
+        """Return what queries [heads, count, d] see, a part of them after the other."""
+        b = self.builder
+        if self.query_parts == 1:
+            return self._attend_at_once(query, key, value)
+        queries = b.node('Split', query, axis=1, num_outputs=self.query_parts,
+                         outputs=self.query_parts)
+        return b.node('Concat', *(self._attend_at_once(part, key, value) for part in queries),
+                      axis=1)
+
+    def _attend_at_once(self, query: str, key: str, value: str) -> str:
+        b = self.builder
+        scores = b.wide(b.node('MatMul', query, key))
+        return b.node('MatMul', b.narrow(b.node('Softmax', scores, axis=-1)), value)
 
     def _heads(self, name: str, x: str, parts: list[str]) -> tuple[str, ...]:
         """Return what several linear layers make of x, each [heads, frames, width / heads]."""

@@ -7,6 +7,7 @@ Owns threads and the check that a graph is what its reader expects. Knows no net
 import ctypes
 import platform
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
+    _share_memory()
+    options.add_session_config_entry('session.use_env_allocators', '1')
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
@@ -51,6 +54,17 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
                                   f'{metadata.get(key)!r}; '
                                   f'{remedy}')
     return session
+
+
+@lru_cache(maxsize=1)
+def _share_memory() -> None:
+    """Let all sessions of this process take their room from one place, no more than they need."""
+    room = ort.OrtMemoryInfo('Cpu', ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
+                             ort.OrtMemType.DEFAULT)
+    as_requested = ort.OrtArenaCfg({
+        'max_mem': 0, 'arena_extend_strategy': 1, 'initial_chunk_size_bytes': -1,
+        'max_dead_bytes_per_chunk': -1})
+    ort.create_and_register_allocator(room, as_requested)
 
 
 def cache_dtype(step: ort.InferenceSession) -> np.dtype:
