@@ -82,7 +82,7 @@ def _read_segments(table: Path) -> Iterator[tuple[str, float, float, list[str]]]
 
 def read_audioset(folder: Path) -> Iterator[Cut]:
     """
-    Yield AudioSet: ``*_read_segments.csv``, ``class_labels_indices.csv`` and audio files of
+    Yield AudioSet: ``*_segments.csv``, ``class_labels_indices.csv`` and audio files of
     segments.
 
     A file is named by its video: ``ID``, ``YID``, ``ID_30``, ``ID_30.000`` or ``ID_30000_40000``.

@@ -1,4 +1,4 @@
-"""Features on disk, as training reads them. Owns the folder layout of ``read_features``."""
+"""Features on disk, as training reads them. Owns the folder layout of ``features``."""
 
 import json
 from collections.abc import Iterator

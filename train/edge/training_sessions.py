@@ -139,7 +139,7 @@ def crop_event(row: dict, rng: random.Random, lane: str = '') -> tuple[dict, int
     """
     Return one event of a scene as a scene, from a chunk before it began, and that chunk.
 
-    With ``draw_lane`` only an event that this lane answers to, if there is one.
+    With ``lane`` only an event that this lane answers to, if there is one.
     """
     events = [event for event in row['events'] if lane
               and reply_to_event(event, lane)] or row['events']
