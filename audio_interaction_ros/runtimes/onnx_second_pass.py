@@ -35,8 +35,8 @@ _SLOTS = LONGEST_TEXT + 36
 _UNSEEN = np.float32(-1e9)
 _HALF = 'second_pass'
 PRECISION = 'int8'
-"""Of weights. The words are as good as in float32, in two thirds of the time and in half the
-memory (docs/benchmarks.md)."""
+"""Of weights: half the memory of float32 in two thirds of the time, and of 70 clips six texts that
+differ."""
 
 
 class OnnxWhisper:
