@@ -11,7 +11,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
-from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.final_text import Draft, choose_final
 from audio_interaction_ros.stream.onset import OnsetGuess
@@ -66,6 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='how many clips of speech')
     parser.add_argument('--after', type=float, nargs='*', default=[30.0, 4.0], metavar='S',
                         help='silence that is heard after the speech, to compare (default 30 4)')
+    parser.add_argument('--precision', nargs='*', default=['int8'], choices=('fp32', 'int8'),
+                        help='of the weights, for that comparison (default int8)')
+    parser.add_argument('--parts', nargs='*', default=[*PARTS], choices=[*PARTS],
+                        help='what to measure (default all)')
     parser.add_argument('--levels', type=float, nargs='*', default=[-20.0, -60.0],
                         help='levels of speech at which words are counted, dBFS')
 
@@ -237,27 +241,79 @@ def measure_cost(clips: Sequence[HeldOutClip], levels: Sequence[float],
     return costs
 
 
-def windows(clips: Sequence[HeldOutClip], seconds: Sequence[float], threads: int) -> dict[str,
-                                                                                          Any]:
+def measure_windows(clips: Sequence[HeldOutClip], seconds: Sequence[float],
+                    precisions: Sequence[str], threads: int) -> dict[str, Any]:
     """Return word errors and processor seconds of a reading by how much silence it hears."""
-    found: dict[str, Any] = {}
     from audio_interaction_ros.runtimes.registry import load_transcriber
-    for after_s in seconds:
-        reader = load_transcriber(threads=threads, after_s=after_s)
-        rows: list[UnderstoodUtterance] = []
-        took: list[float] = []
-        with report.progress_bar() as bar:
-            for clip in bar.track(clips, description=f'{after_s:g} s after'):
-                stream, _ = make_stream(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0),
-                                        (),
-                                        before_s=0.6)
-                began = time.process_time()
-                text = reader.transcribe(stream).text
-                took.append(time.process_time() - began)
-                rows.append(UnderstoodUtterance(clip.text, text, clip.group))
-        found[f'{after_s:g}'] = {'wer': word_error_rate(rows), 'processor_s': {
-            'median': float(np.median(took)), 'mean': float(np.mean(took))}}
-    return found
+    return {f'{after_s:g}, {precision}': _read_all(clips, load_transcriber(
+        threads=threads, after_s=after_s, precision=precision), f'{after_s:g} s, {precision}')
+        for precision in precisions for after_s in seconds}
+
+
+def _read_all(clips: Sequence[HeldOutClip], reader: Transcriber, name: str) -> dict[str, Any]:
+    rows: list[UnderstoodUtterance] = []
+    took: list[float] = []
+    with report.progress_bar() as bar:
+        for clip in bar.track(clips, description=name):
+            stream, _ = make_stream(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0), (),
+                                   before_s=0.6)
+            began = time.process_time()
+            text = reader.transcribe(stream).text
+            took.append(time.process_time() - began)
+            rows.append(UnderstoodUtterance(clip.text, text, clip.group))
+    return {'wer': word_error_rate(rows), 'processor_s': {
+        'median': float(np.median(took)), 'mean': float(np.mean(took))}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Material:
+    # What the parts measure with.
+    options: argparse.Namespace
+    clips: Sequence[HeldOutClip]
+    beds: Sequence[HeldOutClip]
+    sounds: Sequence[HeldOutClip]
+    readings: Readings
+
+
+def _report_onsets(material: _Material) -> dict[str, Any]:
+    figures = measure_onsets(material.clips, material.beds)
+    report.print_table('Where an utterance begins: ms off, 5th, 50th and 95th percentile; '
+                       'negative is too early',
+                       ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
+                       [(name, *row['lane'], *row['second pass'])
+                        for name, row in figures.items()])
+    return figures
+
+
+def _report_windows(material: _Material) -> dict[str, Any]:
+    options = material.options
+    figures = measure_windows(material.clips, options.after, options.precision, options.threads)
+    report.print_table('Silence heard after the speech',
+                       ['s', 'word error rate', 'CPU s, median', 'mean'],
+                       [(name, row['wer'], f'{row["processor_s"]["median"]:.2f}',
+                         f'{row["processor_s"]["mean"]:.2f}') for name, row in figures.items()])
+    return figures
+
+
+def _report_made_up(material: _Material) -> dict[str, Any]:
+    figures = count_made_up(material.sounds, material.readings)
+    report.print_table('Texts of sounds in which nobody speaks',
+                       ['sounds', 'without gate', 'with gate'],
+                       [(figures['sounds'], figures['texts_without_gate'], figures['texts'])])
+    return figures
+
+
+def _report_word_errors(material: _Material) -> dict[str, Any]:
+    figures = measure_cost(material.clips, material.options.levels, material.readings)
+    report.print_table('Word error rate',
+                       ['speech', 'clips', 'without gate', 'with gate', 'no text'],
+                       [(name, row['clips'], row['without gate'], row['with gate'],
+                         row['without a text']) for name, row in figures.items()])
+    return figures
+
+
+PARTS = {'start_ms': _report_onsets, 'windows': _report_windows, 'made_up': _report_made_up,
+         'word_errors': _report_word_errors}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -265,35 +321,19 @@ def run(options: argparse.Namespace) -> int:
     import torch
     torch.set_num_threads(options.threads)
     out = report.make_folder(options, 'second_pass')
+    material = _read_material(options, out)
+    figures = {name: PARTS[name](material) for name in options.parts}
+    print(f'written to {report.write(out, "second_pass", options, figures)}')
+    return 0
+
+
+def _read_material(options: argparse.Namespace, out: Path) -> _Material:
     items = read_held_out(options.data)
     clips = _pick_speech(items, min(options.clips, options.limit or options.clips))
     if not clips:
         raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
                             'with text to the manifest')
-    readings = Readings(out / 'readings.jsonl')
-    beds = [item for item in items if item.label in BEDS]
-    figures: dict[str, Any] = {'start_ms': measure_onsets(clips, beds)}
-    report.print_table('Where an utterance begins: ms off, 5th, 50th and 95th percentile; '
-                       'negative is '
-                       'too early',
-                       ['stream', 'lane p5', 'p50', 'p95', 'second pass p5', 'p50', 'p95'],
-                       [(name, *row['lane'], *row['second pass'])
-                        for name, row in figures['start_ms'].items()])
-    figures['windows'] = windows(clips, options.after, options.threads)
-    report.print_table('Silence heard after the speech',
-                       ['s', 'word error rate', 'CPU s, median', 'mean'],
-                       [(name, row['wer'], f'{row["processor_s"]["median"]:.2f}',
-                         f'{row["processor_s"]["mean"]:.2f}')
-                        for name, row in figures['windows'].items()])
-    figures['made_up'] = count_made_up(list(_pick_sounds(items, options.limit)), readings)
-    report.print_table('Texts of sounds in which nobody speaks',
-                       ['sounds', 'without gate', 'with gate'],
-                       [(figures['made_up']['sounds'], figures['made_up']['texts_without_gate'],
-                         figures['made_up']['texts'])])
-    figures['word_errors'] = measure_cost(clips, options.levels, readings)
-    report.print_table('Word error rate',
-                       ['speech', 'clips', 'without gate', 'with gate', 'no text'],
-                       [(name, row['clips'], row['without gate'], row['with gate'],
-                         row['without a text']) for name, row in figures['word_errors'].items()])
-    print(f'written to {report.write(out, "second_pass", options, figures)}')
-    return 0
+    return _Material(options=options, clips=clips,
+                     beds=[item for item in items if item.label in BEDS],
+                     sounds=list(_pick_sounds(items, options.limit)),
+                     readings=Readings(out / 'readings.jsonl'))
