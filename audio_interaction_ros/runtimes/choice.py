@@ -6,13 +6,14 @@ same there, so that it need not copy a vocabulary. Knows no lanes and no phases.
 """
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from audio_interaction_ros.protocol import TokenIds
-from audio_interaction_ros.runtimes.base import Allowed
+from audio_interaction_ros.runtimes.base import Allowed, StepRequest
 
-__all__ = ['choose', 'suppressed_ids']
+__all__ = ['choose', 'choose_rows', 'suppressed_ids']
 
 
 def suppressed_ids(ids: TokenIds) -> dict[Allowed, np.ndarray]:
@@ -34,3 +35,19 @@ def choose(scores: np.ndarray, suppressed: np.ndarray) -> tuple[int, float]:
     left[suppressed] = -np.inf
     token = int(left.argmax())
     return token, float(-np.log(np.exp(left - left[token]).sum()))
+
+
+def choose_rows(rows: Sequence[int], requests: Sequence[StepRequest], read: Sequence[np.ndarray],
+                score: Callable[[np.ndarray], np.ndarray],
+                suppressed: Mapping[Allowed, np.ndarray]) -> dict[int, tuple[int, float]]:
+    """
+    Return token and log-probability by row, of those ``rows`` of a pass that want one.
+
+    ``read`` are the hidden states [R, width] of each row where its request reads; ``score``
+    returns the scores [n, vocab_size] of hidden states [n, width].
+    """
+    if not rows:
+        return {}
+    scores = score(np.stack([read[row][-1] for row in rows]))
+    return {row: choose(of_row, suppressed[requests[row].allowed])
+            for row, of_row in zip(rows, scores, strict=True)}

@@ -22,15 +22,16 @@ from audio_interaction_ros.graphs.names import (
     new_names,
 )
 from audio_interaction_ros.model.rope import rope_angles
-from audio_interaction_ros.runtimes.base import DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
-from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
+from audio_interaction_ros.runtimes.choice import choose_rows, suppressed_ids
 from audio_interaction_ros.runtimes.onnx_session import (
     bind_input,
     bind_output,
     cache_dtype,
     make_aligned,
 )
+from audio_interaction_ros.runtimes.specs import decoder_spec
 
 __all__ = ['OnnxDecoder']
 
@@ -65,10 +66,7 @@ class OnnxDecoder:
         ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
         ``controls`` [2, width] float32 are the head's rows of silence and respond.
         """
-        self.spec = DecoderSpec(
-            model_id=model_id, features_per_chunk=config.audio_tower.features_per_chunk,
-            feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
-            token_ids=config.token_ids, max_positions=config.max_positions)
+        self.spec = decoder_spec(config, model_id)
         self._config = config.decoder
         self._step = step
         self._dtype = cache_dtype(step)
@@ -117,9 +115,10 @@ class OnnxDecoder:
         batch = pack(requests, lanes=cache.shape[2], slots=cache.shape[4],
                      pad_id=self.spec.token_ids.pad)
         hidden = self._forward(cache, batch)
-        return batch.results([hidden[row, request.read] @ self._controls
-                              for row, request in enumerate(batch.requests)],
-                             self._choose(batch, hidden))
+        read = [hidden[row, request.read] for row, request in enumerate(batch.requests)]
+        return batch.results([states @ self._controls for states in read],
+                             choose_rows(batch.choosing, batch.requests, read, self._score,
+                                         self._suppressed))
 
     def _forward(self, cache: np.ndarray, batch: StepBatch) -> np.ndarray:
         # Returns hidden [B, T, width], which the next pass overwrites unless lanes are missing.
@@ -175,12 +174,6 @@ class OnnxDecoder:
                 bind_output(run.binding, new[which], run.new[layer, which])
         return run
 
-    def _choose(self, batch: StepBatch, hidden: np.ndarray) -> dict[int, tuple[int, float]]:
-        # Token and log-probability by row, of those rows that want one.
-        rows = batch.choosing
-        if not rows:
-            return {}
-        last = np.stack([hidden[row, batch.requests[row].read[-1]] for row in rows])
-        logits, = self._head.run([LOGITS_OUTPUT], {'hidden': last})
-        return {row: choose(scores, self._suppressed[batch.requests[row].allowed])
-                for row, scores in zip(rows, logits, strict=True)}
+    def _score(self, hidden: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = self._head.run([LOGITS_OUTPUT], {'hidden': hidden})[0]
+        return scores

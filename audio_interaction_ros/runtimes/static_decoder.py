@@ -14,9 +14,10 @@ import numpy as np
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.model.rope import rope_angles
-from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
-from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
+from audio_interaction_ros.runtimes.choice import choose_rows, suppressed_ids
+from audio_interaction_ros.runtimes.specs import decoder_spec
 from audio_interaction_ros.runtimes.static_pass import Layout, Move, lay_out, pass_length, pieces
 
 __all__ = ['PassInputs', 'StaticDecoder', 'StepDevice']
@@ -80,10 +81,7 @@ class StaticDecoder:
         ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
         ``controls`` [2, width] float32 are the head's rows of silence and respond.
         """
-        self.spec = DecoderSpec(
-            model_id=model_id, features_per_chunk=config.audio_tower.features_per_chunk,
-            feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
-            token_ids=config.token_ids, max_positions=config.max_positions)
+        self.spec = decoder_spec(config, model_id)
         self._config = config.decoder
         self._device = device
         self._embeddings = embeddings
@@ -114,16 +112,19 @@ class StaticDecoder:
             return []
         if not self._lanes:
             raise ValueError('open() must be called before step()')
-        self._pack(requests)  # all are checked before the first is run
-        rest = [pieces(request, self._device.longest) for request in requests]
-        read: dict[int, list[np.ndarray]] = {request.lane: [] for request in requests}
-        for number in range(max(map(len, rest))):
-            batch = self._pack([parts[number] for parts in rest if number < len(parts)])
+        whole = self._pack(requests)  # all are checked before the first is run
+        cut = [pieces(request, self._device.longest) for request in whole.requests]
+        read: list[list[np.ndarray]] = [[] for _ in cut]
+        for number in range(max(map(len, cut))):
+            rows = [row for row, parts in enumerate(cut) if number < len(parts)]
+            batch = self._pack([cut[row][number] for row in rows])
             hidden = self._forward(batch)
-            for request in batch.requests:
-                read[request.lane].append(hidden[request.lane, request.read])
-        return self._results(requests, {lane: np.concatenate(parts)
-                                        for lane, parts in read.items()})
+            for row, request in zip(rows, batch.requests, strict=True):
+                read[row].append(hidden[request.lane, request.read])
+        states = [np.concatenate(parts) for parts in read]
+        return whole.results([row @ self._controls for row in states],
+                             choose_rows(whole.choosing, whole.requests, states,
+                                         self._device.score, self._suppressed))
 
     def _pack(self, requests: Sequence[StepRequest]) -> StepBatch:
         return pack(requests, lanes=self._lanes, slots=self._slots,
@@ -151,20 +152,3 @@ class StaticDecoder:
             kind[batch.lanes, :count] = full[..., :config.head_dim // 2]
         return PassInputs(embeddings=embeddings, cos=angles[0], sin=angles[1],
                           write_at=layout.write_at, mask=layout.mask)
-
-    def _results(self, requests: Sequence[StepRequest],
-                 read: dict[int, np.ndarray]) -> list[StepResult]:
-        """Return the results of hidden states [R, width] by lane: the only maker of them."""
-        choosing = [request for request in requests if request.allowed is not Allowed.CONTROLS]
-        chosen: dict[int, tuple[int, float]] = {}
-        if choosing:
-            scores = self._device.score(np.stack([read[request.lane][-1]
-                                                  for request in choosing]))
-            chosen = {request.lane: choose(row, self._suppressed[request.allowed])
-                      for request, row in zip(choosing, scores, strict=True)}
-        results = []
-        for request in requests:
-            token, log_prob = chosen.get(request.lane, (None, None))
-            results.append(StepResult(control_logits=read[request.lane] @ self._controls,
-                                      token=token, log_prob=log_prob))
-        return results

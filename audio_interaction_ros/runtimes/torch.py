@@ -21,7 +21,6 @@ from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import (
     HALVES,
     Allowed,
-    DecoderSpec,
     NotLoaded,
     Runtime,
     StepRequest,
@@ -30,6 +29,7 @@ from audio_interaction_ros.runtimes.base import (
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.choice import suppressed_ids
 from audio_interaction_ros.runtimes.packed import pack_weights
+from audio_interaction_ros.runtimes.specs import decoder_spec
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
 __all__ = ['DTYPES', 'TorchDecoder', 'TorchEncoder', 'best_dtype', 'load']
@@ -109,11 +109,7 @@ class TorchDecoder:
                  rope_index_dtype: str = 'fp32') -> None:
         config = loaded.config
         self._rope_index_dtype = rope_index_dtype
-        self.spec = DecoderSpec(
-            model_id=loaded.model_id,
-            features_per_chunk=config.audio_tower.features_per_chunk,
-            feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
-            token_ids=config.token_ids, max_positions=config.max_positions)
+        self.spec = decoder_spec(config, loaded.model_id)
         self._config = config.decoder
         self._device = device
         ids = config.token_ids

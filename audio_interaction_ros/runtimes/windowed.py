@@ -10,18 +10,9 @@ import numpy as np
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
-from audio_interaction_ros.runtimes.base import EncoderSpec
+from audio_interaction_ros.runtimes.specs import encoder_spec
 
-__all__ = ['WindowedEncoder', 'encoder_spec']
-
-
-def encoder_spec(config: CheckpointConfig, model_id: str) -> EncoderSpec:
-    """Return the spec of the encoder of a model."""
-    tower = config.audio_tower
-    return EncoderSpec(
-        model_id=model_id, mel_bins=tower.mel_bins, features_per_chunk=tower.features_per_chunk,
-        feature_width=tower.output_width, magnitudes=tower.tagger,
-        mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
+__all__ = ['WindowedEncoder']
 
 
 class WindowedEncoder:
