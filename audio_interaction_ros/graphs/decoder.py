@@ -7,20 +7,16 @@ carry Hugging Face names. The same arithmetic as model.decoder.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import Array, GraphBuilder
-from audio_interaction_ros.graphs.names import (
-    HIDDEN_OUTPUT,
-    LOGITS_OUTPUT,
-    cache_names,
-    new_names,
-)
+from audio_interaction_ros.graphs.decoder_layers import DecoderLayers, declare_outputs
+from audio_interaction_ros.graphs.names import LOGITS_OUTPUT, new_names
 from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['decoder_step', 'head_weight', 'vocabulary_head']
+
 
 def decoder_step(config: DecoderConfig, tensors: Mapping[str, Array], *,
                  bits: int | None = None, half: bool = False) -> GraphBuilder:
@@ -35,13 +31,8 @@ def decoder_step(config: DecoderConfig, tensors: Mapping[str, Array], *,
     ``half`` products are of float16, and so are keys and values; sums, norms and softmax are not.
     """
     builder = GraphBuilder('decoder_step', bits=bits, half=half)
-    hidden = _Step(builder, config, tensors).run()
-    builder.output(builder.rename(hidden, HIDDEN_OUTPUT), np.float32,
-                   ('rows', 'time', config.width))
-    shape = ('rows', config.kv_heads, 'time', config.head_dim)
-    for names in new_names(config.layers):
-        for name in names:
-            builder.output(name, builder.dtype, shape)
+    hidden = _DeltaStep(builder, config, tensors).run()
+    declare_outputs(builder, config, hidden, new_names(config.layers), 'time')
     return builder
 
 
@@ -71,12 +62,7 @@ def head_weight(config: DecoderConfig, tensors: Mapping[str, Array]) -> Array:
     return tensors['model.embed_tokens.weight' if config.tied_head else 'lm_head.weight']
 
 
-@dataclass
-class _Step:
-    builder: GraphBuilder
-    config: DecoderConfig
-    tensors: Mapping[str, Array]
-
+class _DeltaStep(DecoderLayers):
     def run(self) -> str:
         b, config = self.builder, self.config
         x = b.input('embeddings', np.float32, ('rows', 'time', config.width))
@@ -93,76 +79,38 @@ class _Step:
         self.unfolded = b.node('Concat', b.scalar([0, config.heads], np.int64),
                                b.node('Shape', x, start=1, end=2),
                                b.scalar([config.head_dim], np.int64), axis=0)
-        for layer, (past, new) in enumerate(zip(cache_names(config.layers),
-                                                new_names(config.layers), strict=True)):
-            shape = ('rows', config.kv_heads, 'slots', config.head_dim)
-            for name in past:
-                b.input(name, b.dtype, shape)
-            prefix = f'model.layers.{layer}.'
-            x = b.node('Add', x, b.wide(self._attention(
-                prefix + 'self_attn.', self._norm(x, f'{prefix}input_layernorm'), past, new)))
-            x = b.node('Add', x, b.wide(self._mlp(
-                prefix + 'mlp.', self._norm(x, f'{prefix}post_attention_layernorm'))))
-        return self._normalised(x, 'model.norm')
+        return self.run_layers(x, new_names(config.layers))
 
     def _over_heads(self, x: str) -> str:
         return self.builder.node('Unsqueeze', x, self.builder.scalar([1], np.int64))
 
-    def _norm(self, x: str, name: str) -> str:
-        return self.builder.narrow(self._normalised(x, name))
-
-    def _normalised(self, x: str, name: str) -> str:
+    def normalise(self, x: str, name: str) -> str:
         return self.builder.rms_norm(x, self.tensors[f'{name}.weight'], self.config.norm_eps,
                                      name=name)
 
-    def _attention(self, prefix: str, x: str, past: tuple[str, str],
-                   new: tuple[str, str]) -> str:
+    def attend(self, prefix: str, x: str, past: tuple[str, str], new: tuple[str, str]) -> str:
         b, config = self.builder, self.config
-        heads, kv, dim = config.heads, config.kv_heads, config.head_dim
-        both = self._project(prefix, x)  # [B, T, (heads + 2 kv) dim]
-        both = b.node('Transpose', b.reshape(both, (0, 0, heads + 2 * kv, dim)),
-                      perm=(0, 2, 1, 3))
-        turned, value = self._split(both, (heads + kv, kv), axis=1, names=('', new[1]))
-        query, key = self._split(self._rotate(turned), (heads, kv), axis=1, names=('', new[0]))
+        heads, kv = config.heads, config.kv_heads
+        turned, value = self.split(self.project_heads(prefix, x), (heads + kv, kv), axis=1,
+                                   names=('', new[1]))
+        query, key = self.split(self._rotate(turned), (heads, kv), axis=1, names=('', new[0]))
         # The query heads of a group lie along time, so that the cache is read without a copy.
-        folded = b.reshape(b.node('Mul', query, b.scalar(dim ** -0.5, b.dtype)),
-                           (0, kv, -1, dim))
+        scaled = b.node('Mul', query, b.scalar(config.head_dim ** -0.5, b.dtype))
+        folded = b.reshape(scaled, (0, kv, -1, config.head_dim))
         scores = b.node('Concat', b.node('Add', self._scores(folded, past[0]), self.past_mask),
                         b.node('Add', self._scores(folded, key), self.new_mask), axis=-1)
         shares = b.narrow(b.node('Softmax', scores, axis=-1))
         of_past, of_new = b.node('Split', shares, self.past_and_new, outputs=2, axis=-1)
         out = b.node('Add', b.node('MatMul', of_past, past[1]), b.node('MatMul', of_new, value))
-        # [B, kv, G T, dim] -> [B, T, heads dim]
-        out = b.node('Reshape', out, self.unfolded)
-        out = b.reshape(b.node('Transpose', out, perm=(0, 2, 1, 3)), (0, 0, heads * dim))
-        return b.linear(out, self.tensors[f'{prefix}o_proj.weight'], name=f'{prefix}o_proj')
-
-    def _project(self, prefix: str, x: str) -> str:
-        names = [f'{prefix}{which}_proj' for which in 'qkv']
-        bias = (np.concatenate([self.tensors[f'{name}.bias'] for name in names])
-                if self.config.attention_bias else None)
-        return self.builder.linear(x, [self.tensors[f'{name}.weight'] for name in names], bias,
-                                   name=f'{prefix}qkv_proj')
+        # From [B, kv, G T, dim].
+        return self.join_heads(b.node('Reshape', out, self.unfolded))
 
     def _rotate(self, x: str) -> str:
         b, half = self.builder, self.config.head_dim // 2
-        first, second = self._split(x, (half, half), axis=3)
+        first, second = self.split(x, (half, half), axis=3)
         swapped = b.node('Concat', second, first, axis=3)
         return b.node('Add', b.node('Mul', x, self.cos), b.node('Mul', swapped, self.sin))
 
     def _scores(self, query: str, key: str) -> str:
         b = self.builder
         return b.wide(b.node('MatMul', query, b.node('Transpose', key, perm=(0, 1, 3, 2))))
-
-    def _split(self, x: str, sizes: tuple[int, int], *, axis: int,
-               names: tuple[str, str] = ('', '')) -> tuple[str, ...]:
-        b = self.builder
-        return b.node('Split', x, b.scalar(sizes, np.int64), outputs=names, axis=axis)
-
-    def _mlp(self, prefix: str, x: str) -> str:
-        b = self.builder
-        both = b.linear(x, [self.tensors[f'{prefix}{which}_proj.weight']
-                            for which in ('gate', 'up')], name=f'{prefix}gate_up_proj')
-        gate, up = self._split(both, (self.config.mlp_width,) * 2, axis=2)
-        return b.linear(b.node('Mul', b.silu(gate), up),
-                        self.tensors[f'{prefix}down_proj.weight'], name=f'{prefix}down_proj')
