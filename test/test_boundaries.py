@@ -63,6 +63,8 @@ ROWS = {
     'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
+    'runtimes.graph_folder': ({'graphs.manifest', 'checkpoints.config', 'model.tokenizer'},
+                              {'numpy'}),
     # Graphs are made where they are missing; what that needs is imported then.
     'runtimes.onnx': (RUNTIME | {'graphs', 'checkpoints', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),

@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 
 from audio_interaction_ros.checkpoints.cache import print_progress
@@ -18,8 +17,8 @@ from audio_interaction_ros.checkpoints.weights import StoredModel, identify
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
-from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
+from audio_interaction_ros.runtimes.graph_folder import describe, read_tables, read_tokenizer
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
 from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder
 from audio_interaction_ros.runtimes.onnx_session import open_session
@@ -50,8 +49,7 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     if 'decoder' in halves:
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
-        tokenizer = Tokenizer(folders['decoder'] / 'tokenizer.json',
-                              structural=config.token_ids.structural)
+        tokenizer = read_tokenizer(folders['decoder'], config)
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
 
 
@@ -98,7 +96,7 @@ def _ensure_graphs(stored: StoredModel, half: str, precision: str) -> Path:
 
 def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
     """Return the encoder whose graph lies in a folder."""
-    said, config = _described(folder, 'encoder')
+    said, config = describe(folder, 'encoder')
     return OnnxEncoder(config, model_id=said.model_id,
                        tower=_open_graph(folder, manifest.AUDIO_TOWER, said, threads))
 
@@ -106,25 +104,15 @@ def load_encoder(folder: Path, *, threads: int | None = None) -> OnnxEncoder:
 def load_decoder(folder: Path, *, threads: int | None = None,
                  rope_index_dtype: str = 'fp32') -> OnnxDecoder | StaticDecoder:
     """Return the decoder whose graphs, of whichever form, lie in a folder."""
-    said, config = _described(folder, 'decoder')
+    said, config = describe(folder, 'decoder')
     step, head = (_open_graph(folder, name, said, threads) for name in
                   (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
-    # Mapped: of the table only the rows in use come into memory.
-    embeddings = np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'))
-    controls = np.load(folder / manifest.CONTROLS)
+    tables = read_tables(folder)
     if said.form == manifest.STATIC:
         return StaticDecoder(config, OnnxStepDevice(config.decoder, step=step, head=head),
-                             model_id=said.model_id, embeddings=embeddings, controls=controls,
-                             rope_index_dtype=rope_index_dtype)
+                             model_id=said.model_id, rope_index_dtype=rope_index_dtype, **tables)
     return OnnxDecoder(config, model_id=said.model_id, step=step, head=head,
-                       embeddings=embeddings, controls=controls,
-                       rope_index_dtype=rope_index_dtype)
-
-
-def _described(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig]:
-    said, config = manifest.read(folder), load_config(folder / 'config.yaml')
-    manifest.check_spec(folder, said, half=half, spec=config.computed_with)
-    return said, config
+                       rope_index_dtype=rope_index_dtype, **tables)
 
 
 def _open_graph(folder: Path, name: str, said: GraphManifest,

@@ -13,17 +13,17 @@ import cuda.bindings.runtime  # noqa: F401 - the registry says how to get what i
 import numpy as np
 import tensorrt as trt
 
-from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError, ModelFaultError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
-from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.runtimes import engine_files
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.cuda import CudaMemory, describe_gpu
 from audio_interaction_ros.runtimes.engine_files import EngineRecord, Target
 from audio_interaction_ros.runtimes.engine_step import EngineStepDevice
 from audio_interaction_ros.runtimes.engine_tower import EngineTower
+from audio_interaction_ros.runtimes.graph_folder import describe, read_tables, read_tokenizer
 from audio_interaction_ros.runtimes.static_decoder import StaticDecoder
 
 __all__ = ['load']
@@ -46,31 +46,28 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     tokenizer: Any = NotLoaded('decoder')
     folders = {half: Path(model) / half for half in sorted(halves)}
     for half, folder in folders.items():
-        said = _graphs(folder, model)
-        config = load_config(folder / 'config.yaml')
-        manifest.check_spec(folder, said, half=half, spec=config.computed_with)
+        _check_form(folder, model)
+        said, config = describe(folder, half)
         found, record = engine_files.find(folder, said, target)
         if half == 'encoder':
             encoder = _encoder(folder, config, said, found)
         else:
             decoder = _decoder(folder, config, said, found, record, rope_index_dtype)
-            tokenizer = Tokenizer(folder / 'tokenizer.json',
-                                  structural=config.token_ids.structural)
+            tokenizer = read_tokenizer(folder, config)
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
 
 
-def _graphs(folder: Path, model: str) -> GraphManifest:
-    """Return what a folder of graphs says of itself; errors say what to run."""
+def _check_form(folder: Path, model: str) -> None:
+    """Raise ConfigurationError, with what to run, where a folder has no graphs of our form."""
     write = (f'python -m export onnx MODEL --out DIR --form {manifest.STATIC} --precision fp16, '
              'then python -m export tensorrt DIR, and set model.path to DIR')
     if not manifest.has_graphs(folder):
         raise ConfigurationError('model.path: the runtime tensorrt expects a folder of graphs, '
                                  f'found {model!r}; run: {write}')
-    said = manifest.read(folder)
-    if said.form != manifest.STATIC:
+    form = manifest.read(folder).form
+    if form != manifest.STATIC:
         raise ConfigurationError(f'{folder}: the runtime tensorrt expects the static form, found '
-                                 f'{said.form}; run: {write}')
-    return said
+                                 f'{form}; run: {write}')
 
 
 def _encoder(folder: Path, config: CheckpointConfig, said: GraphManifest,
@@ -91,11 +88,8 @@ def _decoder(folder: Path, config: CheckpointConfig, said: GraphManifest, engine
     device = EngineStepDevice(
         config.decoder, record.room, dtype=np.dtype(np.float16 if narrow else np.float32),
         step=step, head=head, memory=memory, command=engine_files.command(folder))
-    return StaticDecoder(
-        config, device, model_id=said.model_id, rope_index_dtype=rope_index_dtype,
-        # Mapped: of the table only the rows in use come into memory.
-        embeddings=np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')),
-        controls=np.load(folder / manifest.CONTROLS))
+    return StaticDecoder(config, device, model_id=said.model_id,
+                         rope_index_dtype=rope_index_dtype, **read_tables(folder))
 
 
 class _Engine:

@@ -1,0 +1,35 @@
+"""
+What lies beside the graphs of half a model, as every backend that runs graphs reads it.
+
+Owns the check that the configuration is that of the graphs. Runs nothing.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.graphs.manifest import GraphManifest
+from audio_interaction_ros.model.tokenizer import Tokenizer
+
+__all__ = ['describe', 'read_tables', 'read_tokenizer']
+
+
+def describe(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig]:
+    """Return what a folder says of itself; CheckpointError where its parts do not belong."""
+    said, config = manifest.read(folder), load_config(folder / 'config.yaml')
+    manifest.check_spec(folder, said, half=half, spec=config.computed_with)
+    return said, config
+
+
+def read_tables(folder: Path) -> dict[str, np.ndarray]:
+    """Return what the host of a decoder looks up: ``embeddings`` and ``controls``."""
+    # Mapped: of the table only the rows in use come into memory.
+    embeddings = np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'))
+    return {'embeddings': embeddings, 'controls': np.load(folder / manifest.CONTROLS)}
+
+
+def read_tokenizer(folder: Path, config: CheckpointConfig) -> Tokenizer:
+    """Return the tokenizer of a decoder's folder."""
+    return Tokenizer(folder / 'tokenizer.json', structural=config.token_ids.structural)
