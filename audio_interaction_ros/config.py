@@ -322,6 +322,12 @@ class AssistantConfig:
                                                  ('translation', self.translation))
                          if part.second_pass != 'none')
 
+    def with_second_pass(self, name: str) -> 'AssistantConfig':
+        """Return the same with this second pass for transcripts and translations alike."""
+        return dataclasses.replace(
+            self, transcript=dataclasses.replace(self.transcript, second_pass=name),
+            translation=dataclasses.replace(self.translation, second_pass=name))
+
 
 @dataclass(frozen=True)
 class FieldHelp:

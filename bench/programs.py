@@ -49,9 +49,7 @@ def _with(config: AssistantConfig, threads: int, lanes: Sequence[str],
           second_pass: str) -> AssistantConfig:
     return replace(
         config, lanes=tuple(lane for lane in config.lanes if lane.name in lanes),
-        model=replace(config.model, threads=threads),
-        transcript=replace(config.transcript, second_pass=second_pass),
-        translation=replace(config.translation, second_pass=second_pass))
+        model=replace(config.model, threads=threads)).with_second_pass(second_pass)
 
 
 def _whisper(threads: int, *, beam: int, every_s: float = 0.0) -> Program:

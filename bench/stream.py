@@ -11,14 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.frontend import FrontEnd
-from audio_interaction_ros.audio.mel import StreamingMel
-from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.config import AssistantConfig, AudioConfig, LaneConfig
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.events import ReplyFinished
-from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.session import Session
 from bench.audio import load_scene
 from bench.measure import Figure, resident_mib, spread
@@ -35,10 +33,9 @@ FLAT_MIB = 32.0
 
 def run(runtime: Runtime, *, chunks: int, device: str, slots: int = 1024) -> list[Figure]:
     """Return cost, latency, stalls and memory of a stream of so many chunks."""
-    spec = runtime.encoder.spec
-    pipeline = ListeningPipeline(frontend=FrontEnd(), encoder=runtime.encoder, mel=StreamingMel(
-        bins=spec.mel_bins, decay_per_s=spec.mel_decay_per_s,
-        maximum_floor=spec.mel_maximum_floor, magnitudes=spec.magnitudes))
+    # Every chunk is read, or a quiet one would pass for a fast one.
+    pipeline = build_pipeline(AssistantConfig(audio=AudioConfig(quiet_below_dbfs=-200.0)),
+                              runtime.encoder)
     session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=_LANES,
                       slots=min(slots, runtime.decoder.spec.max_positions))
     samples, _ = load_scene(60.0)

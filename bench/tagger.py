@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_interaction_ros.audio.magnitudes import log_magnitudes
+from audio_interaction_ros.audio.mel import HISTORY_SAMPLES, windowed_frames
 from audio_interaction_ros.checkpoints.arrays import load_arrays
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.graphs.builder import GraphBuilder
@@ -22,8 +23,7 @@ from audio_interaction_ros.runtimes.onnx_session import open_session
 
 __all__ = ['PATCH_SAMPLES', 'load_tagger', 'spectrogram']
 
-_WINDOW = 400
-PATCH_SAMPLES = _WINDOW + MEL_HOP_SAMPLES * (PATCH_FRAMES - 1)
+PATCH_SAMPLES = 2 * HISTORY_SAMPLES + MEL_HOP_SAMPLES * (PATCH_FRAMES - 1)
 
 
 def load_tagger(threads: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -45,7 +45,5 @@ def load_tagger(threads: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def spectrogram(samples: np.ndarray) -> np.ndarray:
-    """Return the patch [64, 96] of PATCH_SAMPLES samples, windows of Hann as YAMNet has them."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::MEL_HOP_SAMPLES]
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_WINDOW) / _WINDOW)
-    return log_magnitudes(frames * window)
+    """Return the patch [64, 96] of PATCH_SAMPLES samples."""
+    return log_magnitudes(windowed_frames(samples))

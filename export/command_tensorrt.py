@@ -13,6 +13,7 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.model.shapes import DecoderConfig
+from audio_interaction_ros.protocol import listening_block
 from audio_interaction_ros.runtimes import engine_files
 from audio_interaction_ros.runtimes.cuda import describe_gpu
 from audio_interaction_ros.runtimes.engine_files import Room, Target
@@ -67,8 +68,9 @@ def _room(options: argparse.Namespace, config: CheckpointConfig) -> Room:
         if getattr(options, name) < least:
             raise ConfigurationError(f'--{name}: expected {least} or more, found '
                                      f'{getattr(options, name)}')
-    # Of listening: what was decided before, where audio begins, its features, whose turn it is.
-    listening = config.audio_tower.features_per_chunk + 3
+    ids = config.token_ids
+    listening = len(listening_block(
+        ids, config.audio_tower.features_per_chunk, [ids.silence]).ids)
     return Room(lanes=options.lanes, slots=options.slots, listening=listening,
                 longest=max(options.longest, listening))
 

@@ -126,9 +126,8 @@ def run_scene(config: AssistantConfig, scene: Path, *, runtime: str, model: str,
               dtype: str) -> SceneOutcome:
     """Return what a runtime makes of a scene, without second passes."""
     assistant = Assistant.load(replace(
-        config, model=replace(config.model, path=model, runtime=runtime, dtype=dtype),
-        transcript=replace(config.transcript, second_pass='none'),
-        translation=replace(config.translation, second_pass='none')))
+        config.with_second_pass('none'),
+        model=replace(config.model, path=model, runtime=runtime, dtype=dtype)))
     return SceneOutcome(tuple(assistant.listen(read_blocks(scene))))
 
 

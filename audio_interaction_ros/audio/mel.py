@@ -25,7 +25,7 @@ from audio_interaction_ros.protocol import (
 
 __all__ = [
     'HISTORY_SAMPLES', 'LOOK_AHEAD_SAMPLES', 'MEL_OF_SILENCE', 'StreamingMel', 'mel_filters',
-    'mel_rounding', 'whole_file_mel',
+    'mel_rounding', 'whole_file_mel', 'windowed_frames',
 ]
 
 _FFT = 400
@@ -69,7 +69,7 @@ def _hann_window() -> np.ndarray:
     return window  # periodic Hann
 
 
-def _frames(padded: np.ndarray) -> np.ndarray:
+def windowed_frames(padded: np.ndarray) -> np.ndarray:
     """Return windowed frames [T, 400] of padded samples [400 + 160 * (T - 1)]."""
     frames: np.ndarray = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::MEL_HOP_SAMPLES]
     return frames * _hann_window()
@@ -103,7 +103,7 @@ def _whole_file_frames(samples: np.ndarray) -> np.ndarray:
     """Return all windowed frames [N // 160, 400] of samples [N]."""
     padded = np.pad(np.asarray(samples, dtype=np.float64), HISTORY_SAMPLES, mode='reflect')
     frames = len(samples) // MEL_HOP_SAMPLES
-    return _frames(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)])
+    return windowed_frames(padded[:_FFT + MEL_HOP_SAMPLES * (frames - 1)])
 
 
 def mel_rounding(samples: np.ndarray, bins: int) -> float:
@@ -203,7 +203,7 @@ class StreamingMel:
             start = HISTORY_SAMPLES
             self._buffer[:start] = self._buffer[start + 1:2 * start + 1][::-1]
             self._history_is_known = True
-        frames = _frames(self._buffer)
+        frames = windowed_frames(self._buffer)
         log_power = _log_power(frames, self.bins)
         assert log_power.shape == (self.bins, MEL_FRAMES_PER_CHUNK), 'one chunk, 40 frames'
         mel = _scale(log_power, self._next_maximum(float(log_power.max())))

@@ -53,10 +53,7 @@ def _make_configuration(options: argparse.Namespace) -> AssistantConfig:
     if options.model:
         config = replace(config, model=replace(config.model, path=options.model))
     if options.second_pass:
-        config = replace(
-            config,
-            transcript=replace(config.transcript, second_pass=options.second_pass),
-            translation=replace(config.translation, second_pass=options.second_pass))
+        config = config.with_second_pass(options.second_pass)
     if options.lanes is not None:
         config = replace(config, lanes=_select_lanes(config.lanes, options.lanes.split(',')))
     return config
