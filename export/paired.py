@@ -70,9 +70,10 @@ class Pair:
 
     @property
     def changes(self) -> np.ndarray:
-        """Change of the probability to respond, of each chunk of each lane."""
+        """Change of the probability to respond, of each chunk that each lane read."""
         both = [values for lane, p in self.full.p.items()
-                for values in zip(p, self.other.p.get(lane, ()), strict=False)]
+                for values in zip(p, self.other.p.get(lane, ()), strict=False)
+                if any(values)]  # both are 0 where nothing was heard and no model asked
         return np.abs(np.diff(np.reshape(both, (-1, 2))))[:, 0]
 
     @property

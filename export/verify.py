@@ -127,6 +127,8 @@ def run_scene(config: AssistantConfig, scene: Path, *, runtime: str, model: str,
     """Return what a runtime makes of a scene, without second passes."""
     assistant = Assistant.load(replace(
         config.with_second_pass('none'),
+        # Every chunk is read: on a quiet one both would agree without having been asked.
+        audio=replace(config.audio, quiet_below_dbfs=-200.0),
         model=replace(config.model, path=model, runtime=runtime, dtype=dtype)))
     return SceneOutcome(tuple(assistant.listen(read_blocks(scene))))
 

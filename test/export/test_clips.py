@@ -101,6 +101,12 @@ def test_words_alerts_and_probabilities_have_bars_of_their_own():
                         text='one two three')) == []  # better than float32 is no fault
 
 
+def test_quiet_chunks_which_nobody_read_hide_no_change():
+    # One change of 0.1 in two chunks misses the bar; so it does beside a hundred quiet ones.
+    full, other = (hearing(p=(*p, *[0.0] * 100)) for p in ((0.1, 0.2), (0.1, 0.3)))
+    assert failing(pair(full, other)) == ['mean change of p']
+
+
 def test_a_person_reads_rates_with_intervals_and_what_differs():
     told = '\n'.join(lines([
         pair(hearing('one two', ['siren']), hearing('one'), text='one two', due=['siren']),
