@@ -1,14 +1,13 @@
 """
 ``python -m eval second_pass``: where it begins to read, what it makes up, and what its gate costs.
 
-Owns the test streams: held-out speech at a known place in silence and noise, and sounds in which
-nobody speaks. Needs no streaming model: the draft of each utterance is empty, so that nothing but
-the second pass itself speaks for a text. Leaves ``second_pass.json`` and a cache of readings.
+Hears held-out speech (``second_pass_streams``), and sounds in which nobody speaks. Needs no
+streaming model: the draft of each utterance is empty, so that nothing but the second pass itself
+speaks for a text. Leaves ``second_pass.json`` and a cache of readings.
 """
 
 import argparse
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +19,7 @@ import numpy as np
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
-from audio_interaction_ros.runtimes.base import Recognition, Transcriber
+from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.final_text import Draft, choose_final
 from audio_interaction_ros.stream.onset import OnsetGuess
@@ -28,35 +27,24 @@ from audio_interaction_ros.stream.span_reader import SpanReading
 from eval import report
 from eval.asr import LONGEST_S
 from eval.held_out_clips import (
-    AUDIBLE_DB,
     RATE,
     HeldOutClip,
     MaterialError,
     chance_of,
-    find_sounding,
     load,
-    loop_samples,
     read_held_out,
-    root_mean_square,
 )
+from eval.second_pass_streams import CONDITIONS, make_plain_stream, make_stream
+from eval.second_pass_windows import measure_windows
 from eval.word_errors import UnderstoodUtterance, word_error_rate
 
-__all__ = ['add_arguments', 'run', 'make_stream']
+__all__ = ['add_arguments', 'run']
 
-BEFORE_S, AFTER_S = 12.0, 0.8
-QUIET_DBFS = -92.0
 ONSET_DB = -22.0
 """Softer is the room before the speaker, in which nothing begins."""
-SPEECH_DBFS = -25.0
 MOST_SOUND_S = 6.0
 BEDS = ('background_cafe', 'background_ceiling_fan', 'background_heavy_rain',
         'background_inside_a_train', 'background_office', 'background_restaurant')
-CONDITIONS: dict[str, tuple[float, str, float]] = {
-    **{f'silence, speech at {level} dBFS': (level, 'white', QUIET_DBFS)
-       for level in (-20, -45, -60, -75)},
-    **{f'{bed}, {snr} dB': (SPEECH_DBFS, bed, SPEECH_DBFS - snr)
-       for bed in ('white', 'pink', 'real') for snr in (20, 10, 5)}}
-"""Name -> level of the speech, kind of what lies below, its level; dBFS."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,35 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='what to measure (default all)')
     parser.add_argument('--levels', type=float, nargs='*', default=[-20.0, -60.0],
                         help='levels of speech at which words are counted, dBFS')
-
-
-def _make_noise(kind: str, count: int, name: str, beds: Sequence[HeldOutClip]) -> np.ndarray:
-    if kind == 'real':
-        return loop_samples(load(beds[int(chance_of(name, 'bed') * len(beds))].path), count, name)
-    white = np.random.default_rng(int(chance_of(name) * 2 ** 32)).standard_normal(count)
-    if kind == 'white':
-        return white
-    spectrum = np.fft.rfft(white)
-    return np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))), count)
-
-
-def make_stream(samples: np.ndarray, name: str, condition: tuple[float, str, float],
-                beds: Sequence[HeldOutClip], *, before_s: float = BEFORE_S,
-                below_db: float = AUDIBLE_DB) -> tuple[np.ndarray, float]:
-    """
-    Return a stream [n] of whole chunks, as 16 bit has it, and when its speech begins.
-
-    Of the clip is taken what lies within ``below_db`` of its loudest.
-    """
-    level, kind, floor = condition
-    first, last = find_sounding(samples, below_db)
-    speech = samples[first:last] * 10 ** (level / 20) / root_mean_square(samples[first:last])
-    at = round((before_s + 0.4 * chance_of(name, 'at')) * RATE)
-    count = -(-(at + len(speech) + round(AFTER_S * RATE)) // CHUNK_SAMPLES) * CHUNK_SAMPLES
-    noise = _make_noise(kind, count, name, beds)
-    mixed = noise * 10 ** (floor / 20) / root_mean_square(noise)
-    mixed[at:at + len(speech)] += speech
-    return (np.round(np.clip(mixed, -1, 1) * 32_767) / 32_768).astype(np.float32), at / RATE
 
 
 def _guess_onset(stream: np.ndarray) -> float:
@@ -227,8 +186,7 @@ def measure_cost(clips: Sequence[HeldOutClip], levels: Sequence[float],
         rows: dict[str, list[UnderstoodUtterance]] = defaultdict(list)
         with report.progress_bar() as bar:
             for clip in bar.track(clips, description=f'{level:g} dBFS'):
-                stream, _ = make_stream(load(clip.path), clip.name, (level, 'white', -78.0), (),
-                                        before_s=0.6)
+                stream = make_plain_stream(clip, level)
                 key = f'{clip.name} at {level:g}'
                 for who, text in (
                         ('without gate', readings.read(key, stream, find_speech=False).text),
@@ -239,30 +197,6 @@ def measure_cost(clips: Sequence[HeldOutClip], levels: Sequence[float],
                 not utterance.hypothesis for utterance in rows['with gate']),
             **{who: word_error_rate(utterances) for who, utterances in rows.items()}}
     return costs
-
-
-def measure_windows(clips: Sequence[HeldOutClip], seconds: Sequence[float],
-                    precisions: Sequence[str], threads: int) -> dict[str, Any]:
-    """Return word errors and processor seconds of a reading by how much silence it hears."""
-    from audio_interaction_ros.runtimes.registry import load_transcriber
-    return {f'{after_s:g}, {precision}': _read_all(clips, load_transcriber(
-        threads=threads, after_s=after_s, precision=precision), f'{after_s:g} s, {precision}')
-        for precision in precisions for after_s in seconds}
-
-
-def _read_all(clips: Sequence[HeldOutClip], reader: Transcriber, name: str) -> dict[str, Any]:
-    rows: list[UnderstoodUtterance] = []
-    took: list[float] = []
-    with report.progress_bar() as bar:
-        for clip in bar.track(clips, description=name):
-            stream, _ = make_stream(load(clip.path), clip.name, (SPEECH_DBFS, 'white', -78.0), (),
-                                   before_s=0.6)
-            began = time.process_time()
-            text = reader.transcribe(stream).text
-            took.append(time.process_time() - began)
-            rows.append(UnderstoodUtterance(clip.text, text, clip.group))
-    return {'wer': word_error_rate(rows), 'processor_s': {
-        'median': float(np.median(took)), 'mean': float(np.mean(took))}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """A small model of random weights on disk, and requests to it, for the tests of runtimes."""
 
+import dataclasses
+
 import numpy as np
 import tokenizers
 import torch
@@ -75,3 +77,46 @@ def full_pass(loaded, ids):
         hidden = loaded.decoder(loaded.decoder.embed(torch.tensor([ids])), *rope_tables(
             np.arange(len(ids))[None], shape.head_dim, shape.rope_base))
         return loaded.decoder.logits(hidden)[0, -1].numpy()
+
+
+def schedule(seed, steps=40, lanes=3):
+    """Return passes of some of the lanes, ragged, whose slots wrap around and are taken again."""
+    rng = np.random.default_rng(seed)
+    held = [{} for _ in range(lanes)]  # slot to position
+    clock = [0] * lanes
+    for _ in range(steps):
+        step = []
+        for lane in rng.permutation(lanes)[:rng.integers(1, lanes + 1)]:
+            count = int(rng.integers(1, 14))
+            slots = (clock[lane] + np.arange(count)) % SLOTS
+            if rng.random() < 0.2:
+                slots = rng.permutation(SLOTS)[:count]
+            seen = [slot for slot in held[lane] if rng.random() < 0.9]
+            features = (rng.standard_normal((min(5, count - 1), WIDTH)).astype(np.float32)
+                        if count > 1 else None)
+            positions = clock[lane] + np.arange(count)
+            asked = request(rng.integers(20, 40, count), lane=int(lane), slots=slots,
+                            positions=positions, seen=seen, features=features)
+            reads = rng.random(3) < 0.5
+            if reads[0]:
+                asked = dataclasses.replace(asked, allowed=Allowed.CONTROLS,
+                                            read=np.flatnonzero(rng.random(count) < 0.5))
+            step.append(asked)
+            held[lane].update(zip(slots.tolist(), positions.tolist(), strict=True))
+            clock[lane] += count
+        yield step
+
+
+def assert_same_results(ours, expected, steps, *, atol, forget_before=20):
+    """Let two decoders run the same passes; before one of them the second lane forgets."""
+    for decoder in (ours, expected):
+        decoder.open(lanes=3, slots=SLOTS)
+    for number, step in enumerate(steps):
+        if number == forget_before:
+            for decoder in (ours, expected):
+                decoder.forget(1)
+        for found, wanted in zip(ours.step(step), expected.step(step), strict=True):
+            np.testing.assert_allclose(found.control_logits, wanted.control_logits, atol=atol)
+            assert found.token == wanted.token
+            if found.token is not None:
+                np.testing.assert_allclose(found.log_prob, wanted.log_prob, rtol=0, atol=atol)

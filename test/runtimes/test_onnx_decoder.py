@@ -1,13 +1,10 @@
 """The decoder on ONNX Runtime against that on torch: any schedule of any lanes, side by side."""
 
-import dataclasses
-
 import numpy as np
 import pytest
-from small_model import SHAPES, SLOTS, WIDTH, random_model, request
+from small_model import SHAPES, SLOTS, assert_same_results, random_model, request, schedule
 
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
-from audio_interaction_ros.runtimes.base import Allowed
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 
 ort = pytest.importorskip('onnxruntime')
@@ -41,49 +38,9 @@ def pair(request, tmp_path_factory):
             TorchDecoder(random_model(request.param)))
 
 
-def schedule(seed, steps=40, lanes=3):
-    """Return passes of some of the lanes, ragged, whose slots wrap around and are taken again."""
-    rng = np.random.default_rng(seed)
-    held = [{} for _ in range(lanes)]  # slot to position
-    clock = [0] * lanes
-    for _ in range(steps):
-        step = []
-        for lane in rng.permutation(lanes)[:rng.integers(1, lanes + 1)]:
-            count = int(rng.integers(1, 14))
-            slots = (clock[lane] + np.arange(count)) % SLOTS
-            if rng.random() < 0.2:
-                slots = rng.permutation(SLOTS)[:count]
-            seen = [slot for slot in held[lane] if rng.random() < 0.9]
-            features = (rng.standard_normal((min(5, count - 1), WIDTH)).astype(np.float32)
-                        if count > 1 else None)
-            positions = clock[lane] + np.arange(count)
-            asked = request(rng.integers(20, 40, count), lane=int(lane), slots=slots,
-                            positions=positions, seen=seen, features=features)
-            reads = rng.random(3) < 0.5
-            if reads[0]:
-                asked = dataclasses.replace(asked, allowed=Allowed.CONTROLS,
-                                            read=np.flatnonzero(rng.random(count) < 0.5))
-            step.append(asked)
-            held[lane].update(zip(slots.tolist(), positions.tolist(), strict=True))
-            clock[lane] += count
-        yield step
-
-
 @pytest.mark.parametrize('seed', range(4))
 def test_any_schedule_gives_the_scores_of_torch(pair, seed):
-    ours, torchs = pair
-    for decoder in pair:
-        decoder.open(lanes=3, slots=SLOTS)
-    for number, step in enumerate(schedule(seed)):
-        if number == 20:
-            for decoder in pair:
-                decoder.forget(1)
-        for found, expected in zip(ours.step(step), torchs.step(step), strict=True):
-            np.testing.assert_allclose(found.control_logits, expected.control_logits,
-                                       atol=TOLERANCE)
-            assert found.token == expected.token
-            if found.token is not None:
-                assert found.log_prob == pytest.approx(expected.log_prob, abs=TOLERANCE)
+    assert_same_results(*pair, schedule(seed), atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(('bits', 'cosine'), [(8, 0.998), (4, 0.95)])

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from small_model import SHAPES, SLOTS, random_model, request
-from test_onnx_decoder import schedule
+from small_model import SHAPES, SLOTS, assert_same_results, random_model, request, schedule
 
 from audio_interaction_ros.graphs.decoder import head_weight, vocabulary_head
 from audio_interaction_ros.graphs.static_decoder import static_step
@@ -42,18 +41,7 @@ def pair(request, tmp_path_factory):
 
 @pytest.mark.parametrize('seed', range(3))
 def test_any_schedule_gives_the_scores_of_torch(pair, seed):
-    ours, torchs = pair
-    for decoder in pair:
-        decoder.open(lanes=3, slots=SLOTS)
-    for number, step in enumerate(schedule(seed)):
-        if number == 20:
-            for decoder in pair:
-                decoder.forget(1)
-        for found, expected in zip(ours.step(step), torchs.step(step), strict=True):
-            np.testing.assert_allclose(found.control_logits, expected.control_logits, atol=1e-4)
-            assert found.token == expected.token
-            if found.token is not None:
-                np.testing.assert_allclose(found.log_prob, expected.log_prob, atol=1e-4)
+    assert_same_results(*pair, schedule(seed), atol=1e-4)
 
 
 def test_the_graph_writes_into_the_memory_that_it_reads(tmp_path):

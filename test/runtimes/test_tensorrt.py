@@ -8,8 +8,14 @@ tried here.
 import numpy as np
 import pytest
 from nvidia_stand_in import install
-from small_model import SLOTS, random_model, request, save_model
-from test_onnx_decoder import schedule
+from small_model import (
+    SLOTS,
+    assert_same_results,
+    random_model,
+    request,
+    save_model,
+    schedule,
+)
 
 from audio_interaction_ros.errors import (
     CheckpointError,
@@ -71,18 +77,8 @@ def load(graphs, **options):
 
 @pytest.mark.parametrize('seed', range(2))
 def test_any_schedule_gives_the_scores_of_torch(torchs, graphs, cuda, engines, seed):
-    pair = load(graphs, halves=('decoder',)).decoder, torchs.decoder
-    for decoder in pair:
-        decoder.open(lanes=3, slots=SLOTS)
-    for number, step in enumerate(schedule(seed, steps=25)):
-        if number == 15:
-            for decoder in pair:
-                decoder.forget(1)
-        for found, expected in zip(*(decoder.step(step) for decoder in pair), strict=True):
-            np.testing.assert_allclose(found.control_logits, expected.control_logits, atol=1e-4)
-            assert found.token == expected.token
-            if found.token is not None:
-                np.testing.assert_allclose(found.log_prob, expected.log_prob, atol=1e-4)
+    assert_same_results(load(graphs, halves=('decoder',)).decoder, torchs.decoder,
+                        schedule(seed, steps=25), atol=1e-4, forget_before=15)
 
 
 def test_the_usual_passes_are_single_calls(graphs, cuda, engines):
