@@ -35,8 +35,8 @@ _SLOTS = LONGEST_TEXT + 36
 _UNSEEN = np.float32(-1e9)
 _HALF = 'second_pass'
 PRECISION = 'int8'
-"""Of weights: half the memory of float32 in two thirds of the time, and of 70 clips six texts that
-differ."""
+"""Of weights: half the memory of float32. Words and time of both: python -m eval second_pass
+--precision fp32 int8."""
 
 
 class OnnxWhisper:

@@ -77,9 +77,10 @@ def _flush_denormals() -> None:
     """
     Let this thread, which opens a session and will run it, take denormal numbers as zero.
 
-    The softmax gives what is masked 4e-39 instead of 0, and products with such numbers take a
-    hundred times as long: a lane that sees little of its cache cost a quarter more. Where it
-    cannot be done (another C library, another processor) nothing but that time is lost.
+    The softmax gives what is masked 4e-39 instead of 0, and many processors take far longer for
+    products with such numbers: on a Xeon with AVX-512 a lane that sees little of its cache cost a
+    quarter more (python -m bench constant). Where it cannot be done (another C library, another
+    processor) nothing but that time is lost.
     """
     if platform.machine() != 'x86_64' or platform.libc_ver()[0] != 'glibc':
         return
