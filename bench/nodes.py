@@ -31,6 +31,7 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S, SAMPLE_RATE_HZ
 from bench import models
 from bench.audio import load_scene, quiet_room
+from bench.domain import claim_domain
 from bench.measure import Figure, peak_memory_mib, resident_mib, spread
 
 __all__ = ['NodesError', 'Observations', 'sum_up', 'require_nodes', 'run']
@@ -127,7 +128,7 @@ def _process(module: str, arguments: list[str], **options: Any) -> Iterator[subp
 def _play(path: Path, seconds: float, arguments: list[str], log: Path) -> Observations:
     # Another robot on this network must neither hear this one nor be heard.
     environment = {**os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-                   'ROS_DOMAIN_ID': str(10 + os.getpid() % 90)}
+                   'ROS_DOMAIN_ID': str(claim_domain())}
     observed = Observations()
     with log.open('w') as sink, \
             _process(PROBE, [], env=environment, stdout=subprocess.PIPE) as probe:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.domain import claim_domain
 from bench.measure import resident_mib
 
 __all__ = ['NAMES', 'Robot', 'Sightings', 'ProcessState', 'count_unaccounted']
@@ -138,7 +139,7 @@ class Robot:
         self._command, self._folder = command, folder
         self._environment = {
             **os.environ, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'ROS_DOMAIN_ID': str(10 + os.getpid() % 90), 'ROS_HOME': str(folder), **environment}
+            'ROS_DOMAIN_ID': str(claim_domain()), 'ROS_HOME': str(folder), **environment}
         self.seen = Sightings()
         self.nodes: dict[str, subprocess.Popen] = {}
         self.ended: list[str] = []

@@ -1,6 +1,5 @@
 """Our processes are not reached by the shared memory of Fast DDS, unless somebody chose it."""
 
-import os
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import rclpy.utilities
 
 from audio_interaction_ros.nodes.lifecycle.transport import leave_out_shared_memory
 from audio_interaction_ros.resources import shipped_path
+from bench.domain import claim_domain
 
 pytestmark = pytest.mark.ros
 
@@ -37,8 +37,8 @@ def test_a_process_has_no_port_of_shared_memory_unless_it_was_chosen(
     if 'fastrtps' not in rclpy.utilities.get_rmw_implementation_identifier():
         pytest.skip('another middleware than Fast DDS')
     # in a domain of its own, for it opens the ports of others to write to them
-    process = robot.process('encoder_node', ROS_AUTOMATIC_DISCOVERY_RANGE=reach, ROS_DOMAIN_ID=str(
-        (int(os.environ['ROS_DOMAIN_ID']) + 40) % 95 + 5), **chosen)
+    process = robot.process('encoder_node', ROS_AUTOMATIC_DISCOVERY_RANGE=reach,
+                            ROS_DOMAIN_ID=str(claim_domain()), **chosen)
     said = []
     robot.wait(lambda: said.append(capfd.readouterr().err) or 'ready' in ''.join(said), 'it runs')
     mapped = Path(f'/proc/{process.pid}/maps').read_text()
