@@ -42,7 +42,8 @@ INTERFACES = {
     'msg/EncodedChunk.msg': (
         'Header header', 'uint32 epoch', 'uint64 seq', 'Duration duration',
         'uint32 lost_samples_before', 'uint8 flags', 'float32 rms_dbfs', 'string model_id',
-        'string dtype', 'uint32[] shape', 'uint8[] data'),
+        'string dtype', 'uint32[] shape', 'uint8[] data', 'string[] sound_names',
+        'float32[] sound_scores'),
     'msg/FifoCredit.msg': (
         'Header header', 'uint32 epoch', 'uint64 consumed_seq', 'uint16 capacity',
         'uint16 depth', 'float32 oldest_age_s'),
@@ -60,7 +61,14 @@ INTERFACES = {
     'msg/Alert.msg': (
         'Header header', 'string id', 'uint8 severity', 'uint8 category', 'uint8 state',
         'string label', 'string message', 'float32 confidence', 'uint32 count',
-        'Time last_seen', 'Duration ttl', 'bool requires_ack'),
+        'Time last_seen', 'Duration ttl', 'bool requires_ack', 'string evidence', 'string sound',
+        'float32 score', 'float32 threshold'),
+    'msg/SoundEvent.msg': (
+        'Header header', 'uint32 epoch', 'uint64 seq', 'uint8 state', 'string sound',
+        'float32 score', 'float32 threshold', 'Time onset', 'Time offset'),
+    'msg/SoundScores.msg': (
+        'Header header', 'uint32 epoch', 'uint64 seq', 'float32 rms_dbfs', 'string[] sounds',
+        'float32[] scores', 'float32[] thresholds'),
     'msg/AlertArray.msg': (
         'Header header', 'Alert[] alerts', 'uint8 max_severity', 'bool any_unacknowledged'),
     'srv/AcknowledgeAlert.srv': (

@@ -1,10 +1,20 @@
-"""What passes from the encoder to the decoder: the features of one chunk."""
+"""What passes from the encoder to the decoder: features of one chunk, and what it sounds like."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ['EncodedChunk']
+__all__ = ['EncodedChunk', 'SoundScores']
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundScores:
+    """What a chunk sounds like, calibrated; empty where the model tells no sounds apart."""
+
+    names: tuple[str, ...] = ()
+    """Names of docs/sounds.md, taught sounds after them."""
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    """Of each name, the probability [names] float32 that it sounds at the end of the chunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +34,4 @@ class EncodedChunk:
     discontinuity: bool = False
     robot_speaking: bool = False
     end_of_stream: bool = False
+    sounds: SoundScores = SoundScores()

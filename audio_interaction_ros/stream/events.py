@@ -11,7 +11,8 @@ from audio_interaction_ros.protocol import Emotion
 
 __all__ = [
     'ContextRolled', 'Event', 'FinalTranscript', 'FinalTranslation', 'ReplyEmotion',
-    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'StreamReset',
+    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'SoundEnded',
+    'SoundStarted', 'StreamReset',
 ]
 
 
@@ -138,6 +139,33 @@ class FinalTranslation(Event):
     start_ns: int
     end_ns: int
     """Where the second pass heard the speech."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundStarted(Event):
+    """A sound was heard for as long as its rule asks; ``lane`` is empty."""
+
+    sound: str
+    """Its name, of ``EncodedChunk.sounds``."""
+    score: float
+    """Largest so far, 0 to 1."""
+    threshold: float
+    """The score had to reach this."""
+    onset_ns: int
+    robot_speaking: bool = False
+    """The robot itself spoke then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundEnded(Event):
+    """A sound that had started is no longer heard; ``lane`` is empty."""
+
+    sound: str
+    score: float
+    """Largest while it lasted."""
+    threshold: float
+    onset_ns: int
+    offset_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
