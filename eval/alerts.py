@@ -160,7 +160,8 @@ def join_trace(scene: Scene, hearing: Hearing, known: AlertRules) -> StreamOutco
                                                           known), sure)
                                       for chunk, urgent, text, sure in hearing.muttered),
                          group=scene.group, origin=scene.origin, side=scene.side,
-                         condition=scene.condition, unique_s=scene.unique_s)
+                         condition=scene.condition, unique_s=scene.unique_s,
+                         label=scene.label)
 
 
 def add_replies(stream: StreamOutcome, hearing: Hearing, known: AlertRules) -> StreamOutcome:
