@@ -6,7 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from eval.held_out_clips import (
+from eval.scenes import background_plans, event_plans, event_scene, long_scene
+from held_out.classes import accepted_labels, kind_of, robot_rules
+from held_out.clips import (
     HeldOutClip,
     MaterialError,
     find_sounding,
@@ -17,9 +19,7 @@ from eval.held_out_clips import (
     read_held_out,
     root_mean_square,
 )
-from eval.scenes import background_plans, event_plans, event_scene, long_scene
-from eval.sound_classes import accepted_labels, kind_of, robot_rules
-from train.edge.library import is_validation
+from held_out.splits import is_validation
 
 pytestmark = pytest.mark.unit
 
@@ -111,7 +111,7 @@ def test_kinds_of_clips(label, expected):
 
 
 def test_every_event_can_be_named():
-    from eval.sound_classes import EVENTS
+    from held_out.classes import EVENTS
     known = robot_rules()
     assert [label for label in EVENTS if not accepted_labels(label, known)] == []
     assert 'fire_alarm' in accepted_labels('smoke_alarm', known)

@@ -10,7 +10,6 @@ have taken it by either name. Knows no model. Everything is the same in every ru
 from hashes of names.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,9 +23,9 @@ from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.edge.library import is_validation, recording_of
+from held_out.splits import chance_of, is_validation, recording_of
 
-__all__ = ['HeldOutClip', 'MaterialError', 'chance_of', 'scale_to', 'read_held_out', 'load',
+__all__ = ['HeldOutClip', 'MaterialError', 'scale_to', 'read_held_out', 'load',
            'loop_samples', 'mix_over',
            'read_manifest', 'root_mean_square', 'side_of', 'find_sounding']
 
@@ -114,12 +113,6 @@ def side_of(item: HeldOutClip) -> str:
             item.label.startswith('speech_') and chance_of(item.group, 'side') < 0.5):
         return 'test'
     return 'validation'
-
-
-def chance_of(*names: object) -> float:
-    """Return a number in [0, 1) that depends on names only."""
-    digest = hashlib.sha256('|'.join(map(str, names)).encode()).digest()
-    return int.from_bytes(digest[:6], 'big') / 2 ** 48
 
 
 def load(path: Path) -> np.ndarray:
