@@ -5,9 +5,9 @@ Owns who is held out and how a scene is put together. A clip is held out when tr
 take it: of the licence groups that are trained on, one source recording (or speaker) in five is
 put aside by the recipe; the other groups are never trained on, except where a clip shares its
 recording with a trained one. Speech that names neither speaker nor source went by its file in the
-recipe's first version and goes by its words since; weights that went on from that version must not
-have taken it by either name. Knows no model. Everything is the same in every run: chance comes
-from hashes of names.
+recipe's first version and goes by its words since; what has a session went by its source first.
+Weights that went on from an earlier version must not have taken a clip by either name. Knows no
+model. Everything is the same in every run: chance comes from hashes of names.
 """
 
 import json
@@ -86,11 +86,19 @@ def _names_of(row: dict[str, Any]) -> set[str]:
     return {str(row.get('speaker') or row.get('source_id') or row['path']), recording_of(row)}
 
 
+def _trained_names(row: dict[str, Any]) -> set[str]:
+    """Return the names that a clip of a trained group keeps from being held out."""
+    names = _names_of(row)
+    trained = {name for name in names if not is_validation(name)}
+    # One source of a session was trained on: all of that room was heard.
+    return names if trained and row.get('session') else trained
+
+
 def read_held_out(folder: Path, trained_groups: Sequence[str] = ('free',)) -> list[HeldOutClip]:
     """Return the clips of a folder that no version of training took, in a fixed order."""
     rows = read_manifest(folder)
     trained = {name for row in rows if row.get('licence_group') in trained_groups
-               for name in _names_of(row) if not is_validation(name)}
+               for name in _trained_names(row)}
     return sorted((
         HeldOutClip(path=folder / row['path'], label=row['label'], group=recording_of(row),
                     seconds=float(row.get('seconds', 0.0)), text=row.get('text') or '',

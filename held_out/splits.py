@@ -24,14 +24,17 @@ def is_validation(key: str, share: int = 5) -> bool:
 
 def recording_of(row: Mapping[str, Any]) -> str:
     """
-    Return what a line of a manifest is put on one side with: its speaker, else its source.
+    Return what a line of a manifest is put on one side with: its speaker, session or source.
 
-    Speech that names neither goes by its words: who says a wake phrase in one file may say it in
-    another, and only a phrase that is held out as a whole is new to the model.
+    A ``session`` is several recordings in one room with one device: on two sides they would tell
+    of that room, not of the sound. Speech that names none of these goes by its words: who says a
+    wake phrase in one file may say it in another, and only a phrase that is held out as a whole is
+    new to the model.
     """
     said = str(row.get('text') or '').strip().lower() if row['label'].startswith(
         'speech_') else ''
-    return str(row.get('speaker') or row.get('source_id') or said or row['path'])
+    return str(row.get('speaker') or row.get('session') or row.get('source_id') or said
+               or row['path'])
 
 
 def chance_of(*names: object) -> float:
