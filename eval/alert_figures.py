@@ -18,7 +18,7 @@ from measure.intervals import Estimate, calibration, percentiles, poisson, quoti
 
 __all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'StreamOutcome', 'apply_constant', 'apply_threshold',
            'calibrations', 'choose_pair', 'false_alarms_by_kind', 'figures', 'list_pairs',
-           'pick_threshold', 'single_alarms', 'trade_off']
+           'mean_of_classes', 'pick_threshold', 'single_alarms', 'trade_off']
 
 PIECE_S = 10.0
 """Backgrounds are cut into pieces of this length where a share of silence is counted."""
@@ -96,7 +96,7 @@ def _collect_cases(heard: Sequence[StreamOutcome]) -> tuple[list[Case],
     return cases, rest
 
 
-def _by_class(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
+def mean_of_classes(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
     """Return the mean over classes of the share of hits of (group, class, hit)."""
     groups = sorted({group for group, _, _ in cases})
     labels = sorted({label for _, label, _ in cases})
@@ -109,7 +109,7 @@ def _by_class(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
 
 
 def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Estimate:
-    return _by_class([(case.heard.group, case.event.label, hit(case)) for case in cases])
+    return mean_of_classes([(case.heard.group, case.event.label, hit(case)) for case in cases])
 
 
 def _is_detected(case: Case) -> bool:

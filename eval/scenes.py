@@ -2,8 +2,8 @@
 Streams to listen to, put together from held-out clips.
 
 Owns four kinds: one event each, dry or over a background; one harmless sound each; backgrounds
-without any event; half an hour with sparse events. Every stream depends on names and numbers only, so two models hear the
-same. Streams are made when they are asked for. Knows no model.
+without any event; half an hour with sparse events. Every stream depends on names and numbers only,
+so two models hear the same. Streams are made when they are asked for. Knows no model.
 """
 
 from collections.abc import Callable, Sequence

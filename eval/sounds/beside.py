@@ -14,7 +14,7 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from eval.sounds.scorers import BranchScorer, HeadScorer, Scorer, SumScorer, TaggerScorer
 from eval.sounds.tagger_classes import fetch_classifier
 
-__all__ = ['HEAD', 'add_arguments', 'make_scorers']
+__all__ = ['HEAD', 'add_arguments', 'make_head', 'make_scorers']
 
 HEAD = 'sound head'
 FILE = 'sounds.safetensors'
@@ -30,14 +30,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='the head only: neither the sound branch nor YAMNet beside it')
 
 
+def head_path(options: argparse.Namespace) -> Path:
+    """Return the file of the head that the options mean; it need not exist."""
+    return options.head or locate(options.model) / FILE
+
+
+def make_head(options: argparse.Namespace) -> HeadScorer:
+    """Return the head; ConfigurationError where there is none."""
+    path = head_path(options)
+    if not path.is_file():
+        raise ConfigurationError(f'{path}: expected the sound head of the model, found no file; '
+                                 'give --head FILE, or --evidence model')
+    return HeadScorer(path, HEAD)
+
+
 def make_scorers(options: argparse.Namespace) -> list[Scorer]:
     """Return the head, if there is one, and what stands beside it; says what is missing."""
     folder = locate(options.model)
     config = load_config(folder / 'config.yaml')
-    path = options.head or folder / FILE
+    path = head_path(options)
     scorers: list[Scorer] = []
     if path.is_file() or options.head:
-        scorers.append(HeadScorer(path, HEAD))
+        scorers.append(make_head(options))
     else:
         print(f'{path}: there is no sound head; only what stands beside it is measured')
     scorers += [HeadScorer(Path(file), name) for name, file in map(_split, options.heads)]

@@ -1,9 +1,9 @@
 """
 From scores of a stream to the alerts of a robot, by its own detector and policy.
 
-Owns how a stream of scores is played to them. A reply in the sense of eval.matching is here an
-alert that was raised, repeated or escalated; its time is the end of the chunk that it was decided
-on. Knows no figure.
+Owns how a stream of scores is played to them. A reply in the sense of eval.matching is here all
+alerts that one chunk raised, repeated or escalated; its time is the end of that chunk. Knows no
+figure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,28 +47,38 @@ def raise_alerts(stream: ScoredStream, rules: Mapping[str, SoundRule],
     """
     columns = [(place, name) for place, name in enumerate(stream.names) if name in rules
                and float(stream.scores[:, place].max(initial=0.0)) >= rules[name].threshold]
-    replies = _play(stream.scores[:, [place for place, _ in columns]],
-                    {name: rules[name] for _, name in columns}, known) if columns else []
+    replies, raised = _play(stream.scores[:, [place for place, _ in columns]],
+                            {name: rules[name] for _, name in columns}, known
+                            ) if columns else ([], 0)
     scene = stream.heard.scene
     return StreamOutcome(
         name=scene.name, kind=scene.kind, seconds=stream.heard.seconds, events=scene.events,
-        replies=tuple(replies), raised=sum(said.text == ChangeKind.RAISED.name
-                                           for said in replies),
-        group=scene.group, origin=scene.origin, side=scene.side, condition=scene.condition,
-        unique_s=scene.unique_s, label=scene.label)
+        replies=tuple(replies), raised=raised, group=scene.group,
+        p=_loudest(stream, rules), origin=scene.origin, side=scene.side,
+        condition=scene.condition, unique_s=scene.unique_s, label=scene.label)
+
+
+def _loudest(stream: ScoredStream, rules: Mapping[str, SoundRule]) -> tuple[float, ...]:
+    """Return for each chunk the highest score of any class that may raise an alert."""
+    places = [place for place, name in enumerate(stream.names) if name in rules]
+    return tuple(np.round(stream.scores[:, places].max(1, initial=0.0), 5).tolist())
 
 
 def _play(scores: np.ndarray, rules: Mapping[str, SoundRule],
-          known: AlertRules) -> list[GivenReply]:
-    """Return what is told of scores [chunks, rules], chunk after chunk as on the robot."""
+          known: AlertRules) -> tuple[list[GivenReply], int]:
+    """Return what is told of scores [chunks, rules], as on the robot, and how much was raised."""
     detector, policy = SoundDetector(rules), AlertPolicy(known)
     names, replies = tuple(rules), list[GivenReply]()
+    policy.note_classes(names)
     for seq, row in enumerate(scores):
+        stamp_ns = (seq + 1) * CHUNK_NS
+        changes = policy.tick(stamp_ns)
         for event in detector.push(make_chunk(seq, names, row)):
-            replies += [GivenReply(at=event.stamp_ns / NS, labels=frozenset({change.alert.label}),
-                                   text=change.kind.name)
-                        for change in policy.on_sound(event) if change.kind in TOLD]
-    return replies
+            changes += policy.on_sound(event)
+        labels = frozenset(change.alert.label for change in changes if change.kind in TOLD)
+        if labels:
+            replies.append(GivenReply(at=stamp_ns / NS, labels=labels))
+    return replies, policy.stats.raised
 
 
 def make_chunk(seq: int, names: Sequence[str], scores: np.ndarray) -> EncodedChunk:

@@ -1,10 +1,12 @@
 """
 What the ears make of streams, kept on disk: each is heard once, whatever is asked of it later.
 
-Owns the torch tower as ears, many chunks a batch, and the folder of embeddings: ``KEY.npy``
-[chunks, width] float16 and ``KEY.json``, what happens in the stream. A key is the hash of the
-ears, the name of the stream, the manifest and the version of the scenes, so a second head, other
-rules or another threshold cost no hearing. A run that was stopped goes on. Knows no sound by name and no figure.
+Owns the torch tower as ears, many chunks a batch, and the folder of embeddings: ``SAMPLES.npy``
+[chunks, width] float16, named by the hash of ears and samples, and ``STREAM.json``, what happens
+in a stream and which samples it is, named by the hash of its name, of who is held out and of the
+version of the scenes. So a second head, other rules or another threshold cost no hearing, and
+where the split moves only what sounds different is heard anew. A run that was stopped goes on.
+Knows no sound by name and no figure.
 """
 
 import hashlib
@@ -19,11 +21,12 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
-from eval import report, scenes
-from eval.held_out_clips import RATE, HeldOutClip
+from eval import scenes
 from eval.matching import ExpectedEvent
 from eval.scenes import Scene, ScenePlan
-from eval.sound_classes import accepted_labels
+from held_out.classes import accepted_labels
+from held_out.clips import RATE, HeldOutClip
+from measure import report
 
 __all__ = ['BatchedEars', 'Ears', 'EmbeddingCache', 'HeardScene']
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
-from eval.alert_figures import StreamOutcome, figures
-from eval.intervals import calibration
-from eval.matching import ExpectedEvent
-from eval.sound_classes import ALSO
+from eval.alert_figures import StreamOutcome, figures, mean_of_classes
+from eval.matching import GRACE_S, ExpectedEvent
 from eval.sounds.detection import ScoredStream
 from eval.sounds.scorers import BRANCH
+from held_out.classes import ALSO
+from measure.intervals import Estimate, calibration
 
 __all__ = ['CLASS_OF', 'GOALS', 'calibration_by_class', 'goals', 'point_of', 'test_figures',
            'truth_of']
@@ -35,13 +35,29 @@ FEW = 10
 
 
 def test_figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
-    """Return all figures of the test side, and recall by condition for each class."""
+    """
+    Return all figures of the test side, and recall by condition for each class.
+
+    ``named`` asks that the first alert names the event, ``named_later`` that one in its window
+    does.
+    """
     test = [stream for stream in heard if stream.side == 'test']
     by_condition = {}
     for condition in sorted({stream.condition for stream in test if stream.events}):
         mine = figures([stream for stream in test if stream.condition == condition])
-        by_condition[condition] = {name: mine[name] for name in ('recall', 'classes', 'delay')}
+        by_condition[condition] = {
+            **{name: mine[name] for name in ('recall', 'classes', 'delay')},
+            'named_later': _named_later([stream for stream in test if stream.events
+                                         and stream.condition == condition])}
     return {**figures(test), 'by_condition': by_condition}
+
+
+def _named_later(heard: Sequence[StreamOutcome]) -> Estimate:
+    """Return the mean over classes of the share of events that an alert in their window names."""
+    return mean_of_classes([
+        (stream.group, event.label, any(
+            said.labels & event.accepts and event.start < said.at <= event.end + GRACE_S
+            for said in stream.replies)) for stream in heard for event in stream.events])
 
 
 def point_of(heard: Sequence[StreamOutcome]) -> dict[str, Any]:

@@ -7,31 +7,37 @@ head, other rules or another threshold cost no hearing.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.stream.sound_events import SoundRule
-from eval import report
 from eval.alert_figures import StreamOutcome, apply_constant
-from eval.held_out_clips import HeldOutClip, read_held_out
 from eval.scenes import ScenePlan, background_plans, event_plans, single_plans
-from eval.sound_classes import EVENTS, robot_rules
 from eval.sounds import beside, pictures, tables
 from eval.sounds.confusion import confusions, misses
 from eval.sounds.embeddings import BatchedEars, EmbeddingCache, HeardScene
 from eval.sounds.figures import calibration_by_class, goals, point_of, test_figures
-from eval.sounds.rules import sound_rules
-from eval.sounds.scorers import Scorer
-from eval.sounds.settings import Setting, choose_setting, score_streams, trade_off
+from eval.sounds.scorers import HeadScorer, Scorer
+from eval.sounds.settings import (
+    Setting,
+    choose_setting,
+    join_model,
+    score_streams,
+    trade_off,
+)
 from eval.sounds.subset import public_subset
 from eval.sounds.thresholds import RATES
+from held_out.classes import EVENTS, robot_rules
+from held_out.clips import HeldOutClip, read_held_out
+from measure import report
 
 __all__ = ['add_arguments', 'hear', 'measure', 'run']
 
 CONFIGURED = 'as configured'
+HearModel = Callable[[Sequence[ScenePlan], AlertRules], list[StreamOutcome]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,18 +87,20 @@ def hear(options: argparse.Namespace, items: Sequence[HeldOutClip], plans: Seque
     return heard
 
 
-def run(options: argparse.Namespace, conditions: Sequence[float | None]) -> int:
-    """Measure; return 0."""
+def run(options: argparse.Namespace, conditions: Sequence[float | None],
+        hear_model: HearModel | None = None) -> int:
+    """Measure; return 0. With ``hear_model`` the model's replies count beside sounds as well."""
     known, out = robot_rules(), report.make_folder(options, 'alerts')
-    items = read_held_out(options.data)
-    heard = hear(options, items, plans_of(options, items, known, conditions), known, out)
+    items, rates = read_held_out(options.data), parse_rates(options.rates)
+    plans = plans_of(options, items, known, conditions)
+    heard = hear(options, items, plans, known, out)
     scorers = beside.make_scorers(options)
-    measured = measure(heard, scorers, sound_rules(known, options.profile), known,
-                       parse_rates(options.rates))
+    measured = measure(heard, scorers, known.rules_of_sounds(options.profile), known, rates,
+                       hear_model(plans, known) if hear_model else None)
     pictures.draw(out, measured)
     path = report.write(out, 'alerts', options, measured,
                         next((scorer.identity for scorer in scorers
-                              if isinstance(scorer, beside.HeadScorer)), ''))
+                              if isinstance(scorer, HeadScorer)), ''))
     tables.print_all(measured)
     print(f'written to {path}')
     return 0
@@ -100,12 +108,19 @@ def run(options: argparse.Namespace, conditions: Sequence[float | None]) -> int:
 
 def measure(heard: Sequence[HeardScene], scorers: Sequence[Scorer],
             rules: Mapping[str, SoundRule], known: AlertRules,
-            rates: Mapping[str, float] = RATES) -> dict[str, Any]:
-    """Return the figures of all ways to decide, the configured head first."""
+            rates: Mapping[str, float] = RATES,
+            said: Sequence[StreamOutcome] | None = None) -> dict[str, Any]:
+    """
+    Return the figures of all ways to decide, the configured head first.
+
+    ``said``: what the language model replied in the same streams, for one way more.
+    """
     told = dict(zip((scorer.name for scorer in scorers), score_streams(heard, scorers),
                     strict=True))
     settings = [Setting.decide(f'{beside.HEAD}, {CONFIGURED}', told[beside.HEAD], rules, known)
                 ] if beside.HEAD in told else []
+    if settings and said:
+        settings.append(join_model(settings[0], said, known))
     refused = []
     for name, streams in told.items():
         chosen = choose_setting(name, streams, rules, known, rates)

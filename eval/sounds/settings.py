@@ -6,7 +6,7 @@ are chosen on validation in the same way, and the shifts in between for a curve.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from eval.sounds.thresholds import (
     move_thresholds,
 )
 
-__all__ = ['Setting', 'choose_setting', 'score_streams', 'trade_off']
+__all__ = ['Setting', 'choose_setting', 'join_model', 'score_streams', 'trade_off']
 
 CURVE = SHIFTS[::2]
 
@@ -75,7 +75,7 @@ def choose_setting(name: str, streams: Sequence[ScoredStream], rules: Mapping[st
                    known: AlertRules, rates: Mapping[str, float] = RATES) -> Setting | None:
     """Return a scorer with the loosest thresholds that validation allows; None if none are."""
     quiet = _validation_backgrounds(streams)
-    shift = choose_shift(quiet, rules, known, rates)
+    shift = choose_shift(quiet, rules, known, rates) if quiet else None
     if shift is None:
         return None
     return Setting.decide(name, streams,
@@ -84,12 +84,27 @@ def choose_setting(name: str, streams: Sequence[ScoredStream], rules: Mapping[st
 
 def trade_off(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],
               known: AlertRules) -> list[dict[str, Any]]:
-    """Return what each shift gives on the test side; for a picture, nothing is chosen by it."""
-    levels = background_levels(_validation_backgrounds(streams))
+    """
+    Return what each shift gives on the test side; nothing without validation backgrounds.
+
+    This is for a picture: nothing is chosen by it.
+    """
+    quiet = _validation_backgrounds(streams)
+    levels = background_levels(quiet) if quiet else {}
     test = [stream for stream in streams if stream.heard.scene.side == 'test']
     points = []
-    for shift in CURVE:
+    for shift in CURVE if quiet else ():
         moved = move_thresholds(rules, levels, shift)
         points.append({'shift': shift, **point_of(
             [raise_alerts(stream, moved, known) for stream in test])})
     return points
+
+
+def join_model(sounds: Setting, said: Sequence[StreamOutcome], known: AlertRules) -> Setting:
+    """Return what sounds decide, and the model's replies for labels of which no sound is heard."""
+    heard = frozenset(known.of_sound[name].label for name in sounds.rules
+                      if name in known.of_sound)
+    outcomes = [replace(mine, replies=(*mine.replies, *(
+        reply for reply in other.replies if not reply.labels & heard)))
+        for mine, other in zip(sounds.outcomes, said, strict=True)]
+    return Setting('both: sounds, and replies', sounds.rules, sounds.streams, outcomes)
