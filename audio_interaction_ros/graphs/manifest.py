@@ -159,8 +159,9 @@ def ensure_cached(build: Callable[[Path], None], *, model_id: str, half: str, pr
         build(folder)
         for older in range(1, version):
             shutil.rmtree(entry.with_name(f'{name}{older}'), ignore_errors=True)
-    return ensure_filled(entry, build=build_anew, space_mb=space_mb, fault=lambda folder: find_fault(
-        folder, model_id=model_id, half=half, precision=precision))
+    return ensure_filled(
+        entry, build=build_anew, space_mb=space_mb, fault=lambda folder: find_fault(
+            folder, model_id=model_id, half=half, precision=precision))
 
 
 def check_spec(folder: Path, said: GraphManifest, *, half: str, spec: str) -> None:
