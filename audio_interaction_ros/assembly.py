@@ -5,7 +5,7 @@ Used by the assistant without ROS, by both nodes and by whoever measures them, s
 decide alike. Knows neither threads nor topics.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
-           'load_model', 'read_rules', 'read_sound_rules', 'resolve_for']
+           'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
 
 
 def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
@@ -96,13 +96,20 @@ def read_sound_rules(settings: AlertsConfig, rules: AlertRules) -> dict[str, Sou
     Raises ConfigurationError for an unknown profile, a damaged file of thresholds, and where
     sounds alone shall raise alerts and no rule has any.
     """
-    chosen = read_thresholds(settings.thresholds).thresholds if settings.thresholds else {}
+    chosen = _read_chosen(settings.thresholds) if settings.thresholds else {}
     found = rules.rules_of_sounds(settings.profile, chosen)
     if settings.evidence == 'sounds' and not found:
         raise ConfigurationError(
             'alerts.evidence: expected thresholds of sounds, for nothing else shall raise alerts, '
             'found none in the profile; add profiles to the rules file or set both')
     return found
+
+
+def _read_chosen(path: str) -> Mapping[str, float]:
+    try:
+        return read_thresholds(path).thresholds
+    except ConfigurationError as error:
+        raise ConfigurationError(f'alerts.thresholds: {error}') from error.__cause__
 
 
 def build_detector(settings: AlertsConfig) -> SoundDetector:
@@ -117,8 +124,14 @@ def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPo
     Raises ConfigurationError for bad rules.
     """
     rules = read_rules(settings)
-    return AlertPolicy(rules, AlertSettings(
+    return AlertPolicy(rules, make_policy_settings(settings, lanes, rules))
+
+
+def make_policy_settings(settings: AlertsConfig, lanes: Iterable[LaneConfig],
+                         rules: AlertRules) -> AlertSettings:
+    """Return what the policy is told; raises ConfigurationError for what the rules lack."""
+    return AlertSettings(
         lanes=tuple(lane.name for lane in lanes if lane.alerts),
         while_speaking_min_severity=settings.while_speaking_min_severity,
         evidence=settings.evidence, language=settings.language,
-        sounds=frozenset(read_sound_rules(settings, rules))))
+        sounds=frozenset(read_sound_rules(settings, rules)))

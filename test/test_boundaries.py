@@ -37,6 +37,8 @@ ROWS = {
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
+    'audio.bag': (HEARING, {'numpy', 'rosbags'}),
+    'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'assembly': (CORE | {'runtimes.registry'}, set()),

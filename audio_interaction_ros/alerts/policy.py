@@ -45,7 +45,8 @@ class AlertPolicy:
     """Turns sounds and replies into alerts, at most one open alert per label."""
 
     def __init__(self, rules: AlertRules, settings: AlertSettings | None = None) -> None:
-        self._rules = rules
+        self.rules = rules
+        """Which sounds and words mean what."""
         self.settings = settings or AlertSettings()
         """May be replaced at any time, but for the tolerance."""
         self._line = MonotonicClock(
@@ -99,11 +100,11 @@ class AlertPolicy:
             return changes
         self.stats.replies += 1
         urgent = reply.emotion is Emotion.URGENT
-        for rule in self._rules.match(reply.text) or ((self._rules.urgent,) if urgent else ()):
+        for rule in self.rules.match(reply.text) or ((self.rules.urgent,) if urgent else ()):
             if self._is_left_to_sounds(rule):
                 self.stats.left_to_sounds += 1
                 continue
-            severity = max(rule.severity, self._rules.urgent.severity) if urgent \
+            severity = max(rule.severity, self.rules.urgent.severity) if urgent \
                 else rule.severity
             if self._is_drowned(reply.robot_speaking, severity):
                 continue
@@ -117,7 +118,7 @@ class AlertPolicy:
         An alert does not expire while a sound of its label goes on, and is as severe as its label.
         """
         changes = self.tick(event.stamp_ns)
-        rule = self._rules.of_sound.get(event.sound)
+        rule = self.rules.of_sound.get(event.sound)
         if rule is None:
             return changes
         if isinstance(event, SoundEnded):
@@ -187,7 +188,7 @@ class AlertPolicy:
                                   last_seen_ns=max(track.alert.last_seen_ns, now_ns))
         elif track.cooled_until_ns is not None and self._line.now_ns >= track.cooled_until_ns:
             heard = next(iter(track.sounding.values()))
-            return self._count_sound(self._rules.labels[label], replace(heard, stamp_ns=now_ns))
+            return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
         return []
 
     def acknowledge(self, alert_id: str, operator: str,
@@ -278,14 +279,14 @@ class AlertPolicy:
         alert = track.alert
         assert alert is not None, 'only an open alert can end'
         ended = replace(alert, state=state)
-        rule = self._rules.labels.get(alert.label, self._rules.urgent)
+        rule = self.rules.labels.get(alert.label, self.rules.urgent)
         seen = max(track.renewed_ns if track.seen_ns is None else track.seen_ns, track.ended_ns)
         track.cooled_until_ns = seen + round(rule.timing.cooldown_s * _NS_PER_S)
         track.alert = None
         return AlertChange(alert=ended, kind=kind, previous=alert.state, operator=operator)
 
     def _forget_pending(self, label: str, track: _Track, now: int) -> None:
-        rule = self._rules.labels.get(label, self._rules.urgent)
+        rule = self.rules.labels.get(label, self.rules.urgent)
         window = rule.timing.repeat_window_s * _NS_PER_S
         while track.pending and now - track.pending[0] > window:
             track.pending.popleft()

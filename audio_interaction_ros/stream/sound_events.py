@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S
-from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import SoundEnded, SoundStarted
 
-__all__ = ['SoundDetector', 'SoundEvent', 'SoundRule']
+__all__ = ['SoundDetector', 'SoundEvent', 'SoundRule', 'list_likeliest']
 
 SoundEvent = SoundStarted | SoundEnded
 _NS_PER_S = 1_000_000_000
@@ -211,6 +211,13 @@ class SoundDetector:
             onset_ns=track.onset_ns, offset_ns=track.heard_ns)
         track.forget()
         return ended
+
+
+def list_likeliest(sounds: SoundScores, count: int) -> list[tuple[str, float]]:
+    """Return the names with the largest scores, the largest first; no numbers count as 0."""
+    scores = [(name, _as_number(score)) for name, score
+              in zip(sounds.names, sounds.scores.tolist(), strict=True)]
+    return sorted(scores, key=lambda item: -item[1])[:count]
 
 
 def _as_number(score: float) -> float:
