@@ -23,6 +23,7 @@ pytestmark = pytest.mark.ros
 
 START = 1_000_000_000_000
 RULES = """
+defaults: {detect: {hits: 2}}
 default_profile: home
 profiles: {home: {smoke_alarm: 0.6, bark: 0.75}, shed: {bark: 0.25}}
 labels:
