@@ -121,7 +121,7 @@ def test_the_likeliest_sounds_of_each_chunk_are_told(robot, rules):
     decoder, ears = start(robot, rules, {'sounds.top': 2})
     robot.wait(lambda: robot.watcher.count_publishers(f'{robot.namespace}/sounds/scores'), 'there')
     ears.hear(*[{'bark': 0.125, 'speech': 0.75, 'rain': 0.5}] * 3)
-    robot.wait(lambda: scores, 'scores')
+    robot.wait(lambda: scores and len(decoder._sounds._newest) == 3, 'scores')
     newest = scores[-1]
     assert (newest.sounds, list(newest.scores)) == (['speech', 'rain'], [0.75, 0.5])
     assert list(newest.thresholds) == [2, 2] and newest.rms_dbfs == -30
