@@ -127,7 +127,7 @@ def test_the_likeliest_sounds_of_each_chunk_are_told(robot, rules):
     assert list(newest.thresholds) == [2, 2] and newest.rms_dbfs == -30
     assert stamp_ns(newest.header.stamp) == START + newest.seq * CHUNK_NS
     assert decoder.set_parameters([Parameter('sounds.top', value=3)])[0].successful
-    ears.hear({'bark': 0.125, 'speech': 0.75, 'rain': float('nan')})
+    ears.hear({'bark': 0.125, 'speech': 0.75, 'rain': 0.0})
     robot.wait(lambda: len(scores[-1].sounds) == 3, 'three')
     assert (scores[-1].sounds, list(scores[-1].thresholds)) == (['speech', 'bark', 'rain'],
                                                                 [2, 0.75, 2])
