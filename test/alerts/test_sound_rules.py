@@ -62,12 +62,17 @@ def test_chosen_thresholds_lie_over_the_profile_and_may_add_to_it():
 
 
 def test_a_taught_sound_has_a_mild_label_of_its_own_unless_one_lists_it():
-    taught = rules().with_taught({'our_kettle': 'our kettle', 'bell': 'my bell', 'dog': 'Rex'})
+    taught = rules().with_taught({'our_kettle': 'our kettle', 'bell': 'my bell', 'dog': 'Rex'},
+                                 {'our_kettle': 0.3, 'bell': 0.2, 'dog': 0.1})
     assert set(taught.labels) == {'doorbell', 'dog', 'our_kettle'}
     kettle = taught.of_sound['our_kettle']
     assert kettle.severity is Severity.INFO and not kettle.requires_ack
     assert 'our kettle' in kettle.say.en and 'our kettle' in kettle.say.zh
     assert taught.of_sound['bell'].label == 'doorbell'
+    for profile, bell in (('home', 0.6), ('shed', 0.2)):
+        found = taught.rules_of_sounds(profile)
+        assert (found['our_kettle'].threshold, found['bell'].threshold) == (0.3, bell)
+    assert taught.rules_of_sounds('shed', {'our_kettle': 0.5})['our_kettle'].threshold == 0.5
 
 
 @pytest.mark.parametrize(('old', 'new', 'named'), [
