@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 
 from audio_interaction_ros.model.audio_tower import AudioTower
 from train.edge.features import SOUND_LEVELS, load_tower, make_windows
@@ -25,6 +24,7 @@ from train.sound_head.audible import label_chunks
 from train.sound_head.checks import Check, compose_check, list_checks
 from train.sound_head.classes import SoundClasses, read_classes
 from train.sound_head.clips import FOLDS, SoundClip, read_clips
+from train.sound_head.files import write_tensors
 from train.sound_head.material import Material
 from train.sound_head.scenes import Scene, compose_training_scene, fold_of_scene
 from train.sounds.signals import LABELS
@@ -113,11 +113,9 @@ class Workshop:
             rows.append({'name': scene.name, 'fold': scene.fold, 'kind': scene.kind,
                          'chunks': len(heard[-1]),
                          'events': [asdict(event) for event in scene.events]})
-        scratch = path.with_suffix('.part')
-        save_file({'embeddings': np.concatenate(embeddings), 'heard': np.concatenate(heard)},
-                  scratch, metadata={'scenes': json.dumps(rows),
-                                     'labels': json.dumps(self.labels)})
-        scratch.replace(path)
+        write_tensors(path, {'embeddings': np.concatenate(embeddings),
+                             'heard': np.concatenate(heard)},
+                      {'scenes': json.dumps(rows), 'labels': json.dumps(self.labels)})
         return sum(map(len, heard))
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.sound_head.classes import SoundClasses
+from train.sound_head.files import write_tensors
 from train.sound_head.tagger import TaggerClasses
 
 __all__ = ['FORMAT', 'HeadShape', 'SoundNet', 'find_context', 'save_head']
@@ -145,8 +145,5 @@ class SoundNet(nn.Module):
 def save_head(tensors: dict[str, np.ndarray], names: Sequence[str], context: int,
               path: Path) -> None:
     """Write a head as the robot reads it: float16, with its classes and context as metadata."""
-    scratch = path.with_suffix('.part')
-    save_file({name: tensor.astype(np.float16) for name, tensor in tensors.items()}, scratch,
-              metadata={'format': FORMAT, 'classes': json.dumps(list(names)),
-                        'context': str(context)})
-    scratch.replace(path)
+    write_tensors(path, {name: tensor.astype(np.float16) for name, tensor in tensors.items()},
+                  {'format': FORMAT, 'classes': json.dumps(list(names)), 'context': str(context)})
