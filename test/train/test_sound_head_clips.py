@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from train.edge.library import MissingMaterialError, is_validation
+from held_out.splits import is_validation
+from train.edge.library import MissingMaterialError
 from train.sound_head.checks import compose_check, list_checks
 from train.sound_head.classes import read_classes
 from train.sound_head.clips import FOLDS, HELD_OUT, read_clips

@@ -1,10 +1,11 @@
 """
 The recordings that scenes are made of, and which of five folds each of them is in.
 
-Owns the folds: fold 0 is put aside for validation (``train.edge.library.is_validation``), the
+Owns the folds: fold 0 is put aside for validation (``held_out.splits.is_validation``), the
 others are trained on; a head that scores one of these was trained without its fold. Recordings
-of one session are in one fold, and in fold 0 where any of them is put aside. Only clips of the
-licence group ``free`` are taken. Knows no scene.
+of one session are in one fold, and in fold 0 where the source of any of them is put aside: some
+sessions play back recordings that stand on the other side. Only clips of the licence group
+``free`` are taken. Knows no scene.
 """
 
 import json
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train.edge.library import MissingMaterialError, fold_of, is_validation, recording_of
+from held_out.splits import fold_of, is_validation, recording_of
+from train.edge.library import MissingMaterialError
 
 __all__ = ['FOLDS', 'HELD_OUT', 'SoundClip', 'read_clips']
 
@@ -55,17 +57,22 @@ def _sessions_put_aside(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the sessions of which a recording is put aside: none of theirs is trained on."""
     recordings = defaultdict(set)
     for row in rows:
-        recordings[row.get('session')].add(recording_of(row))
+        recordings[row.get('session')].add(_source_of(row))
     return {session for session, names in recordings.items()
             if session and any(map(is_validation, names))}
 
 
 def _fold_of(row: Mapping[str, Any], aside: set[str]) -> int:
-    recording, session = recording_of(row), row.get('session')
+    recording, session = _source_of(row), row.get('session')
     if is_validation(recording) or session in aside:
         return HELD_OUT
     # A session may hash to fold 0, yet no recording of it is put aside: it is trained on.
     return fold_of(session or recording, FOLDS) or 1 + fold_of(f'{session} again', FOLDS - 1)
+
+
+def _source_of(row: Mapping[str, Any]) -> str:
+    """Return the recording of a row, whatever session it is of."""
+    return recording_of({**row, 'session': None})
 
 
 def _label_of(row: Mapping[str, Any]) -> str:

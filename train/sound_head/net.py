@@ -34,7 +34,7 @@ class HeadShape:
     width: int = 5632
     tagger_width: int = 1024
     """Of which so many, the last ones, are YAMNet's."""
-    own: int = 160
+    own: int = 96
     """Hidden units that are learned from the whole embedding."""
     context: int = 5
     """Chunks that are looked at together, the newest included."""
@@ -99,17 +99,24 @@ class SoundNet(nn.Module):
     def hear(self, embeddings: Tensor) -> Tensor:
         """Return hidden units [chunks, units] of embeddings [chunks, width]."""
         raw = embeddings.float()
-        scaled = (raw - self.mean) / self.deviation
-        levels = self.shape.width - self.shape.tagger_width
-        if not self.shape.use_levels:
-            scaled = F.pad(scaled[:, levels:], (levels, 0))
-        if not self.shape.use_tagger:
-            scaled = F.pad(scaled[:, :levels], (0, self.shape.tagger_width))
-        scaled = F.dropout(scaled, 0.2, self.training)
-        said = self.tagger(raw[:, levels:]) if self.shape.use_tagger else \
+        weight, bias = self._unscaled(F.dropout(torch.ones_like(self.mean), 0.2, self.training))
+        said = self.tagger(raw[:, -self.shape.tagger_width:]) if self.shape.use_tagger else \
             raw.new_zeros(len(raw), self.tagger.out_features)
-        return torch.cat((F.dropout(F.gelu(self.own(scaled)), 0.3, self.training),
+        return torch.cat((F.dropout(F.gelu(F.linear(raw, weight, bias)), 0.3, self.training),
                           F.dropout(F.gelu(said), 0.1, self.training)), dim=1)
+
+    def _unscaled(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return weight and bias of the own units for inputs as they are.
+
+        ``kept`` [width] weighs the scaled inputs; those that the head may not hear are dropped.
+        """
+        heard = torch.ones_like(kept)
+        levels = self.shape.width - self.shape.tagger_width
+        heard[:levels] = float(self.shape.use_levels)
+        heard[levels:] = float(self.shape.use_tagger)
+        weight = self.own.weight * (kept * heard / self.deviation)
+        return weight, self.own.bias - weight @ self.mean
 
     def forward(self, embeddings: Tensor, places: Tensor) -> Tensor:
         """Return logits [chunks, classes] of streams [chunks, width]; see find_context."""
@@ -125,16 +132,11 @@ class SoundNet(nn.Module):
         Inputs need no scaling any more, and each class's logit is ``scale * logit + shift``.
         """
         levels = self.shape.width - self.shape.tagger_width
-        own = self.own.weight / self.deviation
-        if not self.shape.use_levels:
-            own[:, :levels] = 0.0
-        if not self.shape.use_tagger:
-            own[:, levels:] = 0.0
+        own, bias = self._unscaled(torch.ones_like(self.mean))
         said = F.pad(self.tagger.weight, (levels, 0)) * float(self.shape.use_tagger)
         tensors = {
             'hidden.weight': torch.cat((own, said)),
-            'hidden.bias': torch.cat((self.own.bias - own @ self.mean,
-                                      self.tagger.bias * float(self.shape.use_tagger))),
+            'hidden.bias': torch.cat((bias, self.tagger.bias * float(self.shape.use_tagger))),
             'context.weight': self.context.weight, 'context.bias': self.context.bias,
             'classes.weight': self.classes.weight * torch.from_numpy(scale).float()[:, None],
             'classes.bias': self.classes.bias * torch.from_numpy(scale).float()
