@@ -1,5 +1,6 @@
 """Alerts that sounds decide: from scores of chunks to thresholds, figures and misses."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.sound_head import SoundHead
 from audio_interaction_ros.stream.sound_events import SoundRule
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from eval.alert_figures import StreamOutcome
 from eval.matching import ExpectedEvent, GivenReply
 from eval.scenes import Scene
@@ -30,6 +33,7 @@ from eval.sounds.run import parse_rates
 from eval.sounds.scorers import (
     BRANCH,
     BranchScorer,
+    HeadScorer,
     SumScorer,
     TaggerScorer,
     logits_of,
@@ -112,6 +116,30 @@ def test_yamnet_scores_a_class_by_the_largest_of_its_own():
     found = dict(zip(scorer.classes, scorer.score(embeddings).T, strict=True))
     assert logits_of(found['fire_alarm']) == pytest.approx([2.0, -4.0], abs=1e-4)
     assert logits_of(found['gunshot']) == pytest.approx([-4.0, 1.0], abs=1e-4)
+
+
+def write_head(path, classes=('gunshot', 'cough'), context=3, width=6, hidden=4, middle=5):
+    """Write a head of random weights in the form of docs/sounds.md."""
+    rng = np.random.default_rng(0)
+    shapes = {'hidden': (hidden, width), 'context': (middle, context * hidden),
+              'classes': (len(classes), middle)}
+    tensors = {f'{name}.{part}': rng.standard_normal(shape if part == 'weight' else shape[:1]
+                                                     ).astype(np.float16)
+               for name, shape in shapes.items() for part in ('weight', 'bias')}
+    save_file(tensors, path, metadata={'format': 'audio-interaction-sounds/1',
+                                       'classes': json.dumps(classes),
+                                       'context': json.dumps(context)})
+    return path
+
+
+def test_a_head_scores_a_stream_as_the_robot_scores_chunk_by_chunk(tmp_path):
+    path = write_head(tmp_path / 'sounds.safetensors')
+    scorer, robot = HeadScorer(path), SoundScorer(SoundHead.read(path))
+    embeddings = np.random.default_rng(1).standard_normal((7, 6)).astype(np.float16)
+    found = scorer.score(embeddings)
+    one_by_one = [robot.push(chunk.astype(np.float32)).scores for chunk in embeddings]
+    assert scorer.classes == ('gunshot', 'cough')
+    np.testing.assert_allclose(found, one_by_one, atol=1e-5)
 
 
 def test_the_branch_scores_a_class_by_the_largest_of_its_sounds(tmp_path):
