@@ -24,12 +24,20 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.resources import shipped_path
-from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
+from audio_interaction_ros.runtimes.base import (
+    HALVES,
+    Decoder,
+    Encoder,
+    Runtime,
+    SoundHead,
+    Tokenizer,
+)
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
@@ -48,8 +56,13 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
     return resolve_lanes(lanes, runtime.config.lanes)
 
 
-def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:
-    """Return the listening side for an encoder, with the mel that it was trained with."""
+def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
+                   **options: Any) -> ListeningPipeline:
+    """
+    Return the listening side for an encoder, with the mel that it was trained with.
+
+    ``sounds`` tells sounds apart; without it nobody does.
+    """
     select = config.audio.channel_select
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
@@ -57,7 +70,8 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) ->
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs), **options)
+        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
+        scorer=SoundScorer(sounds), **options)
 
 
 def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:

@@ -46,6 +46,7 @@ ROWS = {
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
     'model.rope': (FACTS, {'numpy'}),
+    'model.sound_head': (FACTS, {'numpy', 'safetensors'}),
     'model.voice_activity': (FACTS, {'numpy'}),
     'model.tokenizer': (FACTS, {'tokenizers'}),
     # Their files; only what makes modules of weights knows torch.
@@ -66,8 +67,8 @@ ROWS = {
     'graphs.names': (set(), set()),
     'runtimes': (RUNTIME, {'numpy'}),
     'runtimes.registry': (FACTS | {'runtimes.base'}, set()),
-    'runtimes.graph_folder': ({'graphs.manifest', 'checkpoints.config', 'model.tokenizer'},
-                              {'numpy'}),
+    'runtimes.graph_folder': ({'graphs.manifest', 'checkpoints.config', 'model.tokenizer',
+                               'model.sound_head'}, {'numpy'}),
     # Graphs are made where they are missing; what that needs is imported then.
     'runtimes.onnx': (RUNTIME | {'graphs', 'checkpoints', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
@@ -88,7 +89,8 @@ ROWS = {
                           {'numpy', 'tensorrt', 'cuda'}),
     'runtimes.engine_files': (FACTS | {'checkpoints.cache', 'graphs.manifest'}, set()),
     'runtimes.specs': ({'runtimes.base', 'checkpoints.config'}, set()),
-    'runtimes.windowed': ({'protocol', 'runtimes.specs', 'checkpoints.config'}, {'numpy'}),
+    'runtimes.windowed': ({'protocol', 'runtimes.base', 'runtimes.specs', 'checkpoints.config'},
+                          {'numpy'}),
     'runtimes.torch': (RUNTIME | {'checkpoints', 'model'}, {'numpy', 'torch'}),
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
