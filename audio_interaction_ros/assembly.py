@@ -5,12 +5,14 @@ Used by the assistant without ROS, by both nodes and by whoever measures them, s
 decide alike. Knows neither threads nor topics.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
-from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.alerts.policy import AlertPolicy
+from audio_interaction_ros.alerts.rules import AlertRules, load_rules
+from audio_interaction_ros.alerts.settings import AlertSettings
+from audio_interaction_ros.alerts.thresholds import read_thresholds
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
 from audio_interaction_ros.config import (
@@ -20,16 +22,18 @@ from audio_interaction_ros.config import (
     ModelConfig,
     resolve_lanes,
 )
+from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 from audio_interaction_ros.stream.span_reader import SpanReader
 
-__all__ = ['build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
-           'resolve_for']
+__all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
+           'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
 
 
 def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
@@ -76,17 +80,58 @@ def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, dec
     """
     return Session(decoder=decoder, tokenizer=tokenizer, lanes=lanes, fifo=config.fifo,
                    slots=min(config.model.slots, decoder.spec.max_positions),
-                   translate_text=translates)
+                   translate_text=translates, sounds=build_detector(config.alerts))
+
+
+def read_rules(settings: AlertsConfig) -> AlertRules:
+    """Return the rules that a configuration names; raises ConfigurationError for bad ones."""
+    return load_rules(Path(settings.rules) if settings.rules
+                      else shipped_path('config/alerts.yaml'))
+
+
+def read_sound_rules(settings: AlertsConfig, rules: AlertRules) -> dict[str, SoundRule]:
+    """
+    Return by what sounds begin and end: the profile, and the thresholds that lie over it.
+
+    Raises ConfigurationError for an unknown profile, a damaged file of thresholds, and where
+    sounds alone shall raise alerts and no rule has any.
+    """
+    chosen = _read_chosen(settings.thresholds) if settings.thresholds else {}
+    found = rules.rules_of_sounds(settings.profile, chosen)
+    if settings.evidence == 'sounds' and not found:
+        raise ConfigurationError(
+            'alerts.evidence: expected thresholds of sounds, for nothing else shall raise alerts, '
+            'found none in the profile; add profiles to the rules file or set both')
+    return found
+
+
+def _read_chosen(path: str) -> Mapping[str, float]:
+    try:
+        return read_thresholds(path).thresholds
+    except ConfigurationError as error:
+        raise ConfigurationError(f'alerts.thresholds: {error}') from error.__cause__
+
+
+def build_detector(settings: AlertsConfig) -> SoundDetector:
+    """Return the detector of sounds; raises ConfigurationError for bad rules or thresholds."""
+    return SoundDetector(read_sound_rules(settings, read_rules(settings)))
 
 
 def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPolicy:
     """
-    Return the policy that makes alerts of what lanes say.
+    Return the policy that makes alerts of sounds and of what lanes say.
 
     Raises ConfigurationError for bad rules.
     """
-    rules = load_rules(Path(settings.rules) if settings.rules
-                       else shipped_path('config/alerts.yaml'))
-    return AlertPolicy(rules, AlertSettings(
+    rules = read_rules(settings)
+    return AlertPolicy(rules, make_policy_settings(settings, lanes, rules))
+
+
+def make_policy_settings(settings: AlertsConfig, lanes: Iterable[LaneConfig],
+                         rules: AlertRules) -> AlertSettings:
+    """Return what the policy is told; raises ConfigurationError for what the rules lack."""
+    return AlertSettings(
         lanes=tuple(lane.name for lane in lanes if lane.alerts),
-        while_speaking_min_severity=settings.while_speaking_min_severity))
+        while_speaking_min_severity=settings.while_speaking_min_severity,
+        evidence=settings.evidence, language=settings.language,
+        sounds=frozenset(read_sound_rules(settings, rules)))

@@ -20,14 +20,16 @@ from audio_interaction_ros.errors import ConfigurationError
 
 __all__ = [
     'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
-    'ModelConfig', 'RANGES', 'RecordConfig', 'TranscriptConfig', 'TranslationConfig',
-    'fields_with_help', 'resolve_lanes',
+    'ModelConfig', 'RANGES', 'RecordConfig', 'SoundsConfig', 'TranscriptConfig',
+    'TranslationConfig', 'fields_with_help', 'resolve_lanes',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
 DRAIN_LAYOUTS = ('A_prime', 'A', 'B', 'C')
 ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
+EVIDENCE = ('sounds', 'model', 'both')
+LANGUAGES = ('en', 'zh')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
     'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.quiet_below_dbfs': (-200.0, 0.0),
@@ -40,6 +42,7 @@ RANGES: dict[str, tuple[float, float]] = {
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
+    'sounds.top': (0, 1000),
     'record.retention_s': (1.0, 31_536_000.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
@@ -256,10 +259,18 @@ class TranslationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class AlertsConfig:
-    """Where alert rules stand and from which severity they act."""
+    """Where alert rules stand, on which evidence and from which severity they act."""
 
     rules: str = ''
     """Path of the rules file; empty: the shipped config/alerts.yaml."""
+    profile: str = ''
+    """Profile of the rules file, which has the thresholds of sounds; empty: its default."""
+    thresholds: str = ''
+    """Path of a file of audio-interaction calibrate, whose thresholds count instead; or empty."""
+    evidence: str = 'both'
+    """What raises alerts: sounds, model (its replies), or both: replies where no sound can."""
+    language: str = 'en'
+    """Language of the sentences that alerts of sounds carry: en or zh."""
     event_min_severity: int = 2
     """alerts/event fires from this severity (0 INFO to 3 CRITICAL)."""
     hold_min_severity: int = 3
@@ -272,7 +283,24 @@ class AlertsConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _find_home(self, 'rules')
+        _find_home(self, 'thresholds')
         _check_ranges(self, 'alerts')
+        _require(self.evidence in EVIDENCE, 'alerts.evidence', f'one of {", ".join(EVIDENCE)}',
+                 self.evidence)
+        _require(self.language in LANGUAGES, 'alerts.language', ' or '.join(LANGUAGES),
+                 self.language)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoundsConfig:
+    """What is told of the sounds that the model tells apart, alerts aside."""
+
+    top: int = 5
+    """So many of the likeliest sounds of each chunk go to the topic sounds/scores; 0: none."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _check_ranges(self, 'sounds')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,6 +334,7 @@ class AssistantConfig:
     transcript: TranscriptConfig = field(default_factory=TranscriptConfig)
     translation: TranslationConfig = field(default_factory=TranslationConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    sounds: SoundsConfig = field(default_factory=SoundsConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)
 

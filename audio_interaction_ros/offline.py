@@ -32,6 +32,7 @@ from audio_interaction_ros.stream.events import (
     FinalTranscript,
     ReplyFinished,
     ReplyWithheld,
+    SoundEnded,
     StreamReset,
 )
 from audio_interaction_ros.stream.final_text import (
@@ -40,6 +41,7 @@ from audio_interaction_ros.stream.final_text import (
     read_again,
     read_for_translation,
 )
+from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['Assistant', 'AssistantStats']
@@ -135,19 +137,28 @@ class Assistant:
         self.stats.busy_s += time.perf_counter() - began
 
     def _step_chunk(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
-        try:
-            self.session.push(chunk)
-        except AudioFormatError as error:
-            _LOG.error('a chunk is left out: %s', error)
+        self.policy.note_classes(chunk.sounds.names)
+        for sound in self._push_chunk(chunk):  # before any pass: an alert waits for no model
+            yield sound
+            yield from self._count_alerts(self.policy.on_sound(sound))
         while self.session.busy:
             for event in self.session.step():
                 yield event
+                if isinstance(event, SoundEnded):
+                    yield from self._count_alerts(self.policy.on_sound(event))
                 if isinstance(event, StreamReset) and event.fault:
                     _LOG.error('lane %s starts anew after: %s', event.lane, event.fault)
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
+
+    def _push_chunk(self, chunk: EncodedChunk) -> list[SoundEvent]:
+        try:
+            return self.session.push(chunk)
+        except AudioFormatError as error:
+            _LOG.error('a chunk is left out: %s', error)
+            return []
 
     def _follow_up(self, reply: ReplyFinished) -> Iterator[Event | AlertChange]:
         self.stats.replies += 1

@@ -169,6 +169,8 @@ def _build(cls: type[_T], values: Any, where: str, error: type[AudioInteractionE
 
 def _convert(kind: Any, value: Any, where: str, error: type[AudioInteractionError]) -> Any:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:  # for people to read
+        return value
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _convert(inner[0], value, where, error)
     if dataclasses.is_dataclass(kind):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
+from audio_interaction_ros.alerts.settings import AlertSettings
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel

@@ -1,5 +1,6 @@
 """The whole assistant on a scripted model: the same events however the audio comes."""
 
+import dataclasses
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import (
+    AlertsConfig,
     AssistantConfig,
     LaneConfig,
     TranscriptConfig,
@@ -30,11 +32,13 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
+from audio_interaction_ros.stream.chunk import SoundScores
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
     FinalTranslation,
     ReplyFinished,
     Silence,
+    SoundStarted,
 )
 
 pytestmark = pytest.mark.unit
@@ -93,6 +97,74 @@ def test_replies_become_alerts_and_final_transcripts():
     assert alert.label == 'glass_break'
     assert (one.stats.replies, one.stats.alerts) == (2, 1)
     assert one.stats.audio_s == pytest.approx(4.0)
+
+
+def hearing(scores, **alerts):
+    """Return an assistant whose chunks sound like this: name -> score of each chunk."""
+    config = AssistantConfig(lanes=LANES, alerts=AlertsConfig(**alerts))
+    one = Assistant(config=config, encoder=ScriptedEncoder(),
+                    decoder=ScriptedDecoder(script=SCRIPT), tokenizer=ScriptedTokenizer())
+
+    def sound(chunks):
+        return [dataclasses.replace(chunk, sounds=SoundScores(
+            names=tuple(scores), scores=np.array(
+                [row[chunk.seq] if chunk.seq < len(row) else 0.0 for row in scores.values()],
+                np.float32))) for chunk in chunks]
+    listens = one._pipeline
+    one._pipeline = types.SimpleNamespace(
+        push=lambda block: sound(listens.push(block)),
+        flush=lambda tail_s: sound(listens.flush(tail_s)))
+    return one
+
+
+BELL = {'doorbell': [0, 0, 0.96875, 0.75], 'glass_break': []}
+
+
+@pytest.mark.parametrize('size', [1, 333, 6_400, 64_000])
+def test_slicing_changes_no_sound_and_no_alert(size):
+    samples = noise()
+    whole = list(hearing(BELL).listen(blocks(samples, len(samples))))
+    assert list(hearing(BELL).listen(blocks(samples, size))) == whole
+    assert [type(event).__name__ for event in whole
+            if hasattr(event, 'alert') or hasattr(event, 'sound')] == [
+        'SoundStarted', 'AlertChange', 'SoundEnded']
+
+
+def test_a_sound_is_told_before_what_the_model_says_of_its_chunk():
+    """Its alert comes right behind it; words of the same label raise none beside the ears."""
+    events = list(hearing(BELL).listen(blocks(noise(), 1_600)))
+    place = next(i for i, event in enumerate(events) if isinstance(event, SoundStarted))
+    start, change = events[place:place + 2]
+    assert (start.sound, start.onset_ns, start.stamp_ns) == ('doorbell', 800_000_000,
+                                                             1_200_000_000)
+    assert (change.alert.label, change.alert.evidence, change.alert.message) == (
+        'doorbell', 'sound', 'The doorbell is ringing.')
+    assert not any(getattr(event, 'seq', -1) == start.seq for event in events[:place])
+    assert sum(hasattr(event, 'alert') for event in events) == 1, 'breaking glass is not heard'
+
+
+@pytest.mark.parametrize(('evidence', 'labels'), [
+    ('sounds', ['doorbell']), ('model', ['glass_break']), ('both', ['doorbell', 'glass_break'])])
+def test_evidence_chooses_what_raises_alerts(evidence, labels):
+    scores = {'doorbell': BELL['doorbell']}  # a model that does not tell glass apart
+    events = list(hearing(scores, evidence=evidence).listen(blocks(noise(), 1_600)))
+    assert [event.alert.label for event in events if hasattr(event, 'alert')] == labels
+
+
+def test_sounds_are_printed_with_score_and_threshold_and_as_json(capsys):
+    one = hearing(BELL)
+    for printer in (TextPrinter(one), JsonPrinter()):
+        for event in hearing(BELL).listen(blocks(noise(), 1_600)):
+            printer.show(event)
+    out = capsys.readouterr().out
+    threshold = one.session._sounds.rules['doorbell'].threshold
+    assert f'0.8 s  sound       doorbell 0.97 (threshold {threshold:.2f})' in out
+    records = [json.loads(line) for line in out.splitlines() if line.startswith('{')]
+    began, = (record for record in records if record['event'] == 'SoundStarted')
+    assert (began['lane'], began['sound'], began['score']) == ('', 'doorbell', 0.96875)
+    change, = (record for record in records if record['event'] == 'AlertChange')
+    assert (change['evidence'], change['sound'], change['threshold']) == (
+        'sound', 'doorbell', threshold)
 
 
 def told(said):

@@ -1,8 +1,8 @@
 """
 What an alert is: a record, its states, and which state may follow which.
 
-Owns the vocabulary only. When a reply becomes an alert is the matter of ``policy``; which
-words mean what is the matter of ``rules`` and the file it reads.
+Owns the vocabulary only. When a reply or a sound becomes an alert is the matter of ``policy``;
+which of them means what is the matter of ``rules`` and the file it reads.
 """
 
 from dataclasses import dataclass
@@ -85,19 +85,27 @@ class Alert:
     severity: Severity
     state: AlertState
     message: str
-    """Text of the newest reply that carried the label."""
+    """Text of the newest reply that carried the label, or what the rules say of the sound."""
     confidence: float
-    """Largest p_respond among the sightings, 0..1."""
+    """Largest p_respond or score among the sightings, 0..1."""
     count: int
     """Sightings merged into this alert, at least 1."""
     stamp_ns: int
-    """Onset in audio time: start of what the first counted reply answered."""
+    """Onset in audio time: of the sound, or of what the first counted reply answered."""
     last_seen_ns: int
     """Audio time of the newest sighting."""
     ttl_ns: int
     """An alert not heard for this long expires (a latched one only once acknowledged)."""
     requires_ack: bool
     """Latched: stays until a person acknowledges or clears it."""
+    evidence: str = 'model'
+    """Who says so: sound, or, from the words of a reply, model."""
+    sound: str = ''
+    """Class of the sound with the largest score; empty where no sound was heard."""
+    score: float = 0.0
+    """Largest score of that sound, 0..1."""
+    threshold: float = 0.0
+    """What that score had to reach."""
 
 
 @dataclass(frozen=True, kw_only=True)

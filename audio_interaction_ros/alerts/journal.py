@@ -169,17 +169,31 @@ class _Reader:
         state = self._read_name(AlertState, record, 'state', at)
         if requires_ack is not True or not state.open:
             self._fail(at, 'an open alert that asks for acknowledgement', record)
-        confidence = self._read_number(record, 'confidence', at)
         return Alert(
+            **self._read_evidence(record, at),
             id=self._read_text(record, 'id', at), label=self._read_text(record, 'label', at),
             category=self._read_name(Category, record, 'category', at),
             severity=self._read_name(Severity, record, 'severity', at), state=state,
             message=self._read_text(record, 'message', at),
-            confidence=min(max(confidence, 0.0), 1.0),
+            confidence=self._read_share(record, 'confidence', at),
             count=self._read_whole_number(record, 'count', at, 1, 2 ** 32 - 1),
             stamp_ns=self._read_whole_number(record, 'stamp_ns', at, -_MOST_NS, _MOST_NS),
             last_seen_ns=self._read_whole_number(record, 'last_seen_ns', at, -_MOST_NS, _MOST_NS),
             ttl_ns=self._read_whole_number(record, 'ttl_ns', at, 0, _MOST_NS), requires_ack=True)
+
+    def _read_evidence(self, record: dict[str, Any], at: str) -> dict[str, Any]:
+        """Return who says so; nothing of that stands in journals from before there were sounds."""
+        if 'evidence' not in record:
+            return {}
+        evidence = record['evidence']
+        if evidence not in ('sound', 'model'):
+            self._fail(f'{at}.evidence', 'sound or model', evidence)
+        return {'evidence': evidence, 'sound': self._read_text(record, 'sound', at),
+                'score': self._read_share(record, 'score', at),
+                'threshold': self._read_share(record, 'threshold', at)}
+
+    def _read_share(self, record: dict[str, Any], key: str, at: str) -> float:
+        return min(max(self._read_number(record, key, at), 0.0), 1.0)
 
     def _read_text(self, record: dict[str, Any], key: str, at: str) -> str:
         value = record.get(key)

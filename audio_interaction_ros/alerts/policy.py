@@ -1,5 +1,5 @@
 """
-From replies to alerts: debounce, merge, latch, cool down, expire.
+From sounds and replies to alerts: debounce, merge, latch, cool down, expire.
 
 Owns every open alert and the timers behind it. Time is audio time, in nanoseconds of message
 stamps; there is no other clock, so a replay at any speed gives the same alerts. Knows no
@@ -7,54 +7,21 @@ topics: whoever publishes turns the returned changes into messages. Not thread-s
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.label_rule import LabelRule
 from audio_interaction_ros.alerts.monotonic_clock import MonotonicClock
-from audio_interaction_ros.alerts.rules import AlertRules, LabelRule
+from audio_interaction_ros.alerts.rules import AlertRules
+from audio_interaction_ros.alerts.settings import AlertSettings, AlertStats
+from audio_interaction_ros.alerts.sighting import Sighting, note_end
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.stream.events import ReplyFinished, SoundEnded, SoundStarted
 
-__all__ = ['AlertPolicy', 'AlertSettings', 'AlertStats']
+__all__ = ['AlertPolicy']
 
 _NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlertSettings:
-    """Which replies count, and how far a clock may step back."""
-
-    lanes: tuple[str, ...] = ('assistant',)
-    """Lanes whose replies may become alerts. A transcript of somebody saying "fire alarm" is
-    no alert, so the transcript lane is not among them unless asked for."""
-    while_speaking_min_severity: int = Severity.CRITICAL
-    """What is heard while the robot itself speaks counts from this severity; 4: nothing does."""
-    backwards_tolerance_s: float = 5.0
-    """Stamps may step back by this much (lanes differ); more means a new time line."""
-
-
-@dataclass(kw_only=True)
-class AlertStats:
-    """
-    Counters of replies and sightings.
-
-    Sightings = counted + debounced + cooled_down + while_speaking + those still pending.
-    """
-
-    replies: int = 0
-    sightings: int = 0
-    counted: int = 0
-    """Merged into an alert: with ``counted_before`` the sum of ``count`` over all alerts."""
-    debounced: int = 0
-    cooled_down: int = 0
-    while_speaking: int = 0
-    """Left out: heard while the robot spoke, and not severe enough to be believed then."""
-    raised: int = 0
-    restored: int = 0
-    """Alerts that were open before this policy began."""
-    counted_before: int = 0
-    """Sightings that these had at that time."""
 
 
 @dataclass(kw_only=True)
@@ -68,18 +35,24 @@ class _Track:
     renewed_ns: int = 0
     """Newest counted sighting or acknowledgement: expiry counts from here."""
     cooled_until_ns: int | None = None
+    sounding: dict[str, SoundStarted] = field(default_factory=dict)
+    """Sounds of the label that began, counted, and go on."""
+    ended_ns: int = 0
+    """When the newest of them ended."""
 
 
 class AlertPolicy:
-    """Turns replies into alerts, at most one open alert per label."""
+    """Turns sounds and replies into alerts, at most one open alert per label."""
 
     def __init__(self, rules: AlertRules, settings: AlertSettings | None = None) -> None:
-        self._rules = rules
+        self.rules = rules
+        """Which sounds and words mean what."""
         self.settings = settings or AlertSettings()
         """May be replaced at any time, but for the tolerance."""
         self._line = MonotonicClock(
             tolerance_ns=round(self.settings.backwards_tolerance_s * _NS_PER_S))
         self._tracks: dict[str, _Track] = {}
+        self._classes: frozenset[str] = frozenset()
         self._raised = 0
         self._restored_ids: set[str] = set()
         self.stats = AlertStats()
@@ -115,6 +88,11 @@ class AlertPolicy:
         return any(alert.state is AlertState.ACTIVE and alert.severity >= min_severity
                    for alert in self.active)
 
+    def note_classes(self, names: Sequence[str]) -> None:
+        """Learn which classes of sounds the model tells apart; none before this is called."""
+        if len(names) != len(self._classes) or not self._classes.issuperset(names):
+            self._classes = frozenset(names)
+
     def on_reply(self, reply: ReplyFinished) -> list[AlertChange]:
         """Take a finished reply in; return what changed, expired alerts first."""
         changes = self.tick(reply.stamp_ns)
@@ -122,23 +100,78 @@ class AlertPolicy:
             return changes
         self.stats.replies += 1
         urgent = reply.emotion is Emotion.URGENT
-        for rule in self._rules.match(reply.text) or ((self._rules.urgent,) if urgent else ()):
-            severity = max(rule.severity, self._rules.urgent.severity) if urgent \
-                else rule.severity
-            if (reply.robot_speaking
-                    and severity < self.settings.while_speaking_min_severity):
-                self.stats.sightings += 1
-                self.stats.while_speaking += 1
+        for rule in self.rules.match(reply.text) or ((self.rules.urgent,) if urgent else ()):
+            if self._is_left_to_sounds(rule):
+                self.stats.left_to_sounds += 1
                 continue
-            changes.extend(self._count_sighting(rule, severity, reply))
+            severity = max(rule.severity, self.rules.urgent.severity) if urgent \
+                else rule.severity
+            if self._is_drowned(reply.robot_speaking, severity):
+                continue
+            changes.extend(self._count_sighting(rule, Sighting.of_reply(reply, severity)))
         return changes
 
+    def on_sound(self, event: SoundStarted | SoundEnded) -> list[AlertChange]:
+        """
+        Take in that a sound began or ended; return what changed, expired alerts first.
+
+        An alert does not expire while a sound of its label goes on, and is as severe as its label.
+        """
+        changes = self.tick(event.stamp_ns)
+        rule = self.rules.of_sound.get(event.sound)
+        if rule is None:
+            return changes
+        if isinstance(event, SoundEnded):
+            self._end_sound(rule, event)
+            return changes
+        self.stats.sounds += 1
+        if self.settings.evidence == 'model' or self._is_drowned(event.robot_speaking,
+                                                                 rule.severity):
+            return changes
+        changes.extend(self._count_sound(rule, event))
+        self._tracks[rule.label].sounding[event.sound] = event
+        return changes
+
+    def _is_left_to_sounds(self, rule: LabelRule) -> bool:
+        """Tell whether replies do not count for a label."""
+        if self.settings.evidence != 'both':
+            return self.settings.evidence == 'sounds'
+        return any(sound in self.settings.sounds and sound in self._classes
+                   for sound in rule.sounds)
+
+    def _is_drowned(self, robot_speaking: bool, severity: Severity) -> bool:
+        """Tell whether, and count that, something is not believed beside the robot's voice."""
+        drowned = robot_speaking and severity < self.settings.while_speaking_min_severity
+        self.stats.sightings += drowned
+        self.stats.while_speaking += drowned
+        return drowned
+
+    def _count_sound(self, rule: LabelRule, heard: SoundStarted) -> list[AlertChange]:
+        return self._count_sighting(
+            rule, Sighting.of_sound(heard, rule, self.settings.language))
+
+    def _end_sound(self, rule: LabelRule, ended: SoundEnded) -> None:
+        """Let time of expiry and of cooling down count from the end of a sound."""
+        track = self._tracks.get(rule.label)
+        if track is None or track.sounding.pop(ended.sound, None) is None:
+            return
+        track.renewed_ns = track.ended_ns = self._line.now_ns
+        if track.alert is not None:
+            track.alert = note_end(track.alert, ended)
+
     def tick(self, now_ns: int) -> list[AlertChange]:
-        """Let audio time pass; return the alerts that expired."""
+        """
+        Let audio time pass; return the alerts that expired.
+
+        So do those that are raised again, for their sound outlasts the time after an end.
+        """
         now = self._line.advance(now_ns)
         changes = []
         for label, track in self._tracks.items():
             self._forget_pending(label, track, now)
+            if track.sounding:
+                changes.extend(self._hear_on(label, track, now_ns))
+                continue
             alert = track.alert
             if alert is None or now - track.renewed_ns < alert.ttl_ns:
                 continue
@@ -146,6 +179,17 @@ class AlertPolicy:
                 continue  # latched: only a person ends it
             changes.append(self._end(track, AlertState.EXPIRED, ChangeKind.EXPIRED, ''))
         return changes
+
+    def _hear_on(self, label: str, track: _Track, now_ns: int) -> list[AlertChange]:
+        """Keep alive what still sounds; raise it again where its alert ended meanwhile."""
+        if track.alert is not None:
+            track.renewed_ns = self._line.now_ns
+            track.alert = replace(track.alert,
+                                  last_seen_ns=max(track.alert.last_seen_ns, now_ns))
+        elif track.cooled_until_ns is not None and self._line.now_ns >= track.cooled_until_ns:
+            heard = next(iter(track.sounding.values()))
+            return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
+        return []
 
     def acknowledge(self, alert_id: str, operator: str,
                     now_ns: int | None) -> list[AlertChange]:
@@ -180,21 +224,21 @@ class AlertPolicy:
         return [track for track in self._tracks.values() if track.alert is not None
                 and alert_id in ('', track.alert.id)]
 
-    def _count_sighting(self, rule: LabelRule, severity: Severity,
-                        reply: ReplyFinished) -> list[AlertChange]:
+    def _count_sighting(self, rule: LabelRule, sighting: Sighting) -> list[AlertChange]:
         """Count one sighting of a label: debounced, cooled down, pending, merged or raised."""
         track = self._tracks.setdefault(rule.label, _Track())
         now, timing = self._line.now_ns, rule.timing
         self.stats.sightings += 1
         before, track.seen_ns = track.seen_ns, now
-        escalates = track.alert is not None and severity > track.alert.severity
+        escalates = (track.alert is not None
+                     and sighting.severity > track.alert.severity)
         if (before is not None and now - before < timing.min_interval_s * _NS_PER_S
                 and track.cooled_until_ns is None and not escalates):
             track.seen_ns = before  # or a steady stream of bounces would never count again
             self.stats.debounced += 1
             return []
         if track.alert is not None:
-            return [self._merge(track, severity, reply)]
+            return [self._merge(track, sighting)]
         if track.cooled_until_ns is not None and now < track.cooled_until_ns:
             self.stats.cooled_down += 1
             return []
@@ -202,19 +246,13 @@ class AlertPolicy:
         track.pending.append(now)
         if len(track.pending) < timing.min_repeats:
             return []
-        return [self._raise_alert(track, rule, severity, reply)]
+        return [self._raise_alert(track, rule, sighting)]
 
-    def _raise_alert(self, track: _Track, rule: LabelRule, severity: Severity,
-                     reply: ReplyFinished) -> AlertChange:
+    def _raise_alert(self, track: _Track, rule: LabelRule, sighting: Sighting) -> AlertChange:
         self.stats.raised += 1
         self.stats.counted += len(track.pending)
-        track.alert = Alert(
-            id=self._new_id(rule.label, reply.start_ns), label=rule.label,
-            category=rule.category, severity=severity, state=AlertState.ACTIVE,
-            message=reply.text, confidence=reply.p_respond, count=len(track.pending),
-            stamp_ns=reply.start_ns, last_seen_ns=reply.end_ns,
-            ttl_ns=round(rule.timing.ttl_s * _NS_PER_S),
-            requires_ack=rule.requires_ack)
+        track.alert = sighting.open_alert(
+            self._new_id(rule.label, sighting.start_ns), rule, count=len(track.pending))
         track.pending.clear()
         track.renewed_ns = self._line.now_ns
         return AlertChange(alert=track.alert, kind=ChangeKind.RAISED, previous=None)
@@ -226,33 +264,29 @@ class AlertPolicy:
             if alert_id not in self._restored_ids:
                 return alert_id
 
-    def _merge(self, track: _Track, severity: Severity, reply: ReplyFinished) -> AlertChange:
-        alert = track.alert
-        assert alert is not None, 'only an open alert can be merged into'
+    def _merge(self, track: _Track, sighting: Sighting) -> AlertChange:
+        before = track.alert
+        assert before is not None, 'only an open alert can be merged into'
         self.stats.counted += 1
         track.renewed_ns = self._line.now_ns
-        escalates = severity > alert.severity
-        track.alert = replace(
-            alert, count=alert.count + 1, message=reply.text,
-            severity=max(severity, alert.severity),
-            state=AlertState.ACTIVE if escalates else alert.state,
-            confidence=max(alert.confidence, reply.p_respond), last_seen_ns=reply.end_ns)
-        kind = ChangeKind.ESCALATED if escalates else ChangeKind.REPEATED
-        return AlertChange(alert=track.alert, kind=kind, previous=alert.state)
+        track.alert = sighting.merge_into(before)
+        kind = (ChangeKind.ESCALATED if track.alert.severity > before.severity
+                else ChangeKind.REPEATED)
+        return AlertChange(alert=track.alert, kind=kind, previous=before.state)
 
     def _end(self, track: _Track, state: AlertState, kind: ChangeKind,
              operator: str) -> AlertChange:
         alert = track.alert
         assert alert is not None, 'only an open alert can end'
         ended = replace(alert, state=state)
-        rule = self._rules.labels.get(alert.label, self._rules.urgent)
-        seen = track.renewed_ns if track.seen_ns is None else track.seen_ns
+        rule = self.rules.labels.get(alert.label, self.rules.urgent)
+        seen = max(track.renewed_ns if track.seen_ns is None else track.seen_ns, track.ended_ns)
         track.cooled_until_ns = seen + round(rule.timing.cooldown_s * _NS_PER_S)
         track.alert = None
         return AlertChange(alert=ended, kind=kind, previous=alert.state, operator=operator)
 
     def _forget_pending(self, label: str, track: _Track, now: int) -> None:
-        rule = self._rules.labels.get(label, self._rules.urgent)
+        rule = self.rules.labels.get(label, self.rules.urgent)
         window = rule.timing.repeat_window_s * _NS_PER_S
         while track.pending and now - track.pending[0] > window:
             track.pending.popleft()

@@ -17,10 +17,11 @@ from audio_interaction_ros.stream.events import (
     ReplyText,
     ReplyWithheld,
     Silence,
+    SoundStarted,
 )
 from audio_interaction_ros.terminal import one_line
 
-__all__ = ['JsonPrinter', 'TextPrinter', 'describe_silence']
+__all__ = ['JsonPrinter', 'TextPrinter', 'describe_silence', 'describe_sound']
 
 _MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
 
@@ -43,6 +44,11 @@ def describe_silence(audio_s: float, nearest: Mapping[str, float],
     how_near = f'; p_respond: {", ".join(lanes)}' if lanes else ''
     return (f'nothing heard in {audio_s:.1f} s of audio{how_near} '
             f'(docs/interfaces.md, "Why it is quiet")')
+
+
+def describe_sound(sound: str, score: float, threshold: float) -> str:
+    """Return a sound that began in words: its score, and what that had to reach."""
+    return f'{sound} {score:.2f} (threshold {threshold:.2f})'
 
 
 class JsonPrinter:
@@ -70,7 +76,7 @@ class JsonPrinter:
 
 class TextPrinter:
     """
-    One line per reply or alert.
+    One line per reply, alert, or sound that began.
 
     What grows, and what a second pass will read again, is shown in place on a terminal only.
     """
@@ -91,6 +97,9 @@ class TextPrinter:
                 message = '' if alert.message == self._said else f': {alert.message}'
                 self._print_line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
                                  f'{alert.label} ({alert.state.name.lower()}){message}')
+            case SoundStarted():
+                self._print_line(event.onset_ns, 'sound',
+                                 describe_sound(event.sound, event.score, event.threshold))
             case ReplyFinished() if event.lane in self._assistant.read_again:
                 self._in_place(event, f'{event.text} (draft)')
             case ReplyFinished():

@@ -1,5 +1,5 @@
 """
-decoder_node: encoded chunks in; decisions, transcripts, replies and alerts out.
+decoder_node: encoded chunks in; sounds, decisions, transcripts, replies and alerts out.
 
 Owns topics, services and diagnostics. Callbacks convert and enqueue; a worker thread
 (nodes.decoding.decoder_task) steps the session, one forward pass at a time, so what arrives
@@ -20,6 +20,7 @@ from audio_interaction_msgs.msg import Decision, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import Cancel as CancelService
 from audio_interaction_msgs.srv import SetPrompt as SetPromptService
+from audio_interaction_ros.assembly import read_sound_rules
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
@@ -28,6 +29,7 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
 from audio_interaction_ros.nodes.decoding.decoder_task import (
+    ChunkHeard,
     ChunkRefused,
     Command,
     DecoderTask,
@@ -37,6 +39,7 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
 )
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
 from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
+from audio_interaction_ros.nodes.decoding.sound_board import SoundBoard
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
@@ -61,8 +64,11 @@ from audio_interaction_ros.stream.events import (
     ReplyStarted,
     ReplyWithheld,
     Silence,
+    SoundEnded,
+    SoundStarted,
     StreamReset,
 )
+from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['DecoderNode', 'main']
@@ -78,11 +84,12 @@ class DecoderNode(ManagedNode):
     def __init__(self, *, runtime: RuntimeSource = load_decoder, **options: Any) -> None:
         """Declare parameters; ``runtime`` loads the model."""
         super().__init__(
-            'decoder_node', groups=('fifo', 'model', 'transcript', 'translation', 'alerts'),
-            lanes=True, **options)
+            'decoder_node', lanes=True, groups=(
+                'fifo', 'model', 'transcript', 'translation', 'alerts', 'sounds'), **options)
         self._runtime = runtime
         self._worker: Worker | None = None
         self._alerts: AlertBoard | None = None
+        self._sounds: SoundBoard | None = None
         self._model: DecoderTask | None = None
         self.ready = False
         """True when the model is loaded."""
@@ -96,7 +103,8 @@ class DecoderNode(ManagedNode):
         self._unsure: dict[str, WithheldReplies] = {}
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
-            'decode': self._report_decode, 'alerts': self._report_alerts}, lock=self.lock)
+            'decode': self._report_decode, 'sounds': self._report_sounds,
+            'alerts': self._report_alerts}, lock=self.lock)
         self._listen = ListenAction(node=self, refusal=self._why_deaf)
 
     @property
@@ -119,6 +127,9 @@ class DecoderNode(ManagedNode):
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
                                   lanes=config.lanes, hearing=lambda: self.ready,
                                   before=self._alerts)
+        self._sounds = SoundBoard(
+            node=self, alerts=config.alerts, sounds=config.sounds,
+            rules=read_sound_rules(config.alerts, self._alerts.rules))
         self._listen.open()
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPromptService, '~/set_prompt', self._on_set_prompt)
@@ -149,7 +160,12 @@ class DecoderNode(ManagedNode):
     def apply(self, config: AssistantConfig) -> None:
         """Take the settings that may change while the node works."""
         assert self._alerts is not None, 'only a configured node is asked'
+        assert self._sounds is not None, 'it has a board for sounds as well'
+        rules = read_sound_rules(config.alerts, self._alerts.rules)
         self._alerts.apply(config.alerts)
+        self._sounds.apply(config.alerts, config.sounds, rules)
+        if config.alerts != self.config.alerts:
+            self._put_command_or_raise(lambda model, _: model.session.adjust_sounds(rules))
         if config.lanes != self.config.lanes:
             self._put_command_or_raise(lambda model, emit: model.adjust(config.lanes, emit))
 
@@ -195,6 +211,8 @@ class DecoderNode(ManagedNode):
                 self._note_lanes(lanes)
             case ChunkRefused(reason):
                 self._note_refusal(reason)
+            case ChunkHeard():
+                self._hear_chunk(output)
             case Progress():
                 self._progress = output
                 for event, heard in output.events:
@@ -202,6 +220,19 @@ class DecoderNode(ManagedNode):
                 if self._alerts is not None and output.newest_end_ns:
                     self._alerts.tick(output.newest_end_ns - round(output.oldest_age_s * 1e9))
                 self._publish_credit()
+
+    def _hear_chunk(self, heard: ChunkHeard) -> None:
+        """Tell what a chunk sounds like; no pass of the model is waited for."""
+        assert self._alerts is not None and self._sounds is not None, 'a worker has both boards'
+        self._alerts.note_classes(heard.chunk.sounds.names)
+        for event, origin in heard.sounds:
+            self._publish_sound(event, origin)
+        self._sounds.on_chunk(heard.chunk, heard.heard.frame_id)
+
+    def _publish_sound(self, event: SoundEvent, heard: ChunkOrigin) -> None:
+        if self._alerts is not None and self._sounds is not None:
+            self._alerts.on_sound(event, heard.frame_id)
+            self._sounds.on_event(event, heard.frame_id)
 
     def _adopt_model(self, model: DecoderTask) -> None:
         self._unsure = {}
@@ -229,6 +260,8 @@ class DecoderNode(ManagedNode):
             self.note_success()
         self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
+        if isinstance(event, (SoundStarted, SoundEnded)):
+            self._publish_sound(event, heard)
         if isinstance(event, StreamReset):
             self._note_reset(event)
         if isinstance(event, ReplyWithheld):
@@ -362,6 +395,9 @@ class DecoderNode(ManagedNode):
         if time.monotonic() - self._refused_at < 10.0:
             report.add(ERROR, f'chunk refused: {self._refusal}')
         return report
+
+    def _report_sounds(self) -> StatusReport:
+        return self._sounds.report() if self._sounds is not None else StatusReport()
 
     def _report_alerts(self) -> StatusReport:
         return self._alerts.report() if self._alerts is not None else StatusReport()

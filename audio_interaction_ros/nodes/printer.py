@@ -14,9 +14,17 @@ from typing import Any, TextIO
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
-from audio_interaction_msgs.msg import Alert, Decision, Reply, Transcript, Translation
+from audio_interaction_msgs.msg import (
+    Alert,
+    Decision,
+    Reply,
+    SoundEvent,
+    SoundScores,
+    Transcript,
+    Translation,
+)
 from audio_interaction_ros.alerts.alert import AlertState, Severity
-from audio_interaction_ros.cli.printer import describe_silence
+from audio_interaction_ros.cli.printer import describe_silence, describe_sound
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import CHUNK_NS, Emotion
@@ -49,6 +57,8 @@ class PrinterNode(Node):
         self.create_subscription(Translation, 'translation', self._on_translation, qos.EVENTS)
         self.create_subscription(Reply, 'reply', self._on_reply, qos.EVENTS)
         self.create_subscription(Alert, 'alerts', self._on_alert, qos.EVENTS)
+        self.create_subscription(SoundEvent, 'sounds', self._on_sound, qos.EVENTS)
+        self.create_subscription(SoundScores, 'sounds/scores', self._on_scores, qos.DECISIONS)
 
     def note_recording_over(self) -> None:
         """Take it that no more audio will come, so that its lack is no finding."""
@@ -68,6 +78,15 @@ class PrinterNode(Node):
         if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
             self._zero_ns = stamp_ns(message.header.stamp) - (message.seq + 1) * CHUNK_NS
         self._nearest[message.lane] = max(message.p_respond, self._nearest.get(message.lane, 0.0))
+
+    def _on_scores(self, message: Any) -> None:
+        if self._zero_ns is None:
+            self._zero_ns = stamp_ns(message.header.stamp) - message.seq * CHUNK_NS
+
+    def _on_sound(self, message: Any) -> None:
+        if message.state == SoundEvent.STARTED:
+            self._print(stamp_ns(message.onset), 'sound',
+                        describe_sound(message.sound, message.score, message.threshold))
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:

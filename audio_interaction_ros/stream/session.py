@@ -6,7 +6,7 @@ hidden loop and no thread: whoever owns the session decides when to step. What f
 costs that lane its context and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +24,7 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
+from audio_interaction_ros.stream.sound_events import SoundDetector, SoundEvent, SoundRule
 from audio_interaction_ros.stream.text_lane import (
     TEXT_SLOTS,
     RecognisedSpeech,
@@ -70,13 +71,14 @@ class Session:
 
     ``lanes`` are resolved (``config.resolve_lanes``). ``slots`` is the context length per lane
     in positions (default: the model's), of which a lane may keep fewer. ``translate_text`` opens
-    one more lane of the decoder, for ``translate``. Raises ConfigurationError for a lane whose
-    prompt and replies do not fit.
+    one more lane of the decoder, for ``translate``. ``sounds`` hears every chunk (default: one
+    without rules, which tells of no sound). Raises ConfigurationError for a lane whose prompt and
+    replies do not fit.
     """
 
     def __init__(self, *, decoder: Decoder, tokenizer: Tokenizer, lanes: Sequence[LaneConfig],
                  fifo: FifoConfig | None = None, slots: int | None = None,
-                 translate_text: bool = False) -> None:
+                 translate_text: bool = False, sounds: SoundDetector | None = None) -> None:
         fifo = fifo or FifoConfig()
         slots = slots or decoder.spec.max_positions
         self._decoder, self._tokenizer = decoder, tokenizer
@@ -94,6 +96,7 @@ class Session:
         self._text = TextLane(
             index=len(lanes), spec=decoder.spec, slots=opened, encode=tokenizer.encode,
             token_bytes=tokenizer.token_bytes) if translate_text else None
+        self._sounds = sounds or SoundDetector({})
         self._epoch: int | None = None
         self._next_seq = 0
         self._outbox: list[Event] = []
@@ -127,13 +130,14 @@ class Session:
         """Return how many chunks wait for a lane."""
         return self._fifo.count_waiting(self._index_of(lane))
 
-    def push(self, chunk: EncodedChunk) -> None:
+    def push(self, chunk: EncodedChunk) -> list[SoundEvent]:
         """
-        Take in one chunk.
+        Take in one chunk; return the sounds that ended and began with it.
 
-        A new epoch restarts every lane. Raises ForeignModelError for features of another
-        model and AudioFormatError for those of another shape or that are no numbers; a chunk
-        that came before is counted and left out.
+        These need no forward pass, so whoever is to be told of them need not wait for one. A new
+        epoch restarts every lane and ends every sound. Raises ForeignModelError for features of
+        another model and AudioFormatError for those of another shape or that are no numbers; a
+        chunk that came before is counted and left out.
         """
         try:
             self._check_chunk(chunk)
@@ -147,10 +151,11 @@ class Session:
             self._begin_epoch(chunk)
         if chunk.seq < self._next_seq:
             self.stats.stale += 1
-            return
+            return []
         self.stats.missing += chunk.seq - self._next_seq
         self._next_seq = chunk.seq + 1
         self._fifo.push(chunk)
+        return self._sounds.push(chunk)
 
     def _check_chunk(self, chunk: EncodedChunk) -> None:
         spec, features = self._decoder.spec, chunk.features
@@ -171,7 +176,7 @@ class Session:
 
     def _begin_epoch(self, chunk: EncodedChunk) -> None:
         if self._epoch is not None:
-            self.reset()
+            self._restart_lanes()
         # A decoder that joins late starts where the stream stands; nothing of it is missing.
         self._epoch, self._next_seq = chunk.epoch, chunk.seq
 
@@ -356,8 +361,16 @@ class Session:
         for lane in lanes:
             self._lanes[self._index_of(lane.name)].adjust(lane)
 
+    def adjust_sounds(self, rules: Mapping[str, SoundRule]) -> None:
+        """Let sounds begin and end by other rules; ends of those that change come with a step."""
+        self._outbox.extend(self._sounds.adjust(rules))
+
     def reset(self) -> None:
-        """Forget the queue and every context; the events come with the next step."""
+        """Forget the queue, every context and every sound; the events come with the next step."""
+        self._outbox.extend(self._sounds.reset())
+        self._restart_lanes()
+
+    def _restart_lanes(self) -> None:
         self.stats.resets += 1
         self._fifo.clear()
         self._outbox.extend(self._give_up_texts())

@@ -28,9 +28,9 @@ ALERT = Alert(
     severity=Severity.CRITICAL, state=AlertState.ACTIVE, message='There is a smoke alarm! 烟',
     confidence=0.75, count=3, stamp_ns=1_700 * S, last_seen_ns=1_710 * S, ttl_ns=60 * S,
     requires_ack=True)
-KEPT = JournalContents(alerts=(ALERT, replace(ALERT, id='fire-1-1', label='fire',
-                                              state=AlertState.ACKNOWLEDGED)),
-                       frame_id='mic', saved_s=1_700_000_000.5)
+HEARD = replace(ALERT, id='fire-1-1', label='fire', state=AlertState.ACKNOWLEDGED,
+                evidence='sound', sound='fire_crackling', score=0.96875, threshold=0.625)
+KEPT = JournalContents(alerts=(ALERT, HEARD), frame_id='mic', saved_s=1_700_000_000.5)
 
 
 def test_what_is_written_comes_back(tmp_path):
@@ -39,6 +39,26 @@ def test_what_is_written_comes_back(tmp_path):
     assert read(path) == KEPT
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [item.name for item in path.parent.iterdir()] == ['alerts.json']
+
+
+def test_a_journal_from_before_there_were_sounds_is_read():
+    document = json.loads(dump(KEPT))
+    for record in document['alerts']:
+        for key in ('evidence', 'sound', 'score', 'threshold'):
+            del record[key]
+    old = parse(json.dumps(document).encode(), source='test')
+    assert old.alerts == (ALERT, replace(HEARD, evidence='model', sound='', score=0.0,
+                                         threshold=0.0))
+
+
+@pytest.mark.parametrize(('key', 'value'), [
+    ('evidence', 'ears'), ('evidence', None), ('sound', 3), ('score', 'high'),
+    ('threshold', None)])
+def test_evidence_that_nobody_wrote_is_refused(key, value):
+    document = json.loads(dump(KEPT))
+    document['alerts'][1][key] = value
+    with pytest.raises(JournalError, match=rf'alerts\[1\]\.{key}'):
+        parse(json.dumps(document).encode(), source='test')
 
 
 def test_without_alerts_there_is_no_file_and_no_folder(tmp_path):

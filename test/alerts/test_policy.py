@@ -13,8 +13,9 @@ from audio_interaction_ros.alerts.alert import (
     ChangeKind,
     Severity,
 )
-from audio_interaction_ros.alerts.policy import AlertPolicy, AlertSettings
+from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.alerts.rules import parse_rules
+from audio_interaction_ros.alerts.settings import AlertSettings
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyFinished
 

@@ -27,7 +27,17 @@ pytestmark = pytest.mark.ros
 
 OTHER_TEXTS = {'fifo.overflow': 'merge_silence', 'fifo.drain': 'C', 'kind': 'transcript',
                'transcript.second_pass': 'whisper', 'translation.second_pass': 'whisper',
-               'translation.to_english': 'model', 'model.rope_index_dtype': 'fp16_compat'}
+               'translation.to_english': 'model', 'model.rope_index_dtype': 'fp16_compat',
+               'alerts.profile': 'workshop', 'alerts.evidence': 'model', 'alerts.language': 'zh'}
+
+
+@pytest.fixture(autouse=True)
+def thresholds(tmp_path, monkeypatch):
+    """Let there be a file of thresholds that may be named."""
+    path = tmp_path / 'thresholds.yaml'
+    path.write_text('format: audio-interaction-thresholds/1\nchosen: {}\n'
+                    'thresholds: {dog_bark: 0.75}\n')
+    monkeypatch.setitem(OTHER_TEXTS, 'alerts.thresholds', str(path))
 
 
 def another(node, name):

@@ -73,6 +73,28 @@ def test_times_count_from_the_begin_of_the_audio(screen, robot):
     assert '     1.6 s  reply        hello' in screen.out
 
 
+def test_a_sound_that_begins_is_a_line_with_score_and_threshold(screen, robot):
+    from audio_interaction_msgs.msg import SoundEvent, SoundScores
+    scores = robot.watcher.create_publisher(SoundScores, 'sounds/scores', qos.DECISIONS)
+    sounds = robot.watcher.create_publisher(SoundEvent, 'sounds', qos.EVENTS)
+    robot.wait(lambda: scores.get_subscription_count() and sounds.get_subscription_count(),
+               'the printer listens')
+    message = SoundScores(seq=10)
+    message.header.stamp.sec = 104
+
+    def is_there():
+        scores.publish(message)
+        return screen.node._zero_ns == 100_000_000_000
+    robot.wait(is_there, 'it knows when the audio began')
+    for state in (SoundEvent.STARTED, SoundEvent.ENDED):
+        event = SoundEvent(state=state, sound='smoke_alarm', score=0.97, threshold=0.62)
+        event.onset.sec = 103
+        sounds.publish(event)
+    robot.wait(lambda: 'smoke_alarm' in screen.look().out, 'the sound')
+    assert '     3.0 s  sound        smoke_alarm 0.97 (threshold 0.62)' in screen.out
+    assert screen.out.count('smoke_alarm') == 1
+
+
 def test_while_a_model_loads_that_is_the_only_reason(screen):
     others = {'encoder_node: audio input': (WARN, 'not listening yet', {}),
               'encoder_node: fifo': (WARN, 'no decoder: no credit', {})}

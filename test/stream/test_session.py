@@ -6,23 +6,26 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.config import FifoConfig, LaneConfig
-from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
+from audio_interaction_ros.errors import AudioFormatError, ConfigurationError, ForeignModelError
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.runtimes.scripted import (
     SCRIPTED_TOKEN_IDS,
     ScriptedDecoder,
     ScriptedTokenizer,
 )
-from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import (
     ContextRolled,
     ReplyFinished,
     ReplyStarted,
     ReplyText,
     Silence,
+    SoundEnded,
+    SoundStarted,
     StreamReset,
 )
 from audio_interaction_ros.stream.session import Session
+from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 
 pytestmark = pytest.mark.unit
 
@@ -30,9 +33,9 @@ LANES = (LaneConfig(name='transcript', kind='transcript'),
          LaneConfig(name='assistant', alerts=True))
 
 
-def chunk(seq, **changes):
+def chunk(number, **changes):
     return replace(EncodedChunk(
-        features=np.zeros((2, 4), np.float32), stamp_ns=seq * 400_000_000, epoch=1, seq=seq,
+        features=np.zeros((2, 4), np.float32), stamp_ns=number * 400_000_000, epoch=1, seq=number,
         model_id='scripted'), **changes)
 
 
@@ -212,3 +215,52 @@ def test_no_two_replies_of_a_stream_are_called_the_same():
             one.push(chunk(seq))
             names += [event.reply_id for event in finished(one.drain())]
     assert sorted(names) == ['1-1-assistant', '1-1-transcript', '1-3-assistant', '1-3-transcript']
+
+
+def sounding(number, score, **changes):
+    return chunk(number, sounds=SoundScores(names=('bell',), scores=np.array([score], np.float32)),
+                 **changes)
+
+
+def session_that_hears(script=None):
+    detector = SoundDetector({'bell': SoundRule(threshold=0.5, hits=2, of=2)})
+    return Session(decoder=ScriptedDecoder(script=script or {}), tokenizer=ScriptedTokenizer(),
+                   lanes=LANES, sounds=detector)
+
+
+def test_sounds_are_told_by_push_before_any_pass():
+    one = session_that_hears({1: {0: (Emotion.NORMAL, 'a reply that takes many passes')}})
+    assert one.push(sounding(0, 0.9)) == []
+    (start,) = one.push(sounding(1, 0.9))
+    assert isinstance(start, SoundStarted) and start.sound == 'bell' and one.stats.steps == 0
+    one.step(), one.step()  # the lane speaks
+    assert one.push(sounding(2, 0.0)) == []
+    (end,) = one.push(sounding(3, 0.0))
+    assert isinstance(end, SoundEnded) and end.offset_ns == 800_000_000
+    assert one.push(sounding(3, 0.9)) == []  # it came before
+    assert not any(isinstance(event, (SoundStarted, SoundEnded)) for event in one.drain())
+
+
+def test_a_new_epoch_a_gap_and_a_refused_chunk_end_what_sounds():
+    for change in ({'epoch': 2, 'seq': 0}, {'seq': 4}):
+        one = session_that_hears()
+        one.push(sounding(0, 0.9)), one.push(sounding(1, 0.9))
+        (end,) = one.push(sounding(2, 0.9, **change))
+        assert isinstance(end, SoundEnded) and (end.epoch, end.seq) == (1, 1)
+    one = session_that_hears()
+    one.push(sounding(0, 0.9)), one.push(sounding(1, 0.9))
+    with pytest.raises(AudioFormatError):
+        one.push(sounding(2, 0.9, features=np.full((2, 4), np.nan, np.float32)))
+    assert isinstance(one.push(sounding(3, 0.9))[0], SoundEnded)
+
+
+def test_a_reset_and_other_rules_end_sounds_with_the_next_step():
+    one = session_that_hears()
+    for end_it in (lambda: one.reset(),
+                   lambda: one.adjust_sounds({'bell': SoundRule(threshold=0.8)})):
+        seq = one._next_seq
+        one.push(sounding(seq, 0.9)), one.push(sounding(seq + 1, 0.9))
+        one.drain()
+        end_it()
+        assert one.busy and sum(isinstance(event, SoundEnded) for event in one.drain()) == 1
+    assert isinstance(one.push(sounding(one._next_seq, 0.9))[0], SoundStarted)

@@ -1,13 +1,12 @@
 """
 Alerts as topics and services: one message per change, the open ones, the event and the hold.
 
-Owns publishers, timers and services; when a reply is an alert is the policy's matter. All of
-it, diagnostics included, runs with the node's lock held, so the policy needs none.
+Owns publishers, timers and services; when a sound or a reply is an alert is the policy's matter.
+All of it, diagnostics included, runs with the node's lock held, so the policy needs none.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -19,13 +18,15 @@ from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKi
 from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import JournalContents, waiting_for_a_person
 from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
-from audio_interaction_ros.assembly import build_policy
+from audio_interaction_ros.alerts.rules import AlertRules
+from audio_interaction_ros.assembly import build_policy, make_policy_settings
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.io.messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.terminal import one_line
 
 __all__ = ['AlertBoard']
@@ -45,7 +46,7 @@ class AlertBoard:
         ``before`` is that of an earlier configuration; without one the journal is read. Raises
         ConfigurationError for bad rules.
         """
-        self._policy = build_policy(settings, lanes)
+        self._policy, self._lanes = build_policy(settings, lanes), lanes
         self._node, self._settings, self._hearing = node, settings, hearing
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history
@@ -76,10 +77,13 @@ class AlertBoard:
                                frame_id=self._frame_id)
 
     def apply(self, settings: AlertsConfig) -> None:
-        """Take other severities and another life of the journal; rules are read at configure."""
-        self._policy.settings = replace(
-            self._policy.settings,
-            while_speaking_min_severity=settings.while_speaking_min_severity)
+        """
+        Take other severities, another profile, and another life of the journal.
+
+        The rules file itself is read at configure. Raises ConfigurationError, with nothing
+        changed, for a profile that it does not have and for thresholds that cannot be read.
+        """
+        self._policy.settings = make_policy_settings(settings, self._lanes, self._policy.rules)
         before, self._settings = self._settings, settings
         if settings.journal_s != before.journal_s:
             self._keeper.close()
@@ -95,6 +99,21 @@ class AlertBoard:
     def close(self) -> None:
         """Finish the journal. Idempotent."""
         self._keeper.close()
+
+    @property
+    def rules(self) -> AlertRules:
+        """What the rules file says."""
+        return self._policy.rules
+
+    def note_classes(self, names: Sequence[str]) -> None:
+        """Learn which sounds the model tells apart."""
+        self._policy.note_classes(names)
+
+    def on_sound(self, event: SoundEvent, frame_id: str) -> None:
+        """Take in that a sound began or ended."""
+        self._frame_id = frame_id
+        self._now_ns = max(self._now_ns or 0, event.stamp_ns)
+        self._publish_changes(self._policy.on_sound(event))
 
     def on_reply(self, reply: ReplyFinished, frame_id: str) -> None:
         """Take in a finished reply."""

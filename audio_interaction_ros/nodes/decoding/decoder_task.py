@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from audio_interaction_ros.assembly import build_session, resolve_for
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
@@ -22,10 +22,13 @@ from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event
+from audio_interaction_ros.stream.sound_events import SoundEvent
 
-__all__ = ['LanesAdjusted', 'Command', 'DecoderTask', 'IncomingChunk', 'Progress', 'ChunkRefused']
+__all__ = ['ChunkHeard', 'ChunkRefused', 'Command', 'DecoderTask', 'IncomingChunk',
+           'LanesAdjusted', 'Progress']
 
 _REMEMBERED_CHUNKS = 4096
+_E = TypeVar('_E', bound=Event)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,15 @@ class ChunkRefused:
     """A chunk was not taken in."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class ChunkHeard:
+    """A chunk was taken in, with the sounds that ended and began: told before any pass."""
+
+    chunk: EncodedChunk
+    sounds: tuple[tuple[SoundEvent, ChunkOrigin], ...]
+    heard: ChunkOrigin
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ class DecoderTask:
     def _push_chunk(self, item: IncomingChunk, emit: Emit) -> None:
         chunk = item.chunk
         try:
-            self.session.push(chunk)
+            sounds = self.session.push(chunk)
         except ForeignModelError as error:
             emit(ChunkRefused(str(error)))
             return
@@ -127,6 +139,7 @@ class DecoderTask:
             return
         self._newest_end_ns = chunk.stamp_ns + CHUNK_NS
         self._note_chunk(item)
+        emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard))
 
     def _note_chunk(self, item: IncomingChunk) -> None:
         chunk = item.chunk
@@ -142,12 +155,15 @@ class DecoderTask:
         self.session.adjust(resolve_for(self.runtime, lanes))
         emit(LanesAdjusted(self.lanes))
 
+    def _with_origin(self, events: Sequence[_E]) -> tuple[tuple[_E, ChunkOrigin], ...]:
+        return tuple((event, self._chunks.get((event.epoch, event.seq), ChunkOrigin()))
+                     for event in events)
+
     def _make_progress(self, events: list[Event]) -> Progress:
         session = self.session
         oldest = session.fifo.oldest_stamp_ns
         return Progress(
-            events=tuple((event, self._chunks.get((event.epoch, event.seq), ChunkOrigin()))
-                         for event in events),
+            events=self._with_origin(events),
             depths={lane.config.name: session.queue_depth(lane.config.name)
                     for lane in session.lanes},
             counts={**vars(session.stats), 'dropped': session.fifo.stats.dropped},

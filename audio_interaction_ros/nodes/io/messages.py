@@ -6,6 +6,7 @@ Owns which field goes where. Knows no topics and no nodes.
 
 import array
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,20 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.events import ReplyStarted, Silence
+from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
+from audio_interaction_ros.stream.events import ReplyStarted, Silence, SoundEnded
 from audio_interaction_ros.stream.final_text import FinalText
+from audio_interaction_ros.stream.sound_events import SoundEvent, list_likeliest
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
            'decision_message', 'duration_message', 'put_final', 'put_recognised',
-           'recognised_of', 'time_message']
+           'recognised_of', 'sound_event_message', 'sound_scores_message', 'time_message']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
+_UNREACHABLE = 2.0
+"""Threshold of a sound that no rule asks for."""
 _WIRE_DTYPE = 'float32'  # exact: the nodes decide what the offline command decides
 
 
@@ -73,7 +77,8 @@ def chunk_message(chunk: EncodedChunk, *, frame_id: str) -> msg.EncodedChunk:
         epoch=chunk.epoch, seq=chunk.seq, duration=duration_message(CHUNK_NS),
         lost_samples_before=min(chunk.lost_samples_before, 2 ** 32 - 1), flags=flags,
         rms_dbfs=chunk.rms_dbfs, model_id=chunk.model_id, dtype=_WIRE_DTYPE,
-        shape=list(chunk.features.shape), data=_to_array(chunk.features.astype(_WIRE_DTYPE)))
+        shape=list(chunk.features.shape), data=_to_array(chunk.features.astype(_WIRE_DTYPE)),
+        sound_names=list(chunk.sounds.names), sound_scores=chunk.sounds.scores.tolist())
     message.header.stamp = time_message(chunk.stamp_ns)
     message.header.frame_id = frame_id
     return message
@@ -92,6 +97,10 @@ def chunk_from_message(message: Any) -> EncodedChunk:
         raise AudioFormatError(
             f'Expected {expected} bytes for features of shape {list(shape)}, got '
             f'{len(message.data)}; the publisher of encoded must be an encoder_node')
+    if len(message.sound_names) != len(message.sound_scores):
+        raise AudioFormatError(
+            f'Expected a score for each of {len(message.sound_names)} sounds, got '
+            f'{len(message.sound_scores)}; the publisher of encoded must be an encoder_node')
     features = np.frombuffer(message.data, message.dtype).reshape(shape).astype(np.float32)
     flags = message.flags
     return EncodedChunk(
@@ -100,7 +109,9 @@ def chunk_from_message(message: Any) -> EncodedChunk:
         lost_samples_before=message.lost_samples_before, quiet=bool(flags & message.SILENCE),
         discontinuity=bool(flags & message.DISCONTINUITY),
         robot_speaking=bool(flags & message.ROBOT_SPEAKING),
-        end_of_stream=bool(flags & message.END_OF_STREAM))
+        end_of_stream=bool(flags & message.END_OF_STREAM),
+        sounds=SoundScores(names=tuple(message.sound_names),
+                           scores=np.array(message.sound_scores, np.float32)))
 
 
 def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_depth: int,
@@ -155,7 +166,35 @@ def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
         state=int(alert.state), label=alert.label, message=alert.message,
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
-        requires_ack=alert.requires_ack)
+        requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
+        score=alert.score, threshold=alert.threshold)
     message.header.stamp = time_message(alert.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
+    """Return that a sound began or ended as a message."""
+    kind = msg.SoundEvent
+    offset_ns = event.offset_ns if isinstance(event, SoundEnded) else event.onset_ns
+    message = kind(
+        epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
+        state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
+        threshold=event.threshold, onset=time_message(event.onset_ns),
+        offset=time_message(offset_ns))
+    message.header.stamp = time_message(event.onset_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def sound_scores_message(chunk: EncodedChunk, *, frame_id: str, top: int,
+                         thresholds: Mapping[str, float]) -> msg.SoundScores:
+    """Return the likeliest ``top`` sounds of a chunk, each with the threshold of its rule."""
+    likeliest = list_likeliest(chunk.sounds, top)
+    message = msg.SoundScores(
+        epoch=chunk.epoch, seq=chunk.seq, rms_dbfs=chunk.rms_dbfs,
+        sounds=[name for name, _ in likeliest], scores=[score for _, score in likeliest],
+        thresholds=[thresholds.get(name, _UNREACHABLE) for name, _ in likeliest])
+    message.header.stamp = time_message(chunk.stamp_ns)
     message.header.frame_id = frame_id
     return message

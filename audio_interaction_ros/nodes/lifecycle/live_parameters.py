@@ -24,9 +24,10 @@ LIVE = {
         'audio.mute_holdoff_ms', 'audio.silence_warning_s', 'fifo.overflow',
         'fifo.credit_timeout_s', 'record.retention_s')),
     'decoder_node': frozenset((
-        'alerts.event_min_severity', 'alerts.hold_min_severity', 'alerts.journal_s',
+        'alerts.event_min_severity', 'alerts.evidence', 'alerts.hold_min_severity',
+        'alerts.journal_s', 'alerts.language', 'alerts.profile', 'alerts.thresholds',
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
-        'lane.release', 'lane.refractory_s')),
+        'lane.release', 'lane.refractory_s', 'sounds.top')),
 }
 """What each node takes while it is configured."""
 
