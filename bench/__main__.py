@@ -19,7 +19,6 @@ from bench import (
     exporting,
     frontend,
     hour,
-    machine,
     models,
     nodes,
     parts,
@@ -30,6 +29,7 @@ from bench import (
 )
 from bench.audio import SAMPLE_SCENE
 from bench.measure import Figure
+from measure import machine
 
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')

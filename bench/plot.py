@@ -16,7 +16,7 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS
 from bench.parts import PARTS
-from eval.plots import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
+from measure.plots import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 
 __all__ = ['PICTURES', 'draw', 'main']
 

@@ -60,7 +60,7 @@ def _whisper(threads: int, *, beam: int, every_s: float = 0.0) -> Program:
     except ImportError as error:
         raise MissingDependencyError('this comparison needs faster-whisper; run: pip install -r '
                                      'requirements/compare.txt') from error
-    from eval.whisper import ensure_converted
+    from measure.whisper import ensure_converted
     model: Any = WhisperModel(str(ensure_converted()), device='cpu', compute_type='int8',
                               cpu_threads=threads)
     options = VadOptions(min_silence_duration_ms=500)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
-from eval.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 from eval.matching import GRACE_S, ExpectedEvent, GivenReply, Matches, count_bursts, match
+from measure.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 
 __all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'StreamOutcome', 'apply_constant', 'apply_threshold',
            'calibrations',

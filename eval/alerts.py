@@ -19,7 +19,6 @@ from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import plots, report
 from eval.alert_figures import (
     BARS,
     StreamOutcome,
@@ -30,13 +29,14 @@ from eval.alert_figures import (
     list_pairs,
     trade_off,
 )
-from eval.held_out_clips import read_held_out
 from eval.listening import CHUNK_S, TRACE, Hearing, Listener
 from eval.matching import GivenReply
 from eval.scenes import Scene, ScenePlan, background_plans, event_plans
-from eval.sound_classes import EVENTS, robot_rules
 from eval.tagger import heard_by_tagger, read_scores
-from eval.worker_pool import WorkerPool
+from eval.worker_pool import WorkerPool, add_pool_arguments, make_pool
+from held_out.classes import EVENTS, robot_rules
+from held_out.clips import read_held_out
+from measure import plots, report
 
 __all__ = ['LANE', 'AlertListener', 'add_arguments', 'add_replies', 'make_lanes', 'run',
            'join_trace']
@@ -50,7 +50,7 @@ GOAL = (1.0, 0.85)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.add_common_arguments(parser)
-    report.add_pool_arguments(parser)
+    add_pool_arguments(parser)
     parser.add_argument('--hours', type=float, default=2.0,
                         help='hours of background to report on')
     parser.add_argument('--validation-hours', type=float, default=1.0,
@@ -187,7 +187,7 @@ def plans_of(options: argparse.Namespace, known: AlertRules) -> list[ScenePlan]:
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
     known, out = robot_rules(), report.make_folder(options, 'alerts')
-    plans, crew = plans_of(options, known), report.make_pool(options, runtime)
+    plans, crew = plans_of(options, known), make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     ears = AlertListener(runtime, options, out / 'hearings.jsonl', crew)
     heard = ears.hear(plans, known)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eval import report
+from measure import report
 
 __all__ = ['CARD', 'add_arguments', 'list_commands', 'run']
 

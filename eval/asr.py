@@ -17,8 +17,8 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import plots, report
-from eval.held_out_clips import (
+from eval.listening import Hearing, Listener
+from held_out.clips import (
     RATE,
     HeldOutClip,
     MaterialError,
@@ -26,10 +26,10 @@ from eval.held_out_clips import (
     load,
     read_held_out,
 )
-from eval.intervals import Estimate, percentiles
-from eval.listening import Hearing, Listener
-from eval.whisper import Reader, make_reader
-from eval.word_errors import (
+from measure import plots, report
+from measure.intervals import Estimate, percentiles
+from measure.whisper import Reader, make_reader
+from measure.word_errors import (
     UnderstoodUtterance,
     error_ratio,
     measure_erasure,

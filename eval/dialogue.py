@@ -18,14 +18,15 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import plots, report
 from eval.alerts import LANE, make_lanes
 from eval.asr import LEAD_S, SpeechClip, read_speech, read_unheard_voices
-from eval.held_out_clips import RATE, MaterialError, load, read_held_out
-from eval.intervals import poisson, wilson
 from eval.listening import Hearing, Listener
-from eval.sound_classes import robot_rules
-from eval.word_errors import normalise
+from eval.worker_pool import add_pool_arguments, make_pool
+from held_out.classes import robot_rules
+from held_out.clips import RATE, MaterialError, load, read_held_out
+from measure import plots, report
+from measure.intervals import poisson, wilson
+from measure.word_errors import normalise
 from train.edge.dialogue import UNKNOWN, reply_to
 
 __all__ = ['AskedUtterance', 'add_arguments', 'figures', 'run', 'sort_of']
@@ -64,7 +65,7 @@ class AskedUtterance:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.add_common_arguments(parser, data=False)
-    report.add_pool_arguments(parser)
+    add_pool_arguments(parser)
     parser.add_argument('--speech', type=Path, required=True, help='folder with utterances.jsonl '
                         '(text, path, voice, split): its voices of the split "validation"')
     parser.add_argument('--per-sort', type=int, default=150, metavar='CLIPS',
@@ -154,7 +155,7 @@ def figures(utterances: Sequence[AskedUtterance]) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out, crew = report.make_folder(options, 'dialogue'), report.make_pool(options, runtime)
+    out, crew = report.make_folder(options, 'dialogue'), make_pool(options, runtime)
     clips = read_unheard_voices(options.speech)
     if options.data:
         clips += read_speech(read_held_out(options.data))

@@ -2,7 +2,7 @@
 ``python -m eval.heldout_speech``: held-out sentences spoken, for ``python -m eval translation``.
 
 Owns which sentences are spoken by whom: short English sentences of the pairs that training never
-takes (train.edge.pairs.split_pairs) and that no voice of training says in the folders of
+takes (held_out.pairs.split_pairs) and that no voice of training says in the folders of
 ``--heard``, each by one of the voices kept for validation or by hibari, which training hears as
 well and whose lines are told by their voice. Voices and files are those of train.edge.synthesise,
 and a run that was stopped goes on.
@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audio_interaction_ros.errors import AudioInteractionError
-from eval.held_out_clips import MaterialError, chance_of
-from eval.spoken_sentences import read_trained_keys, sentences_of
-from train.edge.pairs import keep_short, read_pairs, sentence_key, split_pairs
+from held_out.clips import MaterialError
+from held_out.pairs import keep_short, read_pairs, sentence_key, split_pairs
+from held_out.splits import chance_of
+from held_out.spoken_sentences import read_trained_keys, sentences_of
 from train.edge.synthesise import (
     VALIDATION_VOICES,
     Utterance,

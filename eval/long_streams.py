@@ -13,15 +13,16 @@ import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import plots, report
 from eval.alert_figures import StreamOutcome
 from eval.alerts import LANE, AlertListener
-from eval.held_out_clips import read_held_out
-from eval.intervals import percentiles, poisson, quotients, wilson
 from eval.listening import TRACE
 from eval.matching import Matches, count_bursts, match
 from eval.scenes import ScenePlan, long_scene
-from eval.sound_classes import robot_rules
+from eval.worker_pool import add_pool_arguments, make_pool
+from held_out.classes import robot_rules
+from held_out.clips import read_held_out
+from measure import plots, report
+from measure.intervals import percentiles, poisson, quotients, wilson
 
 __all__ = ['add_arguments', 'figures', 'run']
 
@@ -29,7 +30,7 @@ __all__ = ['add_arguments', 'figures', 'run']
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.add_common_arguments(parser)
-    report.add_pool_arguments(parser)
+    add_pool_arguments(parser)
     parser.add_argument('--minutes', type=float, default=30.0, help='length of a stream')
     parser.add_argument('--count', type=int, default=2, help='how many streams')
     parser.add_argument('--every', type=float, default=30.0, metavar='SECONDS',
@@ -90,7 +91,7 @@ def _same_chunks(stream: StreamOutcome, minutes: float,
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
     out, known = report.make_folder(options, 'long'), robot_rules()
-    items, crew = read_held_out(options.data), report.make_pool(options, runtime)
+    items, crew = read_held_out(options.data), make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     ears = AlertListener(runtime, options, out / 'hearings.jsonl', crew)
 

@@ -22,10 +22,10 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import plots, report
-from eval.held_out_clips import RATE, MaterialError, load
-from eval.intervals import Estimate, quotients, wilson
 from eval.listening import CHUNK_S, Hearing, Listener
+from held_out.clips import RATE, MaterialError, load
+from measure import plots, report
+from measure.intervals import Estimate, quotients, wilson
 
 __all__ = ['BenchmarkClip', 'add_arguments', 'decision_of', 'read_benchmark', 'read_predictions',
            'run',

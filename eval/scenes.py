@@ -13,12 +13,13 @@ from itertools import islice
 import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
-from eval.held_out_clips import (
+from eval.matching import ExpectedEvent
+from held_out.classes import accepted_labels, kind_of
+from held_out.clips import (
     RATE,
     HeldOutClip,
     MaterialError,
     by_label,
-    chance_of,
     find_sounding,
     go_round,
     load,
@@ -27,8 +28,7 @@ from eval.held_out_clips import (
     scale_to,
     side_of,
 )
-from eval.matching import ExpectedEvent
-from eval.sound_classes import accepted_labels, kind_of
+from held_out.splits import chance_of
 
 __all__ = ['ScenePlan', 'Scene', 'background_plans', 'event_plans', 'long_scene']
 

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
-from eval.held_out_clips import (
+from held_out.clips import (
     AUDIBLE_DB,
     RATE,
     HeldOutClip,
-    chance_of,
     find_sounding,
     load,
     loop_samples,
     root_mean_square,
 )
+from held_out.splits import chance_of
 
 __all__ = ['CONDITIONS', 'SPEECH_DBFS', 'make_plain_stream', 'make_stream']
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.runtimes.base import Transcriber
-from eval import report
-from eval.held_out_clips import HeldOutClip
 from eval.second_pass_streams import SPEECH_DBFS, make_plain_stream
-from eval.word_errors import UnderstoodUtterance, word_error_rate
+from held_out.clips import HeldOutClip
+from measure import report
+from measure.word_errors import UnderstoodUtterance, word_error_rate
 
 __all__ = ['measure_windows']
 

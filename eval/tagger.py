@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.alert_figures import CHUNK_S, StreamOutcome
-from eval.held_out_clips import HeldOutClip, MaterialError
 from eval.matching import ExpectedEvent
-from eval.sound_classes import kind_of
+from held_out.classes import kind_of
+from held_out.clips import HeldOutClip, MaterialError
 
 __all__ = ['FAMILIES', 'heard_by_tagger', 'read_scores']
 

@@ -18,23 +18,23 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
-from eval import plots, report
-from eval.held_out_clips import RATE, MaterialError, find_sounding, load, read_held_out
-from eval.intervals import Estimate, bootstrap, percentiles
 from eval.listening import TO_ENGLISH, Hearing, Listener
-from eval.spoken_sentences import Sentence, SentencePairs, pair_spoken
 from eval.translators import stand_beside
-from train.edge.pairs import sentence_key
+from eval.worker_pool import add_pool_arguments, make_pool
+from held_out.clips import RATE, MaterialError, find_sounding, load, read_held_out
+from held_out.pairs import sentence_key
+from held_out.spoken_sentences import Sentence, SentencePairs, pair_spoken
+from measure import plots, report
+from measure.bleu import score
+from measure.intervals import Estimate, percentiles
 
 __all__ = ['TranslatedSentence', 'add_arguments', 'choose_sentences', 'figures', 'make_lane',
-           'run', 'score', 'note_hearing']
+           'run', 'note_hearing']
 
 LANE = 'translation'
 LEAD_S = 0.6
 COLUMNS = ('BLEU streamed', 'BLEU final', 'chrF streamed', 'chrF final')
-ROUNDS = 200
 
 
 @dataclass
@@ -57,7 +57,7 @@ class TranslatedSentence(Sentence):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.add_common_arguments(parser, data=False)
-    report.add_pool_arguments(parser)
+    add_pool_arguments(parser)
     parser.add_argument('--speech', type=Path, nargs='+', default=[], metavar='FOLDER',
                         help='folders with utterances.jsonl (text, path, voice, split; for '
                         'Mandarin translation): their split "validation". What their split '
@@ -103,44 +103,6 @@ def choose_sentences(sentences: Sequence[Sentence], most: int) -> dict[str,
         if len(mine) < most:
             mine.append(TranslatedSentence.of(sentence))
     return dict(sorted(by_direction.items()))
-
-
-def _metrics(target: str) -> dict[str, Any]:
-    try:
-        import sacrebleu
-    except ImportError as error:
-        raise MissingDependencyError('translation scores need sacrebleu; run: pip install -r '
-                                     'requirements/eval.txt') from error
-    return {'BLEU': sacrebleu.BLEU(tokenize='zh' if target == 'zh' else '13a'),
-            'chrF': sacrebleu.CHRF()}
-
-
-def _reference_streams(sentences: Sequence[Sentence]) -> list[list[str | None]]:
-    """Return references as sacrebleu wants them: one list per rank, None where there is none."""
-    most = max(len(sentence.references) for sentence in sentences)
-    return [[sentence.references[rank] if rank < len(sentence.references) else None
-             for sentence in sentences] for rank in range(most)]
-
-
-def score(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]:
-    """
-    Return BLEU and chrF (0 to 100) of texts beside sentences of one direction.
-
-    The bootstrap draws sentences; one that several voices say is drawn with all of them.
-    """
-    groups: dict[str, list[tuple[Sentence, str]]] = defaultdict(list)
-    for sentence, text in zip(sentences, texts, strict=True):
-        groups[sentence_key(sentence.text)].append((sentence, text))
-    result: dict[str, Any] = {}
-    for name, metric in _metrics(sentences[0].direction[-2:]).items():
-        def corpus_score(drawn: Sequence[list[tuple[Sentence, str]]],
-                         metric: Any = metric) -> float:
-            both = [pair for group in drawn for pair in group]
-            return float(metric.corpus_score([text for _, text in both], _reference_streams(
-                [sentence for sentence, _ in both])).score)
-        result[name] = bootstrap(list(groups.values()), corpus_score, rounds=ROUNDS)
-        result[f'{name}_signature'] = str(metric.get_signature())
-    return result
 
 
 def _score_final(sentences: Sequence[Sentence]) -> dict[str, Any]:
@@ -233,7 +195,7 @@ def choose_material(options: argparse.Namespace,
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where the model cannot translate or there is nothing to say."""
-    out, crew = report.make_folder(options, 'translation'), report.make_pool(options, runtime)
+    out, crew = report.make_folder(options, 'translation'), make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     lane = make_lane(runtime, options.prompt, options.threshold)
     if lane is None:

@@ -2,7 +2,7 @@
 What stands beside the translation lane: translators without a language, and Whisper base.
 
 Owns what they say to the same sentences. ``copy``, ``frequent`` and ``nearest`` read the words
-that were said (train.edge.pairs.baseline_texts). Whisper hears the same audio as a whole: of
+that were said (held_out.pairs.baseline_texts). Whisper hears the same audio as a whole: of
 Mandarin it writes English itself; to Chinese it cannot translate, so its English words are looked
 up, and the translation of the nearest sentence that is trained on stands for it. Knows no metric.
 """
@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval import report
-from eval.held_out_clips import load
-from eval.spoken_sentences import Sentence
-from eval.whisper import Reader, make_reader
-from train.edge.pairs import Pair, baseline_texts
+from held_out.clips import load
+from held_out.pairs import Pair, baseline_texts
+from held_out.spoken_sentences import Sentence
+from measure import report
+from measure.whisper import Reader, make_reader
 
 __all__ = ['TRANSLATES', 'TRANSLATES_BY_LOOKUP', 'stand_beside']
 
@@ -28,8 +28,8 @@ def stand_beside(sentences: Sequence[Sentence], train: Sequence[Pair], cache: Pa
     """
     Fill in what others say to sentences of one direction; return who read their audio.
 
-    ``train`` may be empty, ``choice`` is that of ``eval.whisper.make_reader``; without one of them
-    those that need it say nothing.
+    ``train`` may be empty, ``choice`` is that of ``measure.whisper.make_reader``; without one of
+    them those that need it say nothing.
     """
     direction = sentences[0].direction
     whisper = make_reader(cache, threads, choice, language=sentences[0].language,

@@ -6,20 +6,23 @@ come back as they are done. A process with one thread per core gets more done th
 as many threads. Knows no audio and no figure.
 """
 
+import argparse
 import multiprocessing
 import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty
 from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_runtime
 from eval.batched_streams import run_batched
 
-__all__ = ['WorkerPool', 'WorkerPoolError', 'processes_for']
+__all__ = ['WorkerPool', 'WorkerPoolError', 'add_pool_arguments', 'make_pool', 'processes_for']
 
 T = TypeVar('T')
 R = TypeVar('R')
@@ -125,3 +128,22 @@ def _end_with_parent() -> None:
     assert parent is not None, 'a process of the crew was started by another'
     parent.join()
     os._exit(1)
+
+
+def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that hear many streams at the same time."""
+    parser.add_argument('--workers', type=int, default=0, metavar='N',
+                        help='processes with the model, which share --threads (default: one per '
+                             'core, 4 at most; 1 on a GPU)')
+    parser.add_argument('--streams', type=int, default=8, metavar='N',
+                        help='streams that a process hears at the same time (default: 8)')
+
+
+def make_pool(options: argparse.Namespace, given: Runtime | None) -> WorkerPool:
+    """Return who hears; with a given model it is this process alone."""
+    if given is not None:
+        return WorkerPool(streams=options.streams)
+    processes = options.workers or processes_for(options.device)
+    make = partial(load_runtime, options.model, runtime=options.runtime, device=options.device,
+                   dtype=options.dtype, threads=max(1, options.threads // processes))
+    return WorkerPool(make=make, processes=processes, streams=options.streams)

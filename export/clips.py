@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from eval.asr import LEAD_S, choose_clips, read_speech
-from eval.held_out_clips import RATE, MaterialError, load, read_held_out
 from eval.scenes import ScenePlan, background_plans, event_plans
-from eval.sound_classes import robot_rules
+from held_out.classes import robot_rules
+from held_out.clips import RATE, MaterialError, load, read_held_out
 
 __all__ = ['TABLE', 'Clip', 'from_evaluation', 'from_folder']
 

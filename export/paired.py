@@ -2,7 +2,7 @@
 The same clips through graphs in full precision and through others: words, alerts, probabilities.
 
 Owns how both are heard and what is compared, clip by clip. Knows no command line; bars are in
-export.bars, statistics in eval.intervals.
+export.bars, statistics in measure.intervals.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +14,12 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
-from eval import report
-from eval.intervals import Estimate, quotients
 from eval.listening import Hearing, Listener
-from eval.word_errors import UnderstoodUtterance, count_errors, word_error_rate
 from export.bars import Bar, Verdict
 from export.clips import Clip
+from measure import report
+from measure.intervals import Estimate, quotients
+from measure.word_errors import UnderstoodUtterance, count_errors, word_error_rate
 
 __all__ = ['Pair', 'compare_clips', 'hear_clips', 'lines']
 

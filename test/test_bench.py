@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from audio_interaction_ros.alerts.rules import load_rules
-from bench import hour, machine, nodes, report, robot
+from bench import hour, nodes, report, robot
 from bench.measure import Figure, spread
+from measure import machine
 
 pytestmark = pytest.mark.unit
 

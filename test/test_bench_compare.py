@@ -51,7 +51,7 @@ def whisper(monkeypatch):
     activity.get_speech_timestamps = lambda samples, options: [{'start': 0, 'end': 40_000}]
     monkeypatch.setitem(sys.modules, 'faster_whisper', package)
     monkeypatch.setitem(sys.modules, 'faster_whisper.vad', activity)
-    monkeypatch.setattr('eval.whisper.ensure_converted', lambda: 'folder')
+    monkeypatch.setattr('measure.whisper.ensure_converted', lambda: 'folder')
     return read
 
 

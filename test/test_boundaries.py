@@ -5,6 +5,7 @@ Every import statement counts, also one inside a function; only type checking is
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,9 +37,12 @@ ROWS = {
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
+    'audio.bag': (HEARING, {'numpy', 'rosbags'}),
+    'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry'}, set()),
+    'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
+    'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -95,7 +99,15 @@ ROWS = {
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }
-SHELL = ('train', 'export', 'eval', 'bench')
+# Of the workshop: which of its other rooms each may import. docs/architecture.md says the same.
+WORKSHOP = {
+    'held_out': set(),
+    'measure': {'held_out'},
+    'train': {'held_out', 'measure'},
+    'eval': {'held_out', 'measure', 'train'},
+    'export': {'held_out', 'measure', 'eval'},
+    'bench': {'measure', 'export'},
+}
 
 
 def module_name(path):
@@ -159,16 +171,53 @@ def test_only_nodes_import_ros(path):
 
 @pytest.mark.parametrize('path', SOURCES, ids=lambda path: module_name(path) or PACKAGE)
 def test_nothing_of_the_package_imports_the_workshop(path):
-    assert [name for name in imports(path) if name.partition('.')[0] in SHELL] == []
+    assert [name for name in imports(path) if name.partition('.')[0] in WORKSHOP] == []
 
 
 @pytest.mark.parametrize('path', sorted(
-    path for folder in SHELL for path in (ROOT / folder).rglob('*.py')),
+    path for folder in WORKSHOP for path in (ROOT / folder).rglob('*.py')),
     ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_workshop_imports_no_ros(path):
-    names = list(imports(path))
-    assert [name for name in names if name.partition('.')[0] in ROS] == []
-    assert [name for name in names if name.startswith(f'{PACKAGE}.nodes')] == []
+def test_the_workshop_imports_no_ros_and_only_the_rooms_below(path):
+    assert trespasses(path, path.relative_to(ROOT).parts[0]) == []
+
+
+def trespasses(path, room):
+    """Return what a source of a room of the workshop imports and may not."""
+    others = set(WORKSHOP) - WORKSHOP[room] - {room}
+    return [name for name in imports(path) if name.partition('.')[0] in ROS | others
+            or inside(name, (f'{PACKAGE}.nodes',))]
+
+
+def test_a_room_sees_who_trespasses(tmp_path):
+    wrong = tmp_path / 'wrong.py'
+    wrong.write_text('def f():\n    from eval.listening import Listener\n'
+                     f'import train.records\nfrom {PACKAGE}.nodes import assistant\n'
+                     'from measure import intervals\nimport rclpy\nimport numpy\n')
+    assert sorted(trespasses(wrong, 'train')) == [
+        f'{PACKAGE}.nodes.assistant', 'eval.listening.Listener', 'rclpy']
+    assert 'train.records' in trespasses(wrong, 'bench')
+
+
+def test_no_two_rooms_of_the_workshop_import_each_other():
+    below = {}
+    while len(below) < len(WORKSHOP):  # a room is placed once all that it imports are
+        ready = [room for room in WORKSHOP if room not in below and WORKSHOP[room] <= set(below)]
+        assert ready, f'a circle among {sorted(set(WORKSHOP) - set(below))}'
+        below |= dict.fromkeys(ready)
+
+
+def test_the_picture_shows_every_room_and_what_it_may_import():
+    """The table of docs/architecture.md: each room of the workshop, each module of the package."""
+    text = (ROOT / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+    rows = re.findall(r'^\| (`.*?) \|.*\| (.*) \|$', text[:text.index('## SoundFlow')], re.M)
+    told = {room: allowed for names, allowed in rows for room in re.findall('`([^`]+)`', names)}
+    for room, allowed in WORKSHOP.items():
+        prefix = 'the package without `nodes`'
+        assert told[room].startswith(prefix), room
+        assert set(re.findall('`([^`]+)`', told[room][len(prefix):])) == allowed, room
+    inner = {module_name(path).partition('.')[0] for path in SOURCES} - {''}
+    assert inner <= set(told), f'no row: {sorted(inner - set(told))}'
+    assert set(told) <= inner | set(WORKSHOP), 'a row of no room'
 
 
 def test_the_rows_see_a_violation(tmp_path):

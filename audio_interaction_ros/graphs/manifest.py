@@ -6,6 +6,7 @@ every graph too. Needs neither onnx nor a runtime.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -146,11 +147,21 @@ def find_fault(folder: Path, *, model_id: str, half: str, precision: str) -> str
 
 def ensure_cached(build: Callable[[Path], None], *, model_id: str, half: str, precision: str,
                   space_mb: int = 0) -> Path:
-    """Return the folder of these graphs in the cache; ``build`` fills it where it is missing."""
-    version = FORMAT.rpartition('/')[2]
-    return ensure_filled(cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}',
-                         build=build, space_mb=space_mb, fault=lambda folder: find_fault(
-                      folder, model_id=model_id, half=half, precision=precision))
+    """
+    Return the folder of these graphs in the cache; ``build`` fills it where it is missing.
+
+    Where it does, the same graphs of older formats go, which no version to come reads.
+    """
+    name, version = f'{model_id}-{half}-{precision}-', int(FORMAT.rpartition('/')[2])
+    entry = cache_root() / 'onnx' / f'{name}{version}'
+
+    def build_anew(folder: Path) -> None:
+        build(folder)
+        for older in range(1, version):
+            shutil.rmtree(entry.with_name(f'{name}{older}'), ignore_errors=True)
+    return ensure_filled(
+        entry, build=build_anew, space_mb=space_mb, fault=lambda folder: find_fault(
+            folder, model_id=model_id, half=half, precision=precision))
 
 
 def check_spec(folder: Path, said: GraphManifest, *, half: str, spec: str) -> None:

@@ -18,6 +18,7 @@ from std_srvs.srv import SetBool
 
 from audio_interaction_msgs.msg import AudioChunk
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.devices import choose_device, list_devices, sound_library
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
@@ -50,49 +51,6 @@ _PARAMETERS = {
     'frame_id': ('microphone', 'frame_id of the messages.'),
 }
 _LEAST = {'sample_rate_hz': 0, 'channels': 1, 'block_ms': 1}
-
-
-def sound_library() -> Any:
-    """Return the sounddevice module; raises MissingDependencyError where it cannot work."""
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:
-        raise MissingDependencyError(
-            f'Expected PortAudio, which a microphone needs, and its Python package sounddevice, '
-            f'found {error}; on Debian and Ubuntu: apt install libportaudio2, and pip install '
-            f'sounddevice (with conda, both: conda install -c conda-forge python-sounddevice)'
-        ) from error
-    return sounddevice
-
-
-def list_devices(library: Any) -> str:
-    """Return a line per input device: index, name, channels, preferred rate."""
-    lines = [f'{index:3d}  {device["name"]}  ({device["max_input_channels"]} channels, '
-             f'{device["default_samplerate"]:.0f} Hz)'
-             for index, device in enumerate(library.query_devices())
-             if device['max_input_channels'] > 0]
-    return '\n'.join(lines) or 'no input device found'
-
-
-def choose_device(library: Any, wanted: str) -> int | None:
-    """
-    Return the index of the input device that is meant; None for the default.
-
-    Raises AudioFormatError, listing the devices, when none or several match.
-    """
-    if not wanted:
-        return None
-    inputs = {index: device['name'] for index, device in enumerate(library.query_devices())
-              if device['max_input_channels'] > 0}
-    if wanted.isdigit() and int(wanted) in inputs:
-        return int(wanted)
-    matches = [index for index, name in inputs.items() if wanted.lower() in name.lower()]
-    exact = [index for index, name in inputs.items() if wanted == name]
-    if len(exact or matches) != 1:
-        raise AudioFormatError(
-            f'Expected one input device like {wanted!r}, found {len(exact or matches)}; set the '
-            f'parameter device to one of:\n{list_devices(library)}')
-    return (exact or matches)[0]
 
 
 class MicrophoneNode(Node):

@@ -19,10 +19,10 @@ from eval.alert_figures import (
     trade_off,
 )
 from eval.alert_figures import _collect_cases as cases_of
-from eval.held_out_clips import MaterialError, read_held_out, side_of
 from eval.listening import Listener
 from eval.matching import ExpectedEvent, GivenReply
 from eval.tagger import heard_by_tagger, read_scores
+from held_out.clips import MaterialError, read_held_out, side_of
 
 pytestmark = pytest.mark.unit
 

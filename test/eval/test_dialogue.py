@@ -14,7 +14,7 @@ from eval.alerts import make_lanes
 from eval.asr import SpeechClip
 from eval.dialogue import AskedUtterance, figures
 from eval.listening import Listener
-from eval.sound_classes import robot_rules
+from held_out.classes import robot_rules
 from train.edge.dialogue import reply_to
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,9 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from eval.held_out_clips import (
+from eval.scenes import background_plans, event_plans, event_scene, long_scene
+from held_out.classes import accepted_labels, kind_of, robot_rules
+from held_out.clips import (
     HeldOutClip,
     MaterialError,
     find_sounding,
@@ -17,9 +19,7 @@ from eval.held_out_clips import (
     read_held_out,
     root_mean_square,
 )
-from eval.scenes import background_plans, event_plans, event_scene, long_scene
-from eval.sound_classes import accepted_labels, kind_of, robot_rules
-from train.edge.library import is_validation
+from held_out.splits import is_validation, recording_of
 
 pytestmark = pytest.mark.unit
 
@@ -35,6 +35,30 @@ def test_trained_clips_and_those_of_their_recordings_are_left_out(parts, tmp_pat
             ('copy.wav', 'share_alike', parts.SEEN), ('other.wav', 'unstated', 'x')]])
     found = {item.path.name: item.origin for item in read_held_out(folder)}
     assert found == {'aside.wav': 'held out', 'other.wav': 'never trained'}
+
+
+def test_a_session_is_on_one_side(parts):
+    rows = [{'path': 'a', 'label': 'cough', 'source_id': source, 'session': 'room'}
+            for source in (parts.SEEN, parts.HELD_OUT)]
+    assert {recording_of(row) for row in rows} == {'room'}
+    assert recording_of({**rows[0], 'speaker': 'Ann'}) == 'Ann'
+
+
+def test_what_training_took_by_source_or_by_session_is_never_held_out(parts, tmp_path):
+    """None of the 25 clips of ProtoSound whose side their session changes is measured on."""
+    aside, seen = 'protosound:new', 'protosound:bedroom'
+    assert is_validation(aside) and not is_validation(seen)
+    folder = parts.write_folder(tmp_path, [
+        (name, parts.tone(0.1), {'label': 'cough', 'licence_group': 'free', 'source_id': source,
+                                 'session': session})
+        for name, source, session in [
+            ('source trained.wav', parts.SEEN, aside), ('neither.wav', 'speaker 4', aside),
+            ('session trained.wav', parts.HELD_OUT, seen)]])
+    assert is_validation('speaker 4')
+    assert [item.path.name for item in read_held_out(folder)] == []
+    (folder / 'manifest.jsonl').write_text(
+        (folder / 'manifest.jsonl').read_text().splitlines(keepends=True)[1])
+    assert [item.path.name for item in read_held_out(folder)] == ['neither.wav']
 
 
 def test_speech_without_a_name_is_held_out_only_by_its_file_and_by_its_words(parts, tmp_path):
@@ -111,7 +135,7 @@ def test_kinds_of_clips(label, expected):
 
 
 def test_every_event_can_be_named():
-    from eval.sound_classes import EVENTS
+    from held_out.classes import EVENTS
     known = robot_rules()
     assert [label for label in EVENTS if not accepted_labels(label, known)] == []
     assert 'fire_alarm' in accepted_labels('smoke_alarm', known)

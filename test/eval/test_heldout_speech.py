@@ -7,8 +7,8 @@ import pytest
 
 from eval import heldout_speech
 from eval.heldout_speech import VOICES, main, plan_speech, unheard_sentences
+from held_out.pairs import read_pairs, split_pairs
 from train.edge import synthesise
-from train.edge.pairs import read_pairs, split_pairs
 from train.edge.synthesise import TRAIN_VOICES
 
 pytestmark = pytest.mark.unit

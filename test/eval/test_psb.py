@@ -6,7 +6,7 @@ import json
 import pytest
 
 from eval import psb
-from eval.held_out_clips import MaterialError
+from held_out.clips import MaterialError
 
 pytestmark = pytest.mark.unit
 

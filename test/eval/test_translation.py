@@ -10,9 +10,7 @@ from audio_interaction_ros.runtimes import registry
 from audio_interaction_ros.runtimes.base import Recognition
 from eval import translation
 from eval.__main__ import COMMANDS, main
-from eval.held_out_clips import MaterialError
 from eval.listening import HeardReply, Hearing
-from eval.spoken_sentences import Sentence
 from eval.translation import (
     LANE,
     LEAD_S,
@@ -22,6 +20,8 @@ from eval.translation import (
     scores_by_column,
     table_rows,
 )
+from held_out.clips import MaterialError
+from held_out.spoken_sentences import Sentence
 
 pytestmark = pytest.mark.unit
 

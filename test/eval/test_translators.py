@@ -6,9 +6,9 @@ import pytest
 import soundfile
 
 from eval import translators
-from eval.spoken_sentences import Sentence
 from eval.translators import TRANSLATES, TRANSLATES_BY_LOOKUP, stand_beside
-from train.edge.pairs import Pair
+from held_out.pairs import Pair
+from held_out.spoken_sentences import Sentence
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ import pytest
 
 from eval import asr
 from eval.listening import HeardReply, Hearing
-from eval.word_errors import (
+from measure.word_errors import (
     UnderstoodUtterance,
     count_erased,
     count_errors,

@@ -11,12 +11,12 @@ sys.path.append(str(Path(__file__).parents[1] / 'runtimes'))
 
 from audio_interaction_ros.audio.read_blocks import read_blocks  # noqa: E402
 from audio_interaction_ros.resources import shipped_path  # noqa: E402
-from eval.held_out_clips import MaterialError  # noqa: E402
 from eval.listening import HeardReply, Hearing  # noqa: E402
 from export.__main__ import main as export  # noqa: E402
 from export.bars import BARS  # noqa: E402
 from export.clips import Clip, from_folder  # noqa: E402
 from export.paired import Pair, compare_clips, lines  # noqa: E402
+from held_out.clips import MaterialError  # noqa: E402
 
 RATE = 16_000
 SCENE = ((0.8, 4.5, 'Please bring me a glass of water from the kitchen.', 'none'),

@@ -8,10 +8,11 @@ import pytest
 import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError
+from held_out.splits import is_validation, recording_of
 from train.edge import compose as subject
 from train.edge.compose import compose
 from train.edge.label import Label
-from train.edge.library import Library, MissingMaterialError, is_validation, load, recording_of
+from train.edge.library import Library, MissingMaterialError, load
 
 pytestmark = pytest.mark.unit
 

@@ -6,9 +6,10 @@ from argparse import Namespace
 import numpy as np
 import pytest
 
+from held_out.lines import read_whole_lines
 from train.edge import features
 from train.edge.compose import Scene
-from train.edge.feature_folder import mend_lines, read_scene_rows, read_whole_lines
+from train.edge.feature_folder import mend_lines, read_scene_rows
 
 pytestmark = pytest.mark.torch
 

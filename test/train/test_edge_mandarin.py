@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from held_out.pairs import Pair, keep_short, split_pairs
 from train.edge import mandarin
 from train.edge.mandarin import (
     TRAIN_VOICES,
@@ -22,7 +23,6 @@ from train.edge.mandarin import (
     plan_utterances,
     to_pinyin,
 )
-from train.edge.pairs import Pair, keep_short, split_pairs
 from train.edge.synthesise import MissingVoicesError
 from train.speech import phonemes
 from train.speech.protocol import SpeechError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train.edge.library import fold_of
+from held_out.splits import fold_of
 from train.edge.probe import probe_level
 
 pytestmark = pytest.mark.torch

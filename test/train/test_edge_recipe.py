@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from audio_interaction_ros.protocol import Emotion
+from held_out.pairs import Pair
+from held_out.phrasebook import Phrasebook
+from held_out.splits import is_validation
 from train.edge.dialogue import reply_to
 from train.edge.layout import CHINESE, IDS, IGNORE, decide_by_chunk, lay_out_session
-from train.edge.library import is_validation
-from train.edge.pairs import Pair
-from train.edge.phrasebook import Phrasebook
 from train.edge.sound import average_precision
 from train.edge.sound_targets import make_targets
 from train.edge.stage_a import WIDTH, Speller, decode_greedily

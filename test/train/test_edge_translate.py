@@ -11,11 +11,11 @@ from torch import nn
 
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.shapes import DecoderConfig
+from held_out.pairs import Pair, PairsError
 from train.edge import pair_rows
 from train.edge import translate as subject
 from train.edge.adapter import ADAPTED, CONTROL_ROWS, Edge
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
-from train.edge.pairs import Pair, PairsError
 from train.trainer.lora import adapt
 
 pytestmark = pytest.mark.torch

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.signal import fftconvolve, lfilter
 
 from audio_interaction_ros.protocol import Emotion
-from train.edge.library import ALERTS, RATE, Library, LibraryClip, SoundSpan
+from held_out.classes import ALERTS
+from train.edge.library import RATE, Library, LibraryClip, SoundSpan
 
 __all__ = ['SceneEvent', 'Scene', 'compose', 'scene_name']
 

@@ -17,10 +17,10 @@ from audio_interaction_ros.checkpoints.load import LoadedModel
 from audio_interaction_ros.checkpoints.load import load as load_model
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import rope_tables
+from held_out.pairs import read_pairs
+from held_out.phrasebook import Phrasebook
 from train.edge.feature_folder import ENDINGS, read_scene_rows
 from train.edge.layout import IGNORE, decide_by_chunk, lay_out_session
-from train.edge.pairs import read_pairs
-from train.edge.phrasebook import Phrasebook
 from train.edge.training_sessions import add_translations, is_translated
 
 __all__ = ['print_choices', 'project_scene', 'sweep_thresholds']

@@ -7,19 +7,12 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-__all__ = ['ENDINGS', 'read_features', 'mend_lines', 'read_scene_rows', 'read_sounds',
-           'read_whole_lines']
+from held_out.lines import read_whole_lines
+
+__all__ = ['ENDINGS', 'read_features', 'mend_lines', 'read_scene_rows', 'read_sounds']
 
 ENDINGS = ('.npy', '.sound.npy')
 """What each scene has beside its line."""
-
-
-def read_whole_lines(path: Path) -> list[dict]:
-    """Return the lines of a JSON Lines file without what a stopped run left of a last one."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding='utf-8')
-    return [json.loads(line) for line in text[:text.rfind('\n') + 1].splitlines()]
 
 
 def mend_lines(path: Path) -> list[dict]:

@@ -2,7 +2,7 @@
 Words for real speech that came without any, or with words that nobody checked.
 
 Owns which clips are read, when Whisper's reading is good enough to be learnt from, and the file of
-labels; knows no scene and no training. Whisper base reads as ``eval.whisper`` sets it up (the
+labels; knows no scene and no training. Whisper base reads as ``measure.whisper`` sets it up (the
 project's pinned files, faster-whisper, int8). Only clips of the licence group ``free`` are read.
 
     python -m train.edge.label --data DATA --out labels.jsonl
@@ -32,7 +32,7 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from eval.word_errors import count_errors
+from measure.word_errors import count_errors
 from train.speech.style import to_spoken
 
 __all__ = ['Label', 'LabelError', 'WhisperReading', 'read_labels', 'judge_reading', 'wants_label']
@@ -209,7 +209,7 @@ def load_whisper(threads: int) -> Words:
     """Return what reads samples [n] float32 at 16 kHz: beam of 5, no sampling."""
     from faster_whisper import WhisperModel
 
-    from eval.whisper import ensure_converted
+    from measure.whisper import ensure_converted
     model = WhisperModel(str(ensure_converted()), device='cpu', compute_type='int8',
                          cpu_threads=threads)
 

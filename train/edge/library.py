@@ -1,13 +1,13 @@
 """
 The clips that scenes are made of: utterances, real speech, alert sounds and harmless sounds.
 
-Owns which clip is on which side, what an alert sound is called, and how often which clip is drawn.
-Knows no scene, no tokens and no models. Sounds come from a folder with ``manifest.jsonl`` (fields
-path, label, licence_group, source_id, seconds, and text and speaker for speech); only clips of the
-licence group ``free`` are ever used. Utterances come from folders of ``train.edge.synthesise``.
+Owns which kinds of clips there are and how often which clip is drawn; ``held_out`` tells who is on
+which side and what an alert sound is called. Knows no scene, no tokens and no models. Sounds come
+from a folder with ``manifest.jsonl`` (fields path, label, licence_group, source_id, seconds,
+session where there is one, and text and speaker for speech); only clips of the licence group
+``free`` are ever used. Utterances come from folders of ``train.edge.synthesise``.
 """
 
-import hashlib
 import json
 import random
 from collections import defaultdict
@@ -15,62 +15,29 @@ from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
-from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, Emotion
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from held_out.classes import ALERTS, NEITHER
+from held_out.splits import is_validation, recording_of
 from train.edge.label import Label, to_sentence
 from train.edge.synthesise import trim_with_start
 from train.sounds.signals import LABELS, make
 
-__all__ = ['ALERTS', 'NEITHER', 'RATE', 'LibraryClip', 'Library', 'MissingMaterialError',
-           'SoundSpan',
-           'fold_of', 'is_validation',
-           'load', 'recording_of', 'sound_names']
+__all__ = ['RATE', 'LibraryClip', 'Library', 'MissingMaterialError', 'SoundSpan', 'load',
+           'sound_names']
 
 RATE = SAMPLE_RATE_HZ
-
-_U, _N = Emotion.URGENT, Emotion.NORMAL
-ALERTS: dict[str, tuple[str, Emotion]] = {
-    'smoke_alarm': ('A smoke alarm is sounding.', _U),
-    'fire_alarm': ('A fire alarm is sounding.', _U),
-    'fire_crackling': ('I hear fire crackling.', _U),
-    'siren': ('I hear a siren.', _U),
-    'car_alarm': ('A car alarm is sounding.', _U),
-    'car_horn': ('A car horn is honking.', _U),
-    'glass_break': ('I hear breaking glass.', _U),
-    'dish_break': ('I hear breaking glass.', _U),
-    'gunshot': ('I hear a gunshot.', _U),
-    'explosion': ('I hear an explosion.', _U),
-    'scream': ('Someone is screaming.', _U),
-    'baby_cry': ('A baby is crying.', _U),
-    'impact_hard': ('I heard a loud thud.', _U),
-    'door_bang': ('I heard a loud thud.', _U),
-    'cough': ('Someone is coughing.', _N),
-    'dog_bark': ('A dog is barking.', _N),
-    'door_knock': ('Someone is knocking on the door.', _N),
-    'doorbell': ('The doorbell is ringing.', _N),
-    'water_flow': ('Water is running.', _N),
-    'water_pouring': ('Water is running.', _N),
-}
-"""What the assistant lane says of each sound, and in which tone."""
 
 COMPUTED = {'smoke_alarm': 1.0, 'fire_alarm': 0.8, 'car_alarm': 0.8, 'doorbell': 0.7,
             'siren': 0.4}
 """How often a sound is a computed signal, where recordings exist too."""
 HARMLESS_SIGNALS = [name for label in ('phone_ring', 'appliance_beep', 'reversing_beep')
                     for name in LABELS[label]]
-
-# Too close to an alert, or too much like speech, to be told from it by their label alone.
-NEITHER = {'alarm', 'alarm_clock', 'dog_growl', 'wolf_howl', 'air_horn', 'buzzer', 'bicycle_horn',
-           'train_horn', 'train_whistle', 'fire_ignite', 'bell', 'fireworks', 'glass_impact',
-           'pain_vocal', 'radio_chatter', 'church_bell', 'other_weapon', 'phone_tone', 'singing',
-           'speech_nonverbal', 'impact_wood', 'impact_plastic', 'impact_metal',
-           'water_bubbling', 'toilet_flush'}
-
 
 class MissingMaterialError(AudioInteractionError):
     """The folders hold nothing of a kind that a scene needs; their maker must add it."""
@@ -106,28 +73,6 @@ def sound_names(data: Path) -> tuple[str, ...]:
 def draw_signal(name: str, rng: random.Random) -> np.ndarray:
     """Return 3 to 5 s of a standardised signal from some device in some room."""
     return make(name, np.random.default_rng(rng.randrange(1 << 30)), seconds=rng.uniform(3.0, 5.0))
-
-
-def fold_of(key: str, folds: int = 5) -> int:
-    """Return which fold a recording belongs to, by the hash of its identity."""
-    return int(hashlib.sha256(key.encode()).hexdigest(), 16) % folds
-
-
-def is_validation(key: str, share: int = 5) -> bool:
-    """Put one in ``share`` recordings aside: the first fold."""
-    return fold_of(key, share) == 0
-
-
-def recording_of(row: Mapping[str, Any]) -> str:
-    """
-    Return what a line of a manifest is put on one side with: its speaker, else its source.
-
-    Speech that names neither goes by its words: who says a wake phrase in one file may say it in
-    another, and only a phrase that is held out as a whole is new to the model.
-    """
-    said = str(row.get('text') or '').strip().lower() if row['label'].startswith(
-        'speech_') else ''
-    return str(row.get('speaker') or row.get('source_id') or said or row['path'])
 
 
 @lru_cache(maxsize=600)

@@ -3,7 +3,7 @@ Mandarin speech for the translation lane: Chinese sentences of a TSV spoken by s
 
 Owns which sentences are spoken by whom; the folder is that of ``train.edge.synthesise``, its lines
 also have ``lang`` and the English ``translation``. Held-out pairs
-(``train.edge.pairs.split_pairs``) are spoken for validation only, by voices that training never
+(``held_out.pairs.split_pairs``) are spoken for validation only, by voices that training never
 hears. Voices: Kokoro-82M with phonemes of misaki, and espeak-ng, which is given pinyin: many
 builds of it lack the dictionary of characters. What is missing is left out with a message. A run
 that was stopped goes on.
@@ -29,7 +29,7 @@ import soxr
 from pypinyin import Style, lazy_pinyin
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.edge.pairs import Pair, keep_short, read_pairs, sentence_key, split_pairs
+from held_out.pairs import Pair, keep_short, read_pairs, sentence_key, split_pairs
 from train.edge.synthesise import RATE, MissingVoicesError, speak_all, trim, write_utterance
 from train.edge.synthesise import speak as speak_other
 from train.speech.neural import Kokoro

@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.model.decoder import rope_tables
 from audio_interaction_ros.protocol import offline_block
+from held_out.pairs import Pair, PairsError
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
-from train.edge.pairs import Pair, PairsError
 from train.tokens import Layout, Sample, t_t
 
 __all__ = ['PairRow', 'BaseTokenizer', 'hidden_states', 'loss_of', 'count_opening', 'pack_pairs',

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.model.audio_tower import AudioTower
+from held_out.classes import ALERTS
+from held_out.splits import fold_of
 from train.edge.features import BATCH, load_tower, make_windows
-from train.edge.library import ALERTS, fold_of
 
 __all__ = ['probe_level', 'summarise']
 

@@ -25,9 +25,10 @@ from torch.nn import functional as F
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.audio_tower import SoundBranch
+from held_out.classes import ALERTS
 from train.edge.feature_folder import read_scene_rows
 from train.edge.features import tower_config
-from train.edge.library import ALERTS, sound_names
+from train.edge.library import sound_names
 from train.edge.resume import TrainingClock
 from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN, make_targets, read_tagger, tag_chunks
 

@@ -29,13 +29,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
+from held_out.pairs import DIRECTIONS, Pair, read_pairs, split_pairs
+from held_out.phrasebook import Phrasebook
 from train.edge.adapter import Edge
 from train.edge.feature_folder import read_scene_rows, read_sounds
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
 from train.edge.pair_rows import BaseTokenizer, PairRow, loss_of
 from train.edge.pair_rows import draw_rows as rows_of
-from train.edge.pairs import DIRECTIONS, Pair, read_pairs, split_pairs
-from train.edge.phrasebook import Phrasebook
 from train.edge.resume import TrainingClock, hash_files, resume_progress, save_progress
 from train.edge.training_sessions import Item, add_translations, draw_batches
 

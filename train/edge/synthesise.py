@@ -35,11 +35,11 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from held_out.pairs import read_pairs, split_pairs
 from train.edge.dialogue import command_texts
 from train.edge.dialogue import draw_texts as dialogue_texts
 from train.edge.feature_folder import mend_lines
 from train.edge.numbers_and_names import draw_particulars
-from train.edge.pairs import read_pairs, split_pairs
 from train.edge.third_mixture import known_texts, near_miss_texts, urgent_texts
 
 __all__ = ['MissingVoicesError', 'Utterance', 'check_voices', 'make_disfluent', 'speak',

@@ -14,9 +14,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from audio_interaction_ros.errors import AudioInteractionError
+from held_out.phrasebook import Phrasebook
 from train.edge.feature_folder import ENDINGS
 from train.edge.layout import CHUNK_S, PROMPTS, decide_by_chunk, lay_out_session, reply_to_event
-from train.edge.phrasebook import Phrasebook
 from train.tokens import Sample
 
 __all__ = ['Item', 'SessionMixture', 'MissingScenesError', 'is_translated', 'draw_batches',

@@ -28,12 +28,7 @@ from torch import Tensor, nn
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
-from eval.report import to_json
-from eval.translation import Sentence, figures
-from train.edge.adapter import DECODER, Edge
-from train.edge.layout import IDS
-from train.edge.pair_rows import BaseTokenizer, draw_rows, lay_out_pair, loss_of, scores
-from train.edge.pairs import (
+from held_out.pairs import (
     DIRECTIONS,
     Pair,
     baseline_texts,
@@ -42,6 +37,12 @@ from train.edge.pairs import (
     read_pairs,
     split_pairs,
 )
+from held_out.spoken_sentences import Sentence
+from measure.bleu import score
+from measure.report import to_json
+from train.edge.adapter import DECODER, Edge
+from train.edge.layout import IDS
+from train.edge.pair_rows import BaseTokenizer, draw_rows, lay_out_pair, loss_of, scores
 
 __all__ = ['learning_rate', 'main', 'score_both', 'translate']
 
@@ -156,10 +157,9 @@ def _run_cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
         mask=torch.from_numpy(seen[:, None]).to(place))
 
 
-def _make_sentences(direction: str, known: Mapping[str, tuple[str, ...]], sources: Sequence[str],
-                    said: Sequence[str]) -> list[Sentence]:
-    return [Sentence(source, Path(), direction[:2], source, known[source], hypothesis=text)
-            for source, text in zip(sources, said, strict=True)]
+def _make_sentences(direction: str, known: Mapping[str, tuple[str, ...]],
+                    sources: Sequence[str]) -> list[Sentence]:
+    return [Sentence(source, Path(), direction[:2], source, known[source]) for source in sources]
 
 
 def score_both(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], count: int, *,
@@ -175,8 +175,9 @@ def score_both(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pa
         spoken = {'model': said}
         if trivial:
             spoken |= baseline_texts(train, direction, sources)
+        sentences = _make_sentences(direction, known, sources)
         result[direction] = {
-            'figures': {name: to_json(figures(_make_sentences(direction, known, sources, texts)))
+            'figures': {name: {'sentences': len(sources), **to_json(score(sentences, texts))}
                         for name, texts in spoken.items()},
             'texts': [{'source': source, 'said': text, 'references': known[source]}
                       for source, text in zip(sources, said, strict=True)]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from train.edge.pairs import (
+from held_out.pairs import (
     Pair,
     PairsError,
     baseline_texts,

@@ -12,7 +12,7 @@ from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.protocol import CHUNK_S
-from eval.intervals import Estimate
+from measure.intervals import Estimate
 
 __all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'new_figure', 'draw_reliability',
            'save_figure',

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from eval.held_out_clips import HeldOutClip, MaterialError
-from eval.spoken_sentences import (
+from held_out.clips import HeldOutClip, MaterialError
+from held_out.pairs import Pair, split_pairs
+from held_out.spoken_sentences import (
     SentencePairs,
     language_of,
     pair_spoken,
     read_trained_keys,
     sentences_of,
 )
-from train.edge.pairs import Pair, split_pairs
 
 pytestmark = pytest.mark.unit
 

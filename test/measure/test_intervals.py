@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from eval.intervals import bootstrap, calibration, percentiles, poisson, quotients, wilson
+from measure.intervals import bootstrap, calibration, percentiles, poisson, quotients, wilson
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import RUNTIMES, load_runtime
-from bench.machine import describe
-from eval.intervals import Estimate
-from eval.worker_pool import WorkerPool, processes_for
+from measure.intervals import Estimate
+from measure.machine import describe
 
-__all__ = ['add_common_arguments', 'add_pool_arguments', 'make_pool', 'make_folder', 'load_model',
-           'to_json',
-           'progress_bar', 'read', 'print_table', 'describe_variant', 'write']
+__all__ = ['add_common_arguments', 'describe_variant', 'load_model', 'make_folder', 'print_table',
+           'progress_bar', 'read', 'to_json', 'write']
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
@@ -44,25 +41,6 @@ def add_common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) 
     parser.add_argument('--out', type=Path, metavar='FOLDER',
                         help='where results and the cache go (default: work/eval/COMMAND); '
                              'give the same one again to go on after a stop')
-
-
-def add_pool_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of commands that hear many streams at the same time."""
-    parser.add_argument('--workers', type=int, default=0, metavar='N',
-                        help='processes with the model, which share --threads (default: one per '
-                             'core, 4 at most; 1 on a GPU)')
-    parser.add_argument('--streams', type=int, default=8, metavar='N',
-                        help='streams that a process hears at the same time (default: 8)')
-
-
-def make_pool(options: argparse.Namespace, given: Runtime | None) -> WorkerPool:
-    """Return who hears; with a given model it is this process alone."""
-    if given is not None:
-        return WorkerPool(streams=options.streams)
-    processes = options.workers or processes_for(options.device)
-    make = partial(load_runtime, options.model, runtime=options.runtime, device=options.device,
-                   dtype=options.dtype, threads=max(1, options.threads // processes))
-    return WorkerPool(make=make, processes=processes, streams=options.streams)
 
 
 def make_folder(options: argparse.Namespace, command: str) -> Path:

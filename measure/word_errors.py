@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.errors import MissingDependencyError
-from eval.intervals import Estimate, quotients
+from measure.intervals import Estimate, quotients
 
 __all__ = ['UnderstoodUtterance', 'count_erased', 'count_errors', 'measure_erasure', 'normalise',
            'error_ratio', 'word_error_rate', 'word_times']

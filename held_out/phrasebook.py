@@ -8,7 +8,7 @@ Knows no audio, no tokens, and not who is held out.
 import re
 from collections.abc import Iterable
 
-from train.edge.pairs import Pair, sentence_key
+from held_out.pairs import Pair, sentence_key
 
 __all__ = ['Phrasebook', 'split_sentences']
 

@@ -1,7 +1,7 @@
 """
 Spoken sentences with a known translation that no training took.
 
-Owns which utterances these are. Of sentence pairs that is what ``train.edge.pairs.split_pairs``
+Owns which utterances these are. Of sentence pairs that is what ``held_out.pairs.split_pairs``
 holds out, and an utterance of several sentences counts only if all of them are held out. What a
 voice of training says, in the folders given, is left out, whoever says it here. Knows no model.
 """
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
-from eval.held_out_clips import HeldOutClip, MaterialError, chance_of
-from train.edge.feature_folder import read_whole_lines
-from train.edge.pairs import Pair, read_pairs, sentence_key, split_pairs
-from train.edge.phrasebook import Phrasebook, split_sentences
+from held_out.clips import HeldOutClip, MaterialError
+from held_out.lines import read_whole_lines
+from held_out.pairs import Pair, read_pairs, sentence_key, split_pairs
+from held_out.phrasebook import Phrasebook, split_sentences
+from held_out.splits import chance_of
 
 __all__ = ['SentencePairs', 'Sentence', 'read_trained_keys', 'language_of', 'sentences_of',
            'pair_spoken', 'read_utterances']

@@ -5,12 +5,11 @@ Owns who is held out and how a scene is put together. A clip is held out when tr
 take it: of the licence groups that are trained on, one source recording (or speaker) in five is
 put aside by the recipe; the other groups are never trained on, except where a clip shares its
 recording with a trained one. Speech that names neither speaker nor source went by its file in the
-recipe's first version and goes by its words since; weights that went on from that version must not
-have taken it by either name. Knows no model. Everything is the same in every run: chance comes
-from hashes of names.
+recipe's first version and goes by its words since; what has a session went by its source first.
+Weights that went on from an earlier version must not have taken a clip by either name. Knows no
+model. Everything is the same in every run: chance comes from hashes of names.
 """
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,9 +23,9 @@ from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.edge.library import is_validation, recording_of
+from held_out.splits import chance_of, is_validation, recording_of
 
-__all__ = ['HeldOutClip', 'MaterialError', 'chance_of', 'scale_to', 'read_held_out', 'load',
+__all__ = ['HeldOutClip', 'MaterialError', 'scale_to', 'read_held_out', 'load',
            'loop_samples', 'mix_over',
            'read_manifest', 'root_mean_square', 'side_of', 'find_sounding']
 
@@ -87,11 +86,19 @@ def _names_of(row: dict[str, Any]) -> set[str]:
     return {str(row.get('speaker') or row.get('source_id') or row['path']), recording_of(row)}
 
 
+def _trained_names(row: dict[str, Any]) -> set[str]:
+    """Return the names that a clip of a trained group keeps from being held out."""
+    names = _names_of(row)
+    trained = {name for name in names if not is_validation(name)}
+    # One source of a session was trained on: all of that room was heard.
+    return names if trained and row.get('session') else trained
+
+
 def read_held_out(folder: Path, trained_groups: Sequence[str] = ('free',)) -> list[HeldOutClip]:
     """Return the clips of a folder that no version of training took, in a fixed order."""
     rows = read_manifest(folder)
     trained = {name for row in rows if row.get('licence_group') in trained_groups
-               for name in _names_of(row) if not is_validation(name)}
+               for name in _trained_names(row)}
     return sorted((
         HeldOutClip(path=folder / row['path'], label=row['label'], group=recording_of(row),
                     seconds=float(row.get('seconds', 0.0)), text=row.get('text') or '',
@@ -114,12 +121,6 @@ def side_of(item: HeldOutClip) -> str:
             item.label.startswith('speech_') and chance_of(item.group, 'side') < 0.5):
         return 'test'
     return 'validation'
-
-
-def chance_of(*names: object) -> float:
-    """Return a number in [0, 1) that depends on names only."""
-    digest = hashlib.sha256('|'.join(map(str, names)).encode()).digest()
-    return int.from_bytes(digest[:6], 'big') / 2 ** 48
 
 
 def load(path: Path) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""How figures are made, drawn and written down: below training, evaluation and benchmarks."""
