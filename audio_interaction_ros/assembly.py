@@ -39,6 +39,7 @@ from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 from audio_interaction_ros.stream.sound_scores import SoundScorer
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
            'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
@@ -98,9 +99,17 @@ def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, dec
 
 
 def read_rules(settings: AlertsConfig) -> AlertRules:
-    """Return the rules that a configuration names; raises ConfigurationError for bad ones."""
-    return load_rules(Path(settings.rules) if settings.rules
-                      else shipped_path('config/alerts.yaml'))
+    """
+    Return the rules that a configuration names, with the sounds that the user taught.
+
+    Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
+    whoever listens for it refuses it.
+    """
+    rules = load_rules(Path(settings.rules) if settings.rules
+                       else shipped_path('config/alerts.yaml'))
+    taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
+    return rules.with_taught({sound.name: sound.title for sound in taught},
+                             {sound.name: sound.threshold for sound in taught})
 
 
 def read_sound_rules(settings: AlertsConfig, rules: AlertRules) -> dict[str, SoundRule]:

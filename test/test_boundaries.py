@@ -41,7 +41,8 @@ ROWS = {
     'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry'}, set()),
+    'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
+    'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
