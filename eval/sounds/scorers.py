@@ -48,7 +48,9 @@ BRANCH: dict[str, tuple[str, ...]] = {
 class Scorer(Protocol):
     """Whoever says of each chunk what it sounds like."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what it is called in tables."""
 
     @property
     def classes(self) -> tuple[str, ...]:
