@@ -61,7 +61,7 @@ class BatchedEars:
         tower = load_tower()
         # What lies above the highest level that is listened to is never computed.
         tower.layers = nn.ModuleList(list(tower.layers)[:max(SOUND_LEVELS)])
-        tower.tagger.to(memory_format=torch.channels_last)
+        nn.Module.to(tower.tagger, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return tower
 
     def hear(self, samples: np.ndarray) -> np.ndarray:

@@ -48,8 +48,13 @@ BRANCH: dict[str, tuple[str, ...]] = {
 class Scorer(Protocol):
     """Whoever says of each chunk what it sounds like."""
 
-    name: str
-    classes: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """Return what it is called in tables."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of what it tells apart."""
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Return scores [chunks, classes] float32, 0 to 1, of embeddings [chunks, width]."""

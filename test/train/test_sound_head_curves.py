@@ -7,7 +7,7 @@ import pytest
 
 from audio_interaction_ros.errors import ConfigurationError
 from train.sound_head.calibration import calibration_error, fit_calibration, sigmoid
-from train.sound_head.choose import choose_thresholds, to_yaml
+from train.sound_head.choose import choose_thresholds, recall_curves, to_yaml
 from train.sound_head.classes import SoundClass, SoundClasses
 from train.sound_head.command import choose
 from train.sound_head.curves import (
@@ -23,6 +23,7 @@ from train.sound_head.scenes import SceneEvent
 
 pytestmark = pytest.mark.unit
 
+RULES = {'siren': '1 of 1'}
 CLASSES = SoundClasses(alerts={'siren': SoundClass(('siren',), ()),
                                'cough': SoundClass(('cough',), ())}, others={})
 
@@ -100,7 +101,7 @@ def test_curves_tell_recall_and_false_alarms_of_streams_where_a_class_is_known_t
 
 
 def test_a_rate_decides_how_low_a_threshold_goes(table):
-    strict = choose_thresholds(table, 0.05)
+    strict = choose_thresholds(table, 0.05, RULES)
     assert list(strict) == ['siren'] and 0.3 < strict['siren'].threshold <= 0.4
     assert strict['siren'].recall == 1.0 and strict['siren'].rates['harmless'] == 0.0
 
@@ -108,16 +109,26 @@ def test_a_rate_decides_how_low_a_threshold_goes(table):
 def test_an_alarm_is_not_bought_when_the_rate_forbids_it(table):
     table['classes']['siren']['false_alarms']['ambience']['1 of 1'] = [9] * 8 + [0] * (
         len(THRESHOLDS) - 8)
-    assert choose_thresholds(table, 0.5)['siren'].threshold > THRESHOLDS[7]
+    assert choose_thresholds(table, 0.5, RULES)['siren'].threshold > THRESHOLDS[7]
 
 
 def test_the_profile_is_yaml_with_the_price_beside_it(table, tmp_path):
-    text = to_yaml(choose_thresholds(table, 0.05))
+    text = to_yaml(choose_thresholds(table, 0.05, RULES))
     assert text.startswith('    siren: 0.') and '# recall 1.00' in text
     path = tmp_path / 'curves.json'
     with pytest.raises(ConfigurationError, match=r'curves\.json'):
-        choose(path, 0.5, '1 of 1')
+        choose(path, 0.5)
     path.write_text(json.dumps(table))
-    assert choose(path, 0.05, '1 of 1') == text
-    with pytest.raises(ConfigurationError, match='rule'):
-        choose(path, 0.05, '9 of 9')
+    assert 'siren: 0.' in choose(path, 0.05) and 'cough' not in choose(path, 0.05)
+
+
+def test_a_rule_or_class_that_has_no_curve_is_refused(table):
+    for rules in ({'siren': '9 of 9'}, {'cough': '1 of 1'}):
+        with pytest.raises(ConfigurationError, match='rule'):
+            choose_thresholds(table, 0.05, rules)
+
+
+def test_the_short_table_says_threshold_recall_and_rates(table):
+    rows = recall_curves(table, {'siren': '1 of 1'})
+    assert list(rows) == ['siren'] and len(rows['siren']) == len(THRESHOLDS)
+    assert rows['siren'][THRESHOLDS.index(0.5)] == [0.5, 0.75, 0.0, 0.0, 0.0]

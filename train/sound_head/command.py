@@ -11,8 +11,7 @@ import json
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.sound_head.choose import choose_thresholds, to_yaml
-from train.sound_head.curves import RULES
+from train.sound_head.choose import choose_thresholds, rules_of_alerts, to_yaml
 
 __all__ = ['add_arguments', 'run']
 
@@ -33,14 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--choose', type=float, metavar='RATE',
                         help='print thresholds for so many false alarms per hour of ambience and '
                         'of speech (ten times as many of single close sounds)')
-    parser.add_argument('--rule', default='1 of 1', choices=tuple(RULES),
-                        help='how many of the last chunks must reach a threshold (--choose)')
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what is not done yet, or choose thresholds."""
     if options.choose is not None:
-        print(choose(options.out / 'curves.json', options.choose, options.rule))
+        print(choose(options.out / 'curves.json', options.choose))
         return 0
     if options.data is None:
         raise ConfigurationError('expected --data, a folder with manifest.jsonl, to train on; '
@@ -52,13 +49,15 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def choose(curves: Path, rate: float, rule: str) -> str:
+def choose(curves: Path, rate: float) -> str:
     """Return lines of a profile for a rate; ConfigurationError where there are no curves."""
     if not curves.is_file():
         raise ConfigurationError(f'{curves}: expected the curves of a finished run, found none; '
                                  'train a head there first')
     table = json.loads(curves.read_text(encoding='utf-8'))
-    return to_yaml(choose_thresholds(table, rate, rule))
+    rules = {name: rule for name, rule in rules_of_alerts().items()
+             if table['classes'].get(name, {}).get('recall')}
+    return to_yaml(choose_thresholds(table, rate, rules))
 
 
 def tell(line: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from train.sound_head.ablations import make_table, plan_ablations, say_rows
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
+from train.sound_head.choose import recall_curves, rules_of_alerts
 from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
 from train.sound_head.clips import HELD_OUT
 from train.sound_head.curves import CheckedStream, draw_curves
@@ -86,6 +87,7 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     table = draw_curves(checked, training.classes) | {
         'calibration_error': _errors(checked, training), 'seed': best}
     _write_json(plan.out / 'curves.json', table)
+    _write_json(plan.out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
     _ship(nets[best], training, calibration, plan.out / 'sounds.safetensors')
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 
