@@ -86,8 +86,10 @@ class HeadScorer:
     def __init__(self, path: Path, name: str = 'sound head') -> None:
         """Read a head; CheckpointError for a file that is none."""
         self.name, self.path = name, path
-        self._head = SoundHead.read(path)
-        self.classes: tuple[str, ...] = tuple(self._head.classes)
+        head = SoundHead.read(path)
+        self.classes: tuple[str, ...] = tuple(head.classes)
+        self._context = head.context
+        self._tensors = {key: value.astype(np.float32) for key, value in load_file(path).items()}
 
     @property
     def identity(self) -> str:
@@ -97,16 +99,16 @@ class HeadScorer:
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Return scores [chunks, classes] of one stream from its beginning."""
         hidden = gelu(self._apply('hidden', embeddings.astype(np.float32)))
-        before = np.zeros((self._head.context - 1, hidden.shape[1]), np.float32)
+        before = np.zeros((self._context - 1, hidden.shape[1]), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(
-            np.concatenate([before, hidden]), self._head.context, axis=0)
+            np.concatenate([before, hidden]), self._context, axis=0)
         # [chunks, width, context] to the oldest chunk first.
         joined = windows.transpose(0, 2, 1).reshape(len(hidden), -1)
         return probabilities_of(self._apply('classes', gelu(self._apply('context', joined))))
 
     def _apply(self, layer: str, x: np.ndarray) -> np.ndarray:
-        weight, bias = self._head.layers[layer]
-        found: np.ndarray = x @ weight.T + bias
+        found: np.ndarray = x @ self._tensors[f'{layer}.weight'].T + self._tensors[
+            f'{layer}.bias']
         return found
 
 

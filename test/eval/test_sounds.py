@@ -165,22 +165,29 @@ def test_the_sum_has_the_classes_of_both_and_the_mean_of_their_log_odds():
 
 def test_thresholds_are_never_chosen_on_what_they_are_reported_on():
     with pytest.raises(SideError, match='validation'):
-        background_levels([stream({'cough': burst(3)}, side='test')])
+        background_levels([stream({'cough': burst(3)}, side='test')], RULES)
     with pytest.raises(SideError, match='validation'):
-        background_levels([stream({'cough': burst(3)}, side='validation', events=(SMOKE,))])
+        background_levels([stream({'cough': burst(3)}, side='validation', events=(SMOKE,))], RULES)
     with pytest.raises(SideError, match='none'):
-        background_levels([])
+        background_levels([], RULES)
 
 
 def test_the_lowest_shift_within_the_rates_is_chosen():
     streams = [stream({'gunshot': quiet()}, side='validation')]
     rates = {'ambience': 0.5, 'speech': 0.5, 'harmless': 5.0}
     shift = choose_shift(streams, RULES, KNOWN, rates)
-    level = float(logits_of(np.array(0.01)))
-    loudest = float(logits_of(np.array(0.6)))
-    assert level + shift > loudest >= level + shift - 0.5
+    assert background_levels(streams, RULES)['gunshot'] == pytest.approx(
+        float(logits_of(np.float32(0.6))))
+    assert shift == 0.5  # at 0 the loudest chunk still reaches it
     looser = choose_shift(streams, RULES, KNOWN, rates | {'ambience': 1.0})
     assert looser < shift and choose_shift(streams, RULES, KNOWN, rates | {'ambience': -1}) is None
+
+
+def test_a_level_is_of_as_many_chunks_as_the_rule_asks_for():
+    streams = [stream({'gunshot': [0.1, 0.9, 0.1, 0.7, 0.1]}, side='validation')]
+    for hits, expected in ((1, 0.9), (2, 0.7), (3, 0.1)):
+        found = background_levels(streams, {'gunshot': SoundRule(threshold=0.5, hits=hits, of=3)})
+        assert found['gunshot'] == pytest.approx(float(logits_of(np.float32(expected))), abs=1e-4)
 
 
 def test_each_class_is_put_on_its_own_scale():
