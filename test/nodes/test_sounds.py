@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 
 from audio_interaction_msgs.msg import Alert, Decision, EncodedChunk, SoundEvent, SoundScores
+from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
@@ -222,6 +223,10 @@ def test_scores_that_do_not_fit_their_names_are_refused():
     back = chunk_from_message(message).sounds
     assert back.names == ('a', 'b') and back.scores.dtype == np.float32
     np.testing.assert_array_equal(back.scores, sounds.scores)
+    for wrong in (float('nan'), float('inf'), -0.5, 1.5):
+        message.sound_scores = [0.5, wrong]
+        with pytest.raises(AudioFormatError, match='scores of sounds from 0 to 1'):
+            chunk_from_message(message)
     message.sound_scores = [0.5]
     with pytest.raises(Exception, match='a score for each of 2 sounds, got 1'):
         chunk_from_message(message)
