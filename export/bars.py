@@ -44,7 +44,10 @@ _FULL = Bar(
 _ROUNDED = Bar(
     # Sanity only: noise is no sound, and what rounding does to it says little of words. A wrong
     # scale or a transposed weight is far beyond.
-    features=0.1, embedding=0.1, scores=0.2, tokens=0.2,
+    features=0.1, scores=0.2, tokens=0.2,
+    # The same, and more: units of the middle layers that a sound makes ten times longer stay short
+    # in noise, so beside the longest of noise their rounding looks large (0.17 in int8).
+    embedding=0.25,
     # The scene has 30 words: four of them. Its alerts have to be the same whatever the precision.
     words=0.15,
     # Thresholds are chosen in steps of 0.01: less than a step changes no choice.
