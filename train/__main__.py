@@ -17,6 +17,7 @@ COMMANDS = {
     'demo': ('train.demo.command', 'build about an hour of streams of all seven abilities'),
     'plan': ('train.trainer.command_plan', 'what a recipe trains, and what it needs'),
     'measure': ('train.trainer.command_measure', 'take real steps; memory beside the plan'),
+    'sounds': ('train.sound_head.command', 'train the head that tells sounds apart'),
     'fit': ('train.trainer.command_fit', 'train one stage of a recipe'),
     'listen': ('train.trainer.command_listen', 'stream a built stream through the runtime'),
 }

@@ -9,8 +9,9 @@ Sources: ISO 8201 and NFPA 72 (T3: three pulses of 0.5 s with 0.5 s between, 1.5
 UL 2034 (T4: four pulses of 0.1 s with 0.1 s between, 5 s pause), NEN 2575 (slow whoop) and DIN
 33404-3 (falling sweep of 1 s), ITU-T E.180 supplement 2 (ringing cadences), SAE J1849 (wail of
 10 to 30, yelp of 150 to 250 cycles a minute), DIN 14610 (two tones a fourth apart), SAE J994
-(reversing alarm: about one cycle a second, half of it on). Doorbells, appliances and car alarms
-follow no standard; theirs are common habits of such devices.
+(reversing alarm: about one cycle a second, half of it on), BS 5839-1 (alternating tones of
+evacuation sounders). Doorbells, appliances, car alarms, bells and the pulsed and swept tones of
+smoke alarms that follow EN 14604, which prescribes none, are common habits of such devices.
 """
 
 from collections.abc import Callable
@@ -67,6 +68,18 @@ def _t4(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=tones, period_s=period, partials=_PIEZO)
 
 
+def _pulsed(rng: np.random.Generator) -> Cycle:
+    on = rng.uniform(0.08, 0.35)
+    tones, period = _pulses(1, on, on * rng.uniform(0.6, 1.5), on, rng.uniform(2700, 3600))
+    return Cycle(tones=tones, period_s=period, partials=_PIEZO)
+
+
+def _swept(rng: np.random.Generator) -> Cycle:
+    low, period = rng.uniform(2200, 2800), rng.uniform(0.15, 0.7)
+    tones = (Tone(start_s=0.0, end_s=period, hz=(low, low * rng.uniform(1.2, 1.5))),)
+    return Cycle(tones=tones, period_s=period, partials=_PIEZO)
+
+
 def _whoop(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=(Tone(start_s=0.0, end_s=3.5, hz=(500.0, 1200.0)),), period_s=4.0,
                  partials=_SQUARE)
@@ -77,6 +90,24 @@ def _falling(rng: np.random.Generator) -> Cycle:
                  partials=_SQUARE)
 
 
+def _alternating(rng: np.random.Generator) -> Cycle:
+    half = rng.uniform(0.25, 0.55)
+    tones = (Tone(start_s=0.0, end_s=half, hz=(rng.uniform(780, 850),)),
+             Tone(start_s=half, end_s=2 * half, hz=(rng.uniform(940, 1020),)))
+    return Cycle(tones=tones, period_s=2 * half, partials=_SQUARE)
+
+
+def _alarm_horn(rng: np.random.Generator) -> Cycle:
+    tones, period = _pulses(3, 0.5, 0.5, 1.5, rng.uniform(420, 1000))
+    return Cycle(tones=tones, period_s=period, partials=_HORN)
+
+
+def _alarm_bell(rng: np.random.Generator) -> Cycle:
+    pitch = rng.uniform(700, 2400)
+    tones = (Tone(start_s=0.0, end_s=0.8, hz=(pitch,), decay_s=rng.uniform(0.1, 0.3)),)
+    return Cycle(tones=tones, period_s=1 / rng.uniform(8, 18), partials=_GONG)
+
+
 def _ding_dong(rng: np.random.Generator) -> Cycle:
     high, gap = rng.uniform(560, 760), rng.uniform(0.45, 0.8)
     low = high / float(rng.choice([1.25, 1.26, 1.2, 1.335]))  # thirds, seldom a fourth
@@ -84,6 +115,26 @@ def _ding_dong(rng: np.random.Generator) -> Cycle:
     tones = (Tone(start_s=0.0, end_s=2.5, hz=(high,), decay_s=decay),
              Tone(start_s=gap, end_s=gap + 2.5, hz=(low,), decay_s=decay * 1.2))
     return Cycle(tones=tones, period_s=rng.uniform(3.0, 5.0), partials=_BAR)
+
+
+def _single_ding(rng: np.random.Generator) -> Cycle:
+    tones = (Tone(start_s=0.0, end_s=3.0, hz=(rng.uniform(600, 2200),),
+                  decay_s=rng.uniform(0.25, 0.9)),)
+    return Cycle(tones=tones, period_s=rng.uniform(2.5, 5.0), partials=_BAR)
+
+
+def _melody(rng: np.random.Generator) -> Cycle:
+    root, step, decay = rng.uniform(420, 900), rng.uniform(0.25, 0.6), rng.uniform(0.3, 0.9)
+    notes = rng.choice([1.0, 1.125, 1.25, 1.333, 1.5, 1.667, 2.0], size=int(rng.integers(4, 9)))
+    tones = tuple(Tone(start_s=i * step, end_s=i * step + 3 * decay, hz=(root * float(note),),
+                       decay_s=decay) for i, note in enumerate(notes))
+    return Cycle(tones=tones, period_s=len(notes) * step + rng.uniform(2.0, 4.0), partials=_BAR)
+
+
+def _door_buzzer(rng: np.random.Generator) -> Cycle:
+    on = rng.uniform(0.4, 1.5)
+    tones = (Tone(start_s=0.0, end_s=on, hz=(rng.uniform(95, 240),)),)
+    return Cycle(tones=tones, period_s=on + rng.uniform(0.5, 3.0), partials=_HORN)
 
 
 _CADENCES = (((0.0, 2.0),), 6.0), (((0.0, 0.4), (0.6, 1.0)), 3.0), (((0.0, 1.0),), 5.0)
@@ -187,10 +238,18 @@ def _six_tone(rng: np.random.Generator) -> Cycle:
 
 CYCLES: dict[str, Callable[[np.random.Generator], Cycle]] = {
     'smoke_alarm_t3': _t3,
+    'smoke_alarm_pulsed': _pulsed,
+    'smoke_alarm_swept': _swept,
     'carbon_monoxide_alarm_t4': _t4,
     'fire_alarm_slow_whoop': _whoop,
     'fire_alarm_falling': _falling,
+    'fire_alarm_two_tone': _alternating,
+    'fire_alarm_horn': _alarm_horn,
+    'fire_alarm_bell': _alarm_bell,
     'doorbell_two_tone': _ding_dong,
+    'doorbell_single': _single_ding,
+    'doorbell_melody': _melody,
+    'doorbell_buzzer': _door_buzzer,
     'phone_ring_bell': _bell_phone,
     'phone_ring_electronic': _warble_phone,
     'phone_ring_back': _ring_back,

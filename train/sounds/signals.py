@@ -37,6 +37,12 @@ SIGNALS: dict[str, Signal] = {
     'smoke_alarm_t3': Signal(
         label='smoke_alarm', caption='A smoke alarm sounds three loud beeps, again and again.',
         tags=('smoke alarm', 'smoke detector', 'fire alarm', 'beep')),
+    'smoke_alarm_pulsed': Signal(
+        label='smoke_alarm', caption='A smoke alarm beeps quickly without a pause.',
+        tags=('smoke alarm', 'smoke detector', 'beep')),
+    'smoke_alarm_swept': Signal(
+        label='smoke_alarm', caption='A smoke alarm sweeps up in pitch again and again.',
+        tags=('smoke alarm', 'smoke detector', 'sweep')),
     'carbon_monoxide_alarm_t4': Signal(
         label='carbon_monoxide_alarm',
         caption='A carbon-monoxide alarm sounds four quick beeps, then pauses.',
@@ -47,9 +53,25 @@ SIGNALS: dict[str, Signal] = {
     'fire_alarm_falling': Signal(
         label='fire_alarm', caption='A fire alarm falls in pitch once a second.',
         tags=('fire alarm', 'evacuation')),
+    'fire_alarm_two_tone': Signal(
+        label='fire_alarm', caption='A fire alarm alternates between two tones.',
+        tags=('fire alarm', 'evacuation', 'two tones')),
+    'fire_alarm_horn': Signal(
+        label='fire_alarm', caption='The horn of a fire alarm sounds three times, and again.',
+        tags=('fire alarm', 'evacuation', 'horn')),
+    'fire_alarm_bell': Signal(
+        label='fire_alarm', caption='The bell of a fire alarm rings without a pause.',
+        tags=('fire alarm', 'evacuation', 'bell')),
     'doorbell_two_tone': Signal(
         label='doorbell', caption='A doorbell chimes ding-dong.',
         tags=('doorbell', 'ding dong', 'chime')),
+    'doorbell_single': Signal(
+        label='doorbell', caption='A doorbell sounds one ding.', tags=('doorbell', 'ding')),
+    'doorbell_melody': Signal(
+        label='doorbell', caption='A doorbell plays a few notes.',
+        tags=('doorbell', 'chime', 'melody')),
+    'doorbell_buzzer': Signal(
+        label='doorbell', caption='The buzzer of a door sounds.', tags=('doorbell', 'buzzer')),
     'phone_ring_bell': Signal(
         label='phone_ring', caption='An old telephone rings with its bells.',
         tags=('telephone', 'phone ring', 'bell')),

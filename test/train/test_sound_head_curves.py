@@ -1,0 +1,134 @@
+"""Calibration, curves and the choice of thresholds, on numbers whose answer is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from audio_interaction_ros.errors import ConfigurationError
+from train.sound_head.calibration import calibration_error, fit_calibration, sigmoid
+from train.sound_head.choose import choose_thresholds, recall_curves, to_yaml
+from train.sound_head.classes import SoundClass, SoundClasses
+from train.sound_head.command import choose
+from train.sound_head.curves import (
+    THRESHOLDS,
+    CheckedStream,
+    count_alarms,
+    draw_curves,
+    is_heard,
+    series_of,
+)
+from train.sound_head.dataset import Stream
+from train.sound_head.scenes import SceneEvent
+
+pytestmark = pytest.mark.unit
+
+RULES = {'siren': '1 of 1'}
+CLASSES = SoundClasses(alerts={'siren': SoundClass(('siren',), ()),
+                               'cough': SoundClass(('cough',), ())}, others={})
+
+
+def stream(kind, scores, label='', targets=None):
+    """Return a checked stream of the siren's scores; a cough is never heard."""
+    count = len(scores)
+    events = (SceneEvent(label, 0.4, 0.8, 'a.flac'),) if label else ()
+    both = np.stack([scores, np.zeros(count)], axis=1)
+    if targets is None:
+        targets = np.zeros((count, 2), np.int8)
+        targets[1:2, 0] = bool(label)
+    return CheckedStream(Stream('s', 1, kind, 0, count, events), both, targets)
+
+
+def test_logits_of_another_scale_become_shares():
+    chance = np.random.default_rng(0)
+    true = chance.standard_normal(4000) * 2
+    present = (chance.random(4000) < sigmoid(true)).astype(np.int8)
+    calibration = fit_calibration((true * 3 + 2)[:, None], present[:, None])
+    scores = calibration.apply((true * 3 + 2)[:, None])[:, 0]
+    assert abs(calibration.scale[0] - 1 / 3) < 0.05
+    assert calibration_error(scores, present == 1) < 0.03
+    assert calibration_error(sigmoid(true * 3 + 2), present == 1) > 0.1
+
+
+def test_what_is_unknown_does_not_move_the_calibration():
+    logits = np.array([[2.0], [-2.0], [50.0]])
+    known = fit_calibration(logits[:2], np.array([[1], [0]]))
+    more = fit_calibration(logits, np.array([[1], [0], [-1]]))
+    np.testing.assert_allclose(more.scale, known.scale)
+
+
+def test_two_of_three_chunks_make_an_alarm_where_two_of_the_last_three_reach_the_threshold():
+    scores = np.array([0.9, 0.0, 0.8, 0.0, 0.0, 0.7])
+    assert series_of(scores, 1, 1).tolist() == scores.tolist()
+    assert series_of(scores, 2, 3).tolist() == [0.0, 0.0, 0.8, 0.0, 0.0, 0.0]
+
+
+def test_an_alarm_that_lasts_counts_once():
+    counts = dict(zip(THRESHOLDS, count_alarms(np.array([0.6, 0.6, 0.0, 0.9]), 1, 1),
+                      strict=True))
+    assert counts[0.5] == 2 and counts[0.7] == 1 and counts[0.95] == 0
+
+
+def test_an_event_is_heard_in_its_time_only():
+    early, late = ([0.9, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.9])
+    assert not is_heard(stream('dry', early, 'siren'), 0, 1, 1).any()
+    assert not is_heard(stream('dry', late, 'siren'), 0, 1, 1).any()
+    heard = is_heard(stream('dry', [0, 0.5, 0, 0, 0, 0, 0], 'siren'), 0, 1, 1)
+    assert heard[THRESHOLDS.index(0.5)] and not heard[THRESHOLDS.index(0.55)]
+
+
+@pytest.fixture
+def table():
+    unknown = np.full((900, 2), -1, np.int8)
+    return draw_curves([
+        stream('dry', [0, 0.9, 0, 0, 0], 'siren'), stream('dry', [0, 0.4, 0, 0, 0], 'siren'),
+        stream('10 dB', [0, 0.6, 0, 0, 0], 'siren'),
+        stream('harmless', [0.3, *[0.0] * 8999]), stream('speech', [0.0] * 900),
+        stream('ambience', [0.5] * 900, targets=unknown),
+        stream('ambience', [0.1, *[0.0] * 899])], CLASSES)
+
+
+def test_curves_tell_recall_and_false_alarms_of_streams_where_a_class_is_known_to_be_absent(table):
+    siren = table['classes']['siren']
+    place = table['thresholds'].index(0.5)
+    assert siren['recall']['dry']['1 of 1'][place] == 0.5
+    assert siren['recall']['10 dB']['1 of 1'][place] == 1.0
+    assert siren['events']['dry'] == {'recorded': 2, 'computed': 0}
+    assert siren['hours'] == {'ambience': 0.1, 'speech': 0.1, 'harmless': 1.0,
+                              'other_alerts': 0.0}
+    assert siren['false_alarms']['harmless']['1 of 1'][table['thresholds'].index(0.3)] == 1
+    assert json.loads(json.dumps(table)) == table
+
+
+def test_a_rate_decides_how_low_a_threshold_goes(table):
+    strict = choose_thresholds(table, 0.05, RULES)
+    assert list(strict) == ['siren'] and 0.3 < strict['siren'].threshold <= 0.4
+    assert strict['siren'].recall == 1.0 and strict['siren'].rates['harmless'] == 0.0
+
+
+def test_an_alarm_is_not_bought_when_the_rate_forbids_it(table):
+    table['classes']['siren']['false_alarms']['ambience']['1 of 1'] = [9] * 8 + [0] * (
+        len(THRESHOLDS) - 8)
+    assert choose_thresholds(table, 0.5, RULES)['siren'].threshold > THRESHOLDS[7]
+
+
+def test_the_profile_is_yaml_with_the_price_beside_it(table, tmp_path):
+    text = to_yaml(choose_thresholds(table, 0.05, RULES))
+    assert text.startswith('    siren: 0.') and '# recall 1.00' in text
+    path = tmp_path / 'curves.json'
+    with pytest.raises(ConfigurationError, match=r'curves\.json'):
+        choose(path, 0.5)
+    path.write_text(json.dumps(table))
+    assert 'siren: 0.' in choose(path, 0.05) and 'cough' not in choose(path, 0.05)
+
+
+def test_a_rule_or_class_that_has_no_curve_is_refused(table):
+    for rules in ({'siren': '9 of 9'}, {'cough': '1 of 1'}):
+        with pytest.raises(ConfigurationError, match='rule'):
+            choose_thresholds(table, 0.05, rules)
+
+
+def test_the_short_table_says_threshold_recall_and_rates(table):
+    rows = recall_curves(table, {'siren': '1 of 1'})
+    assert list(rows) == ['siren'] and len(rows['siren']) == len(THRESHOLDS)
+    assert rows['siren'][THRESHOLDS.index(0.5)] == [0.5, 0.75, 0.0, 0.0, 0.0]

@@ -1,0 +1,115 @@
+"""A whole run on a small folder: parts that survive a stop, the files at its end, the command."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors import safe_open
+
+from train.__main__ import main
+from train.sound_head import pipeline
+from train.sound_head.classes import read_classes
+from train.sound_head.embeddings import Part, Workshop, plan_parts
+from train.sound_head.net import HeadShape
+from train.sound_head.pipeline import RunPlan, make_head
+from train.sound_head.tagger import TaggerClasses
+
+pytestmark = pytest.mark.torch
+
+RATE, WIDTH = 16_000, 12
+LABELS = ('dog_bark', 'cough', 'rain', 'speech_word', 'background_indoor', 'door')
+
+
+def encode(samples):
+    """Return what stands in for an embedding: the spectrum of each chunk in a few bands."""
+    chunks = samples[:len(samples) // 6400 * 6400].reshape(-1, 6400)
+    spectrum = np.abs(np.fft.rfft(chunks, axis=1))[:, :3198].reshape(len(chunks), 6, -1)
+    bands = np.log(spectrum.mean(2) + 1e-3)
+    return np.concatenate([bands, -bands], axis=1).astype(np.float16)
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder, rows = tmp_path / 'data', []
+    folder.mkdir()
+    for pitch, label in enumerate(LABELS):
+        for number in range(10):
+            path = f'{label}-{number}.flac'
+            times = np.arange(RATE) / RATE
+            soundfile.write(folder / path, 0.3 * np.sin(
+                2 * np.pi * (300 + 1000 * pitch + 10 * number) * times), RATE)
+            rows.append({'path': path, 'label': label, 'licence_group': 'free',
+                         'source_id': path, 'seconds': 1.0})
+    (folder / 'manifest.jsonl').write_text('\n'.join(map(json.dumps, rows)) + '\n')
+    return folder
+
+
+def write_some(data, folder, scenes):
+    workshop = Workshop(data, encode)
+    # A few computed signals are enough here.
+    workshop.checks = [check for check in workshop.checks if not check.signal]
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = plan_parts(scenes, len(workshop.checks))
+    for part in parts:
+        workshop.write(part, scenes, folder)
+    return parts
+
+
+def test_parts_mix_scenes_and_checks_and_have_names_of_their_own():
+    parts = plan_parts(32, 16)
+    assert len(parts) == 6 and len({part.file_name for part in parts}) == 6
+    assert {part.kind for part in parts[:2]} == {'train', 'check'}
+
+
+def test_a_part_that_was_lost_is_made_again_byte_by_byte_and_the_others_stay(data, tmp_path):
+    parts = write_some(data, tmp_path / 'parts', 12)
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'parts').iterdir()}
+    lost = tmp_path / 'parts' / parts[0].file_name
+    lost.unlink()
+    write_some(data, tmp_path / 'parts', 12)
+    assert {path.name: path.read_bytes() for path in (tmp_path / 'parts').iterdir()} == before
+
+
+def test_a_longer_run_takes_up_the_parts_of_a_shorter_one(data, tmp_path):
+    write_some(data, tmp_path / 'parts', 8)
+    part = tmp_path / 'parts' / Part('train', 0).file_name
+    before = part.read_bytes()
+    write_some(data, tmp_path / 'parts', 16)
+    assert part.read_bytes() == before
+    assert (tmp_path / 'parts' / Part('train', 1).file_name).is_file()
+
+
+def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
+        data, tmp_path, monkeypatch, capsys):
+    chance = np.random.default_rng(0)
+    tagger = TaggerClasses(chance.standard_normal((521, 4)).astype(np.float32),
+                           np.zeros(521, np.float32))
+    monkeypatch.setattr(pipeline, 'fetch_tagger_classes', lambda folder: tagger)
+    monkeypatch.setattr(pipeline, 'fit_heads', lambda load, heads, workers: None)
+    monkeypatch.setattr(pipeline, 'write_parts', lambda data, folder, scenes, workers, report:
+                        write_some(data, folder, scenes))
+    shape = HeadShape(width=WIDTH, tagger_width=4, own=8, context=2, mixed=80)
+    plan = RunPlan(data=data, out=tmp_path / 'run', scenes=16, seeds=2, epochs=2, shape=shape)
+    lines = []
+    make_head(plan, None, True, lines.append)
+    with safe_open(plan.out / 'sounds.safetensors', 'np') as file:
+        assert json.loads(file.metadata()['classes']) == list(read_classes().names)
+    curves = json.loads((plan.out / 'curves.json').read_text())
+    assert set(curves['classes']) == set(read_classes().names)
+    assert curves['classes']['dog_bark']['events']['dry']['recorded'] == 10
+    assert set(json.loads((plan.out / 'ablations.json').read_text())) == {
+        'head', 'without-yamnet', 'without-whisper', 'without-context', 'yamnet'}
+    assert any('mean average precision of alerts: seed-0' in line for line in lines)
+    first = {name: (plan.out / name).read_bytes() for name in (
+        'sounds.safetensors', 'curves.json', 'ablations.json')}
+    make_head(plan, None, True, lambda line: None)
+    assert {name: (plan.out / name).read_bytes() for name in first} == first
+    capsys.readouterr()
+    assert main(['sounds', '--out', str(plan.out), '--choose', '0.5']) == 0
+    assert 'dog_bark: 0.' in capsys.readouterr().out
+
+
+def test_without_data_there_is_nothing_to_train_on(tmp_path, capsys):
+    assert main(['sounds', '--out', str(tmp_path)]) == 2
+    assert '--data' in capsys.readouterr().err

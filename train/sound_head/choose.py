@@ -1,0 +1,134 @@
+"""
+Thresholds per class for a stated rate of false alarms.
+
+Owns how a rate is shared out among the classes: each threshold begins where its class never raises
+a false alarm, and the class that gains most recall per false alarm goes down first, as long as the
+sum over all classes stays within the rate. Knows only the table of curves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audio_interaction_ros.alerts.rules import load_rules
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.resources import shipped_path
+from train.sound_head.curves import rate_of
+
+__all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'recall_curves',
+           'rules_of_alerts', 'to_yaml']
+
+HARMLESS_FACTOR = 10.0
+"""Single close sounds, one after the other, are many days' worth in an hour: so many times the
+stated rate is allowed on them."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen for one class, and what it cost on the streams it was chosen on."""
+
+    threshold: float
+    recall: float
+    rates: dict[str, float]
+    """False alarms per hour by kind of stream."""
+
+
+def limits_of(rate: float) -> dict[str, float]:
+    """Return the allowed sum of false alarms per hour by kind of stream."""
+    return {'ambience': rate, 'speech': rate, 'harmless': HARMLESS_FACTOR * rate}
+
+
+def choose_thresholds(table: Mapping[str, Any], rate: float,
+                      rules: Mapping[str, str]) -> dict[str, Chosen]:
+    """
+    Return a threshold of each class of ``rules``, which say how chunks make up an alarm.
+
+    ConfigurationError for a class without events in the table, or a rule that is not in it.
+    """
+    for name, rule in rules.items():
+        if rule not in table['rules'] or not table['classes'].get(name, {}).get('recall'):
+            raise ConfigurationError(
+                f'{name}: expected a class with events and a rule among {sorted(table["rules"])}, '
+                f'got {rule!r}; give others, or the curves of another run')
+    places = dict.fromkeys(rules, len(table['thresholds']) - 1)
+    while step := _best_step(table, places, rate, rules):
+        places[step[0]] = step[1]
+    return {name: _tell(table, name, _relax(table['classes'][name], place, rules[name]),
+                        rules[name]) for name, place in places.items()}
+
+
+def _best_step(table: Mapping[str, Any], places: Mapping[str, int], rate: float,
+               rules: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the class, and its lower threshold, that brings most recall for what it costs."""
+    best, most = None, 0.0
+    for name, now in places.items():
+        told, rule = table['classes'][name], rules[name]
+        for place in range(now):
+            brought = _recall(told, place, rule) - _recall(told, now, rule)
+            worth = brought / (_cost(told, place, rule) - _cost(told, now, rule) + 1e-3)
+            if worth > most and _within(table, {**places, name: place}, rate, rules):
+                best, most = (name, place), worth
+    return best
+
+
+def _relax(told: Mapping[str, Any], place: int, rule: str) -> int:
+    """Return the middle of the thresholds from here down that cost no more: not the very edge."""
+    lowest = place
+    while lowest and _cost(told, lowest - 1, rule) <= _cost(told, place, rule):
+        lowest -= 1
+    return (place + lowest) // 2
+
+
+def _within(table: Mapping[str, Any], places: Mapping[str, int], rate: float,
+            rules: Mapping[str, str]) -> bool:
+    """Tell whether the sums over all classes stay within the rates."""
+    return all(sum(rate_of(table['classes'][name], kind, rules[name], place)
+                   for name, place in places.items()) <= limit + 1e-9
+               for kind, limit in limits_of(rate).items())
+
+
+def _recall(told: Mapping[str, Any], place: int, rule: str) -> float:
+    recalls = [rules[rule][place] for rules in told['recall'].values()]
+    return sum(recalls) / len(recalls)
+
+
+def _cost(told: Mapping[str, Any], place: int, rule: str) -> float:
+    """Return the false alarms per hour of all kinds, each beside what is allowed of it."""
+    return sum(rate_of(told, kind, rule, place) / factor
+               for kind, factor in limits_of(1.0).items())
+
+
+def _tell(table: Mapping[str, Any], name: str, place: int, rule: str) -> Chosen:
+    told = table['classes'][name]
+    return Chosen(table['thresholds'][place], _recall(told, place, rule),
+                  {kind: rate_of(told, kind, rule, place) for kind in limits_of(1.0)})
+
+
+def rules_of_alerts() -> dict[str, str]:
+    """Return by class how the rules file that ships makes an alarm of chunks."""
+    known = load_rules(shipped_path('config/alerts.yaml'))
+    return {name: '1 of 1' if rule.hits == 1 else '2 of 3'
+            for name, rule in known.rules_of_sounds().items()}
+
+
+def recall_curves(table: Mapping[str, Any],
+                  rules: Mapping[str, str]) -> dict[str, list[list[float]]]:
+    """
+    Return rows by class: threshold, recall, and false alarms per hour of each kind of stream.
+
+    This is the short table that ships beside the head; recall is the mean of dry and 10 dB.
+    """
+    return {name: [[threshold, round(_recall(told, place, rules.get(name, '1 of 1')), 4),
+                    *(round(rate_of(told, kind, rules.get(name, '1 of 1'), place), 3)
+                      for kind in limits_of(1.0))]
+                   for place, threshold in enumerate(table['thresholds'])]
+            for name, told in table['classes'].items() if told['recall']}
+
+
+def to_yaml(chosen: Mapping[str, Chosen], indent: str = '    ') -> str:
+    """Return lines of a profile of the rules file, with what each threshold costs beside it."""
+    return '\n'.join(
+        f'{indent}{name}: {one.threshold:g}'.ljust(34)
+        + f'# recall {one.recall:.2f}; false alarms per hour: '
+        + ', '.join(f'{kind} {value:.1f}' for kind, value in one.rates.items())
+        for name, one in chosen.items())

@@ -1,0 +1,108 @@
+"""
+The heads of one run: several seeds on all folds that are trained on, and one without each fold.
+
+Owns which head hears which streams, and that they are fitted by several processes, each kept in a
+file of its own. The heads without a fold only score it, for calibration and curves.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from train.sound_head.classes import PRESENT, UNKNOWN, SoundClasses
+from train.sound_head.clips import FOLDS, HELD_OUT
+from train.sound_head.dataset import Dataset, Stream
+from train.sound_head.fit import FitPlan, fit_head, score_streams
+from train.sound_head.net import HeadShape, SoundNet
+from train.sound_head.tagger import TaggerClasses
+
+__all__ = ['HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_heads']
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadPlan:
+    """One head: what it is called, which fold it does not hear, its shape and how it is fitted."""
+
+    name: str
+    without: int = HELD_OUT
+    shape: HeadShape
+    fit: FitPlan
+
+    def hears(self, stream: Stream) -> bool:
+        """Tell whether a stream is trained on."""
+        return stream.fold not in (HELD_OUT, self.without)
+
+
+def plan_heads(shape: HeadShape, seeds: int, epochs: int) -> list[HeadPlan]:
+    """Return so many seeds, and a head without each fold that is trained on."""
+    return [*(HeadPlan(name=f'seed-{seed}', shape=shape, fit=FitPlan(seed=seed, epochs=epochs))
+              for seed in range(seeds)),
+            *(HeadPlan(name=f'without-{fold}', without=fold, shape=shape,
+                       fit=FitPlan(epochs=epochs)) for fold in range(FOLDS) if fold != HELD_OUT)]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What every head of a run needs: its data, classes, YAMNet's classes, and their folder."""
+
+    dataset: Dataset
+    classes: SoundClasses
+    tagger: TaggerClasses
+    folder: Path
+
+    def fit(self, plan: HeadPlan, report: Callable[[str], None] = print) -> SoundNet:
+        """Return a head, fitted as far as it is not yet."""
+        return fit_head(self.dataset, self.dataset.choose(plan.hears), self.classes, self.tagger,
+                        plan.shape, plan.fit, self.folder / f'{plan.name}.pt', report)
+
+
+_training: Training | None = None
+
+
+def _open_training(load: Callable[[], Training]) -> None:
+    global _training  # one per worker process: the data are read once
+    torch.set_num_threads(1)
+    _training = load()
+
+
+def _fit(plan: HeadPlan) -> str:
+    assert _training is not None, 'the pool opened it'
+    _training.fit(plan, partial(print, flush=True))
+    return plan.name
+
+
+def fit_heads(load: Callable[[], Training], plans: Sequence[HeadPlan], workers: int) -> None:
+    """Fit heads in several processes; ``load`` is called in each of them."""
+    context = multiprocessing.get_context('spawn')
+    with context.Pool(workers, _open_training, (load,)) as pool:
+        for _ in pool.imap_unordered(_fit, plans):
+            pass
+
+
+def score_held_out(training: Training, heads: Mapping[str, SoundNet], best: str,
+                   streams: Sequence[Stream]) -> list[np.ndarray]:
+    """Return logits [chunks, classes] of streams, each by a head that did not hear its fold."""
+    by_name = dict[str, np.ndarray]()
+    for fold in range(FOLDS):
+        head = heads[best if fold == HELD_OUT else f'without-{fold}']
+        own = [stream for stream in streams if stream.fold == fold]
+        by_name.update(zip((stream.name for stream in own),
+                           score_streams(head, training.dataset, own), strict=True))
+    return [by_name[stream.name] for stream in streams]
+
+
+def mean_precision(logits: np.ndarray, targets: np.ndarray, columns: Sequence[int]) -> float:
+    """Return the mean average precision of classes that occur, unknown chunks left out."""
+    precisions = []
+    for column in columns:
+        known = targets[:, column] != UNKNOWN
+        truth = targets[known, column] == PRESENT
+        if truth.any():
+            hits = truth[np.argsort(-logits[known, column], kind='stable')]
+            precisions.append(float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean()))
+    return float(np.mean(precisions)) if precisions else 0.0

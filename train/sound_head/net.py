@@ -1,0 +1,151 @@
+"""
+The net of the sound head: what is heard of each chunk, put beside what was heard before.
+
+Owns its shape, its start from YAMNet's classes, and how it becomes the tensors that the robot
+reads: hidden [H, 5632], context [G, K * H] and classes [C, G], with all scaling merged into them.
+Knows no data.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.sound_head.classes import SoundClasses
+from train.sound_head.files import write_tensors
+from train.sound_head.tagger import TaggerClasses
+
+__all__ = ['FORMAT', 'HeadShape', 'SoundNet', 'find_context', 'save_head']
+
+FORMAT = 'audio-interaction-sounds/1'
+TAGGER_SHIFT = 6.0
+"""Added to YAMNet's log-odds so that its units work where gelu is nearly the identity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadShape:
+    """Sizes of a head and what it may hear of the embedding."""
+
+    width: int = 5632
+    tagger_width: int = 1024
+    """Of which so many, the last ones, are YAMNet's."""
+    own: int = 96
+    """Hidden units that are learned from the whole embedding."""
+    context: int = 5
+    """Chunks that are looked at together, the newest included."""
+    mixed: int = 128
+    use_tagger: bool = True
+    use_levels: bool = True
+
+
+def find_context(lengths: Sequence[int], context: int) -> Tensor:
+    """
+    Return for each chunk of streams that follow each other which chunks are looked at.
+
+    [chunks, context] int64, oldest first; the number of all chunks stands for nothing, before a
+    stream.
+    """
+    total, places = sum(lengths), []
+    since = np.concatenate([np.arange(length) for length in lengths])
+    for back in range(context - 1, -1, -1):
+        places.append(np.where(since >= back, np.arange(total) - back, total))
+    return torch.from_numpy(np.stack(places, axis=1))
+
+
+class SoundNet(nn.Module):
+    """A hidden layer per chunk, a layer over some chunks, and a logit per class."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, shape: HeadShape, classes: SoundClasses, tagger: TaggerClasses,
+                 mean: Tensor, deviation: Tensor) -> None:
+        """Begin with YAMNet's classes; ``mean`` and ``deviation`` [width] are of the inputs."""
+        super().__init__()
+        self.shape = shape
+        chosen = tagger.choose(classes.audioset)
+        self.register_buffer('mean', mean)
+        self.register_buffer('deviation', deviation)
+        self.own = nn.Linear(shape.width, shape.own)
+        self.tagger = nn.Linear(shape.tagger_width, len(classes.audioset)).requires_grad_(False)
+        self.units = shape.own + len(classes.audioset)
+        self.context = nn.Linear(shape.context * self.units, shape.mixed)
+        self.classes = nn.Linear(shape.mixed, len(classes.names))
+        with torch.no_grad():
+            self.tagger.weight.copy_(torch.from_numpy(chosen.weight))
+            self.tagger.bias.copy_(torch.from_numpy(chosen.bias) + TAGGER_SHIFT)
+            self._begin_with_tagger(classes)
+
+    def _begin_with_tagger(self, classes: SoundClasses) -> None:
+        """Let unit c of the context be the mean of what YAMNet says for class c, and output it."""
+        newest = self.context.in_features - self.units + self.shape.own
+        place = {index: number for number, index in enumerate(classes.audioset)}
+        self.classes.weight.mul_(0.3)
+        self.classes.bias.fill_(-4.0)
+        if not self.shape.use_tagger:
+            return
+        for number, sound in enumerate(classes.all.values()):
+            for heard in sound.audioset:
+                self.context.weight[number, newest + place[heard.index]] += \
+                    1.0 / len(sound.audioset)
+            self.classes.weight[number, number] += 0.7
+            self.classes.bias[number] = -4.0 - 0.7 * (TAGGER_SHIFT - 4.0)
+
+    def hear(self, embeddings: Tensor) -> Tensor:
+        """Return hidden units [chunks, units] of embeddings [chunks, width]."""
+        raw = embeddings.float()
+        weight, bias = self._unscaled(F.dropout(torch.ones_like(self.mean), 0.2, self.training))
+        said = self.tagger(raw[:, -self.shape.tagger_width:]) if self.shape.use_tagger else \
+            raw.new_zeros(len(raw), self.tagger.out_features)
+        return torch.cat((F.dropout(F.gelu(F.linear(raw, weight, bias)), 0.3, self.training),
+                          F.dropout(F.gelu(said), 0.1, self.training)), dim=1)
+
+    def _unscaled(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """
+        Return weight and bias of the own units for inputs as they are.
+
+        ``kept`` [width] weighs the scaled inputs; those that the head may not hear are dropped.
+        """
+        heard = torch.ones_like(kept)
+        levels = self.shape.width - self.shape.tagger_width
+        heard[:levels] = float(self.shape.use_levels)
+        heard[levels:] = float(self.shape.use_tagger)
+        weight = self.own.weight * (kept * heard / self.deviation)
+        return weight, self.own.bias - weight @ self.mean
+
+    def forward(self, embeddings: Tensor, places: Tensor) -> Tensor:
+        """Return logits [chunks, classes] of streams [chunks, width]; see find_context."""
+        units = F.pad(self.hear(embeddings), (0, 0, 0, 1))
+        together = units[places].flatten(1)
+        return self.classes(F.dropout(F.gelu(self.context(together)), 0.2, self.training))
+
+    @torch.no_grad()
+    def export(self, scale: np.ndarray, shift: np.ndarray) -> dict[str, np.ndarray]:
+        """
+        Return the tensors of the robot's head, float32.
+
+        Inputs need no scaling any more, and each class's logit is ``scale * logit + shift``.
+        """
+        levels = self.shape.width - self.shape.tagger_width
+        own, bias = self._unscaled(torch.ones_like(self.mean))
+        said = F.pad(self.tagger.weight, (levels, 0)) * float(self.shape.use_tagger)
+        tensors = {
+            'hidden.weight': torch.cat((own, said)),
+            'hidden.bias': torch.cat((bias, self.tagger.bias * float(self.shape.use_tagger))),
+            'context.weight': self.context.weight, 'context.bias': self.context.bias,
+            'classes.weight': self.classes.weight * torch.from_numpy(scale).float()[:, None],
+            'classes.bias': self.classes.bias * torch.from_numpy(scale).float()
+            + torch.from_numpy(shift).float()}
+        return {name: tensor.numpy().astype(np.float32) for name, tensor in tensors.items()}
+
+
+def save_head(tensors: dict[str, np.ndarray], names: Sequence[str], context: int,
+              path: Path) -> None:
+    """Write a head as the robot reads it: float16, with its classes and context as metadata."""
+    write_tensors(path, {name: tensor.astype(np.float16) for name, tensor in tensors.items()},
+                  {'format': FORMAT, 'classes': json.dumps(list(names)), 'context': str(context)})

