@@ -230,3 +230,16 @@ def test_scores_that_do_not_fit_their_names_are_refused():
     message.sound_scores = [0.5]
     with pytest.raises(Exception, match='a score for each of 2 sounds, got 1'):
         chunk_from_message(message)
+
+
+def test_what_an_encoder_hears_reaches_the_alerts(robot, rules):
+    """Both nodes, from the microphone on."""
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    source = robot.scripted(sounds={2: {'bark': 0.875}, 3: {'bark': 0.9375}})
+    decoder = robot.decoder({'alerts.rules': rules}, runtime=source)
+    encoder, microphone = robot.encoder(runtime=source), robot.microphone()
+    robot.wait(lambda: decoder.ready and microphone.get_subscription_count() > 0, 'listening')
+    robot.tell(microphone, encoder, 8)
+    robot.wait(lambda: alerts, 'an alert')
+    assert (alerts[0].label, alerts[0].evidence, alerts[0].score) == ('dog', 'sound', 0.875)
+    assert stamp_ns(alerts[0].header.stamp) == 1_000_000_000_000 + 2 * CHUNK_NS
