@@ -24,13 +24,22 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.resources import shipped_path
-from audio_interaction_ros.runtimes.base import HALVES, Decoder, Encoder, Runtime, Tokenizer
+from audio_interaction_ros.runtimes.base import (
+    HALVES,
+    Decoder,
+    Encoder,
+    Runtime,
+    SoundHead,
+    Tokenizer,
+)
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
            'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
@@ -48,8 +57,13 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
     return resolve_lanes(lanes, runtime.config.lanes)
 
 
-def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) -> ListeningPipeline:
-    """Return the listening side for an encoder, with the mel that it was trained with."""
+def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
+                   **options: Any) -> ListeningPipeline:
+    """
+    Return the listening side for an encoder, with the mel that it was trained with.
+
+    ``sounds`` tells sounds apart; without it nobody does.
+    """
     select = config.audio.channel_select
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
@@ -57,7 +71,8 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, **options: Any) ->
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs), **options)
+        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
+        scorer=SoundScorer(sounds), **options)
 
 
 def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
@@ -84,9 +99,17 @@ def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, dec
 
 
 def read_rules(settings: AlertsConfig) -> AlertRules:
-    """Return the rules that a configuration names; raises ConfigurationError for bad ones."""
-    return load_rules(Path(settings.rules) if settings.rules
-                      else shipped_path('config/alerts.yaml'))
+    """
+    Return the rules that a configuration names, with the sounds that the user taught.
+
+    Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
+    whoever listens for it refuses it.
+    """
+    rules = load_rules(Path(settings.rules) if settings.rules
+                       else shipped_path('config/alerts.yaml'))
+    taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
+    return rules.with_taught({sound.name: sound.title for sound in taught},
+                             {sound.name: sound.threshold for sound in taught})
 
 
 def read_sound_rules(settings: AlertsConfig, rules: AlertRules) -> dict[str, SoundRule]:

@@ -24,7 +24,13 @@ from audio_interaction_ros.assembly import (
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer, Transcriber
+from audio_interaction_ros.runtimes.base import (
+    Decoder,
+    Encoder,
+    SoundHead,
+    Tokenizer,
+    Transcriber,
+)
 from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
@@ -72,17 +78,19 @@ class Assistant:
     """Listens to a stream and yields what it makes of it."""
 
     def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
-                 tokenizer: Tokenizer, second_pass: Transcriber | None = None,
+                 tokenizer: Tokenizer, sounds: SoundHead | None = None,
+                 second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
 
+        ``sounds`` tells sounds apart; without it alerts come of replies only.
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same.
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
-        self._pipeline = build_pipeline(config, encoder, on_chunk=self._reader.remember)
+        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._reader.remember)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates)
         self.policy = build_policy(config.alerts, config.lanes)
@@ -116,7 +124,7 @@ class Assistant:
             tell('loading the model of the second pass')
             whisper = load_transcriber(threads=config.model.threads)
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder, tokenizer=runtime.tokenizer,
+                   decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                    second_pass=whisper if 'transcript' in wanted else None,
                    translation_second_pass=whisper if 'translation' in wanted else None)
 

@@ -102,8 +102,9 @@ def _time_first_text(runtime: Runtime, slots: int, *, repeat: int) -> Figure:
     times = []
     for seq in range(repeat + 2):
         began = time.perf_counter()
-        session.push(EncodedChunk(features=encoder.encode(mel), stamp_ns=seq * CHUNK_NS, epoch=1,
-                                  seq=seq, model_id=spec.model_id, rms_dbfs=-20.0))
+        session.push(EncodedChunk(
+            features=encoder.encode(mel).features, stamp_ns=seq * CHUNK_NS, epoch=1, seq=seq,
+            model_id=spec.model_id, rms_dbfs=-20.0))
         times.append(1000.0 * _step_until_text(session, began))
         session.drain()
     return spread('first text, 1 lane, offline', times[2:],

@@ -21,7 +21,13 @@ from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_S, CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.resources import shipped_path
-from audio_interaction_ros.runtimes.base import Allowed, Runtime, StepRequest, Transcriber
+from audio_interaction_ros.runtimes.base import (
+    Allowed,
+    Encoding,
+    Runtime,
+    StepRequest,
+    Transcriber,
+)
 from audio_interaction_ros.runtimes.registry import load_transcriber
 from bench.audio import cut_blocks, load_scene
 from bench.measure import Figure, spread, time_calls
@@ -58,12 +64,16 @@ class _Watched:
 
 
 class _Encoder(_Watched):
-    def encode(self, mel: np.ndarray) -> np.ndarray:
+    def encode(self, mel: np.ndarray) -> Encoding:
         self._watch.chunks.append({})
         began = time.process_time()
-        features: np.ndarray = self._inner.encode(mel)
+        encoding: Encoding = self._inner.encode(mel)
         self._watch.spend('audio tower', began)
-        return features
+        return encoding
+
+    def skip(self, mel: np.ndarray) -> None:
+        self._watch.chunks.append({})
+        self._inner.skip(mel)
 
 
 class _Decoder(_Watched):
@@ -84,9 +94,11 @@ class _Transcriber(_Watched):
 
 
 class _Nothing(_Watched):
-    def encode(self, mel: np.ndarray) -> np.ndarray:
+    def encode(self, mel: np.ndarray) -> Encoding:
         spec = self._inner.spec
-        return np.zeros((spec.features_per_chunk, spec.feature_width), np.float32)
+        return Encoding(
+            features=np.zeros((spec.features_per_chunk, spec.feature_width), np.float32),
+            embedding=np.zeros(spec.embedding_width, np.float32))
 
 
 def run(runtime: Runtime, *, file: Path, seconds: float, threads: int,

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.runtimes.base import Runtime, StepRequest, StepResult
+from audio_interaction_ros.runtimes.base import Encoding, Runtime, StepRequest, StepResult
 
 __all__ = ['NotAloneError', 'run_batched']
 
@@ -81,10 +81,14 @@ class _StreamEncoder:
         self.spec, self._own, self._ask = encoder.spec, copy.copy(encoder), ask
         self._own.reset()
 
-    def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features of mel [bins, 40]."""
-        features: np.ndarray = self._ask('do', lambda: self._own.encode(mel))
-        return features
+    def encode(self, mel: np.ndarray) -> Encoding:
+        """Return what mel [rows, 40] is."""
+        encoding: Encoding = self._ask('do', lambda: self._own.encode(mel))
+        return encoding
+
+    def skip(self, mel: np.ndarray) -> None:
+        """Take mel [rows, 40] in as left context only."""
+        self._own.skip(mel)
 
     def reset(self) -> None:
         """Forget all left context."""

@@ -18,13 +18,8 @@ from held_out.clips import MaterialError
 from held_out.pairs import keep_short, read_pairs, sentence_key, split_pairs
 from held_out.splits import chance_of
 from held_out.spoken_sentences import read_trained_keys, sentences_of
-from train.edge.synthesise import (
-    VALIDATION_VOICES,
-    Utterance,
-    check_voices,
-    read_sentences,
-    speak_all,
-)
+from train.edge.speech_plan import VALIDATION_VOICES, Utterance, read_sentences
+from train.edge.synthesise import check_voices, speak_all
 
 __all__ = ['VOICES', 'main', 'plan_speech', 'unheard_sentences']
 

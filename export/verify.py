@@ -34,7 +34,7 @@ def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: in
                                dtype=np.float32)
     for encoder in (exported, expected):
         encoder.reset()
-        features.append(np.stack([encoder.encode(mel) for mel in mels]))
+        features.append(np.stack([encoder.encode(mel).features for mel in mels]))
         encoder.reset()
     return Verdict('features, seeded', _largest_difference(*features), bar.features)
 

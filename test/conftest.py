@@ -25,6 +25,14 @@ MAY_BE_LEFT_OUT = {
 }
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _nobody_taught_a_sound(tmp_path_factory):
+    """Let no sound that the user of this machine taught be heard in a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path_factory.mktemp('sounds')))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _denormal_numbers_are_numbers():
     """Undo what opening a session did to the test's thread: hypothesis draws such numbers."""

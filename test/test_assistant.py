@@ -324,7 +324,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
                         lambda **_: made.append(Whisper()) or made[-1])
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
-        tokenizer=ScriptedTokenizer(),
+        tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))
     one = Assistant.load(AssistantConfig(
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
@@ -405,7 +405,7 @@ def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(offline, 'load_transcriber', lambda **_: Whisper())
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
-        tokenizer=ScriptedTokenizer(),
+        tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))
     path = tmp_path / 'sound.wav'
     soundfile.write(path, noise(), 16_000)

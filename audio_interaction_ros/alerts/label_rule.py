@@ -27,7 +27,7 @@ class Timing:
 class Detection:
     """How scores make up the sounds of a label; the threshold of each class is the profile's."""
 
-    hits: int = 2
+    hits: int = 1
     of: int = 3
     min_s: float = 0.0
     max_s: float = 600.0

@@ -163,7 +163,7 @@ class AlertPolicy:
         """
         Let audio time pass; return the alerts that expired.
 
-        So do those that are raised again, for their sound outlasts the time after an end.
+        And those that are raised again: cleared, and their sound has outlasted the cooling down.
         """
         now = self._line.advance(now_ns)
         changes = []
@@ -186,7 +186,8 @@ class AlertPolicy:
             track.renewed_ns = self._line.now_ns
             track.alert = replace(track.alert,
                                   last_seen_ns=max(track.alert.last_seen_ns, now_ns))
-        elif track.cooled_until_ns is not None and self._line.now_ns >= track.cooled_until_ns:
+        elif (track.cooled_until_ns is not None and self.settings.evidence != 'model'
+              and self._line.now_ns >= track.cooled_until_ns):
             heard = next(iter(track.sounding.values()))
             return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
         return []

@@ -37,6 +37,8 @@ class AlertRules:
     """Name of the one that is used unless another is asked for; empty where there is none."""
     detect: Detection = field(default_factory=Detection)
     """How a class of sound is found that no label has."""
+    taught: Mapping[str, float] = field(default_factory=dict)
+    """Thresholds of taught sounds, by their names."""
 
     @cached_property
     def _matcher(self) -> PhraseMatcher:
@@ -53,11 +55,14 @@ class AlertRules:
         """Class of sound -> the label that it means."""
         return {sound: rule for rule in self.labels.values() for sound in rule.sounds}
 
-    def with_taught(self, titles: Mapping[str, str]) -> 'AlertRules':
+    def with_taught(self, titles: Mapping[str, str],
+                    thresholds: Mapping[str, float]) -> 'AlertRules':
         """
-        Return the same with a label for each taught sound (name -> title) that no label lists.
+        Return the same with taught sounds: what each is called, and its threshold, by its name.
 
-        Such an alert is of severity INFO: who wants more writes a label of the sound's name.
+        They count in every profile, with the threshold that was found when they were taught
+        unless the profile has another. One that no label lists gets a label of its own, of
+        severity INFO: who wants more writes a label that lists it.
         """
         taught = {
             name: replace(self.urgent, label=name, category=Category.UNKNOWN,
@@ -66,7 +71,7 @@ class AlertRules:
                           detect=self.detect)
             for name, title in titles.items()
             if name not in self.of_sound and name not in (*self.labels, self.urgent.label)}
-        return replace(self, labels={**self.labels, **taught})
+        return replace(self, labels={**self.labels, **taught}, taught=dict(thresholds))
 
     def rules_of_sounds(self, profile: str = '',
                         thresholds: Mapping[str, float] | None = None) -> dict[str, SoundRule]:
@@ -82,7 +87,7 @@ class AlertRules:
             raise ConfigurationError(
                 f'alerts.profile: expected one of {", ".join(self.profiles) or "none"}, which the '
                 f'rules file has, found {name!r}; change it, or add it under profiles')
-        chosen = {**self.profiles.get(name, {}), **(thresholds or {})}
+        chosen = {**self.taught, **self.profiles.get(name, {}), **(thresholds or {})}
         return {sound: self._find_detection(sound).with_threshold(threshold)
                 for sound, threshold in chosen.items()}
 

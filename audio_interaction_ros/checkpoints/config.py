@@ -66,9 +66,16 @@ class CheckpointConfig:
     """Public weights to merge with; None: the folder holds all weights."""
     lora_scale: float = 1.0
     """Factor of the low-rank differences when they are merged."""
+    sounds: str = ''
+    """File of the folder that tells sounds apart (model.sound_head); empty: the model does not."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other and the token ids the vocabulary."""
+        if self.sounds and (Path(self.sounds).name != self.sounds or not self.audio_tower.sounds):
+            raise ConfigurationError(
+                f'sounds: expected the name of a file of this folder, and a tower with a sound '
+                f'branch, found {self.sounds!r} and {len(self.audio_tower.sounds)} sounds; '
+                'correct the model configuration')
         if self.base is not None and bool(self.base.tagger) != self.audio_tower.tagger:
             raise ConfigurationError(
                 f'base.tagger: expected a name just where audio_tower.tagger is true, found '
@@ -89,11 +96,11 @@ class CheckpointConfig:
         """
         All that changes what the same weights give, in one text: rotary base, mel, LoRA scale, …
 
-        Without what lanes only take as a default, the name, and the base, whose identity is that
-        of its weights.
+        Without what lanes only take as a default, the name, and the base and the sound head,
+        whose identities are those of their weights.
         """
         values = {key: value for key, value in dataclasses.asdict(self).items()
-                  if key not in ('model', 'base', 'lanes')}
+                  if key not in ('model', 'base', 'lanes', 'sounds')}
         return json.dumps(values, sort_keys=True)
 
 
@@ -151,6 +158,8 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
     for key in ('min_confidence', 'slots'):
         if not values[key]:
             del values[key]  # earlier versions of this package do not know it
+    if not config.sounds:
+        del values['sounds']
     if config.base is None:
         del values['base'], values['lora_scale']
     path.write_text(dump_yaml({'format': FORMAT, **values}), encoding='utf-8')

@@ -117,7 +117,7 @@ def load_merged_arrays(folder: Path, config: CheckpointConfig,
         base[TOWER_PREFIX] |= {TAGGER_PREFIX + key: value for key, value in open_arrays(
             [fetch(config.base.tagger) / 'model.safetensors']).items()}
     trained: Arrays = {key: value for key, value in open_arrays(
-        weight_files(folder)).items() if _part_of(key) in parts}
+        weight_files(folder, sounds=config.sounds)).items() if _part_of(key) in parts}
     merged = merge(base[TOWER_PREFIX], base[DECODER_PREFIX], trained, config.lora_scale,
                    tied_head=config.decoder.tied_head)
     return merged, tokenizer

@@ -36,6 +36,8 @@ class LoadedModel:
     model_id: str
     """Name and hash of all that it computes with: weights, those of the base too, tokenizer and
     configuration but for what a lane may override. Features carry it to the decoder."""
+    folder: Path = Path()
+    """Where its files are, the sound head among them."""
 
 
 def load(name: str | Path, *, cache: Path | None = None,
@@ -57,4 +59,4 @@ def load(name: str | Path, *, cache: Path | None = None,
         config=stored.config, tower=tower.eval(), decoder=decoder.eval(),
         tokenizer=(Tokenizer(tokenizer_path, structural=stored.config.token_ids.structural)
                    if DECODER_PREFIX in parts else None),
-        model_id=stored.model_id)
+        model_id=stored.model_id, folder=stored.folder)

@@ -81,10 +81,14 @@ def verify_manifest(folder: Path) -> dict[str, str]:
     return hashes
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """Return the safetensors files that the manifest names; no other may be read."""
+def weight_files(folder: Path, *, sounds: str = '') -> list[Path]:
+    """
+    Return the safetensors files that the manifest names; no other may be read.
+
+    Without that of the sound head, ``sounds``, which is none of either half.
+    """
     return [folder / name for name in sorted(read_manifest(folder))
-            if name.endswith('.safetensors')]
+            if name.endswith('.safetensors') and name != sounds]
 
 
 def computing_hash(hashes: Mapping[str, str], base: Iterable[str], settings: str) -> str:

@@ -58,7 +58,8 @@ class StoredModel:
         """
         if self.config.base is not None:
             return load_merged_arrays(self.folder, self.config, parts)
-        return open_arrays(weight_files(self.folder), parts), self.folder / 'tokenizer.json'
+        files = weight_files(self.folder, sounds=self.config.sounds)
+        return open_arrays(files, parts), self.folder / 'tokenizer.json'
 
 
 def locate(name: str) -> Path:

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.graphs.builder import Array, GraphBuilder
-from audio_interaction_ros.graphs.names import ENCODED, FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.graphs.names import (
+    EMBEDDING_OUTPUT,
+    ENCODED,
+    FEATURES_OUTPUT,
+    MEL_INPUT,
+)
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 
@@ -26,15 +31,19 @@ def audio_tower(config: AudioTowerConfig, tensors: Mapping[str, Array], *,
     """
     Return the graph from ``mel`` [1, rows, window_frames] to ``features`` [1, N, output_width].
 
-    Both are float32; N is ``config.features_per_chunk``, sound last. ``tensors`` are those of the
+    Both are float32; N is ``config.features_per_chunk``, sound last. With a sound branch there is
+    a second output: the ``embedding`` [1, sound_width] that it hears. ``tensors`` are those of the
     tower, without a prefix. With ``bits``, however many, the layers but the first compute in
     integers of 7 and 8 bits: fewer would save little beside the decoder. With ``half`` the
     products of the layers are of float16; norms, sums, the projector and the sound branch are not.
     """
     builder = GraphBuilder('audio_tower', half=half)
-    features = _Tower(builder, config, tensors, integers=bits is not None).run()
+    features, embedding = _Tower(builder, config, tensors, integers=bits is not None).run()
     builder.output(builder.rename(features, FEATURES_OUTPUT), np.float32,
                    (1, config.features_per_chunk, config.output_width))
+    if embedding:
+        builder.output(builder.rename(embedding, EMBEDDING_OUTPUT), np.float32,
+                       (1, config.sound_width))
     return builder
 
 
@@ -80,7 +89,8 @@ class _Tower:
         all_heard = config.layers in config.sound_levels or not config.layers
         return self.frames if all_heard else self.newest
 
-    def run(self) -> str:
+    def run(self) -> tuple[str, str]:
+        """Return the features and the embedding, empty where there is no sound branch."""
         b, config = self.builder, self.config
         rows = config.initial_mel(0).shape[0]
         window = b.input(MEL_INPUT, np.float32, (1, rows, config.window_frames))
@@ -89,14 +99,15 @@ class _Tower:
             sizes = b.scalar([config.mel_bins, rows - config.mel_bins], np.int64)
             mel, spectrogram = b.node('Split', window, sizes, outputs=2, axis=1)
         levels = self._levels(mel)
-        features = self._project(self._stack(levels[-1]))
+        features, embedding = self._project(self._stack(levels[-1])), ''
         if config.sounds:
             heard = [self._summarise(levels[level]) for level in config.sound_levels]
             if config.tagger:
                 heard.append(add_yamnet(b, spectrogram, self.tensors, prefix='tagger.',
                                         frames=config.window_frames))
-            features = b.node('Concat', features, self._sound(heard), axis=0)
-        return b.node('Unsqueeze', features, b.scalar([0], np.int64))
+            embedding = b.node('Concat', *heard, axis=1)
+            features = b.node('Concat', features, self._sound(embedding), axis=0)
+        return b.node('Unsqueeze', features, b.scalar([0], np.int64)), embedding
 
     def encode(self) -> str:
         """Return all frames [frames, width] that the last layer gives of the mel."""
@@ -210,11 +221,10 @@ class _Tower:
                         keepdims=1)
         return b.node('Concat', newest, mean, spread, axis=1)
 
-    def _sound(self, heard: list[str]) -> str:
+    def _sound(self, embedding: str) -> str:
         """Return the feature [1, output_width] of what is heard of a window."""
         b = self.builder
-        x = b.node('Concat', *heard, axis=1)
-        x = self._linear('sound.classes', b.gelu(self._linear('sound.hidden', x)))
+        x = self._linear('sound.classes', b.gelu(self._linear('sound.hidden', embedding)))
         return self._scale(self._linear('sound.names', b.node('Sigmoid', x)))
 
     def _scale(self, x: str) -> str:

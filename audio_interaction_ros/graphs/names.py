@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-__all__ = ['EMBEDDINGS', 'ENCODED', 'FEATURES_OUTPUT', 'HIDDEN_OUTPUT', 'LOGITS_OUTPUT',
-           'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STATIC_INPUTS', 'STATIC_MASK', 'STEP_INPUTS',
-           'WRITE_AT', 'cache_names', 'cross_names', 'new_names', 'written_names']
+__all__ = ['EMBEDDINGS', 'EMBEDDING_OUTPUT', 'ENCODED', 'FEATURES_OUTPUT', 'HIDDEN_OUTPUT',
+           'LOGITS_OUTPUT', 'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STATIC_INPUTS', 'STATIC_MASK',
+           'STEP_INPUTS', 'WRITE_AT', 'cache_names', 'cross_names', 'new_names', 'written_names']
 
 STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
 """Beside the cache."""
@@ -15,6 +15,7 @@ HIDDEN_OUTPUT = 'hidden'
 LOGITS_OUTPUT = 'logits'
 MEL_INPUT = 'mel'
 FEATURES_OUTPUT = 'features'
+EMBEDDING_OUTPUT = 'embedding'
 ENCODED = 'encoded'
 EMBEDDINGS, PAST_MASK, NEW_MASK = 'embeddings', 'past_mask', 'new_mask'
 

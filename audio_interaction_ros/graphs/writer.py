@@ -54,6 +54,8 @@ def write_half(folder: Path, half: str, precision: str, stored: StoredModel, *,
     if half == 'encoder':
         audio_tower(stored.config.audio_tower, tensors, bits=None if narrow else bits,
                     half=narrow).save(folder / manifest.AUDIO_TOWER, metadata=said.facts)
+        if stored.config.sounds:
+            shutil.copyfile(stored.folder / stored.config.sounds, folder / stored.config.sounds)
     else:
         _write_decoder(folder, stored.config, tensors, said)
         shutil.copyfile(tokenizer, folder / 'tokenizer.json')

@@ -137,9 +137,16 @@ class AudioTower(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Return features [B, N, output_width] of mel [B, rows, window_frames], sound last."""
+        return self.hear(mel)[0]
+
+    def hear(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features, and the embedding [B, sound_width] that the sound branch hears."""
         levels = self.levels(mel)
-        return self.features(self.stack_frames(levels[-1]),
-                             self.sound_inputs(mel, levels) if self.config.sounds else None)
+        frames = self.stack_frames(levels[-1])
+        if not self.config.sounds:
+            return self.features(frames, None), mel.new_empty(len(mel), 0)
+        heard = self.sound_inputs(mel, levels)
+        return self.features(frames, heard), heard
 
     def features(self, frames: Tensor, heard: Tensor | None) -> Tensor:
         """Return features [B, N, output_width] of stacked frames and, with sounds, summaries."""

@@ -86,15 +86,21 @@ def _make_cues(script: Mapping[Any, Mapping[Any, str]] | None) -> Mapping[int, A
 
 def scripted(_model: Any = None, *, script: Mapping[Any, Mapping[Any, str]] | None = None,
              step_s: float | None = None, model_id: str | None = None,
-             translations: Mapping[str, str] | None = None) -> Runtime:
-    """Return a runtime that says what its script says."""
+             translations: Mapping[str, str] | None = None,
+             sounds: Mapping[int, Mapping[str, float]] | None = None) -> Runtime:
+    """
+    Return a runtime that says what its script says.
+
+    ``sounds`` maps the number of a chunk to the scores of sounds in it, which are else 0.
+    """
     time.sleep(float(os.environ.get('LOAD_S', 0.0)))
     model_id = model_id or os.environ.get('MODEL_ID', 'scripted')
     decoder = SlowDecoder(model_id=model_id, translations=translations, script=_make_cues(script))
     decoder.step_s = float(os.environ.get('STEP_S', 0.0)) if step_s is None else step_s
     config: Any = types.SimpleNamespace(lanes={})
-    return Runtime(encoder=ScriptedEncoder(model_id=model_id), decoder=decoder,
-                   tokenizer=ScriptedTokenizer(), config=config)
+    encoder = ScriptedEncoder(model_id=model_id, sounds=sounds)
+    return Runtime(encoder=encoder, decoder=decoder, tokenizer=ScriptedTokenizer(), config=config,
+                   sounds=encoder.head)
 
 
 def main() -> int:

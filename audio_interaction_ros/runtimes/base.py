@@ -16,8 +16,9 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
-__all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'NotLoaded',
-           'Recognition', 'Runtime', 'StepRequest', 'StepResult', 'Tokenizer', 'Transcriber']
+__all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding',
+           'NotLoaded', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest', 'StepResult',
+           'Tokenizer', 'Transcriber']
 
 HALVES = ('encoder', 'decoder')
 
@@ -31,6 +32,8 @@ class EncoderSpec:
     mel_bins: int
     features_per_chunk: int
     feature_width: int
+    embedding_width: int = 0
+    """Numbers of the embedding that sounds are told from; 0: the encoder makes none."""
     magnitudes: bool = False
     """The spectrogram of audio.magnitudes comes below the mel, for a tagger in the encoder."""
     mel_decay_per_s: float = 0.0
@@ -42,6 +45,16 @@ class EncoderSpec:
     def mel_rows(self) -> int:
         """Rows of the mel of a chunk, magnitudes included."""
         return self.mel_bins + (MAGNITUDE_BINS if self.magnitudes else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """What an encoder makes of one chunk."""
+
+    features: np.ndarray
+    """[features_per_chunk, feature_width] float32, for the decoder."""
+    embedding: np.ndarray
+    """[embedding_width] float32: what the newest two seconds sound like, for sound heads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +128,40 @@ class Encoder(Protocol):
 
     spec: EncoderSpec
 
-    def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
+    def encode(self, mel: np.ndarray) -> Encoding:
+        """Return what the mel [rows, 40] of the next chunk is, after those before."""
+        ...
+
+    def skip(self, mel: np.ndarray) -> None:
+        """Take a chunk in as left context only, which costs next to nothing."""
         ...
 
     def reset(self) -> None:
         """Forget all left context, as at the start of a stream."""
+        ...
+
+
+class SoundHead(Protocol):
+    """Tells sounds apart by the embeddings of the newest chunks; holds no state."""
+
+    classes: tuple[str, ...]
+    """Names of the sounds."""
+    context: int
+    """Chunks that it hears at once."""
+    hidden_width: int
+    """Numbers that it keeps of each of them."""
+
+    def hear(self, embedding: np.ndarray) -> np.ndarray:
+        """Return what is kept [hidden_width] float32 of an embedding [embedding_width]."""
+        ...
+
+    def score(self, heard: np.ndarray) -> np.ndarray:
+        """
+        Return the probability [classes] float32 that each sounds now.
+
+        ``heard`` [context, hidden_width] is what was kept of the newest chunks, oldest first;
+        zeros stand for chunks before a stream.
+        """
         ...
 
 
@@ -185,6 +226,8 @@ class Runtime:
     """Comes with the decoder."""
     config: Any
     """What the model says of itself: a checkpoints.config.CheckpointConfig."""
+    sounds: SoundHead | None = None
+    """Comes with the encoder; None where the model tells no sounds apart."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,5 @@
 """
-What lies beside the graphs of half a model, as every backend that runs graphs reads it.
+What lies beside the weights of half a model, as every backend reads it; most do beside graphs.
 
 Owns the check that the configuration is that of the graphs. Runs nothing.
 """
@@ -11,9 +11,10 @@ import numpy as np
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
+from audio_interaction_ros.model.sound_head import SoundHead
 from audio_interaction_ros.model.tokenizer import Tokenizer
 
-__all__ = ['describe', 'read_tables', 'read_tokenizer']
+__all__ = ['describe', 'read_sound_head', 'read_tables', 'read_tokenizer']
 
 
 def describe(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig]:
@@ -33,3 +34,10 @@ def read_tables(folder: Path) -> dict[str, np.ndarray]:
 def read_tokenizer(folder: Path, config: CheckpointConfig) -> Tokenizer:
     """Return the tokenizer of a decoder's folder."""
     return Tokenizer(folder / 'tokenizer.json', structural=config.token_ids.structural)
+
+
+def read_sound_head(folder: Path, config: CheckpointConfig) -> SoundHead | None:
+    """Return what tells sounds apart in an encoder's folder; None where its model does not."""
+    if not config.sounds:
+        return None
+    return SoundHead.read(folder / config.sounds, embedding_width=config.audio_tower.sound_width)

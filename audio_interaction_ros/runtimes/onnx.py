@@ -18,7 +18,12 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
-from audio_interaction_ros.runtimes.graph_folder import describe, read_tables, read_tokenizer
+from audio_interaction_ros.runtimes.graph_folder import (
+    describe,
+    read_sound_head,
+    read_tables,
+    read_tokenizer,
+)
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder
 from audio_interaction_ros.runtimes.onnx_encoder import OnnxEncoder
 from audio_interaction_ros.runtimes.onnx_session import open_session
@@ -44,13 +49,16 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
     tokenizer: Any = NotLoaded('decoder')
+    sounds = None
     if 'encoder' in halves:
         encoder = load_encoder(folders['encoder'], threads=threads)
+        sounds = read_sound_head(folders['encoder'], config)
     if 'decoder' in halves:
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
         tokenizer = read_tokenizer(folders['decoder'], config)
-    return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
+    return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config,
+                   sounds=sounds)
 
 
 def _find_graphs(model: str, halves: Sequence[str],

@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime as ort
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
-from audio_interaction_ros.graphs.names import FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.graphs.names import EMBEDDING_OUTPUT, FEATURES_OUTPUT, MEL_INPUT
+from audio_interaction_ros.runtimes.base import Encoding
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
 __all__ = ['OnnxEncoder']
@@ -19,8 +20,11 @@ class OnnxEncoder(WindowedEncoder):
 
     def __init__(self, config: CheckpointConfig, *, model_id: str,
                  tower: ort.InferenceSession) -> None:
-        def run(window: np.ndarray) -> np.ndarray:
-            features: np.ndarray = tower.run([FEATURES_OUTPUT], {MEL_INPUT: window[None]})[0][0]
-            return features
+        names = [FEATURES_OUTPUT, *[EMBEDDING_OUTPUT] * bool(config.audio_tower.sounds)]
+
+        def run(window: np.ndarray) -> Encoding:
+            features, *embedding = tower.run(names, {MEL_INPUT: window[None]})
+            return Encoding(features=features[0], embedding=embedding[0][0] if embedding
+                            else np.empty(0, np.float32))
 
         super().__init__(run, config, model_id)

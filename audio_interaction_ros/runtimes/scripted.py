@@ -13,12 +13,14 @@ from audio_interaction_ros.runtimes.base import (
     Allowed,
     DecoderSpec,
     EncoderSpec,
+    Encoding,
     StepRequest,
     StepResult,
 )
 from audio_interaction_ros.runtimes.choice import choose, suppressed_ids
 
-__all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder', 'ScriptedTokenizer']
+__all__ = ['SCRIPTED_TOKEN_IDS', 'ScriptedDecoder', 'ScriptedEncoder', 'ScriptedSounds',
+           'ScriptedTokenizer']
 
 SCRIPTED_TOKEN_IDS = TokenIds(
     user=256, assistant=257, silence=258, respond=259, text_end=260, pad=261, online=262,
@@ -29,19 +31,56 @@ _FEATURES, _WIDTH = 2, 4
 
 
 class ScriptedEncoder:
-    """Features that hold the mean and maximum of the chunk's mel."""
+    """
+    Features that hold the mean and maximum of the chunk's mel.
 
-    def __init__(self, *, model_id: str = 'scripted', mel_bins: int = 80) -> None:
+    ``sounds`` maps the number of a chunk in the encoder's life, from 0, to {sound: score}; the
+    embedding holds the scores of that chunk, which ScriptedSounds gives back.
+    """
+
+    def __init__(self, *, model_id: str = 'scripted', mel_bins: int = 80,
+                 sounds: Mapping[int, Mapping[str, float]] | None = None) -> None:
+        self.head = ScriptedSounds(sounds) if sounds else None
         self.spec = EncoderSpec(model_id=model_id, mel_bins=mel_bins,
-                                features_per_chunk=_FEATURES, feature_width=_WIDTH)
+                                features_per_chunk=_FEATURES, feature_width=_WIDTH,
+                                embedding_width=self.head.hidden_width if self.head else 0)
+        self._sounds, self._encoded = sounds or {}, 0
 
-    def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [2, 4] of mel [bins, 40]."""
+    def encode(self, mel: np.ndarray) -> Encoding:
+        """Return features [2, 4] of mel [bins, 40], and an embedding."""
         values = (mel.mean(), mel.max(), mel.min(), mel.std())
-        return np.tile(np.array(values, dtype=np.float32), (_FEATURES, 1))
+        scores = self._sounds.get(self._encoded, {})
+        self._encoded += 1
+        return Encoding(
+            features=np.tile(np.array(values, dtype=np.float32), (_FEATURES, 1)),
+            embedding=np.array([scores.get(name, 0.0) for name in (
+                self.head.classes if self.head else ())], np.float32))
+
+    def skip(self, mel: np.ndarray) -> None:
+        """Count the chunk."""
+        self._encoded += 1
 
     def reset(self) -> None:
         """Do nothing: there is no left context."""
+
+
+class ScriptedSounds:
+    """A sound head that hears in an embedding just what the script said."""
+
+    context = 1
+
+    def __init__(self, sounds: Mapping[int, Mapping[str, float]]) -> None:
+        self.classes = tuple(sorted({name for scores in sounds.values() for name in scores}))
+        self.hidden_width = len(self.classes)
+
+    def hear(self, embedding: np.ndarray) -> np.ndarray:
+        """Return the embedding."""
+        return embedding
+
+    def score(self, heard: np.ndarray) -> np.ndarray:
+        """Return the newest of embeddings [1, classes]."""
+        newest: np.ndarray = heard[-1]
+        return newest
 
 
 class ScriptedDecoder:

@@ -12,6 +12,7 @@ def encoder_spec(config: CheckpointConfig, model_id: str) -> EncoderSpec:
     return EncoderSpec(
         model_id=model_id, mel_bins=tower.mel_bins, features_per_chunk=tower.features_per_chunk,
         feature_width=tower.output_width, magnitudes=tower.tagger,
+        embedding_width=tower.sound_width,
         mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
 
 

@@ -23,7 +23,12 @@ from audio_interaction_ros.runtimes.cuda import CudaMemory, describe_gpu
 from audio_interaction_ros.runtimes.engine_files import EngineRecord, Target
 from audio_interaction_ros.runtimes.engine_step import EngineStepDevice
 from audio_interaction_ros.runtimes.engine_tower import EngineTower
-from audio_interaction_ros.runtimes.graph_folder import describe, read_tables, read_tokenizer
+from audio_interaction_ros.runtimes.graph_folder import (
+    describe,
+    read_sound_head,
+    read_tables,
+    read_tokenizer,
+)
 from audio_interaction_ros.runtimes.static_decoder import StaticDecoder
 
 __all__ = ['load']
@@ -44,6 +49,7 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
     tokenizer: Any = NotLoaded('decoder')
+    sounds = None
     folders = {half: Path(model) / half for half in sorted(halves)}
     for half, folder in folders.items():
         _check_form(folder, model)
@@ -51,10 +57,12 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
         found, record = engine_files.find(folder, said, target)
         if half == 'encoder':
             encoder = _encoder(folder, config, said, found)
+            sounds = read_sound_head(folder, config)
         else:
             decoder = _decoder(folder, config, said, found, record, rope_index_dtype)
             tokenizer = read_tokenizer(folder, config)
-    return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config)
+    return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config,
+                   sounds=sounds)
 
 
 def _check_form(folder: Path, model: str) -> None:

@@ -21,6 +21,7 @@ from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import (
     HALVES,
     Allowed,
+    Encoding,
     NotLoaded,
     Runtime,
     StepRequest,
@@ -28,6 +29,7 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.choice import suppressed_ids
+from audio_interaction_ros.runtimes.graph_folder import read_sound_head
 from audio_interaction_ros.runtimes.packed import pack_weights
 from audio_interaction_ros.runtimes.specs import decoder_spec
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
@@ -61,12 +63,14 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
                                                 if half in halves))
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
+    sounds = None
     if 'encoder' in halves:
         encoder = TorchEncoder(loaded, dtype=dtype, device=device)
+        sounds = read_sound_head(loaded.folder, loaded.config)
     if 'decoder' in halves:
         decoder = TorchDecoder(loaded, dtype=dtype, device=device,
                                rope_index_dtype=rope_index_dtype)
-    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config,
+    return Runtime(encoder=encoder, decoder=decoder, config=loaded.config, sounds=sounds,
                    tokenizer=loaded.tokenizer or NotLoaded('decoder'))
 
 
@@ -95,9 +99,10 @@ class TorchEncoder(WindowedEncoder):
         pack_weights(tower)
 
         @torch.inference_mode()
-        def run(window: np.ndarray) -> np.ndarray:
-            features: Tensor = tower(torch.from_numpy(window)[None].to(device, precision))[0]
-            return features.float().cpu().numpy()
+        def run(window: np.ndarray) -> Encoding:
+            both = tower.hear(torch.from_numpy(window)[None].to(device, precision))
+            features, embedding = (part[0].float().cpu().numpy() for part in both)
+            return Encoding(features=features, embedding=embedding)
 
         super().__init__(run, loaded.config, loaded.model_id)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
+from audio_interaction_ros.runtimes.base import Encoding
 from audio_interaction_ros.runtimes.specs import encoder_spec
 
 __all__ = ['WindowedEncoder']
@@ -23,13 +24,13 @@ class WindowedEncoder:
     written into.
     """
 
-    def __init__(self, run: Callable[[np.ndarray], np.ndarray], config: CheckpointConfig,
+    def __init__(self, run: Callable[[np.ndarray], Encoding], config: CheckpointConfig,
                  model_id: str) -> None:
         """
         Take what encodes a window.
 
-        ``run`` returns features [features_per_chunk, feature_width] float32, an array of their
-        own, of mel [rows, window_frames] float32, contiguous.
+        ``run`` returns the encoding, arrays of its own, of mel [rows, window_frames] float32,
+        contiguous.
         """
         self.spec = encoder_spec(config, model_id)
         self._run = run
@@ -40,11 +41,15 @@ class WindowedEncoder:
         """Forget all left context, as at the start of a stream."""
         self._window = self._before
 
-    def encode(self, mel: np.ndarray) -> np.ndarray:
-        """Return features [features_per_chunk, feature_width] float32 of mel [rows, 40]."""
+    def encode(self, mel: np.ndarray) -> Encoding:
+        """Return the encoding of the window that ends with mel [rows, 40]."""
+        self.skip(mel)
+        return self._run(self._window)
+
+    def skip(self, mel: np.ndarray) -> None:
+        """Move the window on by mel [rows, 40] and encode nothing."""
         expected = (self.spec.mel_rows, MEL_FRAMES_PER_CHUNK)
         if mel.shape != expected:
             raise ValueError(f'expected mel {expected}, found {mel.shape}')
         self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,
                                       dtype=np.float32)
-        return self._run(self._window)

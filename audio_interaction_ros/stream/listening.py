@@ -16,11 +16,17 @@ from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.base import Encoder
+from audio_interaction_ros.runtimes.base import Encoder, Encoding
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.quiet import QuietRoom
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 
 __all__ = ['ListeningPipeline']
+
+# A room in which nothing stands out of the noise sounds the same from chunk to chunk, and the
+# encoder would spend on it half of what an idle robot computes. So of many quiet chunks in a row
+# the first two are read, and then one in ten, 4 s apart; the others carry what was read last.
+_READ_AT_FIRST, _READ_EVERY = 2, 10
 
 
 class ListeningPipeline:
@@ -28,13 +34,14 @@ class ListeningPipeline:
 
     def __init__(
             self, *, frontend: FrontEnd, mel: StreamingMel, encoder: Encoder, epoch: int = 1,
-            quiet: QuietRoom | None = None,
+            quiet: QuietRoom | None = None, scorer: SoundScorer | None = None,
             on_chunk: Callable[[AudioChunk], None] | None = None):
         """
         Begin a stream.
 
-        ``quiet`` tells which chunks are; without it none is. ``on_chunk`` is told each chunk of
-        audio that the source sent before it is encoded, in order.
+        ``quiet`` tells which chunks are; without it none is. ``scorer`` tells what each sounds
+        like; without it nobody does. ``on_chunk`` is told each chunk of audio that the source
+        sent before it is encoded, in order.
         """
         if mel.rows != encoder.spec.mel_rows:
             raise ConfigurationError(
@@ -44,6 +51,7 @@ class ListeningPipeline:
         self._mel = mel
         self._encoder = encoder
         self._quiet = quiet
+        self._scorer = scorer or SoundScorer(None)
         self._on_chunk = on_chunk
         self._expected_ns: int | None = None  # half a chunk of slack for steering
         self.reset(epoch)
@@ -82,7 +90,7 @@ class ListeningPipeline:
             self._waiting[-1] = replace(self._waiting[-1], end_of_stream=True)
         encoded += self._finish_mel()
         self._mel.reset()
-        self._encoder.reset()
+        self._forget_context()
         self._expected_ns = None
         return encoded
 
@@ -90,7 +98,7 @@ class ListeningPipeline:
         """Forget all audio and context and number the chunks of a new epoch from 0."""
         self.frontend.reset()
         self._mel.reset()
-        self._encoder.reset()
+        self._forget_context()
         if self._quiet is not None:
             self._quiet.reset()
         self._epoch = epoch
@@ -99,12 +107,19 @@ class ListeningPipeline:
         self._ahead = 0  # samples of the incomplete chunk that the mel has had already
         self._expected_ns = None
 
+    def _forget_context(self) -> None:
+        """Let the next chunk be the first of a stream, as far as the model is concerned."""
+        self._encoder.reset()
+        self._scorer.reset()
+        self._encoding: Encoding | None = None  # the newest
+        self._quiet_in_a_row = 0
+
     def _feed_chunk(self, chunk: AudioChunk) -> list[EncodedChunk]:
         """Pass a chunk to the mel; after a gap the mel begins anew, with its maximum kept."""
         encoded = []
         if chunk.lost_samples_before > 0:
             encoded = self._finish_mel()
-            self._encoder.reset()
+            self._forget_context()
         if self._on_chunk is not None and not chunk.padding:
             self._on_chunk(chunk)
         self._waiting.append(chunk)
@@ -132,16 +147,27 @@ class ListeningPipeline:
         chunk = self._waiting.popleft()
         jumped = (self._expected_ns is not None
                   and abs(chunk.stamp_ns - self._expected_ns) > CHUNK_NS // 2)
-        rms_dbfs = chunk.rms_dbfs
+        quiet = self._is_quiet(mel, chunk.rms_dbfs)
+        encoding = self._encode_mel(mel, quiet)
         encoded = EncodedChunk(
-            features=self._encoder.encode(mel), stamp_ns=chunk.stamp_ns, epoch=self._epoch,
-            seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=rms_dbfs,
-            lost_samples_before=chunk.lost_samples_before, quiet=self._is_quiet(mel, rms_dbfs),
-            discontinuity=chunk.lost_samples_before > 0 or jumped,
-            end_of_stream=chunk.end_of_stream)
+            features=encoding.features, stamp_ns=chunk.stamp_ns, epoch=self._epoch,
+            seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=chunk.rms_dbfs,
+            lost_samples_before=chunk.lost_samples_before, quiet=quiet,
+            sounds=self._scorer.push(encoding.embedding), end_of_stream=chunk.end_of_stream,
+            discontinuity=chunk.lost_samples_before > 0 or jumped)
         self._seq += 1
         self._expected_ns = chunk.stamp_ns + CHUNK_NS
         return encoded
+
+    def _encode_mel(self, mel: np.ndarray, quiet: bool) -> Encoding:
+        """Encode a chunk; where it is one of many quiet ones, most of the time let it be."""
+        place = self._quiet_in_a_row - _READ_AT_FIRST
+        self._quiet_in_a_row = self._quiet_in_a_row + 1 if quiet else 0
+        if not quiet or self._encoding is None or place < 0 or place % _READ_EVERY == 0:
+            self._encoding = self._encoder.encode(mel)
+        else:
+            self._encoder.skip(mel)
+        return self._encoding
 
     def _is_quiet(self, mel: np.ndarray, rms_dbfs: float) -> bool:
         return self._quiet is not None and self._quiet.hear(

@@ -222,4 +222,4 @@ def list_likeliest(sounds: SoundScores, count: int) -> list[tuple[str, float]]:
 
 def _as_number(score: float) -> float:
     """Return a score as it may be compared: what is no number is no evidence."""
-    return min(score, 1.0) if math.isfinite(score) else 0.0
+    return min(max(score, 0.0), 1.0) if math.isfinite(score) else 0.0

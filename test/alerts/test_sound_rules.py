@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from audio_interaction_ros.alerts.alert import Severity
@@ -14,7 +15,10 @@ from audio_interaction_ros.alerts.thresholds import (
 from audio_interaction_ros.assembly import build_detector, build_policy
 from audio_interaction_ros.config import AlertsConfig
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.stream.events import SoundStarted
 from audio_interaction_ros.stream.sound_events import SoundRule
+from audio_interaction_ros.taught.folder import add_sound
+from audio_interaction_ros.taught.head import TaughtSound
 
 pytestmark = pytest.mark.unit
 
@@ -62,12 +66,17 @@ def test_chosen_thresholds_lie_over_the_profile_and_may_add_to_it():
 
 
 def test_a_taught_sound_has_a_mild_label_of_its_own_unless_one_lists_it():
-    taught = rules().with_taught({'our_kettle': 'our kettle', 'bell': 'my bell', 'dog': 'Rex'})
+    taught = rules().with_taught({'our_kettle': 'our kettle', 'bell': 'my bell', 'dog': 'Rex'},
+                                 {'our_kettle': 0.3, 'bell': 0.2, 'dog': 0.1})
     assert set(taught.labels) == {'doorbell', 'dog', 'our_kettle'}
     kettle = taught.of_sound['our_kettle']
     assert kettle.severity is Severity.INFO and not kettle.requires_ack
     assert 'our kettle' in kettle.say.en and 'our kettle' in kettle.say.zh
     assert taught.of_sound['bell'].label == 'doorbell'
+    for profile, bell in (('home', 0.6), ('shed', 0.2)):
+        found = taught.rules_of_sounds(profile)
+        assert (found['our_kettle'].threshold, found['bell'].threshold) == (0.3, bell)
+    assert taught.rules_of_sounds('shed', {'our_kettle': 0.5})['our_kettle'].threshold == 0.5
 
 
 @pytest.mark.parametrize(('old', 'new', 'named'), [
@@ -168,3 +177,17 @@ def test_the_configuration_chooses_profile_thresholds_and_evidence(tmp_path):
     for wrong in ({'evidence': 'ears'}, {'language': 'fr'}):
         with pytest.raises(ConfigurationError, match=f'alerts.{next(iter(wrong))}'):
             AlertsConfig(**wrong)
+
+
+def test_what_the_user_taught_is_listened_for_and_raises_an_alert(tmp_path, monkeypatch):
+    monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path / 'sounds'))
+    add_sound(tmp_path / 'sounds', TaughtSound(
+        name='our_kettle', title='Our kettle', model_id='m', weights=np.ones(3, np.float32),
+        bias=0.0, threshold=0.375))
+    (tmp_path / 'sounds' / 'broken.safetensors').write_bytes(b'no weights')
+    assert build_detector(AlertsConfig()).rules['our_kettle'].threshold == 0.375
+    policy = build_policy(AlertsConfig(), ())
+    (change,) = policy.on_sound(SoundStarted(
+        lane='', stamp_ns=0, epoch=1, seq=0, sound='our_kettle', score=0.5, threshold=0.375,
+        onset_ns=0))
+    assert (change.alert.label, change.alert.message) == ('our_kettle', 'I hear this: Our kettle.')

@@ -313,7 +313,7 @@ def test_only_the_base_weights_of_a_half_are_fetched(tmp_path, monkeypatch, part
     monkeypatch.setattr(edge, 'fetch', lambda name: asked.append(name) or tmp_path / name)
     config = types.SimpleNamespace(
         base=types.SimpleNamespace(whisper='w', language_model='l', tagger=''), lora_scale=0.5,
-        decoder=types.SimpleNamespace(tied_head=True))
+        decoder=types.SimpleNamespace(tied_head=True), sounds='')
     merged, _ = edge.load_merged_arrays(tmp_path / 'own', config, (part,))
     assert asked == fetched and set(merged) == keys
     whole, _ = edge.load_merged_arrays(tmp_path / 'own', config)

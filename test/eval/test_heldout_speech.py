@@ -9,7 +9,7 @@ from eval import heldout_speech
 from eval.heldout_speech import VOICES, main, plan_speech, unheard_sentences
 from held_out.pairs import read_pairs, split_pairs
 from train.edge import synthesise
-from train.edge.synthesise import TRAIN_VOICES
+from train.edge.speech_plan import TRAIN_VOICES
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,12 @@ from audio_interaction_msgs.msg import EncodedChunk
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import SUPPORTED_TYPES, AudioConverter
-from audio_interaction_ros.nodes.io.messages import chunk_from_message
+from audio_interaction_ros.nodes.io.messages import (
+    chunk_from_message,
+    sound_event_message,
+    sound_scores_message,
+)
+from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 
 pytestmark = pytest.mark.ros
 
@@ -85,7 +90,7 @@ def test_any_message_becomes_sound_or_is_named(family, info, draw, rate, arrival
         assert 'Expected' in str(error) or 'expected' in str(error)
 
 
-@pytest.mark.share(8)
+@pytest.mark.share(7)
 @given(dtype=st.sampled_from(['float32', 'float16', 'float64', 'object', '', 'V8']),
        shape=st.lists(U32, max_size=3), data=BYTES, flags=st.integers(0, 255))
 def test_any_chunk_on_the_wire_has_its_shape_or_is_named(dtype, shape, data, flags):
@@ -94,3 +99,24 @@ def test_any_chunk_on_the_wire_has_its_shape_or_is_named(dtype, shape, data, fla
     except AudioFormatError:
         return
     assert chunk.features.dtype == np.float32 and list(chunk.features.shape) == shape
+
+
+@pytest.mark.share(1)
+@given(names=st.lists(st.sampled_from(['bell', 'bark', '', '狗']), max_size=4),
+       scores=st.lists(st.floats(width=32), max_size=4), top=st.integers(0, 6))
+def test_any_scores_on_the_wire_are_heard_or_named(names, scores, top):
+    message = EncodedChunk(dtype='float32', shape=[1, 1], data=bytes(4), sound_names=names,
+                           sound_scores=scores)
+    try:
+        chunk = chunk_from_message(message)
+    except AudioFormatError as error:
+        fits = len(names) == len(scores) and all(0 <= score <= 1 for score in scores)
+        assert not fits and 'sounds' in str(error)
+        return
+    detector = SoundDetector({'bell': SoundRule(threshold=0.5), 'bark': SoundRule(threshold=1.0)})
+    for event in detector.push(chunk):
+        sound_event_message(event, frame_id='mic')
+        assert event.sound in names and 0.5 <= event.score <= 1
+    told = sound_scores_message(chunk, frame_id='mic', top=top, thresholds={'bell': 0.5})
+    assert len(told.sounds) == len(told.scores) == len(told.thresholds) == min(top, len(names))
+    assert all(0 <= score <= 1 for score in told.scores)

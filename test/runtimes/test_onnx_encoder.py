@@ -35,15 +35,19 @@ def test_a_stream_is_encoded_as_torch_does(encoder, loaded):
     assert encoder.spec == reference.spec
     mels = np.random.default_rng(0).standard_normal((4, encoder.spec.mel_rows, 40),
                                                     dtype=np.float32)
-    found = np.stack([encoder.encode(mel) for mel in mels])
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [reference.encode(mel) for mel in mels], atol=1e-4)
+    assert encoder.spec.embedding_width == loaded.config.audio_tower.sound_width
+    for mel in mels:
+        found, expected = encoder.encode(mel), reference.encode(mel)
+        for ours, theirs in ((found.features, expected.features),
+                             (found.embedding, expected.embedding)):
+            assert ours.dtype == np.float32 and ours.shape == theirs.shape
+            np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_features_are_the_callers(encoder):
     mels = np.random.default_rng(1).standard_normal((2, encoder.spec.mel_rows, 40),
                                                     dtype=np.float32)
-    kept = encoder.encode(mels[0])
+    kept = encoder.encode(mels[0]).features
     before = kept.copy()
     encoder.encode(mels[1])
     np.testing.assert_array_equal(kept, before)

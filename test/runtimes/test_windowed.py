@@ -8,6 +8,7 @@ import pytest
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.model.shapes import MEL_FILL, AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import NO_MAGNITUDE, RELEASED_TOKEN_IDS
+from audio_interaction_ros.runtimes.base import Encoding
 from audio_interaction_ros.runtimes.windowed import WindowedEncoder
 
 pytestmark = pytest.mark.unit
@@ -24,7 +25,8 @@ CONFIG = CheckpointConfig(
 @pytest.fixture
 def echo():
     """Return an encoder whose features are its window."""
-    return WindowedEncoder(lambda window: window, CONFIG, 'small-1')
+    return WindowedEncoder(lambda window: Encoding(features=window, embedding=window[0]), CONFIG,
+                           'small-1')
 
 
 def chunks(count):
@@ -33,7 +35,7 @@ def chunks(count):
 
 def test_a_stream_begins_after_silence_of_both_kinds(echo):
     first, = chunks(1)
-    window = echo.encode(first)
+    window = echo.encode(first).features
     assert window.shape == (72, 120) and window.dtype == np.float32
     assert window.flags.c_contiguous
     assert (window[:8, :80] == MEL_FILL).all()
@@ -43,27 +45,31 @@ def test_a_stream_begins_after_silence_of_both_kinds(echo):
 
 def test_the_window_slides_and_is_never_written_again(echo):
     mels = chunks(5)
-    windows = [echo.encode(mel) for mel in mels]
+    windows = [echo.encode(mel).features for mel in mels]
     kept = [window.copy() for window in windows]
     echo.reset()
     np.testing.assert_array_equal(windows[4], np.hstack(mels[2:]).astype(np.float32))
-    np.testing.assert_array_equal(echo.encode(mels[0]), kept[0])
+    np.testing.assert_array_equal(echo.encode(mels[0]).features, kept[0])
     np.testing.assert_array_equal(windows, kept)
 
 
 def test_a_shallow_copy_is_another_stream(echo):
     mels = chunks(2)
-    first = echo.encode(mels[0])
+    first = echo.encode(mels[0]).features
     other = copy.copy(echo)
     other.reset()
     other.encode(mels[1])
-    np.testing.assert_array_equal(echo.encode(mels[1])[:, :80], first[:, 40:])
+    np.testing.assert_array_equal(echo.encode(mels[1]).features[:, :80], first[:, 40:])
 
 
 @pytest.mark.parametrize('shape', [(72, 39), (8, 40), (64, 40), (73, 40), (1, 72, 40)])
 def test_another_shape_is_refused_and_changes_nothing(echo, shape):
     first, second = chunks(2)
-    before = echo.encode(first)
+    before = echo.encode(first).features
     with pytest.raises(ValueError, match=r'expected mel \(72, 40\)'):
         echo.encode(np.zeros(shape, np.float32))
-    np.testing.assert_array_equal(echo.encode(second)[:, :80], before[:, 40:])
+    np.testing.assert_array_equal(echo.encode(second).features[:, :80], before[:, 40:])
+
+
+def test_the_width_of_the_embedding_is_what_the_sound_branch_hears(echo):
+    assert echo.spec.embedding_width == CONFIG.audio_tower.sound_width == 3 * 16 + 1024

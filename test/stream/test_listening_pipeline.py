@@ -1,5 +1,6 @@
 """Blocks to encoded chunks with an encoder that hands the mel through."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel, whole_file_mel
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
-from audio_interaction_ros.runtimes.base import EncoderSpec
+from audio_interaction_ros.runtimes.base import EncoderSpec, Encoding
+from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 
 pytestmark = pytest.mark.unit
 
@@ -26,12 +29,16 @@ class MelEncoder:
 
     def __init__(self):
         """Begin without resets."""
-        self.resets = 0
+        self.resets = self.encoded = 0
 
     def encode(self, mel):
-        """Return the mel as features [40, bins]."""
+        """Return the mel as features [40, bins], their mean as embedding."""
         assert mel.shape == (BINS, 40) and mel.dtype == np.float32
-        return mel.T.copy()
+        self.encoded += 1
+        return Encoding(features=mel.T.copy(), embedding=mel.mean(1)[:1])
+
+    def skip(self, mel):
+        """Do nothing: there is no left context."""
 
     def reset(self):
         """Count."""
@@ -235,3 +242,64 @@ def test_small_blocks_across_a_gap_lose_no_chunk(size):
     assert [chunk.discontinuity for chunk in encoded] == [i in (3, 6) for i in range(9)]
     for i in range(3):
         assert np.array_equal(encoded[i].features, encoded[i + 3].features)
+
+
+class Ears:
+    """A sound head that counts the chunks that it has heard since it began."""
+
+    classes, context, hidden_width = ('any',), 3, 1
+
+    def hear(self, embedding):
+        """Return one for a chunk."""
+        return np.ones(1, np.float32)
+
+    def score(self, heard):
+        """Return how many of the chunks there were."""
+        return heard.sum(axis=0)
+
+
+def test_each_chunk_is_scored_and_a_gap_or_the_end_lets_the_scores_begin_anew():
+    listening = pipeline(scorer=SoundScorer(Ears()))
+    encoded = run(listening, noise(4 * 6400), 1600)
+    encoded += listening.push(block(noise(6440), 10.0)) + listening.push(block(noise(6400), 60.0))
+    encoded += listening.flush()
+    assert [chunk.sounds.names for chunk in encoded] == [('any',)] * len(encoded)
+    assert [chunk.sounds.scores.tolist() for chunk in encoded] == [
+        [1], [2], [3], [3], [1], [2], [1]]
+
+
+def test_without_a_head_no_chunk_has_scores():
+    for chunk in run(pipeline(), noise(2 * 6400), 1600):
+        assert chunk.sounds.names == () and chunk.sounds.scores.size == 0
+
+
+def test_of_a_quiet_room_one_chunk_in_ten_is_read():
+    room = 0.001 * np.random.default_rng(0).standard_normal(60 * 6400).astype(np.float32)
+    room[40 * 6400:41 * 6400] += noise(6400)
+    listening = pipeline(quiet=QuietRoom(below_dbfs=-45.0), scorer=SoundScorer(Ears()))
+    chunks = run(listening, room, 6400)
+    quiet = [chunk.quiet for chunk in chunks]
+    same = [one.features is other.features for one, other in itertools.pairwise(chunks)]
+    assert 20 < sum(quiet) and not quiet[40]
+    assert listening._encoder.encoded == 60 - sum(same)
+    runs = [list(group) for is_quiet, group in itertools.groupby(range(60), quiet.__getitem__)
+            if is_quiet]
+    assert [place for group in runs for place in group[:2] + group[2::10]] == [
+        place for place in range(1, 60) if quiet[place] and not same[place - 1]]
+    assert all(chunk.sounds.scores.tolist() == [3] for chunk in chunks[2:])
+
+
+def test_a_room_that_is_not_to_be_quiet_is_read_whole():
+    room = 0.001 * np.random.default_rng(0).standard_normal(60 * 6400).astype(np.float32)
+    listening = pipeline(quiet=QuietRoom(below_dbfs=-200.0))
+    run(listening, room, 6400)
+    assert listening._encoder.encoded == 60
+
+
+def test_a_script_of_sounds_reaches_the_chunks():
+    encoder = ScriptedEncoder(sounds={1: {'bell': 0.75}, 2: {'dog': 0.5}})
+    listening = ListeningPipeline(frontend=FrontEnd(), mel=StreamingMel(bins=80), encoder=encoder,
+                                  scorer=SoundScorer(encoder.head))
+    chunks = run(listening, noise(3 * 6400), 6400)
+    assert chunks[0].sounds.names == ('bell', 'dog')
+    assert [chunk.sounds.scores.tolist() for chunk in chunks] == [[0, 0], [0.75, 0], [0, 0.5]]

@@ -17,7 +17,7 @@ from train.records import Clip
 from train.sounds.audiox import AudioX
 from train.sounds.elevenlabs import ElevenLabs
 from train.sounds.generator import ChainGenerator, GenerationError, Request, SignalGenerator
-from train.sounds.web import WebError, post_json
+from train.web import WebError, post_json
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,6 @@
 """The recipe of the edge model: targets, layout, splits and measures."""
 
 import random
-from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,7 @@ from train.edge.layout import CHINESE, IDS, IGNORE, decide_by_chunk, lay_out_ses
 from train.edge.sound import average_precision
 from train.edge.sound_targets import make_targets
 from train.edge.stage_a import WIDTH, Speller, decode_greedily
-from train.edge.synthesise import TRAIN_VOICES, VALIDATION_VOICES, plan_utterances, trim
+from train.edge.synthesise import trim
 from train.edge.training_sessions import (
     MissingScenesError,
     SessionMixture,
@@ -160,19 +159,6 @@ def test_a_book_translates_what_it_holds_sentence_by_sentence():
     assert book.translation('Go home. I see.') == '回家。我明白。'
     assert book.translation('Dr. Li left.') == '李医生走了。'
     assert book.translation('Go home. Who knows?') is None and book.translation('') is None
-
-
-def test_sides_of_the_split_share_no_sentence_and_no_voice():
-    texts = [f'Sentence number {"x" * n} is here' for n in range(1, 400)]
-    plan = plan_utterances(texts, 300, seed=3)
-    sides = {side: [item for item in plan if item.split == side]
-             for side in ('train', 'validation')}
-    assert len(sides['validation']) == 150
-    assert not {item.voice for item in sides['train']} & set(VALIDATION_VOICES)
-    assert not set(chain(*TRAIN_VOICES.values())) & set(VALIDATION_VOICES)
-    spoken = {side: {text for item in items for text in texts if text in item.text}
-              for side, items in sides.items()}
-    assert spoken['train'] and not spoken['train'] & spoken['validation']
 
 
 def test_a_recording_stays_on_one_side():

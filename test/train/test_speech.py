@@ -183,7 +183,9 @@ def server():
             form = {key: value[0] for key, value in urllib.parse.parse_qs(body).items()}
             asked.append((self.path, form))
             unknown = form.get('spk_id') == 'nobody'
-            self.send_response(500 if unknown else 200)
+            self.send_response(500 if unknown else 307 if form.get('spk_id') == 'gone' else 200)
+            if form.get('spk_id') == 'gone':
+                self.send_header('Location', '/elsewhere')
             if form.get('spk_id') == 'two':
                 self.send_header('X-Custom-Header-sampleRate', '24000')
             self.end_headers()
@@ -215,6 +217,9 @@ def test_cosyvoice_says_what_is_wrong(server):
     for voice, says in (('nobody', 'did not speak'), ('cut', 'expected 16-bit')):
         with pytest.raises(SpeechError, match=says):
             CosyVoice(server[0]).speak('x', voice, language='en', rng=rng)
+    with pytest.raises(SpeechError, match='got 307'):
+        CosyVoice(server[0]).speak('x', 'gone', language='en', rng=rng)
+    assert [path for path, _ in server[1]] == ['/inference_sft'] * 3  # nobody was sent elsewhere
     with pytest.raises(SpeechError, match='did not speak'):
         CosyVoice('http://127.0.0.1:9', timeout_s=2).speak('x', 'y', language='en', rng=rng)
     with pytest.raises(ConfigurationError, match='http'):

@@ -23,7 +23,7 @@ from train.curation.plan import (
 )
 from train.curation.planner import PlannerError
 from train.records import Clip, RecordError, from_dict
-from train.sounds.web import WebError, chat_json
+from train.web import WebError, chat_json
 
 __all__ = ['LanguagePlanner']
 

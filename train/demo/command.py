@@ -9,16 +9,15 @@ import argparse
 import itertools
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.compose.command import Built, build_all, clips_of
-from train.compose.script import Script
-from train.corpora.recipe import load_recipe
+from train.compose.command import build_all, clips_of
+from train.demo.built import Demo
 from train.demo.page import write_page
 from train.demo.sounds import make_clip, make_plans, packaged_clips
 from train.demo.writer import Writer
@@ -26,37 +25,13 @@ from train.records import Clip, write_records
 from train.speech.command import speak_all
 from train.speech.engines import EngineSettings, find_present, make_engines
 from train.speech.make import choose_voices, list_lines
-from train.stages import StageReport, read_stage, run_stage
+from train.stages import read_stage, run_stage
 
-__all__ = ['OUT', 'Demo', 'add_arguments', 'build_demo', 'run']
+__all__ = ['OUT', 'add_arguments', 'build_demo', 'run']
 
 OUT = Path('work/corpus-demo')
 SPEAKERS = 8
 HOURS_PUBLISHED = 302_000
-
-
-@dataclass(kw_only=True)
-class Demo:
-    """What was built, for the page and for what is printed."""
-
-    out: Path
-    built: Built
-    scripts: list[Script]
-    voices: list[str]
-    clips: list[Clip]
-    stages: dict[str, StageReport] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def core_hours(self) -> float:
-        """CPU time of all stages."""
-        return sum(report.core_hours for report in self.stages.values())
-
-    def unwritten(self) -> dict[str, list[str]]:
-        """Return the sub-tasks of the recipe that have no stream here, by ability."""
-        present_tasks = {stream.task for stream in self.built.streams}
-        return {name: missing for name, ability in load_recipe().abilities.items()
-                if (missing := [task for task in ability.tasks if task not in present_tasks])}
 
 
 def choose_speakers(settings: EngineSettings) -> list[str]:

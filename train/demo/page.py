@@ -9,15 +9,12 @@ import html
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import soundfile
 
+from train.demo.built import Demo
 from train.demo.picture import CHUNK_S, COLOURS, LANE_COLOURS, draw_stream, number_replies
 from train.records import ABILITIES, Stream
-
-if TYPE_CHECKING:
-    from train.demo.command import Demo
 
 __all__ = ['write_page']
 
@@ -138,7 +135,7 @@ def number_of_review(stream: Stream, lane: str, reply) -> str:
                 if name == lane and other is earlier)
 
 
-def left_out_section(demo: 'Demo') -> str:
+def left_out_section(demo: Demo) -> str:
     rows = [[name, escape(reason), str(count)] for name, stage in demo.stages.items()
             for reason, count in stage.rejected.items()]
     rows += [['binding', escape(reason), str(count)] for reason, count in Counter(
@@ -157,7 +154,7 @@ def left_out_section(demo: 'Demo') -> str:
                f'{escape(missing)}.</p>' if missing else ''))
 
 
-def speed_section(demo: 'Demo') -> str:
+def speed_section(demo: Demo) -> str:
     rows = [[name, str(stage.records_out), f'{stage.audio_hours:.2f}',
              f'{stage.core_hours * 3600:,.0f}', f'{stage.seconds:,.0f}',
              f'{stage.resumed_shards} of {stage.shards}']
@@ -166,7 +163,7 @@ def speed_section(demo: 'Demo') -> str:
                        'Shards resumed'], rows, {1, 2, 3, 4, 5})
 
 
-def figures_section(demo: 'Demo') -> str:
+def figures_section(demo: Demo) -> str:
     report = demo.built.report
     shown_figures = [
         (f'{report.audio_hours:.2f} h', 'of streams'), (len(demo.built.streams), 'streams'),
@@ -178,7 +175,7 @@ def figures_section(demo: 'Demo') -> str:
         f'<div><b>{value}</b>{about}</div>' for value, about in shown_figures) + '</div>'
 
 
-def write_page(demo: 'Demo') -> Path:
+def write_page(demo: Demo) -> Path:
     """Write ``report.html`` into the folder of the demo and return its path."""
     streams = demo.built.streams
     key = ''.join(f'<i style="background:{colour}"></i>{role}'

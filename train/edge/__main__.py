@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.edge.layout import THRESHOLDS
-from train.edge.synthesise import FIRST_MIXTURE, THIRD_MIXTURE, VALIDATION
 
 __all__ = ['RecipeStep', 'main', 'make_steps', 'work_off']
 
@@ -71,17 +70,7 @@ def _scene_commands(options: argparse.Namespace, out: Path, kinds: dict[str, tup
 
 def _speech_folders(options: argparse.Namespace) -> list[str]:
     """Return the folders of utterances."""
-    return ['speech-1', 'speech-2', 'speech-3', *(['speech-zh'] if options.pairs else [])]
-
-
-def _speech_command(options: argparse.Namespace, name: str, first: int, count: int,
-                    workers: int) -> tuple[str, ...]:
-    """Return the command for a batch; what its mixture has for validation is always there."""
-    return _module_command('synthesise', '--text', options.text, '--out', options.out / name,
-                           '--first',
-                           first, '--count',
-                           VALIDATION + round((count - VALIDATION) * options.scale),
-                           '--workers', workers)
+    return ['speech', *(['speech-zh'] if options.pairs else [])]
 
 
 def _material_steps(options: argparse.Namespace) -> list[RecipeStep]:
@@ -92,14 +81,10 @@ def _material_steps(options: argparse.Namespace) -> list[RecipeStep]:
                                options.workers)
     spoken = [
         RecipeStep(name='speech', commands=(
-            _speech_command(options, 'speech-1', 0, FIRST_MIXTURE, max(1, workers - 1)),
+            _module_command('synthesise', '--text', options.text, '--out', options.out / 'speech',
+                            '--share', options.scale, '--workers', max(1, workers - 1)),
             _module_command('label', '--data', options.data, '--out',
-                            options.out / 'labels.jsonl'))),
-        RecipeStep(name='more speech', commands=(
-            _speech_command(options, 'speech-2', FIRST_MIXTURE, 9_150, workers),)),
-        RecipeStep(name='orders and what is none', commands=(_module_command(
-            'synthesise', '--text', options.text, '--out', options.out / 'speech-3', '--first',
-            THIRD_MIXTURE, '--count', scale_count(3_500), '--workers', workers),))]
+                            options.out / 'labels.jsonl')))]
     kinds = {'harmless': (1_250, 150), 'alert': (1_450, 200), 'speech': (8_000, 130),
              'long': (1_150, 40)}
     if options.pairs:

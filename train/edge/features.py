@@ -42,7 +42,7 @@ TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=20
 MEL = MelConfig(decay_per_s=0.05, maximum_floor=0.0)
 TAGGER = 'yamnet'
 SOUND_LEVELS = (3, 4, 5)
-"""Where Whisper base hears sounds best (train.edge.probe)."""
+"""Where Whisper base hears sounds best (docs/edge.md)."""
 BATCH = 16
 KINDS = ['speech'] * 11 + ['alert'] * 3 + ['harmless'] * 3 + ['long'] * 3
 

@@ -1,15 +1,16 @@
 """
 Numbers, names, times and spelled things as people say them: general sentences hold few of them.
 
-Owns number words and the patterns of such utterances. Knows no voice. Numbers are in words, so
-that text and sound say the same; a spelled name is written in capitals with spaces ("M A R Y"),
-as the real recordings of spelled names are.
+Owns number words and the fields of the patterns in ``data/numbers_and_names.yaml``. Knows no
+voice. Numbers are in words, so that text and sound say the same; a spelled name is written in
+capitals with spaces ("M A R Y"), as the real recordings of spelled names are.
 """
 
 import random
-from collections.abc import Iterator
 
-__all__ = ['in_words', 'to_ordinal', 'draw_particulars']
+from train.edge.texts import choose, particulars
+
+__all__ = ['in_words', 'to_ordinal', 'draw_particular']
 
 
 def split_list(words: str) -> list[str]:
@@ -22,26 +23,11 @@ _SMALL = split_list(
 _TENS = split_list('- - twenty thirty forty fifty sixty seventy eighty ninety')
 _ODD = {'one': 'first', 'two': 'second', 'three': 'third', 'five': 'fifth', 'eight': 'eighth',
         'nine': 'ninth', 'twelve': 'twelfth'}
-_FIRST = split_list(
-    'Sandra Peter Alina Marcus Priya Omar Grace Daniel Yuki Helen Victor Maria Samuel '
-    'Ingrid Carlos Nadia Thomas Rachel Ahmed Louise Patrick Mei Andrew Olivia Ravi '
-    'Julia Edward Sophie Hassan Karen Benjamin Fatima George Natalie Kevin Amara '
-    'Walter Irene Diego Claire Leon Monica Stephen Teresa Arthur Vivian Hugo Paula '
-    'Dennis Emily')
-_LAST = split_list(
-    'Miller Patel Novak Johnson Chen Garcia Schmidt Okafor Brown Tanaka Wilson Rossi '
-    'Kim Anderson Dubois Singh Taylor Kowalski Martinez Wright Nguyen Fischer '
-    'Robinson Silva Hughes Ivanov Clark Haddad Young Jensen Murphy Costa Baker Larsen '
-    'Foster Mendez Parker Weber Collins Sato Reed Moreau Bennett Khan Price Wagner '
-    'Cooper Hill Fraser Quinn')
 _DAYS = split_list('Monday Tuesday Wednesday Thursday Friday Saturday Sunday')
 _MONTHS = split_list('January February March April May June July August September October '
                      'November '
                      'December')
 _MINUTES = ('five past', 'ten past', 'twenty past', 'twenty to', 'ten to')
-_STREETS = ('Crystal Lake Drive', 'Main Street', 'Oak Avenue', 'Station Road', 'River Lane',
-            'Hill Street', 'Park Avenue', 'Church Road', 'Maple Drive', 'Mill Lane', 'King Street')
-_GOODS = ('boxes', 'chairs', 'pages', 'tickets', 'bottles', 'screws', 'parcels', 'rooms', 'people')
 
 
 def in_words(number: int) -> str:
@@ -78,42 +64,27 @@ def _draw_time(rng: random.Random) -> str:
 
 
 def _draw_spelled(rng: random.Random) -> str:
-    return ' '.join(rng.choice(_FIRST + _LAST).upper())
+    known = particulars()
+    return ' '.join(choose(known.first_names + known.last_names, rng).upper())
 
 
 def _draw_fields(rng: random.Random) -> dict[str, str]:
     """Draw everything that a pattern may name."""
-    first, last = rng.choice(_FIRST), rng.choice(_LAST)
+    known = particulars()
+    first, last = choose(known.first_names, rng), choose(known.last_names, rng)
     return {'digits': _draw_digits(rng), 'more': _draw_digits(rng), 'first': first, 'last': last,
             'small': in_words(rng.randint(2, 99)), 'number': in_words(rng.randint(100, 9999)),
             'hundred': in_words(rng.randint(100, 400)), 'time': _draw_time(rng),
             'then': _draw_time(rng),
             'day': rng.choice(_DAYS), 'date': f'{to_ordinal(rng.randint(1, 31))} of '
-            f'{rng.choice(_MONTHS)}', 'spelled': _draw_spelled(rng), 'goods': rng.choice(_GOODS),
-            'street': rng.choice(_STREETS), 'cents': in_words(rng.randint(10, 99)),
+            f'{rng.choice(_MONTHS)}', 'spelled': _draw_spelled(rng),
+            'goods': choose(known.goods, rng),
+            'street': choose(known.streets, rng), 'cents': in_words(rng.randint(10, 99)),
             'year': f'{rng.choice(("nineteen", "eighteen"))} {in_words(rng.randint(10, 99))}',
             'floor': to_ordinal(rng.randint(1, 20))}
 
 
-_PATTERNS = (
-    'The code is {digits}.', 'My number is {digits} {more}.', 'Please call {digits} {more}.',
-    'Room {small} is on the {floor} floor.', '{digits}.', 'It is platform {small}.',
-    'My name is {first} {last}.', 'This is {first} {last} speaking.', 'I am {first} {last}.',
-    'Is {first} {last} here today?', 'Have you met {first}?', 'Doctor {last} will see you now.',
-    'It is {time}.', 'The train leaves at {time}.', 'We open at {time} and close at {then}.',
-    'I will be there at {time}.', 'Wake up, it is already {time}.', 'We meet on {day} at {time}.',
-    'Today is {day}, the {date}.', 'My birthday is on the {date}.', 'We arrive on the {date}.',
-    'She was born in {year}.', 'The house was built in {year}.', 'He is {small} years old.',
-    'It weighs {small} kilos.', 'It is {small} degrees outside.', 'That costs {small} dollars.',
-    'That is {small} dollars and {cents} cents.', 'The battery is at {small} percent.',
-    'There are {number} {goods}.', 'I need {small} {goods} and {cents} {goods}.',
-    'The bridge is {number} metres long.', 'I live at {hundred} {street}.',
-    'The parcel goes to {small} {street}.', 'It is spelled {spelled}.', 'That is {spelled}.',
-    'My first name is {first} and my last name is {last}.', 'Turn to page {hundred}.')
-
-
-def draw_particulars(rng: random.Random) -> Iterator[str]:
-    """Yield such utterances for ever."""
-    while True:
-        text = rng.choice(_PATTERNS).format(**_draw_fields(rng))
-        yield text[0].upper() + text[1:]
+def draw_particular(pattern: str, rng: random.Random) -> str:
+    """Return an utterance of a pattern; each of its fields is drawn, also those not named."""
+    text = pattern.format(**_draw_fields(rng))
+    return text[0].upper() + text[1:]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,8 +29,10 @@ from held_out.classes import ALERTS
 from train.edge.feature_folder import read_scene_rows
 from train.edge.features import tower_config
 from train.edge.library import sound_names
-from train.edge.resume import TrainingClock
 from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN, make_targets, read_tagger, tag_chunks
+from train.trainer.clock import Clock
+from train.trainer.progress import write_weights
+from train.trainer.schedule import rate_share, set_rates
 
 __all__ = ['Figures', 'SoundDataset', 'NoAlertsError', 'average_precision', 'make_figures',
            'save_branch',
@@ -163,13 +165,12 @@ def train(branch: SoundBranch, heard: SoundDataset, held: SoundDataset, sounds: 
     tagger = nn.Linear(branch.hidden.out_features, TAGGER_CLASSES)
     optimizer = torch.optim.AdamW([*branch.parameters(), *tagger.parameters()],
                                   lr=arguments.rate, weight_decay=0.05)
-    kept, clock = (held.heard.float() - mean) / deviation, TrainingClock(arguments.minutes)
+    kept, clock = (held.heard.float() - mean) / deviation, Clock(arguments.minutes)
     best, epoch, best_figures = -1.0, 0, None
     while best_figures is None or clock.spent_share() < 1.0:
         branch.train()
         for places in torch.randperm(len(heard.heard)).split(BATCH):
-            optimizer.param_groups[0]['lr'] = arguments.rate * max(
-                0.02, 1 - clock.spent_share())
+            set_rates(optimizer, rate_share(0, clock.spent_share(), warm_up=1, least=0.02))
             loss = step_loss(branch, tagger, (heard.heard[places].float() - mean) / deviation,
                              heard.targets[places],
                              None if heard.tagged is None else heard.tagged[places], weight)
@@ -196,9 +197,7 @@ def save_branch(branch: SoundBranch, mean: Tensor, deviation: Tensor, sounds: tu
     state = {f'sound.{name}': value.clone() for name, value in branch.state_dict().items()}
     state['sound.hidden.weight'] /= deviation
     state['sound.hidden.bias'] -= state['sound.hidden.weight'] @ mean
-    scratch = path.with_suffix('.part')
-    save_file(state, scratch, metadata={'sounds': json.dumps(sounds)})
-    scratch.replace(path)
+    write_weights(path, state, {'sounds': json.dumps(sounds)})
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import jiwer
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,7 +29,9 @@ from audio_interaction_ros.checkpoints.base_weights import fetch
 from train.edge.feature_folder import read_features, read_scene_rows
 from train.edge.features import TOWER
 from train.edge.layout import CHUNK_S
-from train.edge.resume import TrainingClock
+from train.trainer.clock import Clock
+from train.trainer.progress import write_weights
+from train.trainer.schedule import rate_share, set_rates
 
 __all__ = ['Example', 'Speller', 'make_examples', 'decode_greedily', 'make_projector']
 
@@ -194,7 +196,7 @@ def main() -> None:
     if arguments.start:
         model.unfold(load_file(arguments.start))
     optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
-    best, clock, epoch = math.inf, TrainingClock(arguments.minutes), 0
+    best, clock, epoch, number = math.inf, Clock(arguments.minutes), 0, 0
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
     while (done := clock.spent_share()) < 1.0:
         losses = []
@@ -202,8 +204,8 @@ def main() -> None:
             done = clock.spent_share()
             if done >= 1.0:
                 break
-            optimizer.param_groups[0]['lr'] = arguments.rate * min(1, 30 * done + 0.05) * max(
-                0.02, 1 - done)
+            set_rates(optimizer, rate_share(number, done))
+            number += 1
             loss = loss_of(model, batch, index)
             optimizer.zero_grad()
             loss.backward()
@@ -217,9 +219,7 @@ def main() -> None:
               + f', {done * arguments.minutes:.1f} min', flush=True)
         if figures['wer'] < best:
             best = figures['wer']
-            scratch = arguments.out.with_suffix('.part')
-            save_file(model.fold(), scratch)
-            scratch.replace(arguments.out)
+            write_weights(arguments.out, model.fold())
 
 
 if __name__ == '__main__':

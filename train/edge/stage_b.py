@@ -13,7 +13,7 @@ one process of two.
 """
 
 import argparse
-import os
+import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -36,8 +35,11 @@ from train.edge.feature_folder import read_scene_rows, read_sounds
 from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
 from train.edge.pair_rows import BaseTokenizer, PairRow, loss_of
 from train.edge.pair_rows import draw_rows as rows_of
-from train.edge.resume import TrainingClock, hash_files, resume_progress, save_progress
 from train.edge.training_sessions import Item, add_translations, draw_batches
+from train.trainer.clock import Clock
+from train.trainer.processes import average, mean_of, the_processes
+from train.trainer.progress import hash_files, resume_progress, save_progress
+from train.trainer.schedule import rate_share, set_rates
 
 __all__ = ['collate', 'exchange_words', 'mean_losses']
 
@@ -111,17 +113,8 @@ def parameter_groups(model: Edge, rate: float) -> list[dict]:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups.setdefault(name.partition('.')[0], []).append(parameter)
-    return [{'params': members, 'scale': rate * rates.get(name, 1.0)}
+    return [{'params': members, 'lr': rate * rates.get(name, 1.0)}
             for name, members in groups.items()]
-
-
-def average_over_processes(tensors: list[Tensor]) -> None:
-    """Average tensors in place over the processes that torchrun started."""
-    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-        tensor.copy_(part.view_as(tensor))
 
 
 def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item],
@@ -137,46 +130,42 @@ def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item],
     if told:
         loss_of(model, told).backward()
     trainable = [p for p in model.parameters() if p.requires_grad]
-    if dist.is_initialized():
-        average_over_processes([p.grad for p in trainable if p.grad is not None])
+    average([p.grad for p in trainable if p.grad is not None])
     nn.utils.clip_grad_norm_(trainable, 1.0)
     optimizer.step()
     return decision.item(), text.item()
 
 
-def draw_pair_rows(pairs: Sequence[Pair], rank: int) -> Iterator[list[PairRow]]:
+def draw_pair_rows(pairs: Sequence[Pair]) -> Iterator[list[PairRow]]:
     """Yield, for ever, a row of each direction; each process takes pairs of its own."""
-    count = dist.get_world_size() if dist.is_initialized() else 1
+    mine = pairs[the_processes().process_index::the_processes().num_processes]
     words = BaseTokenizer()
-    streams = [rows_of(pairs[rank::count], direction, words) for direction in DIRECTIONS]
+    streams = [rows_of(mine, direction, words) for direction in DIRECTIONS]
     while True:
         yield [next(stream)[0] for stream in streams]
 
 
 def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[Item]],
-          told: Iterator[Sequence[PairRow]], clock: TrainingClock,
+          told: Iterator[Sequence[PairRow]], clock: Clock,
           save: Callable[[], None]) -> None:
     """
     Learn until the time is over; say every SAID_EVERY steps how it goes, save as often.
 
     ``told`` gives rows of sentence pairs, one list for every PAIRS_EVERY steps.
     """
-    first = not dist.is_initialized() or dist.get_rank() == 0
+    first = the_processes().is_main_process
     saved, seen, sums = time.monotonic(), 0, np.zeros(3)
     for number, items in enumerate(drawn, start=1):
-        done = torch.tensor(clock.spent_share())
-        if dist.is_initialized():
-            average_over_processes([done])  # processes must stop after the same step
+        done = mean_of(clock.spent_share())
         if done >= 1.0:
             break
-        for group in optimizer.param_groups:
-            group['lr'] = group['scale'] * min(1.0, number / 20) * max(0.05, 1 - float(done))
+        set_rates(optimizer, rate_share(number - 1, done))
         pairs = next(told) if number % PAIRS_EVERY == 0 else ()
         sums += (*step(model, optimizer, items, pairs), 1)
         seen += len(items)
         if first and number % SAID_EVERY == 0:
             print(f'step {number}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
-                  f'{sums[1] / sums[2]:.3f}, {float(done) * clock.minutes:.1f} min', flush=True)
+                  f'{sums[1] / sums[2]:.3f}, {done * clock.minutes:.1f} min', flush=True)
             sums[:] = 0
         if first and time.monotonic() - saved > SAVED_EVERY_S:
             save()
@@ -199,30 +188,28 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, default=20.0)
     parser.add_argument('--rate', type=float, default=8e-4)
     arguments = parser.parse_args()
-    rank = int(os.environ.get('RANK', 0))
-    if 'RANK' in os.environ:
-        dist.init_process_group('gloo')
+    rank = the_processes().process_index
     tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
     starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
     if arguments.begin:
         starts['begin'] = arguments.begin
-    begun_from, out, spent = hash_files(starts), arguments.out, 0.0
+    begun_from, out = hash_files(starts), arguments.out
     model = Edge(read_sounds(arguments.sound))
     optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
                                   betas=(0.9, 0.98))
-    if out.exists():
-        spent = resume_progress(model, optimizer, out, begun_from)
-    else:
+    before = resume_progress(out, model.load_trained, optimizer, begun_from)
+    if not before:
         for name, start in starts.items():
             model.load_trained({tensor: value for tensor, value in load_file(start).items()
                                 if tensor.startswith(PARTS[name])})
-    if dist.is_initialized():
-        dist.barrier()  # nobody writes what another still reads
+    spent = before.get('minutes', 0.0)
+    the_processes().wait_for_everyone()  # nobody writes what another still reads
     pairs = split_pairs(read_pairs(arguments.pairs))[0] if arguments.pairs else []
     book = Phrasebook(pairs)
     rows = add_translations(read_scene_rows(arguments.features), book)
     print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
-    clock = TrainingClock(arguments.minutes, spent)
+    clock = Clock(arguments.minutes, spent)
+    about = {**begun_from, 'sounds': json.dumps(model.sounds)}
 
     def single_share() -> float:
         # To read words is learned first, on single events; when to speak, in long sessions. What
@@ -230,8 +217,9 @@ def main() -> None:
         return max(0.2, (0.4 if arguments.begin else 1.0) - 2.0 * clock.spent_share())
     drawn = draw_batches(rows, arguments.features, tokenizer,
                          random.Random(f'stage b {rank} {spent:.1f}'), single_share)
-    train(model, optimizer, drawn, draw_pair_rows(pairs, rank) if pairs else repeat(()), clock,
-          lambda: save_progress(model, optimizer, out, clock.spent_minutes(), begun_from))
+    train(model, optimizer, drawn, draw_pair_rows(pairs) if pairs else repeat(()), clock,
+          lambda: save_progress(out, model.trained_tensors(), optimizer,
+                                {'minutes': clock.spent_minutes()}, about))
 
 
 if __name__ == '__main__':

@@ -1,29 +1,26 @@
 """
 Speech for the edge model: sentences spoken by freely licensed synthetic voices.
 
-Owns texts, voices and inner pauses; each utterance is one FLAC file of 16 kHz mono speech with
+Owns voices and inner pauses; each utterance is one FLAC file of 16 kHz mono speech with
 the silence around it cut off, and one line in ``utterances.jsonl``. Knows nothing of streams,
 tokens or models. Voices: hibari-tts (Apache-2.0) as a Python package, espeak-ng and flite as
 system commands; a voice that is missing is left out with a message. A run that was stopped goes
 on.
 
-    python -m train.edge.synthesise --text sentences.tsv --out speech --count 4000
+    python -m train.edge.synthesise --text sentences.tsv --out speech
 
-All batches are parts of one plan: ``--first 15000 --count 9000`` makes the utterances 15,000 to
-23,999, which share neither a name nor a sentence with those before.
+What is said by whom is planned by ``train.edge.speech_plan``.
 """
 
 import argparse
-import csv
 import json
 import random
-import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,207 +32,25 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from held_out.pairs import read_pairs, split_pairs
-from train.edge.dialogue import command_texts
-from train.edge.dialogue import draw_texts as dialogue_texts
 from train.edge.feature_folder import mend_lines
-from train.edge.numbers_and_names import draw_particulars
-from train.edge.third_mixture import known_texts, near_miss_texts, urgent_texts
+from train.edge.speech_plan import (
+    FIFTH_VERSION,
+    Utterance,
+    plan_utterances,
+    read_plan,
+    read_sentences,
+    sentences_to_train,
+)
 
-__all__ = ['MissingVoicesError', 'Utterance', 'check_voices', 'make_disfluent', 'speak',
-           'speak_all',
-           'trim', 'trim_with_start', 'plan_utterances', 'write_utterance']
+__all__ = ['MissingVoicesError', 'check_voices', 'speak', 'speak_all', 'trim', 'trim_with_start',
+           'write_utterance']
 
 RATE = SAMPLE_RATE_HZ
-ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
-          for variant in ('m1', 'm2', 'm3', 'm7', 'f1', 'f2', 'f4', 'f5', 'Andrea', 'steph')]
-TRAIN_VOICES = {'hibari': ['hibari:heart'], 'flite': ['flite:slt', 'flite:rms', 'flite:kal16'],
-                'espeak': ESPEAK}
-VALIDATION_VOICES = ['flite:awb', 'espeak:en-us+m5', 'espeak:en-gb+f3']
-FAMILY_WEIGHTS = {'hibari': 0.5, 'flite': 0.32, 'espeak': 0.18}
-
-FIRST_MIXTURE = 15_000
-"""From this index on the plan holds dialogue, numbers and disfluencies."""
-VALIDATION = 150
-"""So many utterances at the beginning of each mixture are for validation."""
-THIRD_MIXTURE = 24_150
-"""From this index on it holds what is like an order and is none, and what the robot must admit."""
-THIRD_KINDS = {'near miss': 0.35, 'sentence': 0.25, 'dialogue': 0.2, 'urgent': 0.1,
-               'particulars': 0.1}
-THIRD_WEIGHTS = {'hibari': 0.6, 'flite': 0.25, 'espeak': 0.15}
-ENDINGS = ('{}', '{}', '{}...', '{}, um.', '{}, uh...')
-"""How an order that is cut off is said."""
-KINDS = {'sentence': 0.6, 'dialogue': 0.3, 'particulars': 0.1}
-DISFLUENT = 0.08
-FILLERS = ('um', 'uh', 'er')
-REPEATED = {'i', 'we', 'you', 'he', 'she', 'they', 'it', 'the', 'a', 'my', 'your', 'his', 'her',
-            'to', 'in', 'on', 'at', 'for', 'with', 'and', 'is', 'are', 'was', 'can', 'will', 'do'}
-"""What people say twice by mistake; of other words a repetition may be meant ("very")."""
-SHARED_WORDS = 6
-"""A text of validation with so many words or more is not trained on; "Stop." cannot but be."""
-
-
 INSTALL = '`apt install flite espeak-ng` and `pip install -r requirements/train.txt`'
 
 
 class MissingVoicesError(AudioInteractionError):
     """No voice of one side is installed; the message names the commands that install them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Utterance:
-    """What is to be said by whom; pauses are drawn from the seed."""
-
-    name: str
-    text: str
-    voice: str
-    seed: int
-    split: str
-    spoken: str = ''
-    """What the voice says where that is not ``text``: with fillers and repeated words."""
-
-
-def read_sentences(path: Path) -> list[str]:
-    """Return distinct English sentences (column ``en``) that every voice reads alike."""
-    with path.open(encoding='utf-8') as file:
-        rows = csv.DictReader(file, delimiter='\t', quoting=csv.QUOTE_NONE)
-        texts = dict.fromkeys(row['en'].strip() for row in rows)
-    plain = re.compile(r"[A-Za-z][A-Za-z ,.?!'-]+")
-    return [text for text in texts if plain.fullmatch(text) and 3 <= len(text.split()) <= 16]
-
-
-def plan_utterances(texts: list[str], count: int, seed: int = 0, first: int = 0,
-                    alone: Collection[str] | None = None) -> list[Utterance]:
-    """
-    Return the utterances ``first`` to ``first + count`` of the plan of a seed.
-
-    The plan is one sequence, so that batches go on where others ended. Up to FIRST_MIXTURE it is
-    80 % sentences (often two in a row) and 20 % commands, then KINDS. Validation has its own
-    voices, and every sentence is used on one side only; VALIDATION utterances at the beginning
-    of the first and of the second go there.
-
-    From THIRD_MIXTURE on the plan holds THIRD_KINDS for training only, nothing that validation
-    says; sentences are those of ``alone`` (default: all) that were not said yet, then any of
-    them. No other utterance is a sentence of ``texts`` that ``alone`` lacks.
-    """
-    every = texts
-    texts = random.Random(seed).sample(texts, len(texts))
-    rng = random.Random(seed)
-    rng.sample(texts, len(texts))  # the draws above, for what follows them
-    plan = _draw_first_mixture(texts, rng, min(first + count, FIRST_MIXTURE))
-    held_out = {_bare_words(item.text) for item in plan[:VALIDATION]}
-    for index in range(FIRST_MIXTURE, min(first + count, THIRD_MIXTURE)):
-        plan.append(_draw_second_mixture(texts, index, seed, held_out))
-    third = _ThirdMixture(every, texts, set(every if alone is None else alone),
-                          [item.text for item in plan if item.split == 'validation'])
-    plan += [third.draw(index, seed) for index in range(THIRD_MIXTURE, first + count)]
-    return plan[first:]
-
-
-def _draw_first_mixture(texts: list[str], rng: random.Random, count: int) -> list[Utterance]:
-    commands = command_texts(rng)
-    plan = []
-    for index in range(count):
-        text = texts.pop() if rng.random() < 0.8 and texts else next(commands)
-        if len(text.split()) < 6 and texts and rng.random() < 0.6:
-            text += ' ' + texts.pop()
-        plan.append(Utterance(name=f'{index:05d}', text=text, seed=index,
-                              **_draw_side(index < VALIDATION, rng)))
-    return plan
-
-
-def _draw_side(validation: bool, rng: random.Random,
-               weights: dict[str, float] = FAMILY_WEIGHTS) -> dict[str, str]:
-    family = rng.choices(list(weights), list(weights.values()))[0]
-    return {'voice': rng.choice(VALIDATION_VOICES if validation else TRAIN_VOICES[family]),
-            'split': 'validation' if validation else 'train'}
-
-
-def _draw_second_mixture(texts: list[str], index: int, seed: int, held_out: set[str]) -> Utterance:
-    """Return one utterance of the second mixture; take its sentences off ``texts``."""
-    rng = random.Random(f'{seed} {index}')
-    validation = index < FIRST_MIXTURE + VALIDATION
-    kind = 'dialogue' if validation else rng.choices(list(KINDS), list(KINDS.values()))[0]
-    if kind == 'sentence' and not texts:
-        kind = 'dialogue'  # all sentences are used up
-    if kind == 'sentence':
-        text = texts.pop()
-        if len(text.split()) < 6 and texts and rng.random() < 0.6:
-            text += ' ' + texts.pop()
-    else:
-        source = dialogue_texts(rng) if kind == 'dialogue' else draw_particulars(rng)
-        text = next(text for text in source if validation or _bare_words(text) not in held_out)
-    if validation and len(text.split()) >= SHARED_WORDS:
-        held_out.add(_bare_words(text))
-    said = separate_letters(text)
-    if rng.random() < DISFLUENT:
-        said = make_disfluent(said, rng, repeat=kind != 'particulars')
-    return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
-                     seed=index, **_draw_side(validation, rng))
-
-
-class _ThirdMixture:
-    """The third mixture: its sentences, and what it never says."""
-
-    def __init__(self, every: Collection[str], left: Collection[str], alone: Collection[str],
-                 validation: Collection[str]) -> None:
-        heard = '\n'.join(validation)
-        self.again = [text for text in every if text in alone and text not in heard]
-        self.left = [text for text in left if text in alone]
-        self.held_out = {_bare_words(text) for text in every if text not in alone}
-        self.held_out |= {_bare_words(text) for text in validation if len(text.split()) > 2}
-
-    def draw(self, index: int, seed: int) -> Utterance:
-        """Return one utterance; take its sentence off those that are left."""
-        rng = random.Random(f'{seed} {index}')
-        kind = rng.choices(list(THIRD_KINDS), list(THIRD_KINDS.values()))[0]
-        if kind == 'sentence' and self.again:
-            text = self.left.pop() if self.left else rng.choice(self.again)
-        else:
-            source = {'near miss': near_miss_texts, 'urgent': urgent_texts,
-                      'particulars': draw_particulars}.get(kind, known_texts)(rng)
-            text = next(text for text in source if _bare_words(text) not in self.held_out)
-        said = separate_letters(text)
-        if text[-1] not in '.?!':
-            said = rng.choice(ENDINGS).format(said)
-        elif rng.random() < DISFLUENT:
-            said = make_disfluent(said, rng, repeat=kind != 'particulars')
-        return Utterance(name=f'{index:05d}', text=text, spoken='' if said == text else said,
-                         seed=index, **_draw_side(False, rng, THIRD_WEIGHTS))
-
-
-def _bare_words(text: str) -> str:
-    return re.sub(r"[^a-z' ]", '', text.lower())
-
-
-def separate_letters(text: str) -> str:
-    """Put commas into what is spelled, or a voice reads "A" as an article."""
-    return re.sub(r'\b([A-Z]) (?=[A-Z]\b)', r'\1, ', text)
-
-
-def make_disfluent(text: str, rng: random.Random, *, repeat: bool = True) -> str:
-    """
-    Return a text as somebody says it who hesitates once: "I, um, I want to go home."
-
-    ``repeat=False`` only puts in a filler: of numbers, a repeated word would be another number.
-    """
-    words = text.split()
-    if len(words) < 4:
-        return text
-    at = rng.randrange(1, len(words))
-    before, filler = words[at - 1], rng.choice(FILLERS)
-    if repeat and before.lower() in REPEATED and (how := rng.random()) < 0.8:
-        again = before if at > 1 or before == 'I' else before.lower()
-        words[at - 1:at] = [f'{before},', again] if how < 0.4 else [
-            f'{before},', f'{filler},', again]
-    elif rng.random() < 0.3:
-        first = words[0] if words[0] == 'I' or words[0].startswith("I'") else words[0].lower()
-        words[:1] = [f'{filler.capitalize()},', first]
-    elif before[-1] in '.?!':
-        words.insert(at, f'{filler.capitalize()},')
-    else:
-        words[at - 1:at] = [f'{before.rstrip(",")},', f'{filler},']
-    return ' '.join(words)
 
 
 @lru_cache(maxsize=1)
@@ -357,25 +172,19 @@ def speak_all(plan: Sequence[Any], out: Path, workers: int,
     return seconds
 
 
-def _to_train(path: Path) -> set[str] | None:
-    """Return the English sentences that a translator trains on; None for a file without any."""
-    with path.open(encoding='utf-8') as file:
-        if 'zh' not in file.readline().split():
-            return None
-    return {pair.en for pair in split_pairs(read_pairs(path))[0]}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--text', type=Path, required=True, help='TSV with a column "en"')
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--count', type=int, default=4000)
-    parser.add_argument('--first', type=int, default=0, help='number of the first utterance')
+    parser.add_argument('--share', type=float, default=1.0, help='of the training side')
+    parser.add_argument('--plan', type=Path, help='a plan that is kept as a file; '
+                        f'{FIFTH_VERSION.name} is that of the fifth version')
     parser.add_argument('--workers', type=int, default=2)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    plan = check_voices(plan_utterances(read_sentences(arguments.text), arguments.count,
-                                        first=arguments.first, alone=_to_train(arguments.text)))
+    texts = read_sentences(arguments.text)
+    plan = check_voices(read_plan(arguments.plan, texts) if arguments.plan else plan_utterances(
+        texts, arguments.share, sentences_to_train(arguments.text)))
     seconds = speak_all(plan, arguments.out, arguments.workers)
     print(f'{seconds / 3600:.2f} hours in {arguments.out}')
 

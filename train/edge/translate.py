@@ -17,13 +17,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import AudioInteractionError
@@ -43,11 +44,13 @@ from measure.report import to_json
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import IDS
 from train.edge.pair_rows import BaseTokenizer, draw_rows, lay_out_pair, loss_of, scores
+from train.trainer.clock import Clock, computing_seconds
+from train.trainer.progress import resume_progress, save_progress
+from train.trainer.schedule import rate_share, set_rates
 
-__all__ = ['learning_rate', 'main', 'score_both', 'translate']
+__all__ = ['main', 'score_both', 'translate']
 
 LONGEST_REPLY = 48
-WARM_UP = 20
 SAVE_S = 120.0
 AT_ONCE = 50
 
@@ -59,19 +62,8 @@ class RunState:
     step: int = 0
     pairs: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    minutes: float = 0.0
     """Of training: on a GPU as the clock runs, on cores what they would take were they idle."""
-
-
-def seconds_spent(options: argparse.Namespace) -> float:
-    """Return seconds; on cores those computed, so that other work does not shorten a run."""
-    return (time.process_time() / options.threads if options.device == 'cpu'
-            else time.monotonic())
-
-
-def learning_rate(peak: float, step: int, done: float) -> float:
-    """Return the rate: a short rise, level, falling over the last quarter of the time."""
-    return peak * min(1.0, (step + 1) / WARM_UP) * min(1.0, max(0.05, (1.0 - done) / 0.25))
 
 
 def learned_tensors(model: Edge) -> dict[str, Tensor]:
@@ -87,27 +79,15 @@ def learned_tensors(model: Edge) -> dict[str, Tensor]:
 def save(out: Path, model: Edge, optimizer: torch.optim.Optimizer, spent: RunState) -> None:
     """Write where the run stands, and the learned tensors (float16) for stage B to begin from."""
     out.mkdir(parents=True, exist_ok=True)
-    scratch = out / 'checkpoint.part'
-    torch.save({'trained': learned_tensors(model), 'optimizer': optimizer.state_dict(),
-                'spent': asdict(spent)}, scratch)
-    scratch.replace(out / 'checkpoint.pt')
-    save_file({name: value.to(torch.float16).contiguous() for name,
-               value in learned_tensors(model).items()},
-              out / 'trained.part')
-    (out / 'trained.part').replace(out / 'trained.safetensors')
+    save_progress(out / 'trained.safetensors', learned_tensors(model), optimizer, asdict(spent),
+                  {})
 
 
 def resume(out: Path, model: Edge, optimizer: torch.optim.Optimizer | None = None) -> RunState:
     """Go on from the last save, if there is one."""
-    path = out / 'checkpoint.pt'
-    if not path.exists():
-        return RunState()
-    state = torch.load(path, map_location=model.table.device, weights_only=True)
-    with torch.no_grad():
-        model.load_trained(state['trained'])
-    if optimizer is not None:
-        optimizer.load_state_dict(state['optimizer'])
-    return RunState(**state['spent'])
+    counts = resume_progress(out / 'trained.safetensors', model.load_trained, optimizer, {})
+    return RunState(**{name: type(getattr(RunState, name))(value)
+                       for name, value in counts.items()})
 
 
 def load_learned(model: Edge, path: Path) -> None:
@@ -208,14 +188,14 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
           flush=True)
     streams = [islice(draw_rows(train, direction, words), spent.step, None)
                for direction in DIRECTIONS]
-    total, saved, losses = options.minutes * 60, time.monotonic(), list[float]()
+    clock = Clock(options.minutes, spent.minutes, partial(
+        computing_seconds, options.threads) if options.device == 'cpu' else time.monotonic)
+    saved, losses = time.monotonic(), list[float]()
     curve = options.out / 'curve.jsonl'
     points = len(curve.read_text(encoding='utf-8').splitlines()) if curve.exists() else 0
-    while spent.seconds < total:
-        begin = seconds_spent(options)
+    while clock.spent_share() < 1.0:
         drawn = [next(stream) for stream in streams]
-        for group in optimizer.param_groups:
-            group['lr'] = learning_rate(options.rate, spent.step, spent.seconds / total)
+        set_rates(optimizer, rate_share(spent.step, clock.spent_share(), fall=0.25))
         loss = loss_of(model, [row for row, _ in drawn])
         optimizer.zero_grad()
         loss.backward()
@@ -225,18 +205,20 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
         spent.step += 1
         spent.pairs += sum(count for _, count in drawn)
         spent.tokens += sum(len(row.ids) for row, _ in drawn)
-        spent.seconds += seconds_spent(options) - begin
+        spent.minutes = clock.spent_minutes()
         if spent.step % 10 == 0:
             print(f'step {spent.step}, {spent.pairs} pairs, loss {np.mean(losses[-20:]):.3f}, '
-                  f'{spent.tokens / spent.seconds:.0f} tokens/s, '
-                  f'{spent.seconds / 60:.1f} of {options.minutes:g} min', flush=True)
+                  f'{spent.tokens / spent.minutes / 60:.0f} tokens/s, '
+                  f'{spent.minutes:.1f} of {options.minutes:g} min', flush=True)
         if time.monotonic() - saved > SAVE_S:
             save(options.out, model, optimizer, spent)
             saved = time.monotonic()
-        if options.points and spent.seconds / total >= (points + 1) / options.points:
+        if options.points and clock.spent_share() >= (points + 1) / options.points:
             save(options.out, model, optimizer, spent)
             points += 1
-            result = score_both(model, words, train, held, options.per_direction, trivial=False)
+            with clock.stopped():
+                result = score_both(model, words, train, held, options.per_direction,
+                                    trivial=False)
             with curve.open('a', encoding='utf-8') as lines:
                 lines.write(json.dumps({**asdict(spent), 'loss': float(np.mean(losses[-50:])),
                                         'directions': result}, ensure_ascii=False) + '\n')

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio_interaction_ros.errors import AudioInteractionError
-from train.sounds.web import WebError, chat_json
+from train.web import WebError, chat_json
 
 __all__ = ['LanguageModel', 'ResponsesError', 'UnusableAnswerError']
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.sounds.generator import GenerationError, Request, Sound, decode
-from train.sounds.web import WebError, bearer_header, post_json
+from train.web import WebError, bearer_header, post_json
 
 __all__ = ['AudioX']
 

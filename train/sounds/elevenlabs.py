@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 
 from train.sounds.generator import GenerationError, Request, Sound, decode
-from train.sounds.web import WebError, post_json
+from train.web import WebError, post_json
 
 __all__ = ['ElevenLabs']
 

@@ -5,15 +5,13 @@ The server is run by whoever has the GPU; this adapter posts a text and a speake
 ``/inference_sft`` and reads signed 16-bit mono samples. Knows nothing of texts or checks.
 """
 
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 
 import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
 from train.speech.protocol import SpeechError
+from train.web import WebError, post_form
 
 __all__ = ['CosyVoice']
 
@@ -47,13 +45,11 @@ class CosyVoice:
     def speak(self, text: str, voice: str, *, language: str,
               rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """Return speech at the rate of the server; its randomness is its own."""
-        form = urllib.parse.urlencode({'tts_text': text, 'spk_id': voice}).encode()
-        request = urllib.request.Request(f'{self._url}/inference_sft', data=form, method='POST')
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:
-                payload = answer.read()
-                rate = int(answer.headers.get(RATE_HEADER) or self._rate)
-        except (OSError, ValueError) as error:  # URLError, HTTPError and timeouts are OSError
+            payload, headers = post_form(f'{self._url}/inference_sft', {
+                'tts_text': text, 'spk_id': voice}, timeout_s=self._timeout_s)
+            rate = int(headers.get(RATE_HEADER) or self._rate)
+        except (WebError, ValueError) as error:
             raise SpeechError(f'cosyvoice at {self._url} did not speak ({error}); see that the '
                               'server runs and knows the speaker') from error
         if len(payload) < 2 or len(payload) % 2:

@@ -121,7 +121,9 @@ class EncoderTask:
         """Load the model; slow."""
         runtime = self._runtime(self._config.model)
         return EncoderSetup(runtime,
-                            build_pipeline(self._config, runtime.encoder, on_chunk=self._on_chunk))
+                            build_pipeline(
+                                self._config, runtime.encoder, runtime.sounds,
+                                on_chunk=self._on_chunk))
 
     def compute(self, model: EncoderSetup, items: list[Any], emit: Emit) -> bool:
         """

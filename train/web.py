@@ -1,5 +1,5 @@
 """
-One careful HTTP request for planners and generators.
+One careful HTTP request for planners, generators and voices.
 
 Owns the deadline over a whole answer, the size limit and errors in words. Knows no service. Keys
 travel in headers only, are never followed across a redirect and never stand in a message.
@@ -11,12 +11,14 @@ import os
 import re
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 from audio_interaction_ros.errors import AudioInteractionError
 
-__all__ = ['WebError', 'bearer_header', 'chat_json', 'post_json']
+__all__ = ['WebError', 'bearer_header', 'chat_json', 'post_form', 'post_json']
 
 _LARGEST = 64 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -58,8 +60,9 @@ def _read_refusal(error: urllib.error.HTTPError, headers: dict[str, str]) -> str
         said = error.read(300).decode('utf-8', 'replace')
     except (OSError, http.client.HTTPException):
         return ''
-    for value in headers.values():
-        said = said.replace(value.removeprefix('Bearer '), '…')
+    for name, value in headers.items():
+        if name != 'Content-Type':
+            said = said.replace(value.removeprefix('Bearer '), '…')
     return said
 
 
@@ -70,17 +73,28 @@ def post_json(url: str, body: dict[str, Any], *, headers: dict[str, str] | None 
 
     Raises WebError for anything but status 200 within the time, redirects included.
     """
+    return _post(url, json.dumps(body).encode(), {'Content-Type': 'application/json',
+                                                  **(headers or {})}, timeout_s)[0]
+
+
+def post_form(url: str, fields: Mapping[str, str], *,
+              timeout_s: float = 60.0) -> tuple[bytes, Mapping[str, str]]:
+    """Send a form; return bytes and headers of the answer. Raises WebError as post_json does."""
+    return _post(url, urllib.parse.urlencode(fields).encode(), {}, timeout_s)
+
+
+def _post(url: str, body: bytes, headers: dict[str, str],
+          timeout_s: float) -> tuple[bytes, Mapping[str, str]]:
     if not url.startswith(('http://', 'https://')):
         raise WebError(f'expected an address that begins with http:// or https://, got {url!r}; '
                        'correct it', passing=False)
     deadline = time.monotonic() + timeout_s
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {'Content-Type': 'application/json', **(headers or {})})
+    request = urllib.request.Request(url, body, headers)
     try:
         with _OPENER.open(request, timeout=timeout_s) as answer:
-            return _read_limited(answer, deadline, url)
+            return _read_limited(answer, deadline, url), answer.headers
     except urllib.error.HTTPError as error:
-        said = _read_refusal(error, headers or {})
+        said = _read_refusal(error, headers)
         raise WebError(f'expected status 200 from {url}, got {error.code}: {said!r}; check key, '
                        'model and quota', passing=error.code == 429 or error.code >= 500
                        ) from error

@@ -1,37 +1,26 @@
-"""The third mixture: near misses get no answer, emergencies an honest one, half an order a no."""
+"""What is drawn: near misses get no answer, emergencies an honest one, half an order a no."""
 
 import random
 import re
-from itertools import islice
 
 import pytest
 
 from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.resources import shipped_path
-from train.edge.dialogue import (
-    LONGEST,
-    UNKNOWN,
-    URGENT,
-    draw_text,
-    fill_template,
-    reply_to,
-    write_sentence,
-)
-from train.edge.near_misses import FIRST, MORE
-from train.edge.third_mixture import known_texts, near_miss_texts, urgent_texts
+from train.edge.dialogue import LONGEST, UNKNOWN, reply_to
+from train.edge.phrases import SOURCES, draw_phrase, fill_template, write_sentence
+from train.edge.texts import dialogue_texts, near_misses
 
 pytestmark = pytest.mark.unit
 
 
-def test_no_near_miss_is_answered_and_none_is_a_template_of_the_second_mixture():
+def test_no_near_miss_is_answered():
     rng = random.Random(1)
-    answered = [said for template in MORE for said in
-                (write_sentence(fill_template(template, rng), '') for _ in range(6))
-                if reply_to(said)]
-    assert answered == []
-    assert len(set(MORE)) == len(MORE) >= 150 and not set(MORE) & set(FIRST)
-    said = set(islice(near_miss_texts(random.Random(2)), 1000))
-    assert len(said) > 700
+    templates = [text for group in near_misses().templates.values() for text in group]
+    said = [write_sentence(fill_template(template, rng), '') for template in templates
+            for _ in range(6)]
+    assert [text for text in said if reply_to(text)] == []
+    assert len(set(templates)) == len(templates) >= 200 and len(set(said)) > 700
     assert not any(re.search(r'[{}()|\[\]]', text) for text in said)
 
 
@@ -69,16 +58,28 @@ def test_what_is_alike_is_neither(said, answer):
 
 def test_every_phrase_gets_its_answer_and_no_answer_raises_an_alert():
     rng, rules = random.Random(3), load_rules(shipped_path('config/alerts.yaml'))
-    for exchange in URGENT:
-        for said in (draw_text(phrase, rng) for phrase in exchange.phrases for _ in range(4)):
+    for exchange in dialogue_texts().exchanges:
+        if exchange.kind not in ('emergency', 'unfinished'):
+            continue
+        for said in (draw_phrase(phrase, rng) for phrase in exchange.phrases for _ in range(4)):
             assert reply_to(said) == exchange.answer, said
         assert not rules.match(exchange.answer) and len(exchange.answer.split()) <= LONGEST
 
 
-def test_what_is_drawn_is_answered():
-    assert None not in {reply_to(said) for said in islice(known_texts(random.Random(4)), 300)}
-    said = list(islice(urgent_texts(random.Random(5)), 600))
-    caught = [text for text in said if reply_to(text) != UNKNOWN]
-    assert None not in map(reply_to, said) and 0.4 < len(caught) / 600 < 0.6
-    assert {text[-1] for text in caught} <= set('.!?')
-    assert sum(text[-1] not in '.!?' for text in said) > 150
+def draw_all(kind, seed):
+    source, rng = SOURCES[kind], random.Random(seed)
+    return [said for phrase in source.phrases() for _ in range(5)
+            if (said := source.draw(phrase, rng))]
+
+
+def test_emergencies_are_answered_and_end_with_a_stop():
+    said = draw_all('emergency', 4)
+    assert not {None, UNKNOWN} & {reply_to(text) for text in said}
+    assert {text[-1] for text in said} == set('.!?')
+
+
+@pytest.mark.parametrize('kind', ['unfinished', 'garbled'])
+def test_what_nobody_can_understand_was_not_caught(kind):
+    said = draw_all(kind, 5)
+    assert len(said) > 60 and {reply_to(text) for text in said} == {UNKNOWN}
+    assert all((text[-1] in '.!?') == (kind == 'garbled') for text in said)
