@@ -17,11 +17,13 @@ from eval.matching import GRACE_S, ExpectedEvent, GivenReply, Matches, count_bur
 from measure.intervals import Estimate, calibration, percentiles, poisson, quotients, wilson
 
 __all__ = ['BARS', 'CHUNK_S', 'THRESHOLDS', 'StreamOutcome', 'apply_constant', 'apply_threshold',
-           'calibrations',
-           'choose_pair', 'figures', 'list_pairs', 'pick_threshold', 'trade_off']
+           'calibrations', 'choose_pair', 'false_alarms_by_kind', 'figures', 'list_pairs',
+           'mean_of_classes', 'pick_threshold', 'single_alarms', 'trade_off']
 
 PIECE_S = 10.0
 """Backgrounds are cut into pieces of this length where a share of silence is counted."""
+SINGLE = 'single'
+"""Kind of a stream with one harmless sound: of these the share with a false alarm counts."""
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
               0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 FINE = (*(round(0.1 + 0.01 * i, 2) for i in range(90)), 0.995, 0.999)
@@ -56,6 +58,8 @@ class StreamOutcome:
     raised: int = 0
     """Alerts that the policy raised."""
     unique_s: float = 0.0
+    label: str = ''
+    """Of a single sound: what it is."""
 
     @property
     def pieces(self) -> int:
@@ -92,7 +96,7 @@ def _collect_cases(heard: Sequence[StreamOutcome]) -> tuple[list[Case],
     return cases, rest
 
 
-def _by_class(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
+def mean_of_classes(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
     """Return the mean over classes of the share of hits of (group, class, hit)."""
     groups = sorted({group for group, _, _ in cases})
     labels = sorted({label for _, label, _ in cases})
@@ -105,7 +109,7 @@ def _by_class(cases: Sequence[tuple[str, str, bool]]) -> Estimate:
 
 
 def _mean_of_classes(cases: Sequence[Case], hit: Callable[[Case], bool]) -> Estimate:
-    return _by_class([(case.heard.group, case.event.label, hit(case)) for case in cases])
+    return mean_of_classes([(case.heard.group, case.event.label, hit(case)) for case in cases])
 
 
 def _is_detected(case: Case) -> bool:
@@ -162,6 +166,27 @@ def false_alarms(backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> dict[s
             [a for a, _ in quiet], [b for _, b in quiet], share=True)}
 
 
+def false_alarms_by_kind(heard: Sequence[StreamOutcome]) -> dict[str, dict[str, Any]]:
+    """Return the false alarms of each kind of background, single sounds left out."""
+    pairs = _backgrounds_of(heard)
+    kinds = sorted({stream.kind for stream, _ in pairs})
+    return {kind: false_alarms([pair for pair in pairs if pair[0].kind == kind])
+            for kind in kinds}
+
+
+def _backgrounds_of(heard: Sequence[StreamOutcome]) -> list[tuple[StreamOutcome, Matches]]:
+    return _collect_cases([stream for stream in heard
+                           if not stream.events and stream.kind != SINGLE])[1]
+
+
+def single_alarms(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
+    """Return the share of single harmless sounds with a false alarm, each recording once."""
+    singles = [stream for stream in heard if stream.kind == SINGLE]
+    return {'recordings': len({stream.group for stream in singles}),
+            'share': _share_by_group((stream.group, any(said.alarm for said in stream.replies))
+                                     for stream in singles)}
+
+
 def balanced_accuracy(cases: Sequence[Case],
                       backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> Estimate:
     """Return the mean of recall (mean of classes) and share of silent pieces of background."""
@@ -176,7 +201,7 @@ def balanced_accuracy(cases: Sequence[Case],
 def figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
     """Return all figures of replies over event scenes and backgrounds."""
     cases, rest = _collect_cases([stream for stream in heard if stream.events])
-    _, backgrounds = _collect_cases([stream for stream in heard if not stream.events])
+    backgrounds = _backgrounds_of(heard)
 
     def recall_by(part: str) -> dict[str, Any]:
         values = sorted({getattr(case.heard, part) for case in cases})
@@ -185,7 +210,6 @@ def figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
     labels = sorted({case.event.label for case in cases})
     classes = {label: {**recall(mine), 'delay': delays(mine)} for label in labels
                for mine in [[case for case in cases if case.event.label == label]]}
-    kinds = sorted({stream.kind for stream, _ in backgrounds})
     return {
         'recall': recall(cases), 'classes': classes, 'conditions': recall_by('condition'),
         'origins': recall_by('origin'), 'delay': delays(cases),
@@ -193,8 +217,7 @@ def figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
             1, sum(case.detection is not None for case in cases)),
         'false_before_events': sum(len(matches.false) for _, matches in rest),
         'background': false_alarms(backgrounds),
-        'backgrounds': {kind: false_alarms([pair for pair in backgrounds if pair[0].kind == kind])
-                        for kind in kinds},
+        'backgrounds': false_alarms_by_kind(heard), 'singles': single_alarms(heard),
         'balanced_accuracy': balanced_accuracy(cases, backgrounds)}
 
 
@@ -207,7 +230,8 @@ def apply_constant(heard: Sequence[StreamOutcome], respond: bool) -> list[Stream
     return [StreamOutcome(name=stream.name, kind=stream.kind, seconds=stream.seconds,
                           events=stream.events,
                           replies=make_replies(stream), group=stream.group, origin=stream.origin,
-                          side=stream.side, condition=stream.condition, unique_s=stream.unique_s)
+                          side=stream.side, condition=stream.condition, unique_s=stream.unique_s,
+                          label=stream.label)
             for stream in heard]
 
 
@@ -270,7 +294,7 @@ def trade_off(heard: Sequence[StreamOutcome], thresholds: Sequence[float] = THRE
     for threshold in thresholds:
         moved = [apply_threshold(stream, threshold, min_confidence) for stream in heard]
         cases, _ = _collect_cases([stream for stream in moved if stream.events])
-        silent = false_alarms(_collect_cases([stream for stream in moved if not stream.events])[1])
+        silent = false_alarms(_backgrounds_of(moved))
         points.append({
             'threshold': threshold, 'min_confidence': min_confidence,
             'recall': _mean_of_classes(cases, _is_detected),
@@ -283,7 +307,7 @@ def trade_off(heard: Sequence[StreamOutcome], thresholds: Sequence[float] = THRE
 def pick_threshold(heard: Sequence[StreamOutcome], rate: float,
                    min_confidence: float = 0.0) -> float | None:
     """Return the lowest threshold with at most ``rate`` false alarms an hour; None if none has."""
-    backgrounds = [stream for stream in heard if not stream.events]
+    backgrounds = [stream for stream in heard if not stream.events and stream.kind != SINGLE]
     for threshold in FINE:
         moved = [apply_threshold(stream, threshold, min_confidence) for stream in backgrounds]
         if false_alarms(_collect_cases(moved)[1])['false_alarms_per_hour'].value <= rate:

@@ -1,10 +1,11 @@
 """
 ``python -m eval alerts``: does it answer to what matters, and is it silent otherwise?
 
-Owns the run: every held-out event clip, dry and over a background, and hours of backgrounds, all
-heard by the assistant lane. Leaves ``alerts.json``, three pictures and the cache of what was
-heard; a second run with the same --out hears nothing again, with another threshold or
-min_confidence only what that makes it say.
+Owns the run with the model's replies (``--evidence model``): every held-out event clip, dry and
+over a background, and hours of backgrounds, all heard by the assistant lane. Leaves
+``alerts.json``, three pictures and the cache of what was heard; a second run with the same --out
+hears nothing again, with another threshold or min_confidence only what that makes it say. What
+sounds decide is the matter of eval.sounds.
 """
 
 import argparse
@@ -31,7 +32,8 @@ from eval.alert_figures import (
 )
 from eval.listening import CHUNK_S, TRACE, Hearing, Listener
 from eval.matching import GivenReply
-from eval.scenes import Scene, ScenePlan, background_plans, event_plans
+from eval.scenes import Scene, ScenePlan, background_plans, event_plans, single_plans
+from eval.sounds import run as sounds
 from eval.tagger import heard_by_tagger, read_scores
 from eval.worker_pool import WorkerPool, add_pool_arguments, make_pool
 from held_out.classes import EVENTS, robot_rules
@@ -51,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     report.add_common_arguments(parser)
     add_pool_arguments(parser)
+    add_evidence(parser)
+    sounds.add_arguments(parser)
     parser.add_argument('--hours', type=float, default=2.0,
                         help='hours of background to report on')
     parser.add_argument('--validation-hours', type=float, default=1.0,
@@ -72,6 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--min-confidence', type=float, default=0.0,
                         help='of the assistant lane; -1: withhold nothing (default: as the model '
                              'says)')
+
+
+def add_evidence(parser: argparse.ArgumentParser) -> None:
+    """Add who decides."""
+    parser.add_argument('--evidence', default='sounds', choices=('sounds', 'model', 'both'),
+                        help='sounds: the sound head, detector and policy, and others beside '
+                             'them; model: replies of the assistant lane; both: sounds, and '
+                             'replies for what no sound is heard of (default: %(default)s)')
 
 
 def parse_conditions(text: str) -> list[float | None]:
@@ -160,7 +172,8 @@ def join_trace(scene: Scene, hearing: Hearing, known: AlertRules) -> StreamOutco
                                                           known), sure)
                                       for chunk, urgent, text, sure in hearing.muttered),
                          group=scene.group, origin=scene.origin, side=scene.side,
-                         condition=scene.condition, unique_s=scene.unique_s)
+                         condition=scene.condition, unique_s=scene.unique_s,
+                         label=scene.label)
 
 
 def add_replies(stream: StreamOutcome, hearing: Hearing, known: AlertRules) -> StreamOutcome:
@@ -180,12 +193,27 @@ def plans_of(options: argparse.Namespace, known: AlertRules) -> list[ScenePlan]:
     return [*event_plans(items, known, snrs=parse_conditions(options.snr),
                          per_class=options.per_class,
                          limit=options.limit),
+            *single_plans(items, options.limit),
             *background_plans(items, options.hours, options.limit, 'test'),
             *background_plans(items, options.validation_hours, options.limit, 'validation')]
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
-    """Measure; return 0."""
+    """Measure by the evidence that is asked for; return 0."""
+    if options.evidence == 'model':
+        return run_model(options, runtime)
+
+    def hear_model(plans: Sequence[ScenePlan], known: AlertRules) -> list[StreamOutcome]:
+        pool = make_pool(options, runtime)
+        ears = AlertListener(runtime or report.load_model(options), options,
+                             report.make_folder(options, 'alerts') / 'hearings.jsonl', pool)
+        return ears.hear(plans, known)
+    return sounds.run(options, parse_conditions(options.snr),
+                      hear_model if options.evidence == 'both' else None)
+
+
+def run_model(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
+    """Measure the model's replies; return 0."""
     known, out = robot_rules(), report.make_folder(options, 'alerts')
     plans, crew = plans_of(options, known), make_pool(options, runtime)
     runtime = runtime or report.load_model(options)

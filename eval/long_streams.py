@@ -2,15 +2,18 @@
 ``python -m eval long``: half an hour with sparse events; does it still hear at the end?
 
 Owns the comparison: the last minutes of each stream are the first ones again, sample by sample, so
-what is found less often there was lost to the time between. Leaves ``long.json`` and a picture.
+what is found less often there was lost to the time between. With ``--evidence sounds`` the streams
+are made of the test side only. Leaves ``long.json`` and a picture.
 """
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.alert_figures import StreamOutcome
@@ -18,9 +21,12 @@ from eval.alerts import LANE, AlertListener
 from eval.listening import TRACE
 from eval.matching import Matches, count_bursts, match
 from eval.scenes import ScenePlan, long_scene
+from eval.sounds import beside
+from eval.sounds import run as sounds
+from eval.sounds.settings import Setting, score_streams
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.classes import robot_rules
-from held_out.clips import read_held_out
+from held_out.clips import HeldOutClip, read_held_out, side_of
 from measure import plots, report
 from measure.intervals import percentiles, poisson, quotients, wilson
 
@@ -39,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='length of the part that comes first and last')
     parser.add_argument('--snr', type=float, default=15.0, help='dB above the background')
     parser.add_argument('--threshold', type=float, default=0.0)
+    parser.add_argument('--evidence', default='sounds', choices=('sounds', 'model'),
+                        help='who decides: the sound head, or replies of the assistant lane '
+                             '(default: %(default)s)')
+    sounds.add_arguments(parser)
 
 
 def figures(heard: Sequence[StreamOutcome], minutes: float, compare_min: float) -> dict[str, Any]:
@@ -56,6 +66,8 @@ def figures(heard: Sequence[StreamOutcome], minutes: float, compare_min: float) 
     return {
         'streams': len(pairs), 'hours': hours, 'events': len(every),
         'recall': wilson(sum(said is not None for said in every), len(every)),
+        'named': wilson(sum(sum(matches.tell_named(stream.events)) for stream, matches in pairs),
+                        len(every)),
         'pairs': len(twins), 'recall_first': wilson(first, len(twins)),
         'recall_last': wilson(last, len(twins)),
         'last_over_first': quotients(
@@ -91,25 +103,52 @@ def _same_chunks(stream: StreamOutcome, minutes: float,
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
     out, known = report.make_folder(options, 'long'), robot_rules()
-    items, crew = read_held_out(options.data), make_pool(options, runtime)
-    runtime = runtime or report.load_model(options)
-    ears = AlertListener(runtime, options, out / 'hearings.jsonl', crew)
-
-    def plan(number: int) -> ScenePlan:
-        return ScenePlan(f'long {number}', lambda: long_scene(
-            items, known, number=number, minutes=options.minutes, every_s=options.every,
-            same_s=options.compare * 60, snr_db=options.snr))
-    count = min(options.count, options.limit or options.count)
-    heard = ears.hear([plan(number) for number in range(count)], known)
-    measured = {'threshold': ears.threshold, 'lane': LANE, 'trace': LANE + TRACE,
-                **figures(heard, options.minutes, options.compare)}
+    if options.evidence == 'sounds':
+        heard, about = _hear_sounds(options, known, out)
+    else:
+        heard, about = _hear_model(options, known, out, runtime)
+    measured = {**about, **figures(heard, options.minutes, options.compare)}
     plots.draw_timeline(out / 'long.png', [picture_of(stream) for stream in heard],
-                        options.minutes,
-                        options.compare)
-    path = report.write(out, 'long', options, measured, runtime.encoder.spec.model_id)
+                        options.minutes, options.compare)
+    path = report.write(out, 'long', options, measured, about['model_id'])
     print_table(measured)
     print(f'written to {path}')
     return 0
+
+
+def plans_of(options: argparse.Namespace, items: Sequence[HeldOutClip],
+             known: AlertRules) -> list[ScenePlan]:
+    """Return the streams that the options ask for."""
+    def plan(number: int) -> ScenePlan:
+        name = ' '.join(map(str, ('long', number, options.minutes, options.every,
+                                  options.compare, options.snr)))
+        return ScenePlan(name, lambda: long_scene(
+            items, known, number=number, minutes=options.minutes, every_s=options.every,
+            same_s=options.compare * 60, snr_db=options.snr))
+    return [plan(number) for number in range(min(options.count, options.limit or options.count))]
+
+
+def _hear_sounds(options: argparse.Namespace, known: AlertRules,
+                 out: Path) -> tuple[list[StreamOutcome], dict[str, Any]]:
+    """Return what the sound head decides in streams of the test side."""
+    items = [item for item in read_held_out(options.data) if side_of(item) == 'test']
+    scorer = beside.make_head(options)
+    streams = score_streams(sounds.hear(options, items, plans_of(options, items, known), known,
+                                        out), [scorer])[0]
+    setting = Setting.decide(scorer.name, streams, known.rules_of_sounds(options.profile), known)
+    return setting.outcomes, {'evidence': 'sounds', 'thresholds': setting.thresholds(),
+                              'model_id': scorer.identity}
+
+
+def _hear_model(options: argparse.Namespace, known: AlertRules, out: Path,
+                runtime: Runtime | None) -> tuple[list[StreamOutcome], dict[str, Any]]:
+    """Return what the assistant lane says in the streams."""
+    items, pool = read_held_out(options.data), make_pool(options, runtime)
+    runtime = runtime or report.load_model(options)
+    ears = AlertListener(runtime, options, out / 'hearings.jsonl', pool)
+    return ears.hear(plans_of(options, items, known), known), {
+        'evidence': 'model', 'threshold': ears.threshold, 'lane': LANE, 'trace': LANE + TRACE,
+        'model_id': runtime.encoder.spec.model_id}
 
 
 def picture_of(stream: StreamOutcome) -> dict[str, Any]:
@@ -123,7 +162,8 @@ def picture_of(stream: StreamOutcome) -> dict[str, Any]:
 
 def print_table(measured: dict[str, Any]) -> None:
     """Print the table."""
-    names = {'recall': 'recall, all of the stream', 'recall_first': 'recall, first part',
+    names = {'recall': 'recall, all of the stream', 'named': 'rightly named',
+             'recall_first': 'recall, first part',
              'recall_last': 'recall, last part (the same audio)',
              'last_over_first': 'last over first', 'found_first_lost_last': 'found first, lost '
              'last', 'found_last_only': 'found last only',

@@ -1,9 +1,9 @@
 """
 Streams to listen to, put together from held-out clips.
 
-Owns three kinds: one event each, dry or over a background; backgrounds without any event; half an
-hour with sparse events. Every stream depends on names and numbers only, so two models hear the
-same. Streams are made when they are asked for. Knows no model.
+Owns four kinds: one event each, dry or over a background; one harmless sound each; backgrounds
+without any event; half an hour with sparse events. Every stream depends on names and numbers only,
+so two models hear the same. Streams are made when they are asked for. Knows no model.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,8 +30,10 @@ from held_out.clips import (
 )
 from held_out.splits import chance_of
 
-__all__ = ['ScenePlan', 'Scene', 'background_plans', 'event_plans', 'long_scene']
+__all__ = ['ScenePlan', 'Scene', 'background_plans', 'event_plans', 'long_scene', 'single_plans']
 
+VERSION = 1
+"""One more when a scene of the same name sounds different: what was heard of it is heard anew."""
 LEAD_S = (1.0, 9.0)
 """Before an event; drawn, so that no model does well by knowing when an event comes."""
 TAIL_S = 2.4
@@ -58,6 +60,8 @@ class Scene:
     condition: str = ''
     unique_s: float = 0.0
     """Seconds of recordings in it that were not heard before."""
+    label: str = ''
+    """Of a single sound: what it is."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,28 @@ def event_scene(item: HeldOutClip, beds: Sequence[HeldOutClip], known: AlertRule
     return Scene(name=name, kind='event', samples=mix_over(event, round(lead * RATE), bed, snr_db),
                  events=(sound,), group=item.group, origin=item.origin, side=side_of(item),
                  condition=condition)
+
+
+def single_scene(item: HeldOutClip) -> Scene:
+    """Return one harmless sound as close as an event that stands dry, and nothing else."""
+    sound, name = cut_event(item), f'{item.name} single'
+    lead = LEAD_S[0] + (LEAD_S[1] - LEAD_S[0]) * chance_of(name, 'lead')
+    bed = np.zeros(round((lead + len(sound) / RATE + TAIL_S) * RATE), np.float32)
+    return Scene(name=name, kind='single', samples=mix_over(sound, round(lead * RATE), bed, None),
+                 group=item.group, origin=item.origin, side=side_of(item), condition='dry',
+                 label=item.label, unique_s=item.seconds)
+
+
+def single_plans(items: Sequence[HeldOutClip], limit: int = 0) -> list[ScenePlan]:
+    """Return a plan for one clip of each recording of a harmless sound."""
+    first: dict[str, HeldOutClip] = {}
+    for item in items:
+        if kind_of(item) == 'harmless' and item.seconds > 0 and not item.generated:
+            first.setdefault(item.group, item)
+
+    def make_plan(item: HeldOutClip) -> ScenePlan:
+        return ScenePlan(f'{item.name} single', lambda: single_scene(item))
+    return [make_plan(item) for item in list(first.values())[:limit or None]]
 
 
 def event_plans(items: Sequence[HeldOutClip], known: AlertRules, *, snrs: Sequence[float | None],

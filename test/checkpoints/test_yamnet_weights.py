@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from audio_interaction_ros.checkpoints import base_weights
 from audio_interaction_ros.checkpoints.base_converters import yamnet_from_wheels
-from audio_interaction_ros.checkpoints.onnx_file import yamnet_tensors
+from audio_interaction_ros.checkpoints.onnx_file import last_layer, yamnet_tensors
 from audio_interaction_ros.checkpoints.wheel import unpack
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
@@ -68,6 +68,26 @@ def test_a_missing_tensor_is_named(tmp_path, name, said):
 def test_a_convolution_without_bias_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match='bias of convolution 1'):
         yamnet_tensors(saved(tmp_path, second=('second',)))
+
+
+@pytest.mark.parametrize('shape', [(5, 4), (4, 5)])
+def test_the_last_layer_has_a_row_per_class_however_it_is_stored(tmp_path, shape):
+    weight = np.arange(20, dtype=np.float32).reshape(shape)
+    graph = helper.make_graph(
+        [helper.make_node('Gemm', ['embedding', 'weight', 'bias'], ['told'])], 'tiny',
+        [helper.make_tensor_value_info('embedding', TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info('told', TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(weight, 'weight'),
+         numpy_helper.from_array(np.arange(5, dtype=np.float32), 'bias')])
+    onnx.save(helper.make_model(graph), str(tmp_path / 'last.onnx'))
+    found, bias = last_layer(tmp_path / 'last.onnx')
+    np.testing.assert_array_equal(found, weight if shape == (5, 4) else weight.T)
+    assert bias.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_file_without_a_last_layer_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match='expected a last layer'):
+        last_layer(saved(tmp_path))
 
 
 def test_the_missing_reader_is_named(tmp_path, monkeypatch):

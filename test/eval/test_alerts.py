@@ -37,7 +37,8 @@ def heard(**values):
 def options_of(module, folder, out, *words):
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
-    return parser.parse_args(['--data', str(folder), '--out', str(out), *words])
+    return parser.parse_args(['--data', str(folder), '--out', str(out), '--evidence', 'model',
+                              *words])
 
 
 def test_recall_counts_each_recording_once_and_classes_alike():
