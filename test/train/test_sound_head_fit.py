@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from audio_interaction_ros.model.sound_head import SoundHead
 from train.sound_head import fit
 from train.sound_head.classes import AudioSetClass, SoundClass, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
@@ -127,6 +128,18 @@ def train(dataset, tagger, path, epochs):
     return fit_head(dataset, dataset.streams, CLASSES, tagger, SHAPE,
                     FitPlan(epochs=6, rate=0.02) if epochs is None else
                     FitPlan(epochs=epochs, rate=0.02), path, lambda line: None)
+
+
+def test_the_robot_reads_the_file_and_says_what_the_net_says(tagger, tmp_path):
+    net, heard = make_net(tagger), torch.randn(6, WIDTH)
+    save_head(merge_heads([net], np.ones(3), np.zeros(3)), CLASSES.names, 3,
+              tmp_path / 'sounds.safetensors')
+    head = SoundHead.read(tmp_path / 'sounds.safetensors')
+    units = [np.zeros(head.hidden_width, np.float32)] * 2 + [head.hear(one)
+                                                             for one in heard.numpy()]
+    scores = [head.score(np.stack(units[chunk:chunk + 3])) for chunk in range(6)]
+    expected = torch.sigmoid(net(heard, find_context([6], 3))).detach().numpy()
+    np.testing.assert_allclose(scores, expected, atol=5e-3)  # the file is float16
 
 
 def test_it_learns_and_leaves_the_tagger_as_it_is(dataset, tagger, tmp_path):
