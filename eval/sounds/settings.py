@@ -28,7 +28,7 @@ from eval.sounds.thresholds import (
 
 __all__ = ['Setting', 'choose_setting', 'join_model', 'score_streams', 'trade_off']
 
-CURVE = SHIFTS[::2]
+CURVE = tuple(shift for shift in SHIFTS if -6 <= shift <= 2 and shift == round(shift))
 
 
 @dataclass
