@@ -5,7 +5,7 @@ Used by the assistant without ROS, by both nodes and by whoever measures them, s
 decide alike. Knows neither threads nor topics.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,9 @@ from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
-from audio_interaction_ros.stream.sound_scores import SoundScorer
+from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
-from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
+from audio_interaction_ros.taught.folder import list_sounds, load_sounds, sounds_folder
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
            'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
@@ -58,12 +58,18 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
 
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
-                   **options: Any) -> ListeningPipeline:
+                   taught: Sequence[TaughtSound] | None = None, **options: Any
+                   ) -> ListeningPipeline:
     """
     Return the listening side for an encoder, with the mel that it was trained with.
 
-    ``sounds`` tells sounds apart; without it nobody does.
+    ``sounds`` tells sounds apart; without it only taught sounds are. ``taught`` are those that the
+    user taught; None: all in the user's folder. Raises ForeignModelError for one that was taught
+    to another model.
     """
+    if taught is None:
+        taught = load_sounds(sounds_folder(), model_id=encoder.spec.model_id,
+                             width=encoder.spec.embedding_width)
     select = config.audio.channel_select
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
@@ -72,7 +78,7 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
         encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
-        scorer=SoundScorer(sounds), **options)
+        scorer=SoundScorer(sounds, taught), **options)
 
 
 def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:

@@ -18,7 +18,10 @@ __all__ = ['SoundScorer', 'TaughtSound']
 class TaughtSound(Protocol):
     """A sound that somebody taught."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of its class."""
+        ...
 
     def score(self, embedding: np.ndarray) -> float:
         """Return the probability that it sounds in an embedding [embedding_width]."""
