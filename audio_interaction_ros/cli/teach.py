@@ -11,6 +11,7 @@ import numpy as np
 from audio_interaction_ros.assembly import build_pipeline, load_model
 from audio_interaction_ros.audio.bag import is_bag
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.cli.calibrate import describe_bound
 from audio_interaction_ros.cli.recording import open_recording, print_notice
 from audio_interaction_ros.cli.sounds import make_configuration
 from audio_interaction_ros.config import AssistantConfig
@@ -112,6 +113,7 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
     sound, lesson = teach(options.name, clips, background, make_embedder(config, runtime.encoder),
                           runtime.encoder, options.rate)
     print(_describe(lesson, len(clips)))
+    print(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
     if lesson.recall < LEAST_RECALL and not options.force:
         raise ConfigurationError(
             f'{options.name!r} cannot be told from the background: expected {LEAST_RECALL:g} of '
