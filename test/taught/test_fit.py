@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
+from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.taught.fit import Recording, count_events, learn, sustain, whiten
+from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.taught.fit import (
+    HITS,
+    OF,
+    Recording,
+    count_events,
+    learn,
+    sustain,
+    whiten,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -53,3 +63,10 @@ def test_two_of_three_chunks_make_a_sound():
     scores = np.array([0, 9, 0, 8, 0, 0, 0, 0, 7, 7, 7, 0.0])
     assert np.flatnonzero(sustain(scores) >= 5).tolist() == [3, 9, 10, 11]
     assert count_events(sustain(scores), 5) == 2
+
+
+def test_the_rules_hear_a_taught_sound_as_its_threshold_was_found():
+    rules = load_rules(shipped_path('config/alerts.yaml')).with_taught(
+        {'bell': 'bell'}, {'bell': 0.5})
+    rule = rules.rules_of_sounds()['bell']
+    assert (rule.hits, rule.of) == (HITS, OF)
