@@ -10,6 +10,7 @@ are computed once and kept in --out.
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     speech = [row for row in rows if row['label'] == 'speech_read']
     runtime = report.load_model(options)
     embed = make_embedder(AssistantConfig(), runtime.encoder)
-    negatives = [_keep(out / name, lambda part=part: _hear_all(options.data, part, embed))
+    negatives = [_keep(out / name, partial(_hear_all, options.data, part, embed))
                  for name, part in (('bg', beds), ('speech', speech))]
     positives = _keep(out / 'pos', lambda: _hear_scenes(
         options.data, user, [row for row in beds if row['seconds'] > 10], embed))
