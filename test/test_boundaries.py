@@ -42,6 +42,7 @@ ROWS = {
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
+    'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
     'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),

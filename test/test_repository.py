@@ -270,8 +270,8 @@ def test_every_import_is_a_requirement(folder, files):
         r'^([\w-]+)(?:\[\w+\])?[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
     ros = {element.text for element in ElementTree.parse(
         ROOT / 'package.xml').getroot().iter('exec_depend')}
-    # A runtime of two; whoever imports it says so in test_boundaries.
-    optional = {'torch'} if folder == 'audio_interaction_ros' else set()
+    # A runtime of two, whoever imports it says so in test_boundaries; a picture beside a table.
+    optional = {'torch', 'matplotlib'} if folder == 'audio_interaction_ros' else set()
     assert third_party(folder) <= required | ros | optional
 
 

@@ -21,6 +21,10 @@ from audio_interaction_ros.strict_yaml import parse_yaml, read_yaml
 
 __all__ = ['AlertRules', 'load_rules', 'parse_rules']
 
+_TAUGHT_HITS, _TAUGHT_OF = 2, 3
+"""Chunks by which the threshold of a taught sound was found (taught.fit), whatever the rules ask
+of others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AlertRules:
@@ -68,7 +72,7 @@ class AlertRules:
             name: replace(self.urgent, label=name, category=Category.UNKNOWN,
                           severity=Severity.INFO, requires_ack=False, sounds=(name,),
                           say=Sentences(en=f'I hear this: {title}.', zh=f'听到:{title}。'),
-                          detect=self.detect)
+                          detect=replace(self.detect, hits=_TAUGHT_HITS, of=_TAUGHT_OF))
             for name, title in titles.items()
             if name not in self.of_sound and name not in (*self.labels, self.urgent.label)}
         return replace(self, labels={**self.labels, **taught}, taught=dict(thresholds))

@@ -69,8 +69,9 @@ def _run(options: argparse.Namespace) -> int:
         raise ConfigurationError('expected a profile with thresholds of sounds in the rules file, '
                                  'found none; name another in --profile')
     print_notice(f'loading the model {config.model.path}')
-    encoder = load_model(config.model, halves=('encoder',)).encoder
-    chunks = _hear(hear_blocks(build_pipeline(config, encoder), blocks), options.minutes)
+    runtime = load_model(config.model, halves=('encoder',))
+    pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
+    chunks = _hear(hear_blocks(pipeline, blocks), options.minutes)
     if not chunks or not chunks[0].sounds.names:
         raise ConfigurationError('expected a model that tells sounds apart, and audio, found none '
                                  'of one; use a model folder with a file of sounds')
@@ -86,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             f'refused, nothing is written: {"; ".join(refused)}. Something in what was heard '
             'sounds like it: find and stop it, or calibrate again with --force')
-    _write(options, choices, hours, encoder.spec.model_id, refused)
+    _write(options, choices, hours, runtime.encoder.spec.model_id, refused)
     return 0
 
 

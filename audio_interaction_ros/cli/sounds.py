@@ -71,8 +71,9 @@ def _run(options: argparse.Namespace) -> int:
     config = make_configuration(options)
     rules = read_sound_rules(config.alerts, read_rules(config.alerts))
     print_notice(f'loading the model {config.model.path}')
-    encoder = load_model(config.model, halves=('encoder',)).encoder
-    timeline = follow_sounds(hear_blocks(build_pipeline(config, encoder), blocks), rules)
+    runtime = load_model(config.model, halves=('encoder',))
+    pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
+    timeline = follow_sounds(hear_blocks(pipeline, blocks), rules)
     if options.json:
         print(json.dumps(_to_json(timeline, options.top), ensure_ascii=False))
     else:

@@ -1,5 +1,5 @@
 """
-One taught sound: a plane through the space of embeddings, and how sure it is to be on its side.
+One taught sound: a direction in the space of embeddings, and how near to it is near enough.
 
 Owns the form of the file. It holds numbers and a few words only, no audio, and cannot run code.
 """
@@ -21,6 +21,7 @@ from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
 __all__ = ['FORMAT', 'TaughtSound', 'make_name', 'read_taught', 'write_taught']
 
 FORMAT = 'audio-interaction-taught/1'
+_TENSORS = {'basis': np.float16, 'offset': np.float32, 'direction': np.float32}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class TaughtSound:
     """
     A class of sounds made from a few recordings.
 
-    ``weights`` [embedding_width] float32 and ``bias`` give log-odds, their sigmoid the score.
+    An embedding is centred and whitened by what the background of the place sounds like
+    (``basis``, ``offset``); the cosine between the result and ``direction`` is how alike it is.
     """
 
     name: str
@@ -36,9 +38,17 @@ class TaughtSound:
     title: str
     """As the user called it."""
     model_id: str
-    weights: np.ndarray
-    bias: float
-    threshold: float
+    basis: np.ndarray
+    """[dimensions, embedding_width] float32."""
+    offset: np.ndarray
+    """[dimensions] float32."""
+    direction: np.ndarray
+    """[dimensions] float32 of length 1."""
+    middle: float
+    """Cosine at which the score is 0.5."""
+    slope: float
+    """Log-odds per unit of cosine."""
+    threshold: float = 0.5
     """Score from which on it is heard."""
     made: dict[str, Any] = field(default_factory=dict)
     """What it was made of and how well it did: plain numbers and words."""
@@ -46,15 +56,18 @@ class TaughtSound:
     @property
     def width(self) -> int:
         """Numbers of the embedding that it reads."""
-        return len(self.weights)
+        return int(self.basis.shape[1])
+
+    def likeness(self, embedding: np.ndarray) -> float:
+        """Return the cosine, -1 to 1, of an embedding [width]; 0 where that is no number."""
+        place = self.basis @ embedding + self.offset
+        cosine = float(self.direction @ place) / max(float(np.linalg.norm(place)), 1e-9)
+        return cosine if math.isfinite(cosine) else 0.0
 
     def score(self, embedding: np.ndarray) -> float:
         """Return how sure it is to hear the sound, 0 to 1, from an embedding [width]."""
-        return float(1 / (1 + math.exp(-self.log_odds(embedding))))
-
-    def log_odds(self, embedding: np.ndarray) -> float:
-        """Return the same before the sigmoid, limited to ±30."""
-        return min(30.0, max(-30.0, float(self.weights @ embedding) + self.bias))
+        log_odds = self.slope * (self.likeness(embedding) - self.middle)
+        return 1 / (1 + math.exp(-min(30.0, max(-30.0, log_odds))))
 
     def check_model(self, model_id: str, width: int) -> None:
         """Raise ForeignModelError where it was taught to another model."""
@@ -78,11 +91,12 @@ def make_name(title: str) -> str:
 def write_taught(path: Path, sound: TaughtSound) -> None:
     """Write one file, whole or not at all."""
     said = {'format': FORMAT, 'name': sound.name, 'title': sound.title,
-            'model_id': sound.model_id, 'embedding_width': sound.width, 'bias': sound.bias,
-            'threshold': sound.threshold, 'made': sound.made}
+            'model_id': sound.model_id, 'embedding_width': sound.width, 'middle': sound.middle,
+            'slope': sound.slope, 'threshold': sound.threshold, 'made': sound.made}
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f'.{path.name}.new')
-    save_file({'weights': np.ascontiguousarray(sound.weights, np.float32)}, scratch,
+    save_file({name: np.ascontiguousarray(getattr(sound, name), dtype)
+               for name, dtype in _TENSORS.items()}, scratch,
               metadata={'taught': json.dumps(said, ensure_ascii=False)})
     scratch.replace(path)
 
@@ -92,20 +106,26 @@ def read_taught(path: Path) -> TaughtSound:
     try:
         with safe_open(path, framework='np') as file:
             said = json.loads((file.metadata() or {})['taught'])
-            weights = np.asarray(file.get_tensor('weights'), np.float32)
+            tensors = {name: np.asarray(file.get_tensor(name), np.float32) for name in _TENSORS}
         found = TaughtSound(
             name=str(said['name']), title=str(said['title']), model_id=str(said['model_id']),
-            weights=weights, bias=float(said['bias']), threshold=float(said['threshold']),
-            made=dict(said['made']))
-        fits = (said['format'] == FORMAT and weights.shape == (said['embedding_width'],)
-                and make_name(found.name) == found.name and 0 < found.threshold <= 1
-                and bool(np.isfinite(weights).all()) and math.isfinite(found.bias))
+            middle=float(said['middle']), slope=float(said['slope']),
+            threshold=float(said['threshold']), made=dict(said['made']), **tensors)
+        fits = said['format'] == FORMAT and _fits(found, said['embedding_width'])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f'{path}: expected a taught sound, cannot read it ({error}); export it again, or '
             'delete the file') from error
     if not fits:
         raise ConfigurationError(f'{path}: expected a taught sound of the format {FORMAT} with '
-                                 'weights, a threshold and a name that fit, found others; export '
+                                 'numbers, a threshold and a name that fit, found others; export '
                                  'it again, or delete the file')
     return found
+
+
+def _fits(sound: TaughtSound, width: int) -> bool:
+    dimensions = len(sound.direction)
+    return (sound.basis.shape == (dimensions, width) and sound.offset.shape == (dimensions,)
+            and make_name(sound.name) == sound.name and 0 < sound.threshold <= 1
+            and math.isfinite(sound.middle) and math.isfinite(sound.slope)
+            and all(bool(np.isfinite(getattr(sound, name)).all()) for name in _TENSORS))

@@ -111,9 +111,10 @@ def test_a_fault_is_refused_naming_file_and_key(old, new, named):
 
 def test_every_profile_of_the_shipped_file_names_sounds_of_its_labels():
     shipped = load_rules(SHIPPED)
-    assert shipped.default_profile == 'home'
-    assert set(shipped.profiles) == {'quiet_home', 'home', 'workshop'}
-    for name in shipped.profiles:
+    assert shipped.default_profile == 'alarms'
+    assert set(shipped.profiles) == {'alarms', 'quiet_home', 'home', 'workshop'}
+    assert set(shipped.rules_of_sounds()) == {'smoke_alarm', 'co_alarm', 'fire_alarm'}
+    for name in set(shipped.profiles) - {'alarms'}:
         found = shipped.rules_of_sounds(name)
         critical = {sound for sound, rule in shipped.of_sound.items()
                     if rule.severity is Severity.CRITICAL}
@@ -182,8 +183,9 @@ def test_the_configuration_chooses_profile_thresholds_and_evidence(tmp_path):
 def test_what_the_user_taught_is_listened_for_and_raises_an_alert(tmp_path, monkeypatch):
     monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path / 'sounds'))
     add_sound(tmp_path / 'sounds', TaughtSound(
-        name='our_kettle', title='Our kettle', model_id='m', weights=np.ones(3, np.float32),
-        bias=0.0, threshold=0.375))
+        name='our_kettle', title='Our kettle', model_id='m', basis=np.eye(3, dtype=np.float32),
+        offset=np.zeros(3, np.float32), direction=np.array([1, 0, 0], np.float32), middle=0.5,
+        slope=10.0, threshold=0.375))
     (tmp_path / 'sounds' / 'broken.safetensors').write_bytes(b'no weights')
     assert build_detector(AlertsConfig()).rules['our_kettle'].threshold == 0.375
     policy = build_policy(AlertsConfig(), ())

@@ -1,0 +1,232 @@
+"""`audio-interaction teach NAME CLIP…`: a class of its own for the sound of one device."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from audio_interaction_ros.assembly import build_pipeline, load_model
+from audio_interaction_ros.audio.bag import is_bag
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.cli.calibrate import describe_bound
+from audio_interaction_ros.cli.recording import open_recording, print_notice
+from audio_interaction_ros.cli.sounds import make_configuration
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import Encoder, Encoding, Runtime
+from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.taught.fit import Background, Lesson, learn, whiten
+from audio_interaction_ros.taught.folder import (
+    add_sound,
+    export_sound,
+    import_sound,
+    list_sounds,
+    remove_sound,
+    sounds_folder,
+)
+from audio_interaction_ros.taught.head import TaughtSound, make_name
+from audio_interaction_ros.taught.recordings import Embed, hear_recording, read_samples
+
+__all__ = ['add_parser', 'make_embedder', 'teach']
+
+LEAST_CLIPS, MOST_CLIPS = 3, 10
+LEAST_RECALL = 0.5
+"""Where less than half of the recordings that were left out are heard, nothing is stored."""
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command's options."""
+    parser = commands.add_parser(
+        'teach', help='teach a sound of this home from three to ten recordings',
+        description='Needs recordings of one device, and a recording of the place in which it is '
+                    'not heard. The sound is then a class like any other. Its file lies in '
+                    '~/.audio_interaction/sounds (AUDIO_INTERACTION_SOUNDS names another folder) '
+                    'and holds no audio.')
+    parser.add_argument('name', nargs='?', help='what the sound is called: "our doorbell"')
+    parser.add_argument('clips', nargs='*', metavar='CLIP', help='one recording of it each')
+    parser.add_argument('--background', type=Path, metavar='BAG|FOLDER|FILE',
+                        help='the place without the sound: ten minutes or more')
+    parser.add_argument('--rate', type=float, default=1.0,
+                        help='false alarms per hour (default: %(default)s)')
+    parser.add_argument('--force', action='store_true',
+                        help='store also what cannot be told from the background')
+    for option, text, metavar in (
+            ('--remove', 'forget a sound', 'NAME'),
+            ('--import', 'take a sound from a file of another robot', 'FILE')):
+        parser.add_argument(option, help=text, metavar=metavar, dest=option[2:] + '_')
+    parser.add_argument('--export', nargs=2, metavar=('NAME', 'FILE'), dest='export_',
+                        help='copy a sound to a file for another robot')
+    parser.add_argument('--list', action='store_true', dest='list_', help='list what was taught')
+    parser.add_argument('--config', type=Path,
+                        help='YAML file of an assistant (default: config/edge.yaml)')
+    parser.add_argument('--model', help='folder of a model (default: the one of --config)')
+    parser.add_argument('--topic', default='', help='audio topic, where a bag has several')
+    parser.set_defaults(run=_run, profile=None)
+
+
+def _run(options: argparse.Namespace) -> int:
+    folder = sounds_folder()
+    if options.list_:
+        for line in _describe_all(folder):
+            print(line)
+    elif options.remove_:
+        print(f'removed {remove_sound(folder, options.remove_)}')
+    elif options.export_:
+        title, target = options.export_
+        print(f'exported to {export_sound(folder, title, Path(target))}')
+    elif options.import_:
+        spec = load_model(make_configuration(options).model, halves=('encoder',)).encoder.spec
+        sound = import_sound(folder, Path(options.import_), model_id=spec.model_id,
+                             width=spec.embedding_width)
+        print(f'imported {sound.title!r} as {sound.name}')
+    else:
+        return _teach(options, folder)
+    return 0
+
+
+def _describe_all(folder: Path) -> Iterator[str]:
+    found = list_sounds(folder)
+    if not found:
+        yield f'no sound was taught ({folder})'
+    for path, sound in found:
+        if isinstance(sound, str):
+            yield f'{path.name}: {sound}'
+        else:
+            yield (f'{sound.name:<24} {sound.title!r}, from {sound.made.get("clips", "?")} '
+                   f'recordings, recall {sound.made.get("recall", "?")}, '
+                   f'{sound.made.get("when", "")}')
+
+
+def _teach(options: argparse.Namespace, folder: Path) -> int:
+    _check(options)
+    name = make_name(options.name)
+    clips = [_read(path, options.topic) for path in options.clips]
+    background = _read_background(options.background, options.topic)
+    config = make_configuration(options)
+    print_notice(f'loading the model {config.model.path}')
+    runtime = load_model(config.model, halves=('encoder',))
+    _check_name(name, runtime)
+    sound, lesson = teach(options.name, clips, background, make_embedder(config, runtime.encoder),
+                          runtime.encoder, options.rate)
+    print(_describe(lesson, len(clips)))
+    print(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
+    if lesson.recall < LEAST_RECALL and not options.force:
+        raise ConfigurationError(
+            f'{options.name!r} cannot be told from the background: expected {LEAST_RECALL:g} of '
+            f'the recordings that were left out to be heard, {lesson.recall:.2f} were; nothing is '
+            'stored. Record it nearer and longer, look whether it sounds in the background, or '
+            'give --force')
+    print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if not options.name or not LEAST_CLIPS <= len(options.clips) <= MOST_CLIPS:
+        raise ConfigurationError(
+            f'expected a name and {LEAST_CLIPS} to {MOST_CLIPS} recordings, got '
+            f'{options.name!r} and {len(options.clips)}; record it again')
+    if options.background is None:
+        raise ConfigurationError('expected --background, a recording of the place without the '
+                                 'sound, got none; record ten minutes')
+    if not options.rate > 0:
+        raise ConfigurationError(f'expected --rate above 0, got {options.rate}; correct it')
+
+
+def _check_name(name: str, runtime: Runtime) -> None:
+    if runtime.sounds is not None and name in runtime.sounds.classes:
+        raise ConfigurationError(f'expected a name of its own, the model has a class {name}; '
+                                 'choose another name')
+    if not runtime.encoder.spec.embedding_width:
+        raise ConfigurationError('expected a model with embeddings of sounds, this one has none; '
+                                 'use the edge model')
+
+
+def _read(path: str | Path, topic: str) -> np.ndarray:
+    samples = read_samples(open_recording(path, topic))
+    if not len(samples):
+        raise AudioFormatError(f'{path}: expected a recording, found no samples; name another')
+    return samples
+
+
+def _read_background(path: Path, topic: str) -> np.ndarray:
+    """Return a file, a bag, or all recordings of a folder one after another."""
+    if path.is_dir() and not any(path.glob('*.mcap')) and not any(path.glob('*.db3')):
+        files = sorted(item for item in path.iterdir() if item.is_file() or is_bag(item))
+        if not files:
+            raise ConfigurationError(f'{path}: expected recordings in the folder, found none; '
+                                     'name another in --background')
+        return np.concatenate([_read(item, topic) for item in files])
+    return _read(path, topic)
+
+
+class _Tap:
+    """An encoder that remembers what it embedded."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.spec, self._encoder = encoder.spec, encoder
+        self.heard: list[np.ndarray] = []
+
+    def encode(self, mel: np.ndarray) -> Encoding:
+        """Encode a chunk."""
+        encoding = self._encoder.encode(mel)
+        self.heard.append(encoding.embedding)
+        return encoding
+
+    def skip(self, mel: np.ndarray) -> None:
+        """Let a chunk be."""
+        self._encoder.skip(mel)
+
+    def reset(self) -> None:
+        """Forget all left context."""
+        self._encoder.reset()
+
+
+def make_embedder(config: AssistantConfig, encoder: Encoder) -> Embed:
+    """Return what makes embeddings of samples as the pipeline would hear them."""
+    # No chunk is passed over for being quiet, so that each has its embedding.
+    config = replace(config, audio=replace(config.audio, quiet_below_dbfs=-200.0))
+    tap = _Tap(encoder)
+    pipeline = build_pipeline(config, tap, taught=())
+
+    def embed(samples: np.ndarray) -> np.ndarray:
+        tap.heard.clear()
+        pipeline.reset(epoch=1)
+        chunks: list[EncodedChunk] = []
+        for start in range(0, len(samples), SAMPLE_RATE_HZ):
+            chunks += pipeline.push(AudioBlock(
+                samples=samples[start:start + SAMPLE_RATE_HZ], sample_rate_hz=SAMPLE_RATE_HZ,
+                stamp_ns=start * 1_000_000_000 // SAMPLE_RATE_HZ))
+            if start and start % (60 * SAMPLE_RATE_HZ) == 0:
+                print_notice(f'{start // (60 * SAMPLE_RATE_HZ)} of '
+                             f'{len(samples) / 60 / SAMPLE_RATE_HZ:.1f} min heard')
+        chunks += pipeline.flush()
+        assert len(chunks) == len(tap.heard), 'each chunk has its embedding'
+        return np.stack(tap.heard)
+    return embed
+
+
+def teach(title: str, clips: list[np.ndarray], background: np.ndarray, embed: Embed,
+          encoder: Encoder, rate: float) -> tuple[TaughtSound, Lesson]:
+    """Return the sound of recordings [n] each, and how well it is told from the background."""
+    room: Background = whiten(embed(background))
+    recordings = [hear_recording(clip, background, embed, seed)
+                  for seed, clip in enumerate(clips)]
+    lesson = learn(recordings, room, rate)
+    made = {'when': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'clips': len(clips),
+            'recall': round(lesson.recall, 3), 'background_hours': round(lesson.hours, 3),
+            'false_alarms': lesson.false_alarms, 'rate': rate}
+    return TaughtSound(
+        name=make_name(title), title=title, model_id=encoder.spec.model_id, basis=room.basis,
+        offset=room.offset, direction=lesson.direction, middle=lesson.middle,
+        slope=lesson.slope, made=made), lesson
+
+
+def _describe(lesson: Lesson, clips: int) -> str:
+    return (f'each of {clips} recordings was left out once and heard in {lesson.trials // clips} '
+            f'surroundings: {lesson.recall:.0%} of {lesson.trials} were heard; '
+            f'{lesson.false_alarms} false alarms in {lesson.hours * 60:.1f} minutes of background')
+

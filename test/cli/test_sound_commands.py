@@ -1,0 +1,188 @@
+"""The commands sounds, calibrate and teach, with runtimes that hear what a script says."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_interaction_ros.alerts.thresholds import read_thresholds
+from audio_interaction_ros.cli import calibrate, sound_picture, sounds, teach
+from audio_interaction_ros.cli.main import main
+from audio_interaction_ros.runtimes.base import EncoderSpec, Encoding
+from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
+from audio_interaction_ros.stream.sound_events import SoundRule
+
+pytestmark = pytest.mark.unit
+
+LOUD = {chunk: {'smoke_alarm': 0.9, 'doorbell': 0.3} for chunk in range(10, 15)}
+LONE = {20: {'bell': 0.8}}
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Return 16 s of noise."""
+    path = tmp_path / 'home.wav'
+    soundfile.write(path, np.random.default_rng(0).standard_normal(16 * 16_000) * 0.1, 16_000)
+    return str(path)
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let both commands hear a script."""
+    def choose(script):
+        encoder = ScriptedEncoder(sounds=script)
+        for module in (sounds, calibrate):
+            monkeypatch.setattr(module, 'load_model', lambda *_, **__: SimpleNamespace(
+                encoder=encoder, sounds=encoder.head))
+    return choose
+
+
+def test_sounds_shows_what_was_heard_and_what_stopped_the_rest(
+        scripted, recording, monkeypatch, capsys):
+    monkeypatch.setattr(sounds, 'read_sound_rules', lambda settings, rules: {
+        'smoke_alarm': SoundRule(threshold=0.5), 'doorbell': SoundRule(threshold=0.5),
+        'bell': SoundRule(threshold=0.5, hits=2)})
+    scripted({**LOUD, **LONE})
+    assert main(['sounds', recording]) == 0
+    said = capsys.readouterr().out
+    assert 'smoke_alarm          0.90 (threshold' in said
+    assert 'doorbell             0.30 at 4.0 s: stayed below its threshold' in said
+    assert 'bell                 0.80 at 8.0 s: reached its threshold' in said
+    assert 'in 1 of 3 chunks, 2 are asked for' in said
+
+
+def test_sounds_as_json_has_the_same(scripted, recording, capsys):
+    scripted(LOUD)
+    assert main(['sounds', recording, '--json', '--top', '1']) == 0
+    found = json.loads(capsys.readouterr().out)
+    (heard,) = found['heard']
+    assert (heard['sound'], heard['onset_s']) == ('smoke_alarm', 4.0)
+    assert found['seconds'][4]['guesses'] == [['smoke_alarm', pytest.approx(0.9)]]
+    assert found['stopped'][0]['sound'] == 'doorbell'
+
+
+def test_sounds_draws_a_picture(scripted, recording, tmp_path):
+    pytest.importorskip('matplotlib')
+    scripted(LOUD)
+    assert main(['sounds', recording, '--png', str(tmp_path / 'a.png')]) == 0
+    assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_picture_without_its_package_is_refused_before_anything_is_heard(
+        scripted, recording, monkeypatch, capsys):
+    monkeypatch.setitem(__import__('sys').modules, 'matplotlib', None)
+    assert main(['sounds', recording, '--png', 'a.png']) == 2
+    assert 'pip install matplotlib' in capsys.readouterr().err
+    assert sound_picture.__doc__
+
+
+def test_a_model_that_tells_no_sounds_apart_says_so(scripted, recording, capsys):
+    scripted(None)
+    assert main(['sounds', recording]) == 2
+    assert 'expected a model that tells sounds apart' in capsys.readouterr().err
+
+
+def test_calibrate_writes_what_keeps_this_home_quiet(scripted, recording, tmp_path, capsys):
+    scripted({chunk: {'dog_bark': 0.8} for chunk in range(10, 15)})
+    out = tmp_path / 'thresholds.yaml'
+    assert main(['calibrate', '--from', recording, '--out', str(out)]) == 0
+    found = read_thresholds(out)
+    assert list(found.thresholds) == ['dog_bark'] and 0.8 < found.thresholds['dog_bark'] < 0.9
+    assert found.chosen['false_alarms_left'] == 0 and found.chosen['heard'] == 'home.wav'
+    said = capsys.readouterr().out
+    assert 'false alarms 1 -> 0' in said and 'To show 0.5 per hour it takes 6.0 hours' in said
+
+
+def test_calibrate_refuses_to_deafen_a_critical_class_unless_forced(
+        scripted, recording, tmp_path, capsys):
+    out = tmp_path / 'thresholds.yaml'
+    script = {chunk: {'smoke_alarm': 0.97} for chunk in range(10, 15)}
+    scripted(script)
+    assert main(['calibrate', '--from', recording, '--out', str(out)]) == 2
+    assert 'refused, nothing is written: smoke_alarm' in capsys.readouterr().err
+    assert not out.exists()
+    scripted(script)
+    assert main(['calibrate', '--from', recording, '--out', str(out), '--force']) == 0
+    assert read_thresholds(out).chosen['forced'] is True
+
+
+def test_calibrate_writes_nothing_where_nothing_is_wrong_or_somebody_stops_it(
+        scripted, recording, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'thresholds.yaml'
+    scripted({0: {'dog_bark': 0.1}})
+    assert main(['calibrate', '--from', recording, '--out', str(out)]) == 0
+    assert 'the profile fits this home' in capsys.readouterr().err
+
+    def stop(*_):
+        raise KeyboardInterrupt
+        yield
+    monkeypatch.setattr(calibrate, 'hear_blocks', stop)
+    assert main(['calibrate', '--from', recording, '--out', str(out)]) == 130
+    assert 'nothing is written' in capsys.readouterr().err
+    assert not out.exists()
+
+
+class MelEncoder:
+    """Embeds a chunk as the shape of its spectrum, whatever its level."""
+
+    spec = EncoderSpec(model_id='mel', mel_bins=80, features_per_chunk=1, feature_width=1,
+                       embedding_width=80)
+
+    def encode(self, mel):
+        """Return features and an embedding."""
+        bands = mel.mean(axis=1).astype(np.float32)
+        return Encoding(features=np.zeros((1, 1), np.float32), embedding=bands - bands.mean())
+
+    def skip(self, mel):
+        """Do nothing."""
+
+    def reset(self):
+        """Do nothing."""
+
+
+@pytest.fixture
+def lesson(tmp_path, monkeypatch):
+    """Return the arguments of a lesson: five tones, and 80 s of noise."""
+    monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path / 'sounds'))
+    monkeypatch.setattr(teach, 'load_model', lambda *_, **__: SimpleNamespace(
+        encoder=MelEncoder(), sounds=None))
+    rng, clips = np.random.default_rng(1), []
+    for index in range(5):
+        clips.append(str(tmp_path / f'clip{index}.wav'))
+        tone = np.sin(np.arange(24_000) * (1.0 + 0.001 * index)) * 0.3
+        soundfile.write(clips[-1], tone + rng.standard_normal(24_000) * 1e-3, 16_000)
+    soundfile.write(tmp_path / 'room.wav', rng.standard_normal(80 * 16_000) * 0.05, 16_000)
+    return [*clips, '--background', str(tmp_path / 'room.wav')]
+
+
+def test_a_sound_is_taught_listed_moved_and_removed(lesson, tmp_path, capsys):
+    assert main(['teach', 'our doorbell', *lesson]) == 0
+    assert 'it is the class our_doorbell' in capsys.readouterr().out
+    assert main(['teach', '--list']) == 0
+    assert "'our doorbell', from 5 recordings" in capsys.readouterr().out
+    file = str(tmp_path / 'bell')
+    assert main(['teach', '--export', 'our doorbell', file]) == 0
+    assert main(['teach', '--remove', 'our doorbell']) == 0
+    assert main(['teach', '--import', file]) == 0
+    assert 'as our_doorbell' in capsys.readouterr().out
+
+
+def test_what_cannot_be_told_from_the_background_is_not_stored(lesson, tmp_path, capsys):
+    room = lesson[-1]
+    samples, _ = soundfile.read(room)
+    for index, path in enumerate(lesson[:5]):
+        soundfile.write(path, samples[index * 16_000:(index + 2) * 16_000], 16_000)
+    assert main(['teach', 'hiss', *lesson]) == 2
+    assert 'cannot be told from the background' in capsys.readouterr().err
+    assert not (tmp_path / 'sounds').exists()
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['bell', 'a.wav', 'b.wav'], '3 to 10 recordings'),
+    (['bell', 'a.wav', 'b.wav', 'c.wav'], 'expected --background'),
+    (['--remove', 'bell'], 'there are: none')])
+def test_what_lacks_is_said(lesson, arguments, said, capsys):
+    assert main(['teach', *arguments]) == 2
+    assert said in capsys.readouterr().err
