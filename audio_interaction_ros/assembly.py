@@ -5,7 +5,8 @@ Used by the assistant without ROS, by both nodes and by whoever measures them, s
 decide alike. Knows neither threads nor topics.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from audio_interaction_ros.config import (
     ModelConfig,
     resolve_lanes,
 )
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import (
     HALVES,
@@ -37,12 +38,15 @@ from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
-from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from audio_interaction_ros.stream.span_reader import SpanReader
-from audio_interaction_ros.taught.folder import list_sounds, load_sounds, sounds_folder
+from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
+from audio_interaction_ros.taught.head import TaughtSound
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
            'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runtime:
@@ -58,19 +62,14 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
 
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
-                   taught: Sequence[TaughtSound] | None = None, **options: Any
-                   ) -> ListeningPipeline:
+                   **options: Any) -> ListeningPipeline:
     """
     Return the listening side for an encoder, with the mel that it was trained with.
 
-    ``sounds`` tells sounds apart; without it only taught sounds are. ``taught`` are those that the
-    user taught; None: all in the user's folder. Raises ForeignModelError for one that was taught
-    to another model.
+    ``sounds`` tells sounds apart, beside those that the user taught; without it only these are.
     """
-    if taught is None:
-        taught = load_sounds(sounds_folder(), model_id=encoder.spec.model_id,
-                             width=encoder.spec.embedding_width)
     select = config.audio.channel_select
+    known = () if sounds is None else sounds.classes
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
                           gap_tolerance_ms=config.audio.gap_tolerance_ms),
@@ -78,7 +77,29 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
         encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
-        scorer=SoundScorer(sounds, taught), **options)
+        scorer=SoundScorer(sounds, _find_taught(encoder, known)), **options)
+
+
+def _find_taught(encoder: Encoder, known: Collection[str]) -> list[TaughtSound]:
+    """
+    Return the taught sounds that this encoder can hear.
+
+    The others are named in the log, and in the diagnostics of the decoder node: one that was
+    taught to another model must not keep a robot from hearing all else.
+    """
+    spec, found = encoder.spec, list[TaughtSound]()
+    for path, sound in list_sounds(sounds_folder()) if spec.embedding_width else ():
+        try:
+            if isinstance(sound, str):
+                raise ConfigurationError(sound)
+            sound.check_model(spec.model_id, spec.embedding_width)
+            if sound.name in known:
+                raise ConfigurationError(f'{path}: expected a name that the model does not give '
+                                         f'to a sound, found {sound.name!r}; teach it as another')
+            found.append(sound)
+        except AudioInteractionError as error:
+            _LOG.error('a taught sound is not listened for: %s', error)
+    return found
 
 
 def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:

@@ -1,14 +1,14 @@
 """
 Where the time goes: the parts of the assistant over a recording, one after the other.
 
-Owns what a part is: front end with mel, audio tower, tagger, passes that listen, passes that
-reply, second passes. The assistant is the one without nodes, so nothing runs beside it; what it
-spends between the parts is the rest. The tower's graph holds the tagger; that is timed alone. All
-in processor time of all threads, which other programs on the machine change little.
+Owns what a part is: front end with mel, audio tower, tagger, sound head, passes that listen,
+passes that reply, second passes. The assistant is the one without nodes, so nothing runs beside
+it; what it spends between the parts is the rest. The tower's graph holds the tagger; that is timed
+alone. All in processor time of all threads, which other programs on the machine change little.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ from bench.tagger import PATCH_SAMPLES, load_tagger, spectrogram
 
 __all__ = ['PARTS', 'Watch', 'run', 'watch']
 
-PARTS = ('front end and mel', 'audio tower', 'tagger', 'listening passes', 'reply passes',
-         'second passes', 'rest')
+PARTS = ('front end and mel', 'audio tower', 'tagger', 'sound head', 'listening passes',
+         'reply passes', 'second passes', 'rest')
 
 
 class Watch:
@@ -76,6 +76,20 @@ class _Encoder(_Watched):
         self._inner.skip(mel)
 
 
+class _SoundHead(_Watched):
+    def hear(self, embedding: np.ndarray) -> np.ndarray:
+        return self._timed(self._inner.hear, embedding)
+
+    def score(self, heard: np.ndarray) -> np.ndarray:
+        return self._timed(self._inner.score, heard)
+
+    def _timed(self, layers: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+        began = time.process_time()
+        found = layers(x)
+        self._watch.spend('sound head', began)
+        return found
+
+
 class _Decoder(_Watched):
     def step(self, requests: Sequence[StepRequest]) -> Any:
         began = time.process_time()
@@ -100,6 +114,9 @@ class _Nothing(_Watched):
             features=np.zeros((spec.features_per_chunk, spec.feature_width), np.float32),
             embedding=np.zeros(spec.embedding_width, np.float32))
 
+    def skip(self, mel: np.ndarray) -> None:
+        pass
+
 
 def run(runtime: Runtime, *, file: Path, seconds: float, threads: int,
         second_pass: bool = True) -> list[Figure]:
@@ -122,8 +139,9 @@ def watch(runtime: Runtime, config: AssistantConfig, samples: np.ndarray,
     second: Any = _Transcriber(reader, seen) if reader is not None else None
     encoder: Any = _Encoder(runtime.encoder, seen)
     decoder: Any = _Decoder(runtime.decoder, seen)
+    sounds: Any = None if runtime.sounds is None else _SoundHead(runtime.sounds, seen)
     assistant = Assistant(config=config, encoder=encoder, decoder=decoder,
-                          tokenizer=runtime.tokenizer, second_pass=second,
+                          tokenizer=runtime.tokenizer, sounds=sounds, second_pass=second,
                           translation_second_pass=second)
     began = time.process_time()
     for _ in assistant.listen(cut_blocks(samples)):

@@ -16,7 +16,7 @@ from measure import report
 __all__ = ['CARD', 'add_arguments', 'list_commands', 'run']
 
 CARD: dict[str, tuple[str, ...]] = {
-    'alerts': ('--hours', '2', '--validation-hours', '0.6', '--pick', '1'),
+    'alerts': ('--hours', '2', '--validation-hours', '1'),
     'asr': ('--per-kind', '20'),
     'dialogue': ('--per-sort', '40'),
     'translation': ('--per-direction', '60'),

@@ -84,7 +84,7 @@ def _checked(folder: Path, model: str) -> str:
 def _seeded(options: argparse.Namespace, precisions: dict[str, str]) -> list[Verdict]:
     ours = load_runtime(str(options.folder), runtime='onnx')
     torchs = load_runtime(options.model, runtime='torch', dtype='float32')
-    return [compare_encoders(ours.encoder, torchs.encoder, BARS[precisions['encoder']]),
+    return [*compare_encoders(ours.encoder, torchs.encoder, BARS[precisions['encoder']]),
             *compare_decoders(ours.decoder, torchs.decoder, BARS[loosest(
                 set(precisions.values()))])]
 

@@ -26,17 +26,23 @@ _CHUNKS = 12
 _STEPS = 24
 
 
-def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0) -> Verdict:
-    """Compare the features of some chunks of noise."""
+def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0,
+                     ) -> list[Verdict]:
+    """Compare features and, where there is a sound branch, embeddings of chunks of noise."""
     rng = np.random.default_rng(seed)
-    features = []
+    heard = []
     mels = rng.standard_normal((_CHUNKS, expected.spec.mel_rows, MEL_FRAMES_PER_CHUNK),
                                dtype=np.float32)
     for encoder in (exported, expected):
         encoder.reset()
-        features.append(np.stack([encoder.encode(mel).features for mel in mels]))
+        heard.append([encoder.encode(mel) for mel in mels])
         encoder.reset()
-    return Verdict('features, seeded', _largest_difference(*features), bar.features)
+    verdicts = [Verdict('features, seeded', _largest_difference(
+        *(np.stack([one.features for one in mine]) for mine in heard)), bar.features)]
+    if expected.spec.embedding_width:
+        verdicts.append(Verdict('embeddings of sounds, seeded', _largest_difference(
+            *(np.stack([one.embedding for one in mine]) for mine in heard)), bar.embedding))
+    return verdicts
 
 
 def compare_decoders(exported: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,

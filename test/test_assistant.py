@@ -32,7 +32,6 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
-from audio_interaction_ros.stream.chunk import SoundScores
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
     FinalTranslation,
@@ -40,6 +39,8 @@ from audio_interaction_ros.stream.events import (
     Silence,
     SoundStarted,
 )
+from audio_interaction_ros.taught.folder import add_sound
+from audio_interaction_ros.taught.head import TaughtSound
 
 pytestmark = pytest.mark.unit
 
@@ -101,20 +102,13 @@ def test_replies_become_alerts_and_final_transcripts():
 
 def hearing(scores, **alerts):
     """Return an assistant whose chunks sound like this: name -> score of each chunk."""
-    config = AssistantConfig(lanes=LANES, alerts=AlertsConfig(**alerts))
-    one = Assistant(config=config, encoder=ScriptedEncoder(),
-                    decoder=ScriptedDecoder(script=SCRIPT), tokenizer=ScriptedTokenizer())
-
-    def sound(chunks):
-        return [dataclasses.replace(chunk, sounds=SoundScores(
-            names=tuple(scores), scores=np.array(
-                [row[chunk.seq] if chunk.seq < len(row) else 0.0 for row in scores.values()],
-                np.float32))) for chunk in chunks]
-    listens = one._pipeline
-    one._pipeline = types.SimpleNamespace(
-        push=lambda block: sound(listens.push(block)),
-        flush=lambda tail_s: sound(listens.flush(tail_s)))
-    return one
+    chunks = max((len(row) for row in scores.values()), default=0)
+    encoder = ScriptedEncoder(sounds={
+        number: {name: row[number] if number < len(row) else 0.0 for name, row in scores.items()}
+        for number in range(chunks)})
+    return Assistant(config=AssistantConfig(lanes=LANES, alerts=AlertsConfig(**alerts)),
+                     encoder=encoder, decoder=ScriptedDecoder(script=SCRIPT),
+                     tokenizer=ScriptedTokenizer(), sounds=encoder.head)
 
 
 BELL = {'doorbell': [0, 0, 0.96875, 0.75], 'glass_break': []}
@@ -149,6 +143,24 @@ def test_evidence_chooses_what_raises_alerts(evidence, labels):
     scores = {'doorbell': BELL['doorbell']}  # a model that does not tell glass apart
     events = list(hearing(scores, evidence=evidence).listen(blocks(noise(), 1_600)))
     assert [event.alert.label for event in events if hasattr(event, 'alert')] == labels
+
+
+def test_a_taught_sound_is_heard_beside_the_others_and_one_of_another_model_is_named(
+        tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path))
+    # Of the script's scores, doorbell and glass_break: heard where the first is above 0.7.
+    ours = TaughtSound(
+        name='our_bell', title='our bell', model_id='scripted',
+        basis=np.diag(np.array([1, 0.1], np.float32)), offset=np.array([-0.7, 0], np.float32),
+        direction=np.array([1, 0], np.float32), middle=0.5, slope=20.0)
+    for sound in (ours, dataclasses.replace(ours, name='other', title='Other', model_id='m'),
+                  dataclasses.replace(ours, name='glass_break', title='Glass')):
+        add_sound(tmp_path, sound)
+    events = list(hearing(BELL).listen(blocks(noise(), 1_600)))
+    assert {event.alert.label for event in events if hasattr(event, 'alert')} == {
+        'doorbell', 'our_bell'}
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2 and 'glass_break' in said[0] and "'Other'" in said[1]
 
 
 def test_sounds_are_printed_with_score_and_threshold_and_as_json(capsys):

@@ -26,7 +26,8 @@ MACHINE = {'processor': 'any', 'cores': '2'}
 
 
 def runtime():
-    return Runtime(encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(), config=None,
+    ears = ScriptedEncoder(sounds={2: {'bell': 0.5}})
+    return Runtime(encoder=ears, sounds=ears.head, tokenizer=ScriptedTokenizer(), config=None,
                    decoder=ScriptedDecoder(script={0: {3: (Emotion.NORMAL, 'Good morning.')}},
                                            max_positions=256))
 
@@ -39,6 +40,7 @@ def test_parts_are_told_apart_and_a_reply_is_of_its_chunk():
     assert all(mine['listening passes'] > 0 for mine in seen.chunks)
     figures = {figure.what: figure for figure in parts.figures(seen, 'silence')}
     assert set(figures) <= {'all parts', *parts.PARTS}
+    assert figures['sound head'].samples == 6
     assert figures['all parts'].series[1][0] == pytest.approx(0.8)
     whole = sum(value for _, value in figures['all parts'].series)
     assert whole == pytest.approx(sum(value for name, figure in figures.items()

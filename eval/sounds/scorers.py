@@ -3,8 +3,9 @@ Who tells sounds apart: the sound head that the robot runs, and what stands besi
 
 Owns one form for all of them: a scorer takes the embeddings of a stream and returns a score per
 class and chunk, with the names of docs/sounds.md. The head's scores are those of the robot's own
-code, chunk after chunk. Beside it stand the sound branch that feeds the language model, YAMNet's
-own classes, and the sum of their log-odds, in which nothing is trained. Knows no threshold.
+code, computed for a stream at once. Beside it stand the sound branch that feeds the language
+model, YAMNet's own classes, and the sum of their log-odds, in which nothing is trained. Knows no
+threshold.
 """
 
 import hashlib
@@ -17,7 +18,6 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from audio_interaction_ros.model.sound_head import SoundHead
-from audio_interaction_ros.stream.sound_scores import SoundScorer
 from eval.tagger import BANGS, FAMILIES, TAPS
 
 __all__ = ['BRANCH', 'TAGGED', 'BranchScorer', 'HeadScorer', 'Scorer', 'SumScorer',
@@ -74,19 +74,22 @@ def probabilities_of(logits: np.ndarray) -> np.ndarray:
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
+    """Return the activation of heads and branch, float32 of any shape."""
     from scipy.special import erf
     result: np.ndarray = (x * 0.5 * (1.0 + erf(x * 2 ** -0.5))).astype(np.float32)
     return result
 
 
 class HeadScorer:
-    """The head as the robot runs it: chunk after chunk, with what it remembers."""
+    """The head of the robot: what stream.sound_scores says chunk by chunk, a stream at once."""
 
     def __init__(self, path: Path, name: str = 'sound head') -> None:
         """Read a head; CheckpointError for a file that is none."""
         self.name, self.path = name, path
-        self._head = SoundHead.read(path)
-        self.classes: tuple[str, ...] = tuple(self._head.classes)
+        head = SoundHead.read(path)
+        self.classes: tuple[str, ...] = tuple(head.classes)
+        self._context = head.context
+        self._tensors = {key: value.astype(np.float32) for key, value in load_file(path).items()}
 
     @property
     def identity(self) -> str:
@@ -95,9 +98,18 @@ class HeadScorer:
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Return scores [chunks, classes] of one stream from its beginning."""
-        scorer = SoundScorer(self._head)
-        return np.array([scorer.push(embedding.astype(np.float32)).scores
-                         for embedding in embeddings], np.float32).reshape(-1, len(self.classes))
+        hidden = gelu(self._apply('hidden', embeddings.astype(np.float32)))
+        before = np.zeros((self._context - 1, hidden.shape[1]), np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.concatenate([before, hidden]), self._context, axis=0)
+        # [chunks, width, context] to the oldest chunk first.
+        joined = windows.transpose(0, 2, 1).reshape(len(hidden), -1)
+        return probabilities_of(self._apply('classes', gelu(self._apply('context', joined))))
+
+    def _apply(self, layer: str, x: np.ndarray) -> np.ndarray:
+        found: np.ndarray = x @ self._tensors[f'{layer}.weight'].T + self._tensors[
+            f'{layer}.bias']
+        return found
 
 
 class BranchScorer:

@@ -79,7 +79,7 @@ def choose_setting(name: str, streams: Sequence[ScoredStream], rules: Mapping[st
     if shift is None:
         return None
     return Setting.decide(name, streams,
-                          move_thresholds(rules, background_levels(quiet), shift), known, shift)
+                          move_thresholds(rules, background_levels(quiet, rules), shift), known, shift)
 
 
 def trade_off(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],
@@ -90,7 +90,7 @@ def trade_off(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],
     This is for a picture: nothing is chosen by it.
     """
     quiet = _validation_backgrounds(streams)
-    levels = background_levels(quiet) if quiet else {}
+    levels = background_levels(quiet, rules) if quiet else {}
     test = [stream for stream in streams if stream.heard.scene.side == 'test']
     points = []
     for shift in CURVE if quiet else ():

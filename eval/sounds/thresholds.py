@@ -2,8 +2,9 @@
 Thresholds per class, chosen on the validation side for a stated rate of false alarms.
 
 Owns the one way in which every scorer gets its thresholds: each class is put on a scale of its
-own by what it says of backgrounds of the validation side, and one number moves all classes
-together until the false alarms of those backgrounds are few enough. Test streams are refused.
+own by the level at which it begins nowhere in backgrounds of the validation side, and one number
+moves all classes together, down until the false alarms of those backgrounds are as many as they
+may be. Test streams are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,8 @@ __all__ = ['LOOSEST', 'RATES', 'SHIFTS', 'SideError', 'background_levels', 'choo
 
 RATES: Mapping[str, float] = {'ambience': 0.5, 'speech': 0.5, 'harmless': 5.0}
 """False alarms per hour that are allowed on each kind of background."""
-QUANTILE = 0.995
-"""Of a class's log-odds on backgrounds: one chunk in 200 is above; this is its zero."""
-SHIFTS = tuple(np.round(np.arange(-2.0, 10.01, 0.5), 2).tolist())
-"""Log-odds above that zero which are tried, for all classes together."""
+SHIFTS = tuple(np.round(np.arange(-10.0, 4.01, 0.5), 2).tolist())
+"""Log-odds above that level which are tried, for all classes together."""
 LOOSEST = 1e-6
 """Lowest threshold: the log-odds of a class that backgrounds never resemble have no floor."""
 
@@ -34,12 +33,19 @@ class SideError(ValueError):
     """Thresholds were to be chosen on streams that they are reported on; the caller must not."""
 
 
-def background_levels(streams: Sequence[ScoredStream]) -> dict[str, float]:
-    """Return for each class the log-odds that one chunk of backgrounds in 200 reaches."""
+def background_levels(streams: Sequence[ScoredStream],
+                      rules: Mapping[str, SoundRule]) -> dict[str, float]:
+    """Return for each class with a rule the log-odds above which backgrounds never begin it."""
     _require_validation(streams)
-    logits = logits_of(np.concatenate([stream.scores for stream in streams]))
-    levels = np.quantile(logits, QUANTILE, axis=0)
-    return dict(zip(streams[0].names, levels.tolist(), strict=True))
+    return {name: max(_highest_start(stream.scores[:, place], rules[name]) for stream in streams)
+            for place, name in enumerate(streams[0].names) if name in rules}
+
+
+def _highest_start(scores: np.ndarray, rule: SoundRule) -> float:
+    """Return the highest threshold, as log-odds, that ``hits`` of ``of`` scores in a row reach."""
+    padded = np.concatenate([np.zeros(rule.of - 1), scores])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, rule.of)
+    return float(logits_of(np.sort(windows, axis=1)[:, -rule.hits].max()))
 
 
 def move_thresholds(rules: Mapping[str, SoundRule], levels: Mapping[str, float],
@@ -56,7 +62,7 @@ def choose_shift(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule]
 
     All kinds of background must be within their rate.
     """
-    levels = background_levels(streams)
+    levels = background_levels(streams, rules)
     for shift in SHIFTS:
         moved = move_thresholds(rules, levels, shift)
         heard = [raise_alerts(stream, moved, known) for stream in streams]

@@ -1,5 +1,6 @@
 """Alerts that sounds decide: from scores of chunks to thresholds, figures and misses."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.model.sound_head import SoundHead
 from audio_interaction_ros.stream.sound_events import SoundRule
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from eval.alert_figures import StreamOutcome
 from eval.matching import ExpectedEvent, GivenReply
 from eval.scenes import Scene
@@ -30,6 +33,7 @@ from eval.sounds.run import parse_rates
 from eval.sounds.scorers import (
     BRANCH,
     BranchScorer,
+    HeadScorer,
     SumScorer,
     TaggerScorer,
     logits_of,
@@ -114,6 +118,30 @@ def test_yamnet_scores_a_class_by_the_largest_of_its_own():
     assert logits_of(found['gunshot']) == pytest.approx([-4.0, 1.0], abs=1e-4)
 
 
+def write_head(path, classes=('gunshot', 'cough'), context=3, width=6, hidden=4, middle=5):
+    """Write a head of random weights in the form of docs/sounds.md."""
+    rng = np.random.default_rng(0)
+    shapes = {'hidden': (hidden, width), 'context': (middle, context * hidden),
+              'classes': (len(classes), middle)}
+    tensors = {f'{name}.{part}': rng.standard_normal(shape if part == 'weight' else shape[:1]
+                                                     ).astype(np.float16)
+               for name, shape in shapes.items() for part in ('weight', 'bias')}
+    save_file(tensors, path, metadata={'format': 'audio-interaction-sounds/1',
+                                       'classes': json.dumps(classes),
+                                       'context': json.dumps(context)})
+    return path
+
+
+def test_a_head_scores_a_stream_as_the_robot_scores_chunk_by_chunk(tmp_path):
+    path = write_head(tmp_path / 'sounds.safetensors')
+    scorer, robot = HeadScorer(path), SoundScorer(SoundHead.read(path))
+    embeddings = np.random.default_rng(1).standard_normal((7, 6)).astype(np.float16)
+    found = scorer.score(embeddings)
+    one_by_one = [robot.push(chunk.astype(np.float32)).scores for chunk in embeddings]
+    assert scorer.classes == ('gunshot', 'cough')
+    np.testing.assert_allclose(found, one_by_one, atol=1e-5)
+
+
 def test_the_branch_scores_a_class_by_the_largest_of_its_sounds(tmp_path):
     path = tmp_path / 'trained.safetensors'
     save_file({'sound.hidden.weight': np.eye(2, 3, dtype=np.float16),
@@ -137,22 +165,29 @@ def test_the_sum_has_the_classes_of_both_and_the_mean_of_their_log_odds():
 
 def test_thresholds_are_never_chosen_on_what_they_are_reported_on():
     with pytest.raises(SideError, match='validation'):
-        background_levels([stream({'cough': burst(3)}, side='test')])
+        background_levels([stream({'cough': burst(3)}, side='test')], RULES)
     with pytest.raises(SideError, match='validation'):
-        background_levels([stream({'cough': burst(3)}, side='validation', events=(SMOKE,))])
+        background_levels([stream({'cough': burst(3)}, side='validation', events=(SMOKE,))], RULES)
     with pytest.raises(SideError, match='none'):
-        background_levels([])
+        background_levels([], RULES)
 
 
 def test_the_lowest_shift_within_the_rates_is_chosen():
     streams = [stream({'gunshot': quiet()}, side='validation')]
     rates = {'ambience': 0.5, 'speech': 0.5, 'harmless': 5.0}
     shift = choose_shift(streams, RULES, KNOWN, rates)
-    level = float(logits_of(np.array(0.01)))
-    loudest = float(logits_of(np.array(0.6)))
-    assert level + shift > loudest >= level + shift - 0.5
+    assert background_levels(streams, RULES)['gunshot'] == pytest.approx(
+        float(logits_of(np.float32(0.6))))
+    assert shift == 0.5  # at 0 the loudest chunk still reaches it
     looser = choose_shift(streams, RULES, KNOWN, rates | {'ambience': 1.0})
     assert looser < shift and choose_shift(streams, RULES, KNOWN, rates | {'ambience': -1}) is None
+
+
+def test_a_level_is_of_as_many_chunks_as_the_rule_asks_for():
+    streams = [stream({'gunshot': [0.1, 0.9, 0.1, 0.7, 0.1]}, side='validation')]
+    for hits, expected in ((1, 0.9), (2, 0.7), (3, 0.1)):
+        found = background_levels(streams, {'gunshot': SoundRule(threshold=0.5, hits=hits, of=3)})
+        assert found['gunshot'] == pytest.approx(float(logits_of(np.float32(expected))), abs=1e-4)
 
 
 def test_each_class_is_put_on_its_own_scale():

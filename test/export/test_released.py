@@ -137,7 +137,7 @@ def test_every_precision_stays_within_its_bar_of_torch(exported, model):
     bar = BARS[precision]
     if precision == 'int4':  # three layers of chance, 64 wide, do not even out what it costs
         bar = dataclasses.replace(bar, scores=0.5, tokens=1.0)
-    verdicts = [compare_encoders(ours.encoder, torchs.encoder, bar),
+    verdicts = [*compare_encoders(ours.encoder, torchs.encoder, bar),
                 *compare_decoders(ours.decoder, torchs.decoder, bar)]
     assert ours.decoder.spec == torchs.decoder.spec and ours.encoder.spec == torchs.encoder.spec
     assert [verdict for verdict in verdicts if not verdict.passed] == []

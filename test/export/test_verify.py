@@ -39,7 +39,8 @@ def test_graphs_in_full_precision_pass(model, cache, tmp_path, capsys):
     capsys.readouterr()
     assert verify(tmp_path / 'out', model) == 0
     told = capsys.readouterr().out
-    assert told.count('passed') == 4 and 'control scores, seeded' in told
+    assert told.count('passed') == 5 and 'control scores, seeded' in told
+    assert 'embeddings of sounds, seeded' in told
 
 
 def test_a_precision_that_misses_its_bar_ends_with_1(model, cache, tmp_path, capsys):
@@ -110,7 +111,7 @@ def test_halves_of_two_precisions_are_held_against_their_own_bars(model, cache, 
     (tmp_path / 'other' / 'decoder').rename(tmp_path / 'out' / 'decoder')
     capsys.readouterr()
     verify(tmp_path / 'out', model)
-    features, *scores = capsys.readouterr().out.splitlines()[:3]
-    assert features.endswith('at most 0.001') and all(
-        line.endswith('at most 0.2') for line in scores)
+    told = capsys.readouterr().out.splitlines()[:4]
+    assert all(line.endswith('at most 0.001') for line in told[:2])  # features, embeddings
+    assert all(line.endswith('at most 0.2') for line in told[2:])
     assert [loosest(set(found)) for found in (('fp32',), ('int8', 'fp32'))] == ['fp32', 'int8']

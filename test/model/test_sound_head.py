@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import save_file
 from torch.nn import functional as F
 
-from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.sound_head import SOUNDS_FORMAT, SoundHead, sigmoid
 from audio_interaction_ros.stream.sound_scores import SoundScorer
 
@@ -48,6 +48,31 @@ def test_a_stream_is_scored_as_torch_does(tmp_path):
         assert {scores.names for scores in found} == {('bell', 'dog')}
         np.testing.assert_allclose([scores.scores for scores in found], expected, atol=1e-6)
         scorer.reset()
+
+
+def test_an_embedding_that_is_no_number_scores_0_and_spoils_no_later_chunk(tmp_path):
+    class Taught:
+        name = 'ours'
+
+        def score(self, embedding):
+            return float(embedding[0])
+
+    scorer = SoundScorer(SoundHead.read(written(tmp_path)), [Taught()])
+    stream = np.random.default_rng(1).random((5, 7)).astype(np.float32)
+    expected = [scorer.push(embedding).scores for embedding in stream]
+    scorer.reset()
+    stream[1, 3] = np.nan
+    found = [scorer.push(embedding).scores for embedding in stream]
+    assert found[1].tolist() == [0, 0, 0] and np.isfinite(found).all()
+    np.testing.assert_array_equal(found[4], expected[4])
+
+
+def test_two_sounds_of_one_name_are_refused(tmp_path):
+    class Taught:
+        name = 'bell'
+
+    with pytest.raises(ConfigurationError, match='several called bell'):
+        SoundScorer(SoundHead.read(written(tmp_path)), [Taught()])
 
 
 def test_a_taught_sound_comes_after_those_of_the_model(tmp_path):

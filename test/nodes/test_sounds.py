@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 
 from audio_interaction_msgs.msg import Alert, Decision, EncodedChunk, SoundEvent, SoundScores
+from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
@@ -222,6 +223,23 @@ def test_scores_that_do_not_fit_their_names_are_refused():
     back = chunk_from_message(message).sounds
     assert back.names == ('a', 'b') and back.scores.dtype == np.float32
     np.testing.assert_array_equal(back.scores, sounds.scores)
+    for wrong in (float('nan'), float('inf'), -0.5, 1.5):
+        message.sound_scores = [0.5, wrong]
+        with pytest.raises(AudioFormatError, match='scores of sounds from 0 to 1'):
+            chunk_from_message(message)
     message.sound_scores = [0.5]
     with pytest.raises(Exception, match='a score for each of 2 sounds, got 1'):
         chunk_from_message(message)
+
+
+def test_what_an_encoder_hears_reaches_the_alerts(robot, rules):
+    """Both nodes, from the microphone on."""
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    source = robot.scripted(sounds={2: {'bark': 0.875}, 3: {'bark': 0.9375}})
+    decoder = robot.decoder({'alerts.rules': rules}, runtime=source)
+    encoder, microphone = robot.encoder(runtime=source), robot.microphone()
+    robot.wait(lambda: decoder.ready and microphone.get_subscription_count() > 0, 'listening')
+    robot.tell(microphone, encoder, 8)
+    robot.wait(lambda: alerts, 'an alert')
+    assert (alerts[0].label, alerts[0].evidence, alerts[0].score) == ('dog', 'sound', 0.875)
+    assert stamp_ns(alerts[0].header.stamp) == 1_000_000_000_000 + 2 * CHUNK_NS

@@ -1,14 +1,17 @@
 """A small model of random weights on disk, and requests to it, for the tests of runtimes."""
 
 import dataclasses
+import json
 
 import numpy as np
 import tokenizers
 import torch
+from safetensors.numpy import save_file
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.checkpoints.layout import save
 from audio_interaction_ros.checkpoints.load import LoadedModel
+from audio_interaction_ros.checkpoints.manifest import write_manifest
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder, rope_tables
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
@@ -29,7 +32,7 @@ SHAPES = {
 
 
 def random_model(kind='llama'):
-    """Return a LoadedModel whose weights are of chance, without a tokenizer."""
+    """Return a LoadedModel whose weights are of chance; that of llama has a sound branch."""
     torch.manual_seed(3)
     config = CheckpointConfig(
         model='small', token_ids=IDS, decoder=SHAPES[kind],
@@ -38,8 +41,39 @@ def random_model(kind='llama'):
     tower, decoder = AudioTower(config.audio_tower).eval(), Decoder(config.decoder).eval()
     for parameter in (*tower.parameters(), *decoder.parameters()):
         torch.nn.init.normal_(parameter, std=0.3)
+    if kind == 'llama':
+        config, tower = _with_sounds(config, tower)
     return LoadedModel(config=config, tower=tower, decoder=decoder, tokenizer=None,
                        model_id='small-1')
+
+
+def _with_sounds(config, tower):
+    # Drawn apart, so that all other weights are those of a model without.
+    config = dataclasses.replace(config, audio_tower=dataclasses.replace(
+        config.audio_tower, sounds=('rain', 'siren'), sound_levels=(0, 1), sound_hidden=8))
+    hearing, chance = AudioTower(config.audio_tower).eval(), torch.Generator().manual_seed(4)
+    for parameter in hearing.sound.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=chance)
+    hearing.load_state_dict(tower.state_dict(), strict=False)
+    return config, hearing
+
+
+def add_sound_head(folder, *, seed=0, width=96, **metadata):
+    """Put a head of random weights into the folder of a model."""
+    draw = np.random.default_rng(seed).standard_normal
+    shapes = {'hidden': (4, width), 'context': (5, 12), 'classes': (2, 5)}
+    tensors = {}
+    for name, shape in shapes.items():
+        tensors[f'{name}.weight'] = draw(shape).astype(np.float16)
+        tensors[f'{name}.bias'] = draw(shape[:1]).astype(np.float16)
+    save_file(tensors, folder / 'sounds.safetensors', metadata={
+        'format': 'audio-interaction-sounds/1', 'context': '3',
+        'classes': json.dumps(['rain', 'siren']), **metadata})
+    config = folder / 'config.yaml'
+    if 'sounds.safetensors' not in config.read_text():
+        config.write_text(config.read_text() + 'sounds: sounds.safetensors\n')
+    write_manifest(folder)
+    return folder
 
 
 def save_model(loaded, folder):

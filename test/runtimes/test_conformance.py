@@ -127,7 +127,9 @@ def reopened(decoder, steps):
 def test_both_halves_tell_the_shape_of_the_model(runtime, loaded):
     decoder, encoder = runtime[0].decoder.spec, runtime[0].encoder.spec
     assert decoder.vocab_size == 40 and decoder.token_ids == IDS
-    assert decoder.features_per_chunk == encoder.features_per_chunk == 5
+    tower = loaded.config.audio_tower
+    assert decoder.features_per_chunk == encoder.features_per_chunk == tower.features_per_chunk
+    assert encoder.embedding_width == tower.sound_width == (96 if tower.sounds else 0)
     assert decoder.feature_width == encoder.feature_width == WIDTH
     assert decoder.model_id == encoder.model_id and encoder.mel_rows == 8
     assert runtime[0].config == loaded.config
@@ -323,6 +325,21 @@ def test_an_encoder_sees_earlier_chunks_until_reset(encoder, loaded, near):
     near(np.stack((first, second)), expected)
     encoder.reset()
     near(encoder.encode(mels[0]).features, first)
+
+
+def test_sounds_are_told_apart_by_what_the_sound_branch_hears(encoder, loaded, near):
+    mels = np.random.default_rng(3).standard_normal((2, 8, 40), dtype=np.float32)
+    kept = [encoder.encode(mel).embedding for mel in mels]
+    before = [embedding.copy() for embedding in kept]
+    encoder.encode(mels[0])
+    np.testing.assert_array_equal(kept, before, 'embeddings are never written again')
+    assert all(embedding.dtype == np.float32 for embedding in kept)
+    assert kept[0].shape == (encoder.spec.embedding_width,)
+    if loaded.config.audio_tower.sounds:
+        empty = np.full((8, 40), MEL_FILL, np.float32)
+        windows = torch.from_numpy(np.stack([np.hstack((empty, mels[0])), np.hstack(mels)]))
+        with torch.inference_mode():
+            near(kept, loaded.tower.sound_inputs(windows, loaded.tower.levels(windows)).numpy())
 
 
 def test_what_is_skipped_is_left_context(encoder):

@@ -289,6 +289,29 @@ def test_of_a_quiet_room_one_chunk_in_ten_is_read():
     assert all(chunk.sounds.scores.tolist() == [3] for chunk in chunks[2:])
 
 
+def test_which_chunks_rest_does_not_depend_on_how_audio_is_cut():
+    room = 0.001 * np.random.default_rng(0).standard_normal(40 * 6400).astype(np.float32)
+    heard = []
+    for size in (160, 6400, 7001, len(room)):
+        listening = pipeline(quiet=QuietRoom(below_dbfs=-45.0), scorer=SoundScorer(Ears()))
+        chunks = run(listening, room, size)
+        heard.append((mel_of(chunks), [chunk.sounds.scores.tolist() for chunk in chunks]))
+        assert listening._encoder.encoded < 20
+    for features, scores in heard[1:]:
+        np.testing.assert_array_equal(features, heard[0][0])
+        assert scores == heard[0][1]
+
+
+def test_after_a_gap_in_a_quiet_room_nothing_of_before_is_carried():
+    room = 0.001 * np.random.default_rng(0).standard_normal(15 * 6400).astype(np.float32)
+    listening = pipeline(quiet=QuietRoom(below_dbfs=-45.0))
+    listening.push(block(room))
+    first, second, third = listening.push(block(room[:3 * 6400 + 40], 60.0))[-3:]
+    assert first.quiet and first.discontinuity
+    np.testing.assert_allclose(mel_of([first, second, third]), whole_file_mel(
+        room[:3 * 6400 + 40], BINS, maximum=1.0)[:, :120], atol=1e-5, rtol=0)
+
+
 def test_a_room_that_is_not_to_be_quiet_is_read_whole():
     room = 0.001 * np.random.default_rng(0).standard_normal(60 * 6400).astype(np.float32)
     listening = pipeline(quiet=QuietRoom(below_dbfs=-200.0))

@@ -122,6 +122,19 @@ def test_the_profile_is_yaml_with_the_price_beside_it(table, tmp_path):
     assert 'siren: 0.' in choose(path, 0.05) and 'cough' not in choose(path, 0.05)
 
 
+def test_what_weighs_more_gets_the_alarms_that_are_allowed(table):
+    told, other = table['classes']['siren'], json.loads(json.dumps(table['classes']['siren']))
+    for one in (told, other):
+        one['false_alarms']['harmless']['1 of 1'] = [1] * 10 + [0] * (len(THRESHOLDS) - 10)
+        for kind in one['recall']:
+            one['recall'][kind]['1 of 1'] = [1.0] * 10 + [0.5] * (len(THRESHOLDS) - 10)
+    table['classes']['cough'] = other
+    rules = dict.fromkeys(('siren', 'cough'), '1 of 1')
+    for heavy, light in (('siren', 'cough'), ('cough', 'siren')):
+        chosen = choose_thresholds(table, 0.1, rules, {heavy: 4.0})
+        assert chosen[heavy].recall == 1.0 and chosen[light].recall == 0.5
+
+
 def test_a_rule_or_class_that_has_no_curve_is_refused(table):
     for rules in ({'siren': '9 of 9'}, {'cough': '1 of 1'}):
         with pytest.raises(ConfigurationError, match='rule'):

@@ -8,11 +8,12 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from audio_interaction_ros.model.sound_head import SoundHead
 from train.sound_head import fit
 from train.sound_head.classes import AudioSetClass, SoundClass, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.fit import FitPlan, fit_head, score_streams, split_long
-from train.sound_head.net import HeadShape, SoundNet, find_context, save_head
+from train.sound_head.net import HeadShape, SoundNet, find_context, merge_heads, save_head
 from train.sound_head.tagger import TaggerClasses
 
 pytestmark = pytest.mark.torch
@@ -49,9 +50,9 @@ def dataset():
         Stream(f's{number}', 1, 'train', 7 * number, 7, ()) for number in range(20)))
 
 
-def make_net(tagger, **more):
+def make_net(tagger, seed=0, **more):
     shape = HeadShape(**{**SHAPE.__dict__, **more})
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     return SoundNet(shape, CLASSES, tagger, torch.randn(WIDTH), torch.rand(WIDTH) + 0.5).eval()
 
 
@@ -75,8 +76,20 @@ def test_merged_scaling_and_calibration_give_what_the_net_gives(tagger, more):
     heard = torch.randn(9, WIDTH)
     scale, shift = np.array([1.5, 0.5, 1.0]), np.array([-1.0, 0.0, 2.0])
     expected = net(heard, find_context([9], net.shape.context)).detach().numpy() * scale + shift
-    said = read_as_the_robot_does(net.export(scale, shift), heard.numpy(), net.shape.context)
+    said = read_as_the_robot_does(merge_heads([net], scale, shift), heard.numpy(),
+                                  net.shape.context)
     np.testing.assert_allclose(said, expected, atol=1e-4)
+
+
+def test_several_seeds_become_one_head_that_says_their_mean(tagger):
+    nets, heard = [make_net(tagger, seed) for seed in range(3)], torch.randn(9, WIDTH)
+    places = find_context([9], SHAPE.context)
+    scale, shift = np.array([1.5, 0.5, 1.0]), np.array([-1.0, 0.0, 2.0])
+    expected = np.mean([net(heard, places).detach().numpy() for net in nets], 0) * scale + shift
+    tensors = merge_heads(nets, scale, shift)
+    assert tensors['hidden.weight'].shape == (3 * SHAPE.own + 3, WIDTH)
+    np.testing.assert_allclose(read_as_the_robot_does(tensors, heard.numpy(), SHAPE.context),
+                               expected, atol=1e-4)
 
 
 def test_a_stream_does_not_hear_the_one_before_it(tagger):
@@ -97,7 +110,7 @@ def test_the_start_follows_what_yamnet_says(tagger):
 
 def test_the_file_says_classes_and_context_and_is_float16(tagger, tmp_path):
     path = tmp_path / 'sounds.safetensors'
-    save_head(make_net(tagger).export(np.ones(3), np.zeros(3)), CLASSES.names, 3, path)
+    save_head(merge_heads([make_net(tagger)], np.ones(3), np.zeros(3)), CLASSES.names, 3, path)
     with safe_open(path, 'np') as file:
         told = file.metadata()
     assert told['format'] == 'audio-interaction-sounds/1' and told['context'] == '3'
@@ -115,6 +128,18 @@ def train(dataset, tagger, path, epochs):
     return fit_head(dataset, dataset.streams, CLASSES, tagger, SHAPE,
                     FitPlan(epochs=6, rate=0.02) if epochs is None else
                     FitPlan(epochs=epochs, rate=0.02), path, lambda line: None)
+
+
+def test_the_robot_reads_the_file_and_says_what_the_net_says(tagger, tmp_path):
+    net, heard = make_net(tagger), torch.randn(6, WIDTH)
+    save_head(merge_heads([net], np.ones(3), np.zeros(3)), CLASSES.names, 3,
+              tmp_path / 'sounds.safetensors')
+    head = SoundHead.read(tmp_path / 'sounds.safetensors')
+    units = [np.zeros(head.hidden_width, np.float32)] * 2 + [head.hear(one)
+                                                             for one in heard.numpy()]
+    scores = [head.score(np.stack(units[chunk:chunk + 3])) for chunk in range(6)]
+    expected = torch.sigmoid(net(heard, find_context([6], 3))).detach().numpy()
+    np.testing.assert_allclose(scores, expected, atol=5e-3)  # the file is float16
 
 
 def test_it_learns_and_leaves_the_tagger_as_it_is(dataset, tagger, tmp_path):

@@ -99,7 +99,7 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     assert set(curves['classes']) == set(read_classes().names)
     assert curves['classes']['dog_bark']['events']['dry']['recorded'] == 10
     assert set(json.loads((plan.out / 'ablations.json').read_text())) == {
-        'head', 'without-yamnet', 'without-whisper', 'without-context', 'yamnet'}
+        'head', 'seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context', 'yamnet'}
     assert any('mean average precision of alerts: seed-0' in line for line in lines)
     first = {name: (plan.out / name).read_bytes() for name in (
         'sounds.safetensors', 'curves.json', 'ablations.json')}

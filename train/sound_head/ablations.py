@@ -8,6 +8,7 @@ chosen on these very streams, which flatters all rows alike.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,22 +21,23 @@ from train.sound_head.dataset import Stream
 from train.sound_head.heads import HeadPlan, Training, mean_precision
 from train.sound_head.net import HeadShape
 
-__all__ = ['make_table', 'plan_ablations', 'row_of', 'say_rows']
+__all__ = ['LACKING', 'make_table', 'plan_ablations', 'row_of', 'say_rows']
 
 FALSE_SHARE = 0.07
+LACKING = ('lacks-yamnet', 'lacks-whisper', 'lacks-context')
 
 
 def plan_ablations(shape: HeadShape, plan: HeadPlan) -> list[HeadPlan]:
     """Return heads that each lack one part, fitted as ``plan`` is."""
-    return [replace(plan, name='without-yamnet', shape=replace(shape, use_tagger=False)),
-            replace(plan, name='without-whisper', shape=replace(shape, use_levels=False)),
-            replace(plan, name='without-context', shape=replace(shape, context=1))]
+    shapes = (replace(shape, use_tagger=False), replace(shape, use_levels=False),
+              replace(shape, context=1))
+    return [replace(plan, name=name, shape=lacking)
+            for name, lacking in zip(LACKING, shapes, strict=True)]
 
 
 def make_table(training: Training, heads: Mapping[str, Sequence[np.ndarray]],
                streams: Sequence[Stream], model: str | None) -> dict[str, dict[str, float]]:
     """Return the figures by row: heads with their logits, and what stands beside them."""
-    from pathlib import Path
     embeddings = [training.dataset.embeddings[stream.places] for stream in streams]
     rows = {name: list(logits) for name, logits in heads.items()}
     yamnet = [tagger_logits(heard, training.tagger, training.classes) for heard in embeddings]

@@ -1,9 +1,9 @@
 """
 Thresholds per class for a stated rate of false alarms.
 
-Owns how a rate is shared out among the classes: each threshold begins where its class never raises
-a false alarm, and the class that gains most recall per false alarm goes down first, as long as the
-sum over all classes stays within the rate. Knows only the table of curves.
+Owns how a rate is shared out among the classes: each threshold begins high, and the class that
+gains most recall per false alarm goes down first, as long as the sum over all classes stays
+within the rate. Knows only the table of curves.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,21 @@ from typing import Any
 from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.resources import shipped_path
+from train.sound_head.checks import BACKGROUNDS
 from train.sound_head.curves import rate_of
 
 __all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'recall_curves',
-           'rules_of_alerts', 'to_yaml']
+           'rules_of_alerts', 'to_yaml', 'weights_of_alerts']
 
 HARMLESS_FACTOR = 10.0
 """Single close sounds, one after the other, are many days' worth in an hour: so many times the
 stated rate is allowed on them."""
+MISNAMED_FACTOR = 20.0
+"""And so many times on other alerts one after the other: a wrong name beside the right one."""
+WEIGHTS = {'CRITICAL': 4.0, 'ERROR': 2.0}
+"""How much the recall of an alert of some severity counts beside that of others."""
+LEAST = 0.1
+"""No threshold goes lower: that false alarms were rare in a few hours proves nothing there."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +42,16 @@ class Chosen:
 
 def limits_of(rate: float) -> dict[str, float]:
     """Return the allowed sum of false alarms per hour by kind of stream."""
-    return {'ambience': rate, 'speech': rate, 'harmless': HARMLESS_FACTOR * rate}
+    return {'ambience': rate, 'speech': rate, 'harmless': HARMLESS_FACTOR * rate,
+            'other_alerts': MISNAMED_FACTOR * rate}
 
 
-def choose_thresholds(table: Mapping[str, Any], rate: float,
-                      rules: Mapping[str, str]) -> dict[str, Chosen]:
+def choose_thresholds(table: Mapping[str, Any], rate: float, rules: Mapping[str, str],
+                      weights: Mapping[str, float] | None = None) -> dict[str, Chosen]:
     """
     Return a threshold of each class of ``rules``, which say how chunks make up an alarm.
 
+    Recall of a class counts by its weight, 1 where none is given.
     ConfigurationError for a class without events in the table, or a rule that is not in it.
     """
     for name, rule in rules.items():
@@ -51,21 +60,29 @@ def choose_thresholds(table: Mapping[str, Any], rate: float,
                 f'{name}: expected a class with events and a rule among {sorted(table["rules"])}, '
                 f'got {rule!r}; give others, or the curves of another run')
     places = dict.fromkeys(rules, len(table['thresholds']) - 1)
-    while step := _best_step(table, places, rate, rules):
+    while step := _best_step(table, places, rate, rules, weights or {}):
         places[step[0]] = step[1]
-    return {name: _tell(table, name, _relax(table['classes'][name], place, rules[name]),
-                        rules[name]) for name, place in places.items()}
+    relaxed = {name: max(_lowest(table), _relax(table['classes'][name], place, rules[name]))
+               for name, place in places.items()}
+    return {name: _tell(table, name, place, rules[name]) for name, place in relaxed.items()}
+
+
+def _lowest(table: Mapping[str, Any]) -> int:
+    """Return the place of the lowest threshold that may be chosen."""
+    return min(place for place, value in enumerate(table['thresholds']) if value >= LEAST)
 
 
 def _best_step(table: Mapping[str, Any], places: Mapping[str, int], rate: float,
-               rules: Mapping[str, str]) -> tuple[str, int] | None:
+               rules: Mapping[str, str], weights: Mapping[str, float],
+               ) -> tuple[str, int] | None:
     """Return the class, and its lower threshold, that brings most recall for what it costs."""
     best, most = None, 0.0
     for name, now in places.items():
         told, rule = table['classes'][name], rules[name]
-        for place in range(now):
+        for place in range(_lowest(table), now):
             brought = _recall(told, place, rule) - _recall(told, now, rule)
-            worth = brought / (_cost(told, place, rule) - _cost(told, now, rule) + 1e-3)
+            paid = _cost(told, place, rule) - _cost(told, now, rule)
+            worth = weights.get(name, 1.0) * brought / (paid + 1e-3)
             if worth > most and _within(table, {**places, name: place}, rate, rules):
                 best, most = (name, place), worth
     return best
@@ -111,6 +128,12 @@ def rules_of_alerts() -> dict[str, str]:
             for name, rule in known.rules_of_sounds().items()}
 
 
+def weights_of_alerts() -> dict[str, float]:
+    """Return by class how much its recall counts, by the severity in the rules file."""
+    known = load_rules(shipped_path('config/alerts.yaml'))
+    return {name: WEIGHTS.get(rule.severity.name, 1.0) for name, rule in known.of_sound.items()}
+
+
 def recall_curves(table: Mapping[str, Any],
                   rules: Mapping[str, str]) -> dict[str, list[list[float]]]:
     """
@@ -120,7 +143,7 @@ def recall_curves(table: Mapping[str, Any],
     """
     return {name: [[threshold, round(_recall(told, place, rules.get(name, '1 of 1')), 4),
                     *(round(rate_of(told, kind, rules.get(name, '1 of 1'), place), 3)
-                      for kind in limits_of(1.0))]
+                      for kind in BACKGROUNDS)]
                    for place, threshold in enumerate(table['thresholds'])]
             for name, told in table['classes'].items() if told['recall']}
 

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.sound_head.choose import choose_thresholds, rules_of_alerts, to_yaml
+from train.sound_head.choose import choose_thresholds, rules_of_alerts, to_yaml, weights_of_alerts
 
 __all__ = ['add_arguments', 'run']
 
@@ -57,7 +57,7 @@ def choose(curves: Path, rate: float) -> str:
     table = json.loads(curves.read_text(encoding='utf-8'))
     rules = {name: rule for name, rule in rules_of_alerts().items()
              if table['classes'].get(name, {}).get('recall')}
-    return to_yaml(choose_thresholds(table, rate, rules))
+    return to_yaml(choose_thresholds(table, rate, rules, weights_of_alerts()))
 
 
 def tell(line: str) -> None:

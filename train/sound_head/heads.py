@@ -1,8 +1,9 @@
 """
-The heads of one run: several seeds on all folds that are trained on, and one without each fold.
+The heads of one run: several seeds on all folds that are trained on, and as many without each.
 
 Owns which head hears which streams, and that they are fitted by several processes, each kept in a
-file of its own. The heads without a fold only score it, for calibration and curves.
+file of its own. Several seeds count as one head: the mean of their logits. Those without a fold
+only score it, for calibration and curves.
 """
 
 import multiprocessing
@@ -21,7 +22,8 @@ from train.sound_head.fit import FitPlan, fit_head, score_streams
 from train.sound_head.net import HeadShape, SoundNet
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_heads']
+__all__ = ['HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_heads', 'score_held_out',
+           'score_mean']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,15 @@ class HeadPlan:
 
 
 def plan_heads(shape: HeadShape, seeds: int, epochs: int) -> list[HeadPlan]:
-    """Return so many seeds, and a head without each fold that is trained on."""
-    return [*(HeadPlan(name=f'seed-{seed}', shape=shape, fit=FitPlan(seed=seed, epochs=epochs))
-              for seed in range(seeds)),
-            *(HeadPlan(name=f'without-{fold}', without=fold, shape=shape,
-                       fit=FitPlan(epochs=epochs)) for fold in range(FOLDS) if fold != HELD_OUT)]
+    """Return so many seeds of the head, and as many without each fold that is trained on."""
+    return [HeadPlan(name=f'{head_name(without)}-{seed}', without=without, shape=shape,
+                     fit=FitPlan(seed=seed, epochs=epochs))
+            for without in range(FOLDS) for seed in range(seeds)]
+
+
+def head_name(without: int) -> str:
+    """Return what the seeds that do not hear a fold are called, before their number."""
+    return 'seed' if without == HELD_OUT else f'without-{without}'
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,22 @@ def fit_heads(load: Callable[[], Training], plans: Sequence[HeadPlan], workers: 
             pass
 
 
-def score_held_out(training: Training, heads: Mapping[str, SoundNet], best: str,
+def score_mean(training: Training, nets: Sequence[SoundNet],
+               streams: Sequence[Stream]) -> list[np.ndarray]:
+    """Return the mean logits [chunks, classes] of several seeds, of each stream."""
+    return [np.mean(logits, axis=0) for logits in zip(*(
+        score_streams(net, training.dataset, streams) for net in nets), strict=True)]
+
+
+def score_held_out(training: Training, heads: Mapping[str, SoundNet],
                    streams: Sequence[Stream]) -> list[np.ndarray]:
-    """Return logits [chunks, classes] of streams, each by a head that did not hear its fold."""
+    """Return logits [chunks, classes] of streams, each by seeds that did not hear its fold."""
     by_name = dict[str, np.ndarray]()
     for fold in range(FOLDS):
-        head = heads[best if fold == HELD_OUT else f'without-{fold}']
         own = [stream for stream in streams if stream.fold == fold]
+        nets = [net for name, net in heads.items() if name.startswith(f'{head_name(fold)}-')]
         by_name.update(zip((stream.name for stream in own),
-                           score_streams(head, training.dataset, own), strict=True))
+                           score_mean(training, nets, own), strict=True))
     return [by_name[stream.name] for stream in streams]
 
 

@@ -20,7 +20,7 @@ from train.sound_head.classes import SoundClasses
 from train.sound_head.files import write_tensors
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['FORMAT', 'HeadShape', 'SoundNet', 'find_context', 'save_head']
+__all__ = ['FORMAT', 'HeadShape', 'SoundNet', 'find_context', 'merge_heads', 'save_head']
 
 FORMAT = 'audio-interaction-sounds/1'
 TAGGER_SHIFT = 6.0
@@ -124,24 +124,49 @@ class SoundNet(nn.Module):
         together = units[places].flatten(1)
         return self.classes(F.dropout(F.gelu(self.context(together)), 0.2, self.training))
 
-    @torch.no_grad()
-    def export(self, scale: np.ndarray, shift: np.ndarray) -> dict[str, np.ndarray]:
-        """
-        Return the tensors of the robot's head, float32.
+    def own_units(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the learned units for inputs as they are."""
+        return self._unscaled(torch.ones_like(self.mean))
 
-        Inputs need no scaling any more, and each class's logit is ``scale * logit + shift``.
-        """
+    def tagger_units(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of YAMNet's units, for whole embeddings."""
         levels = self.shape.width - self.shape.tagger_width
-        own, bias = self._unscaled(torch.ones_like(self.mean))
-        said = F.pad(self.tagger.weight, (levels, 0)) * float(self.shape.use_tagger)
-        tensors = {
-            'hidden.weight': torch.cat((own, said)),
-            'hidden.bias': torch.cat((bias, self.tagger.bias * float(self.shape.use_tagger))),
-            'context.weight': self.context.weight, 'context.bias': self.context.bias,
-            'classes.weight': self.classes.weight * torch.from_numpy(scale).float()[:, None],
-            'classes.bias': self.classes.bias * torch.from_numpy(scale).float()
-            + torch.from_numpy(shift).float()}
-        return {name: tensor.numpy().astype(np.float32) for name, tensor in tensors.items()}
+        used = float(self.shape.use_tagger)
+        return F.pad(self.tagger.weight, (levels, 0)) * used, self.tagger.bias * used
+
+
+@torch.no_grad()
+def merge_heads(nets: Sequence[SoundNet], scale: np.ndarray,
+                shift: np.ndarray) -> dict[str, np.ndarray]:
+    """
+    Return the tensors of the robot's head, float32: the mean of the logits of heads of one shape.
+
+    YAMNet's units are theirs in common, all others stand side by side. Inputs need no scaling any
+    more, and the mean logit of each class [classes] becomes ``scale * logit + shift``.
+    """
+    own, said = [net.own_units() for net in nets], nets[0].tagger_units()
+    scales, shifts = (torch.from_numpy(values).float() for values in (scale, shift))
+    classes = torch.cat([net.classes.weight for net in nets], dim=1) / len(nets)
+    bias = sum((net.classes.bias for net in nets), torch.zeros(len(scales))) / len(nets)
+    tensors = {
+        'hidden.weight': torch.cat([*(weight for weight, _ in own), said[0]]),
+        'hidden.bias': torch.cat([*(values for _, values in own), said[1]]),
+        'context.weight': torch.cat([_widen_context(net, number, len(nets))
+                                     for number, net in enumerate(nets)]),
+        'context.bias': torch.cat([net.context.bias for net in nets]),
+        'classes.weight': classes * scales[:, None], 'classes.bias': bias * scales + shifts}
+    return {name: tensor.numpy().astype(np.float32) for name, tensor in tensors.items()}
+
+
+def _widen_context(net: SoundNet, number: int, count: int) -> Tensor:
+    """Return the context's weight where the units of ``count`` heads stand side by side."""
+    own = net.shape.own
+    by_chunk = net.context.weight.reshape(net.shape.mixed, net.shape.context, net.units)
+    wide = by_chunk.new_zeros(net.shape.mixed, net.shape.context,
+                              count * own + net.units - own)
+    wide[:, :, number * own:(number + 1) * own] = by_chunk[:, :, :own]
+    wide[:, :, count * own:] = by_chunk[:, :, own:]
+    return wide.flatten(1)
 
 
 def save_head(tensors: dict[str, np.ndarray], names: Sequence[str], context: int,

@@ -1,5 +1,5 @@
 """
-From clips to the head that ships: scenes, heads, the best seed, calibration and curves.
+From clips to the head that ships: scenes, heads, calibration and curves.
 
 Owns the order of the steps and the files of a run. Every step leaves what it made in the folder,
 so a run that was stopped goes on where it was.
@@ -7,7 +7,7 @@ so a run that was stopped goes on where it was.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from train.sound_head.ablations import make_table, plan_ablations, say_rows
+from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_rows
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
 from train.sound_head.choose import recall_curves, rules_of_alerts
 from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
@@ -23,15 +23,15 @@ from train.sound_head.clips import HELD_OUT
 from train.sound_head.curves import CheckedStream, draw_curves
 from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Part, write_parts
-from train.sound_head.fit import score_streams
 from train.sound_head.heads import (
     Training,
     fit_heads,
     mean_precision,
     plan_heads,
     score_held_out,
+    score_mean,
 )
-from train.sound_head.net import HeadShape, SoundNet, save_head
+from train.sound_head.net import HeadShape, SoundNet, merge_heads, save_head
 from train.sound_head.tagger import fetch_tagger_classes
 
 __all__ = ['RunPlan', 'make_head']
@@ -75,20 +75,21 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     training = load_training(plan, parts)
     report(_describe(training))
     nets = {head.name: training.fit(head, report) for head in heads}
-    best = _choose_seed(training, nets, report)
+    seeds = {name: net for name, net in nets.items() if name.startswith('seed-')}
+    _compare_seeds(training, seeds, report)
     if ablations:
-        _compare(training, nets, best, model, plan.out, report)
+        _compare_parts(training, nets, seeds, model, plan.out, report)
     streams = training.dataset.choose(lambda stream: stream.kind != 'train')
-    logits = score_held_out(training, nets, best, streams)
+    logits = score_held_out(training, nets, streams)
     targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
     calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
     checked = [CheckedStream(stream, calibration.apply(one), target)
                for stream, one, target in zip(streams, logits, targets, strict=True)]
     table = draw_curves(checked, training.classes) | {
-        'calibration_error': _errors(checked, training), 'seed': best}
+        'calibration_error': _errors(checked, training)}
     _write_json(plan.out / 'curves.json', table)
     _write_json(plan.out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
-    _ship(nets[best], training, calibration, plan.out / 'sounds.safetensors')
+    _ship(list(seeds.values()), training, calibration, plan.out / 'sounds.safetensors')
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 
 
@@ -103,30 +104,30 @@ def _validation(training: Training) -> list[Stream]:
         lambda stream: stream.fold == HELD_OUT and stream.kind != 'train')
 
 
-def _choose_seed(training: Training, nets: dict[str, SoundNet],
-                 report: Callable[[str], None]) -> str:
-    """Return the seed that is best on what is put aside, by precision of alerts."""
+def _compare_seeds(training: Training, seeds: Mapping[str, SoundNet],
+                   report: Callable[[str], None]) -> None:
+    """Tell how precise each seed is on what is put aside, and their mean."""
     streams = _validation(training)
     truth = np.concatenate([training.dataset.targets[stream.places].numpy()
                             for stream in streams])
-    alerts = range(len(training.classes.alerts))
-    found = {name: mean_precision(np.concatenate(score_streams(net, training.dataset, streams)),
-                                  truth, alerts)
-             for name, net in nets.items() if name.startswith('seed-')}
-    values = list(found.values())
+    found = {name: mean_precision(np.concatenate(score_mean(training, nets, streams)), truth,
+                                  range(len(training.classes.alerts)))
+             for name, nets in [*((name, [net]) for name, net in seeds.items()),
+                                ('all', list(seeds.values()))]}
+    values = [value for name, value in found.items() if name != 'all']
     report('validation, mean average precision of alerts: ' + ', '.join(
         f'{name} {value:.3f}' for name, value in found.items())
-        + f'; mean {np.mean(values):.3f}, spread {np.std(values):.3f}')
-    return max(found, key=lambda name: found[name])
+        + f'; mean of seeds {np.mean(values):.3f}, spread {np.std(values):.3f}')
 
 
-def _compare(training: Training, nets: dict[str, SoundNet], best: str, model: str | None,
-             out: Path, report: Callable[[str], None]) -> None:
+def _compare_parts(training: Training, nets: Mapping[str, SoundNet],
+                   seeds: Mapping[str, SoundNet], model: str | None, out: Path,
+                   report: Callable[[str], None]) -> None:
     streams = _validation(training)
-    logits = {'head' if name == best else name: score_streams(net, training.dataset, streams)
-              for name, net in nets.items() if name == best
-              or name in ('without-yamnet', 'without-whisper', 'without-context')}
-    table = make_table(training, logits, streams, model)
+    rows = {'head': list(seeds.values())} | {
+        name: [nets[name]] for name in ('seed-0', *LACKING)}
+    table = make_table(training, {name: score_mean(training, own, streams)
+                                  for name, own in rows.items()}, streams, model)
     _write_json(out / 'ablations.json', table)
     report(say_rows(table))
 
@@ -143,9 +144,10 @@ def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, f
     return errors
 
 
-def _ship(net: SoundNet, training: Training, calibration: Calibration, path: Path) -> None:
-    save_head(net.export(calibration.scale, calibration.shift), training.classes.names,
-              net.shape.context, path)
+def _ship(nets: Sequence[SoundNet], training: Training, calibration: Calibration,
+          path: Path) -> None:
+    save_head(merge_heads(nets, calibration.scale, calibration.shift), training.classes.names,
+              nets[0].shape.context, path)
 
 
 def _write_json(path: Path, table: dict[str, Any]) -> None:

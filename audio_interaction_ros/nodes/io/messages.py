@@ -101,6 +101,11 @@ def chunk_from_message(message: Any) -> EncodedChunk:
         raise AudioFormatError(
             f'Expected a score for each of {len(message.sound_names)} sounds, got '
             f'{len(message.sound_scores)}; the publisher of encoded must be an encoder_node')
+    scores = np.array(message.sound_scores, np.float32)
+    if not ((scores >= 0) & (scores <= 1)).all():  # NaN is neither
+        raise AudioFormatError(
+            f'Expected scores of sounds from 0 to 1, got {scores.min()} to {scores.max()}; the '
+            f'publisher of encoded must be an encoder_node')
     features = np.frombuffer(message.data, message.dtype).reshape(shape).astype(np.float32)
     flags = message.flags
     return EncodedChunk(
@@ -110,8 +115,7 @@ def chunk_from_message(message: Any) -> EncodedChunk:
         discontinuity=bool(flags & message.DISCONTINUITY),
         robot_speaking=bool(flags & message.ROBOT_SPEAKING),
         end_of_stream=bool(flags & message.END_OF_STREAM),
-        sounds=SoundScores(names=tuple(message.sound_names),
-                           scores=np.array(message.sound_scores, np.float32)))
+        sounds=SoundScores(names=tuple(message.sound_names), scores=scores))
 
 
 def decision_message(event: Silence | ReplyStarted, *, frame_id: str, queue_depth: int,
