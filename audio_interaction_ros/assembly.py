@@ -6,7 +6,7 @@ decide alike. Knows neither threads nor topics.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,9 @@ from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
-from audio_interaction_ros.stream.sound_scores import SoundScorer
+from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
-from audio_interaction_ros.taught.head import TaughtSound
 
 __all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
            'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
@@ -62,14 +61,17 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
 
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
-                   **options: Any) -> ListeningPipeline:
+                   taught: Sequence[TaughtSound] | None = None, **options: Any
+                   ) -> ListeningPipeline:
     """
     Return the listening side for an encoder, with the mel that it was trained with.
 
-    ``sounds`` tells sounds apart, beside those that the user taught; without it only these are.
+    ``sounds`` tells sounds apart; without it only taught sounds are. ``taught`` are those that the
+    user taught; None: those in the user's folder that this model can hear.
     """
     select = config.audio.channel_select
-    known = () if sounds is None else sounds.classes
+    if taught is None:
+        taught = _find_taught(encoder, () if sounds is None else sounds.classes)
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
                           gap_tolerance_ms=config.audio.gap_tolerance_ms),
@@ -77,7 +79,7 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
         encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
-        scorer=SoundScorer(sounds, _find_taught(encoder, known)), **options)
+        scorer=SoundScorer(sounds, taught), **options)
 
 
 def _find_taught(encoder: Encoder, known: Collection[str]) -> list[TaughtSound]:

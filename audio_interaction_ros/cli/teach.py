@@ -190,7 +190,7 @@ def make_embedder(config: AssistantConfig, encoder: Encoder) -> Embed:
     # No chunk is passed over for being quiet, so that each has its embedding.
     config = replace(config, audio=replace(config.audio, quiet_below_dbfs=-200.0))
     tap = _Tap(encoder)
-    pipeline = build_pipeline(config, tap)
+    pipeline = build_pipeline(config, tap, taught=())
 
     def embed(samples: np.ndarray) -> np.ndarray:
         tap.heard.clear()

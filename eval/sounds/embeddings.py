@@ -11,6 +11,7 @@ Knows no sound by name and no figure.
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -128,7 +129,7 @@ class EmbeddingCache:
         name = _digest(self._ears.name, samples.astype('<f4').tobytes())
         path = self._folder / f'{name}.npy'
         if not path.is_file():
-            scratch = path.with_suffix('.part')
+            scratch = path.with_suffix(f'.{os.getpid()}.part')  # another run may hear it too
             with scratch.open('wb') as file:
                 np.save(file, self._ears.hear(samples))
             scratch.replace(path)

@@ -28,7 +28,7 @@ from eval.sounds.thresholds import (
 
 __all__ = ['Setting', 'choose_setting', 'join_model', 'score_streams', 'trade_off']
 
-CURVE = SHIFTS[::2]
+CURVE = tuple(shift for shift in SHIFTS if -6 <= shift <= 2 and shift == round(shift))
 
 
 @dataclass
@@ -78,8 +78,8 @@ def choose_setting(name: str, streams: Sequence[ScoredStream], rules: Mapping[st
     shift = choose_shift(quiet, rules, known, rates) if quiet else None
     if shift is None:
         return None
-    return Setting.decide(name, streams,
-                          move_thresholds(rules, background_levels(quiet, rules), shift), known, shift)
+    moved = move_thresholds(rules, background_levels(quiet, rules), shift)
+    return Setting.decide(name, streams, moved, known, shift)
 
 
 def trade_off(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],

@@ -60,15 +60,15 @@ def choose_shift(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule]
     """
     Return the lowest shift with at most ``rates`` false alarms per hour; None if there is none.
 
-    All kinds of background must be within their rate.
+    All kinds of background must be within their rate, at that shift and at every higher one.
     """
-    levels = background_levels(streams, rules)
-    for shift in SHIFTS:
+    levels, found = background_levels(streams, rules), None
+    for shift in sorted(SHIFTS, reverse=True):  # the strictest cost least to try
         moved = move_thresholds(rules, levels, shift)
-        heard = [raise_alerts(stream, moved, known) for stream in streams]
-        if are_few(heard, rates):
-            return float(shift)
-    return None
+        if not are_few([raise_alerts(stream, moved, known) for stream in streams], rates):
+            break
+        found = float(shift)
+    return found
 
 
 def are_few(heard: Sequence[StreamOutcome], rates: Mapping[str, float]) -> bool:

@@ -111,9 +111,10 @@ def test_a_fault_is_refused_naming_file_and_key(old, new, named):
 
 def test_every_profile_of_the_shipped_file_names_sounds_of_its_labels():
     shipped = load_rules(SHIPPED)
-    assert shipped.default_profile == 'home'
-    assert set(shipped.profiles) == {'quiet_home', 'home', 'workshop'}
-    for name in shipped.profiles:
+    assert shipped.default_profile == 'alarms'
+    assert set(shipped.profiles) == {'alarms', 'quiet_home', 'home', 'workshop'}
+    assert set(shipped.rules_of_sounds()) == {'smoke_alarm', 'co_alarm', 'fire_alarm'}
+    for name in set(shipped.profiles) - {'alarms'}:
         found = shipped.rules_of_sounds(name)
         critical = {sound for sound, rule in shipped.of_sound.items()
                     if rule.severity is Severity.CRITICAL}
