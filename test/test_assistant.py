@@ -148,9 +148,11 @@ def test_evidence_chooses_what_raises_alerts(evidence, labels):
 def test_a_taught_sound_is_heard_beside_the_others_and_one_of_another_model_is_named(
         tmp_path, monkeypatch, caplog):
     monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path))
-    weights = np.array([20.0, 0.0], np.float32)  # of the script's scores: doorbell, glass_break
-    ours = TaughtSound(name='our_bell', title='our bell', model_id='scripted', weights=weights,
-                       bias=-16.0, threshold=0.5)
+    # Of the script's scores, doorbell and glass_break: heard where the first is above 0.7.
+    ours = TaughtSound(
+        name='our_bell', title='our bell', model_id='scripted',
+        basis=np.diag(np.array([1, 0.1], np.float32)), offset=np.array([-0.7, 0], np.float32),
+        direction=np.array([1, 0], np.float32), middle=0.5, slope=20.0)
     for sound in (ours, dataclasses.replace(ours, name='other', title='Other', model_id='m'),
                   dataclasses.replace(ours, name='glass_break', title='Glass')):
         add_sound(tmp_path, sound)

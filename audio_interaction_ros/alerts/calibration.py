@@ -21,7 +21,7 @@ __all__ = ['HIGHEST_CRITICAL', 'MOST_RECALL_LOST', 'Choice', 'Curves', 'bound_ra
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
 """Class -> rows that begin with a threshold and the recall there, as training measured it."""
-HIGHEST_CRITICAL = 0.95
+HIGHEST_CRITICAL = 0.995
 """No threshold of a critical class is raised above this unasked."""
 MOST_RECALL_LOST = 0.1
 """Nor so far that it loses more of its recall than this."""

@@ -16,8 +16,8 @@ from audio_interaction_ros.taught.head import (
     write_taught,
 )
 
-__all__ = ['add_sound', 'export_sound', 'import_sound', 'list_sounds', 'load_sounds',
-           'remove_sound', 'sounds_folder']
+__all__ = ['add_sound', 'export_sound', 'import_sound', 'list_sounds', 'remove_sound',
+           'sounds_folder']
 
 _ENDING = '.safetensors'
 
@@ -42,19 +42,6 @@ def list_sounds(folder: Path) -> list[tuple[Path, TaughtSound | str]]:
         except AudioInteractionError as error:
             found.append((path, str(error)))
     return found
-
-
-def load_sounds(folder: Path, *, model_id: str, width: int) -> tuple[TaughtSound, ...]:
-    """
-    Return all sounds of a folder, in the order of names; none where there is no folder.
-
-    Raises ConfigurationError for a file that is none, ForeignModelError for one of another model:
-    who taught a sound must not believe that it is listened for when it is not.
-    """
-    sounds = tuple(read_taught(path) for path in sorted(folder.glob(f'*{_ENDING}')))
-    for sound in sounds:
-        sound.check_model(model_id, width)
-    return sounds
 
 
 def add_sound(folder: Path, sound: TaughtSound) -> Path:
