@@ -11,6 +11,7 @@ import types
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from audio_interaction_ros import offline
 from audio_interaction_ros.assembly import build_pipeline
@@ -26,6 +27,7 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import Recognition
 from audio_interaction_ros.runtimes.scripted import (
     ScriptedDecoder,
@@ -100,13 +102,28 @@ def test_replies_become_alerts_and_final_transcripts():
     assert one.stats.audio_s == pytest.approx(4.0)
 
 
+@pytest.fixture(autouse=True)
+def _profile(tmp_path, monkeypatch):
+    """Give the shipped rules thresholds that no training moves."""
+    rules = yaml.safe_load(shipped_path('config/alerts.yaml').read_text(encoding='utf-8'))
+    rules |= {'default_profile': 'test', 'profiles': {'test': {
+        'doorbell': 0.875, 'glass_break': 0.875}}}
+    (tmp_path / 'rules.yaml').write_text(yaml.safe_dump(rules, allow_unicode=True),
+                                         encoding='utf-8')
+    monkeypatch.setattr(f'{__name__}.RULES', str(tmp_path / 'rules.yaml'))
+
+
+RULES = ''
+
+
 def hearing(scores, **alerts):
     """Return an assistant whose chunks sound like this: name -> score of each chunk."""
     chunks = max((len(row) for row in scores.values()), default=0)
     encoder = ScriptedEncoder(sounds={
         number: {name: row[number] if number < len(row) else 0.0 for name, row in scores.items()}
         for number in range(chunks)})
-    return Assistant(config=AssistantConfig(lanes=LANES, alerts=AlertsConfig(**alerts)),
+    alerting = AlertsConfig(rules=RULES, **alerts)
+    return Assistant(config=AssistantConfig(lanes=LANES, alerts=alerting),
                      encoder=encoder, decoder=ScriptedDecoder(script=SCRIPT),
                      tokenizer=ScriptedTokenizer(), sounds=encoder.head)
 
@@ -147,6 +164,7 @@ def test_evidence_chooses_what_raises_alerts(evidence, labels):
 
 def test_a_taught_sound_is_heard_beside_the_others_and_one_of_another_model_is_named(
         tmp_path, monkeypatch, caplog):
+    tmp_path /= 'sounds'
     monkeypatch.setenv('AUDIO_INTERACTION_SOUNDS', str(tmp_path))
     # Of the script's scores, doorbell and glass_break: heard where the first is above 0.7.
     ours = TaughtSound(
