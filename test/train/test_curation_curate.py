@@ -12,6 +12,7 @@ from train.curation.retrieve import ClipIndex
 from train.curation.verify import verify
 from train.records import Clip, from_dict, to_dict
 from train.sounds.generator import GenerationError, SignalGenerator, Sound
+from train.sounds.signals import LABELS
 
 pytestmark = pytest.mark.unit
 
@@ -268,7 +269,7 @@ def test_the_built_in_signals_serve_as_fallback(folder):
         {'smoke_alarm': 1.0} if len(s) == 4 * RATE else PitchTagger().tags(s)))
     result = curated(folder, [GARDEN, BARK], plan=plan, generator=SignalGenerator(),
                      tagger=tagger)
-    assert result.placed[2].clip.tags == ('smoke_alarm_t3',)
+    assert set(result.placed[2].clip.tags) < set(LABELS['smoke_alarm'])
     assert result.placed[2].clip.generated
 
 

@@ -124,8 +124,9 @@ def _tell(table: Mapping[str, Any], name: str, place: int, rule: str) -> Chosen:
 def rules_of_alerts() -> dict[str, str]:
     """Return by class how the rules file that ships makes an alarm of chunks."""
     known = load_rules(shipped_path('config/alerts.yaml'))
-    return {name: '1 of 1' if rule.hits == 1 else '2 of 3'
-            for name, rule in known.rules_of_sounds().items()}
+    rules = {name: rule for profile in known.profiles
+             for name, rule in known.rules_of_sounds(profile).items()}
+    return {name: '1 of 1' if rule.hits == 1 else '2 of 3' for name, rule in rules.items()}
 
 
 def weights_of_alerts() -> dict[str, float]:

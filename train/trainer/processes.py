@@ -4,6 +4,8 @@ Several processes that learn together, by accelerate: who they are, and the mean
 Owns nothing of what is learned. Alone, without torchrun, a process is all there is.
 """
 
+import atexit
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +18,16 @@ __all__ = ['average', 'mean_of', 'the_processes']
 
 def the_processes() -> PartialState:
     """Return who learns, on cores; under torchrun the first call waits for all of them."""
-    return PartialState(cpu=True)
+    state = PartialState(cpu=True)
+    if state.num_processes > 1:
+        _part_at_exit()
+    return state
+
+
+@functools.cache
+def _part_at_exit() -> None:
+    """Leave the others in good order: threads that still wait for them would abort the process."""
+    atexit.register(lambda: PartialState().destroy_process_group())
 
 
 def average(tensors: Sequence[Tensor]) -> None:
