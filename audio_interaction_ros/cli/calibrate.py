@@ -20,11 +20,11 @@ from audio_interaction_ros.alerts.thresholds import FORMAT, ChosenThresholds, wr
 from audio_interaction_ros.assembly import build_pipeline, load_model, read_rules, read_sound_rules
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.devices import hear_device, sound_library
+from audio_interaction_ros.checkpoints.weights import locate
 from audio_interaction_ros.cli.recording import open_recording, print_notice
 from audio_interaction_ros.cli.sounds import add_model_arguments, hear_blocks, make_configuration
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
-from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
 __all__ = ['add_parser', 'describe_bound']
@@ -77,7 +77,8 @@ def _run(options: argparse.Namespace) -> int:
                                  'of one; use a model folder with a file of sounds')
     hours = len(chunks) * CHUNK_S / 3600
     choices = choose_thresholds(
-        chunks, sound_rules, allowed=int(options.rate * hours), curves=_read_curves(options),
+        chunks, sound_rules, allowed=int(options.rate * hours),
+        curves=_read_curves(config.model.path),
         is_critical=lambda sound: (sound in rules.of_sound and
                                    rules.of_sound[sound].severity == Severity.CRITICAL))
     for line in describe(choices, hours, options.rate):
@@ -116,11 +117,9 @@ def _hear(chunks: Iterable[EncodedChunk], minutes: float | None) -> list[Encoded
     return heard
 
 
-def _read_curves(options: argparse.Namespace) -> Curves:
+def _read_curves(model: str) -> Curves:
     """Return the model's own curves; none where it has no such file."""
-    name = options.model or 'edge'
-    folder = Path(name) if Path(name).is_dir() else shipped_path('models') / name
-    path = folder / _CURVES
+    path = locate(model) / _CURVES
     if not path.is_file():
         print_notice(f'{path} is not there: what a threshold costs in recall is not known')
         return {}

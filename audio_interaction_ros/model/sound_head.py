@@ -76,15 +76,17 @@ class SoundHead:
         return head
 
     def hear(self, embedding: np.ndarray) -> np.ndarray:
-        """Return what is kept [hidden_width] float32 of an embedding [embedding_width]."""
-        tensors = self._tensors
-        return gelu(tensors['hidden.weight'] @ embedding + tensors['hidden.bias'])
+        """Return what is kept [..., hidden_width] float32 of embeddings [..., embedding_width]."""
+        return gelu(self._apply('hidden', embedding))
 
     def score(self, heard: np.ndarray) -> np.ndarray:
-        """Return the probability [classes] float32 of each sound, by heard [context, hidden]."""
-        tensors = self._tensors
-        mixed = gelu(tensors['context.weight'] @ heard.reshape(-1) + tensors['context.bias'])
-        return sigmoid(tensors['classes.weight'] @ mixed + tensors['classes.bias'])
+        """Return the probability [..., classes] of each sound, by heard [..., context, hidden]."""
+        mixed = gelu(self._apply('context', heard.reshape(*heard.shape[:-2], -1)))
+        return sigmoid(self._apply('classes', mixed))
+
+    def _apply(self, layer: str, x: np.ndarray) -> np.ndarray:
+        product: np.ndarray = x @ self._tensors[f'{layer}.weight'].T
+        return product + self._tensors[f'{layer}.bias']
 
 
 def _read_names(text: str) -> tuple[str, ...]:

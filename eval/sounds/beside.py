@@ -8,11 +8,12 @@ head without YAMNet, without context, of another seed.
 import argparse
 from pathlib import Path
 
+from audio_interaction_ros.checkpoints.cache import cache_root
 from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.checkpoints.weights import locate
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from eval.sounds.scorers import BranchScorer, HeadScorer, Scorer, SumScorer, TaggerScorer
-from eval.sounds.tagger_classes import fetch_classifier
+from train.sound_head.tagger import fetch_tagger_classes
 
 __all__ = ['HEAD', 'add_arguments', 'make_head', 'make_scorers']
 
@@ -59,10 +60,11 @@ def make_scorers(options: argparse.Namespace) -> list[Scorer]:
         return scorers
     branch = BranchScorer(folder / 'trained.safetensors', config.audio_tower.sounds)
     try:
-        tagger = TaggerScorer(*fetch_classifier())
+        classes = fetch_tagger_classes(cache_root() / 'eval')
     except AudioInteractionError as error:
         print(f'without YAMNet: {error}')
         return [*scorers, branch]
+    tagger = TaggerScorer(classes.weight, classes.bias)
     return [*scorers, branch, tagger, SumScorer(branch, tagger)]
 
 

@@ -57,25 +57,16 @@ class BatchedEars:
         import torch
         from torch import nn
 
-        from train.edge.features import SOUND_LEVELS, load_tower
+        from train.sound_head.embeddings import load_sound_tower
         torch.set_num_threads(self.threads)
-        tower = load_tower()
-        # What lies above the highest level that is listened to is never computed.
-        tower.layers = nn.ModuleList(list(tower.layers)[:max(SOUND_LEVELS)])
+        tower = load_sound_tower()
         nn.Module.to(tower.tagger, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return tower
 
     def hear(self, samples: np.ndarray) -> np.ndarray:
         """Return embeddings [chunks, width] float16; the last chunk is filled with silence."""
-        import torch
-
-        from train.edge.features import make_windows
-        windows = torch.from_numpy(make_windows(samples)).bfloat16()
-        with torch.inference_mode():
-            heard = [self._tower.sound_inputs(part, self._tower.levels(part))
-                     for part in windows.split(BATCH)]
-        embeddings: np.ndarray = torch.cat(heard).half().numpy()
-        return embeddings
+        from train.sound_head.embeddings import encode_sounds
+        return encode_sounds(self._tower, samples, BATCH)
 
 
 @dataclass(frozen=True)

