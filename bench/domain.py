@@ -8,11 +8,13 @@ network, and then one robot answers for another; ports of that network can be ha
 import contextlib
 import random
 import socket
+from collections.abc import Sequence
 
 # What DDS makes of a domain's number, for discovery and for its first participant:
 # https://docs.ros.org/en/rolling/Concepts/Intermediate/About-Domain-ID.html
 _PORT_BASE, _PORTS_PER_DOMAIN, _FIRST_PARTICIPANT = 7400, 250, 10
-_SAFE_DOMAINS = range(1, 102)  # on every system; 0 is where a robot is that nobody configured
+# Safe on every system; in 0 are robots that nobody configured.
+_SAFE_DOMAINS: Sequence[int] = range(1, 102)
 _claims: list[socket.socket] = []
 
 
@@ -27,8 +29,9 @@ def claim_domain() -> int:
         port = _PORT_BASE + _PORTS_PER_DOMAIN * domain
         if _is_free(port + _FIRST_PARTICIPANT, socket.SOCK_DGRAM) and _claim(port):
             return domain
-    raise RuntimeError(f'expected a free ROS domain of {_SAFE_DOMAINS.start} to '
-                       f'{_SAFE_DOMAINS.stop - 1}, found all taken; end some of the robots')
+    raise RuntimeError(f'expected a free ROS domain, found all {len(_SAFE_DOMAINS)} of '
+                       f'{min(_SAFE_DOMAINS)} to {max(_SAFE_DOMAINS)} taken; end some of the '
+                       'robots')
 
 
 def _is_free(port: int, kind: socket.SocketKind) -> bool:
