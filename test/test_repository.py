@@ -51,14 +51,18 @@ INTERFACES = {
     'msg/Decision.msg': (
         'Header header', 'uint32 epoch', 'uint64 seq', 'string lane', 'bool respond',
         'float32 p_respond', 'uint16 queue_depth', 'float32 decision_latency_s'),
-    'msg/Transcript.msg': SPAN,
+    'msg/Transcript.msg': (
+        *SPAN, 'string[] words', 'Time[] word_starts', 'Time[] word_ends',
+        'float32[] word_confidences'),
     'msg/Translation.msg': (
         *SPAN, 'string source_language', 'string source_text',
         'string transcript_utterance_id'),
     'msg/Reply.msg': (
         'Header header', 'string reply_id', 'uint32 revision', 'string text', 'string delta',
         'bool is_final', 'uint8 emotion', 'string finish_reason',
-        'float32 first_text_latency_s'),
+        'float32 first_text_latency_s', 'string source_text',
+        'string transcript_utterance_id', 'string intent', 'float32 intent_confidence',
+        'string[] slot_names', 'string[] slot_values'),
     'msg/Alert.msg': (
         'Header header', 'string id', 'uint8 severity', 'uint8 category', 'uint8 state',
         'string label', 'string message', 'float32 confidence', 'uint32 count',
