@@ -14,6 +14,7 @@ from typing import Any
 
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.assembly import (
+    build_answers,
     build_pipeline,
     build_policy,
     build_reader,
@@ -35,6 +36,7 @@ from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     FinalTranscript,
     ReplyFinished,
     ReplyWithheld,
@@ -98,12 +100,15 @@ class Assistant:
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
+        self.answers = build_answers(config, reads=second_pass is not None)
+        """What answers words that were read; None where replies are the model's own."""
         self.stats = AssistantStats()
 
     @property
     def read_again(self) -> frozenset[str]:
-        """Lanes whose finished replies are drafts: a second pass writes the final text."""
-        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass}
+        """Lanes whose finished replies are drafts: what is read in a second pass decides."""
+        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass,
+                  'reply': self.answers}
         return frozenset(lane for lane, kind in self._kinds.items()
                          if passes.get(kind) is not None)
 
@@ -134,6 +139,8 @@ class Assistant:
             self.stats.audio_s += len(block.samples) / block.sample_rate_hz
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
+        if self.answers is not None:
+            yield from self.answers.give_up()
 
     def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
@@ -159,6 +166,8 @@ class Assistant:
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
+        if self.answers is not None:
+            yield from self.answers.tick(chunk.stamp_ns)
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
 
     def _push_chunk(self, chunk: EncodedChunk) -> list[SoundEvent]:
@@ -173,9 +182,22 @@ class Assistant:
         yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
         if kind == 'transcript' and self._second_pass is not None:
-            yield self._read_again(reply, self._second_pass)
+            final = self._read_again(reply, self._second_pass)
+            yield final
+            yield from self._answer(final)
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
+        if kind == 'reply' and self.answers is not None:
+            yield from self.answers.on_reply(reply)
+
+    def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
+        """Yield what is answered to words, after ending replies that they cut short."""
+        if self.answers is not None:
+            if self.answers.is_cut_short(heard.text):
+                for lane, kind in self._kinds.items():
+                    if kind == 'reply':
+                        self.session.cancel(lane)
+            yield from self.answers.on_words(heard)
 
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)
