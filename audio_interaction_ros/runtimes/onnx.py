@@ -74,7 +74,7 @@ def _find_graphs(model: str, halves: Sequence[str],
     exported = {half: Path(model) / half for half in halves}
     if not any(map(manifest.has_graphs, exported.values())):
         stored = identify(model)
-        # Not what lies beside the graphs: prompts, thresholds and sound head may have changed since.
+        # Not what lies beside the graphs: prompts, thresholds and the head may have changed since.
         return ({half: _ensure_graphs(stored, half, precision) for half in halves},
                 stored.config, stored.folder)
     said = {folder: manifest.read(folder) for folder in exported.values()}
