@@ -41,6 +41,8 @@ ROWS = {
     'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
+    'intents': (CORE | {'intents'}, set()),
+    'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
     'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
