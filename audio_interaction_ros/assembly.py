@@ -42,6 +42,7 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.live_words import LiveWords
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
@@ -49,9 +50,10 @@ from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
-__all__ = ['build_answers', 'build_detector', 'build_matcher', 'build_pipeline', 'build_policy',
-           'build_reader', 'build_session', 'load_model', 'make_policy_settings', 'read_rules',
-           'read_sound_rules', 'resolve_for']
+__all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
+           'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
+           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
+           'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,6 +122,27 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
     """
     return SpanReader(seconds=config.transcript.buffer_s,
                       interpret=translates and config.translation.to_english == 'whisper')
+
+
+def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
+    """
+    Return what shows words while they are spoken; None where that is turned off.
+
+    Nor is there any where ``reader``, the second pass, cannot read speech that goes on
+    (runtimes.base.WindowReader), or hears no voices.
+    """
+    said = config.transcript
+    if not said.partial_ms or not hasattr(reader, 'read_window'):
+        return None
+    voice = reader.open_voice()
+    return voice and LiveWords(
+        reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
+        language=spoken_language(config))
+
+
+def spoken_language(config: AssistantConfig) -> str:
+    """Return the language of what is said as the second pass takes it: empty for any."""
+    return '' if config.transcript.language == 'auto' else config.transcript.language
 
 
 def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, decoder: Decoder,

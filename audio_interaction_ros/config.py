@@ -41,7 +41,8 @@ RANGES: dict[str, tuple[float, float]] = {
     'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
-    'transcript.buffer_s': (0.4, 600.0),
+    'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
+    'transcript.end_silence_ms': (300.0, 60_000.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
@@ -237,10 +238,19 @@ class TranscriptConfig:
     """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
+    partial_ms: float = 800.0
+    """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
+    end_silence_ms: float = 1200.0
+    """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
+    language: str = 'auto'
+    """Language that second passes and partials read: auto, or a code such as en, zh or de."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
+        _require(self.language == 'auto' or self.language.isalpha() and self.language.islower()
+                 and 2 <= len(self.language) <= 3, 'transcript.language',
+                 'auto or a code of ISO 639-1 such as en', self.language)
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 

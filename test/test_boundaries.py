@@ -101,6 +101,7 @@ ROWS = {
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
+    'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

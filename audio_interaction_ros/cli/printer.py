@@ -14,6 +14,7 @@ from audio_interaction_ros.stream.events import (
     FinalReply,
     FinalTranscript,
     FinalTranslation,
+    PartialTranscript,
     ReplyFinished,
     ReplyText,
     ReplyWithheld,
@@ -130,6 +131,10 @@ class TextPrinter:
                 source = f'  ← {event.source_text}' if event.source_text else ''
                 self._print_line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
                                  f'{source}  [{_MARKS[event.source]}]')
+            case PartialTranscript():
+                self._in_place(event, f'{event.text} …')
+            case ReplyText() if event.lane in self._assistant.shows_words:
+                pass  # what was read of the same speech is better
             case ReplyText():
                 self._in_place(event, event.text)
             case Silence():

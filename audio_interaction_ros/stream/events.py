@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.stream.spoken_word import SpokenWord
 
 __all__ = [
-    'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation', 'ReplyEmotion',
-    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'SoundEnded',
-    'SoundStarted', 'StreamReset',
+    'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation',
+    'PartialTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
+    'ReplyWithheld', 'Silence', 'SoundEnded', 'SoundStarted', 'StreamReset',
 ]
 
 
@@ -119,6 +120,26 @@ class FinalTranscript(Event):
     start_ns: int
     end_ns: int
     """Where the second pass heard the speech."""
+    utterance_id: str = ''
+    """That of the PartialTranscripts that it ends; empty where there were none."""
+    words: tuple[SpokenWord, ...] = ()
+    """Those of the text with their places; none where it was streamed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialTranscript(Event):
+    """What was read so far of an utterance that goes on; a FinalTranscript ends it."""
+
+    utterance_id: str
+    revision: int
+    text: str
+    stable_length: int
+    """Leading code points of ``text`` that no later revision changes."""
+    words: tuple[SpokenWord, ...]
+    language: str
+    start_ns: int
+    end_ns: int
+    """Where the speech that was read began, and how far it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
