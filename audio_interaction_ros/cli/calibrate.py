@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audio_interaction_ros.alerts.alert import Severity
 from audio_interaction_ros.alerts.calibration import (
+    LEAST_RECALL_KEPT,
     Choice,
     Curves,
     bound_rate,
@@ -51,6 +52,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                         help='false alarms per hour of all sounds together (default: %(default)s)')
     parser.add_argument('--out', type=Path, default=Path('thresholds.yaml'), metavar='YAML',
                         help='where to write (default: %(default)s)')
+    parser.add_argument('--keep-recall', type=float, default=LEAST_RECALL_KEPT, metavar='SHARE',
+                        help='of what a critical sound hears in the profile, by the curves of '
+                             'the model, it must keep this share (default: %(default)s)')
     parser.add_argument('--force', action='store_true',
                         help='write also what takes too much recall from a critical sound')
     add_model_arguments(parser)
@@ -61,6 +65,9 @@ def _run(options: argparse.Namespace) -> int:
     if not options.rate > 0 or (options.minutes is not None and not options.minutes > 0):
         raise ConfigurationError('expected --rate and --minutes above 0, found '
                                  f'{options.rate} and {options.minutes}; correct them')
+    if not 0 <= options.keep_recall <= 1:
+        raise ConfigurationError('expected --keep-recall from 0 to 1, found '
+                                 f'{options.keep_recall}; correct it')
     blocks = _open_source(options)
     config = make_configuration(options)
     rules = read_rules(config.alerts)
@@ -83,11 +90,12 @@ def _run(options: argparse.Namespace) -> int:
                                    rules.of_sound[sound].severity == Severity.CRITICAL))
     for line in describe(choices, hours, options.rate):
         print(line)
-    refused = find_refusals(choices)
+    refused = find_refusals(choices, options.keep_recall)
     if refused and not options.force:
         raise ConfigurationError(
-            f'refused, nothing is written: {"; ".join(refused)}. Something in what was heard '
-            'sounds like it: find and stop it, or calibrate again with --force')
+            f'refused, nothing is written: {"; ".join(refused)}. A critical sound keeps '
+            f'{options.keep_recall:.0%} of its recall or more (--keep-recall). Something in what '
+            'was heard sounds like it: find and stop it, or calibrate again with --force')
     _write(options, choices, hours, runtime.encoder.spec.model_id, refused)
     return 0
 
@@ -171,7 +179,7 @@ def _write(options: argparse.Namespace, choices: list[Choice], hours: float, mod
         'recall': {choice.sound: [round(choice.recall_before, 3), round(choice.recall_after, 3)]
                    for choice in risen if choice.recall_before is not None
                    and choice.recall_after is not None},
-        'forced': bool(refused)}
+        'recall_kept_at_least': options.keep_recall, 'forced': bool(refused)}
     try:
         write_thresholds(options.out, ChosenThresholds(
             format=FORMAT, chosen=chosen,
