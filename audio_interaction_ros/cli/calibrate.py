@@ -22,11 +22,12 @@ from audio_interaction_ros.assembly import build_pipeline, load_model, read_rule
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.devices import hear_device, sound_library
 from audio_interaction_ros.checkpoints.weights import locate
-from audio_interaction_ros.cli.recording import open_recording, print_notice
+from audio_interaction_ros.cli.recording import list_recordings, open_recording, print_notice
 from audio_interaction_ros.cli.sounds import add_model_arguments, hear_blocks, make_configuration
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.listening import ListeningPipeline
 
 __all__ = ['add_parser', 'describe_bound']
 
@@ -44,8 +45,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                     'come of it. Whatever is heard counts as a false alarm: let nothing happen.')
     parser.add_argument('--minutes', type=float, help='how long to hear (default: 10 of the '
                                                       'microphone, all of a recording)')
-    parser.add_argument('--from', dest='source', metavar='FILE|BAG',
-                        help='hear a recording instead of the microphone')
+    parser.add_argument('--from', dest='source', metavar='FILE|BAG|FOLDER',
+                        help='hear a recording, or all of a folder, instead of the microphone')
     parser.add_argument('--device', default='', help='input device: part of its name, or its '
                                                      'index')
     parser.add_argument('--rate', type=float, default=0.5,
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     if not 0 <= options.keep_recall <= 1:
         raise ConfigurationError('expected --keep-recall from 0 to 1, found '
                                  f'{options.keep_recall}; correct it')
-    blocks = _open_source(options)
+    streams = _open_source(options)
     config = make_configuration(options)
     rules = read_rules(config.alerts)
     sound_rules = read_sound_rules(config.alerts, rules)
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
     print_notice(f'loading the model {config.model.path}')
     runtime = load_model(config.model, halves=('encoder',))
     pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
-    chunks = _hear(hear_blocks(pipeline, blocks), options.minutes)
+    chunks = _hear(_hear_all(pipeline, streams), options.minutes)
     if not chunks or not chunks[0].sounds.names:
         raise ConfigurationError('expected a model that tells sounds apart, and audio, found none '
                                  'of one; use a model folder with a file of sounds')
@@ -100,13 +101,22 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _open_source(options: argparse.Namespace) -> Iterator[AudioBlock]:
+def _open_source(options: argparse.Namespace) -> list[Iterator[AudioBlock]]:
     if options.source:
-        return open_recording(options.source, options.topic)
+        found = ['-'] if options.source == '-' else list_recordings(options.source)
+        return [open_recording(path, options.topic) for path in found]
     options.minutes = options.minutes or _MINUTES
     library = sound_library()
     print_notice(f'hearing the microphone for {options.minutes:g} min; Ctrl-C writes nothing')
-    return hear_device(library, options.device)
+    return [hear_device(library, options.device)]
+
+
+def _hear_all(pipeline: ListeningPipeline, streams: Iterable[Iterable[AudioBlock]]
+              ) -> Iterator[EncodedChunk]:
+    """Yield the chunks of one stream after the other; none goes over into the next."""
+    for epoch, blocks in enumerate(streams):
+        pipeline.reset(epoch)
+        yield from hear_blocks(pipeline, blocks)
 
 
 def _hear(chunks: Iterable[EncodedChunk], minutes: float | None) -> list[EncodedChunk]:
