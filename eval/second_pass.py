@@ -123,8 +123,9 @@ class Readings:
         if find_speech not in self._models:
             from audio_interaction_ros.runtimes.registry import load_transcriber
             self._models[find_speech] = load_transcriber(find_speech=find_speech)
-        read = replace(self._models[find_speech].transcribe(samples), write_english=None)
-        return {key: value for key, value in asdict(read).items() if key != 'write_english'}
+        read = replace(self._models[find_speech].transcribe(samples), write_english=None, words=())
+        return {key: value for key, value in asdict(read).items()
+                if key not in ('write_english', 'words')}
 
     def final_text(self, name: str, samples: np.ndarray) -> str:
         """Return the text that becomes final where nothing was streamed."""
