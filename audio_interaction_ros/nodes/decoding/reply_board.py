@@ -16,6 +16,7 @@ from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.io.messages import recognised_of, time_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
@@ -107,6 +108,9 @@ class ReplyBoard:
         self._awaited: dict[str, _Draft] = {}
         self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
+        self._words = WordBoard(
+            node=node, group=group,
+            publish=self._publish_words) if 'transcript' in draft else None
         for kind in draft:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
@@ -159,6 +163,14 @@ class ReplyBoard:
             if running.shown is not None:
                 self._publish_last(self._kinds[lane], running.shown)
         self._running.clear()
+        if self._words is not None:
+            self._words.give_up()
+
+    def _publish_words(self, message: Any) -> None:
+        """Publish what was read of speech that goes on, or the final of what silence ended."""
+        self._publishers['transcript'].publish(message)
+        if message.is_final and message.text:
+            self._texts['transcript'].publish(String(data=message.text))
 
     def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""
@@ -255,7 +267,9 @@ class ReplyBoard:
             self._drafts[kind].publish(message)
         else:
             running.shown = message
-            self._publishers[kind].publish(message)
+            if not (kind == 'transcript' and self._words is not None
+                    and self._words.shows(running.start_ns, event.stamp_ns)):
+                self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -275,6 +289,8 @@ class ReplyBoard:
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
+        if draft.kind == 'transcript' and self._words is not None:
+            self._words.take_over(message)
         self._publishers[draft.kind].publish(message)
         if message.text:
             self._texts[draft.kind].publish(String(data=message.text))
