@@ -7,6 +7,7 @@ decide alike. Knows neither threads nor topics.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,14 @@ from audio_interaction_ros.config import (
     LaneConfig,
     ModelConfig,
     resolve_lanes,
+    split_list,
 )
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
+from audio_interaction_ros.intents.address import Address
+from audio_interaction_ros.intents.answers import Answers
+from audio_interaction_ros.intents.barge_in import BargeIn
+from audio_interaction_ros.intents.intents_file import IntentsFile, join_files, read_intents
+from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import (
     HALVES,
@@ -43,9 +50,10 @@ from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
-__all__ = ['build_detector', 'build_live_words', 'build_pipeline', 'build_policy',
-           'build_reader', 'build_session', 'load_model', 'make_policy_settings', 'read_rules',
-           'read_sound_rules', 'resolve_for', 'spoken_language']
+__all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
+           'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
+           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
+           'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -200,6 +208,41 @@ def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPo
     """
     rules = read_rules(settings)
     return AlertPolicy(rules, make_policy_settings(settings, lanes, rules))
+
+
+def build_matcher(config: AssistantConfig) -> IntentMatcher:
+    """Return what finds intents in texts; raises ConfigurationError for a bad file."""
+    rules = _read_shipped_intents()
+    if config.intents.file:
+        rules = join_files(rules, read_intents(config.intents.file))
+    return IntentMatcher(rules, split_list(config.assistant.names))
+
+
+@lru_cache
+def _read_shipped_intents() -> IntentsFile:
+    return read_intents(shipped_path('config/intents.yaml'))
+
+
+def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
+    """
+    Return what answers words that were read; None where replies are the model's own.
+
+    ``reads``: a second pass reads transcripts. Raises ConfigurationError for a bad file of
+    intents, of an own one also where no answer comes from words.
+    """
+    lanes = [lane.name for lane in config.lanes if lane.kind == 'reply']
+    matcher = build_matcher(config)
+    if config.reply.source == 'model' or not reads or not lanes:
+        return None
+    said, rules = config.assistant, read_rules(config.alerts)
+    names = split_list(said.names)
+    return Answers(
+        lane=lanes[0], matcher=matcher,
+        address=Address(mode=said.address, names=names, window_s=said.window_s),
+        barge_in=BargeIn(split_list(said.barge_in), names),
+        min_confidence=config.intents.min_confidence,
+        min_word_confidence=config.reply.min_word_confidence,
+        tells_of_sound=lambda text: bool(rules.match(text)))
 
 
 def make_policy_settings(settings: AlertsConfig, lanes: Iterable[LaneConfig],

@@ -14,6 +14,7 @@ from typing import Any
 
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.assembly import (
+    build_answers,
     build_live_words,
     build_pipeline,
     build_policy,
@@ -38,6 +39,7 @@ from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     FinalTranscript,
     PartialTranscript,
     ReplyFinished,
@@ -110,12 +112,15 @@ class Assistant:
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
+        self.answers = build_answers(config, reads=second_pass is not None)
+        """What answers words that were read; None where replies are the model's own."""
         self.stats = AssistantStats()
 
     @property
     def read_again(self) -> frozenset[str]:
-        """Lanes whose finished replies are drafts: a second pass writes the final text."""
-        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass}
+        """Lanes whose finished replies are drafts: what is read in a second pass decides."""
+        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass,
+                  'reply': self.answers}
         return frozenset(lane for lane, kind in self._kinds.items()
                          if passes.get(kind) is not None)
 
@@ -147,6 +152,8 @@ class Assistant:
             self.stats.audio_s += len(block.samples) / block.sample_rate_hz
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
+        if self.answers is not None:
+            yield from self.answers.give_up()
 
     @property
     def shows_words(self) -> frozenset[str]:
@@ -182,6 +189,8 @@ class Assistant:
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
+        if self.answers is not None:
+            yield from self.answers.tick(chunk.stamp_ns)
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
         if self._live is not None:
             yield from self._show_words(self._live, chunk)
@@ -199,13 +208,16 @@ class Assistant:
                 _LOG.exception('reading speech that goes on failed')
                 shown = None
             if shown is not None:
+                self._cut_short(shown.text)
                 yield PartialTranscript(
                     **place, utterance_id=_utterance_id(chunk.epoch, shown.utterance),
                     revision=shown.revision, text=shown.text, stable_length=shown.stable_length,
                     words=shown.words, language=shown.language, start_ns=shown.start_ns,
                     end_ns=shown.end_ns)
         for span in [*over, *(live.finish() if chunk.end_of_stream else [])]:
-            yield self._end_words(span, place)
+            final = self._end_words(span, place)
+            yield final
+            yield from self._answer(final)
 
     def _end_words(self, span: OverSpan, place: dict[str, Any]) -> FinalTranscript:
         """Return the final of an utterance that no lane answered before it was silent."""
@@ -227,9 +239,26 @@ class Assistant:
         yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
         if kind == 'transcript' and self._second_pass is not None:
-            yield self._read_again(reply, self._second_pass)
+            final = self._read_again(reply, self._second_pass)
+            yield final
+            yield from self._answer(final)
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
+        if kind == 'reply' and self.answers is not None:
+            yield from self.answers.on_reply(reply)
+
+    def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
+        """Yield what is answered to words, after ending replies that they cut short."""
+        if self.answers is not None:
+            self._cut_short(heard.text)
+            yield from self.answers.on_words(heard)
+
+    def _cut_short(self, text: str) -> None:
+        """End every reply at once where a text is a word such as "stop"."""
+        if self.answers is not None and self.answers.is_cut_short(text):
+            for lane, kind in self._kinds.items():
+                if kind == 'reply':
+                    self.session.cancel(lane)
 
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)

@@ -41,9 +41,11 @@ ROWS = {
     'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
+    'intents': (CORE | {'intents'}, set()),
+    'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),

@@ -24,7 +24,7 @@ from audio_interaction_msgs.msg import (
     Translation,
 )
 from audio_interaction_ros.alerts.alert import AlertState, Severity
-from audio_interaction_ros.cli.printer import describe_silence, describe_sound
+from audio_interaction_ros.cli.printer import describe_intent, describe_silence, describe_sound
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import CHUNK_NS, Emotion
@@ -138,7 +138,10 @@ class PrinterNode(Node):
         if message.is_final:
             tone = Emotion(message.emotion)
             mark = '' if tone is Emotion.NORMAL else f' ({tone.name.lower()})'
-            self._print(stamp_ns(message.header.stamp), 'reply', message.text + mark)
+            slots = dict(zip(message.slot_names, message.slot_values, strict=False))
+            intent = describe_intent(message.intent, message.intent_confidence, slots)
+            self._print(stamp_ns(message.header.stamp), 'reply', ' '.join(
+                part for part in (message.text + mark, intent) if part))
 
     def _on_alert(self, message: Any) -> None:
         state, severity = AlertState(message.state), Severity(message.severity)

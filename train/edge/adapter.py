@@ -98,8 +98,8 @@ class Edge(nn.Module):
         """
         first, activation, last = self.projector
         words = last(F.dropout(activation(first(frames)), HIDDEN_DROPOUT, self.training))
-        features = torch.cat((words, self.sound(heard)[:, None]), dim=1)
-        features = scale_length(features, TOWER.feature_norm).flatten(0, 1)
+        words = scale_length(words, TOWER.feature_norm)
+        features = torch.cat((words, self.sound(heard)[:, None]), dim=1).flatten(0, 1)
         if self.training:
             features = features * (torch.rand(len(features), 1) >= FEATURE_DROPOUT)
         return features

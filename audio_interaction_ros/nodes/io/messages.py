@@ -19,7 +19,13 @@ from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
-from audio_interaction_ros.stream.events import ReplyStarted, Silence, SoundEnded
+from audio_interaction_ros.stream.events import (
+    FinalTranscript,
+    ReplyFinished,
+    ReplyStarted,
+    Silence,
+    SoundEnded,
+)
 from audio_interaction_ros.stream.final_text import FinalText
 from audio_interaction_ros.stream.live_words import WordsShown
 from audio_interaction_ros.stream.sound_events import SoundEvent, list_likeliest
@@ -27,9 +33,10 @@ from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
-           'decision_message', 'duration_message', 'partial_message', 'put_final',
+           'decision_message', 'duration_message', 'final_transcript', 'partial_message',
+           'put_final',
            'put_recognised', 'recognised_of', 'sound_event_message', 'sound_scores_message',
-           'time_message']
+           'time_message', 'words_transcript']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
@@ -184,6 +191,25 @@ def recognised_of(message: Any) -> RecognisedSpeech:
         english=message.text if message.language else None, confidence=message.word_confidence,
         nobody=message.source == 'second_pass' and not message.source_text,
         start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+
+
+def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
+    """Return what a final Transcript says of the reply of a lane that it came of."""
+    return FinalTranscript(
+        lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+        reply_id=reply.reply_id, text=message.text, language=message.language,
+        source=message.source, confidence=message.word_confidence, streamed_text=reply.text,
+        start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+
+
+def words_transcript(message: Any, lane: str) -> FinalTranscript:
+    """Return what a final Transcript says that silence ended, before a lane had answered it."""
+    end_ns = stamp_ns(message.end)
+    return FinalTranscript(
+        lane=lane, stamp_ns=end_ns, epoch=0, seq=0, reply_id=message.utterance_id,
+        text=message.text, language=message.language, source=message.source,
+        confidence=message.word_confidence, streamed_text='',
+        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id)
 
 
 def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
