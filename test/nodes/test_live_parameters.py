@@ -28,16 +28,20 @@ pytestmark = pytest.mark.ros
 OTHER_TEXTS = {'fifo.overflow': 'merge_silence', 'fifo.drain': 'C', 'kind': 'transcript',
                'transcript.second_pass': 'whisper', 'translation.second_pass': 'whisper',
                'translation.to_english': 'model', 'model.rope_index_dtype': 'fp16_compat',
-               'alerts.profile': 'workshop', 'alerts.evidence': 'model', 'alerts.language': 'zh'}
+               'alerts.profile': 'workshop', 'alerts.evidence': 'model', 'alerts.language': 'zh',
+               'reply.source': 'model', 'assistant.address': 'name', 'transcript.language': 'zh'}
 
 
 @pytest.fixture(autouse=True)
 def thresholds(tmp_path, monkeypatch):
-    """Let there be a file of thresholds that may be named."""
+    """Let there be files of thresholds and of intents that may be named."""
     path = tmp_path / 'thresholds.yaml'
     path.write_text('format: audio-interaction-thresholds/1\nchosen: {}\n'
                     'thresholds: {dog_bark: 0.75}\n')
     monkeypatch.setitem(OTHER_TEXTS, 'alerts.thresholds', str(path))
+    intents = tmp_path / 'intents.yaml'
+    intents.write_text('intents: [{name: dance, en: [dance]}]\n')
+    monkeypatch.setitem(OTHER_TEXTS, 'intents.file', str(intents))
 
 
 def another(node, name):
