@@ -54,6 +54,8 @@ class Recording:
     """[chunks, width]: embeddings of chunks in which it sounds, of all surroundings."""
     streams: Sequence[np.ndarray]
     """[chunks, width] each: everything that was heard of one surrounding, in order."""
+    as_recorded: np.ndarray | None = None
+    """[chunks, width]: as loud as it was recorded, between pieces of the background; or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,9 @@ class Lesson:
     slope: float
     recall: float
     """Share of the surroundings of recordings that were left out in which it was heard."""
+    as_recorded: float
+    """Share of recordings that were left out and heard as loud as they were recorded; where none
+    was, 1. A fan that always runs is heard when it is made louder, and not as it is."""
     trials: int
     false_alarms: int
     """In the background, at the threshold."""
@@ -106,7 +111,7 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
     Each recording is left out once, and heard by what the others taught.
     """
     heard = trials = 0
-    peaks: list[float] = []
+    peaks, plain = list[float](), list[bool]()
     for left, recording in enumerate(recordings):
         others = [item for place, item in enumerate(recordings) if place != left]
         direction = _direct(others, background)
@@ -116,6 +121,9 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
             peaks.append(peak - middle)
             heard += peak >= middle
             trials += 1
+        if recording.as_recorded is not None:
+            scores = background.place(recording.as_recorded) @ direction
+            plain.append(bool(sustain(scores).max() >= middle))
     direction = _direct(recordings, background)
     scores = background.places @ direction
     middle = find_middle(scores, background.hours, rate)
@@ -123,7 +131,8 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
     usual = float(np.median([peak for peak in peaks if peak > 0] or [0.1]))
     return Lesson(direction=direction.astype(np.float32), middle=middle,
                   slope=min(200.0, math.log(9) / max(usual, 0.01)), recall=heard / trials,
-                  trials=trials, false_alarms=count_events(sustain(scores), middle),
+                  as_recorded=float(np.mean(plain)) if plain else 1.0, trials=trials,
+                  false_alarms=count_events(sustain(scores), middle),
                   hours=background.hours)
 
 
