@@ -165,11 +165,25 @@ def read_rules(settings: AlertsConfig) -> AlertRules:
     Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
     whoever listens for it refuses it.
     """
-    rules = load_rules(Path(settings.rules) if settings.rules
-                       else shipped_path('config/alerts.yaml'))
+    rules = _load_rules(Path(settings.rules) if settings.rules
+                        else shipped_path('config/alerts.yaml'))
     taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
     return rules.with_taught({sound.name: sound.title for sound in taught},
                              {sound.name: sound.threshold for sound in taught})
+
+
+def _load_rules(path: Path) -> AlertRules:
+    """Return the rules of a file, which detector and policy ask for one after the other."""
+    try:
+        state = path.stat()
+    except OSError:
+        return load_rules(path)  # says what is wrong
+    return _load_unchanged(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=1)
+def _load_unchanged(path: Path, _state: tuple[int, int, int]) -> AlertRules:
+    return load_rules(path)
 
 
 def read_sound_rules(settings: AlertsConfig, rules: AlertRules) -> dict[str, SoundRule]:

@@ -208,6 +208,7 @@ class Assistant:
                 _LOG.exception('reading speech that goes on failed')
                 shown = None
             if shown is not None:
+                self._cut_short(shown.text)
                 yield PartialTranscript(
                     **place, utterance_id=_utterance_id(chunk.epoch, shown.utterance),
                     revision=shown.revision, text=shown.text, stable_length=shown.stable_length,
@@ -249,11 +250,15 @@ class Assistant:
     def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
         """Yield what is answered to words, after ending replies that they cut short."""
         if self.answers is not None:
-            if self.answers.is_cut_short(heard.text):
-                for lane, kind in self._kinds.items():
-                    if kind == 'reply':
-                        self.session.cancel(lane)
+            self._cut_short(heard.text)
             yield from self.answers.on_words(heard)
+
+    def _cut_short(self, text: str) -> None:
+        """End every reply at once where a text is a word such as "stop"."""
+        if self.answers is not None and self.answers.is_cut_short(text):
+            for lane, kind in self._kinds.items():
+                if kind == 'reply':
+                    self.session.cancel(lane)
 
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)

@@ -85,6 +85,10 @@ class Skipper:
                     tokens, at + len(words)):
                 yield len(words)
 
+    def is_nothing(self, tokens: Sequence[str]) -> bool:
+        """Tell whether a sentence says no more than a name and what means nothing."""
+        return self._is_closing(tokens, 0)
+
     def _is_opening(self, tokens: Sequence[str], at: int) -> bool:
         """Tell whether only what means nothing comes before."""
         named = {token for name in self._names for token in name}
@@ -128,11 +132,11 @@ def _take_part(form: Sequence[Element], tokens: Sequence[str], part: int, at: in
         for value in reader.read(wanted.slot, tokens[at:]) if at < len(tokens) else ():
             rest = best(part + 1, at + len(value.said), strayed)
             if rest is not None:
-                yield replace(rest, points=rest.points + len(value.said),
+                yield replace(rest, points=rest.points + value.worth * len(value.said),
                               words=rest.words + len(value.said),
                               slots=((wanted.slot, value), *rest.slots))
         return
-    if at < len(tokens) and tokens[at] == wanted:
+    if at < len(tokens) and (tokens[at] == wanted or {tokens[at], wanted} == {'a', 'an'}):
         yield from _add_word(best(part + 1, at + 1, strayed), 1.0, misread=0)
     elif at < len(tokens) and may_stray and not strayed and are_alike(tokens[at], wanted):
         yield from _add_word(best(part + 1, at + 1, True), MISREAD_WORTH, misread=1)

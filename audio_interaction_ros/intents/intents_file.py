@@ -21,7 +21,7 @@ __all__ = ['KINDS', 'LANGUAGES', 'IntentRule', 'IntentsFile', 'SlotRule', 'join_
 KINDS = ('urgent', 'order', 'question', 'social')
 """Of several sentences the urgent one is taken, then an order or a question, a greeting last."""
 LANGUAGES = ('en', 'zh')
-SLOT_KINDS = ('noun', 'name', 'values', 'number', 'duration', 'time')
+SLOT_KINDS = ('noun', 'name', 'words', 'values', 'number', 'duration', 'time')
 
 
 def _require(holds: bool, at: str, expected: str, found: object) -> None:
@@ -34,8 +34,8 @@ class SlotRule:
     """What may stand in a slot."""
 
     kind: str = 'noun'
-    """noun: any thing with its article; name: a noun or bare names; values: those listed; number;
-    duration; time."""
+    """noun: any thing with its article; name: a noun or bare names; values: those listed; words:
+    any, which count less; number; duration; time."""
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Value and the words that mean it: of ``values`` all there are, of ``noun`` and
     ``name`` some more."""

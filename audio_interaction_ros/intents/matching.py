@@ -8,7 +8,7 @@ in which a number or a negation is in doubt has no intent.
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from audio_interaction_ros.intents.alignment import Alignment, Skipper, align
 from audio_interaction_ros.intents.intents_file import (
@@ -90,14 +90,21 @@ class IntentMatcher:
         Return what a text asks for; None where that is nothing that is known.
 
         Of several sentences the urgent one counts, then the last order or question, then the last
-        greeting. ``word_confidence``: how sure its reader was of the words, NaN: unknown.
+        greeting; the more of them mean something else, the less sure it is. ``word_confidence``:
+        how sure its reader was of the words, NaN: unknown.
         """
         found: dict[int, Intent] = {}
-        for sentence in split_sentences(text):
+        known, sentences = 0, split_sentences(text)
+        for sentence in sentences:
             intent = self._match_sentence(_NO_BUT.sub('', sentence) or sentence, word_confidence)
+            known += intent is not None or self._skipper.is_nothing(tokenise(sentence))
             if intent is not None:
                 found[_rank(intent)] = intent
-        return found[min(found)] if found else None
+        if not found:
+            return None
+        best = found[min(found)]
+        told = 1.0 if best.kind == 'urgent' else math.sqrt(known / len(sentences))
+        return replace(best, confidence=best.confidence * told)
 
     def _match_sentence(self, sentence: str, word_confidence: float) -> Intent | None:
         tokens = tokenise(sentence)

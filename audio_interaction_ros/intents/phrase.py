@@ -16,7 +16,7 @@ __all__ = ['MOST_FORMS', 'Element', 'Gap', 'write_out']
 MOST_FORMS = 2_000
 """So many forms one phrase may have; more would make every match slow."""
 _PIECE = re.compile(r'\{([^{}]*)\}|([\[\]()|])|([^\[\](){}|]+)')
-_NAME = re.compile(r'[a-z][a-z0-9_]*')
+_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*')
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _split(phrase: str) -> Iterator[str | Gap]:
             yield sign
         elif slot is not None:
             if not _NAME.fullmatch(slot):
-                raise _make_error(phrase, f'the name of a slot in small letters, not {slot!r}')
+                raise _make_error(phrase, f'the name of a slot, one word, not {slot!r}')
             yield Gap(slot)
         else:
             yield from tokenise(words)

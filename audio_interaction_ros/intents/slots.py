@@ -22,6 +22,8 @@ __all__ = ['SlotReader', 'SlotValue', 'mirror']
 
 LONGEST_TOKENS = 8
 """So many tokens a slot takes in at most."""
+UNKNOWN_WORTH = 0.6
+"""What a word counts in a slot that takes in any."""
 _DETERMINERS = frozenset(('the', 'a', 'an', 'some', 'my', 'your', 'our', 'his', 'her', 'their',
                           'this', 'that', 'another', 'these', 'those'))
 _LEFT_OUT = frozenset(('the', 'a', 'an', 'some'))
@@ -47,6 +49,8 @@ class SlotValue:
     """What it means: a listed value, a number in digits, a thing without its article."""
     said: tuple[str, ...]
     """The tokens that were heard."""
+    worth: float = 1.0
+    """What each of them counts: words of which nothing is known say less."""
 
 
 def mirror(tokens: Sequence[str]) -> str:
@@ -68,7 +72,11 @@ class SlotReader:
             said = tuple(tokens[:length])
             value = self._value_of(slot, said)
             if value is not None:
-                yield SlotValue(value, _capitalise(said) if value.istitle() else said)
+                heard = _capitalise(said) if value.istitle() else said
+                yield SlotValue(value, heard, self._worth_of(slot))
+
+    def _worth_of(self, slot: str) -> float:
+        return UNKNOWN_WORTH if self._rules[slot].kind == 'words' else 1.0
 
     def _value_of(self, slot: str, said: tuple[str, ...]) -> str | None:
         rule, listed = self._rules[slot], self._listed[slot]
@@ -81,6 +89,8 @@ class SlotReader:
                 return _name_thing(said)
             case 'name':
                 return _name_thing(said) or _name_person(said)
+            case 'words':
+                return None if any(map(is_negation, said)) else join_tokens(list(said))
             case 'number':
                 return _write_number(said)
             case 'duration':

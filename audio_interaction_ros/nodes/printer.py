@@ -72,7 +72,8 @@ class PrinterNode(Node):
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         self._printed += 1
         when = '?' if self._zero_ns is None else f'{(time_ns - self._zero_ns) / 1e9:.1f}'
-        _print_line(f'{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
+        clear = '\r\033[K' if sys.stdout.isatty() else ''
+        _print_line(f'{clear}{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
 
     def _on_decision(self, message: Any) -> None:
         if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
@@ -120,6 +121,10 @@ class PrinterNode(Node):
         self._findings[topic] = (finding, since, printed)
 
     def _on_transcript(self, message: Any) -> None:
+        if message.source == 'partial' and not message.is_final and sys.stdout.isatty():
+            # In place, for what comes next is written over it.
+            sys.stdout.write(f'\r\033[K            transcript   {one_line(message.text)} …')
+            sys.stdout.flush()
         if message.is_final and message.text:  # without text nobody spoke
             language = f' [{message.language}]' if message.language else ''
             self._print(stamp_ns(message.end), 'transcript', message.text + language)

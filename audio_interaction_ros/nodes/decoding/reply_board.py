@@ -18,10 +18,12 @@ from std_msgs.msg import String
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.io.messages import (
     final_transcript,
     recognised_of,
     time_message,
+    words_transcript,
 )
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
@@ -121,6 +123,9 @@ class ReplyBoard:
         self._awaited: dict[str, _Draft] = {}
         self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
+        self._words = WordBoard(
+            node=node, group=group,
+            publish=self._publish_words) if 'transcript' in draft and 'transcript' in self._kinds.values() else None
         for kind in draft:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
@@ -182,6 +187,20 @@ class ReplyBoard:
         self._running.clear()
         if self._answers is not None:
             self.publish_answers(self._answers.give_up())
+        if self._words is not None:
+            self._words.give_up()
+
+    def _publish_words(self, message: Any) -> None:
+        """Publish what was read of speech that goes on, or the final of what silence ended."""
+        self._publishers['transcript'].publish(message)
+        if message.is_final and message.text:
+            self._texts['transcript'].publish(String(data=message.text))
+        if self._answers is not None and message.is_final:
+            lane = next(lane for lane, kind in self._kinds.items() if kind == 'transcript')
+            self.publish_answers(self._answers.on_words(words_transcript(message, lane)),
+                                 message.header.frame_id)
+        elif self._answers is not None:
+            self._answers.hear_partial(message.text)
 
     def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""
@@ -317,7 +336,9 @@ class ReplyBoard:
                 self._answers.note_reading(event)
         else:
             running.shown = message
-            self._publishers[kind].publish(message)
+            if not (kind == 'transcript' and self._words is not None
+                    and self._words.shows(running.start_ns, event.stamp_ns)):
+                self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -337,6 +358,8 @@ class ReplyBoard:
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
+        if draft.kind == 'transcript' and self._words is not None:
+            self._words.take_over(message)
         self._publishers[draft.kind].publish(message)
         if message.text:
             self._texts[draft.kind].publish(String(data=message.text))
