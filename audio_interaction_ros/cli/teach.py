@@ -119,12 +119,12 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
             f'the recordings that were left out to be heard, {lesson.recall:.2f} were; nothing is '
             'stored. Record it nearer and longer, look whether it sounds in the background, or '
             'give --force')
-    if lesson.as_recorded < LEAST_RECALL and not options.force:
+    if lesson.as_recorded <= LEAST_RECALL and not options.force:
         raise ConfigurationError(
             f'{options.name!r} cannot be told from the background: it is heard when it is made '
             f'louder, but of the recordings as loud as they are {lesson.as_recorded:.2f} were '
-            f'heard, expected {LEAST_RECALL:g}; nothing is stored. The background sounds like '
-            'it: record the place without it, or give --force')
+            f'heard, expected more than {LEAST_RECALL:g}; nothing is stored. The background '
+            'sounds like it: record the place without it, or give --force')
     print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
     return 0
 
