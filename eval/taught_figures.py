@@ -31,7 +31,7 @@ __all__ = ['CASES', 'SHIPPED', 'SILENT', 'Negatives', 'Session', 'Trial', 'is_fo
 
 SHIPPED = f'as shipped, {DIMENSIONS} dimensions'
 NEIGHBOUR, SILENT = 'nearest neighbour, YAMNet alone', 'always silent'
-WIDTHS = (64, DIMENSIONS, 256)
+WIDTHS = (64, 128, DIMENSIONS)
 TAGGER_WIDTH = 1024
 LEAST_CLIPS = 4
 CASES: Mapping[int, str] = {4: 'dry', 5: '20 dB', 6: '10 dB'}

@@ -17,7 +17,8 @@ from audio_interaction_ros.protocol import CHUNK_S
 __all__ = ['DIMENSIONS', 'HITS', 'OF', 'Background', 'Lesson', 'Recording', 'count_events',
            'find_middle', 'learn', 'sustain', 'whiten']
 
-DIMENSIONS = 128
+DIMENSIONS = 256
+"""Chosen on sessions of users that docs/sounds_howto.md does not report."""
 HITS, OF = 2, 3
 """Chunks that must reach the threshold, as config/alerts.yaml asks by default."""
 _MOST_SAMPLES = 2000
