@@ -167,6 +167,10 @@ class WhisperDecoderConfig:
     heads: int = 8
     mlp_width: int = 2_048
     max_positions: int = 448
+    alignment_heads: tuple[tuple[int, int], ...] = (
+        (3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6))
+    """(layer, head) of those that look where in the audio a token is, as Whisper's authors found
+    them; none: nobody tells."""
 
     @property
     def head_dim(self) -> int:
