@@ -31,7 +31,7 @@ __all__ = ['CASES', 'SHIPPED', 'SILENT', 'Negatives', 'Session', 'Trial', 'is_fo
 
 SHIPPED = f'as shipped, {DIMENSIONS} dimensions'
 NEIGHBOUR, SILENT = 'nearest neighbour, YAMNet alone', 'always silent'
-WIDTHS = (64, DIMENSIONS, 256)
+WIDTHS = (64, 128, DIMENSIONS)
 TAGGER_WIDTH = 1024
 LEAST_CLIPS = 4
 CASES: Mapping[int, str] = {4: 'dry', 5: '20 dB', 6: '10 dB'}
@@ -82,23 +82,37 @@ def learners(known: np.ndarray, rate: float) -> dict[str, Learner]:
     """Return all ways to learn, by name."""
     def by_direction(dimensions: int) -> Learner:
         room = whiten(known, dimensions)
+        place = _remember(room.place)
 
         def teach(recordings: Sequence[Recording]) -> Judge:
             lesson = learn(recordings, room, rate)
-            return Judge(lambda heard: room.place(heard) @ lesson.direction, lesson.middle,
+            return Judge(lambda heard: place(heard) @ lesson.direction, lesson.middle,
                          lesson.recall)
         return teach
+
+    unit = _remember(_unit)
 
     def by_neighbour(recordings: Sequence[Recording]) -> Judge:
         taught = _unit(np.concatenate([item.sounding for item in recordings]))
 
         def score(heard: np.ndarray) -> np.ndarray:
-            nearest: np.ndarray = (_unit(heard) @ taught.T).max(axis=1)
+            nearest: np.ndarray = (unit(heard) @ taught.T).max(axis=1)
             return nearest
         return Judge(score, find_middle(score(known), len(known) * CHUNK_S / 3600, rate))
     return {**{SHIPPED if width == DIMENSIONS else f'{width} dimensions': by_direction(width)
                for width in WIDTHS}, NEIGHBOUR: by_neighbour,
             SILENT: lambda _: Judge(lambda heard: np.zeros(len(heard)), np.inf)}
+
+
+def _remember(place: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the same, once for each array; all heads hear the same hours."""
+    there: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def look(heard: np.ndarray) -> np.ndarray:
+        if id(heard) not in there:
+            there[id(heard)] = heard, place(heard)  # kept, so that no other gets its id
+        return there[id(heard)][1]
+    return look
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:

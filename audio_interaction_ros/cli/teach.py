@@ -119,6 +119,12 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
             f'the recordings that were left out to be heard, {lesson.recall:.2f} were; nothing is '
             'stored. Record it nearer and longer, look whether it sounds in the background, or '
             'give --force')
+    if lesson.as_recorded <= LEAST_RECALL and not options.force:
+        raise ConfigurationError(
+            f'{options.name!r} cannot be told from the background: it is heard when it is made '
+            f'louder, but of the recordings as loud as they are {lesson.as_recorded:.2f} were '
+            f'heard, expected more than {LEAST_RECALL:g}; nothing is stored. The background '
+            'sounds like it: record the place without it, or give --force')
     print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
     return 0
 
@@ -210,7 +216,8 @@ def teach(title: str, clips: list[np.ndarray], background: np.ndarray, embed: Em
                   for seed, clip in enumerate(clips)]
     lesson = learn(recordings, room, rate)
     made = {'when': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'clips': len(clips),
-            'recall': round(lesson.recall, 3), 'background_hours': round(lesson.hours, 3),
+            'recall': round(lesson.recall, 3), 'as_recorded': round(lesson.as_recorded, 3),
+            'background_hours': round(lesson.hours, 3),
             'false_alarms': lesson.false_alarms, 'rate': rate}
     return TaughtSound(
         name=make_name(title), title=title, model_id=encoder.spec.model_id, basis=room.basis,
@@ -220,6 +227,7 @@ def teach(title: str, clips: list[np.ndarray], background: np.ndarray, embed: Em
 
 def _describe(lesson: Lesson, clips: int) -> str:
     return (f'each of {clips} recordings was left out once and heard in {lesson.trials // clips} '
-            f'surroundings: {lesson.recall:.0%} of {lesson.trials} were heard; '
+            f'surroundings: {lesson.recall:.0%} of {lesson.trials} were heard; as loud as they '
+            f'were recorded: {lesson.as_recorded:.0%} of {clips}; '
             f'{lesson.false_alarms} false alarms in {lesson.hours * 60:.1f} minutes of background')
 

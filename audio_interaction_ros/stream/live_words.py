@@ -35,6 +35,8 @@ PAUSE_NS = 300_000_000
 """After so much silence what was said is read at once, and long speech may be cut."""
 CUT_FROM_NS, LONGEST_NS = 18 * NS, 26 * NS
 """An utterance as long as the first ends at the next pause, one as long as the second anyhow."""
+SOFTEST_NS = 5 * NS
+"""Of so much speech the softest moment is where it is cut."""
 WINDOW_NS = 8 * NS
 """A window that is longer is cut at words that were agreed on."""
 _LEFT_NS, _CUT_OFF_NS = 1_500_000_000, 2 * NS
@@ -234,7 +236,7 @@ class LiveWords:
         step_ns = round(self._voice.step_s * NS)
         ends = [self._heard_ns - (len(heard) - 1 - place) * step_ns for place in range(len(heard))]
         self._pieces += zip(ends, map(float, heard), strict=True)
-        self._pieces = self._pieces[-round(5 * NS / step_ns):]
+        self._pieces = self._pieces[-(SOFTEST_NS // step_ns):]
         return [end for end, share in zip(ends, heard, strict=True) if share > SPEAKS]
 
     def _begin(self, start_ns: int, speech_ns: int) -> None:
@@ -275,7 +277,8 @@ class LiveWords:
 
     def _drop_old(self) -> None:
         """Drop chunks that no utterance can reach any more."""
-        keep_ns = self._heard_ns - 2 * CHUNK_NS if self._open is None else self._open.window_ns
+        keep_ns = (self._heard_ns - 2 * CHUNK_NS if self._open is None
+                   else min(self._open.window_ns, self._heard_ns - SOFTEST_NS - CHUNK_NS))
         while self._chunks[0].stamp_ns + CHUNK_NS <= keep_ns:
             self._chunks.popleft()
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS, TRANSLATION_TARGETS
+from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ, TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
@@ -77,6 +77,19 @@ def _stamp_at(chunks: Sequence[AudioChunk], second: float) -> int:
     return chunks[place].stamp_ns + at_ns - place * CHUNK_NS
 
 
+def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
+             end_ns: int) -> tuple[np.ndarray, float]:
+    """
+    Return the samples of a span, and how many seconds of its first chunk came before.
+
+    Two spans that meet within a chunk share no sample, so that no word is read twice.
+    """
+    skipped = max(0, start_ns - chunks[0].stamp_ns) * SAMPLE_RATE_HZ // 1_000_000_000
+    beyond = max(0, chunks[-1].stamp_ns + CHUNK_NS - end_ns) * SAMPLE_RATE_HZ // 1_000_000_000
+    joined = np.concatenate([chunk.samples for chunk in chunks])
+    return joined[skipped:len(joined) - beyond], skipped / SAMPLE_RATE_HZ
+
+
 class SpanReader:
     """Keeps the newest audio and readings; ``remember`` and ``forget`` from any thread."""
 
@@ -127,17 +140,18 @@ class SpanReader:
             return known
         if not chunks:
             return None
-        recognition = transcriber.transcribe(
-            np.concatenate([chunk.samples for chunk in chunks]), languages)
+        samples, skipped_s = _cut_out(chunks, start_ns, end_ns)
+        recognition = transcriber.transcribe(samples, languages)
         reading = SpanReading(
             start_ns=start_ns, end_ns=end_ns, recognition=recognition,
             any_language=not languages, interpret=self._interpret,
             words=tuple(SpokenWord(text=word.written.strip(), confidence=word.confidence,
-                                   start_ns=_stamp_at(chunks, word.start_s),
-                                   end_ns=_stamp_at(chunks, word.end_s))
+                                   start_ns=_stamp_at(chunks, skipped_s + word.start_s),
+                                   end_ns=_stamp_at(chunks, skipped_s + word.end_s))
                         for word in recognition.words),
-            speech_ns=recognition.span_s and (_stamp_at(chunks, recognition.span_s[0]),
-                                              _stamp_at(chunks, recognition.span_s[1])))
+            speech_ns=recognition.span_s and (
+                _stamp_at(chunks, skipped_s + recognition.span_s[0]),
+                _stamp_at(chunks, skipped_s + recognition.span_s[1])))
         with self._lock:
             if generation == self._generation:
                 self._readings.append(reading)

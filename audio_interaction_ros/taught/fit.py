@@ -17,7 +17,8 @@ from audio_interaction_ros.protocol import CHUNK_S
 __all__ = ['DIMENSIONS', 'HITS', 'OF', 'Background', 'Lesson', 'Recording', 'count_events',
            'find_middle', 'learn', 'sustain', 'whiten']
 
-DIMENSIONS = 128
+DIMENSIONS = 256
+"""Chosen on sessions of users that docs/sounds_howto.md does not report."""
 HITS, OF = 2, 3
 """Chunks that must reach the threshold, as config/alerts.yaml asks by default."""
 _MOST_SAMPLES = 2000
@@ -54,6 +55,8 @@ class Recording:
     """[chunks, width]: embeddings of chunks in which it sounds, of all surroundings."""
     streams: Sequence[np.ndarray]
     """[chunks, width] each: everything that was heard of one surrounding, in order."""
+    as_recorded: np.ndarray | None = None
+    """[chunks, width]: as loud as it was recorded, between pieces of the background; or None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,9 @@ class Lesson:
     slope: float
     recall: float
     """Share of the surroundings of recordings that were left out in which it was heard."""
+    as_recorded: float
+    """Share of recordings that were left out and heard as loud as they were recorded; where none
+    was, 1. A fan that always runs is heard when it is made louder, and not as it is."""
     trials: int
     false_alarms: int
     """In the background, at the threshold."""
@@ -106,7 +112,7 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
     Each recording is left out once, and heard by what the others taught.
     """
     heard = trials = 0
-    peaks: list[float] = []
+    peaks, plain = list[float](), list[bool]()
     for left, recording in enumerate(recordings):
         others = [item for place, item in enumerate(recordings) if place != left]
         direction = _direct(others, background)
@@ -116,6 +122,9 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
             peaks.append(peak - middle)
             heard += peak >= middle
             trials += 1
+        if recording.as_recorded is not None:
+            scores = background.place(recording.as_recorded) @ direction
+            plain.append(bool(sustain(scores).max() >= middle))
     direction = _direct(recordings, background)
     scores = background.places @ direction
     middle = find_middle(scores, background.hours, rate)
@@ -123,7 +132,8 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
     usual = float(np.median([peak for peak in peaks if peak > 0] or [0.1]))
     return Lesson(direction=direction.astype(np.float32), middle=middle,
                   slope=min(200.0, math.log(9) / max(usual, 0.01)), recall=heard / trials,
-                  trials=trials, false_alarms=count_events(sustain(scores), middle),
+                  as_recorded=float(np.mean(plain)) if plain else 1.0, trials=trials,
+                  false_alarms=count_events(sustain(scores), middle),
                   hours=background.hours)
 
 

@@ -85,7 +85,15 @@ def hear_recording(samples: np.ndarray, background: np.ndarray, embed: Embed, se
         enough = min(_OVERLAP * CHUNK_SAMPLES, len(sound) / 2)
         sounding.append(heard[overlap >= enough])
         streams.append(heard[at // CHUNK_SAMPLES:])
-    return Recording(sounding=np.concatenate(sounding), streams=streams)
+    return Recording(sounding=np.concatenate(sounding), streams=streams,
+                     as_recorded=embed(_insert(sound, background))[_LEAD_CHUNKS:])
+
+
+def _insert(sound: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Return the sound [n] as loud as it was recorded, before and after it the background."""
+    before = np.resize(background, _LEAD_CHUNKS * CHUNK_SAMPLES)
+    after = np.resize(background, 2 * CHUNK_SAMPLES + -len(sound) % CHUNK_SAMPLES)
+    return np.concatenate((before, sound, after)).astype(np.float32)
 
 
 def _rms(samples: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -209,6 +210,17 @@ def test_what_cannot_be_told_from_the_background_is_not_stored(lesson, tmp_path,
     assert main(['teach', 'hiss', *lesson]) == 2
     assert 'cannot be told from the background' in capsys.readouterr().err
     assert not (tmp_path / 'sounds').exists()
+
+
+def test_a_sound_that_is_heard_only_when_it_is_louder_is_not_stored_unless_forced(
+        lesson, tmp_path, monkeypatch, capsys):
+    learn = teach.learn
+    monkeypatch.setattr(teach, 'learn', lambda *arguments: replace(
+        learn(*arguments), as_recorded=0.4))
+    assert main(['teach', 'fan', *lesson]) == 2
+    assert 'heard when it is made louder' in capsys.readouterr().err
+    assert not (tmp_path / 'sounds').exists()
+    assert main(['teach', 'fan', *lesson, '--force']) == 0
 
 
 @pytest.mark.parametrize(('arguments', 'said'), [

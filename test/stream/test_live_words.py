@@ -141,3 +141,10 @@ def test_a_reading_in_doubt_is_not_shown():
     ('It is seven.', True), ('你好。', False), ('我有三', True), ('Really?', False)])
 def test_a_sentence_without_an_end_and_a_number_are_unfinished(text, unfinished):
     assert is_unfinished(text) is unfinished
+
+
+def test_where_long_speech_is_cut_is_heard_by_no_part_twice_and_by_one_at_least():
+    stream = Stream().play('#' * 66)
+    span, = stream.over
+    assert stream.live._open.start_ns == span.end_ns
+    assert stream.live._chunks[0].stamp_ns <= span.end_ns

@@ -1,5 +1,7 @@
 """A sound is learnt from made-up embeddings: heard where it is, refused where it is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,15 @@ def test_what_is_like_the_background_is_not_heard():
     room = whiten(make_background())
     lesson = learn([make_recording(seed, 0.0) for seed in range(5)], room, rate=1.0)
     assert lesson.recall <= 0.2
+
+
+def test_what_is_heard_only_when_it_is_made_louder_is_told():
+    room, background = whiten(make_background()), make_background(seed=7)
+    for strength, told in ((12.0, 1.0), (0.0, 0.0)):
+        recordings = [replace(make_recording(seed, 12.0), as_recorded=background[:12] + np.eye(
+            WIDTH, dtype=np.float32)[0] * strength) for seed in range(5)]
+        lesson = learn(recordings, room, rate=1.0)
+        assert (lesson.recall, lesson.as_recorded) == (1.0, told)
 
 
 def test_half_of_the_false_alarms_are_spent():

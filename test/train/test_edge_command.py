@@ -28,7 +28,7 @@ def python(code: str) -> tuple[str, ...]:
 
 def options(tmp_path, **more) -> Namespace:
     return Namespace(**{'out': tmp_path, 'data': Path('data'), 'text': Path('t.tsv'),
-                        'workers': 2, 'threshold': [], 'tagger': None,
+                        'workers': 2, 'learners': None, 'threshold': [], 'tagger': None,
                         'start': None, 'pairs': None, 'kokoro_model': None,
                         'kokoro_voices': None, **more})
 

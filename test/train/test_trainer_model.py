@@ -273,3 +273,19 @@ def test_a_model_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
         export(trainee_of('lm'), tmp_path / 'model', byte_tokenizer(), {})
     assert checkpoint.load(tmp_path / 'model').model_id == before
     assert [path.name for path in tmp_path.iterdir()] == ['model']
+
+
+@pytest.mark.parametrize('sound_feature', ['direction', 'strength'])
+def test_a_tower_with_a_sound_branch_is_trained_with_the_features_that_serve(
+        tmp_path, sound_feature):
+    config = dataclasses.replace(CONFIG, audio_tower=dataclasses.replace(
+        CONFIG.audio_tower, sounds=('rain', 'siren'), sound_levels=(1,), sound_hidden=8,
+        feature_norm=3.2, sound_feature=sound_feature))
+    records = write_streams(tmp_path, 1, chunks=6)
+    samples = Samples.read([records], config, lambda text: list(text.encode()), Data())
+    heard, = collate([samples[0]], CONFIG.token_ids.pad).heard
+    trainee = trainee_of('adapter', config=config)
+    assert heard.rows.shape[0] == 6 * config.audio_tower.features_per_chunk
+    with torch.no_grad():
+        torch.testing.assert_close(trainee._features(heard.mel),
+                                   trainee.tower(heard.mel).flatten(0, 1))

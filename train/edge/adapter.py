@@ -101,7 +101,8 @@ class Edge(nn.Module):
         words = scale_length(words, TOWER.feature_norm)
         features = torch.cat((words, self.sound(heard)[:, None]), dim=1).flatten(0, 1)
         if self.training:
-            features = features * (torch.rand(len(features), 1) >= FEATURE_DROPOUT)
+            features = features * (torch.rand(len(features), 1, device=features.device)
+                                   >= FEATURE_DROPOUT)
         return features
 
     def forward(self, ids: Tensor, frames: Tensor, heard: Tensor,
@@ -115,4 +116,4 @@ class Edge(nn.Module):
         embeddings = self.embed(ids).index_put(
             where, self.features(frames, heard).to(torch.bfloat16))
         cos, sin = rope_tables(np.arange(ids.shape[1])[None], DECODER.head_dim, DECODER.rope_base)
-        return self.decoder(embeddings, cos, sin)
+        return self.decoder(embeddings, cos.to(ids.device), sin.to(ids.device))

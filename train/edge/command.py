@@ -91,7 +91,7 @@ def _replies_step(options: argparse.Namespace, name: str, out: Path,
     """Return a step in which decisions and words are learned, on all workers."""
     return RecipeStep(name=name, commands=((
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
-        str(options.workers), *_module_command(
+        str(options.learners or options.workers), *_module_command(
             'stage_b', '--recipe', options.out / 'recipe.yaml', '--scenes', options.out / 'train',
             '--sound', options.out / 'sound.safetensors', '--out', out, *more)[1:]),))
 
@@ -224,6 +224,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', dest='changes',
                         help='change a value of the recipe; may be given several times')
     parser.add_argument('--workers', type=int, default=2, help='processes of one thread each')
+    parser.add_argument('--learners', type=int, metavar='N',
+                        help='processes in which the language model learns, if others than '
+                        '--workers; 1 uses a GPU where there is one')
     parser.add_argument('--scale', type=float, default=1.0,
                         help='share of data and minutes, to try the recipe')
     parser.add_argument('--until', metavar='STEP', help='end when this step is done')

@@ -5,8 +5,8 @@ Low-rank differences, control rows and projector are trained with cross-entropy 
 decisions; with sentence pairs every few steps on these too,
 for what was learned of translating text is lost while only hearing is trained. Prints progress,
 saves every two minutes and continues from the last save, the minutes spent before it included.
-Under torchrun the processes share the work; on two cores two processes of one thread each beat
-one process of two.
+Alone it learns on a GPU where there is one. Under torchrun the processes share the cores; on two
+cores two processes of one thread each beat one process of two.
 
     python -m train.edge.stage_b --scenes OUT/train --projector projector.safetensors \
         --sound sound.safetensors --out trained.safetensors --recipe edge
@@ -78,25 +78,29 @@ def exchange_words(ids: Tensor, text: Tensor, share: float) -> Tensor:
     """
     words = torch.zeros_like(ids, dtype=torch.bool)
     words[:, 1:] = (text[:, :-1] != IGNORE) & (ids[:, 1:] < BASE_VOCABULARY)
-    exchanged = words & (torch.rand(ids.shape) < share)
-    others = ids[words][torch.randint(int(words.sum()), (int(exchanged.sum()),))]
+    exchanged = words & (torch.rand(ids.shape, device=ids.device) < share)
+    others = ids[words][torch.randint(int(words.sum()), (int(exchanged.sum()),),
+                                      device=ids.device)]
     return ids.masked_scatter(exchanged, others)
 
 
 def mean_losses(model: Edge, items: list[Item], asked: Replies) -> tuple[Tensor, Tensor]:
     """Return the mean losses of decisions and of text."""
-    ids, frames, heard, where, control, text = collate(items)
+    place = model.rows().device
+    ids, frames, heard, (row, column), control, text = collate(items)
+    ids, frames, heard, row, column, control, text = (
+        values.to(place) for values in (ids, frames, heard, row, column, control, text))
     if model.training and (text != IGNORE).any():
         ids = exchange_words(ids, text, asked.forgotten)
-    hidden = model(ids, frames, heard, where)
+    hidden = model(ids, frames, heard, (row, column))
     rows = model.rows()
     pair = rows[[IDS.silence, IDS.respond]]
     scores = F.linear(hidden[control != IGNORE], pair).float()
     decision = F.cross_entropy(scores, control[control != IGNORE],
-                               weight=torch.tensor([1.0, asked.respond_weight]))
+                               weight=torch.tensor([1.0, asked.respond_weight], device=place))
     said = text != IGNORE
     if not said.any():
-        return decision, torch.zeros(())
+        return decision, decision.new_zeros(())
     return decision, F.cross_entropy(F.linear(hidden[said], rows).float(), text[said])
 
 
@@ -180,7 +184,11 @@ def main() -> None:
     parser.add_argument('--pairs', type=Path, metavar='TSV',
                         help='sentence pairs (en, zh), learned among the sessions')
     parser.add_argument('--recipe', default='edge')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
+                        help='of one process alone; several share the cores')
     arguments = parser.parse_args()
+    if the_processes().num_processes > 1:
+        arguments.device = 'cpu'
     recipe = read_edge_recipe(arguments.recipe)
     asked = recipe.replies
     minutes = asked.minutes_again if arguments.begin else asked.minutes
@@ -189,7 +197,7 @@ def main() -> None:
     if arguments.begin:
         starts['begin'] = arguments.begin
     begun_from, out = hash_files(starts), arguments.out
-    model = Edge(read_sounds(arguments.sound), recipe.sound_feature)
+    model = Edge(read_sounds(arguments.sound), recipe.sound_feature).to(arguments.device)
     optimizer = torch.optim.AdamW(parameter_groups(model, asked), weight_decay=0.0,
                                   betas=(0.9, 0.98))
     before = resume_progress(out, model.load_trained, optimizer, begun_from)

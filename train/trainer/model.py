@@ -97,9 +97,15 @@ class Trainee(nn.Module):
 
     def _features(self, mel: Tensor) -> Tensor:
         mel = mel.to(self.tower.conv1.weight.dtype)
+        heard = None
         with torch.set_grad_enabled(self.tower_learns and torch.is_grad_enabled()):
-            frames = encode(self.tower, mel)
-        return self.tower.project(frames).flatten(0, 1)
+            if self.tower.config.sounds:
+                levels = self.tower.levels(mel)
+                frames = self.tower.stack_frames(levels[-1])
+                heard = self.tower.sound_inputs(mel, levels)
+            else:
+                frames = encode(self.tower, mel)
+        return self.tower.features(frames, heard).flatten(0, 1)
 
     def hidden(self, batch: Batch) -> Tensor:
         """Return normalised hidden states [B, T, width]."""

@@ -123,9 +123,9 @@ class ReplyBoard:
         self._awaited: dict[str, _Draft] = {}
         self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
-        self._words = WordBoard(
-            node=node, group=group,
-            publish=self._publish_words) if 'transcript' in draft and 'transcript' in self._kinds.values() else None
+        shows = 'transcript' in draft and 'transcript' in self._kinds.values()
+        self._words = (WordBoard(node=node, group=group, publish=self._publish_words)
+                       if shows else None)
         for kind in draft:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
