@@ -199,7 +199,7 @@ def _make_answer(heard: FinalTranscript, reply: ReplyFinished | None, lane: str,
         lane=lane, stamp_ns=of.stamp_ns, epoch=of.epoch, seq=of.seq,
         reply_id=f'{of.epoch}-{of.seq}-{lane}' if reply is None else reply.reply_id, text=text,
         emotion=Emotion.NORMAL, source='words', streamed_text='' if reply is None else reply.text,
-        source_text=heard.text, transcript_id=heard.reply_id,
+        source_text=heard.text, transcript_id=heard.utterance_id or heard.reply_id,
         intent='' if intent is None else intent.name, intent_confidence=sure,
         slots={} if intent is None else dict(intent.slots), start_ns=heard.start_ns,
         end_ns=heard.end_ns)

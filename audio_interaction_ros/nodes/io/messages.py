@@ -197,8 +197,8 @@ def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
     """Return what a final Transcript says of the reply of a lane that it came of."""
     return FinalTranscript(
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-        reply_id=reply.reply_id, text=message.text, language=message.language,
-        source=message.source, confidence=message.word_confidence, streamed_text=reply.text,
+        reply_id=reply.reply_id, utterance_id=message.utterance_id, text=message.text,
+        language=message.language, source=message.source, confidence=message.word_confidence, streamed_text=reply.text,
         start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
 
 
