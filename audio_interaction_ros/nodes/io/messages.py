@@ -198,8 +198,8 @@ def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
     return FinalTranscript(
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
         reply_id=reply.reply_id, utterance_id=message.utterance_id, text=message.text,
-        language=message.language, source=message.source, confidence=message.word_confidence, streamed_text=reply.text,
-        start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+        language=message.language, source=message.source, confidence=message.word_confidence,
+        streamed_text=reply.text, start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
 
 
 def words_transcript(message: Any, lane: str) -> FinalTranscript:
