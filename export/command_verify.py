@@ -15,6 +15,7 @@ from audio_interaction_ros.runtimes.registry import load_runtime
 from export.bars import BARS, Bar, Verdict, loosest
 from export.clips import TABLE, Clip, from_evaluation, from_folder
 from export.paired import Pair, compare_clips, hear_clips, lines
+from export.sounds import compare_sounds, hear_sounds
 from export.verify import compare_decoders, compare_encoders, compare_scenes, run_scene
 
 __all__ = ['add_arguments', 'run']
@@ -95,9 +96,12 @@ def _scene(options: argparse.Namespace, bar: Bar) -> list[Verdict]:
     config = load_configuration(options.config or shipped_path('config/edge.yaml'))
     scene = Path(options.scene)
     scene = scene if scene.is_file() else shipped_path(options.scene)
-    return compare_scenes(
-        run_scene(config, scene, runtime='onnx', model=str(options.folder), dtype='auto'),
-        run_scene(config, scene, runtime='torch', model=options.model, dtype='float32'), bar)
+    ours = {'runtime': 'onnx', 'model': str(options.folder), 'dtype': 'auto'}
+    torchs = {'runtime': 'torch', 'model': options.model, 'dtype': 'float32'}
+    return [*compare_scenes(run_scene(config, scene, **ours), run_scene(config, scene, **torchs),
+                            bar),
+            *compare_sounds(hear_sounds(config, scene, **ours),
+                            hear_sounds(config, scene, **torchs), bar)]
 
 
 def _clips(options: argparse.Namespace) -> list[Clip]:

@@ -4,7 +4,7 @@ Graphs against torch in float32: on seeded inputs, and on a scene that both list
 Owns what is compared; bars are in export.bars. Knows no command line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import Allowed, Decoder, Encoder, StepRequest
 from audio_interaction_ros.stream.events import Event, ReplyFinished, Silence
-from export.bars import Bar, Verdict
+from export.bars import Bar, Verdict, count_edits
 
 __all__ = ['SceneOutcome', 'compare_decoders', 'compare_encoders', 'compare_scenes', 'run_scene']
 
@@ -28,7 +28,7 @@ _STEPS = 24
 
 def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: int = 0,
                      ) -> list[Verdict]:
-    """Compare features and, where there is a sound branch, embeddings of chunks of noise."""
+    """Compare features of chunks of noise; export.sounds compares what the sound branch is for."""
     rng = np.random.default_rng(seed)
     heard = []
     mels = rng.standard_normal((_CHUNKS, expected.spec.mel_rows, MEL_FRAMES_PER_CHUNK),
@@ -37,12 +37,8 @@ def compare_encoders(exported: Encoder, expected: Encoder, bar: Bar, *, seed: in
         encoder.reset()
         heard.append([encoder.encode(mel) for mel in mels])
         encoder.reset()
-    verdicts = [Verdict('features, seeded', _largest_difference(
+    return [Verdict('features, seeded', _largest_difference(
         *(np.stack([one.features for one in mine]) for mine in heard)), bar.features)]
-    if expected.spec.embedding_width:
-        verdicts.append(Verdict('embeddings of sounds, seeded', _largest_difference(
-            *(np.stack([one.embedding for one in mine]) for mine in heard)), bar.embedding))
-    return verdicts
 
 
 def compare_decoders(exported: Decoder, expected: Decoder, bar: Bar, *, seed: int = 0,
@@ -147,22 +143,11 @@ def compare_scenes(exported: SceneOutcome, expected: SceneOutcome, bar: Bar) -> 
     words = expected.words
     verdicts = [
         Verdict('words that differ, scene',
-                _count_edits(words, exported.words) / max(1, len(words)), bar.words),
-        Verdict('alerts that differ, scene', _count_edits(expected.alerts, exported.alerts), 0),
+                count_edits(words, exported.words) / max(1, len(words)), bar.words),
+        Verdict('alerts that differ, scene', count_edits(expected.alerts, exported.alerts), 0),
         Verdict('mean change of p, scene', float(np.mean(change)) if change else np.inf,
                 bar.probability)]
     if bar.same_events:
         verdicts.append(Verdict('events that differ, scene',
-                                _count_edits(expected.decisions, exported.decisions), 0))
+                                count_edits(expected.decisions, exported.decisions), 0))
     return verdicts
-
-
-def _count_edits(first: Sequence[object], second: Sequence[object]) -> int:
-    """Return how many must be put in, left out or changed to make one of the other."""
-    row = list(range(len(second) + 1))
-    for count, item in enumerate(first, start=1):
-        diagonal, row[0] = row[0], count
-        for place, other in enumerate(second, start=1):
-            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1,
-                                                   diagonal + (item != other))
-    return row[-1]

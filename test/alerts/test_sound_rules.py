@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audio_interaction_ros import assembly
 from audio_interaction_ros.alerts.alert import Severity
 from audio_interaction_ros.alerts.rules import load_rules, parse_rules
 from audio_interaction_ros.alerts.thresholds import (
@@ -193,3 +194,46 @@ def test_what_the_user_taught_is_listened_for_and_raises_an_alert(tmp_path, monk
         lane='', stamp_ns=0, epoch=1, seq=0, sound='our_kettle', score=0.5, threshold=0.375,
         onset_ns=0))
     assert (change.alert.label, change.alert.message) == ('our_kettle', 'I hear this: Our kettle.')
+
+
+@pytest.mark.parametrize(('covers', 'message'), [
+    ('{cat: 5}', 'other labels of this file'), ('{doorbell: 5}', 'other labels of this file'),
+    ('{fire: 5}', 'no more severe'), ('{dog: 0}', 'seconds above 0'), ('[dog]', 'covers')])
+def test_a_label_covers_only_others_that_are_no_worse(covers, message):
+    text = RULES.replace('detect: {of: 5', f'covers: {covers}, detect: {{of: 5') + (
+        '  fire: {category: ALARM, severity: CRITICAL, en: [fire]}\n')
+    with pytest.raises(ConfigurationError, match=message):
+        rules(text)
+
+
+def test_two_labels_do_not_cover_each_other():
+    text = RULES.replace('detect: {of: 5', 'covers: {dog: 5}, detect: {of: 5').replace(
+        'en: [dog]', 'covers: {doorbell: 5}, en: [dog]')
+    with pytest.raises(ConfigurationError, match='does not cover this one in turn'):
+        rules(text)
+
+
+def test_the_shipped_smoke_alarm_covers_the_fire_alarm():
+    assert load_rules(SHIPPED).covering == {'fire_alarm': {'smoke_alarm': 10.0}}
+
+
+def test_detector_and_policy_read_the_rules_file_once_and_again_when_it_changes(
+        monkeypatch, tmp_path):
+    reads, path = [], tmp_path / 'rules.yaml'
+    text = SHIPPED.read_text(encoding='utf-8')
+    path.write_text(text, encoding='utf-8')
+    load = assembly.load_rules
+    monkeypatch.setattr(assembly, 'load_rules', lambda path: reads.append(path) or load(path))
+    settings = AlertsConfig(rules=str(path))
+    detector = assembly.build_detector(settings)
+    policy = assembly.build_policy(settings, ())
+    assert reads == [path] and policy.settings.sounds == set(detector.rules)
+    path.write_text(f'{text}# another line\n', encoding='utf-8')
+    assembly.build_policy(settings, ())
+    assert reads == [path, path]
+    path.write_text('labels: [', encoding='utf-8')
+    with pytest.raises(ConfigurationError, match='rules.yaml'):
+        assembly.build_policy(settings, ())
+    path.unlink()
+    with pytest.raises(ConfigurationError, match='rules.yaml'):
+        assembly.build_policy(settings, ())
