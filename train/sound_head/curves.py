@@ -25,6 +25,8 @@ FORMAT = 'audio-interaction-sound-curves/1'
 THRESHOLDS = (0.02, 0.05, *(round(0.05 * step, 2) for step in range(2, 20)), 0.97, 0.98, 0.99,
               0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
 RULES = {'1 of 1': (1, 1), '2 of 2': (2, 2), '2 of 3': (2, 3), '3 of 5': (3, 5)}
+ONE = {'1 of 1': (1, 1)}
+"""The rule of what raises no alert."""
 STREAMS_OF = {'ambience': ('ambience', HOURS)}
 """Kinds of streams that count as one kind of background, where that is more than its own."""
 TAIL_PEAKS = 15
@@ -71,6 +73,7 @@ def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses) -> dict
                              'rules': {name: list(rule) for name, rule in RULES.items()},
                              'classes': {}}
     for number, name in enumerate(classes.names):
+        rules = RULES if name in classes.alerts else ONE
         told: dict[str, Any] = {'events': {}, 'recall': {}, 'hours': {}, 'false_alarms': {},
                                 'rates': {}}
         if name in classes.alerts:
@@ -81,10 +84,10 @@ def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses) -> dict
         for kind in BACKGROUNDS:
             _add_alarms(told, kind, [
                 one for one in checked if one.stream.kind in STREAMS_OF.get(kind, (kind,))
-                and (one.targets[:, number] == ABSENT).all()], number)
+                and (one.targets[:, number] == ABSENT).all()], number, rules)
         _add_alarms(told, 'other_alerts', [
             one for one in checked if one.stream.kind in CONDITIONS
-            and (one.targets[:, number] == ABSENT).all()], number)
+            and (one.targets[:, number] == ABSENT).all()], number, rules)
         table['classes'][name] = told
     return table
 
@@ -100,15 +103,15 @@ def _add_recall(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream
 
 
 def _add_alarms(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream],
-                number: int) -> None:
+                number: int, rules: Mapping[str, tuple[int, int]]) -> None:
     told['hours'][kind] = round(sum(one.stream.chunks for one in streams) * CHUNK_S / 3600, 4)
     told['false_alarms'][kind] = {
         rule: sum((count_alarms(one.scores[:, number], *parts) for one in streams),
-                  np.zeros(len(THRESHOLDS), int)).tolist() for rule, parts in RULES.items()}
+                  np.zeros(len(THRESHOLDS), int)).tolist() for rule, parts in rules.items()}
     if kind in STREAMS_OF:
         told['rates'][kind] = {rule: _rates_beyond(
             streams, number, parts, np.array(told['false_alarms'][kind][rule])).tolist()
-            for rule, parts in RULES.items()}
+            for rule, parts in rules.items()}
 
 
 def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: tuple[int, int],

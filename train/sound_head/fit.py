@@ -7,7 +7,6 @@ The same head, data and seed give the same bytes on one machine, stopped or not.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +19,13 @@ from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.net import HeadShape, SoundNet, find_context
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['FitPlan', 'fit_head', 'pair_pieces', 'score_streams', 'split_long']
+__all__ = ['FitPlan', 'fit_head', 'score_streams', 'split_long']
 
 LONGEST = 30
 """Chunks of a stream that are learned from together; a longer one is cut."""
 BATCH_CHUNKS = 600
 MOST_BALANCE, LEAST_BALANCE, BALANCED_SHARE = 5.0, 0.5, 0.03
 ALERT_WEIGHT = 2.0
-MIXING = 0.3
-"""Both parameters of the beta distribution of how much of the other piece is mixed in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +36,6 @@ class FitPlan:
     rate: float = 1.5e-3
     weight_decay: float = 0.05
     seed: int = 0
-    mixed: float = 0.0
-    """Share of the batches in which pieces of streams are mixed in pairs (mixup)."""
 
 
 def split_long(streams: Sequence[Stream]) -> list[Stream]:
@@ -96,8 +91,10 @@ def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
             share = (epoch + number / len(batches)) / plan.epochs
             optimizer.param_groups[0]['lr'] = plan.rate * (
                 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share))))
-            learn = partial(step_loss, positive=positive, weight=weight)
-            loss = _hear_batch(net, dataset, batch, weights, plan, learn)
+            heard, wanted, lengths = dataset.gather(batch)
+            logits = net(heard, find_context(lengths, shape.context))
+            loss = step_loss(logits, wanted, positive, weight,
+                             torch.cat([weights[piece.places] for piece in batch]))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -105,37 +102,6 @@ def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
         _keep(path, net, optimizer, epoch + 1)
         report(f'{path.stem}: epoch {epoch + 1} of {plan.epochs}, loss {total / len(batches):.3f}')
     return net.eval()
-
-
-def _hear_batch(net: SoundNet, dataset: Dataset, batch: Sequence[Stream], weights: Tensor,
-                plan: FitPlan, learn: Callable[..., Tensor]) -> Tensor:
-    """Return the loss of a batch; of a mixed one, of both targets by their part in the mixture."""
-    heard, wanted, lengths = dataset.gather(batch)
-    counts = torch.cat([weights[piece.places] for piece in batch])
-    places = find_context(lengths, net.shape.context)
-    if not plan.mixed or torch.rand(()) >= plan.mixed:
-        return learn(net(heard, places), wanted, chunk_weight=counts)
-    other = pair_pieces(lengths)
-    part = float(np.random.default_rng(int(torch.randint(1 << 30, ()))).beta(MIXING, MIXING))
-    logits = net(heard.float() * (1 - part) + heard[other].float() * part, places)
-    return ((1 - part) * learn(logits, wanted, chunk_weight=counts)
-            + part * learn(logits, wanted[other], chunk_weight=counts[other]))
-
-
-def pair_pieces(lengths: Sequence[int]) -> Tensor:
-    """
-    Return for each chunk of pieces one after the other which chunk is mixed in [chunks] int64.
-
-    Pieces are paired by chance with one as long, so that what follows each other stays so.
-    """
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    partners = np.arange(len(lengths))
-    for length in set(lengths):
-        own = np.flatnonzero(np.asarray(lengths) == length)
-        partners[own] = own[torch.randperm(len(own)).numpy()]
-    return torch.from_numpy(np.concatenate([
-        starts[partner] + np.arange(length)
-        for partner, length in zip(partners, lengths, strict=True)]))
 
 
 def step_loss(logits: Tensor, wanted: Tensor, positive: Tensor, weight: Tensor,

@@ -30,8 +30,6 @@ __all__ = ['FIRST', 'HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan
 
 FIRST = 'first-'
 """What the names of heads of the first round begin with."""
-MIXED_SHARE = 0.5
-"""Share of the batches that are mixed up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class HeadPlan:
 def plan_heads(shape: HeadShape, seeds: int, epochs: int) -> list[HeadPlan]:
     """Return so many seeds of the head, and as many without each fold that is trained on."""
     return [HeadPlan(name=f'{head_name(without)}-{seed}', without=without, shape=shape,
-                     fit=FitPlan(seed=seed, epochs=epochs, mixed=MIXED_SHARE))
+                     fit=FitPlan(seed=seed, epochs=epochs))
             for without in range(FOLDS) for seed in range(seeds)]
 
 

@@ -34,9 +34,9 @@ MARGIN = 4.0
 class Shares:
     """How much each says of the mean; chosen on recordings that nobody of them heard."""
 
-    head: float = 0.5
-    branch: float = 0.25
-    tagger: float = 0.25
+    head: float = 0.6
+    branch: float = 0.3
+    tagger: float = 0.1
 
 
 @dataclass(frozen=True)

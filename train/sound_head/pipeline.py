@@ -26,7 +26,6 @@ from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Amounts, Part, write_parts
 from train.sound_head.heads import (
     FIRST,
-    MIXED_SHARE,
     Training,
     fit_heads,
     mean_precision,
@@ -68,7 +67,7 @@ def load_training(plan: RunPlan, parts: Sequence[Part]) -> Training:
 
 def _digest(plan: RunPlan) -> str:
     """Return what tells runs apart whose heads must not be mixed up."""
-    said = repr((plan.scenes, plan.shaped, plan.hours, plan.epochs, plan.shape, MIXED_SHARE,
+    said = repr((plan.scenes, plan.shaped, plan.hours, plan.epochs, plan.shape,
                  MINED_WEIGHT, CLASSES_FILE.read_bytes()))
     return hashlib.sha256(said.encode()).hexdigest()[:8]
 
