@@ -23,8 +23,14 @@ from audio_interaction_ros.config import (
     LaneConfig,
     ModelConfig,
     resolve_lanes,
+    split_list,
 )
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
+from audio_interaction_ros.intents.address import Address
+from audio_interaction_ros.intents.answers import Answers
+from audio_interaction_ros.intents.barge_in import BargeIn
+from audio_interaction_ros.intents.intents_file import IntentsFile, join_files, read_intents
+from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import (
     HALVES,
@@ -36,6 +42,7 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.runtimes.registry import load_runtime
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.stream.live_words import LiveWords
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
@@ -43,8 +50,10 @@ from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
-__all__ = ['build_detector', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
-           'load_model', 'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for']
+__all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
+           'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
+           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
+           'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -113,6 +122,27 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
     """
     return SpanReader(seconds=config.transcript.buffer_s,
                       interpret=translates and config.translation.to_english == 'whisper')
+
+
+def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
+    """
+    Return what shows words while they are spoken; None where that is turned off.
+
+    Nor is there any where ``reader``, the second pass, cannot read speech that goes on
+    (runtimes.base.WindowReader), or hears no voices.
+    """
+    said = config.transcript
+    if not said.partial_ms or not hasattr(reader, 'read_window'):
+        return None
+    voice = reader.open_voice()
+    return voice and LiveWords(
+        reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
+        language=spoken_language(config))
+
+
+def spoken_language(config: AssistantConfig) -> str:
+    """Return the language of what is said as the second pass takes it: empty for any."""
+    return '' if config.transcript.language == 'auto' else config.transcript.language
 
 
 def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, decoder: Decoder,
@@ -192,6 +222,41 @@ def build_policy(settings: AlertsConfig, lanes: Iterable[LaneConfig]) -> AlertPo
     """
     rules = read_rules(settings)
     return AlertPolicy(rules, make_policy_settings(settings, lanes, rules))
+
+
+def build_matcher(config: AssistantConfig) -> IntentMatcher:
+    """Return what finds intents in texts; raises ConfigurationError for a bad file."""
+    rules = _read_shipped_intents()
+    if config.intents.file:
+        rules = join_files(rules, read_intents(config.intents.file))
+    return IntentMatcher(rules, split_list(config.assistant.names))
+
+
+@lru_cache
+def _read_shipped_intents() -> IntentsFile:
+    return read_intents(shipped_path('config/intents.yaml'))
+
+
+def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
+    """
+    Return what answers words that were read; None where replies are the model's own.
+
+    ``reads``: a second pass reads transcripts. Raises ConfigurationError for a bad file of
+    intents, of an own one also where no answer comes from words.
+    """
+    lanes = [lane.name for lane in config.lanes if lane.kind == 'reply']
+    matcher = build_matcher(config)
+    if config.reply.source == 'model' or not reads or not lanes:
+        return None
+    said, rules = config.assistant, read_rules(config.alerts)
+    names = split_list(said.names)
+    return Answers(
+        lane=lanes[0], matcher=matcher,
+        address=Address(mode=said.address, names=names, window_s=said.window_s),
+        barge_in=BargeIn(split_list(said.barge_in), names),
+        min_confidence=config.intents.min_confidence,
+        min_word_confidence=config.reply.min_word_confidence,
+        tells_of_sound=lambda text: bool(rules.match(text)))
 
 
 def make_policy_settings(settings: AlertsConfig, lanes: Iterable[LaneConfig],

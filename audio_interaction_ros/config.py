@@ -19,9 +19,10 @@ from typing import Any
 from audio_interaction_ros.errors import ConfigurationError
 
 __all__ = [
-    'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig', 'LaneConfig',
-    'ModelConfig', 'RANGES', 'RecordConfig', 'SoundsConfig', 'TranscriptConfig',
-    'TranslationConfig', 'fields_with_help', 'resolve_lanes',
+    'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig',
+    'IntentsConfig', 'LaneConfig', 'ModelConfig', 'RANGES', 'RecordConfig', 'ReplyConfig',
+    'SoundsConfig', 'TranscriptConfig', 'TranslationConfig', 'fields_with_help', 'resolve_lanes',
+    'split_list',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -30,6 +31,8 @@ ROPE_INDEX_DTYPES = ('fp32', 'fp16_compat')
 LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
+REPLY_SOURCES = ('words', 'model')
+ADDRESS_MODES = ('always', 'name', 'after_wake')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
     'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.quiet_below_dbfs': (-200.0, 0.0),
@@ -38,11 +41,14 @@ RANGES: dict[str, tuple[float, float]] = {
     'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
-    'transcript.buffer_s': (0.4, 600.0),
+    'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
+    'transcript.end_silence_ms': (300.0, 60_000.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
     'sounds.top': (0, 1000),
+    'reply.min_word_confidence': (0.0, 1.0), 'intents.min_confidence': (0.0, 1.0),
+    'assistant.window_s': (0.0, 3_600.0),
     'record.retention_s': (1.0, 31_536_000.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
@@ -232,10 +238,19 @@ class TranscriptConfig:
     """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
+    partial_ms: float = 800.0
+    """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
+    end_silence_ms: float = 1200.0
+    """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
+    language: str = 'auto'
+    """Language that second passes and partials read: auto, or a code such as en, zh or de."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
+        _require(self.language == 'auto' or self.language.isalpha() and self.language.islower()
+                 and 2 <= len(self.language) <= 3, 'transcript.language',
+                 'auto or a code of ISO 639-1 such as en', self.language)
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 
@@ -304,6 +319,64 @@ class SoundsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplyConfig:
+    """Where answers to speech come from."""
+
+    source: str = 'words'
+    """words: from transcripts that a second pass read, where there is one; model: as streamed."""
+    min_word_confidence: float = 0.35
+    """Words that were read with less confidence are not understood."""
+
+    def __post_init__(self) -> None:
+        """Check names and ranges."""
+        _check_ranges(self, 'reply')
+        _require(self.source in REPLY_SOURCES, 'reply.source', ' or '.join(REPLY_SOURCES),
+                 self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntentsConfig:
+    """What people may want of the robot."""
+
+    file: str = ''
+    """Path of a file of your own, asked before the shipped config/intents.yaml; or empty."""
+    min_confidence: float = 0.6
+    """An intent that is less sure is none."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _find_home(self, 'file')
+        _check_ranges(self, 'intents')
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressConfig:
+    """Which speech is for the robot; counts where answers come from words."""
+
+    address: str = 'always'
+    """always; name: said to the robot by name; after_wake: after a message on the topic wake."""
+    names: str = 'robot, 机器人'
+    """Names by which the robot is called, with commas between them."""
+    window_s: float = 8.0
+    """For this long after its name, or after wake, what is said is for the robot too."""
+    barge_in: str = 'stop, stop talking, be quiet, quiet, shut up, 停, 停下, 安静, 别说了, 闭嘴'
+    """What makes it stop talking at once, with commas between; empty: nothing does."""
+
+    def __post_init__(self) -> None:
+        """Check names and ranges."""
+        _check_ranges(self, 'assistant')
+        _require(self.address in ADDRESS_MODES, 'assistant.address',
+                 f'one of {", ".join(ADDRESS_MODES)}', self.address)
+        _require(self.address != 'name' or bool(split_list(self.names)), 'assistant.names',
+                 'a name, for the robot answers to it only', self.names)
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the entries of a list that is written with commas, without those that are empty."""
+    return tuple(part for part in map(str.strip, text.replace('，', ',').split(',')) if part)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordConfig:
     """Recording for debugging; nothing is written unless a directory is named."""
 
@@ -335,6 +408,9 @@ class AssistantConfig:
     translation: TranslationConfig = field(default_factory=TranslationConfig)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     sounds: SoundsConfig = field(default_factory=SoundsConfig)
+    reply: ReplyConfig = field(default_factory=ReplyConfig)
+    intents: IntentsConfig = field(default_factory=IntentsConfig)
+    assistant: AddressConfig = field(default_factory=AddressConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)
 

@@ -14,16 +14,20 @@ from typing import Any
 
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.assembly import (
+    build_answers,
+    build_live_words,
     build_pipeline,
     build_policy,
     build_reader,
     build_session,
     load_model,
     resolve_for,
+    spoken_language,
 )
-from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
@@ -35,7 +39,9 @@ from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     FinalTranscript,
+    PartialTranscript,
     ReplyFinished,
     ReplyWithheld,
     SoundEnded,
@@ -43,10 +49,13 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.stream.final_text import (
     Draft,
+    FinalText,
     choose_final,
+    nobody,
     read_again,
     read_for_translation,
 )
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
@@ -86,11 +95,16 @@ class Assistant:
 
         ``sounds`` tells sounds apart; without it alerts come of replies only.
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
-        translation lanes answered; both may be the same.
+        translation lanes answered; both may be the same. Where it can, the first also reads
+        speech that goes on (``transcript.partial_ms``).
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
-        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._reader.remember)
+        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._remember)
+        self._words_lane = next((lane.name for lane in config.lanes if lane.kind == 'transcript'),
+                                '')
+        self._live: LiveWords | None = (build_live_words(config, second_pass)
+                                        if self._words_lane else None)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates)
         self.policy = build_policy(config.alerts, config.lanes)
@@ -98,12 +112,15 @@ class Assistant:
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self._second_pass = second_pass
         self._translation_second_pass = translation_second_pass
+        self.answers = build_answers(config, reads=second_pass is not None)
+        """What answers words that were read; None where replies are the model's own."""
         self.stats = AssistantStats()
 
     @property
     def read_again(self) -> frozenset[str]:
-        """Lanes whose finished replies are drafts: a second pass writes the final text."""
-        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass}
+        """Lanes whose finished replies are drafts: what is read in a second pass decides."""
+        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass,
+                  'reply': self.answers}
         return frozenset(lane for lane, kind in self._kinds.items()
                          if passes.get(kind) is not None)
 
@@ -122,7 +139,8 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=config.model.threads)
+            whisper = load_transcriber(threads=config.model.threads,
+                                       language=spoken_language(config))
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
                    decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                    second_pass=whisper if 'transcript' in wanted else None,
@@ -134,6 +152,18 @@ class Assistant:
             self.stats.audio_s += len(block.samples) / block.sample_rate_hz
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
+        if self.answers is not None:
+            yield from self.answers.give_up()
+
+    @property
+    def shows_words(self) -> frozenset[str]:
+        """Lanes whose words are shown while they are spoken, and not as the lane streams them."""
+        return frozenset([self._words_lane] if self._live is not None else [])
+
+    def _remember(self, chunk: AudioChunk) -> None:
+        self._reader.remember(chunk)
+        if self._live is not None:
+            self._live.remember(chunk)
 
     def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
@@ -159,7 +189,43 @@ class Assistant:
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
+        if self.answers is not None:
+            yield from self.answers.tick(chunk.stamp_ns)
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
+        if self._live is not None:
+            yield from self._show_words(self._live, chunk)
+
+    def _show_words(self, live: LiveWords, chunk: EncodedChunk) -> Iterator[Event]:
+        """Yield what is read of the speech that goes on, and the finals of what silence ended."""
+        place: dict[str, Any] = {
+            'lane': self._words_lane, 'stamp_ns': chunk.stamp_ns + CHUNK_NS,
+            'epoch': chunk.epoch, 'seq': chunk.seq}
+        over = live.hear(chunk.stamp_ns)
+        if live.due:
+            try:
+                shown = live.read()
+            except Exception:  # the final is still to come
+                _LOG.exception('reading speech that goes on failed')
+                shown = None
+            if shown is not None:
+                self._cut_short(shown.text)
+                yield PartialTranscript(
+                    **place, utterance_id=_utterance_id(chunk.epoch, shown.utterance),
+                    revision=shown.revision, text=shown.text, stable_length=shown.stable_length,
+                    words=shown.words, language=shown.language, start_ns=shown.start_ns,
+                    end_ns=shown.end_ns)
+        for span in [*over, *(live.finish() if chunk.end_of_stream else [])]:
+            final = self._end_words(span, place)
+            yield final
+            yield from self._answer(final)
+
+    def _end_words(self, span: OverSpan, place: dict[str, Any]) -> FinalTranscript:
+        """Return the final of an utterance that no lane answered before it was silent."""
+        assert self._second_pass is not None, 'words are shown by the second pass'
+        name = _utterance_id(place['epoch'], span.utterance)
+        final = self._read_final(self._second_pass, Draft(
+            text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns))
+        return _final_event(final, reply_id=name, utterance_id=name, streamed_text='', **place)
 
     def _push_chunk(self, chunk: EncodedChunk) -> list[SoundEvent]:
         try:
@@ -173,9 +239,26 @@ class Assistant:
         yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
         if kind == 'transcript' and self._second_pass is not None:
-            yield self._read_again(reply, self._second_pass)
+            final = self._read_again(reply, self._second_pass)
+            yield final
+            yield from self._answer(final)
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
+        if kind == 'reply' and self.answers is not None:
+            yield from self.answers.on_reply(reply)
+
+    def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
+        """Yield what is answered to words, after ending replies that they cut short."""
+        if self.answers is not None:
+            self._cut_short(heard.text)
+            yield from self.answers.on_words(heard)
+
+    def _cut_short(self, text: str) -> None:
+        """End every reply at once where a text is a word such as "stop"."""
+        if self.answers is not None and self.answers.is_cut_short(text):
+            for lane, kind in self._kinds.items():
+                if kind == 'reply':
+                    self.session.cancel(lane)
 
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)
@@ -183,17 +266,26 @@ class Assistant:
 
     def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
         """Return what was said; where nobody can tell, the streamed text becomes final."""
-        draft = _make_draft(reply)
+        draft, shown, rest = _make_draft(reply), None, None
+        if self._live is not None:
+            rest = self._live.rest_of(draft.start_ns, draft.end_ns)
+            shown = self._live.settle(draft.end_ns)
+        if self._live is None or rest is not None:
+            final = self._read_final(reading_model, draft if rest is None else replace(
+                draft, start_ns=rest[0], end_ns=rest[1]))
+        else:  # its words are final already
+            final = nobody(draft)
+        return _final_event(
+            final, lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+            reply_id=reply.reply_id, streamed_text=reply.text,
+            utterance_id='' if shown is None else _utterance_id(reply.epoch, shown))
+
+    def _read_final(self, reading_model: Transcriber, draft: Draft) -> FinalText:
         try:
-            final = read_again(self._reader, reading_model, draft)
+            return read_again(self._reader, reading_model, draft)
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed transcript')
-            final = choose_final(draft, None)
-        return FinalTranscript(
-            lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-            reply_id=reply.reply_id, text=final.text, language=final.language,
-            source=final.source, confidence=final.confidence, streamed_text=reply.text,
-            start_ns=final.start_ns, end_ns=final.end_ns)
+            return choose_final(draft, None)
 
     def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
         """Have what was said translated; without it the streamed text becomes final."""
@@ -208,3 +300,14 @@ class Assistant:
 def _make_draft(reply: ReplyFinished) -> Draft:
     return Draft(text=reply.text, confidence=reply.confidence, start_ns=reply.start_ns,
                  end_ns=reply.end_ns)
+
+
+def _utterance_id(epoch: int, number: int) -> str:
+    return f'{epoch}-{number}-words'
+
+
+def _final_event(final: FinalText, **event: Any) -> FinalTranscript:
+    return FinalTranscript(
+        text=final.text, language=final.language, source=final.source,
+        confidence=final.confidence, start_ns=final.start_ns, end_ns=final.end_ns,
+        words=final.words, **event)

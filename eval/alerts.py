@@ -82,8 +82,9 @@ def add_evidence(parser: argparse.ArgumentParser) -> None:
     """Add who decides."""
     parser.add_argument('--evidence', default='sounds', choices=('sounds', 'model', 'both'),
                         help='sounds: the sound head, detector and policy, and others beside '
-                             'them; model: replies of the assistant lane; both: sounds, and '
-                             'replies for what no sound is heard of (default: %(default)s)')
+                             'them; model: replies of the assistant lane; both: these two, and '
+                             'sounds with replies for what no sound is heard of, all of the same '
+                             'streams (default: %(default)s)')
 
 
 def parse_conditions(text: str) -> list[float | None]:

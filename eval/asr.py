@@ -18,6 +18,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import Hearing, Listener
+from eval.shown_words import measure_words, print_words
 from held_out.clips import (
     RATE,
     HeldOutClip,
@@ -45,6 +46,9 @@ __all__ = ['LEAD_S', 'SpeechClip', 'ReadUtterance', 'add_arguments', 'figures', 
 LANE = 'transcript'
 LEAD_S = 0.6
 LONGEST_S = 20.0
+WORDS_FROM = ('speech_read', 'speech_addresses', 'speech_names', 'speech_numbers',
+              'speech_phrase', 'speech_command', 'background_')
+"""Kinds of clips that are read while they are spoken, by the beginning of their label."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'voice, split): its voices of the split "validation"')
     parser.add_argument('--per-kind', type=int, default=150, metavar='CLIPS')
     parser.add_argument('--second-pass', default='whisper', choices=('whisper', 'none'))
+    parser.add_argument('--words', type=int, default=40, metavar='CLIPS',
+                        help='so many clips of each kind are read while they are spoken, and so '
+                        'many in which nobody speaks; 0: none')
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='who reads the whole utterances for comparison')
@@ -255,9 +262,15 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
         in utterances),
         encoding='utf-8')
+    if options.words and second is not None:
+        items = [item for item in read_held_out(options.data) if item.language in ('en', '')
+                 and item.label.startswith(WORDS_FROM) and item.seconds <= LONGEST_S]
+        measured['words'] = measure_words(second, items, options.words)
     draw(out, measured)
     path = report.write(out, 'asr', options, measured, runtime.encoder.spec.model_id)
     print_tables(measured)
+    if 'words' in measured:
+        print_words(measured['words'])
     print(f'written to {path}; what was said and understood: {out / "texts.jsonl"}')
     return 0
 

@@ -315,6 +315,14 @@ def _read(cache: Path) -> Iterator[Hearing]:
             continue
 
 
+def _note_unasked(hearing: Hearing, event: FinalTranscript | FinalTranslation) -> HeardReply:
+    """Note the final of words that silence ended, before any lane answered them."""
+    reply = HeardReply(lane=event.lane, at=event.stamp_ns / NS, p_respond=0.0,
+                       start=event.start_ns / NS, end=event.end_ns / NS, reason='silence')
+    hearing.replies.append(reply)
+    return reply
+
+
 def _note_event(hearing: Hearing, open_replies: dict[tuple[str, str], HeardReply],
                 event: Event | AlertChange, spent_s: float) -> None:
     """Write one event down."""
@@ -340,7 +348,7 @@ def _note_event(hearing: Hearing, open_replies: dict[tuple[str, str], HeardReply
         hearing.withheld.append((event.lane, event.stamp_ns / NS, event.text,
                                  round(event.confidence, 4)))
     elif isinstance(event, (FinalTranscript, FinalTranslation)):
-        reply = open_replies[event.lane, event.reply_id]
+        reply = open_replies.get((event.lane, event.reply_id)) or _note_unasked(hearing, event)
         reply.final = event.text
         if isinstance(event, FinalTranslation):
             reply.read, reply.kept = event.source_text, event.source == 'streamed'

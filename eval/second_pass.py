@@ -9,7 +9,7 @@ speaks for a text. Leaves ``second_pass.json`` and a cache of readings.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,17 @@ class Readings:
                 self._known[row.pop('key')] = row
         self._models: dict[bool, Any] = {}
 
-    def read(self, name: str, samples: np.ndarray, *, find_speech: bool) -> Recognition:
-        """Return what was read in samples [n], now or before."""
+    def has(self, name: str, *, find_speech: bool) -> bool:
+        """Tell whether this was read before."""
+        return f'{name} {find_speech}' in self._known
+
+    def read(self, name: str, samples: np.ndarray | Callable[[], np.ndarray], *,
+             find_speech: bool) -> Recognition:
+        """Return what was read in samples [n], or in those that a function makes, or before."""
         key = f'{name} {find_speech}'
         if key not in self._known:
-            self._known[key] = self._transcribe(samples, find_speech)
+            self._known[key] = self._transcribe(samples() if callable(samples) else samples,
+                                                find_speech)
             with self._cache.open('a', encoding='utf-8') as file:
                 file.write(json.dumps({'key': key, **self._known[key]}) + '\n')
         row = dict(self._known[key])
@@ -123,8 +129,9 @@ class Readings:
         if find_speech not in self._models:
             from audio_interaction_ros.runtimes.registry import load_transcriber
             self._models[find_speech] = load_transcriber(find_speech=find_speech)
-        read = replace(self._models[find_speech].transcribe(samples), write_english=None)
-        return {key: value for key, value in asdict(read).items() if key != 'write_english'}
+        read = replace(self._models[find_speech].transcribe(samples), write_english=None, words=())
+        return {key: value for key, value in asdict(read).items()
+                if key not in ('write_english', 'words')}
 
     def final_text(self, name: str, samples: np.ndarray) -> str:
         """Return the text that becomes final where nothing was streamed."""

@@ -41,9 +41,11 @@ ROWS = {
     'audio.devices': (HEARING, {'sounddevice'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
+    'intents': (CORE | {'intents'}, set()),
+    'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'taught'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -99,6 +101,7 @@ ROWS = {
     'runtimes.packed': (set(), {'torch'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
+    'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

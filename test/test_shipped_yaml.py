@@ -6,12 +6,15 @@ import pytest
 
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.intents.intents_file import read_intents
+from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.parameter_file import load_configuration
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
 ALERT_RULES = {'alerts.yaml'}
+INTENTS = {'intents.yaml'}
 
 CONFIGURATIONS = sorted((ROOT / 'config').glob('*.yaml'))
 MODELS = sorted((ROOT / 'models').glob('*/config.yaml'))
@@ -21,6 +24,8 @@ MODELS = sorted((ROOT / 'models').glob('*/config.yaml'))
 def test_a_configuration_loads(path):
     if path.name in ALERT_RULES:
         assert isinstance(load_rules(path), AlertRules)
+    elif path.name in INTENTS:
+        assert IntentMatcher(read_intents(path))
     else:
         assert isinstance(load_configuration(path), AssistantConfig)
 
@@ -37,4 +42,4 @@ def test_a_model_configuration_loads(path):
 
 
 def test_the_alert_rules_ship():
-    assert ALERT_RULES <= {path.name for path in CONFIGURATIONS}
+    assert ALERT_RULES | INTENTS <= {path.name for path in CONFIGURATIONS}

@@ -18,6 +18,7 @@ COMMANDS = {
     'plan': ('train.trainer.command_plan', 'what a recipe trains, and what it needs'),
     'measure': ('train.trainer.command_measure', 'take real steps; memory beside the plan'),
     'sounds': ('train.sound_head.command', 'train the head that tells sounds apart'),
+    'edge': ('train.edge.command', 'make the edge model, from clips to its folder'),
     'fit': ('train.trainer.command_fit', 'train one stage of a recipe'),
     'listen': ('train.trainer.command_listen', 'stream a built stream through the runtime'),
 }

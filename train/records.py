@@ -40,6 +40,12 @@ class Clip:
     path: str
     """File, relative to the folder of the record file or absolute."""
     seconds: float
+    offset_s: float = 0.0
+    """Where in the file it begins; a clip may be a part of a file."""
+    pace: float = 1.0
+    """Seconds of the file in one of the clip: above 1 it is heard faster and higher."""
+    file_s: float = 0.0
+    """Length of the whole file; 0: the clip is all of it."""
     label: str = ''
     """Class in snake_case; empty for speech without a class."""
     caption: str = ''
@@ -76,6 +82,8 @@ class Event:
     start_s: float
     end_s: float
     gain_db: float = 0.0
+    below_db: float = 0.0
+    """Of what lasts: how far below the foreground it was mixed."""
 
 
 @dataclass(frozen=True, kw_only=True)

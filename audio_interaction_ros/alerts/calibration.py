@@ -16,15 +16,13 @@ from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import SoundEnded
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 
-__all__ = ['HIGHEST_CRITICAL', 'MOST_RECALL_LOST', 'Choice', 'Curves', 'bound_rate',
+__all__ = ['LEAST_RECALL_KEPT', 'Choice', 'Curves', 'bound_rate',
            'choose_thresholds', 'find_refusals', 'read_curves', 'recall_at']
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
 """Class -> rows that begin with a threshold and the recall there, as training measured it."""
-HIGHEST_CRITICAL = 0.995
-"""No threshold of a critical class is raised above this unasked."""
-MOST_RECALL_LOST = 0.1
-"""Nor so far that it loses more of its recall than this."""
+LEAST_RECALL_KEPT = 0.9
+"""A critical class keeps at least this share of the recall that it has in the profile, unasked."""
 _STEP = 0.001
 
 
@@ -45,18 +43,24 @@ class Choice:
     recall_after: float | None
 
     @property
-    def recall_lost(self) -> float:
-        """Share of the sounds that are not heard any more; 0 where no curve tells."""
+    def recall_kept(self) -> float | None:
+        """Share of the sounds heard in the profile that are heard still; None: no curve tells."""
         if self.recall_before is None or self.recall_after is None:
-            return 0.0
-        return max(0.0, self.recall_before - self.recall_after)
+            return None
+        return self.recall_after / self.recall_before if self.recall_before > 0 else 1.0
 
 
 def recall_at(curve: Sequence[Sequence[float]] | None, threshold: float) -> float | None:
-    """Return the recall at a threshold, between the rows of a curve; None without one."""
+    """
+    Return the recall at a threshold, between the rows of a curve; None without one.
+
+    Above the last row, where nothing was measured, it falls to 0 at a threshold of 1.
+    """
     if not curve:
         return None
     rows = sorted((float(row[0]), float(row[1])) for row in curve)
+    if rows[-1][0] < 1.0:
+        rows.append((1.0, 0.0))
     return float(np.interp(threshold, [row[0] for row in rows], [row[1] for row in rows]))
 
 
@@ -155,18 +159,23 @@ def _only(sounds: SoundScores, name: str) -> SoundScores:
     return SoundScores(names=(name,), scores=sounds.scores[place:place + 1])
 
 
-def find_refusals(choices: Sequence[Choice]) -> list[str]:
-    """Return, for each critical class that would hear too little, why that is refused."""
+def find_refusals(choices: Sequence[Choice], least: float = LEAST_RECALL_KEPT) -> list[str]:
+    """
+    Return, for each critical class that would hear too little, why that is refused.
+
+    Too little is less than the share ``least`` of what it hears in the profile, by the curves of
+    the model; without a curve nobody knows what is lost, so that is refused as well.
+    """
     refused = []
     for choice in choices:
         if not choice.critical or choice.after <= choice.before:
             continue
-        if choice.recall_lost > MOST_RECALL_LOST:
-            refused.append(f'{choice.sound}: its recall would fall from {choice.recall_before:.2f}'
-                           f' to {choice.recall_after:.2f}')
-        elif choice.after > HIGHEST_CRITICAL:
-            refused.append(f'{choice.sound}: its threshold would rise to {choice.after:.3f}, '
-                           f'above {HIGHEST_CRITICAL}')
+        rise = f'{choice.sound}: its threshold would rise to {choice.after:.3f}'
+        if choice.recall_kept is None:
+            refused.append(f'{rise}, and no curve tells what that costs')
+        elif choice.recall_kept < least:
+            refused.append(f'{rise} and its recall fall from {choice.recall_before:.2f} to '
+                           f'{choice.recall_after:.2f}, which keeps {choice.recall_kept:.0%}')
     return refused
 
 

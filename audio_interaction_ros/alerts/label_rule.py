@@ -1,6 +1,7 @@
 """What the rules say of one label: how bad it is, how it behaves in time, by what it is known."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from audio_interaction_ros.alerts.alert import Category, Severity
 from audio_interaction_ros.stream.sound_events import SoundRule
@@ -66,3 +67,5 @@ class LabelRule:
     """Classes of sounds that mean this label."""
     say: Sentences = Sentences()
     detect: Detection = Detection()
+    covers: Mapping[str, float] = field(default_factory=dict)
+    """Label -> seconds: while this one is open and was heard so lately, that one is the same."""

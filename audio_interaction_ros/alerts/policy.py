@@ -39,6 +39,8 @@ class _Track:
     """Sounds of the label that began, counted, and go on."""
     ended_ns: int = 0
     """When the newest of them ended."""
+    covered: bool = False
+    """The newest sighting was left out, for an alert of another label stands for it."""
 
 
 class AlertPolicy:
@@ -190,7 +192,20 @@ class AlertPolicy:
               and self._line.now_ns >= track.cooled_until_ns):
             heard = next(iter(track.sounding.values()))
             return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
+        elif track.covered and self.settings.evidence != 'model' and not self._is_covered(label):
+            heard = next(iter(track.sounding.values()))  # it outlasts what stood for it
+            return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
         return []
+
+    def _is_covered(self, label: str) -> bool:
+        """Tell whether an open alert of another label, heard lately, stands for this one."""
+        for other, seconds in self.rules.covering.get(label, {}).items():
+            track = self._tracks.get(other)
+            if track is not None and track.alert is not None and (
+                    track.sounding or self._line.now_ns - max(track.seen_ns or 0, track.ended_ns)
+                    <= seconds * _NS_PER_S):
+                return True
+        return False
 
     def acknowledge(self, alert_id: str, operator: str,
                     now_ns: int | None) -> list[AlertChange]:
@@ -226,10 +241,14 @@ class AlertPolicy:
                 and alert_id in ('', track.alert.id)]
 
     def _count_sighting(self, rule: LabelRule, sighting: Sighting) -> list[AlertChange]:
-        """Count one sighting of a label: debounced, cooled down, pending, merged or raised."""
+        """Count one sighting: covered, debounced, cooled down, pending, merged or raised."""
         track = self._tracks.setdefault(rule.label, _Track())
         now, timing = self._line.now_ns, rule.timing
         self.stats.sightings += 1
+        track.covered = track.alert is None and self._is_covered(rule.label)
+        if track.covered:
+            self.stats.covered += 1
+            return []
         before, track.seen_ns = track.seen_ns, now
         escalates = (track.alert is not None
                      and sighting.severity > track.alert.severity)

@@ -59,6 +59,13 @@ class AlertRules:
         """Class of sound -> the label that it means."""
         return {sound: rule for rule in self.labels.values() for sound in rule.sounds}
 
+    @cached_property
+    def covering(self) -> Mapping[str, Mapping[str, float]]:
+        """Label -> labels whose open alert stands for it, each with seconds since it was heard."""
+        covered = {label for rule in self.labels.values() for label in rule.covers}
+        return {label: {rule.label: rule.covers[label] for rule in self.labels.values()
+                        if label in rule.covers} for label in covered}
+
     def with_taught(self, titles: Mapping[str, str],
                     thresholds: Mapping[str, float]) -> 'AlertRules':
         """

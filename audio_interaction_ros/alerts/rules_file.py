@@ -124,6 +124,7 @@ class _Label(_Times, _Phrases):
     sounds: tuple[str, ...] = ()
     say: _Say | None = None
     detect: _Detect | None = None
+    covers: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _Times.__post_init__(self)
@@ -180,6 +181,7 @@ class RulesFile:
         self._refuse_shared_sounds()
         self._check_profiles()
         for label, said in self.labels.items():
+            self._check_covers(f'labels.{label}.covers', label, said)
             self._check_detection(f'labels.{label}.detect', said.detect or _Detect())
 
     def _refuse_shared_phrases(self) -> None:
@@ -215,6 +217,17 @@ class RulesFile:
                  f'one of the profiles ({", ".join(self.profiles) or "there is none"})',
                  self.default_profile)
 
+    def _check_covers(self, at: str, label: str, said: _Label) -> None:
+        for other, seconds in said.covers.items():
+            _require(other in self.labels and other != label, at, 'other labels of this file',
+                     other)
+            _require(self.labels[other].severity <= said.severity, f'{at}.{other}',
+                     'a label that is no more severe than the one that covers it',
+                     self.labels[other].severity.name)
+            _require(label not in self.labels[other].covers, f'{at}.{other}',
+                     'a label that does not cover this one in turn', other)
+            _require(0 < seconds <= _YEAR_S, f'{at}.{other}', 'seconds above 0', seconds)
+
     def _check_detection(self, at: str, said: _Detect) -> None:
         try:
             said.override(self.defaults.detect.override(Detection()))
@@ -232,6 +245,6 @@ class RulesFile:
             return rule
         inherited = self.defaults.detect.override(Detection())
         return replace(
-            rule, en=said.en, zh=said.zh, sounds=said.sounds,
+            rule, en=said.en, zh=said.zh, sounds=said.sounds, covers=said.covers,
             say=Sentences() if said.say is None else Sentences(en=said.say.en, zh=said.say.zh),
             detect=inherited if said.detect is None else said.detect.override(inherited))

@@ -31,7 +31,7 @@ class AlertStats:
     """
     Counters of replies, sounds and sightings.
 
-    Sightings = counted + debounced + cooled_down + while_speaking + those still pending.
+    Sightings = counted + debounced + cooled_down + covered + while_speaking + those still pending.
     """
 
     replies: int = 0
@@ -44,6 +44,8 @@ class AlertStats:
     """Merged into an alert: with ``counted_before`` the sum of ``count`` over all alerts."""
     debounced: int = 0
     cooled_down: int = 0
+    covered: int = 0
+    """Left out: an open alert of another label stands for them (``covers`` of the rules file)."""
     while_speaking: int = 0
     """Left out: heard while the robot spoke, and not severe enough to be believed then."""
     raised: int = 0

@@ -101,6 +101,7 @@ class CheckpointConfig:
         """
         values = {key: value for key, value in dataclasses.asdict(self).items()
                   if key not in ('model', 'base', 'lanes', 'sounds')}
+        _drop_usual_feature(values['audio_tower'])
         return json.dumps(values, sort_keys=True)
 
 
@@ -160,9 +161,16 @@ def dump_config(config: CheckpointConfig, path: Path) -> None:
             del values[key]  # earlier versions of this package do not know it
     if not config.sounds:
         del values['sounds']
+    _drop_usual_feature(values['audio_tower'])
     if config.base is None:
         del values['base'], values['lora_scale']
     path.write_text(dump_yaml({'format': FORMAT, **values}), encoding='utf-8')
+
+
+def _drop_usual_feature(tower: dict[str, Any]) -> None:
+    # Models from before the choice keep their identity, and earlier versions read them.
+    if tower['sound_feature'] == 'direction':
+        del tower['sound_feature']
 
 
 def _settings_by_lane(lanes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -40,7 +40,12 @@ class StoredModel:
     folder: Path
     config: CheckpointConfig
     model_id: str
-    """Name and hash of all that it computes with; features carry it to the decoder."""
+    """
+    Name and hash of all that features and embeddings are computed with; both carry it.
+
+    Not of the sound head, which only reads embeddings: a head that was trained anew leaves graphs,
+    features and the sounds that a user taught as they are.
+    """
     hashes: Mapping[str, str]
     """sha256 of every file of the folder that its manifest names."""
     base: tuple[str, ...]
@@ -115,7 +120,8 @@ def identify(name: str | Path, *, cache: Path | None = None) -> StoredModel:
         hashes = read_manifest(folder)  # its files were checked on the way here
     config = load_config(folder / 'config.yaml')
     base = tuple(base_identities(config))
-    digest = computing_hash(hashes, base, config.computed_with)
+    digest = computing_hash({name: value for name, value in hashes.items()
+                             if name != config.sounds}, base, config.computed_with)
     return StoredModel(folder=folder, config=config, model_id=f'{config.model}-{digest}',
                        hashes=hashes, base=base)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from audio_interaction_ros.alerts.alert import Severity
 from audio_interaction_ros.alerts.calibration import (
+    LEAST_RECALL_KEPT,
     Choice,
     Curves,
     bound_rate,
@@ -21,11 +22,12 @@ from audio_interaction_ros.assembly import build_pipeline, load_model, read_rule
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.devices import hear_device, sound_library
 from audio_interaction_ros.checkpoints.weights import locate
-from audio_interaction_ros.cli.recording import open_recording, print_notice
+from audio_interaction_ros.cli.recording import list_recordings, open_recording, print_notice
 from audio_interaction_ros.cli.sounds import add_model_arguments, hear_blocks, make_configuration
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.listening import ListeningPipeline
 
 __all__ = ['add_parser', 'describe_bound']
 
@@ -43,14 +45,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                     'come of it. Whatever is heard counts as a false alarm: let nothing happen.')
     parser.add_argument('--minutes', type=float, help='how long to hear (default: 10 of the '
                                                       'microphone, all of a recording)')
-    parser.add_argument('--from', dest='source', metavar='FILE|BAG',
-                        help='hear a recording instead of the microphone')
+    parser.add_argument('--from', dest='source', metavar='FILE|BAG|FOLDER',
+                        help='hear a recording, or all of a folder, instead of the microphone')
     parser.add_argument('--device', default='', help='input device: part of its name, or its '
                                                      'index')
     parser.add_argument('--rate', type=float, default=0.5,
                         help='false alarms per hour of all sounds together (default: %(default)s)')
     parser.add_argument('--out', type=Path, default=Path('thresholds.yaml'), metavar='YAML',
                         help='where to write (default: %(default)s)')
+    parser.add_argument('--keep-recall', type=float, default=LEAST_RECALL_KEPT, metavar='SHARE',
+                        help='of what a critical sound hears in the profile, by the curves of '
+                             'the model, it must keep this share (default: %(default)s)')
     parser.add_argument('--force', action='store_true',
                         help='write also what takes too much recall from a critical sound')
     add_model_arguments(parser)
@@ -61,7 +66,10 @@ def _run(options: argparse.Namespace) -> int:
     if not options.rate > 0 or (options.minutes is not None and not options.minutes > 0):
         raise ConfigurationError('expected --rate and --minutes above 0, found '
                                  f'{options.rate} and {options.minutes}; correct them')
-    blocks = _open_source(options)
+    if not 0 <= options.keep_recall <= 1:
+        raise ConfigurationError('expected --keep-recall from 0 to 1, found '
+                                 f'{options.keep_recall}; correct it')
+    streams = _open_source(options)
     config = make_configuration(options)
     rules = read_rules(config.alerts)
     sound_rules = read_sound_rules(config.alerts, rules)
@@ -71,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
     print_notice(f'loading the model {config.model.path}')
     runtime = load_model(config.model, halves=('encoder',))
     pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
-    chunks = _hear(hear_blocks(pipeline, blocks), options.minutes)
+    chunks = _hear(_hear_all(pipeline, streams), options.minutes)
     if not chunks or not chunks[0].sounds.names:
         raise ConfigurationError('expected a model that tells sounds apart, and audio, found none '
                                  'of one; use a model folder with a file of sounds')
@@ -83,22 +91,32 @@ def _run(options: argparse.Namespace) -> int:
                                    rules.of_sound[sound].severity == Severity.CRITICAL))
     for line in describe(choices, hours, options.rate):
         print(line)
-    refused = find_refusals(choices)
+    refused = find_refusals(choices, options.keep_recall)
     if refused and not options.force:
         raise ConfigurationError(
-            f'refused, nothing is written: {"; ".join(refused)}. Something in what was heard '
-            'sounds like it: find and stop it, or calibrate again with --force')
+            f'refused, nothing is written: {"; ".join(refused)}. A critical sound keeps '
+            f'{options.keep_recall:.0%} of its recall or more (--keep-recall). Something in what '
+            'was heard sounds like it: find and stop it, or calibrate again with --force')
     _write(options, choices, hours, runtime.encoder.spec.model_id, refused)
     return 0
 
 
-def _open_source(options: argparse.Namespace) -> Iterator[AudioBlock]:
+def _open_source(options: argparse.Namespace) -> list[Iterator[AudioBlock]]:
     if options.source:
-        return open_recording(options.source, options.topic)
+        found = ['-'] if options.source == '-' else list_recordings(options.source)
+        return [open_recording(path, options.topic) for path in found]
     options.minutes = options.minutes or _MINUTES
     library = sound_library()
     print_notice(f'hearing the microphone for {options.minutes:g} min; Ctrl-C writes nothing')
-    return hear_device(library, options.device)
+    return [hear_device(library, options.device)]
+
+
+def _hear_all(pipeline: ListeningPipeline, streams: Iterable[Iterable[AudioBlock]]
+              ) -> Iterator[EncodedChunk]:
+    """Yield the chunks of one stream after the other; none goes over into the next."""
+    for epoch, blocks in enumerate(streams):
+        pipeline.reset(epoch)
+        yield from hear_blocks(pipeline, blocks)
 
 
 def _hear(chunks: Iterable[EncodedChunk], minutes: float | None) -> list[EncodedChunk]:
@@ -171,7 +189,7 @@ def _write(options: argparse.Namespace, choices: list[Choice], hours: float, mod
         'recall': {choice.sound: [round(choice.recall_before, 3), round(choice.recall_after, 3)]
                    for choice in risen if choice.recall_before is not None
                    and choice.recall_after is not None},
-        'forced': bool(refused)}
+        'recall_kept_at_least': options.keep_recall, 'forced': bool(refused)}
     try:
         write_thresholds(options.out, ChosenThresholds(
             format=FORMAT, chosen=chosen,

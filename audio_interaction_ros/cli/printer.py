@@ -11,8 +11,10 @@ from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     FinalTranscript,
     FinalTranslation,
+    PartialTranscript,
     ReplyFinished,
     ReplyText,
     ReplyWithheld,
@@ -21,7 +23,8 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.terminal import one_line
 
-__all__ = ['JsonPrinter', 'TextPrinter', 'describe_silence', 'describe_sound']
+__all__ = ['JsonPrinter', 'TextPrinter', 'describe_intent', 'describe_silence',
+           'describe_sound']
 
 _MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
 
@@ -49,6 +52,14 @@ def describe_silence(audio_s: float, nearest: Mapping[str, float],
 def describe_sound(sound: str, score: float, threshold: float) -> str:
     """Return a sound that began in words: its score, and what that had to reach."""
     return f'{sound} {score:.2f} (threshold {threshold:.2f})'
+
+
+def describe_intent(name: str, confidence: float, slots: Mapping[str, str]) -> str:
+    """Return what somebody wants in words: its name, its slots, how sure it is; '' for none."""
+    if not name:
+        return ''
+    said = ', '.join(f'{slot} {value}' for slot, value in slots.items())
+    return f'[{name}{": " if said else ""}{said} {confidence:.2f}]'
 
 
 class JsonPrinter:
@@ -105,6 +116,11 @@ class TextPrinter:
             case ReplyFinished():
                 self._print_line(event.stamp_ns, event.lane, event.text or '(no text)')
                 self._said = event.text
+            case FinalReply():
+                intent = describe_intent(event.intent, event.intent_confidence, event.slots)
+                self._print_line(event.stamp_ns, event.lane, ' '.join(
+                    part for part in (event.text, intent) if part) or '(no text)')
+                self._said = event.text
             case ReplyWithheld():
                 self._print_line(event.stamp_ns, event.lane,
                                  f'(withheld, confidence {event.confidence:.2f}: {event.text})')
@@ -115,6 +131,10 @@ class TextPrinter:
                 source = f'  ← {event.source_text}' if event.source_text else ''
                 self._print_line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
                                  f'{source}  [{_MARKS[event.source]}]')
+            case PartialTranscript():
+                self._in_place(event, f'{event.text} …')
+            case ReplyText() if event.lane in self._assistant.shows_words:
+                pass  # what was read of the same speech is better
             case ReplyText():
                 self._in_place(event, event.text)
             case Silence():

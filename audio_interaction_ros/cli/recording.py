@@ -7,8 +7,9 @@ from pathlib import Path
 from audio_interaction_ros.audio.bag import is_bag, read_bag_blocks
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.read_blocks import read_blocks
+from audio_interaction_ros.errors import ConfigurationError
 
-__all__ = ['open_recording', 'print_notice']
+__all__ = ['list_recordings', 'open_recording', 'print_notice']
 
 
 def print_notice(text: str) -> None:
@@ -25,3 +26,19 @@ def open_recording(path: str | Path, topic: str = '') -> Iterator[AudioBlock]:
     if str(path) != '-' and is_bag(Path(path).expanduser()):
         return read_bag_blocks(Path(path).expanduser(), topic, warn=print_notice)
     return read_blocks(path, warn=print_notice)
+
+
+def list_recordings(path: str | Path) -> list[Path]:
+    """
+    Return all recordings of a folder in the order of names; of a file or a bag only itself.
+
+    Raises ConfigurationError for a folder without any.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir() or any(path.glob('*.mcap')) or any(path.glob('*.db3')):
+        return [path]
+    found = sorted(item for item in path.iterdir() if item.is_file() or is_bag(item))
+    if not found:
+        raise ConfigurationError(f'{path}: expected recordings in the folder, found none; name '
+                                 'another')
+    return found

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from audio_interaction_ros.assembly import build_pipeline, load_model
-from audio_interaction_ros.audio.bag import is_bag
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli.calibrate import describe_bound
-from audio_interaction_ros.cli.recording import open_recording, print_notice
+from audio_interaction_ros.cli.recording import list_recordings, open_recording, print_notice
 from audio_interaction_ros.cli.sounds import make_configuration
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
@@ -154,13 +153,7 @@ def _read(path: str | Path, topic: str) -> np.ndarray:
 
 def _read_background(path: Path, topic: str) -> np.ndarray:
     """Return a file, a bag, or all recordings of a folder one after another."""
-    if path.is_dir() and not any(path.glob('*.mcap')) and not any(path.glob('*.db3')):
-        files = sorted(item for item in path.iterdir() if item.is_file() or is_bag(item))
-        if not files:
-            raise ConfigurationError(f'{path}: expected recordings in the folder, found none; '
-                                     'name another in --background')
-        return np.concatenate([_read(item, topic) for item in files])
-    return _read(path, topic)
+    return np.concatenate([_read(item, topic) for item in list_recordings(path)])
 
 
 class _Tap:

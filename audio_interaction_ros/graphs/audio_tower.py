@@ -225,7 +225,12 @@ class _Tower:
         """Return the feature [1, output_width] of what is heard of a window."""
         b = self.builder
         x = self._linear('sound.classes', b.gelu(self._linear('sound.hidden', embedding)))
-        return self._scale(self._linear('sound.names', b.node('Sigmoid', x)))
+        scores = b.node('Sigmoid', x)
+        feature = self._scale(self._linear('sound.names', scores))
+        if self.config.sound_feature == 'strength':
+            surest = b.node('ReduceMax', scores, b.scalar([-1], np.int64), keepdims=1)
+            feature = b.node('Mul', feature, surest)
+        return feature
 
     def _scale(self, x: str) -> str:
         b, norm = self.builder, self.config.feature_norm

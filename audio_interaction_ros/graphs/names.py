@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-__all__ = ['EMBEDDINGS', 'EMBEDDING_OUTPUT', 'ENCODED', 'FEATURES_OUTPUT', 'HIDDEN_OUTPUT',
-           'LOGITS_OUTPUT', 'MEL_INPUT', 'NEW_MASK', 'PAST_MASK', 'STATIC_INPUTS', 'STATIC_MASK',
-           'STEP_INPUTS', 'WRITE_AT', 'cache_names', 'cross_names', 'new_names', 'written_names']
+__all__ = ['ALIGNMENT_OUTPUT', 'EMBEDDINGS', 'EMBEDDING_OUTPUT', 'ENCODED', 'FEATURES_OUTPUT',
+           'HIDDEN_OUTPUT', 'LOGITS_OUTPUT', 'MEL_INPUT', 'NEW_MASK', 'PAST_MASK',
+           'STATIC_INPUTS', 'STATIC_MASK', 'STEP_INPUTS', 'WRITE_AT', 'cache_names',
+           'cross_names', 'new_names', 'written_names']
 
 STEP_INPUTS = ('embeddings', 'cos', 'sin', 'past_mask', 'new_mask')
 """Beside the cache."""
@@ -13,6 +14,7 @@ STATIC_INPUTS = ('embeddings', 'cos', 'sin', WRITE_AT, STATIC_MASK)
 """The same of the static form."""
 HIDDEN_OUTPUT = 'hidden'
 LOGITS_OUTPUT = 'logits'
+ALIGNMENT_OUTPUT = 'alignment'
 MEL_INPUT = 'mel'
 FEATURES_OUTPUT = 'features'
 EMBEDDING_OUTPUT = 'embedding'

@@ -51,7 +51,9 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
     In: ``embeddings`` [T, width] with their positions added, ``past_mask`` [1, slots] (0 where a
     slot is seen, very negative elsewhere), ``new_mask`` [T, T], ``past_keys_i`` [heads, d, slots],
     ``past_values_i`` [heads, slots, d] and what cross_attention gives. Out: ``new_keys_i``
-    [heads, d, T], ``new_values_i`` [heads, T, d] and ``logits`` [1, vocab_size] of the last token.
+    [heads, d, T], ``new_values_i`` [heads, T, d], ``logits`` [1, vocab_size] of the last token
+    and, where the shape names heads that look where a token is, how much each looks at which
+    encoder frame: ``alignment`` [heads, T, S].
     """
     b = GraphBuilder('whisper_decoder', bits=bits)
     layers = _Layers(b, config, tensors)
@@ -61,6 +63,7 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
     new_mask = b.input(names.NEW_MASK, np.float32, ('new', 'new'))
     cached = zip(names.cache_names(config.layers), names.cross_names(config.layers),
                  names.new_names(config.layers), strict=True)
+    looks = []
     for layer, (past, cross, new) in enumerate(cached):
         prefix = f'layers.{layer}.'
         past_keys = b.input(past[0], np.float32, (heads, dim, 'slots'))
@@ -76,7 +79,10 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
         x = b.node('Add', x, layers.linear(f'{prefix}self_attn.out_proj', seen))
         normed = layers.norm(f'{prefix}encoder_attn_layer_norm', x)
         query = layers.query(f'{prefix}encoder_attn.', normed)
-        heard = layers.attend(query, [(cross_keys, cross_values, '')])
+        shares = b.node('Softmax', b.node('MatMul', query, cross_keys), axis=-1)
+        looks += [b.node('Gather', shares, b.scalar([head], np.int64), axis=0)
+                  for place, head in config.alignment_heads if place == layer]
+        heard = layers.join_heads(b.node('MatMul', shares, cross_values))
         x = b.node('Add', x, layers.linear(f'{prefix}encoder_attn.out_proj', heard))
         inner = layers.linear(f'{prefix}fc1', layers.norm(f'{prefix}final_layer_norm', x))
         x = b.node('Add', x, layers.linear(f'{prefix}fc2', b.gelu(inner)))
@@ -84,6 +90,9 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
                   b.scalar([0], np.int64))
     scores = b.linear(layers.norm('layer_norm', last), tensors['embed_tokens.weight'], name='head')
     b.output(b.rename(scores, names.LOGITS_OUTPUT), np.float32, (1, config.vocab_size))
+    if looks:
+        b.output(b.rename(b.node('Concat', *looks, axis=0), names.ALIGNMENT_OUTPUT), np.float32,
+                 (len(looks), 'new', 'frames'))
     return b
 
 
@@ -116,23 +125,22 @@ class _Layers:
         return self.query(prefix, x), self.keys(prefix, x), self.values(prefix, x)
 
     def attend(self, query: str, seen: list[tuple[str, str, str]]) -> str:
-        """Return what queries see in several stores of keys, values and mask ('': all seen)."""
+        """Return what queries see in several stores of keys, values and mask."""
         b = self.builder
-        scores = [b.node('MatMul', query, keys) for keys, _, _ in seen]
-        scores = [b.node('Add', score, mask) if mask else score
-                  for score, (_, _, mask) in zip(scores, seen, strict=True)]
-        if len(seen) == 1:
-            out = b.node('MatMul', b.node('Softmax', scores[0], axis=-1), seen[0][1])
-        else:
-            shares = b.node('Softmax', b.node('Concat', *scores, axis=-1), axis=-1)
-            sizes = b.node('Concat', *(b.node('Shape', values, start=1, end=2)
-                                       for _, values, _ in seen), axis=0)
-            parts = b.node('Split', shares, sizes, axis=-1, outputs=len(seen))
-            first, *others = (b.node('MatMul', part, values)
-                              for part, (_, values, _) in zip(parts, seen, strict=True))
-            out = first
-            for other in others:
-                out = b.node('Add', out, other)
+        scores = [b.node('Add', b.node('MatMul', query, keys), mask) for keys, _, mask in seen]
+        shares = b.node('Softmax', b.node('Concat', *scores, axis=-1), axis=-1)
+        sizes = b.node('Concat', *(b.node('Shape', values, start=1, end=2)
+                                   for _, values, _ in seen), axis=0)
+        parts = b.node('Split', shares, sizes, axis=-1, outputs=len(seen))
+        out, *others = (b.node('MatMul', part, values)
+                        for part, (_, values, _) in zip(parts, seen, strict=True))
+        for other in others:
+            out = b.node('Add', out, other)
+        return self.join_heads(out)
+
+    def join_heads(self, out: str) -> str:
+        """Return [T, width] of what heads saw [heads, T, d]."""
+        b = self.builder
         return b.reshape(b.node('Transpose', out, perm=(1, 0, 2)), (-1, self.config.width))
 
     def norm(self, name: str, x: str) -> str:

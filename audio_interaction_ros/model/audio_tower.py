@@ -49,6 +49,7 @@ class SoundBranch(nn.Module):
 
     def __init__(self, config: AudioTowerConfig) -> None:
         super().__init__()
+        self.config = config
         self.hidden = nn.Linear(config.sound_width, config.sound_hidden)
         self.classes = nn.Linear(config.sound_hidden, len(config.sounds))
         self.names = nn.Linear(len(config.sounds), config.output_width)
@@ -58,8 +59,17 @@ class SoundBranch(nn.Module):
         return self.classes(F.gelu(self.hidden(heard)))
 
     def forward(self, heard: Tensor) -> Tensor:
-        """Return a feature [..., output_width] of summaries [..., sound_width], any length."""
-        return self.names(torch.sigmoid(self.logits(heard)))
+        """
+        Return a feature [..., output_width] of summaries [..., sound_width].
+
+        With ``sound_feature: strength`` its length grows with the surest sound, up to that of an
+        embedding: what follows can tell a guess from what is plainly heard.
+        """
+        scores = torch.sigmoid(self.logits(heard))
+        feature = scale_length(self.names(scores), self.config.feature_norm)
+        if self.config.sound_feature == 'strength':
+            feature = feature * scores.amax(-1, keepdim=True)
+        return feature
 
 
 class AudioTower(nn.Module):
@@ -153,5 +163,4 @@ class AudioTower(nn.Module):
         features = self.project(frames)
         if heard is None:
             return features
-        sound = scale_length(self.sound(heard), self.config.feature_norm)
-        return torch.cat((features, sound[:, None]), dim=1)
+        return torch.cat((features, self.sound(heard)[:, None]), dim=1)

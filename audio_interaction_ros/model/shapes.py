@@ -60,6 +60,11 @@ class AudioTowerConfig:
     sound_levels: tuple[int, ...] = ()
     """After how many layers the sound branch listens; the middle layers hear sounds best."""
     sound_hidden: int = 256
+    sound_feature: str = 'direction'
+    """
+    What the feature of sounds tells: 'direction', a mixture of names, always of feature_norm's
+    length; 'strength', that direction, as long as what is heard best is sure (of feature_norm).
+    """
     tagger: bool = False
     """The sound branch also listens to YAMNet, whose spectrogram comes below the mel."""
 
@@ -88,6 +93,12 @@ class AudioTowerConfig:
                 'audio_tower.sounds needs sound_levels, and sound_levels needs sounds, each level '
                 f'from 0 to {self.layers}; they are {len(self.sounds)} sounds and '
                 f'{self.sound_levels}; correct the model configuration')
+        if self.sound_feature not in ('direction', 'strength') or (
+                self.sound_feature == 'strength' and not (self.sounds and self.feature_norm)):
+            raise ConfigurationError(
+                "audio_tower.sound_feature must be 'direction', or 'strength' with sounds and a "
+                f'feature_norm above 0, is {self.sound_feature!r} with {len(self.sounds)} sounds '
+                f'and {self.feature_norm}; correct the model configuration')
         if self.tagger and (not self.sounds or self.window_frames < PATCH_FRAMES):
             raise ConfigurationError(
                 f'audio_tower.tagger needs sounds and a window of {PATCH_FRAMES} frames or more, '
@@ -156,6 +167,10 @@ class WhisperDecoderConfig:
     heads: int = 8
     mlp_width: int = 2_048
     max_positions: int = 448
+    alignment_heads: tuple[tuple[int, int], ...] = (
+        (3, 1), (4, 2), (4, 3), (4, 7), (5, 1), (5, 2), (5, 4), (5, 6))
+    """(layer, head) of those that look where in the audio a token is, as Whisper's authors found
+    them; none: nobody tells."""
 
     @property
     def head_dim(self) -> int:

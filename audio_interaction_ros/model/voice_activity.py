@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ['HOP', 'VoiceActivity']
+__all__ = ['HOP', 'VoiceActivity', 'VoiceStream']
 
 HOP = 512
 """Samples at 16 kHz that one probability stands for."""
@@ -35,10 +35,23 @@ class VoiceActivity:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Return the probability [ceil(n / 512)] of speech in samples [n] float32 at 16 kHz."""
         padded = np.pad(samples, (_CONTEXT, -len(samples) % HOP))
-        pieces = np.lib.stride_tricks.sliding_window_view(padded, HOP + _CONTEXT)[::HOP]
+        return self.hear(padded, np.zeros((2, _WIDTH), np.float32))
+
+    def stream(self) -> 'VoiceStream':
+        """Return a listener for audio that comes bit by bit; it hears what a call would hear."""
+        return VoiceStream(self)
+
+    def hear(self, samples: np.ndarray, state: np.ndarray) -> np.ndarray:
+        """
+        Return the probability [n] of speech in samples [64 + n * 512], n > 0.
+
+        The first 64 were heard before. ``state`` [2, 128] is what the recurrent layer kept of all
+        before; it is changed in place.
+        """
+        pieces = np.lib.stride_tricks.sliding_window_view(samples, HOP + _CONTEXT)[::HOP]
         seen = np.concatenate([self._convolve(pieces[start:start + _AT_ONCE])
                                for start in range(0, len(pieces), _AT_ONCE)])
-        heard = np.maximum(self._run_recurrent(seen), 0)
+        heard = np.maximum(self._run_recurrent(seen, state), 0)
         scores = heard @ self._weights['final_conv.weight'][0, :, 0]
         return _sigmoid(scores + self._weights['final_conv.bias'])
 
@@ -54,9 +67,9 @@ class VoiceActivity:
         seen: np.ndarray = x[:, 0] @ self._weights['lstm_cell.weight_ih'].T + self._bias
         return seen
 
-    def _run_recurrent(self, seen: np.ndarray) -> np.ndarray:
+    def _run_recurrent(self, seen: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Return the states [n, 128] of the recurrent layer, one piece after the other."""
-        state = memory = np.zeros(_WIDTH, np.float32)
+        state, memory = kept[0].copy(), kept[1].copy()
         states = np.empty((len(seen), _WIDTH), np.float32)
         for place, piece in enumerate(seen):
             gates = piece + state @ self._recurrent
@@ -64,7 +77,33 @@ class VoiceActivity:
             gates = _sigmoid(gates)
             memory = gates[_WIDTH:2 * _WIDTH] * memory + gates[:_WIDTH] * new
             states[place] = state = gates[3 * _WIDTH:] * np.tanh(memory)
+        kept[0], kept[1] = state, memory
         return states
+
+
+class VoiceStream:
+    """The same net over a stream that comes in pieces of any length."""
+
+    step_s = HOP / 16_000
+    """Seconds that one probability stands for."""
+
+    def __init__(self, net: VoiceActivity) -> None:
+        self._net = net
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._state = np.zeros((2, _WIDTH), np.float32)
+        self._kept = np.zeros(_CONTEXT, np.float32)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Return the probability of each whole piece of 512 samples that is there now."""
+        samples = np.concatenate((self._kept, np.asarray(samples, np.float32)))
+        whole = (len(samples) - _CONTEXT) // HOP * HOP
+        self._kept = samples[whole:]
+        if not whole:
+            return np.zeros(0, np.float32)
+        return self._net.hear(samples[:whole + _CONTEXT], self._state)
 
 
 class _Convolution:

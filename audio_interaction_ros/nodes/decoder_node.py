@@ -20,7 +20,7 @@ from audio_interaction_msgs.msg import Decision, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import Cancel as CancelService
 from audio_interaction_msgs.srv import SetPrompt as SetPromptService
-from audio_interaction_ros.assembly import read_sound_rules
+from audio_interaction_ros.assembly import build_answers, read_sound_rules
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
@@ -28,6 +28,7 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
 )
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
+from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
 from audio_interaction_ros.nodes.decoding.decoder_task import (
     ChunkHeard,
     ChunkRefused,
@@ -55,7 +56,7 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
-from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
+from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
     ContextRolled,
@@ -74,6 +75,7 @@ from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 __all__ = ['DecoderNode', 'main']
 
 _CREDIT_PERIOD_S = 0.25
+_ANSWERS_PERIOD_S = 1.0
 _LIVE_LATENCY_S = 30.0  # audio older than this at arrival is a replay
 _SHOWN_DECISIONS = 75  # half a minute
 
@@ -85,11 +87,13 @@ class DecoderNode(ManagedNode):
         """Declare parameters; ``runtime`` loads the model."""
         super().__init__(
             'decoder_node', lanes=True, groups=(
-                'fifo', 'model', 'transcript', 'translation', 'alerts', 'sounds'), **options)
+                'fifo', 'model', 'transcript', 'translation', 'alerts', 'sounds', 'reply',
+                'intents', 'assistant'), **options)
         self._runtime = runtime
         self._worker: Worker | None = None
         self._alerts: AlertBoard | None = None
         self._sounds: SoundBoard | None = None
+        self._answers: AnswerBoard | None = None
         self._model: DecoderTask | None = None
         self.ready = False
         """True when the model is loaded."""
@@ -110,7 +114,7 @@ class DecoderNode(ManagedNode):
     @property
     def idle(self) -> bool:
         """True when every chunk that came is decided on and published."""
-        return self._worker is None or self._worker.idle and not self._board.waiting_drafts
+        return self._worker is None or self._worker.idle and not self._board.waiting
 
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
@@ -121,9 +125,15 @@ class DecoderNode(ManagedNode):
         self._progress = Progress()
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
         self._credit = self.managed_publisher(FifoCredit, 'encoded/credit', qos.CREDIT)
+        answers = build_answers(config, reads='transcript' in config.second_passes)
+        self._answers = None if answers is None else AnswerBoard(
+            node=self, answers=answers, config=config, group=self._flow,
+            cancel=self._cancel_replies)
         self._board = ReplyBoard(node=self, lanes=config.lanes,
                                  draft=config.second_passes, group=self._flow,
-                                 translate=self._translate)
+                                 translate=self._translate, answers=self._answers)
+        if answers is not None:
+            self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
                                   lanes=config.lanes, hearing=lambda: self.ready,
                                   before=self._alerts)
@@ -217,9 +227,20 @@ class DecoderNode(ManagedNode):
                 self._progress = output
                 for event, heard in output.events:
                     self._publish_event(event, heard)
-                if self._alerts is not None and output.newest_end_ns:
-                    self._alerts.tick(output.newest_end_ns - round(output.oldest_age_s * 1e9))
+                if output.newest_end_ns:
+                    self._tick(output.newest_end_ns - round(output.oldest_age_s * 1e9))
                 self._publish_credit()
+
+    def _tick(self, now_ns: int) -> None:
+        """Let pass what waits for audio time."""
+        if self._alerts is not None:
+            self._alerts.tick(now_ns)
+        if self._answers is not None:
+            self._board.publish_answers(self._answers.tick(now_ns))
+
+    def _tick_answers(self) -> None:
+        if self._answers is not None:
+            self._board.publish_answers(self._answers.tick_without_audio())
 
     def _hear_chunk(self, heard: ChunkHeard) -> None:
         """Tell what a chunk sounds like; no pass of the model is waited for."""
@@ -321,6 +342,10 @@ class DecoderNode(ManagedNode):
     def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
         return self._put_command(lambda model, _: model.session.translate(reply, said))
 
+    def _cancel_replies(self) -> None:
+        for name in [lane.name for lane in self.config.lanes if lane.kind == 'reply']:
+            self._put_command(partial(_cancel_lane, name))
+
     def _put_command_or_raise(self, command: Command) -> None:
         """Hand in a command of somebody who waits for the answer; raises where it is not taken."""
         if not self._put_command(command):
@@ -401,6 +426,10 @@ class DecoderNode(ManagedNode):
 
     def _report_alerts(self) -> StatusReport:
         return self._alerts.report() if self._alerts is not None else StatusReport()
+
+
+def _cancel_lane(name: str, model: DecoderTask, _emit: Emit) -> None:
+    model.session.cancel(name)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.msg import FifoCredit
+from audio_interaction_ros.assembly import spoken_language
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
@@ -126,7 +127,8 @@ class EncoderNode(ManagedNode):
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber or functools.partial(
-                    load_transcriber, threads=max(1, self.config.model.threads - 1)))
+                    load_transcriber, threads=max(1, self.config.model.threads - 1),
+                    language=spoken_language(self.config)))
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
@@ -219,6 +221,8 @@ class EncoderNode(ManagedNode):
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         self._frame_id = frame_id
+        if self._second_pass is not None:
+            self._second_pass.frame_id = frame_id
         self._blocks += 1
         worker = self._worker
         return (worker is not None and self.active and self._listening
@@ -357,6 +361,9 @@ class EncoderNode(ManagedNode):
                 second_pass_done=self._second_pass.done,
                 second_pass_reused=self._second_pass.reused,
                 second_pass_kept=self._second_pass.kept)
+            words = self._second_pass.words
+            if words is not None:
+                report.values.update(partials_read=words.read, partials_skipped=words.skipped)
             if self._second_pass.failure:
                 report.add(WARN, self._second_pass.failure)
         return report

@@ -24,7 +24,7 @@ from audio_interaction_msgs.msg import (
     Translation,
 )
 from audio_interaction_ros.alerts.alert import AlertState, Severity
-from audio_interaction_ros.cli.printer import describe_silence, describe_sound
+from audio_interaction_ros.cli.printer import describe_intent, describe_silence, describe_sound
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import CHUNK_NS, Emotion
@@ -72,7 +72,8 @@ class PrinterNode(Node):
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         self._printed += 1
         when = '?' if self._zero_ns is None else f'{(time_ns - self._zero_ns) / 1e9:.1f}'
-        _print_line(f'{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
+        clear = '\r\033[K' if sys.stdout.isatty() else ''
+        _print_line(f'{clear}{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
 
     def _on_decision(self, message: Any) -> None:
         if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
@@ -120,6 +121,10 @@ class PrinterNode(Node):
         self._findings[topic] = (finding, since, printed)
 
     def _on_transcript(self, message: Any) -> None:
+        if message.source == 'partial' and not message.is_final and sys.stdout.isatty():
+            # In place, for what comes next is written over it.
+            sys.stdout.write(f'\r\033[K            transcript   {one_line(message.text)} …')
+            sys.stdout.flush()
         if message.is_final and message.text:  # without text nobody spoke
             language = f' [{message.language}]' if message.language else ''
             self._print(stamp_ns(message.end), 'transcript', message.text + language)
@@ -133,7 +138,10 @@ class PrinterNode(Node):
         if message.is_final:
             tone = Emotion(message.emotion)
             mark = '' if tone is Emotion.NORMAL else f' ({tone.name.lower()})'
-            self._print(stamp_ns(message.header.stamp), 'reply', message.text + mark)
+            slots = dict(zip(message.slot_names, message.slot_values, strict=False))
+            intent = describe_intent(message.intent, message.intent_confidence, slots)
+            self._print(stamp_ns(message.header.stamp), 'reply', ' '.join(
+                part for part in (message.text + mark, intent) if part))
 
     def _on_alert(self, message: Any) -> None:
         state, severity = AlertState(message.state), Severity(message.severity)

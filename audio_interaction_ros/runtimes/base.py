@@ -17,8 +17,9 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
 __all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding',
-           'NotLoaded', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest', 'StepResult',
-           'Tokenizer', 'Transcriber']
+           'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest',
+           'StepResult', 'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader',
+           'WindowReading']
 
 HALVES = ('encoder', 'decoder')
 
@@ -231,6 +232,41 @@ class Runtime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadWord:
+    """One word that was read, and where in the audio it is."""
+
+    text: str
+    """As it stands in the text, with the space before it, without the marks behind it."""
+    mark: str = ''
+    """Punctuation right behind it, which the words to come may still change."""
+    start_s: float
+    end_s: float
+    """Seconds from the start of the audio that was read."""
+    confidence: float = 1.0
+    """Geometric mean of the probabilities of its tokens, 0 to 1."""
+    ids: tuple[int, ...] = ()
+    """What the reading model calls it; the marks behind it are ``mark_ids``."""
+    mark_ids: tuple[int, ...] = ()
+
+    @property
+    def written(self) -> str:
+        """Return the word and its marks."""
+        return self.text + self.mark
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowReading:
+    """What a model read in a window of speech that goes on."""
+
+    words: tuple[ReadWord, ...]
+    """They begin with those that were agreed on before."""
+    language: str
+    """ISO 639-1."""
+    doubt: str = ''
+    """Why it is not to be believed; empty if it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recognition:
     """What a model read in a piece of audio, and its own signs of how far to trust that."""
 
@@ -247,6 +283,8 @@ class Recognition:
     """Where in the audio the speech is, in seconds; None where nobody looked or spoke."""
     write_english: Callable[[], str] | None = None
     """Makes the model write it in English, without listening again; None where it cannot."""
+    words: tuple[ReadWord, ...] = ()
+    """Those of the text with their places in the audio; none where the model tells no places."""
 
     @property
     def confidence(self) -> float:
@@ -263,4 +301,37 @@ class Transcriber(Protocol):
 
         ``languages`` (ISO 639-1): it is known to be one of these; empty: any.
         """
+        ...
+
+
+class VoiceListener(Protocol):
+    """Hears in a stream how likely somebody speaks; holds its state."""
+
+    step_s: float
+    """Seconds that one probability stands for."""
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the whole pieces in what came, samples [n] at 16 kHz."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+class WindowReader(Protocol):
+    """Reads speech that goes on: the same window again and again as it grows."""
+
+    def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
+                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
+        """
+        Return what samples [n] float32 at 16 kHz say so far, at most 30 s.
+
+        The text begins with ``agreed``, whatever else the model would like; ``before`` was said
+        before the window. ``language`` (ISO 639-1) is detected when empty.
+        """
+        ...
+
+    def open_voice(self) -> VoiceListener | None:
+        """Return what hears when speech begins and ends; None where nobody can."""
         ...

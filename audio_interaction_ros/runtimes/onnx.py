@@ -45,14 +45,14 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
     if dtype not in DTYPES:
         raise ConfigurationError(f'dtype: the runtime onnx expects one of {", ".join(DTYPES)}, '
                                  f'found {dtype!r}; change model.dtype')
-    folders, config = _find_graphs(model, sorted(halves), dtype)
+    folders, config, heads = _find_graphs(model, sorted(halves), dtype)
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')
     tokenizer: Any = NotLoaded('decoder')
     sounds = None
     if 'encoder' in halves:
         encoder = load_encoder(folders['encoder'], threads=threads)
-        sounds = read_sound_head(folders['encoder'], config)
+        sounds = read_sound_head(heads, config)
     if 'decoder' in halves:
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
@@ -62,9 +62,9 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
 
 
 def _find_graphs(model: str, halves: Sequence[str],
-                 dtype: str) -> tuple[dict[str, Path], CheckpointConfig]:
+                 dtype: str) -> tuple[dict[str, Path], CheckpointConfig, Path]:
     """
-    Return the folder of the graphs of each half, and the configuration of the model.
+    Return the folder of the graphs of each half, the configuration, and where the sound head is.
 
     ``model`` is what load_runtime takes, whose graphs are made in the cache where they are
     missing, or a folder that ``python -m export onnx`` wrote; ConfigurationError where that is of
@@ -74,8 +74,9 @@ def _find_graphs(model: str, halves: Sequence[str],
     exported = {half: Path(model) / half for half in halves}
     if not any(map(manifest.has_graphs, exported.values())):
         stored = identify(model)
-        # Not the configuration beside the graphs: prompts and thresholds may have changed since.
-        return {half: _ensure_graphs(stored, half, precision) for half in halves}, stored.config
+        # Not what lies beside the graphs: prompts, thresholds and the head may have changed since.
+        return ({half: _ensure_graphs(stored, half, precision) for half in halves},
+                stored.config, stored.folder)
     said = {folder: manifest.read(folder) for folder in exported.values()}
     for folder, graphs in said.items():
         if dtype != 'auto' and graphs.precision != precision:
@@ -87,7 +88,8 @@ def _find_graphs(model: str, halves: Sequence[str],
         halves_found = ', '.join(f'{graphs.half} of {graphs.model_id}' for graphs in said.values())
         raise CheckpointError(f'{model}: expected both halves of one model, found {halves_found}; '
                               f'{manifest.describe_remedy(exported[halves[0]])}')
-    return exported, load_config(exported[halves[0]] / 'config.yaml')
+    first = exported[halves[0]]
+    return exported, load_config(first / 'config.yaml'), exported.get('encoder', first)
 
 
 def _ensure_graphs(stored: StoredModel, half: str, precision: str) -> Path:

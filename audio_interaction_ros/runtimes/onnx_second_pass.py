@@ -21,8 +21,8 @@ from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
     LONGEST_TEXT,
     WINDOW_S,
-    WhisperSecondPass,
 )
+from audio_interaction_ros.runtimes.whisper_words import WhisperWords
 
 __all__ = ['ENCODER', 'OnnxWhisper', 'graph_folder', 'load']
 
@@ -67,7 +67,7 @@ class OnnxWhisper:
 
     def begin(self, frames: Mapping[str, np.ndarray]) -> Callable[[Sequence[int]], np.ndarray]:
         """Begin a text with an empty cache."""
-        return _Text(self, self._config, self._slots, frames).append
+        return _Text(self, self._config, self._slots, frames)
 
     def _look_up(self, ids: Sequence[int], start: int) -> np.ndarray:
         """Return embeddings [T, width] of ids that stand from position ``start`` on."""
@@ -78,11 +78,13 @@ class OnnxWhisper:
 
 class _Text:
     # One text and its cache, which no step copies: new keys and values are written behind it.
+    # ``looks`` [heads, T, frames] of each step: where in the audio the ids that were fed lie.
 
     def __init__(self, net: OnnxWhisper, config: WhisperDecoderConfig, slots: int,
                  frames: Mapping[str, np.ndarray]) -> None:
         heads, dim, layers = config.heads, config.head_dim, config.layers
         self._net, self._used = net, 0
+        self.looks: list[np.ndarray] = []
         self._cache = [(np.zeros((heads, dim, slots), np.float32),
                         np.zeros((heads, slots, dim), np.float32)) for _ in range(layers)]
         self._mask = np.full((1, slots), _UNSEEN, np.float32)
@@ -91,14 +93,18 @@ class _Text:
         self._inputs = {**frames, names.PAST_MASK: self._mask}
         for pair, arrays in zip(names.cache_names(layers), self._cache, strict=True):
             self._inputs |= dict(zip(pair, arrays, strict=True))
+        if config.alignment_heads:
+            self._outputs.append(names.ALIGNMENT_OUTPUT)
 
-    def append(self, ids: Sequence[int]) -> np.ndarray:
+    def __call__(self, ids: Sequence[int]) -> np.ndarray:
         """Feed ids and return scores [vocab_size] of what follows them."""
         start, count = self._used, len(ids)
         assert start + count <= self._mask.shape[1], 'a text longer than its cache'
         scores, *new = self._net._step.run(self._outputs, self._inputs | {
             names.EMBEDDINGS: self._net._look_up(ids, start),
             names.NEW_MASK: np.triu(np.full((count, count), _UNSEEN, np.float32), 1)})
+        if self._net._config.alignment_heads:
+            self.looks.append(new.pop())
         for (keys, values), new_keys, new_values in zip(self._cache, new[::2], new[1::2],
                                                         strict=True):
             keys[..., start:start + count] = new_keys
@@ -134,7 +140,7 @@ def graph_folder(precision: str = PRECISION) -> Path:
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
          find_speech: bool = True, precision: str = PRECISION,
-         after_s: float = AFTER_S) -> WhisperSecondPass:
+         after_s: float = AFTER_S) -> WhisperWords:
     """
     Bring the second pass up; for registry.load_transcriber, which says what the arguments mean.
 
@@ -153,7 +159,7 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
         # Mapped: of the table only the rows in use come into memory.
         embeddings=np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'),
         positions=np.load(folder / manifest.POSITIONS))
-    return WhisperSecondPass(
+    return WhisperWords(
         net, Tokenizer.from_file(str(folder / 'tokenizer.json')),
         find_speech=load_voice_activity() if find_speech else None, language=language, task=task,
         after_s=after_s)

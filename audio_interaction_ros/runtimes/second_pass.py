@@ -9,7 +9,7 @@ writes "Thank you". Knows nothing of lanes or of where the samples come from.
 
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Protocol
 
@@ -19,10 +19,11 @@ from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
 __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
-           'pick_likeliest', 'is_repeating', 'style_ids']
+           'log_probability', 'pick_likeliest', 'is_repeating', 'style_ids']
 
 WINDOW_S = 30
 AFTER_S = 4.0
@@ -59,7 +60,7 @@ def pick_likeliest(scores: np.ndarray, ids: list[int]) -> int:
     return ids[int(scores[ids].argmax())]
 
 
-def _log_probability(scores: np.ndarray, code: int) -> float:
+def log_probability(scores: np.ndarray, code: int) -> float:
     """Return the logarithm of an id's share of the softmax over scores [vocabulary]."""
     top = scores.max()
     return float(scores[code] - top) - float(np.log(np.exp(scores - top).sum(dtype=np.float64)))
@@ -110,6 +111,7 @@ class _Reading:
     log_prob: float
     no_speech: float
     loops: bool
+    words: list[ReadWord]
 
     @property
     def doubtful(self) -> bool:
@@ -159,7 +161,7 @@ class WhisperSecondPass:
         samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
         if not np.any(samples):
             return Recognition(text='', language=self._language, no_speech=1.0)
-        span_s = None
+        span_s, start = None, 0
         if self._voice is not None:
             span_s = self._find_speech(self._voice, samples)
             if span_s is None:
@@ -172,6 +174,7 @@ class WhisperSecondPass:
             text=read.text, language=name, no_speech=read.no_speech,
             mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
             span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
+            words=tuple(_shift(read.words, before_s + start / SAMPLE_RATE_HZ)),
             write_english=lambda: read.text if name == 'en' else self._translate(
                 read.encoded, read.language))
 
@@ -192,12 +195,15 @@ class WhisperSecondPass:
         language = self._language_id(scores, languages)
         shown = (style_ids(self._languages[language], self._encode)
                  if self._task == TASKS['transcribe'] else [])
-        ids, log_prob = self._read_text(frames,
-                                        [*shown, START, language, self._task, NO_TIMESTAMPS])
+        start = [*shown, START, language, self._task, NO_TIMESTAMPS]
+        step = self._net.begin(frames)
+        ids, log_probs = self._read_text(step, start)
+        words = place_words(make_words(ids, log_probs, self._tokenizer.decode),
+                            looks_of(step, len(start)), len(samples) / SAMPLE_RATE_HZ)
         return _Reading(
             encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
-            log_prob=log_prob, loops=is_repeating(ids),
-            no_speech=float(np.exp(_log_probability(scores, NO_SPEECH))))
+            log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids), words=words,
+            no_speech=float(np.exp(log_probability(scores, NO_SPEECH))))
 
     @staticmethod
     def _find_speech(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
@@ -208,7 +214,7 @@ class WhisperSecondPass:
 
     def _translate(self, encoded: np.ndarray, language: int) -> str:
         """Return what encoder frames say, in English; '' for a loop."""
-        ids, _ = self._read_text(self._net.attend(encoded),
+        ids, _ = self._read_text(self._net.begin(self._net.attend(encoded)),
                                  [START, language, TASKS['translate'], NO_TIMESTAMPS])
         return '' if is_repeating(ids) else self._tokenizer.decode(ids).strip()
 
@@ -222,18 +228,23 @@ class WhisperSecondPass:
         return pick_likeliest(scores, [code for code, name in self._languages.items()
                                        if name in languages] or list(self._languages))
 
-    def _read_text(self, frames: Any, start: list[int]) -> tuple[list[int], float]:
-        """Return the ids of the text, and their mean log-probability with that of the end."""
+    def _read_text(self, step: Callable[[Sequence[int]], np.ndarray],
+                   start: list[int]) -> tuple[list[int], list[float]]:
+        """Return the ids of the text, and the log-probabilities of them and of the end."""
         ids: list[int] = []
-        total = 0.0
-        step = self._net.begin(frames)
+        log_probs: list[float] = []
         scores = step(start)
         while len(ids) < LONGEST_TEXT and not is_repeating(ids):
             scores[self._banned] = scores[START:] = -np.inf
             best = int(scores.argmax())
-            total += _log_probability(scores, best)
+            log_probs.append(log_probability(scores, best))
             if best == END:
-                return ids, total / (len(ids) + 1)
+                break
             ids.append(best)
             scores = step([best])
-        return ids, total / max(1, len(ids))
+        return ids, log_probs
+
+
+def _shift(words: Sequence[ReadWord], by_s: float) -> list[ReadWord]:
+    """Return words so many seconds later."""
+    return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

@@ -5,14 +5,16 @@ Times are nanoseconds of the stream's own clock (message stamps); latencies are 
 whoever publishes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.stream.spoken_word import SpokenWord
 
 __all__ = [
-    'ContextRolled', 'Event', 'FinalTranscript', 'FinalTranslation', 'ReplyEmotion',
-    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'SoundEnded',
-    'SoundStarted', 'StreamReset',
+    'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation',
+    'PartialTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
+    'ReplyWithheld', 'Silence', 'SoundEnded', 'SoundStarted', 'StreamReset',
 ]
 
 
@@ -118,6 +120,26 @@ class FinalTranscript(Event):
     start_ns: int
     end_ns: int
     """Where the second pass heard the speech."""
+    utterance_id: str = ''
+    """That of the PartialTranscripts that it ends; empty where there were none."""
+    words: tuple[SpokenWord, ...] = ()
+    """Those of the text with their places; none where it was streamed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialTranscript(Event):
+    """What was read so far of an utterance that goes on; a FinalTranscript ends it."""
+
+    utterance_id: str
+    revision: int
+    text: str
+    stable_length: int
+    """Leading code points of ``text`` that no later revision changes."""
+    words: tuple[SpokenWord, ...]
+    language: str
+    start_ns: int
+    end_ns: int
+    """Where the speech that was read began, and how far it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +161,28 @@ class FinalTranslation(Event):
     start_ns: int
     end_ns: int
     """Where the second pass heard the speech."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalReply(Event):
+    """The last word of a reply lane, where answers come from words that were read."""
+
+    reply_id: str
+    text: str
+    """Empty where an intent has no sentence."""
+    emotion: Emotion
+    source: str
+    """words, of the text that was read, or model, of what the lane wrote as it heard."""
+    streamed_text: str = ''
+    """What the lane wrote; empty where it kept silent."""
+    source_text: str = ''
+    """What was said and is answered; empty for source model."""
+    transcript_id: str = ''
+    intent: str = ''
+    intent_confidence: float = 0.0
+    slots: Mapping[str, str] = field(default_factory=dict)
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)

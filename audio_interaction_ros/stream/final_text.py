@@ -8,15 +8,16 @@ what is to be translated; without ROS and in the nodes the same. Knows neither a
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.span_reader import SpanReader, SpanReading
+from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
-__all__ = ['Draft', 'FinalText', 'agreement', 'why_doubtful', 'read_again',
-           'read_for_translation', 'choose_final']
+__all__ = ['Draft', 'FinalText', 'agreement', 'choose_final', 'nobody', 'read_again',
+           'read_for_translation', 'why_doubtful']
 
 SURE = 0.6
 """A streamed text as sure as this stands against a reading that says nobody spoke."""
@@ -53,6 +54,8 @@ class FinalText:
     """How sure that one was of its words, 0 to 1; NaN where there are none."""
     start_ns: int
     end_ns: int
+    words: tuple[SpokenWord, ...] = ()
+    """Those of the text; none where it was streamed."""
 
 
 _REMARK = re.compile(r'^\([^()]*\)$')
@@ -108,12 +111,18 @@ def choose_final(draft: Draft, reading: SpanReading | None) -> FinalText:
     doubted = why_doubtful(read, (end_ns - start_ns) / 1e9)
     if not doubted or agreement(draft.text, reading.text) >= ALIKE:
         return FinalText(text=reading.text, language=reading.language, source='second_pass',
-                         confidence=read.confidence, start_ns=start_ns, end_ns=end_ns)
+                         confidence=read.confidence, start_ns=start_ns, end_ns=end_ns,
+                         words=reading.words)
     if split_words(_REMARK.sub('', draft.text)) and draft.confidence >= SURE:
         return FinalText(text=draft.text, language='', source='streamed',
                          confidence=draft.confidence, start_ns=start_ns, end_ns=end_ns)
+    return nobody(replace(draft, start_ns=start_ns, end_ns=end_ns))
+
+
+def nobody(draft: Draft) -> FinalText:
+    """Return the last word on a draft of which nobody said anything that is not final already."""
     return FinalText(text='', language='', source='second_pass', confidence=math.nan,
-                     start_ns=start_ns, end_ns=end_ns)
+                     start_ns=draft.start_ns, end_ns=draft.end_ns)
 
 
 def _locate(draft: Draft, reading: SpanReading) -> tuple[int, int]:

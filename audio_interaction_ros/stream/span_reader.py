@@ -18,6 +18,7 @@ from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
+from audio_interaction_ros.stream.spoken_word import SpokenWord
 
 __all__ = ['SpanReading', 'SpanReader']
 
@@ -39,6 +40,8 @@ class SpanReading:
     """Start and end of the speech in it; None where nobody looked or spoke."""
     interpret: bool = False
     """True where the reading model shall also write it in English."""
+    words: tuple[SpokenWord, ...] = ()
+    """Those of the text; none where the reading model gives them no places."""
 
     @property
     def text(self) -> str:
@@ -129,6 +132,10 @@ class SpanReader:
         reading = SpanReading(
             start_ns=start_ns, end_ns=end_ns, recognition=recognition,
             any_language=not languages, interpret=self._interpret,
+            words=tuple(SpokenWord(text=word.written.strip(), confidence=word.confidence,
+                                   start_ns=_stamp_at(chunks, word.start_s),
+                                   end_ns=_stamp_at(chunks, word.end_s))
+                        for word in recognition.words),
             speech_ns=recognition.span_s and (_stamp_at(chunks, recognition.span_s[0]),
                                               _stamp_at(chunks, recognition.span_s[1])))
         with self._lock:

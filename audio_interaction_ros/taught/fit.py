@@ -14,8 +14,8 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 
-__all__ = ['HITS', 'OF', 'Background', 'Lesson', 'Recording', 'count_events', 'learn', 'sustain',
-           'whiten']
+__all__ = ['DIMENSIONS', 'HITS', 'OF', 'Background', 'Lesson', 'Recording', 'count_events',
+           'find_middle', 'learn', 'sustain', 'whiten']
 
 DIMENSIONS = 128
 HITS, OF = 2, 3
@@ -110,7 +110,7 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
     for left, recording in enumerate(recordings):
         others = [item for place, item in enumerate(recordings) if place != left]
         direction = _direct(others, background)
-        middle = _find_middle(background.places @ direction, background.hours, rate)
+        middle = find_middle(background.places @ direction, background.hours, rate)
         for stream in recording.streams:
             peak = float(sustain(background.place(stream) @ direction).max())
             peaks.append(peak - middle)
@@ -118,7 +118,7 @@ def learn(recordings: Sequence[Recording], background: Background, rate: float) 
             trials += 1
     direction = _direct(recordings, background)
     scores = background.places @ direction
-    middle = _find_middle(scores, background.hours, rate)
+    middle = find_middle(scores, background.hours, rate)
     # A recording that was left out scores 0.9 where it is heard as usual.
     usual = float(np.median([peak for peak in peaks if peak > 0] or [0.1]))
     return Lesson(direction=direction.astype(np.float32), middle=middle,
@@ -133,7 +133,7 @@ def _direct(recordings: Sequence[Recording], background: Background) -> np.ndarr
     return _unit(np.mean(each, axis=0)[None])[0]
 
 
-def _find_middle(scores: np.ndarray, hours: float, rate: float) -> float:
+def find_middle(scores: np.ndarray, hours: float, rate: float) -> float:
     """Return the lowest threshold at which the background stays within its false alarms."""
     allowed = int(_SHARE_OF_RATE * rate * hours)
     sustained = sustain(scores)

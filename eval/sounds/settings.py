@@ -14,6 +14,7 @@ import numpy as np
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.stream.sound_events import SoundRule
 from eval.alert_figures import SINGLE, StreamOutcome
+from eval.matching import GivenReply
 from eval.sounds.detection import ScoredStream, raise_alerts
 from eval.sounds.embeddings import HeardScene
 from eval.sounds.figures import point_of
@@ -41,6 +42,8 @@ class Setting:
     outcomes: list[StreamOutcome] = field(repr=False)
     shift: float | None = None
     """Log-odds above what backgrounds of the validation side say; None: thresholds were given."""
+    unheard: frozenset[int] = frozenset()
+    """Places of streams that were not heard in this way, so that nothing is told of them."""
 
     @classmethod
     def decide(cls, name: str, streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],
@@ -100,11 +103,30 @@ def trade_off(streams: Sequence[ScoredStream], rules: Mapping[str, SoundRule],
     return points
 
 
-def join_model(sounds: Setting, said: Sequence[StreamOutcome], known: AlertRules) -> Setting:
-    """Return what sounds decide, and the model's replies for labels of which no sound is heard."""
+def join_model(sounds: Setting, said: Mapping[int, StreamOutcome],
+               known: AlertRules) -> list[Setting]:
+    """
+    Return what replies decide, alone and beside sounds: there for labels that no sound has.
+
+    ``said``: place of a stream -> what the language model made of it. Streams that it did not hear
+    are silent in both, and nothing is told of them (``Setting.unheard``).
+    """
     heard = frozenset(known.of_sound[name].label for name in sounds.rules
                       if name in known.of_sound)
-    outcomes = [replace(mine, replies=(*mine.replies, *(
-        reply for reply in other.replies if not reply.labels & heard)))
-        for mine, other in zip(sounds.outcomes, said, strict=True)]
-    return Setting('both: sounds, and replies', sounds.rules, sounds.streams, outcomes)
+    silent = [replace(outcome, replies=(), raised=0) for outcome in sounds.outcomes]
+    both = [_add_replies(outcome, said[place].replies, heard) if place in said
+            else silent[place] for place, outcome in enumerate(sounds.outcomes)]
+    alone = [said.get(place, outcome) for place, outcome in enumerate(silent)]
+    unheard = frozenset(range(len(alone))) - set(said)
+    return [Setting('both: sounds, and replies', sounds.rules, sounds.streams, both,
+                    unheard=unheard),
+            Setting('replies of the model', {}, sounds.streams, alone, unheard=unheard)]
+
+
+def _add_replies(outcome: StreamOutcome, replies: Sequence[GivenReply],
+                 heard: frozenset[str]) -> StreamOutcome:
+    """Return a stream with the replies that still say something without some labels."""
+    kept = [replace(reply, labels=reply.labels - heard) for reply in replies
+            if not reply.labels or reply.labels - heard]
+    return replace(outcome, replies=(*outcome.replies, *kept),
+                   raised=outcome.raised + sum(reply.alarm for reply in kept))

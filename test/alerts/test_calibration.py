@@ -48,7 +48,7 @@ def test_a_threshold_rises_just_above_what_was_heard():
     assert chosen['dog'].events_before == 2 and chosen['dog'].events_after == 0
     assert 0.7 < chosen['dog'].after < 0.75
     assert chosen['alarm'].after == 0.5
-    assert chosen['dog'].recall_lost == pytest.approx(0.02 * 2 / 3, abs=0.005)
+    assert chosen['dog'].recall_kept == pytest.approx(1 - 0.02 * 2 / 3 / 0.9, abs=0.005)
 
 
 def test_what_may_remain_remains():
@@ -60,13 +60,27 @@ def test_a_critical_class_rises_last_and_is_refused_when_it_loses_too_much():
     rows = [*QUIET, (0.78, 0.1), *QUIET, (0.1, 0.78), *QUIET]
     assert choose(rows, allowed=1)['alarm'].after == 0.5
     (refused,) = find_refusals(list(choose(rows).values()))
-    assert 'alarm' in refused and 'recall would fall from 0.90 to 0.6' in refused
+    assert 'alarm' in refused and 'recall fall from 0.90 to 0.6' in refused
+    assert find_refusals(list(choose(rows).values()), least=0.6) == []
 
 
-def test_a_critical_class_is_refused_above_the_highest_threshold():
-    flat = {'alarm': [[0.0, 1.0], [1.0, 1.0]]}
-    (refused,) = find_refusals(list(choose([*QUIET, (0.995, 0.1), *QUIET], curves=flat).values()))
-    assert 'above 0.995' in refused
+def test_what_is_above_all_measured_thresholds_is_taken_for_hearing_less():
+    few = {'alarm': [[0.5, 0.9], [0.9, 0.9]]}
+    assert recall_at(few['alarm'], 0.95) == pytest.approx(0.45)
+    (refused,) = find_refusals(list(choose([*QUIET, (0.98, 0.1), *QUIET], curves=few).values()))
+    assert 'keeps' in refused
+
+
+def test_a_critical_class_without_a_curve_is_not_raised_unasked():
+    rows = [*QUIET, (0.6, 0.6), *QUIET]
+    (refused,) = find_refusals(list(choose(rows, curves={}).values()))
+    assert 'alarm' in refused and 'no curve tells' in refused
+
+
+def test_a_class_that_hears_little_may_not_lose_most_of_it():
+    weak = {'alarm': [[0.5, 0.12], [0.8, 0.03]]}
+    (refused,) = find_refusals(list(choose([*QUIET, (0.78, 0.1), *QUIET], curves=weak).values()))
+    assert 'from 0.12 to 0.04' in refused
 
 
 def test_a_class_that_always_scores_one_remains_and_ends_the_search():

@@ -324,8 +324,8 @@ def test_any_history_is_legal_and_every_sighting_is_accounted_for(actions):
         assert sum(alert.count for alert in latest.values()) == stats.counted
         assert len(latest) == stats.raised
         assert stats.sightings == (
-            stats.counted + stats.debounced + stats.cooled_down + stats.while_speaking
-            + policy.pending)
+            stats.counted + stats.debounced + stats.cooled_down + stats.covered
+            + stats.while_speaking + policy.pending)
 
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=30))

@@ -20,10 +20,12 @@ START = 1_700_000_000 * S
 RULES = """
 defaults: {ttl_s: 30, cooldown_s: 10, min_interval_s: 1}
 default_profile: home
-profiles: {home: {smoke_alarm: 0.6, bark: 0.5, cough: 0.5}}
+profiles: {home: {smoke_alarm: 0.6, fire_bell: 0.6, bark: 0.5, cough: 0.5}}
 labels:
   smoke: {category: ALARM, severity: CRITICAL, en: [smoke alarm], sounds: [smoke_alarm],
-          say: {en: A smoke alarm is sounding., zh: 烟雾报警器在响。}}
+          covers: {fire: 10}, say: {en: A smoke alarm is sounding., zh: 烟雾报警器在响。}}
+  fire: {category: ALARM, severity: CRITICAL, en: [fire alarm], sounds: [fire_bell],
+         say: {en: A fire alarm is sounding., zh: 火警在响。}}
   dog: {category: ANIMAL, severity: INFO, en: [dog], sounds: [bark, howl],
         say: {en: A dog is barking., zh: 有狗在叫。}}
   cough: {category: HUMAN_DISTRESS, severity: WARN, min_repeats: 3, repeat_window_s: 5,
@@ -234,6 +236,7 @@ def test_any_history_is_legal_and_every_sighting_is_accounted_for(actions, evide
         stats = policy.stats
         assert sum(alert.count for alert in latest.values()) == stats.counted
         assert stats.sightings == (stats.counted + stats.debounced + stats.cooled_down
+                                   + stats.covered
                                    + stats.while_speaking + policy.pending)
 
 
@@ -247,3 +250,49 @@ def test_every_sound_that_ends_lets_its_alert_expire(sounds):
     policy.acknowledge('', 'Ada', at(now))
     policy.tick(at(now + 31))
     assert policy.active == []
+
+
+def test_one_alarm_that_is_heard_as_two_is_one_alert():
+    policy = make_policy(evidence='both')
+    policy.on_sound(begin(5, 'smoke_alarm'))
+    assert policy.on_sound(begin(6, 'fire_bell')) == []
+    policy.on_sound(end(8, 'smoke_alarm'))
+    policy.on_sound(end(8, 'fire_bell'))
+    assert policy.on_sound(begin(17, 'fire_bell')) == [] and policy.stats.covered == 2
+    policy.on_sound(end(17.5, 'fire_bell'))
+    assert policy.on_reply(reply(17.6, 'There is a fire alarm.')) == []
+    assert [alert.label for alert in policy.active] == ['smoke']
+
+
+def test_what_is_heard_long_after_what_stood_for_it_is_an_alert_of_its_own():
+    policy = make_policy()
+    policy.on_sound(begin(5, 'smoke_alarm'))
+    policy.on_sound(end(8, 'smoke_alarm'))
+    (raised,) = policy.on_sound(begin(18.5, 'fire_bell'))
+    assert (raised.kind, raised.alert.label) == (ChangeKind.RAISED, 'fire')
+
+
+@pytest.mark.parametrize('ending', ['silence', 'clear'])
+def test_a_covered_sound_that_outlasts_what_stood_for_it_is_raised_then(ending):
+    policy = make_policy()
+    (smoke,) = policy.on_sound(begin(5, 'smoke_alarm'))
+    policy.on_sound(begin(6, 'fire_bell'))
+    policy.on_sound(end(8, 'smoke_alarm'))
+    if ending == 'clear':
+        policy.clear(smoke.alert.id, at(9))
+        raised = policy.tick(at(9.4))
+    else:
+        assert policy.tick(at(17.9)) == []
+        raised = policy.tick(at(18.5))
+    assert [(change.kind, change.alert.label) for change in raised] == [
+        (ChangeKind.RAISED, 'fire')]
+    assert policy.tick(at(19)) == []
+
+
+def test_an_alert_that_was_raised_first_goes_on_beside_what_would_cover_it():
+    policy = make_policy()
+    policy.on_sound(begin(5, 'fire_bell'))
+    policy.on_sound(begin(6, 'smoke_alarm'))
+    assert {alert.label for alert in policy.active} == {'fire', 'smoke'}
+    policy.on_sound(end(8, 'fire_bell'))
+    assert kinds(policy.on_sound(begin(9, 'fire_bell'))) == [ChangeKind.REPEATED]

@@ -196,6 +196,27 @@ def test_what_the_user_taught_is_listened_for_and_raises_an_alert(tmp_path, monk
     assert (change.alert.label, change.alert.message) == ('our_kettle', 'I hear this: Our kettle.')
 
 
+@pytest.mark.parametrize(('covers', 'message'), [
+    ('{cat: 5}', 'other labels of this file'), ('{doorbell: 5}', 'other labels of this file'),
+    ('{fire: 5}', 'no more severe'), ('{dog: 0}', 'seconds above 0'), ('[dog]', 'covers')])
+def test_a_label_covers_only_others_that_are_no_worse(covers, message):
+    text = RULES.replace('detect: {of: 5', f'covers: {covers}, detect: {{of: 5') + (
+        '  fire: {category: ALARM, severity: CRITICAL, en: [fire]}\n')
+    with pytest.raises(ConfigurationError, match=message):
+        rules(text)
+
+
+def test_two_labels_do_not_cover_each_other():
+    text = RULES.replace('detect: {of: 5', 'covers: {dog: 5}, detect: {of: 5').replace(
+        'en: [dog]', 'covers: {doorbell: 5}, en: [dog]')
+    with pytest.raises(ConfigurationError, match='does not cover this one in turn'):
+        rules(text)
+
+
+def test_the_shipped_smoke_alarm_covers_the_fire_alarm():
+    assert load_rules(SHIPPED).covering == {'fire_alarm': {'smoke_alarm': 10.0}}
+
+
 def test_detector_and_policy_read_the_rules_file_once_and_again_when_it_changes(
         monkeypatch, tmp_path):
     reads, path = [], tmp_path / 'rules.yaml'

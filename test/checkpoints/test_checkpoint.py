@@ -211,6 +211,7 @@ def test_the_identity_of_a_model_covers_what_it_computes_with():
 @pytest.mark.parametrize(('key', 'value', 'changed'), [
     ('lora_scale', 0.5, True), ('mel', {'decay_per_s': 0.1, 'maximum_floor': -10.0}, True),
     ('decoder.rope_base', 5e5, True), ('audio_tower.feature_norm', 7.0, True),
+    ('audio_tower.sound_feature', 'direction', False),
     ('prompts', {'transcript': 'Write.'}, False), ('thresholds', {'transcript': 0.9}, False),
     ('slots', {'transcript': 256}, False), ('min_confidence', {'transcript': 0.9}, False)])
 def test_settings_that_change_what_weights_give_change_the_identity(own, key, value, changed):

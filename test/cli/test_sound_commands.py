@@ -1,6 +1,7 @@
 """The commands sounds, calibrate and teach, with runtimes that hear what a script says."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -97,6 +98,33 @@ def test_calibrate_writes_what_keeps_this_home_quiet(scripted, recording, tmp_pa
     assert found.chosen['false_alarms_left'] == 0 and found.chosen['heard'] == 'home.wav'
     said = capsys.readouterr().out
     assert 'false alarms 1 -> 0' in said and 'To show 0.5 per hour it takes 6.0 hours' in said
+
+
+def test_calibrate_hears_all_recordings_of_a_folder_each_from_its_beginning(
+        scripted, recording, tmp_path, capsys):
+    # The sound lasts over the end of the first recording: it is heard twice, not once.
+    scripted({chunk: {'dog_bark': 0.8} for chunk in range(38, 45)})
+    folder = tmp_path / 'home'
+    folder.mkdir()
+    for name in ('b.wav', 'a.wav'):
+        shutil.copyfile(recording, folder / name)
+    assert main(['calibrate', '--from', str(folder), '--out', str(tmp_path / 'out.yaml')]) == 0
+    said = capsys.readouterr().out
+    assert 'false alarms 2 -> 0' in said and 'heard 0.5 minutes' in said
+    (tmp_path / 'empty').mkdir()
+    assert main(['calibrate', '--from', str(tmp_path / 'empty')]) == 2
+    assert 'expected recordings in the folder' in capsys.readouterr().err
+
+
+def test_how_much_a_critical_class_must_keep_is_the_users_to_say(
+        scripted, recording, tmp_path, capsys):
+    out = tmp_path / 'thresholds.yaml'
+    options = ['calibrate', '--from', recording, '--out', str(out), '--keep-recall']
+    for share, code in (('0.5', 0), ('1.5', 2)):
+        scripted({chunk: {'smoke_alarm': 0.97} for chunk in range(10, 15)})
+        assert main([*options, share]) == code
+    assert read_thresholds(out).chosen['recall_kept_at_least'] == 0.5
+    assert 'expected --keep-recall from 0 to 1' in capsys.readouterr().err
 
 
 def test_calibrate_refuses_to_deafen_a_critical_class_unless_forced(

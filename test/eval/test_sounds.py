@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from audio_interaction_ros.stream.sound_scores import SoundScorer
 from eval.alert_figures import StreamOutcome
 from eval.matching import ExpectedEvent, GivenReply
 from eval.scenes import Scene
-from eval.sounds.beside import _split
+from eval.sounds.beside import HEAD, _split
 from eval.sounds.confusion import confusions, misses
 from eval.sounds.detection import ScoredStream, raise_alerts
 from eval.sounds.embeddings import HeardScene
@@ -29,7 +30,7 @@ from eval.sounds.figures import (
 from eval.sounds.figures import (
     test_figures as figures_of_test,
 )
-from eval.sounds.run import parse_rates
+from eval.sounds.run import measure, parse_rates
 from eval.sounds.scorers import (
     BRANCH,
     BranchScorer,
@@ -286,11 +287,30 @@ def test_always_silent_is_right_as_often_as_in_the_benchmark():
 
 
 def test_replies_count_beside_sounds_for_what_no_sound_is_heard_of():
-    streams = [stream({'gunshot': burst(6)}, events=(SHOT,))]
+    streams = [stream({'gunshot': burst(6)}, events=(SHOT,))] * 2
     sounds = Setting.decide('sounds', streams, RULES, KNOWN)
-    said = [outcome('x', [(3.0, {'cough'}), (3.5, {'machine_fault'})], [SHOT])]
-    (both,) = join_model(sounds, said, KNOWN).outcomes
-    assert [said.labels for said in both.replies] == [{'gunshot'}, {'machine_fault'}]
+    said = outcome('x', [(3.0, {'cough'}), (3.5, {'machine_fault', 'cough'})], [SHOT])
+    both, model = join_model(sounds, {1: said}, KNOWN)
+    assert [said.labels for said in both.outcomes[1].replies] == [{'gunshot'}, {'machine_fault'}]
+    assert both.outcomes[1].raised == 2
+    assert model.outcomes[1] == said
+    for setting in (both, model):
+        assert setting.outcomes[0].replies == () and setting.unheard == {0}
+
+
+def test_both_ways_of_the_model_are_measured_beside_sounds_on_the_test_side_only():
+    heard = [stream({'gunshot': burst(6)}, events=(SHOT,), side=side)
+             for side in ('validation', 'test')]
+    scorer = SimpleNamespace(name=HEAD, classes=heard[0].names,
+                             score=lambda embeddings: embeddings)
+    scenes = [HeardScene(item.heard.scene, item.heard.seconds, None) for item in heard]
+    with mock.patch.object(HeardScene, 'read', lambda _: heard[0].scores):
+        found = measure(scenes, [scorer], RULES, KNOWN, said={
+            1: outcome('x', [(2.4, {'machine_fault'})], [SHOT])})['settings']
+    assert list(found)[1:] == ['both: sounds, and replies', 'replies of the model']
+    named = [row['recall']['named_mean_of_classes'].value for row in found.values()]
+    assert named == [1.0, 0.0, 0.0]  # the wrong reply comes before the sound is sure
+    assert [row['validation'] is None for row in found.values()] == [False, True, True]
 
 
 @pytest.mark.parametrize('text', ['ambience=1', 'ambience=x,speech=1,harmless=1', ''])

@@ -27,6 +27,8 @@ KINDS = {
     'edge': {**WHISPER, **SOUNDS, 'second_look': True, 'sound_levels': (1, 2), 'tagger': True},
     'edge, hears the last layer too': {**WHISPER, **SOUNDS, 'second_look': True,
                                        'sound_levels': (0, 3), 'tagger': True},
+    'edge, with strength': {**WHISPER, **SOUNDS, 'second_look': True, 'sound_levels': (1, 2),
+                            'tagger': True, 'sound_feature': 'strength'},
     'no layers': {**WHISPER, **SOUNDS, 'layers': 0, 'sound_levels': (0,)},
 }
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.torch
 TOWER = AudioTowerConfig(mel_bins=80, width=16, layers=2, heads=2, mlp_width=32, window_frames=40,
                          keep_frames=20, output_width=1)
 DECODER = WhisperDecoderConfig(vocab_size=50, width=16, layers=2, heads=2, mlp_width=32,
-                               max_positions=12)
+                               max_positions=12, alignment_heads=((0, 1), (1, 0)))
 
 
 @pytest.fixture(scope='module')
@@ -80,3 +80,21 @@ def test_two_texts_of_the_same_frames_do_not_meet(reference):
     first[:] = -np.inf  # what was returned is the caller's
     np.testing.assert_array_equal(one([5]), expected[1])
     np.testing.assert_array_equal(whisper.begin(frames)([1]), expected[0])
+
+
+@pytest.mark.parametrize('pieces', [[4], [1, 3], [2, 1, 1]])
+def test_heads_tell_where_they_look_as_those_of_transformers(reference, pieces):
+    encoded = np.random.default_rng(3).standard_normal((9, 16)).astype(np.float32)
+    ids = [1, 7, 30, 4]
+    reference.set_attn_implementation('eager')
+    with torch.inference_mode():
+        seen = reference.decoder(
+            input_ids=torch.tensor([ids]), output_attentions=True,
+            encoder_hidden_states=torch.from_numpy(encoded)[None]).cross_attentions
+    expected = np.stack([seen[layer][0, head].numpy() for layer, head in DECODER.alignment_heads])
+    whisper = net(reference)
+    step, fed = whisper.begin(whisper.attend(encoded)), 0
+    for count in pieces:
+        step(ids[fed:fed + count])
+        fed += count
+    np.testing.assert_allclose(np.concatenate(step.looks, axis=1), expected, atol=1e-5)

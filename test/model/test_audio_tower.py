@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -10,7 +11,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import (
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.model.audio_tower import AudioTower
+from audio_interaction_ros.model.audio_tower import AudioTower, SoundBranch
 from audio_interaction_ros.model.shapes import AudioTowerConfig
 
 pytestmark = pytest.mark.torch
@@ -118,3 +119,39 @@ def test_sounds_and_levels_belong_together(wrong):
     with pytest.raises(ConfigurationError, match='sound_levels'):
         AudioTowerConfig(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64, output_width=8,
                          **{**SOUNDS, **wrong})
+
+
+def branch(**more):
+    torch.manual_seed(1)
+    return SoundBranch(AudioTowerConfig(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64,
+                                        output_width=8, feature_norm=3.2, **SOUNDS, **more))
+
+
+@torch.inference_mode()
+def test_strength_grows_with_the_evidence_and_ends_at_the_length_of_an_embedding():
+    strength, direction = branch(sound_feature='strength'), branch()
+    direction.load_state_dict(strength.state_dict())
+    heard, lengths = torch.randn(1, 192), []
+    for evidence in torch.linspace(-12.0, 12.0, 25):
+        for each in (strength, direction):
+            each.classes.weight.zero_()
+            each.classes.bias.copy_(torch.tensor([evidence, -15.0, -15.0]))
+        feature = strength(heard)
+        lengths.append(feature.norm().item())
+        assert F.cosine_similarity(feature, direction(heard)).item() == pytest.approx(1.0)
+        assert direction(heard).norm().item() == pytest.approx(3.2)
+    assert all(np.diff(lengths) > 0)
+    assert lengths[0] < 1e-3 and lengths[-1] == pytest.approx(3.2, abs=1e-3)
+    # The surest sound counts: a faint second one adds nothing to how sure it is.
+    strength.classes.bias.copy_(torch.tensor([1.0, -1.0, -15.0]))
+    assert strength(heard).norm().item() == pytest.approx(3.2 * torch.sigmoid(
+        torch.tensor(1.0)).item())
+
+
+@pytest.mark.parametrize('wrong', [
+    {'sound_feature': 'length'}, {'sound_feature': 'strength', 'feature_norm': 0.0},
+    {'sound_feature': 'strength', 'sounds': (), 'sound_levels': ()}])
+def test_strength_needs_sounds_and_a_length_that_it_is_a_share_of(wrong):
+    with pytest.raises(ConfigurationError, match='sound_feature'):
+        AudioTowerConfig(**{**dict(mel_bins=16, width=32, layers=2, heads=4, mlp_width=64,
+                                   output_width=8, feature_norm=3.2, **SOUNDS), **wrong})

@@ -31,8 +31,12 @@ SHAPES = {
 }
 
 
-def random_model(kind='llama'):
-    """Return a LoadedModel whose weights are of chance; that of llama has a sound branch."""
+def random_model(kind='llama', **of_tower):
+    """
+    Return a LoadedModel whose weights are of chance; that of llama has a sound branch.
+
+    ``of_tower`` are settings of its audio tower.
+    """
     torch.manual_seed(3)
     config = CheckpointConfig(
         model='small', token_ids=IDS, decoder=SHAPES[kind],
@@ -42,15 +46,16 @@ def random_model(kind='llama'):
     for parameter in (*tower.parameters(), *decoder.parameters()):
         torch.nn.init.normal_(parameter, std=0.3)
     if kind == 'llama':
-        config, tower = _with_sounds(config, tower)
+        config, tower = _with_sounds(config, tower, of_tower)
     return LoadedModel(config=config, tower=tower, decoder=decoder, tokenizer=None,
                        model_id='small-1')
 
 
-def _with_sounds(config, tower):
+def _with_sounds(config, tower, of_tower):
     # Drawn apart, so that all other weights are those of a model without.
     config = dataclasses.replace(config, audio_tower=dataclasses.replace(
-        config.audio_tower, sounds=('rain', 'siren'), sound_levels=(0, 1), sound_hidden=8))
+        config.audio_tower, sounds=('rain', 'siren'), sound_levels=(0, 1), sound_hidden=8,
+        **of_tower))
     hearing, chance = AudioTower(config.audio_tower).eval(), torch.Generator().manual_seed(4)
     for parameter in hearing.sound.parameters():
         torch.nn.init.normal_(parameter, std=0.3, generator=chance)

@@ -342,6 +342,30 @@ def test_sounds_are_told_apart_by_what_the_sound_branch_hears(encoder, loaded, n
             near(kept, loaded.tower.sound_inputs(windows, loaded.tower.levels(windows)).numpy())
 
 
+@pytest.mark.parametrize(('name', 'dtype'), sorted(RUNTIMES), ids='-'.join)
+def test_a_feature_of_sounds_is_as_long_as_they_are_sure(tmp_path, monkeypatch, name, dtype):
+    monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
+    loaded = random_model('llama', feature_norm=3.2, sound_feature='strength')
+    loaded.tower.sound.classes.bias.data -= 1.6  # so that chunks differ in how sure it is
+    encoder = bring_up(save_model(loaded, tmp_path / 'small'), name, dtype).encoder
+    lengths = []
+    for seed in range(8):
+        mel = np.random.default_rng(seed).standard_normal((8, 40), dtype=np.float32)
+        mel *= 0.2 + seed
+        encoder.reset()
+        chunk = encoder.encode(mel)
+        window = torch.from_numpy(np.hstack((np.full((8, 40), MEL_FILL, np.float32), mel)))
+        with torch.inference_mode():
+            features, heard = loaded.tower.hear(window[None])
+            sure = torch.sigmoid(loaded.tower.sound.logits(heard)).max().item()
+        np.testing.assert_allclose(chunk.features[-1], features[0, -1], atol=RUNTIMES[name, dtype])
+        lengths.append((sure, float(np.linalg.norm(chunk.features[-1]))))
+    bar = RUNTIMES[name, dtype]
+    np.testing.assert_allclose([length for _, length in lengths],
+                               [3.2 * sure for sure, _ in lengths], atol=bar)
+    assert max(sure for sure, _ in lengths) - min(sure for sure, _ in lengths) > 0.1
+
+
 def test_what_is_skipped_is_left_context(encoder):
     mels = np.random.default_rng(2).standard_normal((3, 8, 40), dtype=np.float32)
     expected = [encoder.encode(mel).features for mel in mels][2]

@@ -167,7 +167,7 @@ def test_same_seed_same_samples_and_another_seed_others(tmp_path, clips):
 
 def test_tile_repeats_without_a_seam(tmp_path):
     samples = tone(0.5, 333.0)
-    tiled = audio.tile(samples, 5 * RATE, np.random.default_rng(0))
+    tiled, _ = audio.tile(samples, 5 * RATE, np.random.default_rng(0))
     assert len(tiled) == 5 * RATE
     assert np.abs(np.diff(tiled)).max() < 1.6 * np.abs(np.diff(samples)).max()
 
@@ -269,3 +269,40 @@ def test_a_least_delay_moves_answers_and_a_latest_time_moves_alerts(tmp_path, cl
     answer, alert = (reply.chunk for reply in stream.lanes['assistant'].replies)
     later, sooner = (reply.chunk for reply in moved.lanes['assistant'].replies)
     assert later == answer + 1 and sooner < alert
+
+
+def test_a_clip_may_be_a_part_of_a_file_at_another_pace(tmp_path):
+    ramp = np.linspace(0.1, 0.9, 4 * RATE, dtype=np.float32)
+    soundfile.write(tmp_path / 'ramp.wav', ramp, RATE, subtype='FLOAT')
+    part = Clip(id='ramp', path='ramp.wav', seconds=1.0, offset_s=2.0, pace=1.25, file_s=4.0)
+    samples = audio.read_clip(part, tmp_path)
+    assert abs(len(samples) - RATE) <= 1
+    for time in (0.0, 0.5, 0.9):
+        there = ramp[round((2.0 + 1.25 * time) * RATE)]
+        assert samples[round(time * RATE)] == pytest.approx(there, abs=1e-4)
+    with pytest.raises(audio.ClipError, match='nothing is heard'):
+        audio.read_clip(replace(part, offset_s=4.0), tmp_path)
+    with pytest.raises(audio.ClipError, match='the record says 9.00 s'):
+        audio.read_clip(replace(part, file_s=9.0), tmp_path)
+
+
+def test_what_is_repeated_says_from_where_in_its_file_and_how_far_below(tmp_path, clips):
+    for seed in range(4):
+        plan = plan_of(clips, seed=seed, noise=(), ambient=(clips['hum'],))
+        built = make_layers(plan, root=tmp_path, mix=DRY)
+        bed = built.events[3]
+        assert bed.below_db in (6.0, 12.0) and bed.clip.file_s == clips['hum'].seconds
+        assert 0.0 <= bed.clip.offset_s < bed.clip.file_s
+        whole = audio.read_clip(clips['hum'], tmp_path)
+        at = round(bed.clip.offset_s * RATE) + 2_000
+        if at < len(whole) - 4_000:  # before any seam
+            heard = built.tracks['ambient'][2_000] / audio.amplitude_factor(bed.gain_db)
+            assert heard == pytest.approx(whole[at], abs=1e-3)
+
+
+def test_a_lane_that_is_told_says_just_that(tmp_path, clips):
+    told = LanePlan(prompt='x', kind='told', answers=(Answer(event=0, text='Said.'),))
+    _, stream = compose(plan_of(clips, lanes={
+        'told': told, 'answers': replace(told, kind='answers')}), root=tmp_path, mix=DRY)
+    assert [reply.text for reply in stream.lanes['told'].replies] == ['Said.']
+    assert len(stream.lanes['answers'].replies) == 2  # and what the alarm calls for

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from train.edge.__main__ import RecipeStep, make_steps, work_off
+from train.__main__ import main
+from train.edge.command import RecipeStep, keep_recipe, make_steps, work_off
+from train.edge.recipe import read_edge_recipe, scale_recipe
 
 pytestmark = pytest.mark.unit
 
@@ -26,9 +28,13 @@ def python(code: str) -> tuple[str, ...]:
 
 def options(tmp_path, **more) -> Namespace:
     return Namespace(**{'out': tmp_path, 'data': Path('data'), 'text': Path('t.tsv'),
-                        'scale': 0.01, 'workers': 2, 'threshold': [], 'tagger': None,
+                        'workers': 2, 'threshold': [], 'tagger': None,
                         'start': None, 'pairs': None, 'kokoro_model': None,
                         'kokoro_voices': None, **more})
+
+
+def steps_of(tmp_path, share=1.0, **more):
+    return make_steps(options(tmp_path, **more), scale_recipe(read_edge_recipe(), share))
 
 
 def value(command: tuple[str, ...], flag: str) -> str:
@@ -57,7 +63,7 @@ def test_a_step_made_with_other_options_is_not_taken_for_done(tmp_path, mark):
 
 
 def test_another_number_of_workers_is_no_other_option(tmp_path):
-    few, many = (make_steps(options(tmp_path, workers=workers)) for workers in (2, 5))
+    few, many = (steps_of(tmp_path, workers=workers) for workers in (2, 5))
     assert [step.made_by for step in few] == [step.made_by for step in many]
     assert {step.name: step.commands for step in few} != {
         step.name: step.commands for step in many}
@@ -81,7 +87,7 @@ def test_a_failure_ends_the_others(tmp_path):
 def test_told_to_end_it_ends_what_it_started(tmp_path):
     child = (f'import os, time; open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid())); '
              'time.sleep(600)')
-    code = (f'import signal, sys\nfrom pathlib import Path\nimport train.edge.__main__ as recipe\n'
+    code = (f'import signal, sys\nfrom pathlib import Path\nimport train.edge.command as recipe\n'
             f'signal.signal(signal.SIGTERM, recipe._end_on_signal)\n'
             f'recipe.work_off([recipe.RecipeStep(name="one", commands=((sys.executable, "-c", '
             f'{child!r}),))], Path({str(tmp_path)!r}), {{}})')
@@ -96,32 +102,31 @@ def test_told_to_end_it_ends_what_it_started(tmp_path):
 
 
 def test_every_step_reads_what_an_earlier_one_writes(tmp_path):
-    written: set[str] = set()
-    for step in make_steps(options(tmp_path, threshold=['transcript=0.5'])):
+    written = {str(tmp_path / 'recipe.yaml')}
+    for step in steps_of(tmp_path, threshold=['transcript=0.5']):
         for command in step.commands:
-            named = {flag: value for flag, value in pairwise(command)
+            named = {(flag, value) for flag, value in pairwise(command)
                      if value.startswith(str(tmp_path))}
-            reads = {value for flag, value in named.items() if flag != '--out'}
-            assert reads <= written, step.name
-        written |= {value(command, '--out') for command in step.commands}
+            assert {value for flag, value in named if flag != '--out'} <= written, step.name
+        written |= {value(command, '--out') for command in step.commands if '--out' in command}
     assert str(tmp_path / 'model') in written
 
 
 def test_a_small_share_of_the_recipe_is_a_small_share_of_the_plan(tmp_path):
-    batches = [command for step in make_steps(options(tmp_path)) for command in step.commands
-               if 'train.edge.synthesise' in command]
-    assert [value(command, '--share') for command in batches] == ['0.01']
+    shares = [value(command, '--share') for step in steps_of(tmp_path, 0.01)
+              for command in step.commands if 'train.edge.synthesise' in command]
+    assert shares == ['0.01']
 
 
 def test_pairs_add_mandarin_text_and_a_third_lane(tmp_path):
-    given = options(tmp_path, pairs=Path('p.tsv'), kokoro_model=Path('k.onnx'))
-    named = {step.name: step.commands for step in make_steps(given)}
-    without = [step.name for step in make_steps(options(tmp_path))]
+    given = {'pairs': Path('p.tsv'), 'kokoro_model': Path('k.onnx')}
+    named = {step.name: step.commands for step in steps_of(tmp_path, **given)}
+    without = [step.name for step in steps_of(tmp_path)]
     assert [name for name in named if name not in without] == [
-        'Mandarin', 'scenes, mandarin', 'validation, mandarin', 'translation of text',
-        'three lanes']
+        'Mandarin', 'translation of text', 'three lanes']
     assert value(named['Mandarin'][0], '--kokoro-model') == 'k.onnx'
-    assert str(tmp_path / 'speech-zh') in named['scenes, speech'][0]
+    assert str(tmp_path / 'speech-zh') in named['scenes, train'][0]
+    assert value(named['scenes, validation'][0], '--pairs') == 'p.tsv'
     first, text, last = (named[name][0] for name in (
         'when and what', 'translation of text', 'three lanes'))
     assert value(text, '--begin') == value(last, '--projector') == value(first, '--out')
@@ -129,15 +134,23 @@ def test_pairs_add_mandarin_text_and_a_third_lane(tmp_path):
     assert value(named['model folder'][0], '--trained') == value(last, '--out')
 
 
-def test_every_scene_is_made_by_one_worker(tmp_path):
-    for step in make_steps(options(tmp_path, workers=3)):
-        shards = [value(command, '--shard') for command in step.commands
-                  if 'train.edge.features' in command]
-        assert shards in ([], ['0', '1', '2']), step.name
-
-
 def test_a_tagger_and_an_earlier_projector_go_to_their_steps(tmp_path):
-    given = options(tmp_path, tagger=Path('scores.jsonl'), start=Path('earlier.safetensors'))
-    commands = {command[2]: command for step in make_steps(given) for command in step.commands}
+    given = {'tagger': Path('scores.jsonl'), 'start': Path('earlier.safetensors')}
+    commands = {command[2]: command for step in steps_of(tmp_path, **given)
+                for command in step.commands}
     assert value(commands['train.edge.sound'], '--tagger') == 'scores.jsonl'
     assert value(commands['train.edge.stage_a'], '--start') == 'earlier.safetensors'
+
+
+def test_a_folder_is_of_one_recipe(tmp_path):
+    keep_recipe(read_edge_recipe(), tmp_path)
+    keep_recipe(read_edge_recipe(), tmp_path)
+    assert read_edge_recipe(tmp_path / 'recipe.yaml') == read_edge_recipe()
+    with pytest.raises(SystemExit, match='begun with another recipe'):
+        keep_recipe(read_edge_recipe('edge', ('signals=3',)), tmp_path)
+
+
+def test_a_step_that_there_is_not_is_refused_before_anything_is_made(tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert main(['edge', '--data', 'd', '--text', 't', '--out', str(out), '--until', 'dance']) == 2
+    assert "got 'dance'" in capsys.readouterr().err and not out.exists()

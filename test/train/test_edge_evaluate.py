@@ -6,7 +6,9 @@ import torch
 
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from train.edge.evaluate import project_scene, sweep_thresholds
+from train.edge.evaluate import project_stream, sweep_thresholds
+from train.edge.feature_folder import feature_files
+from train.records import Stream
 
 pytestmark = pytest.mark.torch
 
@@ -27,7 +29,10 @@ def test_features_from_disk_are_those_of_the_tower(tmp_path, sounds):
         output_width=12, feature_norm=3.0, sounds=sounds, sound_levels=(1, 2) if sounds else ()))
     mel = torch.randn(3, 8, 80)
     levels = tower.levels(mel)
-    np.save(tmp_path / 'a.npy', tower.stack_frames(levels[-1]).numpy())
-    if sounds:
-        np.save(tmp_path / 'a.sound.npy', tower.sound_inputs(mel, levels).numpy())
-    torch.testing.assert_close(project_scene(tower, tmp_path, 'a'), tower(mel).reshape(-1, 12))
+    stream = Stream(id='a', ability='proactive', task='alert', seed=0, path='', chunks=3)
+    frames, heard = feature_files(tmp_path, stream)
+    frames.parent.mkdir()
+    np.save(frames, tower.stack_frames(levels[-1]).numpy())
+    np.save(heard, tower.sound_inputs(mel, levels).numpy() if sounds else np.zeros((3, 0)))
+    torch.testing.assert_close(project_stream(tower, tmp_path, stream),
+                               tower(mel).reshape(-1, 12))

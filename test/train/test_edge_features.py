@@ -1,66 +1,67 @@
-"""Features on disk: what a stopped run left is mended, each scene is made and read once."""
+"""Features on disk: a stage over streams, which goes on and is read whole."""
 
 import json
-from argparse import Namespace
 
 import numpy as np
 import pytest
 
 from held_out.lines import read_whole_lines
+from train.compose.audio import write_clip
 from train.edge import features
-from train.edge.compose import Scene
-from train.edge.feature_folder import mend_lines, read_scene_rows
+from train.edge.feature_folder import feature_files, read_features, read_streams
+from train.edge.synthesise import mend_lines
+from train.records import Lane, Stream
+from train.stages import StageError, run_stage
 
 pytestmark = pytest.mark.torch
 
 
+def as_made(stream):
+    """Stage function: a stream as it was composed."""
+    return stream
+
+
 @pytest.fixture
-def made(monkeypatch):
-    """Return the numbers of the scenes that were composed; nothing is encoded."""
-    numbers = []
-
-    def compose(library, seed, kind):
-        numbers.append(seed)
-        return Scene(name=f'{kind}-{seed:05d}', kind=kind, samples=np.zeros(6400, np.float32))
-    monkeypatch.setattr(features, 'compose', compose)
-    monkeypatch.setattr(features, 'encode', lambda tower, mel: (np.zeros((1, 5, 2)),
-                                                                 np.zeros((1, 3))))
-    return numbers
-
-
-def write(folder, **more):
-    features.write_features(None, None, folder, Namespace(**{
-        'kind': 'alert', 'first': 0, 'count': 4, 'shard': 0, 'shards': 1, 'minutes': 1e9, **more}))
+def folder(tmp_path, monkeypatch):
+    """Return a folder of three composed streams, and no encoder but a count of chunks."""
+    streams = [Stream(id=f'train-alert-{number:05d}', ability='proactive', task='alert', seed=0,
+                      path=f'audio/{number}.flac', chunks=number + 1,
+                      lanes={'assistant': Lane(prompt='')}) for number in range(3)]
+    for stream in streams:
+        write_clip(tmp_path / stream.path, np.full(6_400 * stream.chunks, 0.1, np.float32))
+    run_stage('streams', streams, as_made, out=tmp_path, workers=0)
+    monkeypatch.setattr(features, '_open_tower', lambda: None)
+    monkeypatch.setattr(features, 'encode', lambda tower, mel: (
+        np.full((len(mel), 5, 2), mel.shape[1], np.float16), np.zeros((len(mel), 3), np.float16)))
+    return tmp_path
 
 
-def names(folder):
-    return [row['name'] for row in read_scene_rows(folder)]
+def write(folder, monkeypatch):
+    monkeypatch.setattr('sys.argv', ['features', '--scenes', str(folder), '--workers', '0'])
+    features.main()
 
 
-def test_a_stopped_run_goes_on_behind_its_last_whole_line(tmp_path, made):
-    write(tmp_path, count=3)
-    path = tmp_path / 'scenes-0.jsonl'
-    path.write_bytes(path.read_bytes()[:-9])
-    assert names(tmp_path) == ['alert-00000', 'alert-00001']
-    write(tmp_path)
-    assert made == [0, 1, 2, 2, 3]
-    assert names(tmp_path) == [f'alert-{number:05d}' for number in range(4)]
-    assert len(read_whole_lines(path)) == 4
+def test_every_stream_has_frames_and_summaries_of_its_chunks(folder, monkeypatch, capsys):
+    write(folder, monkeypatch)
+    assert 'features of 3 streams' in capsys.readouterr().out
+    streams = read_streams(folder)
+    assert [stream.chunks for stream in streams] == [1, 2, 3]
+    for stream in streams:
+        frames, heard = read_features(folder, stream)
+        assert frames.shape == (stream.chunks, 5, 2) and heard.shape == (stream.chunks, 3)
+        assert (frames == 144).all()  # rows of mel and of the tagger
+    assert read_features(folder, streams[2], 1, 2)[0].shape == (1, 5, 2)
 
 
-def test_other_shards_than_before_do_no_scene_twice(tmp_path, made):
-    write(tmp_path, shards=2)
-    for shard in range(3):
-        write(tmp_path, shard=shard, shards=3)
-    assert sorted(made) == [0, 1, 2, 3]
-
-
-def test_a_scene_whose_summary_is_missing_is_made_again_and_read_once(tmp_path, made):
-    write(tmp_path)
-    (tmp_path / 'alert-00002.sound.npy').unlink()
-    assert names(tmp_path) == ['alert-00000', 'alert-00001', 'alert-00003']
-    write(tmp_path)
-    assert made == [0, 1, 2, 3, 2] and len(names(tmp_path)) == 4
+def test_what_is_done_is_not_heard_again_and_unfinished_streams_are_refused(folder, monkeypatch):
+    with pytest.raises(StageError, match='not finished'):
+        read_streams(folder)
+    write(folder, monkeypatch)
+    before = {path: path.stat().st_mtime_ns for stream in read_streams(folder)
+              for path in feature_files(folder, stream)}
+    monkeypatch.setattr(features, 'encode', None)
+    write(folder, monkeypatch)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
 def test_half_a_line_is_cut_off(tmp_path):
@@ -68,3 +69,4 @@ def test_half_a_line_is_cut_off(tmp_path):
     assert mend_lines(path) == [] and not path.exists()
     path.write_text(json.dumps({'a': 1}) + '\n{"a": ')
     assert mend_lines(path) == [{'a': 1}] and path.read_text() == '{"a": 1}\n'
+    assert read_whole_lines(path) == [{'a': 1}]

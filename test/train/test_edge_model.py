@@ -11,9 +11,10 @@ from audio_interaction_ros.model.audio_tower import AudioTower, SoundBranch
 from audio_interaction_ros.model.shapes import AudioTowerConfig
 from train.edge import adapter
 from train.edge.adapter import Edge
-from train.edge.layout import IDS, IGNORE, THRESHOLDS
+from train.edge.layout import IDS, THRESHOLDS
 from train.edge.ship import make_configuration
 from train.edge.stage_b import exchange_words
+from train.tokens import IGNORE
 
 pytestmark = pytest.mark.torch
 

@@ -1,66 +1,99 @@
-"""The recipe of the edge model: targets, layout, splits and measures."""
+"""The recipe of the edge model: its numbers, targets, sessions, splits and measures."""
 
 import random
-from types import SimpleNamespace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.errors import ConfigurationError
 from held_out.pairs import Pair
 from held_out.phrasebook import Phrasebook
 from held_out.splits import is_validation
-from train.edge.dialogue import reply_to
-from train.edge.layout import CHINESE, IDS, IGNORE, decide_by_chunk, lay_out_session
+from train.edge.layout import IDS, PROMPTS
+from train.edge.recipe import read_edge_recipe, scale_recipe
 from train.edge.sound import average_precision
 from train.edge.sound_targets import make_targets
-from train.edge.stage_a import WIDTH, Speller, decode_greedily
+from train.edge.stage_a import WIDTH, Speller, decode_greedily, events_to_spell
 from train.edge.synthesise import trim
 from train.edge.training_sessions import (
     MissingScenesError,
     SessionMixture,
-    add_translations,
     crop_event,
-    lay_out_scenes,
+    lay_out_spans,
 )
+from train.records import Clip, Event, Lane, Reply, Stream
+from train.tokens import IGNORE
+from train.trainer.data import SampleSpan
+from train.trainer.recipe import dump_recipe
 
 pytestmark = pytest.mark.torch
 
-SPEECH = {'kind': 'speech', 'due': 1.05, 'emotion': 0, 'text': 'Hello.'}
-SOUND = {'kind': 'sound', 'due': 0.8, 'emotion': 5, 'text': 'Siren.'}
+def test_the_shipped_recipe_says_of_every_lane_what_it_hears():
+    recipe = read_edge_recipe()
+    assert recipe.sound_feature == 'strength'
+    assert set(recipe.lanes) == set(PROMPTS)
+    assert sum(lane.share for lane in recipe.lanes.values()) == pytest.approx(1.0)
+    for lane in recipe.lanes.values():
+        assert sum(lane.hears.values()) == pytest.approx(1.0)
+    assert recipe.mix.rules.critical['siren'] == ('I hear a siren.', 'urgent')
 
 
-def test_a_reply_is_due_after_the_first_chunk_that_ends_late_enough():
-    assert decide_by_chunk([SPEECH, SOUND], 'transcript', 4) == [None, None,
-                                                                 (Emotion.NORMAL, 'Hello.'),
-                                                                 None]
-    assert decide_by_chunk([{**SPEECH, 'text': 'He is at home.'}, SOUND], 'assistant', 4) == [
-        None, (Emotion.URGENT, 'Siren.'), None, None]
+def test_a_recipe_is_written_and_read_equal_and_scaled(tmp_path):
+    recipe = read_edge_recipe('edge', ('replies.forgotten=0.2', 'scenes.alert.train=7'))
+    assert (recipe.replies.forgotten, recipe.scenes['alert'].train) == (0.2, 7)
+    small = scale_recipe(recipe, 0.01)
+    dump_recipe(small, tmp_path / 'recipe.yaml')
+    assert read_edge_recipe(tmp_path / 'recipe.yaml') == small
+    assert small.words.minutes == pytest.approx(0.01 * recipe.words.minutes)
+    assert small.scenes['speech'].train == 80 and small.scenes['speech'].validation == 20
+    assert scale_recipe(recipe, 1.0) == recipe
 
 
-def test_the_assistant_answers_what_it_is_asked():
-    asked = {**SPEECH, 'text': 'What is your name?'}
-    said = decide_by_chunk([asked], 'assistant', 4)[2]
-    assert said == (Emotion.NORMAL, reply_to(asked['text'])) and said[1]
+@pytest.mark.parametrize(('change', 'says'), [
+    ('scenes.alert.often=1', 'often'), ('lanes.assistant.hears.music=1.0', 'music'),
+    ('scenes.music.train=1', 'scenes'), ('replies.rate=quick', 'rate')])
+def test_a_wrong_recipe_names_the_key(change, says):
+    with pytest.raises(ConfigurationError, match=says):
+        read_edge_recipe('edge', (change,))
+
+
+def spoken(text, start=0.2, end=1.0, language='en'):
+    return Event(clip=Clip(id=text, path='x', seconds=end - start, text=text, language=language),
+                 role='foreground', start_s=start, end_s=end)
+
+
+def sounding(label, start=0.2, end=1.0, **more):
+    return Event(clip=Clip(id=label, path='x', seconds=end - start, label=label),
+                 role='foreground', start_s=start, end_s=end, **more)
+
+
+def stream(task, chunks, *events, **lanes):
+    """Return a stream; ``lanes`` are the replies of transcript, assistant and translation."""
+    told = {'transcript': (), 'assistant': (), **lanes}
+    return Stream(id=f'{task}-{chunks}', ability='proactive', task=task, seed=0, path='x.flac',
+                  chunks=chunks, events=events, lanes={
+                      name: Lane(prompt=name[:4], replies=replies)
+                      for name, replies in told.items()})
 
 
 def test_cropping_for_a_lane_takes_an_event_that_it_answers_to():
-    asked = {'kind': 'speech', 'start': 4.0, 'due': 6.0, 'emotion': 0, 'text': 'Stop.'}
-    told = {'kind': 'speech', 'start': 0.5, 'due': 2.0, 'emotion': 0, 'text': 'He is at home.'}
-    row = {'name': 'a', 'chunks': 16, 'events': [told, asked]}
+    asked, told = spoken('Stop.', 4.0, 5.5), spoken('He is at home.', 0.5, 1.5)
+    both = stream('speech', 16, told, asked, assistant=(Reply(chunk=14, text='Yes.', event=1),))
     for seed in range(8):
-        part, first = crop_event(row, random.Random(seed), 'assistant')
-        assert first == 9 and part['chunks'] == 7
-        assert decide_by_chunk(part['events'], 'assistant', 7)[5] is not None
+        part = crop_event(both, random.Random(seed), 'assistant')
+        assert (part.first, part.chunks) == (9, 7)
+        assert [reply.text for reply in part.replies] == ['Yes.']
+    silent = {crop_event(both, random.Random(seed), 'transcript').first for seed in range(8)}
+    assert silent == {0, 9}
 
 
 def test_what_sounds_is_told_while_it_can_be_heard():
-    row = {'chunks': 6, 'sounding': [
-        {'label': 'siren', 'start': 0.9, 'end': 1.5, 'path': ''},
-        {'label': 'speech', 'start': 0.0, 'end': 0.1, 'path': ''},
-        {'label': 'unknown', 'start': 0.0, 'end': 2.0, 'path': ''}]}
-    assert make_targets(row, {'siren': 0, 'speech': 1}).T.tolist() == [
+    heard = stream('speech', 6, sounding('siren', 0.9, 1.5), spoken('Hm.', 0.0, 0.1),
+                   sounding('unknown', 0.0, 2.0))
+    assert make_targets(heard, {'siren': 0, 'speech': 1}).T.tolist() == [
         [0, 0, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0]]
 
 
@@ -71,84 +104,73 @@ def test_average_precision_of_a_perfect_and_a_reversed_order():
         (1 / 3 + 2 / 4) / 2)
 
 
-def test_a_reply_due_past_the_end_is_left_out():
-    assert decide_by_chunk([SPEECH], 'transcript', 2) == [None, None]
-
-
-def test_layout_of_two_chunks_and_a_reply():
-    laid = lay_out_session([7], [(Emotion.URGENT, [8, 9]), None])
-    i = IDS
-    block = [i.audio_begin, *[i.pad] * 6, i.assistant]
-    assert laid.ids.tolist() == [
-        i.online, i.language, i.system, i.respond, 7, i.text_end,
-        *block, i.respond, i.emotions[5], 8, 9, i.text_end, *block]
-    assert (laid.ids[laid.feature_at] == i.pad).all() and len(laid.feature_at) == 12
-    assert [(int(at), int(laid.control[at])) for at in np.flatnonzero(laid.control != IGNORE)] == [
-        (13, 1), (26, 0)]
-    assert {int(at): int(laid.text[at]) for at in np.flatnonzero(laid.text != IGNORE)} == {
-        14: i.emotions[5], 15: 8, 16: 9, 17: i.text_end}
-
-
-def test_a_session_is_scenes_in_a_row():
-    class Words:
-        def encode(self, text, add_special_tokens):
-            return SimpleNamespace(ids=[len(text)])
-    quiet = {'events': [], 'chunks': 3}
-    spoken = {'events': [SPEECH], 'chunks': 4}
-    laid = lay_out_scenes([quiet, spoken, quiet], 'transcript', Words())
+def test_a_session_is_streams_in_a_row():
+    quiet = SampleSpan(stream('harmless', 3), Path('x'), 'transcript', 0, 3)
+    said = stream('speech', 5, spoken('Hello.'), transcript=(
+        Reply(chunk=3, text='Hello.', event=0),))
+    part = SampleSpan(said, Path('x'), 'transcript', 1, 4)
+    laid = lay_out_spans([quiet, part, quiet], lambda text: [len(text)])
     control = laid.control[laid.control != IGNORE]
     assert control.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     assert len(laid.feature_at) == 10 * 6
+    assert 4 in laid.ids[:8]  # the prompt
+    first = int(np.flatnonzero(laid.ids == IDS.respond)[-1])
+    assert laid.ids[first:first + 4].tolist() == [IDS.respond, IDS.emotions[0], 6, IDS.text_end]
 
 
-def scene(kind, chunks, *events):
-    return {'kind': kind, 'chunks': chunks, 'events': list(events)}
+SAID = Reply(chunk=3, text='停。', event=0)
+MATERIAL = [made for chunks in (8, 25) for made in (
+    stream('speech', chunks, spoken('Stop.'), assistant=(replace(SAID, text='Yes.'),),
+           translation=(SAID,)),
+    stream('alert', chunks, sounding('siren'), assistant=(SAID,), translation=()),
+    stream('harmless', chunks, translation=()),
+    stream('long', chunks, spoken('Stop.'), translation=(SAID,)))]
+MANDARIN = stream('mandarin', 8, spoken('你好。', language='zh'), translation=(SAID,))
 
 
-MATERIAL = [scene(kind, chunks, *events) for chunks in (8, 25) for kind, events in (
-    ('speech', [{**SPEECH, 'text': 'Stop.'}]), ('alert', [SOUND]), ('harmless', []),
-    ('long', [SPEECH, SOUND]))]
-MANDARIN = scene('mandarin', 8, {**SPEECH, 'text': '你好。', 'language': 'zh',
-                                 'translation': 'Hello.'})
-
-
-def sessions(rows, count=300):
-    mixture = SessionMixture(rows)
+def sessions(streams, count=300):
+    mixture = SessionMixture(streams, read_edge_recipe().lanes)
     return [mixture.draw_session(random.Random(seed)) for seed in range(count)]
 
 
 def test_sessions_are_of_all_lanes_and_no_longer_than_the_papers():
-    book = Phrasebook([Pair('Stop!', '停。'), Pair('Hello', '你好。')])
-    drawn = sessions([*add_translations(MATERIAL, book), MANDARIN])
-    assert {lane for lane, _ in drawn} == {'transcript', 'translation', 'assistant'}
-    assert all(sum(row['chunks'] for row in scenes) <= 60 for _, scenes in drawn)
-    assert {len(scenes) for _, scenes in drawn} >= {1, 2, 3}
-    heard = {row['kind'] for lane, scenes in drawn if lane == 'translation' for row in scenes}
+    drawn = sessions([*MATERIAL, MANDARIN])
+    assert {span.lane for spans in drawn for span in spans} == {'transcript', 'translation',
+                                                                'assistant'}
+    assert all(len({span.lane for span in spans}) == 1 for spans in drawn)
+    assert all(sum(span.chunks for span in spans) <= 60 for spans in drawn)
+    assert {len(spans) for spans in drawn} >= {1, 2, 3}
+    heard = {span.stream.task for spans in drawn for span in spans if span.lane == 'translation'}
     assert heard == {'speech', 'long', 'mandarin', 'alert', 'harmless'}
 
 
+def without_translation(made):
+    return replace(made, lanes={name: lane for name, lane in made.lanes.items()
+                                if name != 'translation'})
+
+
 def test_without_a_translation_there_is_no_lane_for_it():
-    unknown = add_translations(MATERIAL, Phrasebook([Pair('Go.', '走。')]))
-    assert {lane for lane, _ in sessions(unknown)} == {'transcript', 'assistant'}
+    unknown = [without_translation(made) for made in MATERIAL]
+    assert {span.lane for spans in sessions(unknown) for span in spans} == {'transcript',
+                                                                            'assistant'}
     with pytest.raises(MissingScenesError, match='found none of alert'):
-        SessionMixture([row for row in MATERIAL if row['kind'] != 'alert'])
+        sessions([made for made in MATERIAL if made.task != 'alert'])
 
 
-def test_a_scene_is_translated_as_a_whole_or_not_used_to_translate():
-    half = scene('speech', 8, {**SPEECH, 'text': 'Stop.'}, {**SPEECH, 'text': 'Go.'})
-    mixture = SessionMixture(add_translations([*MATERIAL, half],
-                                              Phrasebook([Pair('Stop.', '停。')])))
-    assert [len(row['events']) for row in mixture.by_kind['told']] == [1, 1]
+def test_what_has_no_translation_teaches_no_translating():
+    half = without_translation(stream('speech', 9, spoken('Stop.'), spoken('Go.', 2.0, 3.0)))
+    mixture = SessionMixture([*MATERIAL, half], read_edge_recipe().lanes)
+    assert half not in mixture.by_kind['told'] and half in mixture.by_kind['speech']
 
 
-def test_each_lane_answers_its_language():
-    chinese, english = MANDARIN['events'][0], {**SPEECH, 'translation': '你好。'}
-    said = {lane: decide_by_chunk([chinese], lane, 4)[2]
-            for lane in ('transcript', 'translation', 'assistant')}
-    assert said == {'transcript': None, 'translation': (Emotion.NORMAL, CHINESE),
-                    'assistant': None}
-    assert decide_by_chunk([english], 'translation', 4)[2] == (Emotion.NORMAL, '你好。')
-    assert decide_by_chunk([SPEECH], 'translation', 4) == [None] * 4
+def test_words_are_spelled_where_they_are_said_and_sounds_by_what_is_said_of_them():
+    both = stream('long', 20, spoken('Go home.', 1.0, 2.0), sounding('siren', 4.0, 6.0),
+                  transcript=(Reply(chunk=6, text='Go home.', event=0),),
+                  assistant=(Reply(chunk=7, text='Done.', event=0),
+                             Reply(chunk=11, text='I hear a siren.', event=1)))
+    found = [(event.start_s, chunk, text, kind)
+             for event, chunk, text, kind in events_to_spell(both)]
+    assert found == [(1.0, 6, 'Go home.', 'speech'), (4.0, 11, 'I hear a siren.', 'sound')]
 
 
 def test_a_book_translates_what_it_holds_sentence_by_sentence():

@@ -10,7 +10,15 @@ from safetensors.torch import load_file
 from audio_interaction_ros.model.audio_tower import SoundBranch
 from train.edge.feature_folder import read_sounds
 from train.edge.features import tower_config
-from train.edge.sound import NoAlertsError, make_figures, save_branch, step_loss, train
+from train.edge.recipe import Training
+from train.edge.sound import (
+    NoAlertsError,
+    make_branch,
+    make_figures,
+    save_branch,
+    step_loss,
+    train,
+)
 from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN
 
 pytestmark = pytest.mark.torch
@@ -69,7 +77,7 @@ def test_figures_leave_unknown_chunks_out():
 
 
 def test_validation_without_an_alert_is_refused():
-    with pytest.raises(NoAlertsError, match='--kind alert'):
+    with pytest.raises(NoAlertsError, match='scenes.alert.validation'):
         make_figures(np.ones((2, 2)), np.array([[1, 0], [0, 0]]), SOUNDS)
 
 
@@ -78,7 +86,16 @@ def test_a_training_writes_its_best_epoch_and_says_what_it_hears(branch, tmp_pat
     wanted = torch.tensor([[0.0, 1.0], [1.0, 0.0]] * 3 + [[UNKNOWN, 0.0]] * 2)
     scenes = Namespace(heard=heard, targets=wanted, tagged=torch.rand(8, TAGGER_CLASSES))
     train(branch, scenes, scenes, SOUNDS,
-          Namespace(minutes=1e-9, rate=1e-3, out=tmp_path / 'sound.safetensors'))
+          Training(minutes=1e-9, rate=1e-3), tmp_path / 'sound.safetensors')
     assert read_sounds(tmp_path / 'sound.safetensors') == SOUNDS
     said = capsys.readouterr().out
     assert said.startswith('epoch 1: loss') and 'siren' in said.splitlines()[-1]
+
+
+def test_a_branch_with_strength_says_little_of_what_it_hardly_hears(monkeypatch):
+    monkeypatch.setattr('train.edge.sound.embed_names', lambda sounds: torch.ones(len(sounds),
+                                                                                  576))
+    heard = torch.randn(1, tower_config(SOUNDS).sound_width)
+    strength, direction = (make_branch(SOUNDS, sound_feature=each)(heard).norm().item()
+                           for each in ('strength', 'direction'))
+    assert direction == pytest.approx(3.2, rel=1e-3) and strength < 0.4

@@ -13,14 +13,21 @@ from train.edge.sound_targets import (
     read_tagger,
     tag_chunks,
 )
+from train.records import Clip, Event, Stream
 
 pytestmark = pytest.mark.unit
 
 LENGTH = 8 * TAGGER_FRAME_S
 
 
-def clip(**more):
-    return {'label': 'siren', 'start': 0.0, 'end': 4.0, 'path': 'a.flac', **more}
+def event(start=0.0, end=4.0, name='a.flac', label='siren', below_db=0.0, text='', **clip):
+    return Event(role='foreground', start_s=start, end_s=end, below_db=below_db, clip=Clip(
+        id=name, path=f'/somewhere/{name}', seconds=LENGTH, label=label, text=text, **clip))
+
+
+def stream(*events, chunks=4):
+    return Stream(id='s', ability='proactive', task='alert', seed=0, path='', chunks=chunks,
+                  events=events)
 
 
 def scores(frames=8):
@@ -30,47 +37,45 @@ def scores(frames=8):
     return {'a.flac': found}
 
 
-def heard(*sounding, chunks=4, known=None):
-    return tag_chunks({'chunks': chunks, 'sounding': list(sounding)}, known or scores())[:, 0] * 8
+def heard(*events, chunks=4, known=None):
+    return tag_chunks(stream(*events, chunks=chunks), known or scores())[:, 0] * 8
 
 
-def test_a_line_of_before_is_heard_from_its_file_s_beginning():
-    assert heard(clip()).tolist() == [0, 1, 2, 2]
+def test_a_clip_is_heard_from_its_file_s_beginning():
+    assert heard(event()).tolist() == [0, 1, 2, 2]
 
 
 def test_a_clip_heard_from_its_middle_is_looked_up_there():
-    assert heard(clip(offset=2 * TAGGER_FRAME_S, length=LENGTH)).tolist() == [2, 3, 4, 4]
+    assert heard(event(offset_s=2 * TAGGER_FRAME_S, file_s=LENGTH)).tolist() == [2, 3, 4, 4]
 
 
 def test_a_clip_that_begins_again_is_looked_up_from_its_beginning_again():
-    assert heard(clip(offset=6 * TAGGER_FRAME_S, length=LENGTH)).tolist() == [6, 7, 0, 0]
+    assert heard(event(offset_s=6 * TAGGER_FRAME_S, file_s=LENGTH)).tolist() == [6, 7, 0, 0]
 
 
 def test_of_a_clip_played_faster_more_has_passed():
-    assert heard(clip(pace=2.0, length=LENGTH)).tolist() == [0, 2, 4, 5]
+    assert heard(event(pace=2.0, file_s=LENGTH)).tolist() == [0, 2, 4, 5]
 
 
 def test_a_chunk_is_known_only_if_everything_in_it_is():
-    spoken = clip(label='speech', path='', start=0.5, end=0.7)
-    assert heard(clip(start=0.0, end=1.2), spoken).tolist() == [0, 8 * UNKNOWN, 2, 8 * UNKNOWN]
-    assert (heard(clip(), clip(path='without scores')) == 8 * UNKNOWN).all()
+    spoken = event(0.5, 0.7, name='speech/1.flac', label='', text='Hello.')
+    assert heard(event(0.0, 1.2), spoken).tolist() == [0, 8 * UNKNOWN, 2, 8 * UNKNOWN]
+    assert (heard(event(), event(name='without scores')) == 8 * UNKNOWN).all()
 
 
 def test_of_two_known_clips_the_louder_score_counts_and_a_faint_one_only_alone():
     both = {**scores(), 'b.flac': np.full((8, TAGGER_CLASSES), 0.5, np.float16)}
-    bed = clip(path='b.flac', start=0.0, end=9.0)
-    short = clip(end=1.6)
+    bed, short = event(0.0, 9.0, name='b.flac'), event(end=1.6)
     assert heard(short, bed, chunks=5, known=both).tolist() == [4, 4, 4, 4, 4]
-    assert heard(short, {**bed, 'faint': True}, chunks=5, known=both).tolist() == [0, 1, 2, 2, 4]
+    faint = event(0.0, 9.0, name='b.flac', below_db=18.0)
+    assert heard(short, faint, chunks=5, known=both).tolist() == [0, 1, 2, 2, 4]
 
 
 def test_what_is_faint_is_neither_there_nor_absent():
-    faint = {'label': 'rain', 'start': 0.0, 'end': 1.6, 'path': '', 'faint': True}
-    loud = {'label': 'rain', 'start': 0.4, 'end': 0.8, 'path': ''}
+    faint, loud = event(0.0, 1.6, label='rain', below_db=15.0), event(0.4, 0.8, label='rain')
     index = {'rain': 0, 'siren': 1}
-    assert make_targets({'chunks': 4, 'sounding': [faint]}, index).T.tolist() == [
-        [UNKNOWN] * 4, [0] * 4]
-    assert make_targets({'chunks': 4, 'sounding': [loud, faint]}, index).T.tolist() == [
+    assert make_targets(stream(faint), index).T.tolist() == [[UNKNOWN] * 4, [0] * 4]
+    assert make_targets(stream(loud, faint), index).T.tolist() == [
         [UNKNOWN, 1, 1, UNKNOWN], [0] * 4]
 
 

@@ -1,8 +1,6 @@
 """The plan of the synthetic speech: everything hangs on its own words, sides share nothing."""
 
 import hashlib
-import json
-import lzma
 import random
 from itertools import chain
 
@@ -12,11 +10,9 @@ from train.edge import speech_plan as subject
 from train.edge.dialogue import UNKNOWN, reply_to
 from train.edge.phrases import Source
 from train.edge.speech_plan import (
-    FIFTH_VERSION,
     TRAIN_VOICES,
     VALIDATION_VOICES,
     plan_utterances,
-    read_plan,
 )
 
 pytestmark = pytest.mark.unit
@@ -130,27 +126,3 @@ def test_what_a_translator_does_not_train_on_no_voice_of_training_says(monkeypat
     validation = {one.text for one in plan if one.split == 'validation'
                   and one.name.startswith('sentence')}
     assert validation and validation <= set(held)
-
-
-def test_the_plan_of_the_weights_that_ship_is_kept():
-    data = FIFTH_VERSION.read_bytes()
-    assert hashlib.sha256(data).hexdigest()[:16] == '03f7374ad1328546'
-    lines = [json.loads(line) for line in lzma.decompress(data).decode().splitlines()]
-    assert len(lines) == 27_650
-    assert [n for n, line in enumerate(lines) if line[1] == 'validation'] == [
-        *range(150), *range(15_000, 15_150)]
-
-
-def test_a_kept_plan_is_filled_with_the_sentences_it_was_made_of(tmp_path):
-    keys = [hashlib.sha256(text.encode()).hexdigest()[:10] for text in TEXTS[:2]]
-    path = tmp_path / 'plan.jsonl.xz'
-    path.write_bytes(lzma.compress('\n'.join(map(json.dumps, [
-        ['flite:awb', 'validation', 'Stop.', None],
-        ['hibari:heart', 'train', keys, [1, 2, 'um, red']]])).encode()))
-    first, second = read_plan(path, TEXTS)
-    assert (first.name, first.text, first.spoken) == ('00000', 'Stop.', '')
-    assert (second.name, second.seed) == ('00001', 1)
-    assert second.text == f'{TEXTS[0]} {TEXTS[1]}'
-    assert second.spoken.startswith('The um, red house is near')
-    with pytest.raises(ValueError, match='line 2: expected its sentences in the texts'):
-        read_plan(path, TEXTS[1:])

@@ -15,7 +15,8 @@ from held_out.pairs import Pair, PairsError
 from train.edge import pair_rows
 from train.edge import translate as subject
 from train.edge.adapter import ADAPTED, CONTROL_ROWS, Edge
-from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
+from train.edge.layout import BASE_VOCABULARY, IDS
+from train.tokens import IGNORE
 from train.trainer.lora import adapt
 
 pytestmark = pytest.mark.torch

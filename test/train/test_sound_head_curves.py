@@ -7,7 +7,7 @@ import pytest
 
 from audio_interaction_ros.errors import ConfigurationError
 from train.sound_head.calibration import calibration_error, fit_calibration, sigmoid
-from train.sound_head.choose import choose_thresholds, recall_curves, to_yaml
+from train.sound_head.choose import choose_thresholds, compare_rules, recall_curves, to_yaml
 from train.sound_head.classes import SoundClass, SoundClasses
 from train.sound_head.command import choose
 from train.sound_head.curves import (
@@ -15,6 +15,7 @@ from train.sound_head.curves import (
     CheckedStream,
     count_alarms,
     draw_curves,
+    extrapolate,
     is_heard,
     series_of,
 )
@@ -107,7 +108,7 @@ def test_a_rate_decides_how_low_a_threshold_goes(table):
 
 
 def test_an_alarm_is_not_bought_when_the_rate_forbids_it(table):
-    table['classes']['siren']['false_alarms']['ambience']['1 of 1'] = [9] * 8 + [0] * (
+    table['classes']['siren']['rates']['ambience']['1 of 1'] = [9.0] * 8 + [0.0] * (
         len(THRESHOLDS) - 8)
     assert choose_thresholds(table, 0.5, RULES)['siren'].threshold > THRESHOLDS[7]
 
@@ -145,3 +146,32 @@ def test_the_short_table_says_threshold_recall_and_rates(table):
     rows = recall_curves(table, {'siren': '1 of 1'})
     assert list(rows) == ['siren'] and len(rows['siren']) == len(THRESHOLDS)
     assert rows['siren'][THRESHOLDS.index(0.5)] == [0.5, 0.75, 0.0, 0.0, 0.0]
+
+
+def test_a_tail_tells_how_rare_alarms_are_above_all_that_was_heard():
+    chance = np.random.default_rng(0)
+    odds = chance.exponential(1.0, 4000)  # of 4,000 streams in 40 hours
+    rates = extrapolate(1 / (1 + np.exp(-odds)), 40.0)
+    for threshold in (0.998, 0.9998):
+        true = 100.0 * (1 - threshold) / threshold  # e^-t of 100 peaks an hour
+        assert 0.3 < rates[THRESHOLDS.index(threshold)] / true < 3.0
+    assert (np.diff(rates) <= 0).all() and rates[-1] > 0
+
+
+def test_hours_count_as_ambience_and_their_rate_is_never_below_what_was_counted():
+    quiet = [stream('hours', [0.01 * number, *[0.0] * 99]) for number in range(80)]
+    told = draw_curves([*quiet, stream('dry', [0, 0.9, 0, 0], 'siren')], CLASSES)[
+        'classes']['siren']
+    assert told['hours']['ambience'] == pytest.approx(80 * 100 * 0.4 / 3600, abs=1e-4)
+    counted = np.array(told['false_alarms']['ambience']['1 of 1']) / told['hours']['ambience']
+    rates = np.array(told['rates']['ambience']['1 of 1'])
+    assert (rates >= counted - 0.01).all() and rates[THRESHOLDS.index(0.9)] > 0
+
+
+def test_rules_are_compared_at_the_same_price():
+    single = [stream('hours', [0.9 if number < 4 else 0.0, *[0.0] * 99]) for number in range(80)]
+    long = [0, 0.8, 0.8, 0.8, 0, 0, 0]
+    table = draw_curves([*single, *[stream(kind, long, 'siren') for kind in ('dry', '10 dB')]],
+                        CLASSES)
+    recall = compare_rules(table, 0.5, ('siren',))['siren']
+    assert recall['2 of 2'] == recall['2 of 3'] == 1.0 and recall['1 of 1'] == 0.0

@@ -12,7 +12,7 @@ from audio_interaction_ros.model.sound_head import SoundHead
 from train.sound_head import fit
 from train.sound_head.classes import AudioSetClass, SoundClass, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
-from train.sound_head.fit import FitPlan, fit_head, score_streams, split_long
+from train.sound_head.fit import FitPlan, fit_head, pair_pieces, score_streams, split_long
 from train.sound_head.net import HeadShape, SoundNet, find_context, merge_heads, save_head
 from train.sound_head.tagger import TaggerClasses
 
@@ -172,3 +172,38 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(dataset, tagger, tmp_path,
 def test_long_streams_are_cut_without_losing_a_chunk():
     pieces = split_long([Stream('a', 1, 'ambience', 5, 70, ())])
     assert [(piece.first, piece.chunks) for piece in pieces] == [(5, 30), (35, 30), (65, 10)]
+
+
+def test_a_piece_is_mixed_with_one_as_long_chunk_by_chunk():
+    torch.manual_seed(0)
+    lengths = [3, 2, 3, 3, 2]
+    paired = pair_pieces(lengths)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    for start, length in zip(starts, lengths, strict=True):
+        own = paired[start:start + length].tolist()
+        assert own == list(range(own[0], own[0] + length))
+        assert lengths[starts.tolist().index(own[0])] == length
+    assert sorted(paired.tolist()) == list(range(13)) != paired.tolist()
+
+
+def test_mixed_pieces_are_learned_as_well(dataset, tagger, tmp_path):
+    net = fit_head(dataset, dataset.streams, CLASSES, tagger, SHAPE,
+                   FitPlan(epochs=60, rate=0.02, mixed=0.5), tmp_path / 'a.pt', lambda line: None)
+    logits = np.concatenate(score_streams(net, dataset, dataset.streams))[:, 0]
+    present = dataset.targets[:, 0].numpy() == 1
+    assert (logits[present][:, None] > logits[~present]).mean() > 0.7
+
+
+def test_chunks_that_weigh_nothing_are_not_learned(dataset, tagger, tmp_path):
+    def learned(name, targets, weights):
+        other = Dataset(dataset.embeddings, targets, dataset.streams)
+        return fit_head(other, other.streams, CLASSES, tagger, SHAPE, FitPlan(epochs=2),
+                        tmp_path / name, lambda line: None, weights).own.weight
+    weights, wrong = torch.ones(140), dataset.targets.clone()
+    weights[:70] = 0.0
+    wrong[:70, 0] = wrong[:70, 0].flip(0)  # the balance of classes is of all chunks, and stays
+    assert not torch.equal(wrong, dataset.targets)
+    torch.testing.assert_close(learned('a.pt', dataset.targets, weights),
+                               learned('b.pt', wrong, weights))
+    assert not torch.equal(learned('a.pt', dataset.targets, weights),
+                           learned('c.pt', dataset.targets, None))

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from train.__main__ import main
 from train.sound_head import pipeline
 from train.sound_head.classes import read_classes
-from train.sound_head.embeddings import Part, Workshop, plan_parts
+from train.sound_head.embeddings import Amounts, Part, Workshop, plan_parts
 from train.sound_head.net import HeadShape
 from train.sound_head.pipeline import RunPlan, make_head
 from train.sound_head.tagger import TaggerClasses
@@ -45,37 +45,37 @@ def data(tmp_path):
     return folder
 
 
-def write_some(data, folder, scenes):
+def write_some(data, folder, amounts):
     workshop = Workshop(data, encode)
     # A few computed signals are enough here.
     workshop.checks = [check for check in workshop.checks if not check.signal]
     folder.mkdir(parents=True, exist_ok=True)
-    parts = plan_parts(scenes, len(workshop.checks))
+    parts = plan_parts(amounts, len(workshop.checks))
     for part in parts:
-        workshop.write(part, scenes, folder)
+        workshop.write(part, amounts, folder)
     return parts
 
 
 def test_parts_mix_scenes_and_checks_and_have_names_of_their_own():
-    parts = plan_parts(32, 16)
+    parts = plan_parts(Amounts(scenes=32), 16)
     assert len(parts) == 6 and len({part.file_name for part in parts}) == 6
     assert {part.kind for part in parts[:2]} == {'train', 'check'}
 
 
 def test_a_part_that_was_lost_is_made_again_byte_by_byte_and_the_others_stay(data, tmp_path):
-    parts = write_some(data, tmp_path / 'parts', 12)
+    parts = write_some(data, tmp_path / 'parts', Amounts(scenes=12))
     before = {path.name: path.read_bytes() for path in (tmp_path / 'parts').iterdir()}
     lost = tmp_path / 'parts' / parts[0].file_name
     lost.unlink()
-    write_some(data, tmp_path / 'parts', 12)
+    write_some(data, tmp_path / 'parts', Amounts(scenes=12))
     assert {path.name: path.read_bytes() for path in (tmp_path / 'parts').iterdir()} == before
 
 
 def test_a_longer_run_takes_up_the_parts_of_a_shorter_one(data, tmp_path):
-    write_some(data, tmp_path / 'parts', 8)
+    write_some(data, tmp_path / 'parts', Amounts(scenes=8))
     part = tmp_path / 'parts' / Part('train', 0).file_name
     before = part.read_bytes()
-    write_some(data, tmp_path / 'parts', 16)
+    write_some(data, tmp_path / 'parts', Amounts(scenes=16))
     assert part.read_bytes() == before
     assert (tmp_path / 'parts' / Part('train', 1).file_name).is_file()
 
@@ -87,10 +87,11 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
                            np.zeros(521, np.float32))
     monkeypatch.setattr(pipeline, 'fetch_tagger_classes', lambda folder: tagger)
     monkeypatch.setattr(pipeline, 'fit_heads', lambda load, heads, workers: None)
-    monkeypatch.setattr(pipeline, 'write_parts', lambda data, folder, scenes, workers, report:
-                        write_some(data, folder, scenes))
+    monkeypatch.setattr(pipeline, 'write_parts', lambda data, folder, amounts, workers, report:
+                        write_some(data, folder, amounts))
     shape = HeadShape(width=WIDTH, tagger_width=4, own=8, context=2, mixed=80)
-    plan = RunPlan(data=data, out=tmp_path / 'run', scenes=16, seeds=2, epochs=2, shape=shape)
+    plan = RunPlan(data=data, out=tmp_path / 'run', scenes=16, shaped=4, hours=0.06, seeds=2,
+                   epochs=2, shape=shape)
     lines = []
     make_head(plan, None, True, lines.append)
     with safe_open(plan.out / 'sounds.safetensors', 'np') as file:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from train.edge import stage_b
+from train.edge.recipe import read_edge_recipe
 from train.trainer import progress
 from train.trainer.clock import Clock
 from train.trainer.processes import average, mean_of, the_processes
@@ -172,7 +173,7 @@ def test_the_rate_follows_the_clock_and_the_end_is_saved(tmp_path, monkeypatch):
     rows, optimizer = learning()
     rates, told = [], []
 
-    def step(model, optimizer, items, pairs):
+    def step(model, optimizer, items, asked, pairs):
         told.append(pairs)
         rates.append(optimizer.param_groups[0]['lr'])
         if len(rates) == 40:
@@ -180,8 +181,9 @@ def test_the_rate_follows_the_clock_and_the_end_is_saved(tmp_path, monkeypatch):
         return 0.0, 0.0
     monkeypatch.setattr(stage_b, 'step', step)
     clock = Clock(1e6, spent=5e5)
+    replies = read_edge_recipe().replies
     pairs = iter(range(1, 99))
-    stage_b.train(rows, optimizer, iter([[None]] * 99), pairs, clock, lambda: save(
+    stage_b.train(rows, optimizer, iter([[None]] * 99), pairs, replies, clock, lambda: save(
         tmp_path / 'trained.safetensors', rows, optimizer, clock.spent_minutes()))
     assert len(rates) == 40 and rates[-1] == pytest.approx(0.25 * 0.5, rel=1e-3)
     # Sentence pairs come among the sessions, not instead of them.

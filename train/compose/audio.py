@@ -45,8 +45,9 @@ def read_clip(clip: Clip, root: Path) -> np.ndarray:
     """
     Return the samples [n] float32 of a clip at 16 kHz mono; other rates are resampled.
 
-    Raises ClipError when the file is missing, unreadable, shorter than 50 ms, silent throughout,
-    not finite, or of another length than the record says (by more than 10 % and 0.1 s).
+    Of a file the part that the record names, at its pace. Raises ClipError when the file is
+    missing, unreadable, shorter than 50 ms, silent throughout, not finite, or of another length
+    than the record says (by more than 10 % and 0.1 s).
     """
     path = root / clip.path
     try:
@@ -58,15 +59,29 @@ def read_clip(clip: Clip, root: Path) -> np.ndarray:
     if len(mono) < SHORTEST_S * rate:
         raise ClipError(f'clip {clip.id}: expected at least {SHORTEST_S} s, got {len(mono)} '
                         f'samples at {rate} Hz; take it out of the manifest')
-    seconds = len(mono) / rate
-    if abs(seconds - clip.seconds) > max(0.1, 0.1 * seconds):
-        raise ClipError(f'clip {clip.id}: the record says {clip.seconds:.2f} s, the file has '
+    seconds, said = len(mono) / rate, clip.file_s or clip.offset_s + clip.seconds * clip.pace
+    if abs(seconds - said) > max(0.1, 0.1 * seconds):
+        raise ClipError(f'clip {clip.id}: the record says {said:.2f} s, the file has '
                         f'{seconds:.2f} s at {rate} Hz; correct rate or length in the manifest')
     if not np.isfinite(mono).all() or not np.any(mono):
         raise ClipError(f'clip {clip.id}: silent throughout or not finite; take it out')
     if rate != RATE:
         mono = soxr.resample(mono, rate, RATE)
-    return np.ascontiguousarray(mono, np.float32)
+    return _cut_part(clip, np.ascontiguousarray(mono, np.float32))
+
+
+def _cut_part(clip: Clip, samples: np.ndarray) -> np.ndarray:
+    if not clip.offset_s and not clip.file_s and clip.pace == 1.0:
+        return samples
+    first, count = round(clip.offset_s * RATE), round(clip.seconds * RATE)
+    part = samples[first:first + round(count * clip.pace) + 1]
+    if len(part) < SHORTEST_S * RATE or not part.any():
+        raise ClipError(f'clip {clip.id}: nothing is heard of {clip.path} from {clip.offset_s:.2f}'
+                        ' s on; correct offset_s in the manifest')
+    if clip.pace == 1.0:
+        return part[:count]
+    at = np.arange(count) * clip.pace
+    return np.interp(at[at <= len(part) - 1], np.arange(len(part)), part).astype(np.float32)
 
 
 def write_clip(path: Path, samples: np.ndarray) -> None:
@@ -114,9 +129,9 @@ def fade(samples: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def tile(samples: np.ndarray, count: int, rng: np.random.Generator, *,
-         crossfade_s: float = 0.2) -> np.ndarray:
+         crossfade_s: float = 0.2) -> tuple[np.ndarray, int]:
     """
-    Return ``count`` samples of a clip from a random offset, repeated as needed.
+    Return ``count`` samples of a clip from a random offset, repeated as needed, and the offset.
 
     Repetitions overlap by the crossfade (at most a quarter of the clip) with constant power, so
     that no seam is heard.
@@ -129,8 +144,8 @@ def tile(samples: np.ndarray, count: int, rng: np.random.Generator, *,
         lap[:overlap] = lap[:overlap] * rise + samples[period:] * rise[::-1]
     offset = int(rng.integers(period))
     if offset + count <= len(samples):
-        return samples[offset:offset + count].copy()  # long enough: no seam at all
-    return np.resize(np.roll(lap, -offset), count)
+        return samples[offset:offset + count].copy(), offset  # long enough: no seam at all
+    return np.resize(np.roll(lap, -offset), count), offset
 
 
 def make_floor_noise(count: int, dbfs: float, rng: np.random.Generator) -> np.ndarray:

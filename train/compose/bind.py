@@ -41,6 +41,8 @@ class Pool:
 
     by_id: dict[str, Clip] = field(default_factory=dict)
     sounds: dict[str, list[Clip]] = field(default_factory=lambda: defaultdict(list))
+    speech: dict[str, list[Clip]] = field(default_factory=lambda: defaultdict(list))
+    """Clips with a text, by label; '' for what has none."""
     noise: list[Clip] = field(default_factory=list)
     room: list[Clip] = field(default_factory=list)
 
@@ -54,7 +56,9 @@ class Pool:
                 pool.noise.append(clip)
             if 'room' in clip.tags:
                 pool.room.append(clip)
-            if clip.label and not clip.text:
+            if clip.text:
+                pool.speech[clip.label].append(clip)
+            elif clip.label:
                 pool.sounds[clip.label].append(clip)
         return pool
 

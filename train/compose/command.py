@@ -8,7 +8,7 @@ Owns the options, the stage's function and what is written: ``streams.jsonl``, `
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,8 @@ from train.sounds.signals import LABELS
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.tfjp import process
 
-__all__ = ['Built', 'add_arguments', 'bind_all', 'build_all', 'compose_plan', 'read_cleaned',
-           'run']
+__all__ = ['Built', 'add_arguments', 'bind_all', 'build_all', 'compose_all', 'compose_plan',
+           'read_cleaned', 'run']
 
 SHARD = 16
 
@@ -125,14 +125,9 @@ def build_all(scripts: Iterable[Script], clips: Iterable[Clip], *, root: Path, o
     """
     plans, unbound = bind_all(scripts, Pool.of(clips), noise_probability=noise_probability)
     more, missing = curated_plans(curated, Pool.of(clips))
-    plans, unbound = [*plans, *more], [*unbound, *missing]
-    report = run_stage('streams', plans, partial(
-        compose_plan, root=root, out=out, mix=mix or Mix(), clean=clean), out=out,
-        workers=workers, resume=resume, backend=backend, shard_size=SHARD)
-    streams = list(read_stage(Path(report.folder), Stream))
-    write_records(out / 'streams.jsonl', streams)
-    used = {event.clip.id: event.clip for stream in streams for event in stream.events}
-    write_attribution(out / 'attribution.md', used.values())
+    unbound = [*unbound, *missing]
+    streams, report = compose_all([*plans, *more], root=root, out=out, workers=workers,
+                                  mix=mix or Mix(), clean=clean, resume=resume, backend=backend)
     built = Built(streams=streams, report=report, unbound=unbound)
     (out / 'build.json').write_text(json.dumps({
         'stage': asdict(report), 'hours_per_core_hour': report.hours_per_core_hour,
@@ -141,6 +136,24 @@ def build_all(scripts: Iterable[Script], clips: Iterable[Clip], *, root: Path, o
         'by_ability': Counter(stream.ability for stream in streams)}, indent=1,
         ensure_ascii=False), encoding='utf-8')
     return built
+
+
+def compose_all(plans: Sequence[Plan], *, root: Path, out: Path, workers: int, mix: Mix,
+                clean: bool = True, resume: bool = True, backend: str = 'processes'
+                ) -> tuple[list[Stream], StageReport]:
+    """
+    Compose plans into ``out``: audio, ``streams.jsonl`` and ``attribution.md``.
+
+    Raises StageError for a full disk or a folder that holds another build.
+    """
+    report = run_stage('streams', plans, partial(
+        compose_plan, root=root, out=out, mix=mix, clean=clean), out=out,
+        workers=workers, resume=resume, backend=backend, shard_size=SHARD)
+    streams = list(read_stage(Path(report.folder), Stream))
+    write_records(out / 'streams.jsonl', streams)
+    used = {event.clip.id: event.clip for stream in streams for event in stream.events}
+    write_attribution(out / 'attribution.md', used.values())
+    return streams, report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -109,9 +109,10 @@ def answer_events(plan: LanePlan, events: Sequence[Event],
                   rules: Rules) -> tuple[Reply, ...]:
     own = {answer.event for answer in plan.answers}
     others = [event for index, event in enumerate(events) if index not in own]
+    critical = {} if plan.kind == 'told' else rules.critical
     alerts = [Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
                     event=None if reply.event is None else events.index(others[reply.event]))
-              for reply in alert_replies(others, rules.critical, latest_s=rules.alert_latest_s)]
+              for reply in alert_replies(others, critical, latest_s=rules.alert_latest_s)]
     answers = [Reply(chunk=reply_chunk(events[answer.event].end_s,
                                        least_delay_s=rules.least_delay_s), text=answer.text,
                      emotion=answer.emotion, event=answer.event) for answer in plan.answers]
@@ -133,7 +134,7 @@ def lane_replies(plan: LanePlan, events: Sequence[Event], heard: Sequence[np.nda
     """
     rules = rules or Rules()
     replies: list[Reply] = []
-    if plan.kind == 'answers':
+    if plan.kind in ('answers', 'told'):
         return Lane(prompt=plan.prompt, replies=answer_events(plan, events, rules))
     for index, (event, samples) in enumerate(zip(events, heard, strict=False)):
         if plan.kind == 'words' and event.clip.text:

@@ -78,17 +78,25 @@ def scale_to_level(samples: np.ndarray, target_db: float) -> tuple[np.ndarray, f
     return samples * np.float32(audio.amplitude_factor(gain)), gain
 
 
-def make_event(clip: Clip, role: str, start: int, count: int, gain: float) -> Event:
+def make_event(clip: Clip, role: str, start: int, count: int, gain: float,
+               below_db: float = 0.0) -> Event:
     return Event(clip=clip, role=role, start_s=start / RATE, end_s=(start + count) / RATE,
-                 gain_db=round(float(gain), 3))
+                 gain_db=round(float(gain), 3), below_db=round(float(below_db), 3))
+
+
+def begin_later(clip: Clip, offset: int) -> Clip:
+    """Return a clip that is repeated, as it is heard from so many of its samples on."""
+    return replace(clip, offset_s=clip.offset_s + offset * clip.pace / RATE,
+                   file_s=clip.file_s or clip.seconds)
 
 
 def place_in_sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
                       rng: np.random.Generator) -> tuple[list[int], int]:
     """Return where each foreground clip starts and how many samples the stream has."""
     starts, position = [], 0
-    for samples in clips:
-        position += int(rng.uniform(*plan.gap_s) * RATE)
+    for index, samples in enumerate(clips):
+        gap_s = plan.gap_s if index or plan.lead_s is None else plan.lead_s
+        position += int(rng.uniform(*gap_s) * RATE)
         starts.append(position)
         position += len(samples)
     position += int(max(TAIL_S, rng.uniform(*plan.gap_s)) * RATE)
@@ -133,11 +141,12 @@ def make_side_tracks(plan: Plan, mix: Mix, spans: list[tuple[int, int]], total: 
         tracks['background'][start:start + len(samples)] += samples
         events.append(make_event(clip, 'background', start, len(samples), gain))
     for clip in plan.ambient:
-        samples = audio.tile(audio.read_clip(clip, root), total, rng,
-                             crossfade_s=mix.crossfade_s)
-        samples, gain = scale_to_level(samples, mix.level_dbfs + float(rng.choice(mix.ambient_db)))
+        samples, offset = audio.tile(audio.read_clip(clip, root), total, rng,
+                                     crossfade_s=mix.crossfade_s)
+        relative = float(rng.choice(mix.ambient_db))
+        samples, gain = scale_to_level(samples, mix.level_dbfs + relative)
         tracks['ambient'] += audio.fade(samples, mix.fade_s)
-        events.append(make_event(clip, 'ambient', 0, total, gain))
+        events.append(make_event(begin_later(clip, offset), 'ambient', 0, total, gain, -relative))
     return tracks, events
 
 
@@ -149,13 +158,13 @@ def make_noise_tracks(plan: Plan, mix: Mix, total: int, signal_power: float,
     events = []
     for name, clip, extra in zip(('noise_event', 'noise_ambient'), plan.noise,
                                  (0.0, mix.ambient_extra_db), strict=False):
-        samples = audio.tile(audio.read_clip(clip, root), total, rng,
-                             crossfade_s=mix.crossfade_s)
+        samples, offset = audio.tile(audio.read_clip(clip, root), total, rng,
+                                     crossfade_s=mix.crossfade_s)
         snr = rng.uniform(*mix.snr_db) + extra
         gain = (audio.to_decibels(signal_power) - snr
                 - audio.to_decibels(float((samples ** 2).mean())))
         tracks[name] = samples * np.float32(audio.amplitude_factor(gain))
-        events.append(make_event(clip, 'noise', 0, total, gain))
+        events.append(make_event(begin_later(clip, offset), 'noise', 0, total, gain, snr))
     return tracks, events
 
 
@@ -185,7 +194,7 @@ def fill_gaps(plan: Plan, mix: Mix, spans: list[tuple[int, int]], beds: list[Eve
         kind = 'floor' if kind == 'room' and room is None else kind
         if kind == 'room':
             assert room is not None
-            samples = audio.tile(room, until - start, rng, crossfade_s=mix.crossfade_s)
+            samples, _ = audio.tile(room, until - start, rng, crossfade_s=mix.crossfade_s)
             level = mix.level_dbfs - rng.uniform(*mix.room_below_db)
             track[start:until] = audio.fade(scale_to_level(samples, level)[0], mix.fade_s)
         elif kind == 'floor':

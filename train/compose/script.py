@@ -15,7 +15,7 @@ __all__ = ['LONGEST', 'Answer', 'LanePlan', 'Order', 'Plan', 'PlanError', 'Scrip
 
 LONGEST = 15
 """Most foreground events of a stream (the paper plans 3 to 15 sub-events)."""
-LANE_KINDS = ('words', 'phrases', 'answers')
+LANE_KINDS = ('words', 'phrases', 'answers', 'told')
 ORDERS = ('before', 'not_together')
 EMOTIONS = tuple(emotion.name.lower() for emotion in Emotion)
 
@@ -77,11 +77,15 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class LanePlan:
-    """How a lane answers: word by word, phrase by phrase, or as the plan says plus alerts."""
+    """
+    How a lane answers.
+
+    Word by word, phrase by phrase, as the plan says plus alerts, or just as the plan says.
+    """
 
     prompt: str
     kind: str
-    """One of words, phrases, answers."""
+    """One of words, phrases, answers, told."""
     answers: tuple[Answer, ...] = ()
 
 
@@ -114,6 +118,8 @@ class Plan:
     lanes: dict[str, LanePlan] = field(default_factory=dict)
     gap_s: tuple[float, float] = (0.8, 2.4)
     """Shortest and longest gap before each event and at the end (the release: 20-60 frames)."""
+    lead_s: tuple[float, float] | None = None
+    """The same before the first event; None: as between events."""
     scenario: str = ''
 
     def check(self) -> None:

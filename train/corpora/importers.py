@@ -98,7 +98,8 @@ def clip_of(row: dict[str, Any], folder: Path, defaults: dict[str, str] | None =
         return length
     texts = {name: str(row.get(name) or '') for name in TEXT_FIELDS}
     return Clip(
-        **texts, id=str(row.get('id') or Path(row['path']).with_suffix('')), path=row['path'],
+        **texts,  # type: ignore[arg-type]
+        id=str(row.get('id') or Path(row['path']).with_suffix('')), path=row['path'],
         seconds=length, language=str(row.get('language') or ''),
         tags=tuple(map(str, row.get('tags') or ())), generated=row.get('generated') is True,
         licence_group=resolve(texts['licence'], row.get('licence_group')))

@@ -38,8 +38,8 @@ class Edge(nn.Module):
 
     table: Tensor
 
-    def __init__(self, sounds: tuple[str, ...] = ()) -> None:
-        """Take what the sound branch tells apart; without sounds it is not trained."""
+    def __init__(self, sounds: tuple[str, ...] = (), sound_feature: str = 'direction') -> None:
+        """Take what the sound branch tells apart, and how; without sounds it is not trained."""
         super().__init__()
         torch.manual_seed(0)
         self.sounds = sounds
@@ -57,7 +57,7 @@ class Edge(nn.Module):
         rows[IDS.text_end - BASE_VOCABULARY] = table[2]  # <|im_end|>
         self.control_rows = nn.Parameter(rows)
         self.projector = make_projector()
-        self.sound = SoundBranch(tower_config(sounds or ('any',)))
+        self.sound = SoundBranch(tower_config(sounds or ('any',), sound_feature))
         # Which sounds are heard is learned before; here only what they are called.
         self.sound.requires_grad_(False).names.requires_grad_(bool(sounds))
 
@@ -98,8 +98,8 @@ class Edge(nn.Module):
         """
         first, activation, last = self.projector
         words = last(F.dropout(activation(first(frames)), HIDDEN_DROPOUT, self.training))
-        features = torch.cat((words, self.sound(heard)[:, None]), dim=1)
-        features = scale_length(features, TOWER.feature_norm).flatten(0, 1)
+        words = scale_length(words, TOWER.feature_norm)
+        features = torch.cat((words, self.sound(heard)[:, None]), dim=1).flatten(0, 1)
         if self.training:
             features = features * (torch.rand(len(features), 1) >= FEATURE_DROPOUT)
         return features

@@ -1,42 +1,38 @@
-"""Features on disk, as training reads them. Owns the folder layout of ``features``."""
+"""
+Streams and what the encoder hears of them on disk, as training reads them.
+
+Owns where the features of a stream lie in a folder of scenes: ``heard/ID.npy`` [chunks, 5, 4096]
+and ``heard/ID.sound.npy`` [chunks, 5632], both float16.
+"""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
-from held_out.lines import read_whole_lines
+from train.records import Stream
+from train.stages import read_stage
 
-__all__ = ['ENDINGS', 'read_features', 'mend_lines', 'read_scene_rows', 'read_sounds']
-
-ENDINGS = ('.npy', '.sound.npy')
-"""What each scene has beside its line."""
+__all__ = ['feature_files', 'read_features', 'read_sounds', 'read_streams']
 
 
-def mend_lines(path: Path) -> list[dict]:
-    """Return the lines of a file and cut off what a stopped run left of a last one."""
-    rows = read_whole_lines(path)
-    if path.exists():
-        with path.open('r+b') as file:
-            file.truncate(file.read().rfind(b'\n') + 1)
-    return rows
+def feature_files(folder: Path, stream: Stream) -> tuple[Path, Path]:
+    """Return the files of frames and of summaries of a stream."""
+    return folder / 'heard' / f'{stream.id}.npy', folder / 'heard' / f'{stream.id}.sound.npy'
 
 
-def read_scene_rows(folder: Path) -> list[dict]:
-    """Return the lines of all finished scenes, each once, in order of their names' numbers."""
-    rows = {row['name']: row for path in sorted(folder.glob('scenes-*.jsonl'))
-            for row in read_whole_lines(path)}
-    whole = [row for name, row in rows.items()
-             if all((folder / f'{name}{end}').exists() for end in ENDINGS)]
-    return sorted(whole, key=lambda row: row['name'].rpartition('-')[2])
+def read_streams(folder: Path) -> list[Stream]:
+    """Return the streams of a folder whose features are whole; StageError where they are not."""
+    return list(read_stage(folder / 'features', Stream))
 
 
-def read_features(folder: Path, rows: list[dict]) -> Iterator[np.ndarray]:
-    """Yield features [chunks, 5, 4096] float16 of rows, read from disk when they are touched."""
-    for row in rows:
-        yield np.load(folder / f'{row["name"]}.npy', mmap_mode='r')
+def read_features(folder: Path, stream: Stream, first: int = 0,
+                  last: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames and summaries of chunks of a stream, read from disk when touched."""
+    frames, heard = (np.load(path, mmap_mode='r')[first:last]
+                     for path in feature_files(folder, stream))
+    return frames, heard
 
 
 def read_sounds(path: Path) -> tuple[str, ...]:

@@ -1,17 +1,17 @@
 """
 Encoder outputs of scenes, computed once: the encoder is frozen, so training never runs it.
 
-Owns the folder of features: ``NAME.npy`` [chunks, 5, 4096] and ``NAME.sound.npy`` [chunks, 5632],
-float16, and one line per scene in ``scenes-*.jsonl``. Mel and windows are made by the classes that
-serve the robot, so what is trained on is what is heard. A run that was stopped goes on.
+Owns the encoder and the stage ``features`` of a folder of scenes, whose files lie where
+``feature_folder`` says. Mel and windows are made by the classes that serve the robot, so what is
+trained on is what is heard. A run that was stopped goes on.
 
-    python -m train.edge.features --data DATA --speech SPEECH --out FEATURES --minutes 10
+    python -m train.edge.features --scenes OUT/train --scenes OUT/validation
 """
 
 import argparse
-import json
-import time
-from dataclasses import asdict, replace
+import io
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,14 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
-from train.edge.compose import compose, scene_name
-from train.edge.feature_folder import ENDINGS, mend_lines, read_scene_rows
-from train.edge.label import read_labels
-from train.edge.library import Library
-from train.trainer.features import online_windows
+from train.edge.feature_folder import feature_files
+from train.records import Stream
+from train.stages import read_stage, run_stage
+from train.stages.shards import write_whole
+from train.trainer.features import online_windows, read_chunks
 
 __all__ = ['EARS', 'MEL', 'SOUND_LEVELS', 'TAGGER', 'TOWER', 'encode', 'load_tower',
-           'tower_config', 'make_windows', 'write_features']
+           'hear_stream', 'tower_config', 'make_windows']
 
 TOWER = AudioTowerConfig(mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048,
                          window_frames=200, keep_frames=20, stack=4, second_look=True,
@@ -44,12 +44,12 @@ TAGGER = 'yamnet'
 SOUND_LEVELS = (3, 4, 5)
 """Where Whisper base hears sounds best (docs/edge.md)."""
 BATCH = 16
-KINDS = ['speech'] * 11 + ['alert'] * 3 + ['harmless'] * 3 + ['long'] * 3
 
 
-def tower_config(sounds: tuple[str, ...]) -> AudioTowerConfig:
+def tower_config(sounds: tuple[str, ...], sound_feature: str = 'direction') -> AudioTowerConfig:
     """Return the tower with a sound branch that tells these sounds apart."""
-    return replace(TOWER, sounds=sounds, sound_levels=SOUND_LEVELS, tagger=True)
+    return replace(TOWER, sounds=sounds, sound_levels=SOUND_LEVELS, tagger=True,
+                   sound_feature=sound_feature)
 
 
 EARS = tower_config(('any',))
@@ -92,58 +92,36 @@ def encode(tower: AudioTower, mel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return frames, heard
 
 
-def write_features(library: Library, tower: AudioTower, folder: Path,
-                   arguments: argparse.Namespace) -> None:
-    """Compute the scenes that this shard is to do and the folder does not hold yet."""
-    path = folder / f'scenes-{arguments.first + arguments.shard}.jsonl'
-    mend_lines(path)
-    done = {row['name'] for row in read_scene_rows(folder)}
-    begin, chunks = time.monotonic(), 0
-    numbers = range(arguments.first + arguments.shard, arguments.first + arguments.count,
-                    arguments.shards)
-    with path.open('a', encoding='utf-8') as lines:
-        for count, number in enumerate(numbers, start=1):
-            spent = (time.monotonic() - begin) / 60
-            kind = arguments.kind or KINDS[number * 7 % len(KINDS)]
-            if spent > arguments.minutes:
-                break
-            if scene_name(kind, number) in done:
-                continue
-            scene = compose(library, number, kind)
-            frames, heard = encode(tower, make_windows(scene.samples))
-            chunks += len(frames)
-            for end, values in zip(ENDINGS, (frames, heard), strict=True):
-                np.save(folder / f'{scene.name}{end}', values)
-            lines.write(json.dumps({
-                'name': scene.name, 'kind': scene.kind, 'chunks': len(frames),
-                'events': [asdict(event) for event in scene.events],
-                'sounding': [asdict(sound) for sound in scene.sounding]}) + '\n')
-            lines.flush()
-            if count % 50 == 0:
-                print(f'{count} of {len(numbers)} scenes, {chunks} chunks, {spent:.1f} min',
-                      flush=True)
+@lru_cache(maxsize=1)
+def _open_tower() -> AudioTower:
+    torch.set_num_threads(1)  # the workers share the cores among them
+    return load_tower()
+
+
+def hear_stream(stream: Stream, folder: Path) -> Stream:
+    """Stage function: write what the encoder hears of a stream, and return its record."""
+    frames, heard = encode(_open_tower(), make_windows(
+        read_chunks(folder / stream.path, 0, stream.chunks)))
+    for path, values in zip(feature_files(folder, stream), (frames, heard), strict=True):
+        data = io.BytesIO()
+        np.save(data, values)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data.getvalue(), durable=False)
+    return stream
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
-    parser.add_argument('--speech', type=Path, required=True, action='append',
-                        help='folder of train.edge.synthesise; may be given again')
-    parser.add_argument('--labels', type=Path, help='texts from train.edge.label')
-    parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--split', default='train', choices=('train', 'validation'))
-    parser.add_argument('--count', type=int, default=3000)
-    parser.add_argument('--kind', choices=sorted({*KINDS, 'mandarin'}),
-                        help='scenes of this kind only (default: a mixture)')
-    parser.add_argument('--first', type=int, default=0, help='number of the first scene')
-    parser.add_argument('--shard', type=int, default=0, help='which of --shards this one does')
-    parser.add_argument('--shards', type=int, default=1)
-    parser.add_argument('--minutes', type=float, default=1e9, help='stop after so long')
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    library = Library(arguments.data, arguments.speech, arguments.split,
-                      read_labels(arguments.labels) if arguments.labels else None)
-    write_features(library, load_tower(), arguments.out, arguments)
+    parser.add_argument('--scenes', type=Path, required=True, action='append',
+                        help='folder of train.edge.scenes; may be given again')
+    parser.add_argument('--workers', type=int, default=2)
+    options = parser.parse_args()
+    for folder in options.scenes:
+        report = run_stage(
+            'features', list(read_stage(folder / 'streams', Stream)),
+            partial(hear_stream, folder=folder.absolute()), out=folder, workers=options.workers,
+            on_error='raise', shard_size=16)
+        print(f'{folder}: features of {report.records_out} streams')
 
 
 if __name__ == '__main__':

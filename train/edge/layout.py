@@ -1,20 +1,13 @@
 """
-From a scene to what a lane should decide after each chunk, and from there to token ids.
+What the edge model fixes: its structural ids, its lanes and how it is asked.
 
-Owns the targets and the structural ids; the layout is ``train.tokens``', whose blocks are those
-of the runtime.
+Owns these names and numbers; how ids are laid out is ``train.tokens``' business.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from audio_interaction_ros.protocol import TokenIds
 
-from audio_interaction_ros.protocol import CHUNK_S, Emotion, TokenIds
-from train.edge.dialogue import reply_to
-from train.tokens import IGNORE, Layout, Said, Sample, lay_out_online
-
-__all__ = ['BASE_VOCABULARY', 'CHINESE', 'CHUNK_S', 'FEATURES', 'IDS', 'IGNORE', 'MIN_CONFIDENCE',
-           'PROMPTS', 'SLOTS', 'THRESHOLDS', 'decide_by_chunk', 'reply_to_event',
-           'lay_out_session']
+__all__ = ['BASE_VOCABULARY', 'CHINESE', 'FEATURES', 'IDS', 'MIN_CONFIDENCE', 'PROMPTS', 'SLOTS',
+           'THRESHOLDS']
 
 BASE_VOCABULARY = 49_152
 FEATURES = 6
@@ -44,33 +37,3 @@ What the translation lane writes of Mandarin: it can tell that and when it was s
 What was said the second pass reads, and the same model translates its text. A few hundred
 utterances teach no recogniser, and an invented sentence would be worse than none.
 """
-Reply = tuple[Emotion, str]
-
-
-def reply_to_event(event: Mapping, lane: str) -> Reply | None:
-    """Return what a lane answers to an event; None when it has nothing to say to it."""
-    if event['kind'] == 'sound':
-        return (Emotion(event['emotion']), event['text']) if lane == 'assistant' else None
-    text: str | None = None
-    if lane == 'translation':
-        text = CHINESE if event.get('language') == 'zh' else event.get('translation') or None
-    elif event.get('language', 'en') == 'en':
-        text = event['text'] if lane == 'transcript' else reply_to(event['text'])
-    return None if text is None else (Emotion.NORMAL, text)
-
-
-def decide_by_chunk(events: Sequence[Mapping], lane: str, chunks: int) -> list[Reply | None]:
-    """Return the reply due after each chunk; a reply due past the last chunk is not given."""
-    due: list[Reply | None] = [None] * chunks
-    for event in events:
-        index = max(0, math.ceil(event['due'] / CHUNK_S) - 1)
-        said = reply_to_event(event, lane)
-        if said is not None and index < chunks:
-            due[index] = said
-    return due
-
-
-def lay_out_session(prompt: Sequence[int], replies: Sequence[Said | None],
-                    ids: TokenIds = IDS) -> Sample:
-    """Lay out a session: ``replies`` holds, per chunk, an emotion and encoded text, or None."""
-    return lay_out_online(Layout(ids, FEATURES), prompt, replies)

@@ -1,21 +1,20 @@
 """
-The clips that scenes are made of: utterances, real speech, alert sounds and harmless sounds.
+The clips that scenes are made of, as records: utterances, real speech, sounds, computed signals.
 
-Owns which kinds of clips there are and how often which clip is drawn; ``held_out`` tells who is on
-which side and what an alert sound is called. Knows no scene, no tokens and no models. Sounds come
-from a folder with ``manifest.jsonl`` (fields path, label, licence_group, source_id, seconds,
-session where there is one, and text and speaker for speech); only clips of the licence group
-``free`` are ever used. Utterances come from folders of ``train.edge.synthesise``.
+Owns which clips there are on a side, which part of a file is heard, and how often which clip is
+drawn; ``held_out`` tells who is on which side and what an alert sound is called. Knows no scene,
+no tokens and no models. Sounds come from a folder with ``manifest.jsonl`` (fields path, label,
+licence_group, source_id, seconds, session where there is one, and text and speaker for speech);
+only clips of the licence group ``free`` are ever used. Utterances come from folders of
+``train.edge.synthesise``.
 """
 
 import json
 import random
-from collections import defaultdict
-from collections.abc import Mapping, Sequence, Sized
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -24,11 +23,15 @@ from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from held_out.classes import ALERTS, NEITHER
 from held_out.splits import is_validation, recording_of
+from train.compose.audio import ClipError, read_clip
+from train.compose.bind import Pool
 from train.edge.label import Label, to_sentence
 from train.edge.synthesise import trim_with_start
-from train.sounds.signals import LABELS, make
+from train.records import Clip
+from train.sounds.signals import LABELS, as_clip
+from train.stages import Rejected, read_stage, run_stage, stable_seed
 
-__all__ = ['RATE', 'LibraryClip', 'Library', 'MissingMaterialError', 'SoundSpan', 'load',
+__all__ = ['MissingMaterialError', 'Shelf', 'cut', 'load', 'make_clips', 'read_clips',
            'sound_names']
 
 RATE = SAMPLE_RATE_HZ
@@ -36,30 +39,20 @@ RATE = SAMPLE_RATE_HZ
 COMPUTED = {'smoke_alarm': 1.0, 'fire_alarm': 0.8, 'car_alarm': 0.8, 'doorbell': 0.7,
             'siren': 0.4}
 """How often a sound is a computed signal, where recordings exist too."""
-HARMLESS_SIGNALS = [name for label in ('phone_ring', 'appliance_beep', 'reversing_beep')
-                    for name in LABELS[label]]
+HARMLESS_SIGNALS = ('phone_ring', 'appliance_beep', 'reversing_beep')
+SIGNAL_SHARE = 0.06
+"""How often what lasts and is harmless is one of them."""
+LONGEST_S = 5.0
+REAL_SHARE = 0.25
+"""How often an utterance is a real recording."""
+REAL_KINDS = {'speech_command': 4, 'speech_addresses': 1, 'speech_names': 1, 'speech_numbers': 1,
+              'speech_phrase': 3, 'speech_word': 1}
+"""How often each kind of them, where there are any: sentences before single words."""
+FASTEST, SLOWEST = 1.13, 0.88
+
 
 class MissingMaterialError(AudioInteractionError):
     """The folders hold nothing of a kind that a scene needs; their maker must add it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SoundSpan:
-    """Some clip that can be heard, event or not; times in seconds of the scene."""
-
-    label: str
-    start: float
-    end: float
-    path: str = ''
-    """Of a recording; empty for what was computed or spoken by a synthetic voice."""
-    offset: float = 0.0
-    """Seconds of that file where what is heard begins."""
-    pace: float = 1.0
-    """Seconds of that file that pass in a second of the scene."""
-    length: float = 0.0
-    """Seconds of that whole file, after which it begins again; 0 where it is not known."""
-    faint: bool = False
-    """So quiet beside the rest that nobody can be expected to name it."""
 
 
 def sound_names(data: Path) -> tuple[str, ...]:
@@ -68,11 +61,6 @@ def sound_names(data: Path) -> tuple[str, ...]:
     heard = {row['label'] for row in rows if row['licence_group'] == 'free'}
     return tuple(sorted({label for label in heard if not label.startswith('speech_')
                          and label not in NEITHER} | set(ALERTS) | {'phone_ring', 'speech'}))
-
-
-def draw_signal(name: str, rng: random.Random) -> np.ndarray:
-    """Return 3 to 5 s of a standardised signal from some device in some room."""
-    return make(name, np.random.default_rng(rng.randrange(1 << 30)), seconds=rng.uniform(3.0, 5.0))
 
 
 @lru_cache(maxsize=600)
@@ -85,159 +73,151 @@ def load(path: Path) -> np.ndarray:
     return samples
 
 
-class LibraryClip(NamedTuple):
-    """A piece of sound to be placed: what it is, what is said or what it is called."""
-
-    kind: str
-    """speech | sound | harmless"""
-    text: str
-    label: str
-    samples: np.ndarray
-    path: str = ''
-    offset: float = 0.0
-    pace: float = 1.0
-    length: float = 0.0
-    faint: bool = False
-    language: str = 'en'
-    translation: str = ''
-
-    def span_in_scene(self, start: float, end: float) -> SoundSpan:
-        """Return what is told of it when it is heard between these times of a scene."""
-        return SoundSpan(label=self.label, start=start, end=end, path=self.path,
-                         offset=self.offset, pace=self.pace, length=self.length, faint=self.faint)
+def read_clips(data: Path, speech: Sequence[Path], split: str,
+               labels: Mapping[str, Label]) -> Iterator[Clip]:
+    """Yield the clips of a side, with absolute paths; ``labels`` adds texts to real speech."""
+    for line in (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines():
+        row = json.loads(line)
+        if row['licence_group'] == 'free' and (
+                is_validation(recording_of(row)) == (split == 'validation')):
+            yield from _read_row(row, data, labels.get(row['path']))
+    for folder in speech:
+        for line in (folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines():
+            row = json.loads(line)
+            if row['split'] == split:
+                yield Clip(id=f'{folder.name}/{row["path"]}', seconds=row['seconds'],
+                           path=str((folder / row['path']).absolute()), text=row['text'],
+                           language=row.get('lang', 'en'), generated=True, licence_group='free',
+                           translation=row.get('translation', ''), source='train.edge')
 
 
-REAL_SHARE = 0.25
-"""How often an utterance is a real recording."""
-REAL_KINDS = {'speech_command': 4, 'speech_addresses': 1, 'speech_names': 1, 'speech_numbers': 1,
-              'speech_phrase': 3, 'speech_word': 1}
-"""How often each kind of them, where there are any: sentences before single words."""
-
-
-class Library:
-    """The clips of one split: utterances, real speech, alert sounds and harmless sounds."""
-
-    def __init__(self, data: Path, speech: Sequence[Path], split: str,
-                 labels: Mapping[str, Label] | None = None) -> None:
-        """Read manifests; ``labels`` adds texts to real speech that came without."""
-        self.split, self.data = split, data
-        self.sounds: dict[str, list[Path]] = defaultdict(list)
-        self.harmless: dict[str, list[Path]] = defaultdict(list)
-        self.real: dict[str, list[tuple[str, Path]]] = defaultdict(list)
-        for line in (data / 'manifest.jsonl').read_text(encoding='utf-8').splitlines():
-            self._sort_in(json.loads(line), labels or {})
-        spoken = [(row, folder / row['path']) for folder in speech
-                  for row in map(json.loads, (
-                      folder / 'utterances.jsonl').read_text(encoding='utf-8').splitlines())
-                  if row['split'] == split]
-        self.utterances = [(row['text'], path) for row, path in spoken
-                           if row.get('lang', 'en') == 'en']
-        self.mandarin = [(row['text'], row['translation'], path) for row, path in spoken
-                         if row.get('lang') == 'zh']
-
-    def _sort_in(self, row: dict, labels: Mapping[str, Label]) -> None:
-        if row['licence_group'] != 'free' or (
-                is_validation(recording_of(row)) != (self.split == 'validation')):
+def _read_row(row: Mapping, data: Path, known: Label | None) -> Iterator[Clip]:
+    label, text = row['label'], ''
+    if label.startswith('speech_') and label != 'speech_nonverbal':
+        text = known.text if known else row.get('text') or ''
+        if not text or row['seconds'] > 11 or row.get('lang', 'en') != 'en' or (
+                known and known.doubtful) or '_' in text or '.wav' in text:
             return
-        path, label = self.data / row['path'], row['label']
-        if label.startswith('speech_') and label != 'speech_nonverbal':
-            known = labels.get(row['path'])
-            text = known.text if known else row.get('text')
-            if text and row['seconds'] <= 11 and row.get('lang', 'en') == 'en' and not (
-                    known and known.doubtful or '_' in text or '.wav' in text):
-                self.real[label].append((to_sentence(text), path))
-        elif label in ALERTS:
-            if row.get('label_check') != 'not_confirmed' or label not in ('dog_bark', 'baby_cry'):
-                self.sounds[label].append(path)
-        elif label not in NEITHER:
-            self.harmless[label].append(path)
+    elif label in NEITHER or (label in ('dog_bark', 'baby_cry')
+                              and row.get('label_check') == 'not_confirmed'):
+        return
+    yield Clip(id=row['path'], path=str((data / row['path']).absolute()), seconds=row['seconds'],
+               label=label, text=to_sentence(text) if text else '', language='en' if text else '',
+               source_id=str(row.get('source_id', '')), licence=str(row.get('licence', '')),
+               licence_group='free', author=str(row.get('author', '')),
+               url=str(row.get('url', '')), title=str(row.get('title', '')))
 
-    def draw_speech(self, rng: random.Random) -> LibraryClip:
-        """Return one utterance, trimmed: most are synthetic."""
-        kinds = [kind for kind in REAL_KINDS if self.real.get(kind)]
-        if kinds and (rng.random() < REAL_SHARE or not self.utterances):
-            kind = rng.choices(kinds, [REAL_KINDS[kind] for kind in kinds])[0]
-            text, path = rng.choice(self.real[kind])
-            samples, first = trim_with_start(load(path), -32.0)
-            return self._of_file(LibraryClip('speech', text, 'speech', samples), path, first)
-        self._require_some(self.utterances, 'speech')
-        text, path = rng.choice(self.utterances)
-        return LibraryClip('speech', text, 'speech', load(path))
 
-    def draw_mandarin(self, rng: random.Random) -> LibraryClip:
+def find_sound(clip: Clip) -> Clip | Rejected:
+    """Stage function: return a recording as the part of its file that sounds."""
+    if clip.generated:
+        return clip  # its maker has trimmed it
+    try:
+        samples = read_clip(clip, Path('/'))
+    except ClipError as error:
+        return Rejected(reason='clip cannot be used', detail=str(error))
+    below_db = -28.0 if clip.label in ALERTS else -32.0
+    sounding, first = trim_with_start(samples, below_db)
+    return replace(clip, offset_s=first / RATE, seconds=len(sounding) / RATE,
+                   file_s=len(samples) / RATE)
+
+
+def make_signal(request: Mapping, out: Path) -> Clip:
+    """Stage function: write one specimen of a computed signal, as of some device in some room."""
+    seed = stable_seed(request['signal'], request['split'], request['number'])
+    seconds = round(random.Random(seed).uniform(3.0, 5.0), 3)
+    clip = as_clip(request['signal'], seed, seconds=seconds, out=out)
+    return replace(clip, path=str((out / clip.path).absolute()))
+
+
+def make_clips(clips: Iterable[Clip], out: Path, *, signals: int, split: str,
+               workers: int) -> list[Clip]:
+    """
+    Return all clips of a side as they are to be heard; two stages in ``out``, which go on.
+
+    ``signals`` specimens of each computed signal come to them.
+    """
+    run_stage('clips', list(clips), find_sound, out=out, workers=workers, shard_size=256)
+    wanted = [{'signal': signal, 'split': split, 'number': number}
+              for label in sorted({*HARMLESS_SIGNALS, *(set(LABELS) & set(ALERTS))})
+              for signal in LABELS[label] for number in range(signals)]
+    run_stage('signals', wanted, partial(make_signal, out=out / 'computed'), out=out,
+              workers=workers)
+    return [*read_stage(out / 'clips', Clip), *read_stage(out / 'signals', Clip)]
+
+
+class Shelf:
+    """The clips of one side by what they are drawn as; MissingMaterialError for what is not."""
+
+    def __init__(self, clips: Iterable[Clip], side: str) -> None:
+        """Sort clips; ``side`` is for messages."""
+        pool = Pool.of(clips)
+        self.side = side
+        self.english, self.mandarin = ([clip for clip in pool.speech[''] if clip.language == lang]
+                                       for lang in ('en', 'zh'))
+        self.real = {kind: pool.speech[kind] for kind in REAL_KINDS if pool.speech.get(kind)}
+        self.recorded, self.computed = ({label: found for label, all_ in pool.sounds.items()
+                                         if (found := [clip for clip in all_
+                                                       if clip.generated == generated])}
+                                        for generated in (False, True))
+        self.harmless = {label: clips for label, clips in self.recorded.items()
+                         if label not in ALERTS}
+
+    def draw_speech(self, rng: random.Random) -> Clip:
+        """Return one English utterance: most are synthetic."""
+        if self.real and (rng.random() < REAL_SHARE or not self.english):
+            kind = rng.choices(list(self.real), [REAL_KINDS[kind] for kind in self.real])[0]
+            return rng.choice(self.real[kind])
+        return rng.choice(self._require_some(self.english, 'speech'))
+
+    def draw_mandarin(self, rng: random.Random) -> Clip:
         """Return one Chinese utterance with its English translation."""
-        self._require_some(self.mandarin, 'Mandarin speech')
-        text, translation, path = rng.choice(self.mandarin)
-        return LibraryClip('speech', text, 'speech', load(path), language='zh',
-                           translation=translation)
+        return rng.choice(self._require_some(self.mandarin, 'Mandarin speech'))
 
-    def draw_alert(self, rng: random.Random) -> LibraryClip:
-        """Return at most 5 s of an alert sound, beginning with the sound."""
-        label = rng.choice(sorted(ALERTS))
-        share = COMPUTED.get(label, 0.0) if self.sounds[label] else 1.0
-        if label in LABELS and rng.random() < share:
-            return LibraryClip('sound', '', label, draw_signal(rng.choice(LABELS[label]), rng))
-        if not self.sounds[label]:
-            return self.draw_alert(rng)
-        path = rng.choice(self.sounds[label])
-        sound, first = trim_with_start(load(path), -28.0)
-        if len(sound) > 8 * RATE and rng.random() < 0.5:  # it may well be heard from its middle
-            later = rng.randrange(len(sound) - 6 * RATE)
-            sound, first = sound[later:], first + later
-        sound, pace = change_pace(sound[:6 * RATE], rng)
-        return self._of_file(LibraryClip('sound', '', label, sound[:5 * RATE]), path, first, pace)
+    def draw_alert(self, rng: random.Random) -> Clip:
+        """Return at most 5 s of an alert sound."""
+        there = sorted(label for label in ALERTS
+                       if label in self.recorded or label in self.computed)
+        label = rng.choice(self._require_some(there, 'alert sounds'))
+        share = COMPUTED.get(label, 0.0) if label in self.recorded else 1.0
+        if label in self.computed and rng.random() < share:
+            return rng.choice(self.computed[label])
+        clip = rng.choice(self.recorded.get(label) or self.computed[label])
+        if clip.seconds > 8.0 and rng.random() < 0.5:  # it may well be heard from its middle
+            later = rng.uniform(0.0, clip.seconds - 6.0)
+            clip = replace(clip, offset_s=clip.offset_s + later, seconds=clip.seconds - later)
+        return cut(clip, LONGEST_S, rng)
 
-    def draw_single(self, rng: random.Random) -> LibraryClip:
+    def draw_single(self, rng: random.Random) -> Clip:
         """
-        Return a harmless sound once, at most 5 s, beginning with the sound.
+        Return a harmless sound once, at most 5 s.
 
         Steps, doors and beeps are over in a moment: repeated to fill some seconds they would be
         told from a shot or a thud by their rhythm, which a single one does not have.
         """
-        self._require_some(self.harmless, 'harmless sounds')
-        labels = sorted(self.harmless)
+        labels = sorted(self._require_some(self.harmless, 'harmless sounds'))
         weights = [len(self.harmless[label]) ** 0.5 for label in labels]
-        label = rng.choices(labels, weights)[0]
-        path = rng.choice(self.harmless[label])
-        sound, first = trim_with_start(load(path), -32.0)
-        sound, pace = change_pace(sound[:5 * RATE], rng)
-        return self._of_file(LibraryClip('harmless', '', label, sound), path, first, pace)
+        return cut(rng.choice(self.harmless[rng.choices(labels, weights)[0]]), LONGEST_S, rng)
 
-    def draw_noise(self, rng: random.Random, samples: int) -> LibraryClip:
-        """Return so many samples of a harmless sound, repeated if it is shorter."""
-        if rng.random() < 0.06:
-            return LibraryClip('harmless', '', 'phone_ring',
-                               np.resize(draw_signal(rng.choice(HARMLESS_SIGNALS), rng), samples))
-        self._require_some(self.harmless, 'harmless sounds')
-        label = rng.choice(sorted(self.harmless))
-        path = rng.choice(self.harmless[label])
-        clip = load(path)
-        start = rng.randrange(max(1, len(clip) - samples))
-        piece = clip.take(np.arange(start, start + int(FASTEST * samples) + 2), mode='wrap')
-        piece, pace = change_pace(piece, rng)
-        return self._of_file(LibraryClip('harmless', '', label, piece[:samples]), path, start,
-                             pace)
+    def draw_lasting(self, rng: random.Random) -> Clip:
+        """Return a harmless sound that may be heard all the time."""
+        signals = [clip for label in HARMLESS_SIGNALS if label not in ALERTS
+                   for clip in self.computed.get(label, ())]
+        if signals and rng.random() < SIGNAL_SHARE:
+            return rng.choice(signals)
+        label = rng.choice(sorted(self._require_some(self.harmless, 'harmless sounds')))
+        return cut(rng.choice(self.harmless[label]), np.inf, rng)
 
-    def _of_file(self, clip: LibraryClip, path: Path, first: int,
-                 pace: float = 1.0) -> LibraryClip:
-        """Say which file a clip is of, and with which sample of it it begins."""
-        return clip._replace(path=path.relative_to(self.data).as_posix(), offset=first / RATE,
-                             pace=pace, length=len(load(path)) / RATE)
-
-    def _require_some(self, clips: Sized, what: str) -> None:
+    def _require_some(self, clips: Collection, what: str):
         if not clips:
             raise MissingMaterialError(
-                f'{self.data}: expected {what} for the side {self.split!r}, found none; add free '
-                'clips to its manifest or speak more utterances (train.edge.synthesise)')
+                f'expected {what} for the side {self.side!r}, found none; add free clips to the '
+                'manifest or speak more utterances (train.edge.synthesise)')
+        return clips
 
 
-FASTEST, SLOWEST = 1.13, 0.88
-
-
-def change_pace(samples: np.ndarray, rng: random.Random) -> tuple[np.ndarray, float]:
-    """Return a sound faster and higher or slower and lower, another specimen, and its pace."""
-    if rng.random() < 0.4 or len(samples) < 2:
-        return samples, 1.0
-    pace = rng.uniform(SLOWEST, FASTEST)
-    at = np.arange(0.0, len(samples) - 1, pace)
-    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32), pace
+def cut(clip: Clip, longest_s: float, rng: random.Random) -> Clip:
+    """Return at most so much of a recording, often faster or slower: another specimen."""
+    pace = 1.0 if clip.generated or rng.random() < 0.4 else rng.uniform(SLOWEST, FASTEST)
+    return replace(clip, pace=pace, seconds=min(longest_s, clip.seconds * clip.pace / pace),
+                   file_s=clip.file_s or clip.seconds)

@@ -21,8 +21,8 @@ from audio_interaction_ros.model.decoder import rope_tables
 from audio_interaction_ros.protocol import offline_block
 from held_out.pairs import Pair, PairsError
 from train.edge.adapter import DECODER, Edge
-from train.edge.layout import FEATURES, IDS, IGNORE, PROMPTS
-from train.tokens import Layout, Sample, t_t
+from train.edge.layout import FEATURES, IDS, PROMPTS
+from train.tokens import IGNORE, Layout, Sample, t_t
 
 __all__ = ['PairRow', 'BaseTokenizer', 'hidden_states', 'loss_of', 'count_opening', 'pack_pairs',
            'draw_rows', 'lay_out_pair',

@@ -26,17 +26,19 @@ from train.edge.adapter import DECODER, SCALE
 from train.edge.feature_folder import read_sounds
 from train.edge.features import MEL, TAGGER, tower_config
 from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS
+from train.edge.recipe import read_edge_recipe
 
 __all__ = ['make_configuration']
 
 
 def make_configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
                        min_confidence: dict[str, float] | None = None,
-                       slots: dict[str, int] | None = None) -> CheckpointConfig:
+                       slots: dict[str, int] | None = None,
+                       sound_feature: str = 'direction') -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
-        model='edge', audio_tower=tower_config(sounds), decoder=DECODER, token_ids=IDS,
-        mel=MEL, max_positions=2048, lora_scale=SCALE,
+        model='edge', audio_tower=tower_config(sounds, sound_feature), decoder=DECODER,
+        token_ids=IDS, mel=MEL, max_positions=2048, lora_scale=SCALE,
         lanes=lanes_by_setting(prompts=PROMPTS, thresholds=thresholds,
                                min_confidence=min_confidence or {}, slots=slots or {}),
         base=BaseConfig(whisper='whisper-base', language_model='smollm2-135m-instruct',
@@ -52,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--trained', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--recipe', default='edge', help='that the weights were trained with')
     parser.add_argument('--threshold', action='append', default=[], metavar='LANE=P')
     parser.add_argument('--min-confidence', action='append', default=[], metavar='LANE=C',
                         help='a reply whose words are less sure is withheld')
@@ -63,7 +66,8 @@ def main() -> None:
                                    read_sounds(arguments.trained),
                                    MIN_CONFIDENCE | by_lane(arguments.min_confidence),
                                    {lane: int(count) for lane, count in
-                                    (SLOTS | by_lane(arguments.slots)).items()}),
+                                    (SLOTS | by_lane(arguments.slots)).items()},
+                                   read_edge_recipe(arguments.recipe).sound_feature),
                 arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')

@@ -5,8 +5,8 @@ Owns the loss and the choice of the best epoch. Beside our own labels the hidden
 what a general AudioSet tagger said of the clips (``--tagger``), so that it hears more than our few
 classes name; that head is not kept. Minutes of CPU; run it before stage B.
 
-    python -m train.edge.sound --features FEATURES --validation VALIDATION --data DATA \
-        --out sound.safetensors --minutes 5
+    python -m train.edge.sound --scenes OUT/train --validation OUT/validation --data DATA \
+        --out sound.safetensors --recipe edge
 """
 
 import argparse
@@ -26,9 +26,10 @@ from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.audio_tower import SoundBranch
 from held_out.classes import ALERTS
-from train.edge.feature_folder import read_scene_rows
+from train.edge.feature_folder import read_features, read_streams
 from train.edge.features import tower_config
 from train.edge.library import sound_names
+from train.edge.recipe import Training, read_edge_recipe
 from train.edge.sound_targets import TAGGER_CLASSES, UNKNOWN, make_targets, read_tagger, tag_chunks
 from train.trainer.clock import Clock
 from train.trainer.progress import write_weights
@@ -55,13 +56,14 @@ class SoundDataset:
     def __init__(self, folder: Path, sounds: tuple[str, ...],
                  scores: Mapping[str, np.ndarray]) -> None:
         """Read a folder of features; without ``scores`` no tagger is asked."""
-        rows = read_scene_rows(folder)
+        streams = read_streams(folder)
         index = {name: number for number, name in enumerate(sounds)}
         self.heard = torch.from_numpy(np.concatenate(
-            [np.load(folder / f'{row["name"]}.sound.npy') for row in rows]))
-        self.targets = torch.from_numpy(np.concatenate([make_targets(row, index) for row in rows]))
-        self.tagged = torch.from_numpy(np.concatenate([tag_chunks(row, scores) for row in rows])) \
-            if scores else None
+            [read_features(folder, stream)[1] for stream in streams]))
+        self.targets = torch.from_numpy(np.concatenate(
+            [make_targets(stream, index) for stream in streams]))
+        self.tagged = torch.from_numpy(np.concatenate(
+            [tag_chunks(stream, scores) for stream in streams])) if scores else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +118,7 @@ def make_figures(scores: np.ndarray, truth: np.ndarray, sounds: tuple[str, ...])
     if not alerts:
         raise NoAlertsError(
             f'expected validation scenes with alert sounds, got {len(truth)} chunks without one; '
-            'make some: python -m train.edge.features --split validation --kind alert')
+            'make some: scenes.alert.validation of the recipe')
     return Figures(by_sound=by_sound, alerts=float(np.mean(alerts)),
                    recall=alarm_recall(scores, truth, sounds))
 
@@ -140,32 +142,35 @@ def sound_probabilities(branch: SoundBranch, heard: Tensor) -> np.ndarray:
                       for part in heard.split(8192)]).numpy()
 
 
-def make_branch(sounds: tuple[str, ...], names: Path | None = None) -> SoundBranch:
+def make_branch(sounds: tuple[str, ...], names: Path | None = None,
+                sound_feature: str = 'direction') -> SoundBranch:
     """
     Return a branch that says what it hears by name, and hears little of anything yet.
 
-    What it says of nothing is ``silence``: the feature is scaled to one length afterwards, and
-    without something to stand against, a faint guess would look like a certain one. ``names`` are
-    weights of a model whose names for the sounds are kept; it must tell the same sounds apart.
+    What it says of nothing is ``silence``: a feature that is a direction only has one length, and
+    without something to stand against, a faint guess would look like a certain one. Where the
+    feature keeps the strength its length tells that. ``names`` are weights of a model whose names
+    for the sounds are kept; it must tell the same sounds apart.
     """
-    branch = SoundBranch(tower_config(sounds))
+    branch = SoundBranch(tower_config(sounds, sound_feature))
+    nothing = NOTHING if sound_feature == 'direction' else 0.0
     with torch.no_grad():
         branch.names.weight.copy_(embed_names(sounds).T if names is None
                                   else load_file(names)['sound.names.weight'])
-        branch.names.bias.copy_(F.normalize(embed_names(('silence',))[0], dim=0) * NOTHING)
+        branch.names.bias.copy_(F.normalize(embed_names(('silence',))[0], dim=0) * nothing)
         branch.classes.bias.fill_(-4.0)
     return branch
 
 
 def train(branch: SoundBranch, heard: SoundDataset, held: SoundDataset, sounds: tuple[str, ...],
-          arguments: argparse.Namespace) -> None:
+          asked: Training, out: Path) -> None:
     """Train for so many minutes and write the epoch that tells alerts best."""
     mean, deviation = heard.heard.float().mean(0), heard.heard.float().std(0) + 1e-3
     weight = (0.02 / (heard.targets == 1).float().mean(0).clamp(min=1e-4)).clamp(0.5, 5.0)
     tagger = nn.Linear(branch.hidden.out_features, TAGGER_CLASSES)
     optimizer = torch.optim.AdamW([*branch.parameters(), *tagger.parameters()],
-                                  lr=arguments.rate, weight_decay=0.05)
-    kept, clock = (held.heard.float() - mean) / deviation, Clock(arguments.minutes)
+                                  lr=asked.rate, weight_decay=0.05)
+    kept, clock = (held.heard.float() - mean) / deviation, Clock(asked.minutes)
     best, epoch, best_figures = -1.0, 0, None
     while best_figures is None or clock.spent_share() < 1.0:
         branch.train()
@@ -186,7 +191,7 @@ def train(branch: SoundBranch, heard: SoundDataset, held: SoundDataset, sounds: 
               f'{clock.spent_minutes():.1f} min', flush=True)
         if best_figures.alerts > best:
             best = best_figures.alerts
-            save_branch(branch, mean, deviation, sounds, arguments.out)
+            save_branch(branch, mean, deviation, sounds, out)
     print(', '.join(f'{name} {value:.2f}' for name, value in sorted(best_figures.by_sound.items())
                     if name in ALERTS))
 
@@ -202,7 +207,7 @@ def save_branch(branch: SoundBranch, mean: Tensor, deviation: Tensor, sounds: tu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument('--features', type=Path, required=True)
+    parser.add_argument('--scenes', type=Path, required=True)
     parser.add_argument('--validation', type=Path, required=True)
     parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
     parser.add_argument('--tagger', type=Path, help='scores of a tagger on the clips')
@@ -210,16 +215,17 @@ def main() -> None:
                         help='weights whose names of the same sounds are kept, for a language '
                         'model that knows them')
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--minutes', type=float, default=5.0)
-    parser.add_argument('--rate', type=float, default=1e-3)
+    parser.add_argument('--recipe', default='edge')
     arguments = parser.parse_args()
     torch.manual_seed(0)
     sounds = sound_names(arguments.data)
     scores = read_tagger(arguments.tagger) if arguments.tagger else {}
-    heard = SoundDataset(arguments.features, sounds, scores)
+    heard = SoundDataset(arguments.scenes, sounds, scores)
     held = SoundDataset(arguments.validation, sounds, {})
     print(f'{len(heard.heard)} chunks, {len(sounds)} sounds', flush=True)
-    train(make_branch(sounds, arguments.names), heard, held, sounds, arguments)
+    recipe = read_edge_recipe(arguments.recipe)
+    train(make_branch(sounds, arguments.names, recipe.sound_feature), heard, held, sounds,
+          recipe.sounds, arguments.out)
 
 
 if __name__ == '__main__':

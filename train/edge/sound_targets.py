@@ -12,60 +12,69 @@ from pathlib import Path
 
 import numpy as np
 
-from train.edge.layout import CHUNK_S
+from audio_interaction_ros.protocol import CHUNK_S
+from train.records import Event, Stream
 
 __all__ = ['TAGGER_CLASSES', 'UNKNOWN', 'read_tagger', 'tag_chunks', 'make_targets']
 
 LOOK_BACK_S = 0.8
 LEAST_S = 0.2
+FAINT_DB = 15.0
 TAGGER_FRAME_S = 0.4875
 TAGGER_CLASSES = 521
 UNKNOWN = -1.0
 """Neither there nor absent: left out of the loss."""
 
 
-def make_targets(row: Mapping, sounds: Mapping[str, int]) -> np.ndarray:
+def sound_of(event: Event) -> str:
+    """Return what an event is called among the sounds."""
+    return 'speech' if event.clip.text else event.clip.label
+
+
+def is_faint(event: Event) -> bool:
+    """Tell whether an event is so far below the rest that nobody can be expected to name it."""
+    return event.below_db >= FAINT_DB
+
+
+def make_targets(stream: Stream, sounds: Mapping[str, int]) -> np.ndarray:
     """
     Return what sounds at the end of each chunk of a scene [chunks, sounds]: 0, 1 or UNKNOWN.
 
     Unknown is what sounds so faintly that it may be missed.
     """
-    truth = np.zeros((row['chunks'], len(sounds)), np.float32)
-    ends = (np.arange(row['chunks']) + 1) * CHUNK_S
-    for sound in sorted(row['sounding'], key=lambda sound: not sound.get('faint', False)):
-        if sound['label'] in sounds:
-            common = np.minimum(ends, sound['end']) - np.maximum(ends - LOOK_BACK_S,
-                                                                 sound['start'])
-            truth[common >= min(LEAST_S, sound['end'] - sound['start']),
-                  sounds[sound['label']]] = (
-                UNKNOWN if sound.get('faint', False) else 1.0)
+    truth = np.zeros((stream.chunks, len(sounds)), np.float32)
+    ends = (np.arange(stream.chunks) + 1) * CHUNK_S
+    for event in sorted(stream.events, key=lambda event: not is_faint(event)):
+        if sound_of(event) in sounds:
+            common = np.minimum(ends, event.end_s) - np.maximum(ends - LOOK_BACK_S, event.start_s)
+            truth[common >= min(LEAST_S, event.end_s - event.start_s),
+                  sounds[sound_of(event)]] = UNKNOWN if is_faint(event) else 1.0
     return truth
 
 
-def tag_chunks(row: Mapping, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+def tag_chunks(stream: Stream, scores: Mapping[str, np.ndarray]) -> np.ndarray:
     """
     Return a tagger's scores of what sounds [chunks, 521] float16.
 
     UNKNOWN where nothing sounds, or anything that the tagger did not hear: speech, a computed
     signal. What is faint counts where nothing else sounds.
     """
-    scores_of = np.full((row['chunks'], TAGGER_CLASSES), UNKNOWN, np.float16)
-    for chunk in range(row['chunks']):
+    scores_of = np.full((stream.chunks, TAGGER_CLASSES), UNKNOWN, np.float16)
+    for chunk in range(stream.chunks):
         begin, end = chunk * CHUNK_S, (chunk + 1) * CHUNK_S
-        heard = [sound for sound in row['sounding'] if sound['start'] < end
-                 and sound['end'] > begin]
-        if heard and all(sound['path'] in scores for sound in heard):
-            loud = [sound for sound in heard if not sound.get('faint', False)]
-            scores_of[chunk] = np.max([_scores_at(sound, (begin + end) / 2, scores[sound['path']])
-                                       for sound in loud or heard], axis=0)
+        heard = [event for event in stream.events if event.start_s < end and event.end_s > begin]
+        if heard and all(event.clip.id in scores for event in heard):
+            loud = [event for event in heard if not is_faint(event)]
+            scores_of[chunk] = np.max([_scores_at(event, (begin + end) / 2, scores[event.clip.id])
+                                       for event in loud or heard], axis=0)
     return scores_of
 
 
-def _scores_at(sound: Mapping, time: float, frames: np.ndarray) -> np.ndarray:
+def _scores_at(event: Event, time: float, frames: np.ndarray) -> np.ndarray:
     """Return the scores [521] of what is heard of a clip at a time of the scene."""
-    length = sound.get('length') or len(frames) * TAGGER_FRAME_S
-    since = min(max(time, sound['start']), sound['end']) - sound['start']
-    at = (since * sound.get('pace', 1.0) + sound.get('offset', 0.0)) % length
+    since = min(max(time, event.start_s), event.end_s) - event.start_s
+    clip = event.clip
+    at = (since * clip.pace + clip.offset_s) % (clip.file_s or clip.seconds)
     return frames[min(int(at / TAGGER_FRAME_S), len(frames) - 1)]
 
 

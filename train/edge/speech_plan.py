@@ -9,28 +9,23 @@ spoken already is not spoken again. Knows no sound.
 
 import bisect
 import csv
-import json
-import lzma
 import random
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 
 from held_out.pairs import read_pairs, split_pairs
 from held_out.splits import chance_of
 from train.edge.phrases import SOURCES
-from train.edge.texts import DATA, choose
+from train.edge.texts import choose
 from train.stages import stable_seed
 
-__all__ = ['FIFTH_VERSION', 'TRAIN_VOICES', 'VALIDATION_VOICES', 'Utterance', 'make_disfluent',
-           'plan_utterances', 'read_plan', 'read_sentences', 'sentences_to_train',
+__all__ = ['TRAIN_VOICES', 'VALIDATION_VOICES', 'Utterance', 'make_disfluent',
+           'plan_utterances', 'read_sentences', 'sentences_to_train',
            'separate_letters']
 
-FIFTH_VERSION = DATA / 'plan_of_the_fifth_version.jsonl.xz'
-"""What the weights that ship heard: drawn in another way, so it is kept as a file."""
 ESPEAK = [f'espeak:{accent}+{variant}' for accent in ('en-us', 'en-gb', 'en-gb-scotland')
           for variant in ('m1', 'm2', 'm3', 'm7', 'f1', 'f2', 'f4', 'f5', 'Andrea', 'steph')]
 TRAIN_VOICES = {'hibari': ['hibari:heart'], 'flite': ['flite:slt', 'flite:rms', 'flite:kal16'],
@@ -149,29 +144,6 @@ def _utter(kind: str, text: str, rng: random.Random, split: str) -> Utterance:
     seed = rng.randrange(1 << 31)
     return Utterance(name=f'{kind}-{stable_seed(text, said, voice, seed):016x}', text=text,
                      spoken='' if said == text else said, voice=voice, seed=seed, split=split)
-
-
-def read_plan(path: Path, texts: Collection[str]) -> list[Utterance]:
-    """
-    Return a plan that is kept as a file, in which sentences of ``texts`` stand by their hash.
-
-    A line is [voice, split, text or hashes, how it is said: first and last word and other words].
-    ValueError where ``texts`` lacks a sentence.
-    """
-    sentences = {sha256(text.encode()).hexdigest()[:10]: text for text in texts}
-    plan = []
-    for number, line in enumerate(lzma.decompress(path.read_bytes()).decode().splitlines()):
-        voice, split, said, change = json.loads(line)
-        if not isinstance(said, str) and not sentences.keys() >= {*said}:
-            raise ValueError(f'{path}: line {number + 1}: expected its sentences in the texts, '
-                             'found others; give the file that the plan was made of')
-        text = said if isinstance(said, str) else ' '.join(sentences[key] for key in said)
-        words = text.split()
-        if change:
-            words[change[0]:change[1]] = change[2].split()
-        plan.append(Utterance(name=f'{number:05d}', text=text, voice=voice, seed=number,
-                              split=split, spoken=' '.join(words) if change else ''))
-    return plan
 
 
 def sentences_to_train(path: Path) -> set[str] | None:

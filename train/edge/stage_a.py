@@ -7,14 +7,15 @@ called too, and a harmless sound is to give nothing. Minutes of CPU; without it 
 when to speak but not what was said. The epoch with the fewest word errors on validation scenes
 is kept.
 
-    python -m train.edge.stage_a --features FEATURES --validation VALIDATION \
-        --out projector.safetensors --minutes 15
+    python -m train.edge.stage_a --scenes OUT/train --validation OUT/validation \
+        --out projector.safetensors --recipe edge
 """
 
 import argparse
 import math
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import jiwer
@@ -26,9 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio_interaction_ros.checkpoints.base_weights import fetch
-from train.edge.feature_folder import read_features, read_scene_rows
+from audio_interaction_ros.protocol import CHUNK_S
+from train.edge.feature_folder import read_features, read_streams
 from train.edge.features import TOWER
-from train.edge.layout import CHUNK_S
+from train.edge.recipe import read_edge_recipe
+from train.records import Event, Stream
 from train.trainer.clock import Clock
 from train.trainer.progress import write_weights
 from train.trainer.schedule import rate_share, set_rates
@@ -96,24 +99,29 @@ class Speller(nn.Module):
         return {f'projector.{name}': value for name, value in state.items()}
 
 
+def events_to_spell(stream: Stream) -> Iterator[tuple[Event, int, str, str]]:
+    """Yield what is heard in a stream, after which chunk it is answered, its words, its kind."""
+    for lane, kind in (('transcript', 'speech'), ('assistant', 'sound')):
+        for reply in stream.lanes[lane].replies:
+            event = stream.events[reply.event] if reply.event is not None else None
+            if event is not None and bool(event.clip.text) == (kind == 'speech'):
+                yield event, reply.chunk, event.clip.text or reply.text, kind
+
+
 def make_examples(folder: Path, tokenizer: Tokenizer) -> list[Example]:
     """Return every event up to when its answer is due, and every harmless scene as nothing."""
     made: list[Example] = []
-    rows = read_scene_rows(folder)
-    for row, values in zip(rows, read_features(folder, rows), strict=True):
-        flat = values.reshape(-1, WIDTH)
-        for event in row['events']:
-            if event['due'] > len(flat) * FEATURE_S:
-                continue  # a long scene ends before this is over
-            if event.get('language', 'en') != 'en':
-                continue  # only English is spelled
-            words = ' ' + re.sub(r"[^\w' ]", '', event['text'])
-            until = event['due'] + (0.0 if event['kind'] == 'speech' else 0.8)
-            part = flat[max(0, int(event['start'] / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
+    for stream in read_streams(folder):
+        flat = read_features(folder, stream)[0].reshape(-1, WIDTH)
+        heard = list(events_to_spell(stream))
+        for event, chunk, text, kind in heard:
+            words = ' ' + re.sub(r"[^\w' ]", '', text)
+            until = (chunk + 1) * CHUNK_S + (0.0 if kind == 'speech' else 0.8)
+            part = flat[max(0, int(event.start_s / FEATURE_S) - 2):int(until / FEATURE_S) + 1]
             ids = tokenizer.encode(words).ids
             if len(part) > len(ids) + 2:
-                made.append((part, ids, event['kind']))
-        if not row['events']:
+                made.append((part, ids, kind))
+        if not heard and not any(event.clip.text for event in stream.events):
             made.append((flat, [], 'harmless'))
     return made
 
@@ -176,18 +184,18 @@ def make_speller(items: list[Example], used: list[int], base: Path) -> Speller:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument('--features', type=Path, required=True)
+    parser.add_argument('--scenes', type=Path, required=True)
     parser.add_argument('--validation', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--minutes', type=float, default=15.0)
-    parser.add_argument('--rate', type=float, default=1e-3)
+    parser.add_argument('--recipe', default='edge')
     parser.add_argument('--start', type=Path, help='file with a projector to go on from')
     arguments = parser.parse_args()
+    asked = read_edge_recipe(arguments.recipe).words
     rng = random.Random(0)
     torch.manual_seed(0)
     base = fetch('smollm2-135m-instruct')
     tokenizer = Tokenizer.from_file(str(base / 'tokenizer.json'))
-    items = make_examples(arguments.features, tokenizer)
+    items = make_examples(arguments.scenes, tokenizer)
     held = make_examples(arguments.validation, tokenizer)
     rng.shuffle(items)
     used = sorted({i for _, ids, _ in items + held for i in ids})
@@ -195,8 +203,8 @@ def main() -> None:
     model = make_speller(items, used, base)
     if arguments.start:
         model.unfold(load_file(arguments.start))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=arguments.rate, weight_decay=0.05)
-    best, clock, epoch, number = math.inf, Clock(arguments.minutes), 0, 0
+    optimizer = torch.optim.AdamW(model.parameters(), lr=asked.rate, weight_decay=0.05)
+    best, clock, epoch, number = math.inf, Clock(asked.minutes), 0, 0
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
     while (done := clock.spent_share()) < 1.0:
         losses = []
@@ -216,7 +224,7 @@ def main() -> None:
         epoch += 1
         print(f'epoch {epoch}: loss {np.mean(losses or [0]):.3f}, validation '
               + ', '.join(f'{name} {value:.3f}' for name, value in figures.items())
-              + f', {done * arguments.minutes:.1f} min', flush=True)
+              + f', {done * asked.minutes:.1f} min', flush=True)
         if figures['wer'] < best:
             best = figures['wer']
             write_weights(arguments.out, model.fold())

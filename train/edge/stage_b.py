@@ -2,14 +2,14 @@ r"""
 Stage B: when to speak and what to say, learned together on scenes.
 
 Low-rank differences, control rows and projector are trained with cross-entropy on text and on
-decisions (a due reply weighs twice); with sentence pairs every PAIRS_EVERY steps on these too,
+decisions; with sentence pairs every few steps on these too,
 for what was learned of translating text is lost while only hearing is trained. Prints progress,
 saves every two minutes and continues from the last save, the minutes spent before it included.
 Under torchrun the processes share the work; on two cores two processes of one thread each beat
 one process of two.
 
-    python -m train.edge.stage_b --features FEATURES --projector projector.safetensors \
-        --sound sound.safetensors --out trained.safetensors --minutes 20
+    python -m train.edge.stage_b --scenes OUT/train --projector projector.safetensors \
+        --sound sound.safetensors --out trained.safetensors --recipe edge
 """
 
 import argparse
@@ -23,19 +23,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from audio_interaction_ros.checkpoints.base_weights import fetch
 from held_out.pairs import DIRECTIONS, Pair, read_pairs, split_pairs
-from held_out.phrasebook import Phrasebook
 from train.edge.adapter import Edge
-from train.edge.feature_folder import read_scene_rows, read_sounds
-from train.edge.layout import BASE_VOCABULARY, IDS, IGNORE
+from train.edge.feature_folder import read_sounds, read_streams
+from train.edge.layout import BASE_VOCABULARY, IDS
 from train.edge.pair_rows import BaseTokenizer, PairRow, loss_of
 from train.edge.pair_rows import draw_rows as rows_of
-from train.edge.training_sessions import Item, add_translations, draw_batches
+from train.edge.recipe import Replies, read_edge_recipe
+from train.edge.training_sessions import Item, draw_batches
+from train.tokens import IGNORE
 from train.trainer.clock import Clock
 from train.trainer.processes import average, mean_of, the_processes
 from train.trainer.progress import hash_files, resume_progress, save_progress
@@ -43,11 +42,6 @@ from train.trainer.schedule import rate_share, set_rates
 
 __all__ = ['collate', 'exchange_words', 'mean_losses']
 
-RESPOND_WEIGHT = 2.0
-FORGOTTEN = 0.1
-"""Of the words of replies."""
-PAIRS_EVERY = 4
-"""Steps; then a row of sentence pairs for each direction."""
 SAID_EVERY = 20
 """Steps."""
 SAVED_EVERY_S = 120
@@ -75,7 +69,7 @@ def collate(items: list[Item]) -> tuple[
             stack('control', IGNORE), stack('text', IGNORE))
 
 
-def exchange_words(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tensor:
+def exchange_words(ids: Tensor, text: Tensor, share: float) -> Tensor:
     """
     Return ids [B, T] with a share of the words of replies exchanged for others of the batch.
 
@@ -89,44 +83,43 @@ def exchange_words(ids: Tensor, text: Tensor, share: float = FORGOTTEN) -> Tenso
     return ids.masked_scatter(exchanged, others)
 
 
-def mean_losses(model: Edge, items: list[Item]) -> tuple[Tensor, Tensor]:
+def mean_losses(model: Edge, items: list[Item], asked: Replies) -> tuple[Tensor, Tensor]:
     """Return the mean losses of decisions and of text."""
     ids, frames, heard, where, control, text = collate(items)
     if model.training and (text != IGNORE).any():
-        ids = exchange_words(ids, text)
+        ids = exchange_words(ids, text, asked.forgotten)
     hidden = model(ids, frames, heard, where)
     rows = model.rows()
     pair = rows[[IDS.silence, IDS.respond]]
     scores = F.linear(hidden[control != IGNORE], pair).float()
     decision = F.cross_entropy(scores, control[control != IGNORE],
-                               weight=torch.tensor([1.0, RESPOND_WEIGHT]))
+                               weight=torch.tensor([1.0, asked.respond_weight]))
     said = text != IGNORE
     if not said.any():
         return decision, torch.zeros(())
     return decision, F.cross_entropy(F.linear(hidden[said], rows).float(), text[said])
 
 
-def parameter_groups(model: Edge, rate: float) -> list[dict]:
-    # Stage A has taught the projector already: large early gradients must not undo it.
-    rates = {'projector': 0.1, 'sound': 0.3, 'control_rows': 0.5}
+def parameter_groups(model: Edge, asked: Replies) -> list[dict]:
+    """Return the trained parameters by part of the model, each with its rate."""
     groups: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups.setdefault(name.partition('.')[0], []).append(parameter)
-    return [{'params': members, 'lr': rate * rates.get(name, 1.0)}
+    return [{'params': members, 'lr': asked.rate * asked.rates.get(name, 1.0)}
             for name, members in groups.items()]
 
 
-def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item],
+def step(model: Edge, optimizer: torch.optim.Optimizer, items: list[Item], asked: Replies,
          told: Sequence[PairRow] = ()) -> tuple[float, float]:
     """
     Learn from a batch, with all processes; return this one's losses of decisions and text.
 
     ``told`` are rows of sentence pairs that are learned in the same step.
     """
-    decision, text = mean_losses(model, items)
+    decision, text = mean_losses(model, items, asked)
     optimizer.zero_grad()
-    (2.0 * decision + text).backward()
+    (asked.control_weight * decision + text).backward()
     if told:
         loss_of(model, told).backward()
     trainable = [p for p in model.parameters() if p.requires_grad]
@@ -146,12 +139,12 @@ def draw_pair_rows(pairs: Sequence[Pair]) -> Iterator[list[PairRow]]:
 
 
 def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[Item]],
-          told: Iterator[Sequence[PairRow]], clock: Clock,
+          told: Iterator[Sequence[PairRow]], asked: Replies, clock: Clock,
           save: Callable[[], None]) -> None:
     """
     Learn until the time is over; say every SAID_EVERY steps how it goes, save as often.
 
-    ``told`` gives rows of sentence pairs, one list for every PAIRS_EVERY steps.
+    ``told`` gives rows of sentence pairs, one list for every ``asked.pairs_every`` steps.
     """
     first = the_processes().is_main_process
     saved, seen, sums = time.monotonic(), 0, np.zeros(3)
@@ -160,8 +153,8 @@ def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[It
         if done >= 1.0:
             break
         set_rates(optimizer, rate_share(number - 1, done))
-        pairs = next(told) if number % PAIRS_EVERY == 0 else ()
-        sums += (*step(model, optimizer, items, pairs), 1)
+        pairs = next(told) if number % asked.pairs_every == 0 else ()
+        sums += (*step(model, optimizer, items, asked, pairs), 1)
         seen += len(items)
         if first and number % SAID_EVERY == 0:
             print(f'step {number}, {seen} sessions, decision {sums[0] / sums[2]:.4f}, text '
@@ -176,7 +169,8 @@ def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[It
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument('--features', type=Path, required=True)
+    parser.add_argument('--scenes', type=Path, required=True,
+                        help='folder of train.edge.scenes with its features')
     parser.add_argument('--projector', type=Path, required=True)
     parser.add_argument('--sound', type=Path, required=True, help='what train.edge.sound made')
     parser.add_argument('--out', type=Path, required=True)
@@ -184,18 +178,19 @@ def main() -> None:
                         help='low-rank differences and control rows to go on from, of '
                         'train.edge.translate or of an earlier run')
     parser.add_argument('--pairs', type=Path, metavar='TSV',
-                        help='sentence pairs (en, zh): a translation lane is trained too')
-    parser.add_argument('--minutes', type=float, default=20.0)
-    parser.add_argument('--rate', type=float, default=8e-4)
+                        help='sentence pairs (en, zh), learned among the sessions')
+    parser.add_argument('--recipe', default='edge')
     arguments = parser.parse_args()
+    recipe = read_edge_recipe(arguments.recipe)
+    asked = recipe.replies
+    minutes = asked.minutes_again if arguments.begin else asked.minutes
     rank = the_processes().process_index
-    tokenizer = Tokenizer.from_file(str(fetch('smollm2-135m-instruct') / 'tokenizer.json'))
     starts = {'projector': arguments.projector, 'sound_branch': arguments.sound}
     if arguments.begin:
         starts['begin'] = arguments.begin
     begun_from, out = hash_files(starts), arguments.out
-    model = Edge(read_sounds(arguments.sound))
-    optimizer = torch.optim.AdamW(parameter_groups(model, arguments.rate), weight_decay=0.0,
+    model = Edge(read_sounds(arguments.sound), recipe.sound_feature)
+    optimizer = torch.optim.AdamW(parameter_groups(model, asked), weight_decay=0.0,
                                   betas=(0.9, 0.98))
     before = resume_progress(out, model.load_trained, optimizer, begun_from)
     if not before:
@@ -205,19 +200,19 @@ def main() -> None:
     spent = before.get('minutes', 0.0)
     the_processes().wait_for_everyone()  # nobody writes what another still reads
     pairs = split_pairs(read_pairs(arguments.pairs))[0] if arguments.pairs else []
-    book = Phrasebook(pairs)
-    rows = add_translations(read_scene_rows(arguments.features), book)
-    print(f'{len(rows)} scenes, {spent:.1f} of {arguments.minutes:.1f} min spent', flush=True)
-    clock = Clock(arguments.minutes, spent)
+    streams = read_streams(arguments.scenes)
+    print(f'{len(streams)} streams, {spent:.1f} of {minutes:.1f} min spent', flush=True)
+    clock = Clock(minutes, spent)
     about = {**begun_from, 'sounds': json.dumps(model.sounds)}
 
     def single_share() -> float:
         # To read words is learned first, on single events; when to speak, in long sessions. What
         # is to be kept silent about is in these only.
         return max(0.2, (0.4 if arguments.begin else 1.0) - 2.0 * clock.spent_share())
-    drawn = draw_batches(rows, arguments.features, tokenizer,
-                         random.Random(f'stage b {rank} {spent:.1f}'), single_share)
-    train(model, optimizer, drawn, draw_pair_rows(pairs) if pairs else repeat(()), clock,
+    drawn = draw_batches(streams, recipe.lanes, arguments.scenes, BaseTokenizer().encode,
+                         random.Random(f'stage b {rank} {spent:.1f}'), single_share,
+                         asked.positions)
+    train(model, optimizer, drawn, draw_pair_rows(pairs) if pairs else repeat(()), asked, clock,
           lambda: save_progress(out, model.trained_tensors(), optimizer,
                                 {'minutes': clock.spent_minutes()}, about))
 

@@ -32,12 +32,10 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from train.edge.feature_folder import mend_lines
+from held_out.lines import read_whole_lines
 from train.edge.speech_plan import (
-    FIFTH_VERSION,
     Utterance,
     plan_utterances,
-    read_plan,
     read_sentences,
     sentences_to_train,
 )
@@ -151,6 +149,15 @@ def check_voices(plan: list[Utterance]) -> list[Utterance]:
     return left
 
 
+def mend_lines(path: Path) -> list[dict]:
+    """Return the lines of a file and cut off what a stopped run left of a last one."""
+    rows = read_whole_lines(path)
+    if path.exists():
+        with path.open('r+b') as file:
+            file.truncate(file.read().rfind(b'\n') + 1)
+    return rows
+
+
 def speak_all(plan: Sequence[Any], out: Path, workers: int,
               work: Callable[[Any, Path], dict | None] = make) -> float:
     """
@@ -177,14 +184,12 @@ def main() -> None:
     parser.add_argument('--text', type=Path, required=True, help='TSV with a column "en"')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--share', type=float, default=1.0, help='of the training side')
-    parser.add_argument('--plan', type=Path, help='a plan that is kept as a file; '
-                        f'{FIFTH_VERSION.name} is that of the fifth version')
     parser.add_argument('--workers', type=int, default=2)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     texts = read_sentences(arguments.text)
-    plan = check_voices(read_plan(arguments.plan, texts) if arguments.plan else plan_utterances(
-        texts, arguments.share, sentences_to_train(arguments.text)))
+    plan = check_voices(plan_utterances(texts, arguments.share,
+                                        sentences_to_train(arguments.text)))
     seconds = speak_all(plan, arguments.out, arguments.workers)
     print(f'{seconds / 3600:.2f} hours in {arguments.out}')
 

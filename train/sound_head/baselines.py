@@ -6,6 +6,7 @@ compared with a head in ``ablations``; nothing of them is kept.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,43 @@ from torch.nn import functional as F
 from train.sound_head.classes import SoundClasses
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['NEVER', 'branch_logits', 'tagger_logits']
+__all__ = ['NEVER', 'Branch', 'branch_logits', 'tagger_logits']
 
 NEVER = -12.0
 """The logit of a class that somebody does not know."""
 
 
-def branch_logits(embeddings: Tensor, folder: Path, classes: SoundClasses) -> np.ndarray:
-    """Return what the sound branch of a model folder says of embeddings [chunks, 5632]."""
-    tensors = load_file(folder / 'trained.safetensors')
-    names = yaml.safe_load((folder / 'config.yaml').read_text(encoding='utf-8'))[
-        'audio_tower']['sounds']
-    hidden = F.gelu(F.linear(embeddings.float(), tensors['sound.hidden.weight'].float(),
-                             tensors['sound.hidden.bias'].float()))
-    logits = F.linear(hidden, tensors['sound.classes.weight'].float(),
-                      tensors['sound.classes.bias'].float()).numpy()
-    return _largest(logits, [[names.index(label) for label in sound.labels if label in names]
-                             for sound in classes.all.values()])
+@dataclass(frozen=True)
+class Branch:
+    """The sound branch of a model: hidden [256, 5632] and a logit for each of its names."""
+
+    names: tuple[str, ...]
+    hidden_weight: Tensor
+    hidden_bias: Tensor
+    classes_weight: Tensor
+    classes_bias: Tensor
+
+    @classmethod
+    def read(cls, folder: Path) -> 'Branch':
+        """Return the branch of a model folder."""
+        tensors = load_file(folder / 'trained.safetensors')
+        names = yaml.safe_load((folder / 'config.yaml').read_text(encoding='utf-8'))[
+            'audio_tower']['sounds']
+        return cls(tuple(names), *(tensors[f'sound.{layer}.{part}'].float()
+                                   for layer in ('hidden', 'classes')
+                                   for part in ('weight', 'bias')))
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Return the log-odds of each of its names [chunks, names] by embeddings."""
+        hidden = F.gelu(F.linear(embeddings.float(), self.hidden_weight, self.hidden_bias))
+        return F.linear(hidden, self.classes_weight, self.classes_bias)
+
+
+def branch_logits(embeddings: Tensor, branch: Branch, classes: SoundClasses) -> np.ndarray:
+    """Return what a sound branch says of embeddings [chunks, 5632]."""
+    return _largest(branch.logits(embeddings).numpy(),
+                    [[branch.names.index(label) for label in sound.labels
+                      if label in branch.names] for sound in classes.all.values()])
 
 
 def tagger_logits(embeddings: Tensor, tagger: TaggerClasses, classes: SoundClasses) -> np.ndarray:

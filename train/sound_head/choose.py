@@ -6,7 +6,7 @@ gains most recall per false alarm goes down first, as long as the sum over all c
 within the rate. Knows only the table of curves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from audio_interaction_ros.resources import shipped_path
 from train.sound_head.checks import BACKGROUNDS
 from train.sound_head.curves import rate_of
 
-__all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'recall_curves',
-           'rules_of_alerts', 'to_yaml', 'weights_of_alerts']
+__all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'compare_rules', 'recall_curves',
+           'rules_of_alerts', 'say_rules', 'to_yaml', 'weights_of_alerts']
 
 HARMLESS_FACTOR = 10.0
 """Single close sounds, one after the other, are many days' worth in an hour: so many times the
@@ -121,12 +121,35 @@ def _tell(table: Mapping[str, Any], name: str, place: int, rule: str) -> Chosen:
                   {kind: rate_of(told, kind, rule, place) for kind in limits_of(1.0)})
 
 
+def compare_rules(table: Mapping[str, Any], rate: float,
+                  names: Collection[str]) -> dict[str, dict[str, float]]:
+    """
+    Return the recall of each class by each rule, at an equal share of the allowed false alarms.
+
+    The threshold is the lowest at which the class alone keeps within its share of each limit.
+    """
+    return {name: {rule: max((_recall(told, place, rule)
+                              for place in range(_lowest(table), len(table['thresholds']))
+                              if all(rate_of(told, kind, rule, place) <= limit / len(names)
+                                     for kind, limit in limits_of(rate).items())), default=0.0)
+                   for rule in table['rules']}
+            for name, told in table['classes'].items() if name in names}
+
+
+def say_rules(compared: Mapping[str, Mapping[str, float]]) -> str:
+    """Return recall by class and rule as comments of a profile."""
+    return '\n'.join(f'    # {name}: recall ' + ', '.join(
+        f'{rule} {recall:.2f}' for rule, recall in by_rule.items())
+        for name, by_rule in compared.items())
+
+
 def rules_of_alerts() -> dict[str, str]:
     """Return by class how the rules file that ships makes an alarm of chunks."""
     known = load_rules(shipped_path('config/alerts.yaml'))
     rules = {name: rule for profile in known.profiles
              for name, rule in known.rules_of_sounds(profile).items()}
-    return {name: '1 of 1' if rule.hits == 1 else '2 of 3' for name, rule in rules.items()}
+    return {name: '1 of 1' if rule.hits == 1 else f'{rule.hits} of {rule.of}'
+            for name, rule in rules.items()}
 
 
 def weights_of_alerts() -> dict[str, float]:

@@ -14,15 +14,23 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_S
 from train.sound_head.checks import BACKGROUNDS, CONDITIONS
 from train.sound_head.classes import ABSENT, SoundClasses
+from train.sound_head.clips import HELD_OUT
 from train.sound_head.dataset import Stream
+from train.sound_head.hours import HOURS
 
 __all__ = ['FORMAT', 'RULES', 'THRESHOLDS', 'CheckedStream', 'count_alarms', 'draw_curves',
-           'is_heard']
+           'extrapolate', 'is_heard']
 
 FORMAT = 'audio-interaction-sound-curves/1'
 THRESHOLDS = (0.02, 0.05, *(round(0.05 * step, 2) for step in range(2, 20)), 0.97, 0.98, 0.99,
-              0.995)
-RULES = {'1 of 1': (1, 1), '2 of 3': (2, 3)}
+              0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999)
+RULES = {'1 of 1': (1, 1), '2 of 2': (2, 2), '2 of 3': (2, 3), '3 of 5': (3, 5)}
+STREAMS_OF = {'ambience': ('ambience', HOURS)}
+"""Kinds of streams that count as one kind of background, where that is more than its own."""
+TAIL_PEAKS = 15
+"""So many of the highest scores of streams say how fast alarms become fewer above them."""
+LEAST_MEAN = 0.05
+"""Log-odds: no tail falls faster than that."""
 TAIL_S = 1.2
 """So long after its end an event may still be told."""
 
@@ -63,15 +71,17 @@ def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses) -> dict
                              'rules': {name: list(rule) for name, rule in RULES.items()},
                              'classes': {}}
     for number, name in enumerate(classes.names):
-        told: dict[str, Any] = {'events': {}, 'recall': {}, 'hours': {}, 'false_alarms': {}}
+        told: dict[str, Any] = {'events': {}, 'recall': {}, 'hours': {}, 'false_alarms': {},
+                                'rates': {}}
         if name in classes.alerts:
             for kind in CONDITIONS:
                 _add_recall(told, kind, [one for one in checked if one.stream.kind == kind
                                          and classes.name_of(one.stream.events[0].label) == name],
                             number)
         for kind in BACKGROUNDS:
-            _add_alarms(told, kind, [one for one in checked if one.stream.kind == kind
-                                     and (one.targets[:, number] == ABSENT).all()], number)
+            _add_alarms(told, kind, [
+                one for one in checked if one.stream.kind in STREAMS_OF.get(kind, (kind,))
+                and (one.targets[:, number] == ABSENT).all()], number)
         _add_alarms(told, 'other_alerts', [
             one for one in checked if one.stream.kind in CONDITIONS
             and (one.targets[:, number] == ABSENT).all()], number)
@@ -95,9 +105,55 @@ def _add_alarms(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream
     told['false_alarms'][kind] = {
         rule: sum((count_alarms(one.scores[:, number], *parts) for one in streams),
                   np.zeros(len(THRESHOLDS), int)).tolist() for rule, parts in RULES.items()}
+    if kind in STREAMS_OF:
+        told['rates'][kind] = {rule: _rates_beyond(
+            streams, number, parts, np.array(told['false_alarms'][kind][rule])).tolist()
+            for rule, parts in RULES.items()}
+
+
+def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: tuple[int, int],
+                  counts: np.ndarray) -> np.ndarray:
+    """
+    Return false alarms per hour at each threshold: as counted, or as a tail says, if more.
+
+    Tails are those of all streams, and of what is put aside, which nobody ever heard.
+    """
+    groups = [streams, [one for one in streams if one.stream.fold == HELD_OUT]]
+    rates = [counts / max(_hours(streams), 1e-9)]
+    for group in groups:
+        peaks = [float(series_of(one.scores[:, number], *rule).max(initial=0.0)) for one in group]
+        if len(peaks) > TAIL_PEAKS:
+            rates.append(extrapolate(np.array(peaks), _hours(group)))
+    return np.max(rates, axis=0).round(4)
+
+
+def _hours(streams: Sequence[CheckedStream]) -> float:
+    return sum(one.stream.chunks for one in streams) * CHUNK_S / 3600
+
+
+def extrapolate(peaks: np.ndarray, hours: float) -> np.ndarray:
+    """
+    Return alarms per hour at each threshold by the highest score of each stream, ``peaks`` [n].
+
+    The excess of the highest peaks over the next one, as log-odds, is taken for exponential: so
+    a rate can be told for thresholds that hardly any stream reached. Below the peaks that it is
+    fitted on, it is the rate at the lowest of them.
+    """
+    odds = np.sort(_log_odds(peaks))[::-1]
+    start = odds[TAIL_PEAKS]
+    mean = max(float(np.mean(odds[:TAIL_PEAKS] - start)), LEAST_MEAN)
+    above = np.maximum(_log_odds(np.array(THRESHOLDS)) - start, 0.0)
+    return np.asarray(TAIL_PEAKS / hours * np.exp(-above / mean))
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    kept = np.clip(scores.astype(np.float64), 1e-12, 1 - 1e-12)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
 def rate_of(told: Mapping[str, Any], kind: str, rule: str, place: int) -> float:
     """Return the false alarms per hour of one class at threshold number ``place``."""
+    if kind in told.get('rates', {}):
+        return float(told['rates'][kind][rule][place])
     hours = told['hours'][kind]
     return told['false_alarms'][kind][rule][place] / hours if hours else 0.0

@@ -25,11 +25,12 @@ from train.sound_head.checks import Check, compose_check, list_checks
 from train.sound_head.classes import SoundClasses, read_classes
 from train.sound_head.clips import FOLDS, SoundClip, read_clips
 from train.sound_head.files import write_tensors
+from train.sound_head.hours import HOUR_SECONDS, HOURS, compose_hours
 from train.sound_head.material import Material
-from train.sound_head.scenes import Scene, compose_training_scene, fold_of_scene
+from train.sound_head.scenes import SHAPED, Scene, compose_training_scene, fold_of_scene
 from train.sounds.signals import LABELS
 
-__all__ = ['Part', 'Workshop', 'label_vocabulary', 'load_sound_tower', 'plan_parts',
+__all__ = ['Amounts', 'Part', 'Workshop', 'label_vocabulary', 'load_sound_tower', 'plan_parts',
            'write_parts']
 
 SCENES_PER_PART = 8
@@ -41,7 +42,7 @@ class Part:
     """Some scenes or checks that are heard together and kept in one file."""
 
     kind: str
-    """train or check."""
+    """train, shaped, hours or check."""
     number: int
 
     @property
@@ -50,9 +51,25 @@ class Part:
         return f'part-{self.kind}-{self.number:05d}.safetensors'
 
 
-def plan_parts(scenes: int, checks: int) -> list[Part]:
-    """Return the parts of so many scenes and checks, mixed evenly: a few of both come first."""
-    counts = {'train': -(-scenes // SCENES_PER_PART), 'check': -(-checks // SCENES_PER_PART)}
+@dataclass(frozen=True, kw_only=True)
+class Amounts:
+    """How much is composed to train and choose on."""
+
+    scenes: int
+    shaped: int = 0
+    hours: float = 0.0
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Return how many scenes or streams there are of each kind but checks."""
+        return {'train': self.scenes, SHAPED: self.shaped,
+                HOURS: round(self.hours * 3600 / HOUR_SECONDS)}
+
+
+def plan_parts(amounts: Amounts, checks: int) -> list[Part]:
+    """Return the parts of so many scenes and checks, mixed evenly: a few of each come first."""
+    counts = {kind: -(-count // SCENES_PER_PART)
+              for kind, count in {**amounts.streams, 'check': checks}.items()}
     parts = [(number / count, Part(kind, number)) for kind, count in counts.items()
              for number in range(count)]
     return [part for _, part in sorted(parts, key=lambda item: (item[0], item[1].kind))]
@@ -94,24 +111,28 @@ class Workshop:
         self.checks = list_checks(clips, classes)
         self.material = [Material(data, clips, classes, fold) for fold in range(FOLDS)]
 
-    def compose(self, part: Part, scenes: int) -> Iterator[Scene]:
-        """Yield the scenes of a part; the last part has what is left of ``scenes``."""
+    def compose(self, part: Part, amounts: Amounts) -> Iterator[Scene]:
+        """Yield the scenes of a part; the last part of a kind has what is left of it."""
         numbers = range(part.number * SCENES_PER_PART, (part.number + 1) * SCENES_PER_PART)
-        if part.kind == 'train':
-            for number in numbers[:max(0, scenes - numbers[0])]:
-                yield compose_training_scene(self.material[fold_of_scene(number)], number)
-        else:
+        if part.kind == 'check':
             chosen: list[Check] = self.checks[numbers[0]:numbers[-1] + 1]
             for check in chosen:
                 yield compose_check(self.material[check.fold], check)
+            return
+        for number in numbers[:max(0, amounts.streams[part.kind] - numbers[0])]:
+            if part.kind == HOURS:
+                yield compose_hours(self.material[number % FOLDS], number)
+            else:
+                yield compose_training_scene(self.material[fold_of_scene(number)], number,
+                                             part.kind)
 
-    def write(self, part: Part, scenes: int, folder: Path) -> int:
+    def write(self, part: Part, amounts: Amounts, folder: Path) -> int:
         """Make one part and return how many chunks it has; what exists is left as it is."""
         path = folder / part.file_name
         if path.exists():
             return 0
         rows, embeddings, heard = [], [], []
-        for scene in self.compose(part, scenes):
+        for scene in self.compose(part, amounts):
             embeddings.append(self.encode(scene.samples))
             heard.append(label_chunks(scene.sounds, scene.power, self.labels))
             rows.append({'name': scene.name, 'fold': scene.fold, 'kind': scene.kind,
@@ -132,23 +153,23 @@ def _open_workshop(data: Path) -> None:
     _workshop = Workshop(data, partial(encode_sounds, load_sound_tower()))
 
 
-def _write_part(folder: Path, scenes: int, part: Part) -> int:
+def _write_part(folder: Path, amounts: Amounts, part: Part) -> int:
     assert _workshop is not None, 'the pool opened it'
-    return _workshop.write(part, scenes, folder)
+    return _workshop.write(part, amounts, folder)
 
 
-def write_parts(data: Path, folder: Path, scenes: int, workers: int,
+def write_parts(data: Path, folder: Path, amounts: Amounts, workers: int,
                 report: Callable[[str], None] = print) -> list[Part]:
-    """Make what is missing of the parts of so many scenes and of all checks; return all parts."""
+    """Make what is missing of the parts of that much and of all checks; return all parts."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = plan_parts(scenes, len(list_checks(read_clips(data), read_classes())))
+    parts = plan_parts(amounts, len(list_checks(read_clips(data), read_classes())))
     missing = [part for part in parts if not (folder / part.file_name).exists()]
     if not missing:
         return parts
     begin, chunks = time.monotonic(), 0
     context = multiprocessing.get_context('spawn')
     with context.Pool(workers, _open_workshop, (data,)) as pool:
-        for done, made in enumerate(pool.imap(partial(_write_part, folder, scenes), missing), 1):
+        for done, made in enumerate(pool.imap(partial(_write_part, folder, amounts), missing), 1):
             chunks += made
             if done % 20 == 0 or done == len(missing):
                 minutes = (time.monotonic() - begin) / 60

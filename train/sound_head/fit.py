@@ -7,6 +7,7 @@ The same head, data and seed give the same bytes on one machine, stopped or not.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,15 @@ from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.net import HeadShape, SoundNet, find_context
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['FitPlan', 'fit_head', 'score_streams', 'split_long']
+__all__ = ['FitPlan', 'fit_head', 'pair_pieces', 'score_streams', 'split_long']
 
 LONGEST = 30
 """Chunks of a stream that are learned from together; a longer one is cut."""
 BATCH_CHUNKS = 600
 MOST_BALANCE, LEAST_BALANCE, BALANCED_SHARE = 5.0, 0.5, 0.03
 ALERT_WEIGHT = 2.0
+MIXING = 0.3
+"""Both parameters of the beta distribution of how much of the other piece is mixed in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class FitPlan:
     rate: float = 1.5e-3
     weight_decay: float = 0.05
     seed: int = 0
+    mixed: float = 0.0
+    """Share of the batches in which pieces of streams are mixed in pairs (mixup)."""
 
 
 def split_long(streams: Sequence[Stream]) -> list[Stream]:
@@ -68,8 +73,13 @@ def measure_inputs(dataset: Dataset, streams: Sequence[Stream]) -> tuple[Tensor,
 
 def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
              tagger: TaggerClasses, shape: HeadShape, plan: FitPlan, path: Path,
-             report: Callable[[str], None] = print) -> SoundNet:
-    """Return a head trained on streams; ``path`` keeps what is done after each epoch."""
+             report: Callable[[str], None] = print, weights: Tensor | None = None) -> SoundNet:
+    """
+    Return a head trained on streams; ``path`` keeps what is done after each epoch.
+
+    ``weights`` [chunks] of the dataset say how much each of its chunks counts; none: all alike.
+    """
+    weights = torch.ones(len(dataset.targets)) if weights is None else weights
     torch.manual_seed(plan.seed)
     net = SoundNet(shape, classes, tagger, *measure_inputs(dataset, streams))
     optimizer = torch.optim.AdamW([value for value in net.parameters() if value.requires_grad],
@@ -86,9 +96,8 @@ def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
             share = (epoch + number / len(batches)) / plan.epochs
             optimizer.param_groups[0]['lr'] = plan.rate * (
                 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share))))
-            heard, wanted, lengths = dataset.gather(batch)
-            logits = net(heard, find_context(lengths, shape.context))
-            loss = step_loss(logits, wanted, positive, weight)
+            learn = partial(step_loss, positive=positive, weight=weight)
+            loss = _hear_batch(net, dataset, batch, weights, plan, learn)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -98,11 +107,43 @@ def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
     return net.eval()
 
 
-def step_loss(logits: Tensor, wanted: Tensor, positive: Tensor, weight: Tensor) -> Tensor:
+def _hear_batch(net: SoundNet, dataset: Dataset, batch: Sequence[Stream], weights: Tensor,
+                plan: FitPlan, learn: Callable[..., Tensor]) -> Tensor:
+    """Return the loss of a batch; of a mixed one, of both targets by their part in the mixture."""
+    heard, wanted, lengths = dataset.gather(batch)
+    counts = torch.cat([weights[piece.places] for piece in batch])
+    places = find_context(lengths, net.shape.context)
+    if not plan.mixed or torch.rand(()) >= plan.mixed:
+        return learn(net(heard, places), wanted, chunk_weight=counts)
+    other = pair_pieces(lengths)
+    part = float(np.random.default_rng(int(torch.randint(1 << 30, ()))).beta(MIXING, MIXING))
+    logits = net(heard.float() * (1 - part) + heard[other].float() * part, places)
+    return ((1 - part) * learn(logits, wanted, chunk_weight=counts)
+            + part * learn(logits, wanted[other], chunk_weight=counts[other]))
+
+
+def pair_pieces(lengths: Sequence[int]) -> Tensor:
+    """
+    Return for each chunk of pieces one after the other which chunk is mixed in [chunks] int64.
+
+    Pieces are paired by chance with one as long, so that what follows each other stays so.
+    """
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    partners = np.arange(len(lengths))
+    for length in set(lengths):
+        own = np.flatnonzero(np.asarray(lengths) == length)
+        partners[own] = own[torch.randperm(len(own)).numpy()]
+    return torch.from_numpy(np.concatenate([
+        starts[partner] + np.arange(length)
+        for partner, length in zip(partners, lengths, strict=True)]))
+
+
+def step_loss(logits: Tensor, wanted: Tensor, positive: Tensor, weight: Tensor,
+              chunk_weight: Tensor | float = 1.0) -> Tensor:
     """Return the loss of logits [chunks, classes] where the target is known."""
     told = F.binary_cross_entropy_with_logits(logits, wanted.clamp(min=0).float(),
                                               pos_weight=positive, reduction='none')
-    return (torch.where(wanted == UNKNOWN, 0.0, told) * weight).sum(1).mean()
+    return ((torch.where(wanted == UNKNOWN, 0.0, told) * weight).sum(1) * chunk_weight).mean()
 
 
 def _make_batches(pieces: Sequence[Stream], order: Sequence[int]) -> list[list[Stream]]:

@@ -14,16 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from train.sound_head.classes import PRESENT, UNKNOWN, SoundClasses
 from train.sound_head.clips import FOLDS, HELD_OUT
 from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.fit import FitPlan, fit_head, score_streams
+from train.sound_head.hours import HOURS
 from train.sound_head.net import HeadShape, SoundNet
+from train.sound_head.scenes import SHAPED
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_heads', 'score_held_out',
-           'score_mean']
+__all__ = ['FIRST', 'HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_first',
+           'plan_heads', 'score_held_out', 'score_mean']
+
+FIRST = 'first-'
+"""What the names of heads of the first round begin with."""
+MIXED_SHARE = 0.5
+"""Share of the batches that are mixed up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +42,26 @@ class HeadPlan:
     without: int = HELD_OUT
     shape: HeadShape
     fit: FitPlan
+    first: bool = False
+    """A head of the first round, whose mistakes in the hours are mined: it does not hear them."""
 
     def hears(self, stream: Stream) -> bool:
         """Tell whether a stream is trained on."""
-        return stream.fold not in (HELD_OUT, self.without)
+        return stream.fold not in (HELD_OUT, self.without) and not (
+            self.first and stream.kind in (HOURS, SHAPED))
 
 
 def plan_heads(shape: HeadShape, seeds: int, epochs: int) -> list[HeadPlan]:
     """Return so many seeds of the head, and as many without each fold that is trained on."""
     return [HeadPlan(name=f'{head_name(without)}-{seed}', without=without, shape=shape,
-                     fit=FitPlan(seed=seed, epochs=epochs))
+                     fit=FitPlan(seed=seed, epochs=epochs, mixed=MIXED_SHARE))
             for without in range(FOLDS) for seed in range(seeds)]
+
+
+def plan_first(shape: HeadShape, epochs: int) -> list[HeadPlan]:
+    """Return the heads of the first round: one of all folds that are trained on, and one less."""
+    return [HeadPlan(name=f'{FIRST}{head_name(without)}-0', without=without, shape=shape,
+                     fit=FitPlan(epochs=epochs), first=True) for without in range(FOLDS)]
 
 
 def head_name(without: int) -> str:
@@ -60,11 +77,16 @@ class Training:
     classes: SoundClasses
     tagger: TaggerClasses
     folder: Path
+    weights: Tensor | None = None
+    """Of each chunk, for heads of the second round."""
+    composed: tuple[str, ...] = ('train', SHAPED)
+    """Kinds of scenes that are trained on and score nobody."""
 
     def fit(self, plan: HeadPlan, report: Callable[[str], None] = print) -> SoundNet:
         """Return a head, fitted as far as it is not yet."""
         return fit_head(self.dataset, self.dataset.choose(plan.hears), self.classes, self.tagger,
-                        plan.shape, plan.fit, self.folder / f'{plan.name}.pt', report)
+                        plan.shape, plan.fit, self.folder / f'{plan.name}.pt', report,
+                        None if plan.first else self.weights)
 
 
 _training: Training | None = None

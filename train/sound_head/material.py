@@ -19,7 +19,7 @@ from train.sound_head.classes import SoundClasses
 from train.sound_head.clips import SoundClip
 from train.sounds.signals import LABELS, SIGNALS, make_dry
 
-__all__ = ['COMPUTED', 'Material', 'Piece', 'cut_sounding', 'make_noise']
+__all__ = ['COMPUTED', 'Material', 'Piece', 'choose_evenly', 'cut_sounding', 'make_noise']
 
 RATE = SAMPLE_RATE_HZ
 COMPUTED = {'smoke_alarm': 1.0, 'co_alarm': 1.0, 'fire_alarm': 0.75, 'car_alarm': 0.8,
@@ -100,11 +100,11 @@ class Material:
         clips, signals = self.by_class.get(name, []), self.signals[name]
         if signals and (not clips or rng.random() < COMPUTED.get(name, 0.0)):
             return self.compute(rng.choice(signals), rng)
-        return self.cut(_choose_evenly(clips, rng), rng) if clips else None
+        return self.cut(choose_evenly(clips, rng), rng) if clips else None
 
     def draw_unnamed(self, rng: random.Random) -> Piece | None:
         """Return a piece of what is of no class: it may be heard as one or as none."""
-        return self.cut(_choose_evenly(self.unnamed, rng), rng) if self.unnamed else None
+        return self.cut(choose_evenly(self.unnamed, rng), rng) if self.unnamed else None
 
     def compute(self, signal: str, rng: random.Random) -> Piece:
         """Return some seconds of a computed signal, as of one device."""
@@ -131,14 +131,14 @@ class Material:
         """Return what is heard all the time [count]: noise, or a recording that is repeated."""
         if not self.beds or rng.random() < 0.35:
             return Piece('', make_noise(rng, count))
-        clip = _choose_evenly(self.beds, rng)
+        clip = choose_evenly(self.beds, rng)
         samples = load(self.data / clip.path)
         start = rng.randrange(max(1, len(samples) - count))
         return Piece(clip.label, samples.take(np.arange(start, start + count), mode='wrap'),
                      clip.path, start / RATE)
 
 
-def _choose_evenly(clips: Sequence[SoundClip], rng: random.Random) -> SoundClip:
+def choose_evenly(clips: Sequence[SoundClip], rng: random.Random) -> SoundClip:
     """Return a clip: first its label is drawn, by the root of how many there are."""
     by_label = defaultdict(list)
     for clip in clips:

@@ -8,7 +8,7 @@ so a run that was stopped goes on where it was.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,28 @@ from typing import Any
 import numpy as np
 
 from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_rows
+from train.sound_head.baselines import Branch
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
 from train.sound_head.choose import recall_curves, rules_of_alerts
 from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
 from train.sound_head.clips import HELD_OUT
 from train.sound_head.curves import CheckedStream, draw_curves
 from train.sound_head.dataset import Stream, read_dataset
-from train.sound_head.embeddings import Part, write_parts
+from train.sound_head.embeddings import Amounts, Part, write_parts
 from train.sound_head.heads import (
+    FIRST,
+    MIXED_SHARE,
     Training,
     fit_heads,
     mean_precision,
+    plan_first,
     plan_heads,
     score_held_out,
     score_mean,
 )
+from train.sound_head.helpers import Helpers, Shares
+from train.sound_head.hours import HOURS
+from train.sound_head.mining import MINED_WEIGHT, mine
 from train.sound_head.net import HeadShape, SoundNet, merge_heads, save_head
 from train.sound_head.tagger import fetch_tagger_classes
 
@@ -44,6 +51,8 @@ class RunPlan:
     data: Path
     out: Path
     scenes: int = 1000
+    shaped: int = 0
+    hours: float = 0.0
     seeds: int = 3
     epochs: int = 8
     workers: int = 2
@@ -59,38 +68,71 @@ def load_training(plan: RunPlan, parts: Sequence[Part]) -> Training:
 
 def _digest(plan: RunPlan) -> str:
     """Return what tells runs apart whose heads must not be mixed up."""
-    said = repr((plan.scenes, plan.epochs, plan.shape, CLASSES_FILE.read_bytes()))
+    said = repr((plan.scenes, plan.shaped, plan.hours, plan.epochs, plan.shape, MIXED_SHARE,
+                 MINED_WEIGHT, CLASSES_FILE.read_bytes()))
     return hashlib.sha256(said.encode()).hexdigest()[:8]
 
 
 def make_head(plan: RunPlan, model: str | None, ablations: bool,
               report: Callable[[str], None]) -> None:
     """Make ``sounds.safetensors`` and ``curves.json``, and ``ablations.json`` where asked for."""
-    parts = write_parts(plan.data, plan.out / 'parts', plan.scenes, plan.workers, report)
+    amounts = Amounts(scenes=plan.scenes, shaped=plan.shaped, hours=plan.hours)
+    parts = write_parts(plan.data, plan.out / 'parts', amounts, plan.workers, report)
     fetch_tagger_classes(plan.out)
+    branch = Branch.read(Path(model)) if model else None
     heads = plan_heads(plan.shape, plan.seeds, plan.epochs)
     if ablations:
         heads += plan_ablations(plan.shape, heads[0])
-    fit_heads(partial(load_training, plan, parts), heads, plan.workers)
-    training = load_training(plan, parts)
+    first = plan_first(plan.shape, plan.epochs)
+    fit_heads(partial(load_training, plan, parts), first, plan.workers)
+    fit_heads(partial(load_mined, plan, parts), heads, plan.workers)
+    training = load_mined(plan, parts, report)
     report(_describe(training))
     nets = {head.name: training.fit(head, report) for head in heads}
     seeds = {name: net for name, net in nets.items() if name.startswith('seed-')}
     _compare_seeds(training, seeds, report)
     if ablations:
-        _compare_parts(training, nets, seeds, model, plan.out, report)
-    streams = training.dataset.choose(lambda stream: stream.kind != 'train')
-    logits = score_held_out(training, nets, streams)
+        _compare_parts(training, nets, seeds, branch, plan.out, report)
+    _finish(training, nets, branch, plan.out)
+    report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
+
+
+def load_mined(plan: RunPlan, parts: Sequence[Part],
+               report: Callable[[str], None] = lambda line: None) -> Training:
+    """Read what heads of the second round are trained on: mistakes of the first weigh more."""
+    training = load_training(plan, parts)
+    first = {head.name.removeprefix(FIRST): training.fit(head, report)
+             for head in plan_first(plan.shape, plan.epochs)}
+    weights = mine(training, first)
+    report(f'{int((weights > 1).sum())} chunks mined')
+    return replace(training, weights=weights)
+
+
+def _finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | None,
+            out: Path) -> None:
+    """Calibrate and join, draw the curves and write what ships."""
+    streams = training.dataset.choose(lambda stream: stream.kind not in training.composed)
     targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
-    calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+    logits = score_held_out(training, nets, streams)
+    own = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+    seeds = [net for name, net in nets.items() if name.startswith('seed-')]
+    tensors = merge_heads(seeds, own.scale, own.shift)
+    logits = [one * own.scale + own.shift for one in logits]
+    calibration = Calibration(np.ones_like(own.scale), np.zeros_like(own.shift))
+    context = seeds[0].shape.context
+    if branch:
+        helpers = Helpers(branch, training.tagger, training.classes, Shares())
+        logits = [helpers.join(one, training.dataset.embeddings[stream.places])
+                  for one, stream in zip(logits, streams, strict=True)]
+        calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+        tensors = helpers.merge(tensors, context, calibration)
     checked = [CheckedStream(stream, calibration.apply(one), target)
                for stream, one, target in zip(streams, logits, targets, strict=True)]
     table = draw_curves(checked, training.classes) | {
         'calibration_error': _errors(checked, training)}
-    _write_json(plan.out / 'curves.json', table)
-    _write_json(plan.out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
-    _ship(list(seeds.values()), training, calibration, plan.out / 'sounds.safetensors')
-    report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
+    _write_json(out / 'curves.json', table)
+    _write_json(out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
+    save_head(tensors, training.classes.names, context, out / 'sounds.safetensors')
 
 
 def _describe(training: Training) -> str:
@@ -101,7 +143,7 @@ def _describe(training: Training) -> str:
 
 def _validation(training: Training) -> list[Stream]:
     return training.dataset.choose(
-        lambda stream: stream.fold == HELD_OUT and stream.kind != 'train')
+        lambda stream: stream.fold == HELD_OUT and stream.kind not in (HOURS, *training.composed))
 
 
 def _compare_seeds(training: Training, seeds: Mapping[str, SoundNet],
@@ -121,13 +163,13 @@ def _compare_seeds(training: Training, seeds: Mapping[str, SoundNet],
 
 
 def _compare_parts(training: Training, nets: Mapping[str, SoundNet],
-                   seeds: Mapping[str, SoundNet], model: str | None, out: Path,
+                   seeds: Mapping[str, SoundNet], branch: Branch | None, out: Path,
                    report: Callable[[str], None]) -> None:
     streams = _validation(training)
     rows = {'head': list(seeds.values())} | {
         name: [nets[name]] for name in ('seed-0', *LACKING)}
     table = make_table(training, {name: score_mean(training, own, streams)
-                                  for name, own in rows.items()}, streams, model)
+                                  for name, own in rows.items()}, streams, branch)
     _write_json(out / 'ablations.json', table)
     report(say_rows(table))
 
@@ -142,12 +184,6 @@ def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, f
         errors[name] = round(calibration_error(scores[known, column],
                                                targets[known, column] == PRESENT), 4)
     return errors
-
-
-def _ship(nets: Sequence[SoundNet], training: Training, calibration: Calibration,
-          path: Path) -> None:
-    save_head(merge_heads(nets, calibration.scale, calibration.shift), training.classes.names,
-              nets[0].shape.context, path)
 
 
 def _write_json(path: Path, table: dict[str, Any]) -> None:

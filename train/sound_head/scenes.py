@@ -15,8 +15,9 @@ from train.sound_head.audible import FRAME, PlacedSound, frame_power
 from train.sound_head.clips import FOLDS, HELD_OUT
 from train.sound_head.material import Material, Piece
 from train.sound_head.rooms import pass_through_line, place_somewhere
+from train.sound_head.shapes import place_in_shape
 
-__all__ = ['Scene', 'SceneEvent', 'compose_training_scene', 'fold_of_scene', 'scale_to']
+__all__ = ['SHAPED', 'Scene', 'SceneEvent', 'compose_training_scene', 'fold_of_scene', 'scale_to']
 
 RATE = SAMPLE_RATE_HZ
 SECONDS = 12.0
@@ -27,6 +28,9 @@ CLOSE = ('door', 'impact', 'gun_handling', 'phone_ring', 'ui_beep', 'music', 'la
          'rooster', 'keyboard_typing', 'rain', 'clapping', 'whoosh')
 LOUDEST_DBFS, QUIETEST_DBFS = -12.0, -45.0
 DRY_SHARE, OVERLAP_SHARE = 0.3, 0.12
+SHAPED = 'shaped'
+"""Scenes of this kind have rooms of walls, and their sounds drown in the background more often."""
+SHAPED_SHARE, SHAPED_DRY_SHARE, FAINTEST_DB, SHAPED_FAINTEST_DB = 0.7, 0.1, 30.0, 15.0
 FLOOR_DBFS = (-80.0, -60.0)
 
 
@@ -48,7 +52,7 @@ class Scene:
     name: str
     fold: int
     kind: str
-    """train, or what a stream checks: dry, 10 dB, ambience, speech or harmless."""
+    """train, shaped or hours; or what a stream checks: dry, 10 dB, ambience, speech, harmless."""
     samples: np.ndarray
     power: np.ndarray
     """Of each frame of what was mixed, before any microphone."""
@@ -68,10 +72,10 @@ def fold_of_scene(number: int) -> int:
     return 1 + number % (FOLDS - 1) if HELD_OUT == 0 else number % FOLDS
 
 
-def compose_training_scene(material: Material, number: int) -> Scene:
-    """Return training scene ``number`` from the sounds of its fold."""
+def compose_training_scene(material: Material, number: int, kind: str = 'train') -> Scene:
+    """Return training scene ``number`` of a kind, train or shaped, from the sounds of its fold."""
     fold = fold_of_scene(number)
-    rng = random.Random(f'sounds {fold} {number}')
+    rng = random.Random(f'{"sounds" if kind == "train" else kind} {fold} {number}')
     count = round(SECONDS * RATE)
     level = rng.uniform(QUIETEST_DBFS, LOUDEST_DBFS)
     mixture, placed, events = np.zeros(count, np.float32), list[PlacedSound](), list[SceneEvent]()
@@ -79,7 +83,8 @@ def compose_training_scene(material: Material, number: int) -> Scene:
     while at < count - RATE // 2:
         at -= at % FRAME
         piece = _draw_piece(material, rng)
-        sound = scale_to(place_somewhere(piece.samples, rng), level + rng.uniform(-6, 6))
+        heard = _place(piece.samples, kind, rng)
+        sound = scale_to(heard, level + rng.uniform(-6, 6))
         sound = sound[:count - at]
         mixture[at:at + len(sound)] += sound
         placed.append(PlacedSound(piece.label, at, sound))
@@ -87,12 +92,18 @@ def compose_training_scene(material: Material, number: int) -> Scene:
                                  piece.offset))
         apart = rng.uniform(-0.8, 0.0) if rng.random() < OVERLAP_SHARE else rng.uniform(0.1, 1.4)
         at = max(at + RATE // 5, at + len(sound) + round(apart * RATE))
-    bed = _draw_bed(material, rng, count, level)
+    bed = _draw_bed(material, rng, count, level, kind)
     if bed.label:
         placed.append(PlacedSound(bed.label, 0, bed.samples))
     mixture += bed.samples
-    return Scene(f'train-{number:05d}', fold, 'train', pass_through_line(mixture, rng),
+    return Scene(f'{kind}-{number:05d}', fold, kind, pass_through_line(mixture, rng),
                  frame_power(mixture), tuple(placed), tuple(events))
+
+
+def _place(samples: np.ndarray, kind: str, rng: random.Random) -> np.ndarray:
+    if kind == SHAPED and rng.random() < SHAPED_SHARE and samples.any():
+        return place_in_shape(samples, rng)
+    return place_somewhere(samples, rng)
 
 
 def _draw_piece(material: Material, rng: random.Random) -> Piece:
@@ -113,14 +124,17 @@ def _draw_piece(material: Material, rng: random.Random) -> Piece:
     return piece
 
 
-def _draw_bed(material: Material, rng: random.Random, count: int, level: float) -> Piece:
-    """Return what is heard all the time: a faint floor, or a bed 0 to 30 dB below the sounds."""
+def _draw_bed(material: Material, rng: random.Random, count: int, level: float,
+              kind: str) -> Piece:
+    """Return what is heard all the time: a faint floor, or a bed below the sounds."""
+    dry, faintest = (DRY_SHARE, FAINTEST_DB) if kind != SHAPED else (SHAPED_DRY_SHARE,
+                                                                     SHAPED_FAINTEST_DB)
     noise = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(count)
     floor = noise * 10 ** (rng.uniform(*FLOOR_DBFS) / 20)
-    if rng.random() < DRY_SHARE:
+    if rng.random() < dry:
         return Piece('', floor.astype(np.float32))
     bed = material.draw_bed(rng, count)
-    samples = scale_to(bed.samples, level - rng.uniform(0.0, 30.0)) + floor
+    samples = scale_to(bed.samples, level - rng.uniform(0.0, faintest)) + floor
     return Piece(bed.label, samples.astype(np.float32), bed.path, bed.offset)
 
 

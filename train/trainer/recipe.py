@@ -11,14 +11,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.strict_yaml import build, dump_yaml, parse_yaml, read_yaml
 
 __all__ = ['KINDS', 'LAYOUTS', 'MODULES', 'RECIPES', 'Data', 'Expect', 'Lora', 'Loss', 'Model',
-           'Optimizer', 'Recipe', 'Run', 'dump_recipe', 'learning_rate', 'load_recipe']
+           'Optimizer', 'Recipe', 'Run', 'dump_recipe', 'learning_rate', 'load_recipe',
+           'read_recipe']
 
+T = TypeVar('T')
 RECIPES = Path(__file__).parents[1] / 'recipes'
 """Recipes that are part of the project; ``load_recipe`` finds them by name."""
 MODULES = ('tower', 'adapter', 'new_embeddings', 'lm', 'head')
@@ -216,8 +218,14 @@ def _set_value(values: dict[str, Any], change: str) -> None:
 
 
 def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, Path]:
+    """Return a recipe of one stage and its file, as ``read_recipe`` reads it."""
+    return read_recipe(Recipe, name, changes)
+
+
+def read_recipe(kind: type[T], name: str | Path,
+                changes: Sequence[str] = ()) -> tuple[T, Path]:
     """
-    Return a recipe and its file; ``name`` is a path or the name of a shipped recipe.
+    Return a recipe of a kind and its file; ``name`` is a path or the name of a shipped recipe.
 
     ``changes`` (``run.steps=100``) replace single values before anything is checked. Raises
     ConfigurationError naming file and key for an unknown or missing key, a wrong type or value.
@@ -234,14 +242,13 @@ def load_recipe(name: str | Path, changes: Sequence[str] = ()) -> tuple[Recipe, 
         raise ConfigurationError(f'{path}: expected a mapping of keys, found {values!r}')
     for change in changes:
         _set_value(values, change)
-    return build(Recipe, values, str(path)), path
+    return build(kind, values, str(path)), path
 
 
-def dump_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe with every value, defaults included; ``load_recipe`` reads it back equal."""
-    values = _to_plain(dataclasses.asdict(recipe))
-    if values['lora'] is None:
-        del values['lora']
+def dump_recipe(recipe: Any, path: Path) -> None:
+    """Write a recipe with every value, defaults included; ``read_recipe`` reads it back equal."""
+    values = {key: value for key, value in _to_plain(dataclasses.asdict(recipe)).items()
+              if value is not None}
     path.write_text(dump_yaml(values), encoding='utf-8')
 
 

@@ -7,7 +7,8 @@ second pass. Which lane speaks on which topic comes from its configuration.
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +17,21 @@ from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
-from audio_interaction_ros.nodes.io.messages import recognised_of, time_message
+from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.word_board import WordBoard
+from audio_interaction_ros.nodes.io.messages import (
+    final_transcript,
+    recognised_of,
+    time_message,
+    words_transcript,
+)
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     FinalTranslation,
     ReplyEmotion,
     ReplyFinished,
@@ -37,6 +46,7 @@ __all__ = ['ChunkOrigin', 'ReplyBoard']
 _NAN = float('nan')
 _PATIENCE_S = 30.0
 """A draft that is not answered for so long becomes final as it is: nobody listens any more."""
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +96,19 @@ class ReplyBoard:
     ``KIND/read``. A transcript is final then; a translation goes to ``translate`` (reply, what
     was said), which a FinalTranslation must answer; where it returns False nobody will, and the
     streamed text is final. So it is where nobody listens any more, or no answer came for half a
-    minute. All this happens in the callback group in which ``publish_event`` is called.
+    minute. With ``answers`` a finished reply is handed over, and what is to be published comes
+    back as a FinalReply. All this happens in the callback group in which ``publish_event`` is
+    called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
-                 translate: Callable[[ReplyFinished, RecognisedSpeech], bool]) -> None:
-        """Create the publishers."""
+                 translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
+                 answers: AnswerBoard | None = None) -> None:
+        """Create the publishers; ``answers`` decides which replies are published, and when."""
+        self._answers = answers
+        self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        # Of replies that wait for words: when each was decided, and the microphone.
         self._kinds = {lane.name: lane.kind for lane in lanes}
         self._running: dict[tuple[str, str], _Running] = {}
         self._last_transcript = '', 0  # its id, and up to where it goes
@@ -107,6 +123,9 @@ class ReplyBoard:
         self._awaited: dict[str, _Draft] = {}
         self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
+        self._words = WordBoard(
+            node=node, group=group,
+            publish=self._publish_words) if 'transcript' in draft and 'transcript' in self._kinds.values() else None
         for kind in draft:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
@@ -118,12 +137,19 @@ class ReplyBoard:
         """How many drafts wait for their second pass."""
         return len(self._awaited)
 
+    @property
+    def waiting(self) -> int:
+        """How much is not published yet: drafts, and replies that wait for words."""
+        return len(self._awaited) + (self._answers.waiting if self._answers is not None else 0)
+
     def report(self, report: StatusReport) -> None:
         """Say how many drafts nobody read, and for a while why."""
         report.values['unread'] = self._unread
         if time.monotonic() - self._unread_at < 10.0:
             report.add(WARN, f'final as it was streamed, for nobody read it again: '
                              f'{self._unread_why}')
+        if self._answers is not None:
+            self._answers.report(report)
 
     def _on_read(self, message: Any) -> None:
         draft = self._awaited.get(message.utterance_id)
@@ -159,6 +185,22 @@ class ReplyBoard:
             if running.shown is not None:
                 self._publish_last(self._kinds[lane], running.shown)
         self._running.clear()
+        if self._answers is not None:
+            self.publish_answers(self._answers.give_up())
+        if self._words is not None:
+            self._words.give_up()
+
+    def _publish_words(self, message: Any) -> None:
+        """Publish what was read of speech that goes on, or the final of what silence ended."""
+        self._publishers['transcript'].publish(message)
+        if message.is_final and message.text:
+            self._texts['transcript'].publish(String(data=message.text))
+        if self._answers is not None and message.is_final:
+            lane = next(lane for lane, kind in self._kinds.items() if kind == 'transcript')
+            self.publish_answers(self._answers.on_words(words_transcript(message, lane)),
+                                 message.header.frame_id)
+        elif self._answers is not None:
+            self._answers.hear_partial(message.text)
 
     def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""
@@ -183,12 +225,49 @@ class ReplyBoard:
                 event.start_ns, event.p_respond, time.monotonic())
         elif isinstance(event, FinalTranslation):
             self._publish_final(event)
+        elif isinstance(event, FinalReply):
+            self._publish_answer(event, heard.frame_id)
+        elif self._answers is not None and self._kinds.get(event.lane) == 'reply':
+            self._hand_over(event, heard)
         elif isinstance(event, ReplyWithheld):
             self._running.pop((event.lane, event.reply_id), None)
         elif isinstance(event, (ReplyEmotion, ReplyText, ReplyFinished)):
             running = self._running.get((event.lane, event.reply_id))
             if running is not None:  # else it was given up
                 self._publish_progress(event, running, heard)
+
+    def _hand_over(self, event: Event, heard: ChunkOrigin) -> None:
+        """Let a reply wait for the words that it answers; publish what needs none."""
+        assert self._answers is not None, 'only replies that wait are handed over'
+        if isinstance(event, (ReplyWithheld, ReplyFinished)):
+            running = self._running.pop((event.lane, event.reply_id), None)
+            if running is not None:
+                self._waiting[event.reply_id] = running.decided_at, heard.frame_id
+            while len(self._waiting) > _REMEMBERED:  # some are never answered
+                self._waiting.popitem(last=False)
+        if isinstance(event, ReplyFinished):
+            self.publish_answers(self._answers.on_reply(event), heard.frame_id)
+
+    def publish_answers(self, answers: Iterable[FinalReply], frame_id: str = '') -> None:
+        """Publish answers; ``frame_id`` is the microphone where no lane has spoken."""
+        for answer in answers:
+            self._publish_answer(answer, frame_id)
+
+    def _publish_answer(self, event: FinalReply, frame_id: str) -> None:
+        """Publish an answer as a whole, with what it answers and what is wanted."""
+        decided_at, frame_id = self._waiting.pop(event.reply_id, (_NAN, frame_id))
+        message = Reply(
+            reply_id=event.reply_id, text=event.text, delta=event.text, is_final=True,
+            emotion=int(event.emotion), finish_reason='end',
+            first_text_latency_s=time.monotonic() - decided_at if event.text else _NAN,
+            source_text=event.source_text, transcript_utterance_id=event.transcript_id,
+            intent=event.intent, intent_confidence=event.intent_confidence,
+            slot_names=list(event.slots), slot_values=list(event.slots.values()))
+        message.header.stamp = time_message(event.stamp_ns)
+        message.header.frame_id = frame_id
+        self._publishers['reply'].publish(message)
+        if event.text:
+            self._texts['reply'].publish(String(data=event.text))
 
     def _publish_progress(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
                           heard: ChunkOrigin) -> None:
@@ -253,9 +332,13 @@ class ReplyBoard:
             self._awaited[event.reply_id] = _Draft(
                 kind, message, event, heard, time.monotonic() + _PATIENCE_S)
             self._drafts[kind].publish(message)
+            if kind == 'transcript' and self._answers is not None:
+                self._answers.note_reading(event)
         else:
             running.shown = message
-            self._publishers[kind].publish(message)
+            if not (kind == 'transcript' and self._words is not None
+                    and self._words.shows(running.start_ns, event.stamp_ns)):
+                self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -275,6 +358,12 @@ class ReplyBoard:
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
+        if draft.kind == 'transcript' and self._words is not None:
+            self._words.take_over(message)
         self._publishers[draft.kind].publish(message)
         if message.text:
             self._texts[draft.kind].publish(String(data=message.text))
+        if draft.kind == 'transcript' and self._answers is not None:
+            self.publish_answers(
+                self._answers.on_words(final_transcript(message, draft.reply)),
+                draft.heard.frame_id)

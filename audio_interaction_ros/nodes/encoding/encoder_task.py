@@ -165,6 +165,8 @@ class EncoderTask:
         if isinstance(item, Flush):
             chunks = self._mark(pipeline.flush(item.tail_s), False)
             self._interruption.forget()
+            if self._second_pass is not None:
+                self._second_pass.finish()
             if self._recorder is not None and item.for_good:
                 self._recorder.finish()
             return chunks
@@ -189,6 +191,6 @@ class EncoderTask:
         silent = not chunk.samples.any()
         self.silent_s = self.silent_s + CHUNK_S if silent else 0.0
         if self._second_pass is not None:
-            self._second_pass.remember(chunk)
+            self._second_pass.remember(chunk, own_voice=self._spoke)
         if self._recorder is not None:
             self._recorder.write(chunk)

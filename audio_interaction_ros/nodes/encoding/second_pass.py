@@ -6,7 +6,8 @@ history. They go back to the decoder, which waits for them, on
 ``transcript/read`` and ``translation/read``: a transcript to be published, a translation with what
 was said, to be translated there, or with the English of it (``language`` en), to be published. A
 draft whose audio is gone, or that fails, goes back as it is; what becomes of the others decides
-``stream.final_text``. Audio stays in memory.
+``stream.final_text``. Between drafts, speech that goes on is read (``live_words_link``). Audio
+stays in memory.
 """
 
 import time
@@ -19,6 +20,7 @@ from audio_interaction_msgs.msg import Transcript, Translation
 from audio_interaction_ros.assembly import build_reader
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
@@ -31,6 +33,10 @@ from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_
 __all__ = ['SecondPassLink']
 
 _BACKLOG = 8  # drafts; past that they go on as they are
+_HEARD = object()
+"""Item of the worker: audio came."""
+_WAIT_FOR_DRAFT_S = 2.0
+"""So long after the end of a stream an answer to its last words may still come."""
 
 
 class SecondPassLink:
@@ -41,7 +47,12 @@ class SecondPassLink:
         """Create topics and thread, which stands back; the model loads in it."""
         self._node, self._load = node, load
         self._reader = build_reader(config, translates='translation' in config.second_passes)
-        self.failure = ''
+        words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
+        self._words = LiveWordsLink(config=config, reader=self._reader,
+                                    log=node.get_logger().error) if words else None
+        self._told = False  # an item of the worker waits that says so
+        self._finish_at: float | None = None
+        self.failure = self.frame_id = ''
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
@@ -53,27 +64,52 @@ class SecondPassLink:
                 kinds[name], f'{name}/read', qos.EVENTS, always=True)
             node.managed_subscription(kinds[name], f'{name}/draft', self._on_draft, qos.EVENTS,
                                       callback_group=self._group, always=True)
+        if self._words is not None:
+            self._partials = node.managed_publisher(Transcript, 'transcript/partial', qos.EVENTS,
+                                                    always=True)
         self._attempts = BackOff()
         self._worker = self._start_worker()
-        node.managed_timer(1.0, self._retry_loading, always=True, callback_group=self._group)
+        node.managed_timer(1.0, self._look_after, always=True, callback_group=self._group)
 
     @property
     def idle(self) -> bool:
         """True when no draft waits."""
-        return self._worker.idle
+        return self._worker.idle and self._finish_at is None
+
+    @property
+    def words(self) -> LiveWordsLink | None:
+        """What reads speech that goes on; None where that is turned off."""
+        return self._words
 
     @property
     def reused(self) -> int:
         """How many drafts needed no reading, because another of the same span had it."""
         return self._reader.reused
 
-    def remember(self, chunk: AudioChunk) -> None:
-        """Remember a chunk; from any thread."""
+    def remember(self, chunk: AudioChunk, *, own_voice: bool = False) -> None:
+        """Remember a chunk; from any thread. No words are shown of the robot's own voice."""
         self._reader.remember(chunk)
+        if self._words is not None and self._words.working and not own_voice:
+            self._words.remember(chunk)
+            self._finish_at = None
+            self._wake()
+
+    def finish(self) -> None:
+        """Take it that the stream ended: words without an answer are soon final as they are."""
+        if self._words is not None and self._words.working:
+            self._finish_at = time.monotonic() + _WAIT_FOR_DRAFT_S
+
+    def _wake(self) -> None:
+        if not self._told:
+            self._told = True  # first, for the worker may take it at once
+            if not self._worker.put(_HEARD, always=True):
+                self._told = False
 
     def forget(self) -> None:
         """Drop all audio."""
         self._reader.forget()
+        if self._words is not None:
+            self._words.forget()
 
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
@@ -86,6 +122,11 @@ class SecondPassLink:
             publish=self._publish, capacity=_BACKLOG, name='second_pass', stand_back=True)
         worker.start()
         return worker
+
+    def _look_after(self) -> None:
+        self._retry_loading()
+        if self._finish_at is not None and time.monotonic() >= self._finish_at:
+            self._wake()
 
     def _retry_loading(self) -> None:
         """Load the model once more where that failed; drafts go on as they are meanwhile."""
@@ -105,9 +146,11 @@ class SecondPassLink:
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
 
-    def _compute(self, loaded: Transcriber | WorkerFailure, drafts: list[Any],
+    def _compute(self, loaded: Transcriber | WorkerFailure, items: list[Any],
                  emit: Emit) -> bool:
+        self._told = False
         transcriber = None if isinstance(loaded, WorkerFailure) else loaded
+        drafts = [item for item in items if item is not _HEARD]
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
             try:
@@ -118,6 +161,11 @@ class SecondPassLink:
             self.done += better
             self.kept += not better
             emit(draft)
+        if self._words is not None and transcriber is not None:
+            over = self._finish_at is not None and time.monotonic() >= self._finish_at
+            self._words.work(transcriber, emit, read=not drafts, finish=over)
+            if over:
+                self._finish_at = None
         return False
 
     def _read_again(self, transcriber: Transcriber, message: Any) -> bool:
@@ -127,11 +175,15 @@ class SecondPassLink:
         if isinstance(message, Translation):
             put_recognised(message, read_for_translation(self._reader, transcriber, draft))
         else:
-            put_final(message, read_again(self._reader, transcriber, draft))
+            put_final(message, self._words.read_draft(transcriber, draft)
+                      if self._words is not None else read_again(self._reader, transcriber, draft))
         return bool(message.source == 'second_pass')
 
     def _publish(self, output: Any) -> None:
-        if isinstance(output, Ready):
+        if isinstance(output, Transcript) and output.utterance_id.endswith('-words'):
+            output.header.frame_id = self.frame_id
+            self._partials.publish(output)
+        elif isinstance(output, Ready):
             if isinstance(output.result, WorkerFailure):
                 wait_s = self._attempts.fail(time.monotonic())
                 self.failure = (f'second pass does not work, drafts become final: '
@@ -140,5 +192,7 @@ class SecondPassLink:
             else:
                 self._attempts.succeed()
                 self.failure = ''
+                if self._words is not None:
+                    self._words.adopt(output.result)
         else:
             self._answers[type(output)].publish(output)

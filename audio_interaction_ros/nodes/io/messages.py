@@ -6,7 +6,7 @@ Owns which field goes where. Knows no topics and no nodes.
 
 import array
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,24 @@ from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
-from audio_interaction_ros.stream.events import ReplyStarted, Silence, SoundEnded
+from audio_interaction_ros.stream.events import (
+    FinalTranscript,
+    ReplyFinished,
+    ReplyStarted,
+    Silence,
+    SoundEnded,
+)
 from audio_interaction_ros.stream.final_text import FinalText
+from audio_interaction_ros.stream.live_words import WordsShown
 from audio_interaction_ros.stream.sound_events import SoundEvent, list_likeliest
+from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
-           'decision_message', 'duration_message', 'put_final', 'put_recognised',
-           'recognised_of', 'sound_event_message', 'sound_scores_message', 'time_message']
+           'decision_message', 'duration_message', 'final_transcript', 'partial_message',
+           'put_final',
+           'put_recognised', 'recognised_of', 'sound_event_message', 'sound_scores_message',
+           'time_message', 'words_transcript']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
@@ -147,6 +157,26 @@ def put_final(message: Any, final: FinalText) -> None:
     message.text, message.language = final.text, final.language
     message.source, message.word_confidence = final.source, final.confidence
     _put_span(message, final.start_ns, final.end_ns)
+    _put_words(message, final.words)
+
+
+def partial_message(shown: WordsShown, *, utterance_id: str) -> msg.Transcript:
+    """Return what was read so far of an utterance that goes on as a Transcript."""
+    nan = float('nan')
+    message = msg.Transcript(
+        utterance_id=utterance_id, revision=shown.revision, text=shown.text,
+        stable_length=shown.stable_length, language=shown.language, source='partial',
+        confidence=nan, word_confidence=nan, encode_latency_s=nan, decode_latency_s=nan)
+    _put_span(message, shown.start_ns, shown.end_ns)
+    _put_words(message, shown.words)
+    return message
+
+
+def _put_words(message: Any, words: Sequence[SpokenWord]) -> None:
+    message.words = [word.text for word in words]
+    message.word_starts = [time_message(word.start_ns) for word in words]
+    message.word_ends = [time_message(word.end_ns) for word in words]
+    message.word_confidences = [word.confidence for word in words]
 
 
 def _put_span(message: Any, start_ns: int, end_ns: int) -> None:
@@ -161,6 +191,25 @@ def recognised_of(message: Any) -> RecognisedSpeech:
         english=message.text if message.language else None, confidence=message.word_confidence,
         nobody=message.source == 'second_pass' and not message.source_text,
         start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+
+
+def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
+    """Return what a final Transcript says of the reply of a lane that it came of."""
+    return FinalTranscript(
+        lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+        reply_id=reply.reply_id, text=message.text, language=message.language,
+        source=message.source, confidence=message.word_confidence, streamed_text=reply.text,
+        start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+
+
+def words_transcript(message: Any, lane: str) -> FinalTranscript:
+    """Return what a final Transcript says that silence ended, before a lane had answered it."""
+    end_ns = stamp_ns(message.end)
+    return FinalTranscript(
+        lane=lane, stamp_ns=end_ns, epoch=0, seq=0, reply_id=message.utterance_id,
+        text=message.text, language=message.language, source=message.source,
+        confidence=message.word_confidence, streamed_text='',
+        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id)
 
 
 def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:

@@ -1,12 +1,9 @@
 r"""
-The whole recipe of the edge model with one command, step after step.
+``python -m train edge``: the whole recipe of the edge model, step after step.
 
-Owns the order of the steps and how much of each is made. A finished step leaves a mark with its
-commands in the folder and is not done again; a step that was stopped goes on where it can. On two
-cores all of it takes about three hours; ``--scale 0.01 --out work/try`` tries every step in a
-quarter of an hour. Read DATA's licences first: only its group ``free`` is used.
-
-    python -m train.edge --data DATA --text SENTENCES.tsv --out work/edge-model
+Owns the order of the steps; how much of each is made is told by the recipe, whose resolved form
+lies in the folder. A finished step leaves a mark with its commands and is not done again; a step
+that was stopped goes on where it can. Read DATA's licences first: only its group ``free`` is used.
 """
 
 import argparse
@@ -19,9 +16,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from audio_interaction_ros.errors import ConfigurationError
 from train.edge.layout import THRESHOLDS
+from train.edge.recipe import EdgeRecipe, read_edge_recipe, scale_recipe
+from train.trainer.recipe import dump_recipe
 
-__all__ = ['RecipeStep', 'main', 'make_steps', 'work_off']
+__all__ = ['RecipeStep', 'add_arguments', 'make_steps', 'run', 'work_off']
 
 POLL_S = 0.2
 PATIENCE_S = 10.0
@@ -56,105 +56,80 @@ def _optional_flag(flag: str, value: object) -> tuple[object, ...]:
     return () if value is None else (flag, value)
 
 
-def _scene_commands(options: argparse.Namespace, out: Path, kinds: dict[str, tuple[int, int]],
-                    *more: object) -> tuple[tuple[str, ...], ...]:
-    """Return one command per kind (its first scene and how many of them) and worker."""
-    made = options.out
-    return tuple(_module_command(
-        'features', '--data', options.data,
-        *(part for name in _speech_folders(options) for part in ('--speech', made / name)),
-        '--labels', made / 'labels.jsonl', '--out', out, '--kind', kind,
-        '--first', first, '--count', count, *more, '--shard', shard, '--shards', options.workers)
-        for kind, (first, count) in kinds.items() for shard in range(options.workers))
+def _speech_flags(options: argparse.Namespace) -> list[object]:
+    """Return the folders of utterances and the texts of real speech, as options."""
+    folders = ['speech', *(['speech-zh'] if options.pairs else [])]
+    return [*(part for name in folders for part in ('--speech', options.out / name)),
+            '--labels', options.out / 'labels.jsonl', *_optional_flag('--pairs', options.pairs)]
 
 
-def _speech_folders(options: argparse.Namespace) -> list[str]:
-    """Return the folders of utterances."""
-    return ['speech', *(['speech-zh'] if options.pairs else [])]
-
-
-def _material_steps(options: argparse.Namespace) -> list[RecipeStep]:
-    """Return the steps that make speech, texts and features."""
-    def scale_count(count: int, least: int = 2) -> int:
-        return max(least, round(count * options.scale))
-    features, held, workers = (options.out / 'features', options.out / 'validation',
-                               options.workers)
-    spoken = [
-        RecipeStep(name='speech', commands=(
-            _module_command('synthesise', '--text', options.text, '--out', options.out / 'speech',
-                            '--share', options.scale, '--workers', max(1, workers - 1)),
-            _module_command('label', '--data', options.data, '--out',
-                            options.out / 'labels.jsonl')))]
-    kinds = {'harmless': (1_250, 150), 'alert': (1_450, 200), 'speech': (8_000, 130),
-             'long': (1_150, 40)}
+def _material_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[RecipeStep]:
+    """Return the steps that make speech, streams and what the encoder hears of them."""
+    out, workers = options.out, options.workers
+    steps = [RecipeStep(name='speech', commands=(
+        _module_command('synthesise', '--text', options.text, '--out', out / 'speech',
+                        '--share', recipe.speech, '--workers', max(1, workers - 1)),
+        _module_command('label', '--data', options.data, '--out', out / 'labels.jsonl')))]
     if options.pairs:
-        kinds['mandarin'] = (900, 60)
-        spoken.append(RecipeStep(name='Mandarin', commands=(_module_command(
-            'mandarin', '--text', options.pairs, '--out', options.out / 'speech-zh', '--kokoro',
-            scale_count(350), '--espeak', scale_count(400), '--validation', scale_count(60),
+        asked = recipe.mandarin
+        steps.append(RecipeStep(name='Mandarin', commands=(_module_command(
+            'mandarin', '--text', options.pairs, '--out', out / 'speech-zh', '--kokoro',
+            asked.kokoro, '--espeak', asked.espeak, '--validation', asked.validation,
             *_optional_flag('--kokoro-model', options.kokoro_model),
             *_optional_flag('--kokoro-voices', options.kokoro_voices), '--workers', workers),)))
-    return [
-        *spoken,
-        *(RecipeStep(name=f'scenes, {kind}', commands=_scene_commands(
-            options, features, {kind: (place * 10_000, scale_count(count))}))
-          for place, (kind, (count, _)) in enumerate(kinds.items(), start=20)),
-        *(RecipeStep(name=f'validation, {kind}', commands=_scene_commands(
-            options, held, {kind: (place * 10_000, scale_count(count, 20))}, '--split',
-            'validation'))
-          for place, (kind, (_, count)) in enumerate(kinds.items(), start=30)),
-    ]
+    steps += [RecipeStep(name=f'scenes, {split}', commands=(_module_command(
+        'scenes', '--recipe', out / 'recipe.yaml', '--data', options.data,
+        *_speech_flags(options), '--split', split, '--out', out / split, '--workers', workers),))
+        for split in ('train', 'validation')]
+    return [*steps, RecipeStep(name='features', commands=(_module_command(
+        'features', '--scenes', out / 'train', '--scenes', out / 'validation', '--workers',
+        workers),))]
 
 
-def _distributed_step(options: argparse.Namespace, name: str, out: Path, count: float,
-                      *more: object) -> RecipeStep:
-    """Return a step of stage B, on all workers."""
+def _replies_step(options: argparse.Namespace, name: str, out: Path,
+                  *more: object) -> RecipeStep:
+    """Return a step in which decisions and words are learned, on all workers."""
     return RecipeStep(name=name, commands=((
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
         str(options.workers), *_module_command(
-            'stage_b', '--features', options.out / 'features', '--sound',
-            options.out / 'sound.safetensors', '--out', out, '--minutes', count, *more)[1:]),))
+            'stage_b', '--recipe', options.out / 'recipe.yaml', '--scenes', options.out / 'train',
+            '--sound', options.out / 'sound.safetensors', '--out', out, *more)[1:]),))
 
 
-def make_steps(options: argparse.Namespace) -> list[RecipeStep]:
+def make_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[RecipeStep]:
     """
     Return all steps of the recipe for these options.
 
     With pairs the language model learns to translate text between two rounds of sessions: what it
     is to do with what it hears it knows before, what it knows of Chinese it needs after.
     """
-    out = options.out
+    out, told = options.out, ('--recipe', options.out / 'recipe.yaml')
     projector, sound, trained, last = (
         out / f'{name}.safetensors'
         for name in ('projector', 'sound', 'trained', 'trained-three-lanes'))
-    both = ('--features', out / 'features', '--validation', out / 'validation')
-
-    def scale_minutes(count: float) -> float:
-        return max(0.05, count * options.scale)
-    made = [
-        *_material_steps(options),
+    both = (*told, '--scenes', out / 'train', '--validation', out / 'validation')
+    steps = [
+        *_material_steps(options, recipe),
         RecipeStep(name='words and sounds', commands=(
-            _module_command('stage_a', *both, '--out', projector, '--minutes', scale_minutes(20),
+            _module_command('stage_a', *both, '--out', projector,
                             *_optional_flag('--start', options.start)),
-            _module_command('sound', *both, '--data', options.data, '--out', sound, '--minutes',
-                            scale_minutes(6), *_optional_flag('--tagger', options.tagger)))),
-        _distributed_step(options, 'when and what', trained, scale_minutes(40), '--projector',
-                          projector)]
+            _module_command('sound', *both, '--data', options.data, '--out', sound,
+                            *_optional_flag('--tagger', options.tagger)))),
+        _replies_step(options, 'when and what', trained, '--projector', projector)]
     if options.pairs:
         text = out / 'translation'
-        made += [
+        steps += [
             RecipeStep(name='translation of text', commands=(_module_command(
                 'translate', 'fit', '--pairs', options.pairs, '--begin', trained, '--out', text,
-                '--minutes', scale_minutes(50)),)),
-            _distributed_step(options, 'three lanes', last, scale_minutes(40), '--projector',
-                              trained,
-                              '--begin', text / 'trained.safetensors', '--pairs', options.pairs)]
-    return [*made, RecipeStep(name='model folder', commands=(_module_command(
-        'ship', '--trained', last if options.pairs else trained, '--out', out / 'model',
+                '--minutes', recipe.translation.minutes, '--rate', recipe.translation.rate),)),
+            _replies_step(options, 'three lanes', last, '--projector', trained, '--begin',
+                          text / 'trained.safetensors', '--pairs', options.pairs)]
+    return [*steps, RecipeStep(name='model folder', commands=(_module_command(
+        'ship', *told, '--trained', last if options.pairs else trained, '--out', out / 'model',
         *(part for lane in options.threshold for part in ('--threshold', lane))),))]
 
 
-def run(step: RecipeStep, environment: dict[str, str]) -> None:
+def run_step(step: RecipeStep, environment: dict[str, str]) -> None:
     """
     Run the commands of a step side by side; SystemExit names the first that fails.
 
@@ -215,7 +190,7 @@ def work_off(todo: list[RecipeStep], out: Path, environment: dict[str, str]) -> 
               + (': goes on' if _is_done(begun, step) else ''), flush=True)
         begun.write_text(f'begun\n{step.made_by}', encoding='utf-8')
         begin = time.monotonic()
-        run(step, environment)
+        run_step(step, environment)
         begun.write_text(f'{(time.monotonic() - begin) / 60:.1f} minutes\n{step.made_by}',
                          encoding='utf-8')
         begun.replace(done)
@@ -225,9 +200,18 @@ def _end_on_signal(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog='python -m train.edge',
-                                     description=__doc__.splitlines()[1])
+def keep_recipe(recipe: EdgeRecipe, folder: Path) -> None:
+    """Write the resolved recipe into a folder; SystemExit where it was begun with another."""
+    path = folder / 'recipe.yaml'
+    if path.exists() and read_edge_recipe(path) != recipe:
+        raise SystemExit(f'{path}: the folder was begun with another recipe; give another --out, '
+                         'or the recipe, --set and --scale of before')
+    folder.mkdir(parents=True, exist_ok=True)
+    dump_recipe(recipe, path)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument('--data', type=Path, required=True, help='folder with manifest.jsonl')
     parser.add_argument('--text', type=Path, required=True, help='TSV with a column "en"')
     parser.add_argument('--pairs', type=Path, metavar='TSV',
@@ -236,22 +220,41 @@ def main() -> None:
                         help='Kokoro-82M, for Mandarin that is not espeak-ng\'s')
     parser.add_argument('--kokoro-voices', type=Path, metavar='NPZ')
     parser.add_argument('--out', type=Path, default=Path('work/edge-model'))
+    parser.add_argument('--recipe', default='edge', help='a recipe by name or path')
+    parser.add_argument('--set', action='append', default=[], metavar='KEY=VALUE', dest='changes',
+                        help='change a value of the recipe; may be given several times')
     parser.add_argument('--workers', type=int, default=2, help='processes of one thread each')
     parser.add_argument('--scale', type=float, default=1.0,
                         help='share of data and minutes, to try the recipe')
+    parser.add_argument('--until', metavar='STEP', help='end when this step is done')
     parser.add_argument('--tagger', type=Path, help='scores of a tagger on the clips')
     parser.add_argument('--start', type=Path, metavar='PROJECTOR',
-                        help='projector of an earlier run that stage A goes on from')
+                        help='projector of an earlier run that the words go on from')
     parser.add_argument('--threshold', action='append', metavar='LANE=P', default=[],
                         help=', '.join(f'{lane}={p}' for lane, p in THRESHOLDS.items())
                         + ' without it')
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end_on_signal)
+
+
+def choose_steps(steps: list[RecipeStep], until: str | None) -> list[RecipeStep]:
+    """Return the steps up to one of that name, all without; ConfigurationError for no such."""
+    names = [step.name for step in steps]
+    if until is not None and until not in names:
+        raise ConfigurationError(f'--until: expected one of {names}, got {until!r}')
+    return steps[:names.index(until) + 1] if until else steps
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the model, or as much of it as is asked for."""
+    recipe = scale_recipe(read_edge_recipe(options.recipe, tuple(options.changes)), options.scale)
+    steps = choose_steps(make_steps(options, recipe), options.until)
+    keep_recipe(recipe, options.out)
+    before = signal.signal(signal.SIGTERM, _end_on_signal)
     environment = {**os.environ, 'OMP_NUM_THREADS': os.environ.get('OMP_NUM_THREADS', '1')}
-    work_off(make_steps(options), options.out, environment)
-    print(f'model in {options.out / "model"}; try: audio-interaction stream samples/scene.flac '
-          f'--model {options.out / "model"}')
-
-
-if __name__ == '__main__':
-    main()
+    try:
+        work_off(steps, options.out, environment)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if options.until is None:
+        print(f'model in {options.out / "model"}; try: audio-interaction stream '
+              f'samples/scene.flac --model {options.out / "model"}')
+    return 0

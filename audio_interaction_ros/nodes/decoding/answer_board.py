@@ -1,0 +1,88 @@
+"""
+Answers from words, in the decoder node: what wakes it, what cuts a reply short, what it counts.
+
+Owns the topic ``wake`` and the audio time at which answers are decided. What is answered to which
+words is ``intents.answers``'; who publishes it, the reply board. Everything happens in the
+callback group of the board.
+"""
+
+import time
+from collections.abc import Callable
+
+from rclpy.callback_groups import CallbackGroup
+from std_msgs.msg import Empty
+
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.intents.answers import Answers
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.stream.events import FinalReply, FinalTranscript, ReplyFinished
+
+__all__ = ['AnswerBoard']
+
+
+class AnswerBoard:
+    """What stands between the lanes of one decoder node and their answers."""
+
+    def __init__(self, *, node: ManagedNode, answers: Answers, config: AssistantConfig,
+                 group: CallbackGroup, cancel: Callable[[], object]) -> None:
+        """Subscribe to what wakes the robot; ``cancel`` ends every reply that is being written."""
+        self._answers, self._cancel = answers, cancel
+        self._now_ns, self._since = 0, time.monotonic()
+        if config.assistant.address == 'after_wake':
+            node.managed_subscription(Empty, 'wake', self._on_wake, qos.EVENTS,
+                                      callback_group=group)
+
+    def _on_wake(self, _message: Empty) -> None:
+        self._answers.wake(self._now_ns)
+
+    def tick(self, now_ns: int) -> list[FinalReply]:
+        """Take the newest audio time that is decided; return replies that wait no more."""
+        if now_ns > self._now_ns:
+            self._now_ns, self._since = now_ns, time.monotonic()
+        return self._answers.tick(now_ns)
+
+    def tick_without_audio(self) -> list[FinalReply]:
+        """Let time pass also where no audio comes; return replies that wait no more."""
+        return self._answers.tick(self._now_ns + round((time.monotonic() - self._since) * 1e9))
+
+    def give_up(self) -> list[FinalReply]:
+        """Return every reply that waits, and forget all else: no audio comes any more."""
+        waiting = self._answers.give_up()
+        self._answers.reset()
+        return waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many replies wait for words."""
+        return self._answers.waiting
+
+    def note_reading(self, draft: ReplyFinished) -> None:
+        """Take it that a transcript is being read again."""
+        self._answers.note_reading(draft)
+
+    def on_reply(self, reply: ReplyFinished) -> list[FinalReply]:
+        """Take a finished reply; return what is to be published at once."""
+        return self._answers.on_reply(reply)
+
+    def on_words(self, heard: FinalTranscript) -> list[FinalReply]:
+        """Take the final text of an utterance; return the answers to it."""
+        self.hear_partial(heard.text)
+        return self._answers.on_words(heard)
+
+    def hear_partial(self, text: str) -> bool:
+        """
+        End every reply at once where a text, partial or final, is a word such as "stop".
+
+        For whoever has words before they are final; True where something was ended.
+        """
+        called = self._answers.is_cut_short(text)
+        if called:
+            self._cancel()
+        return called
+
+    def report(self, report: StatusReport) -> None:
+        """Say how many answers came from where."""
+        report.values.update({f'answers.{name}': count
+                              for name, count in vars(self._answers.stats).items()})

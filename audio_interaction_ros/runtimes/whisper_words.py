@@ -1,0 +1,126 @@
+"""
+Whisper word by word: what it reads of speech that goes on, and where each word is.
+
+The same nets as the second pass, so that both together need the memory of one. A window is as long
+as the speech and a second; what was agreed on is fed, not written anew. Knows neither streams nor
+when somebody wants to know.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import ceil
+
+import numpy as np
+
+from audio_interaction_ros.audio.mel import whole_file_mel
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
+from audio_interaction_ros.runtimes.second_pass import (
+    END,
+    NO_TIMESTAMPS,
+    START,
+    START_OF_PREVIOUS,
+    WINDOW_S,
+    WhisperSecondPass,
+    compression_ratio,
+    is_repeating,
+    log_probability,
+    style_ids,
+)
+from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
+
+__all__ = ['WhisperWords']
+
+PAD_S = 1.0
+"""Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""
+DOUBTED_PAD_S = 4.0
+"""With so much a window is read again whose text runs in circles; the second pass has as much."""
+_MOST_BEFORE = 60
+"""Tokens of what was said before a window that the text is continued from."""
+CIRCLES = 'in circles'
+_MOST_WORDS_PER_S = 8.0
+_LEAST_CONFIDENCE = 0.4
+"""Mean confidence of the words; below it a short piece of speech was guessed at."""
+_TOKENS_PER_S, _FEWEST_TOKENS = 8, 16
+
+
+class WhisperWords(WhisperSecondPass):
+    """The second pass, which also reads speech that goes on."""
+
+    def open_voice(self) -> VoiceListener | None:
+        """Return what hears when speech begins and ends; None where nobody can."""
+        stream: Callable[[], VoiceListener] | None = getattr(self._voice, 'stream', None)
+        return stream() if stream is not None else None
+
+    def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
+                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
+        """Return what a window says so far; see runtimes.base.WindowReader."""
+        read = self._read_padded(samples, agreed, before, language, PAD_S)
+        if read.doubt == CIRCLES:
+            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
+        return read
+
+    def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
+                     before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
+        seconds = len(samples) / SAMPLE_RATE_HZ
+        # To tenths, for the encoder takes an even number of frames.
+        length = min(WINDOW_S, ceil((seconds + pad_s) * 10) / 10)
+        padded = np.pad(samples, (0, max(0, round(length * SAMPLE_RATE_HZ) - len(samples))))
+        frames = self._net.attend(self._net.encode(whole_file_mel(padded, 80)))
+        code = (self._language_id(self._net.begin(frames)([START]), ())
+                if not language else self._code_of(language))
+        start = [*self._context_ids(self._languages[code], before),
+                 START, code, self._task, NO_TIMESTAMPS]
+        forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
+        step = self._net.begin(frames)
+        ids, log_probs = self._write_on(step, start, forced, seconds)
+        words = _keep_agreed(agreed, make_words(
+            ids, log_probs, self._tokenizer.decode, new_from=len(forced)))
+        words = place_words(words, looks_of(step, len(start)), seconds, kept=len(agreed))
+        return WindowReading(words=tuple(words), language=self._languages[code],
+                             doubt=_find_doubt(words, ids, seconds))
+
+    def _code_of(self, language: str) -> int:
+        return int(self._tokenizer.token_to_id(f'<|{language}|>'))
+
+    def _context_ids(self, language: str, before: Sequence[ReadWord]) -> list[int]:
+        """Return what the text continues: how the language is written, and what was said."""
+        shown = style_ids(language, self._encode)
+        said = [code for word in before for code in (*word.ids, *word.mark_ids)][-_MOST_BEFORE:]
+        return [*(shown or [START_OF_PREVIOUS]), *said] if shown or said else []
+
+    def _write_on(self, step: Callable[[Sequence[int]], np.ndarray], start: Sequence[int],
+                  forced: list[int], seconds: float) -> tuple[list[int], list[float]]:
+        """Return the ids of the text, which begins with some, and their log-probabilities."""
+        scores = step([*start, *forced])
+        ids, log_probs = list(forced), [0.0] * len(forced)
+        most = len(forced) + _FEWEST_TOKENS + round(_TOKENS_PER_S * seconds)
+        while len(ids) < most and not is_repeating(ids):
+            scores[self._banned] = scores[START:] = -np.inf
+            best = int(scores.argmax())
+            if best == END:
+                break
+            ids.append(best)
+            log_probs.append(log_probability(scores, best))
+            scores = step([best])
+        return ids, log_probs
+
+
+def _keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[ReadWord]:
+    """Return words that begin with those agreed on, as these were; only the last mark is new."""
+    if not agreed or len(words) < len(agreed):
+        return words
+    last = words[len(agreed) - 1]
+    return [*agreed[:-1], replace(agreed[-1], mark=last.mark, mark_ids=last.mark_ids),
+            *words[len(agreed):]]
+
+
+def _find_doubt(words: Sequence[ReadWord], ids: list[int], seconds: float) -> str:
+    """Return why a text is not to be believed; '' if it is."""
+    if is_repeating(ids) or compression_ratio(''.join(word.written for word in words)) > 2.4:
+        return CIRCLES
+    if len(words) > _MOST_WORDS_PER_S * max(1.0, seconds):
+        return 'too fast'
+    if words and sum(word.confidence for word in words) < _LEAST_CONFIDENCE * len(words):
+        return 'guessed'
+    return ''

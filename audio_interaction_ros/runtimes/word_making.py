@@ -1,0 +1,89 @@
+"""
+How tokens become words with places and confidence.
+
+Owns where a word begins and what is a mark behind it. Knows no net.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.runtimes.base import ReadWord
+from audio_interaction_ros.runtimes.word_alignment import FRAME_S, align_tokens
+
+__all__ = ['looks_of', 'make_words', 'place_words']
+
+_MARKS = frozenset('.,!?;:…。，、！？；：")]}”’»')
+
+
+def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[[list[int]], str],
+               *, new_from: int = 0) -> list[ReadWord]:
+    """
+    Return the words of a text of ids, without places; each has the probability of its tokens.
+
+    A word begins where a space stands before it, with each piece of a script without spaces, and
+    at the id ``new_from``, where that is no mark.
+    """
+    words: list[ReadWord] = []
+    shares: list[float] = []
+    waiting: list[int] = []
+    for place, code in enumerate(ids):
+        waiting.append(code)
+        text = decode(waiting)
+        if '\ufffd' in text and place + 1 < len(ids):  # a character of several ids
+            continue
+        piece, waiting = tuple(waiting), []
+        share = log_probs[place]
+        if words and text.strip() and set(text.strip()) <= _MARKS and not text.startswith(' '):
+            words[-1] = replace(words[-1], mark=words[-1].mark + text,
+                                mark_ids=words[-1].mark_ids + piece)
+        elif words and place != new_from and not _begins_word(text) and not words[-1].mark:
+            shares[-1] += share
+            words[-1] = replace(words[-1], text=words[-1].text + text,
+                                ids=words[-1].ids + piece)
+        elif words and place != new_from and not _begins_word(text):  # "3.5", "o'clock"
+            last, shares[-1] = words[-1], shares[-1] + share
+            words[-1] = replace(last, text=last.written + text, mark='', mark_ids=(),
+                                ids=last.ids + last.mark_ids + piece)
+        else:
+            words.append(ReadWord(text=text, start_s=0.0, end_s=0.0, ids=piece))
+            shares.append(share)
+    return [replace(word, confidence=float(np.exp(share / len(word.ids))))
+            for word, share in zip(words, shares, strict=True)]
+
+
+def _begins_word(text: str) -> bool:
+    return text.startswith(' ') or any('\u3040' <= letter <= '\u9fff' for letter in text)
+
+
+def looks_of(step: Any, start: int) -> np.ndarray | None:
+    """Return where heads looked [heads, T + 1, frames] for each token of a text and its end."""
+    looks = getattr(step, 'looks', None)
+    return np.concatenate(looks, axis=1)[:, start - 1:] if looks else None
+
+
+def place_words(words: Sequence[ReadWord], looks: np.ndarray | None, seconds: float, *,
+                kept: int = 0) -> list[ReadWord]:
+    """
+    Return words with their places in so many seconds of audio; the first ``kept`` have theirs.
+
+    Without ``looks`` [heads, T + 1, frames] all letters take equally long.
+    """
+    counts = [len(word.ids) + len(word.mark_ids) for word in words]
+    starts = None
+    if looks is not None and looks.shape[1] >= sum(counts) > 0:
+        starts = align_tokens(looks[:, :sum(counts), :max(1, round(seconds / FRAME_S))])
+    if starts is None:
+        lengths = np.cumsum([0, *(len(word.written) for word in words)])
+        spans = [(seconds * a / lengths[-1], seconds * b / lengths[-1])
+                 for a, b in pairwise(lengths)]
+    else:
+        at = np.cumsum([0, *counts])
+        spans = [(FRAME_S * starts[first], FRAME_S * starts[first + len(word.ids)])
+                 for first, word in zip(at, words, strict=False)]
+    return [*words[:kept], *(replace(word, start_s=float(start), end_s=float(end))
+                             for word, (start, end) in
+                             zip(words[kept:], spans[kept:], strict=True))]

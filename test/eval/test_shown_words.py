@@ -1,0 +1,66 @@
+"""Words while they are spoken: what counts as right a second after it was said."""
+
+import numpy as np
+import pytest
+
+from audio_interaction_ros.config import TranscriptConfig
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
+from eval.shown_words import ShownClip, count_wrong, figures, hear_words
+
+pytest.importorskip('jiwer')
+pytest.importorskip('transformers')
+pytestmark = pytest.mark.torch
+
+
+def clip(*shown, finals=()):
+    return ShownClip(group='g', reference='turn on the light', ends=[1.0, 2.0, 3.0, 4.0],
+                     whole='turn on the light', seconds=5.0, finals=list(finals),
+                     shown=[(at, spent, text, '') for at, spent, text in shown])
+
+
+@pytest.mark.parametrize(('shown', 'wrong'), [
+    ([], 4),
+    ([(0.5, 0.1, 'Turn on the light.')], 0),
+    ([(1.8, 0.1, 'turn'), (2.8, 0.3, 'turn on'), (4.8, 0.1, 'turn on the light')], 2),
+    ([(0.5, 0.1, 'turn on a light')], 1),
+    ([(0.5, 0.1, 'turn on the light now')], 1)])
+def test_a_word_must_be_right_a_second_after_it_was_said_computing_counted(shown, wrong):
+    assert count_wrong(clip(*shown)) == (wrong, 4)
+
+
+def test_figures_say_when_the_first_word_and_the_final_came():
+    row = figures([clip((1.6, 0.2, 'turn'), (5.0, 0.3, 'turn on the light'),
+                        finals=[(5.0, 0.3, 'turn on the light')])])
+    assert (row['first_word_s']['p50'], row['first_word_with_computing_s']['p50']) == (0.6, 0.8)
+    assert (row['final_s']['p50'], row['final_with_computing_s']['p50']) == (1.0, 1.3)
+    assert (row['wer_final'].value, row['wer_whole'].value) == (0.0, 0.0)
+
+
+class Whisper:
+    """Hears speech in what is louder than 0 and reads a word for each second."""
+
+    step_s = 0.04
+
+    def open_voice(self):
+        return self
+
+    def reset(self):
+        pass
+
+    def push(self, samples):
+        return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
+
+    def read_window(self, samples, *, agreed=(), before=(), language=''):
+        words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
+                 for n in range(len(samples) // 16_000)]
+        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
+
+    def transcribe(self, samples, languages=()):
+        return Recognition(text='w0 w1 w2', language='en')
+
+
+def test_a_clip_is_shown_while_it_plays_and_final_after_it():
+    heard = hear_words(Whisper(), np.full(48_000, 0.1, np.float32), clip(),
+                       TranscriptConfig(second_pass='whisper'))
+    assert [text for *_, text in heard.finals] == ['w0 w1 w2'] and heard.taken_back == 0
+    assert next(text for _, _, text, _ in heard.shown) == 'w0'

@@ -1,0 +1,150 @@
+"""Words while they are spoken, in the nodes: one name up to the final, nothing told twice."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from audio_interaction_msgs.msg import Transcript
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.nodes.decoding.word_board import WordBoard
+from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
+from audio_interaction_ros.nodes.io.messages import time_message
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
+from audio_interaction_ros.stream.final_text import Draft
+from audio_interaction_ros.stream.span_reader import SpanReader
+
+pytestmark = pytest.mark.ros
+
+S = 1_000_000_000
+
+
+def message(text, *, name='a', start=1, end=3, source='partial', **fields):
+    return Transcript(text=text, utterance_id=name, start=time_message(start * S),
+                      end=time_message(end * S), source=source, **fields)
+
+
+@pytest.fixture
+def board():
+    """Return a board, what it published, and how messages reach it."""
+    said, heard = [], []
+    node = SimpleNamespace(managed_subscription=lambda kind, topic, callback, *_, **__:
+                           heard.append(callback))
+    one = WordBoard(node=node, group=None, publish=lambda it: said.append(
+        (it.utterance_id, it.revision, it.text, it.is_final)))
+    return SimpleNamespace(board=one, said=said, hear=heard[0])
+
+
+def test_a_final_of_a_lane_ends_the_words_in_its_span_under_their_name(board):
+    board.hear(message('Turn', revision=4))
+    final = message('Turn on.', name='7-3-transcript', source='second_pass', start=1, end=4)
+    board.board.take_over(final)
+    assert (final.utterance_id, final.revision) == ('a', 5)
+    board.hear(message('Turn on', revision=5))
+    assert board.said == [('a', 4, 'Turn', False)], 'nothing comes after the final'
+
+
+def test_a_final_elsewhere_keeps_its_own_name(board):
+    board.hear(message('Turn', start=5, end=6))
+    final = message('Before.', name='7-3-transcript', start=1, end=4)
+    board.board.take_over(final)
+    assert final.utterance_id == '7-3-transcript' and board.board.shows(5 * S, 6 * S)
+
+
+def test_what_silence_ended_is_final_and_a_late_streamed_text_of_it_is_none(board):
+    board.hear(message('Turn', revision=2))
+    board.hear(message('Turn on.', is_final=True, source='second_pass'))
+    assert board.said[-1] == ('a', 3, 'Turn on.', True)
+    late = message('Burn on.', name='7-3-transcript', source='streamed', start=1, end=4)
+    board.board.take_over(late)
+    assert late.text == ''
+    other = message('Something else.', name='7-9-transcript', source='streamed', start=8, end=9)
+    board.board.take_over(other)
+    assert other.text == 'Something else.'
+
+
+def test_words_that_nobody_ends_become_final_when_all_is_given_up(board):
+    board.hear(message('Turn', revision=2))
+    board.board.give_up()
+    board.board.give_up()
+    assert board.said[-1] == ('a', 3, 'Turn', True) and len(board.said) == 2
+
+
+class Whisper:
+    """Hears speech in what is louder than 0 and reads one word for each second."""
+
+    step_s = 0.04
+    fails = False
+
+    def open_voice(self):
+        return self
+
+    def reset(self):
+        pass
+
+    def push(self, samples):
+        return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
+
+    def read_window(self, samples, *, agreed=(), before=(), language=''):
+        if self.fails:
+            raise RuntimeError('no')
+        words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
+                 for n in range(len(samples) // 16_000)]
+        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
+
+    def transcribe(self, samples, languages=()):
+        return Recognition(text=f'{round(len(samples) / 16_000)} s', language='en')
+
+
+def link(whisper, pattern, **settings):
+    """Return a link that heard a pattern of chunks ('#': speech), and what it told."""
+    config = AssistantConfig(transcript=TranscriptConfig(second_pass='whisper', **settings))
+    reader, logged, told = SpanReader(seconds=30.0), [], []
+    one = LiveWordsLink(config=config, reader=reader, log=logged.append)
+    one.adopt(whisper)
+    for place, sign in enumerate(pattern):
+        chunk = AudioChunk(samples=np.full(CHUNK_SAMPLES, 0.1 * (sign == '#'), np.float32),
+                           stamp_ns=S + place * CHUNK_NS, lost_samples_before=0)
+        reader.remember(chunk)
+        one.remember(chunk)
+        one._rest_until = 0.0  # as if the machine were fast
+        one.work(whisper, told.append, read=True, finish=False)
+    return SimpleNamespace(link=one, told=told, logged=logged)
+
+
+def test_words_come_during_speech_with_their_places_and_then_the_final():
+    heard = link(Whisper(), '#' * 8 + '.' * 7)
+    partial, final = heard.told[1], heard.told[-1]
+    assert not partial.is_final and partial.source == 'partial' and partial.text == 'w0 w1'
+    assert list(partial.words) == ['w0', 'w1'] and partial.word_starts[1].sec == 2
+    assert final.is_final and final.source == 'second_pass' and final.text
+    assert len({it.utterance_id for it in heard.told}) == 1
+
+
+def test_a_draft_gets_only_what_is_not_final_yet():
+    whisper = Whisper()
+    heard = link(whisper, '#' * 8 + '.' * 7)
+    late = Draft(text='late', confidence=0.9, start_ns=S, end_ns=S + 15 * CHUNK_NS)
+    assert heard.link.read_draft(whisper, late).text == ''
+    early = link(whisper, '#' * 8)
+    assert early.link.read_draft(whisper, Draft(
+        text='x', confidence=0.9, start_ns=S, end_ns=S + 8 * CHUNK_NS)).text == '3 s'
+
+
+def test_a_reading_that_fails_is_logged_and_the_final_comes():
+    whisper = Whisper()
+    whisper.fails = True
+    heard = link(whisper, '#' * 8 + '.' * 7)
+    assert 'failed' in heard.logged[0] and [it.is_final for it in heard.told] == [True]
+
+
+def test_without_time_or_where_turned_off_nothing_is_read():
+    whisper = Whisper()
+    assert not link(whisper, '#' * 8, partial_ms=0.0).told
+    heard = link(whisper, '#')
+    heard.link._rest_until = float('inf')
+    before = heard.link.read
+    heard.link.work(whisper, heard.told.append, read=True, finish=False)
+    assert heard.link.read == before

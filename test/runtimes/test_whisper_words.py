@@ -1,0 +1,83 @@
+"""Whisper on speech that goes on: what was agreed is fed, windows are short, doubt is told."""
+
+import numpy as np
+import pytest
+from test_second_pass import Numbers, Says
+
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import ReadWord
+from audio_interaction_ros.runtimes.second_pass import START_OF_PREVIOUS
+from audio_interaction_ros.runtimes.whisper_words import WhisperWords
+
+pytestmark = pytest.mark.unit
+
+
+class Spoken(Numbers):
+    """Writes ids as words."""
+
+    def decode(self, ids):
+        return ''.join(f' w{code}' for code in ids)
+
+    def token_to_id(self, name):
+        return {'<|en|>': 50_259}[name]
+
+
+class Fed(Says):
+    """Remembers with what each text began; goes on with the ids that were not fed yet."""
+
+    def begin(self, frames):
+        left, said = [], self.said[next(iter(self.said))]
+
+        def append(ids):
+            scores = np.zeros(51_865, np.float32)
+            if len(ids) > 1:
+                self.starts.append(list(ids))
+                fed = [code for code in ids if code < 50_000 and code in said]
+                left[:] = [*said[len(fed):], 50_257]
+            if ids == [50_258]:
+                scores[self.language] = 1.0
+            else:
+                scores[left.pop(0)] = self.sure
+            return scores
+        return append
+
+
+def words(net):
+    return WhisperWords(net, Spoken())
+
+
+def sound(seconds=2.0):
+    return np.full(round(seconds * SAMPLE_RATE_HZ), 0.1, np.float32)
+
+
+def test_the_window_is_as_long_as_the_speech_and_a_second():
+    net = Fed(50_259, transcribe=[1, 2, 3])
+    read = words(net).read_window(sound(2.0))
+    assert net.windows_s == [3.0]
+    assert ([word.text for word in read.words], read.language, read.doubt) == (
+        [' w1', ' w2', ' w3'], 'en', '')
+
+
+def test_what_was_agreed_is_fed_and_comes_back_as_it_was():
+    net = Fed(50_259, transcribe=[1, 2, 3])
+    agreed = [ReadWord(text=' w1', start_s=0.1, end_s=0.2, ids=(1,), confidence=0.7)]
+    before = [ReadWord(text=' w9', start_s=0.0, end_s=0.1, ids=(99,))]
+    read = words(net).read_window(sound(), agreed=agreed, before=before, language='en')
+    assert list(read.words[:1]) == agreed and [word.ids for word in read.words[1:]] == [(2,), (3,)]
+    assert net.starts[0][:2] == [START_OF_PREVIOUS, 99] and net.starts[0][-1] == 1
+
+
+def test_a_text_in_circles_is_read_again_in_a_longer_window_and_told():
+    net = Fed(50_259, transcribe=[7] * 60)
+    read = words(net).read_window(sound(2.0))
+    assert read.doubt == 'in circles' and net.windows_s == [3.0, 6.0]
+
+
+def test_a_guess_is_told():
+    net = Fed(50_259, transcribe=[1, 2])
+    net.sure = 1.0
+    assert words(net).read_window(sound()).doubt == 'guessed'
+
+
+def test_without_a_voice_detector_nobody_hears_when_speech_begins():
+    assert words(Fed(50_259, transcribe=[1])).open_voice() is None
