@@ -23,14 +23,17 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.nodes.lifecycle.kept_wait_set import KeptWaitSetExecutor, is_supported
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['Spinner', 'find_wrong_arguments', 'run']
+__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run']
 
+EXECUTOR_VARIABLE = 'AUDIO_INTERACTION_EXECUTOR'
+"""Environment variable: kept takes our executor where rclpy allows, anything else rclpy's."""
 _THREADS = 4
 _PERIOD_S = 0.2
 _BREATH_S = 0.001
@@ -41,6 +44,18 @@ _SENDING_S = 0.3
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
+
+
+def _make_finder(context: Context | None) -> SingleThreadedExecutor:
+    """
+    Return the executor that finds callbacks: rclpy's, or ours where that is asked for and can be.
+
+    rclpy's EventsExecutor builds no wait set either, but knows no guard conditions and runs all
+    callbacks in one thread, where one that waits would hold up all others.
+    """
+    if os.environ.get(EXECUTOR_VARIABLE) == 'kept' and is_supported():
+        return KeptWaitSetExecutor(context=context)
+    return SingleThreadedExecutor(context=context)
 
 
 class Spinner:
@@ -56,7 +71,7 @@ class Spinner:
     def __init__(self, *, threads: int = _THREADS, context: Context | None = None) -> None:
         """Make executor and threads; rclpy must be up in the context (None: the usual one)."""
         # it finds what is ready; the pool runs it
-        self._executor = SingleThreadedExecutor(context=context)
+        self._executor = _make_finder(context)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix='callback')
         self._queued: set[Any] = set()
         self._lock = threading.Lock()
@@ -83,7 +98,7 @@ class Spinner:
         with self._lock:
             waits = task in self._queued
             self._queued.add(task)
-        if waits:  # rclpy offers it again until it has begun
+        if waits:  # rclpy's own executor offers it again until it has begun
             time.sleep(_BREATH_S)
             return
         self._pool.submit(self._call, task, node)
@@ -108,6 +123,8 @@ class Spinner:
         with self._lock:
             self._queued.discard(task)
         task()
+        if isinstance(self._executor, KeptWaitSetExecutor):
+            self._executor.note_run(task)
         if task.done() and task.exception() is not None:
             self._log(node, task.exception())
 
