@@ -5,7 +5,7 @@ Owns how replies and p_respond become figures; what a detection is, eval.matchin
 neither models nor audio nor files.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -158,12 +158,19 @@ def false_alarms(backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> dict[s
         'hours': hours, 'hours_of_different_recordings': sum(
             stream.unique_s for stream, _ in backgrounds) / 3600,
         'false_alarms': alarms, 'false_alarms_per_hour': poisson(alarms, hours),
+        'by_label': _count_labels(backgrounds),
         'alerts_raised_per_hour': poisson(sum(stream.raised for stream, _ in backgrounds), hours),
         'withheld_per_hour': poisson(sum(stream.withheld for stream, _ in backgrounds), hours),
         'chatter_per_hour': poisson(chatter, hours), 'false_replies_per_hour': poisson(
             replies, hours),
         'silent_pieces': quotients(
             [a for a, _ in quiet], [b for _, b in quiet], share=True)}
+
+
+def _count_labels(backgrounds: Sequence[tuple[StreamOutcome, Matches]]) -> dict[str, int]:
+    """Return how often each alert was raised for nothing, each time counted, the most first."""
+    return dict(Counter('+'.join(sorted(said.labels)) for _, matches in backgrounds
+                        for said in matches.false if said.alarm).most_common())
 
 
 def false_alarms_by_kind(heard: Sequence[StreamOutcome]) -> dict[str, dict[str, Any]]:

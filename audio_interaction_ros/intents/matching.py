@@ -23,6 +23,7 @@ from audio_interaction_ros.intents.words import (
     ARTICLES,
     are_alike,
     is_chinese,
+    is_negation,
     split_sentences,
     tokenise,
 )
@@ -32,6 +33,7 @@ __all__ = ['Intent', 'IntentMatcher', 'reader_factor']
 LONGEST_SENTENCE = 40
 """Tokens; nobody orders a robot about in more of them."""
 _EXACT_SLOTS = frozenset(('number', 'duration', 'time'))
+_BETWEEN_CLAUSES = re.compile(r'\s*[,;，；、]\s*|\s+(?:and|but|then)\s+', re.IGNORECASE)
 _NO_BUT = re.compile(r'^\s*no\s*[,:\u2014-]\s*', re.IGNORECASE)
 
 
@@ -90,13 +92,16 @@ class IntentMatcher:
         Return what a text asks for; None where that is nothing that is known.
 
         Of several sentences the urgent one counts, then the last order or question, then the last
-        greeting; the more of them mean something else, the less sure it is. ``word_confidence``:
-        how sure its reader was of the words, NaN: unknown.
+        greeting; the more of them mean something else, the less sure it is. Of a sentence the
+        beginning counts if it is urgent: "stop there and open the door".
+        ``word_confidence``: how sure its reader was of the words, NaN: unknown.
         """
         found: dict[int, Intent] = {}
         known, sentences = 0, split_sentences(text)
         for sentence in sentences:
-            intent = self._match_sentence(_NO_BUT.sub('', sentence) or sentence, word_confidence)
+            intent = (self._find_urgent_beginning(sentence, word_confidence)
+                      or self._match_sentence(_NO_BUT.sub('', sentence) or sentence,
+                                              word_confidence))
             known += intent is not None or self._skipper.is_nothing(tokenise(sentence))
             if intent is not None:
                 found[_rank(intent)] = intent
@@ -105,6 +110,14 @@ class IntentMatcher:
         best = found[min(found)]
         told = 1.0 if best.kind == 'urgent' else math.sqrt(known / len(sentences))
         return replace(best, confidence=best.confidence * told)
+
+    def _find_urgent_beginning(self, sentence: str, word_confidence: float) -> Intent | None:
+        """Return what the first clause asks for, where that is urgent and nothing denies it."""
+        first, *rest = _BETWEEN_CLAUSES.split(sentence, maxsplit=1)
+        if not rest or any(is_negation(token) for token in tokenise(rest[0])):
+            return None
+        intent = self._match_sentence(first, word_confidence)
+        return intent if intent is not None and intent.kind == 'urgent' else None
 
     def _match_sentence(self, sentence: str, word_confidence: float) -> Intent | None:
         tokens = tokenise(sentence)

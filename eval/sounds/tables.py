@@ -21,6 +21,7 @@ def print_all(measured: Mapping[str, Any]) -> None:
     _print_goals(name, first)
     _print_classes(name, first)
     _print_backgrounds(settings)
+    _print_false_labels(name, first)
     _print_confusion(name, first)
     _print_misses(name, first)
     _print_subset(measured['subset'])
@@ -75,10 +76,20 @@ def _print_backgrounds(settings: Mapping[str, Any]) -> None:
          for kind, row in part['backgrounds'].items()])
 
 
+def _print_false_labels(name: str, part: Mapping[str, Any]) -> None:
+    report.print_table(f'What was raised for nothing: {name}', ['background', 'alerts'], [
+        (kind, _tell_counts(row['by_label'])) for kind, row in part['backgrounds'].items()
+        if row['by_label']])
+
+
 def _print_confusion(name: str, part: Mapping[str, Any]) -> None:
     report.print_table(f'What was named first: {name}', ['class', 'condition', 'alerts'], [
-        (label, condition, ', '.join(f'{what} {count}' for what, count in row.items()))
+        (label, condition, _tell_counts(row))
         for condition, table in part['confusion'].items() for label, row in table.items()])
+
+
+def _tell_counts(counts: Mapping[str, int]) -> str:
+    return ', '.join(f'{what} {count}' for what, count in counts.items())
 
 
 def _print_misses(name: str, part: Mapping[str, Any]) -> None:

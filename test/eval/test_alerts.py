@@ -60,9 +60,13 @@ def test_false_alarms_are_counted_on_backgrounds_only_and_chatter_apart():
         heard(events=(ALARM,), replies=(GivenReply(at=1.0, urgent=True),)),
         heard(kind='ambience', seconds=1800.0, raised=1, replies=(
             GivenReply(at=5.0, urgent=True), GivenReply(at=6.0, urgent=True),
-            GivenReply(at=100.0)))]
+            GivenReply(at=100.0))),
+        heard(kind='ambience', seconds=0.0, replies=(
+            GivenReply(at=5.0, urgent=True, labels=frozenset({'siren', 'horn'})),))]
     found = figures(streams)
     assert found['false_before_events'] == 1
+    assert found['background']['by_label'] == {'': 2, 'horn+siren': 1}
+    found = figures(streams[:-1])
     assert found['background']['false_alarms_per_hour'].value == 2.0
     assert found['background']['alerts_raised_per_hour'].value == 2.0
     assert found['background']['chatter_per_hour'].value == 2.0

@@ -37,6 +37,8 @@ WORDS = sorted({token for intent in RULES.intents for language in ('en', 'zh')
     ('No, stop!', 'stop', {}, 'Stopping.'),
     ('Go to the kitchen. Stop!', 'stop', {}, 'Stopping.'),
     ('Stop! Go to the kitchen.', 'stop', {}, 'Stopping.'),
+    ('Stop right there and open the door.', 'stop', {}, 'Stopping.'),
+    ('停下，打开那个盒子', 'stop', {}, '停下了。'),
     ('Yes.', 'yes', {}, ''),
     ('No.', 'no', {}, ''),
     ('Go home', 'go', {'place': 'home'}, 'Going home.'),
@@ -58,6 +60,7 @@ def test_what_is_asked_for_is_told_with_its_slots(text, name, slots, answer):
     'Set a timer for thirty.', 'Set a timer for five ten minutes.', 'He told me to stop.',
     'She said go to the kitchen.', 'I will go to the kitchen tomorrow and wait.',
     'The shop is open.', 'If you stop I go home.', 'When did you stop?', 'Stop by the shop.',
+    'Stop, no, do not stop at all.', 'Wait for the green light and stop at the door.',
     'The man told everybody to come here.', 'The kitchen.', '', '?!', 'stop ' * 60])
 def test_what_is_no_order_has_no_intent(text):
     assert MATCHER.match(text) is None
