@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from audio_interaction_ros.nodes.lifecycle.transport import leave_out_shared_memory
 from bench.domain import claim_domain
 
 HERE = Path(__file__).parent
@@ -162,6 +163,8 @@ def quiet_domain():
     before = dict(os.environ)
     os.environ['ROS_DOMAIN_ID'] = str(claim_domain())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    # As our processes do: Fast DDS has stood still for good while it closed its shared memory.
+    leave_out_shared_memory(os.environ)
     os.environ['PYTHONPATH'] = os.pathsep.join(
         [str(HERE.parents[1]), os.environ.get('PYTHONPATH', '')])
     yield
