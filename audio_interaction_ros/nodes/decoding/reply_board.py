@@ -192,15 +192,19 @@ class ReplyBoard:
 
     def _publish_words(self, message: Any) -> None:
         """Publish what was read of speech that goes on, or the final of what silence ended."""
-        self._publishers['transcript'].publish(message)
-        if message.is_final and message.text:
-            self._texts['transcript'].publish(String(data=message.text))
+        self._publish('transcript', message)
         if self._answers is not None and message.is_final:
             lane = next(lane for lane, kind in self._kinds.items() if kind == 'transcript')
             self.publish_answers(self._answers.on_words(words_transcript(message, lane)),
                                  message.header.frame_id)
         elif self._answers is not None:
             self._answers.hear_partial(message.text)
+
+    def _publish(self, kind: str, message: Any) -> None:
+        """Publish a message, and a final that says something as plain text too."""
+        self._publishers[kind].publish(message)
+        if message.is_final and message.text:
+            self._texts[kind].publish(String(data=message.text))
 
     def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""
@@ -265,9 +269,7 @@ class ReplyBoard:
             slot_names=list(event.slots), slot_values=list(event.slots.values()))
         message.header.stamp = time_message(event.stamp_ns)
         message.header.frame_id = frame_id
-        self._publishers['reply'].publish(message)
-        if event.text:
-            self._texts['reply'].publish(String(data=event.text))
+        self._publish('reply', message)
 
     def _publish_progress(self, event: ReplyEmotion | ReplyText | ReplyFinished, running: _Running,
                           heard: ChunkOrigin) -> None:
@@ -360,9 +362,7 @@ class ReplyBoard:
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
         if draft.kind == 'transcript' and self._words is not None:
             self._words.take_over(message)
-        self._publishers[draft.kind].publish(message)
-        if message.text:
-            self._texts[draft.kind].publish(String(data=message.text))
+        self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self.publish_answers(
                 self._answers.on_words(final_transcript(message, draft.reply)),
