@@ -53,7 +53,7 @@ INTERFACES = {
         'float32 p_respond', 'uint16 queue_depth', 'float32 decision_latency_s'),
     'msg/Transcript.msg': (
         *SPAN, 'string[] words', 'Time[] word_starts', 'Time[] word_ends',
-        'float32[] word_confidences'),
+        'float32[] word_confidences', 'float32 bearing', 'string ended_by'),
     'msg/Translation.msg': (
         *SPAN, 'string source_language', 'string source_text',
         'string transcript_utterance_id'),
@@ -67,10 +67,10 @@ INTERFACES = {
         'Header header', 'string id', 'uint8 severity', 'uint8 category', 'uint8 state',
         'string label', 'string message', 'float32 confidence', 'uint32 count',
         'Time last_seen', 'Duration ttl', 'bool requires_ack', 'string evidence', 'string sound',
-        'float32 score', 'float32 threshold'),
+        'float32 score', 'float32 threshold', 'float32 bearing'),
     'msg/SoundEvent.msg': (
         'Header header', 'uint32 epoch', 'uint64 seq', 'uint8 state', 'string sound',
-        'float32 score', 'float32 threshold', 'Time onset', 'Time offset'),
+        'float32 score', 'float32 threshold', 'Time onset', 'Time offset', 'float32 bearing'),
     'msg/SoundScores.msg': (
         'Header header', 'uint32 epoch', 'uint64 seq', 'float32 rms_dbfs', 'string[] sounds',
         'float32[] scores', 'float32[] thresholds'),
@@ -85,6 +85,9 @@ INTERFACES = {
     'action/Listen.action': (
         'Duration max_duration', 'string language', '---', 'bool success', 'string message',
         'Transcript transcript', '---', 'Transcript transcript'),
+    'action/Say.action': (
+        'string text', 'string language', 'uint8 priority', '---', 'bool success',
+        'string message', 'float32 spoken', '---', 'float32 spoken'),
 }
 
 

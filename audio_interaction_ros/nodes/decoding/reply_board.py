@@ -309,7 +309,8 @@ class ReplyBoard:
     def _publish_transcript(self, kind: str, event: ReplyText | ReplyFinished, running: _Running,
                             heard: ChunkOrigin) -> None:
         final = isinstance(event, ReplyFinished)
-        message = Transcript() if kind == 'transcript' else Translation()
+        message = (Transcript(bearing=_NAN, ended_by='model' if final else '')
+                   if kind == 'transcript' else Translation())
         message.header.stamp = message.start = time_message(running.start_ns)
         message.header.frame_id = heard.frame_id
         message.utterance_id, message.revision = event.reply_id, running.revision

@@ -116,7 +116,8 @@ class LiveWordsLink:
             final = nobody(draft)
         nan = float('nan')
         message = Transcript(utterance_id=self._name(span.utterance), is_final=True,
-                             confidence=nan, encode_latency_s=nan, decode_latency_s=nan)
+                             confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
+                             bearing=nan, ended_by='silence')
         put_final(message, final)
         message.stable_length = len(message.text)
         return message

@@ -166,7 +166,8 @@ def partial_message(shown: WordsShown, *, utterance_id: str) -> msg.Transcript:
     message = msg.Transcript(
         utterance_id=utterance_id, revision=shown.revision, text=shown.text,
         stable_length=shown.stable_length, language=shown.language, source='partial',
-        confidence=nan, word_confidence=nan, encode_latency_s=nan, decode_latency_s=nan)
+        confidence=nan, word_confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
+        bearing=nan)
     _put_span(message, shown.start_ns, shown.end_ns)
     _put_words(message, shown.words)
     return message
@@ -220,7 +221,7 @@ def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
         requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
-        score=alert.score, threshold=alert.threshold)
+        score=alert.score, threshold=alert.threshold, bearing=math.nan)
     message.header.stamp = time_message(alert.stamp_ns)
     message.header.frame_id = frame_id
     return message
@@ -234,7 +235,7 @@ def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
         epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
         state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
         threshold=event.threshold, onset=time_message(event.onset_ns),
-        offset=time_message(offset_ns))
+        offset=time_message(offset_ns), bearing=math.nan)
     message.header.stamp = time_message(event.onset_ns)
     message.header.frame_id = frame_id
     return message
