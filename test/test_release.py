@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 pytest.importorskip('catkin_pkg', reason='comes with colcon of ROS 2')
 
 from scripts.lay_release import PACKAGES, check_release, lay_release  # noqa: E402
 
+pytestmark = pytest.mark.ros
+
 ROOT = Path(__file__).parents[1]
+KEYS = {'numpy': 'python3-numpy', 'PyYAML': 'python3-yaml', 'soundfile': 'python3-soundfile'}
+"""Requirements that rosdep installs as packages of the system."""
 
 
 @pytest.fixture(scope='module')
@@ -106,3 +111,32 @@ def test_colcon_builds_the_tree(tree, tmp_path):
     share = tmp_path / 'install' / PACKAGES[0] / 'share' / PACKAGES[0]
     assert {'package.xml', 'launch', 'config', 'models', 'samples'} <= {
         path.name for path in share.iterdir()}
+
+
+def test_every_requirement_has_a_key_of_rosdep_or_a_row_that_says_it_has_none(tree):
+    manifest = (tree / PACKAGES[0] / 'package.xml').read_text()
+    assert all(f'<exec_depend>{key}</exec_depend>' in manifest for key in KEYS.values())
+    assert '-pip<' not in manifest  # the build farm refuses these
+    page = (ROOT / 'docs' / 'installing.md').read_text(encoding='utf-8')
+    rows = set(re.findall(r'^\| `([\w-]+)` \| (?:none|`[\w-]+-pip`) \|', page, re.M))
+    required = re.findall(r'^([\w-]+)', (ROOT / 'requirements/run.txt').read_text(), re.M)
+    assert rows == set(required) - set(KEYS)
+
+
+def test_what_the_images_copy_and_run_exists():
+    services = yaml.safe_load((ROOT / 'docker/compose.yaml').read_text())['services']
+    for service in services.values():
+        assert (ROOT / service['build']['dockerfile']).is_file()
+    ignored = (ROOT / '.dockerignore').read_text().split()
+    for path in (ROOT / 'docker').glob('Dockerfile*'):
+        named = re.findall(r'(?:docker|scripts|requirements)/[\w.]+', path.read_text())
+        assert named and all((ROOT / name).is_file() for name in named), path.name
+        assert not any(name.startswith(tuple(ignored)) for name in named)
+
+
+def test_every_distribution_is_tried_on_both_processors():
+    jobs = yaml.safe_load((ROOT / '.github/workflows/ci.yaml').read_text())['jobs']
+    matrix = jobs['with-ros']['strategy']['matrix']
+    assert set(matrix['distribution']) == {'humble', 'jazzy', 'kilted', 'lyrical'}
+    assert {machine.endswith('-arm') for machine in matrix['machine']} == {True, False}
+    assert '.ci/run' in str(jobs['without-ros'])
