@@ -22,8 +22,8 @@ PARTS = {'msg': ('',), 'srv': ('request', 'response'), 'action': ('goal', 'resul
 
 _HEAD = """# Messages, field by field
 
-Made from the definitions in `audio_interaction_msgs` by `python scripts/make_message_page.py`; a test holds this page
-against them. What each topic carries says [interfaces.md](interfaces.md).
+Made from the definitions in `audio_interaction_msgs` by `python scripts/make_message_page.py`; a
+test holds this page against them. What each topic carries says [interfaces.md](interfaces.md).
 """
 
 
