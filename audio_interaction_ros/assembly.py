@@ -165,15 +165,14 @@ def read_rules(settings: AlertsConfig) -> AlertRules:
     Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
     whoever listens for it refuses it.
     """
-    rules = _load_rules(Path(settings.rules) if settings.rules
-                        else shipped_path('config/alerts.yaml'))
     taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
-    return rules.with_taught({sound.name: sound.title for sound in taught},
-                             {sound.name: sound.threshold for sound in taught})
+    return _load_rules(settings).with_taught({sound.name: sound.title for sound in taught},
+                                             {sound.name: sound.threshold for sound in taught})
 
 
-def _load_rules(path: Path) -> AlertRules:
-    """Return the rules of a file, which detector and policy ask for one after the other."""
+def _load_rules(settings: AlertsConfig) -> AlertRules:
+    """Return the rules of the file alone, which several ask for one after the other."""
+    path = Path(settings.rules) if settings.rules else shipped_path('config/alerts.yaml')
     try:
         state = path.stat()
     except OSError:
@@ -248,7 +247,7 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
     matcher = build_matcher(config)
     if config.reply.source == 'model' or not reads or not lanes:
         return None
-    said, rules = config.assistant, read_rules(config.alerts)
+    said, rules = config.assistant, _load_rules(config.alerts)  # taught sounds have no words
     names = split_list(said.names)
     return Answers(
         lane=lanes[0], matcher=matcher,
