@@ -39,8 +39,10 @@ from audio_interaction_ros.runtimes.base import (
     Runtime,
     SoundHead,
     Tokenizer,
+    Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.reader_pair import pair_readers
+from audio_interaction_ros.runtimes.registry import load_runtime, load_transcriber
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.live_words import LiveWords
 from audio_interaction_ros.stream.quiet import QuietRoom
@@ -52,8 +54,8 @@ from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
            'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
-           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
-           'spoken_language']
+           'load_reader', 'make_policy_settings', 'read_rules', 'read_sound_rules',
+           'resolve_for', 'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,20 +126,38 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
                       interpret=translates and config.translation.to_english == 'whisper')
 
 
+def load_reader(config: AssistantConfig, *, threads: int) -> Transcriber:
+    """
+    Load who reads words, as a configuration names it, and who reads them while they are spoken.
+
+    Raises what runtimes.registry.load_transcriber raises.
+    """
+    said = config.transcript
+    options: dict[str, Any] = {
+        'threads': threads, 'language': spoken_language(config)}
+    if said.hot_words:
+        options['hot_words'] = split_list(said.hot_words)
+    reader = load_transcriber(said.reader, **options)
+    if said.partials_reader in ('', said.reader) or not said.partial_ms:
+        return reader
+    return pair_readers(reader, load_transcriber(said.partials_reader, **options))
+
+
 def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
     """
     Return what shows words while they are spoken; None where that is turned off.
 
     Nor is there any where ``reader``, the second pass, cannot read speech that goes on
-    (runtimes.base.WindowReader), or hears no voices.
+    (runtimes.base.WindowReader or StreamReader), or hears no voices.
     """
     said = config.transcript
-    if not said.partial_ms or not hasattr(reader, 'read_window'):
+    if not said.partial_ms or not (hasattr(reader, 'read_window')
+                                   or hasattr(reader, 'open_stream')):
         return None
     voice = reader.open_voice()
     return voice and LiveWords(
         reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
-        language=spoken_language(config))
+        language=spoken_language(config), reader_ends=said.reader_ends)
 
 
 def spoken_language(config: AssistantConfig) -> str:

@@ -21,8 +21,8 @@ from audio_interaction_ros.assembly import (
     build_reader,
     build_session,
     load_model,
+    load_reader,
     resolve_for,
-    spoken_language,
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
@@ -35,7 +35,6 @@ from audio_interaction_ros.runtimes.base import (
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     Event,
@@ -139,8 +138,7 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=config.model.threads,
-                                       language=spoken_language(config))
+            whisper = load_reader(config, threads=config.model.threads)
         return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
                    decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                    second_pass=whisper if 'transcript' in wanted else None,

@@ -259,7 +259,7 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt')),
+    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
