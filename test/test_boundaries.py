@@ -43,9 +43,11 @@ ROWS = {
     'alerts': (CORE, {'numpy'}),
     'intents': (CORE | {'intents'}, set()),
     'intents.words': (set(), set()),
+    # What a text model writes of words that were read.
+    'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents', 'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),

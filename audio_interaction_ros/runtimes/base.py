@@ -234,8 +234,9 @@ class TextModel:
     """A text model, ready to write answers and translations."""
 
     name: str
-    net: TextNet
     tokenizer: ChatTokenizer
+    open_net: Callable[[], TextNet]
+    """Returns a net with a memory of its own; weights are shared."""
 
 
 class NotLoaded:

@@ -6,6 +6,7 @@ later ones only map them. What is written with it is the business of ``dialogue`
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,5 +92,6 @@ def load(name: str, *, threads: int | None = None, precision: str = 'int8') -> T
                   for graph in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
     # Mapped: of the table only the rows in use come into memory.
     embeddings = np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')
-    return TextModel(name=stored.model_id, tokenizer=Tokenizer(folder / 'tokenizer.json'),
-                     net=OnnxTextNet(shape, step=step, head=head, embeddings=embeddings))
+    return TextModel(
+        name=stored.model_id, tokenizer=Tokenizer(folder / 'tokenizer.json'),
+        open_net=partial(OnnxTextNet, shape, step=step, head=head, embeddings=embeddings))

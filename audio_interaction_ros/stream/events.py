@@ -164,6 +164,51 @@ class FinalTranslation(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartialTranslation(Event):
+    """What was translated so far of speech that goes on; a FinalTranslation ends it."""
+
+    utterance_id: str
+    """That of the PartialTranscripts that it follows."""
+    revision: int
+    text: str
+    stable_length: int
+    """Leading code points of ``text`` that no later revision changes, the final one neither."""
+    language: str
+    source_text: str
+    source_language: str
+    start_ns: int
+    end_ns: int
+    """Where the speech that was read began, and how far it goes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerWanted(Event):
+    """Words that were for the robot and that no intent explains; a text model may answer."""
+
+    reply_id: str
+    text: str
+    language: str
+    transcript_id: str
+    streamed_text: str
+    """What the lane wrote; empty where it kept silent."""
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerText(Event):
+    """More of an answer that a text model writes; a FinalReply ends it."""
+
+    reply_id: str
+    revision: int
+    text: str
+    """All of it so far."""
+    delta: str
+    source_text: str
+    transcript_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinalReply(Event):
     """The last word of a reply lane, where answers come from words that were read."""
 
@@ -172,7 +217,14 @@ class FinalReply(Event):
     """Empty where an intent has no sentence."""
     emotion: Emotion
     source: str
-    """words, of the text that was read, or model, of what the lane wrote as it heard."""
+    """
+    words, an intent in the text that was read; text_model, its answer to that text; or model, what
+    the lane wrote as it heard.
+    """
+    revision: int = 0
+    """How many AnswerTexts came before."""
+    reason: str = 'end'
+    """end | budget | loop | cancel."""
     streamed_text: str = ''
     """What the lane wrote; empty where it kept silent."""
     source_text: str = ''
