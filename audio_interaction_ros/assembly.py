@@ -184,6 +184,7 @@ def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, dec
     ``translates``: a second pass of translations will ask for texts to be translated. Raises
     ConfigurationError for lanes that do not fit.
     """
+    config.check_translation()
     return Session(decoder=decoder, tokenizer=tokenizer, lanes=lanes, fifo=config.fifo,
                    slots=min(config.model.slots, decoder.spec.max_positions),
                    translate_text=translates, sounds=build_detector(config.alerts))

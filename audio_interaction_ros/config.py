@@ -441,13 +441,21 @@ class AssistantConfig:
         names = [lane.name for lane in self.lanes]
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
-        if self.translation.source == 'words':
-            _require(bool(self.reply.model), 'reply.model', 'a text model, for translation.source '
-                     'is words', self.reply.model)
-            _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
-                     'a reader of words, for translation.source is words', 'none')
-            _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
-                     'no lane of kind translation, for translation.source is words', names)
+
+    def check_translation(self) -> None:
+        """
+        Check that words can be translated where they shall be; raises ConfigurationError.
+
+        Only who has all groups can ask: a node knows no more than its own.
+        """
+        if self.translation.source == 'lane':
+            return
+        why = ', for translation.source is words'
+        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
+                 f'a reader of words{why}', self.transcript.second_pass)
+        _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
+                 f'no lane of kind translation{why}', [lane.name for lane in self.lanes])
 
     @property
     def second_passes(self) -> frozenset[str]:

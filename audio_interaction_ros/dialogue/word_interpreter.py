@@ -67,7 +67,7 @@ class WordInterpreter:
             text=text, language=TRANSLATION_TARGETS.get(self._language, ''),
             source_text=heard.text, source_language=self._language, streamed_text='',
             source='second_pass', confidence=heard.confidence if text else math.nan,
-            start_ns=heard.start_ns, end_ns=heard.end_ns)
+            revision=self._revision, start_ns=heard.start_ns, end_ns=heard.end_ns)
 
     def _find(self, utterance: str, language: str) -> GrowingTranslation | None:
         """Return the translation of an utterance; None in a language that is not translated."""

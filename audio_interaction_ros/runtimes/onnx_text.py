@@ -22,7 +22,7 @@ from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.runtimes.base import TextModel
 from audio_interaction_ros.runtimes.onnx_session import open_session
 
-__all__ = ['SLOTS', 'OnnxTextNet', 'load']
+__all__ = ['SLOTS', 'OnnxTextNet', 'ensure_graphs', 'load']
 
 SLOTS = 1024
 """Tokens that a chat may be long, with what is written."""
@@ -67,7 +67,7 @@ class OnnxTextNet:
         return scores[0]
 
 
-def _ensure_graphs(stored: StoredTextModel, precision: str) -> Path:
+def ensure_graphs(stored: StoredTextModel, precision: str) -> Path:
     """Return the folder in the cache of the graphs of a model, filled where it is missing."""
     said = manifest.GraphManifest(
         model_id=stored.model_id, half=HALF, precision=precision,
@@ -85,7 +85,7 @@ def _ensure_graphs(stored: StoredTextModel, precision: str) -> Path:
 def load(name: str, *, threads: int | None = None, precision: str = 'int8') -> TextModel:
     """Bring a text model up; for registry.load_text_model, which says what the arguments mean."""
     stored = identify_text_model(name)
-    folder = _ensure_graphs(stored, precision)
+    folder = ensure_graphs(stored, precision)
     said, shape = manifest.read(folder), read_shape(folder)
     step, head = (open_session(folder / graph, threads=threads, expected=said.facts,
                                remedy=manifest.describe_remedy(folder))

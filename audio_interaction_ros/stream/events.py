@@ -154,6 +154,8 @@ class FinalTranslation(Event):
     """What the second pass read; empty when it read nothing."""
     source_language: str
     streamed_text: str
+    revision: int = 0
+    """How many PartialTranslations came before."""
     source: str
     """second_pass or streamed: who decided on ``text``, which is empty where nobody spoke."""
     confidence: float

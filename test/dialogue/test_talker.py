@@ -119,7 +119,7 @@ def test_where_the_model_says_nothing_or_fails_somebody_is_told(answer):
 
 
 def test_history_gives_way_and_what_never_fits_is_not_answered():
-    talker, (net,) = talk(lambda turns: f'{len(turns)}', most_tokens=20, slots=200)
+    talker, _ = talk(lambda turns: f'{len(turns)}', most_tokens=20, slots=200)
     *_, first = talker.answer(wanted('x' * 60, at=1))
     *_, second = talker.answer(wanted('y' * 60, at=2))
     assert (first.text, second.text) == ('2', '2')

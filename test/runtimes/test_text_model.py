@@ -68,7 +68,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_the_steps_give_the_scores_of_transformers(reference, cache):
     folder, logits = reference
-    net, expected = load_text_model(str(folder), dtype='float32').net, logits(IDS)
+    net, expected = load_text_model(str(folder), dtype='float32').open_net(), logits(IDS)
     assert np.abs(net.feed(IDS, 0) - expected[-1]).max() < 1e-4 * np.abs(expected).max()
     at = 0
     for count in (3, 1, 4):  # in pieces, over the cache
@@ -79,7 +79,7 @@ def test_the_steps_give_the_scores_of_transformers(reference, cache):
 
 def test_what_stood_behind_is_forgotten(reference, cache):
     folder, logits = reference
-    net = load_text_model(str(folder), dtype='float32').net
+    net = load_text_model(str(folder), dtype='float32').open_net()
     net.feed([*IDS, 11, 12, 13], 0)
     other = [*IDS[:3], 150, 151]
     assert np.abs(net.feed(other[3:], 3) - logits(other)[-1]).max() < 1e-3
@@ -92,7 +92,7 @@ def test_what_stood_behind_is_forgotten(reference, cache):
 @pytest.mark.parametrize('dtype, near', [('int8', 0.99), ('int4', 0.8)])
 def test_few_bits_stay_near(reference, cache, dtype, near):
     folder, logits = reference
-    scores = load_text_model(str(folder), dtype=dtype).net.feed(IDS, 0)
+    scores = load_text_model(str(folder), dtype=dtype).open_net().feed(IDS, 0)
     assert np.corrcoef(scores, logits(IDS)[-1])[0, 1] > near
 
 
@@ -133,7 +133,7 @@ def test_a_gguf_file_gives_the_same_and_cuts_text_as_qwen2_does(reference, cache
     folder, logits = reference
     write_gguf(folder, tmp_path / 'tiny.gguf')
     model = load_text_model(str(tmp_path / 'tiny.gguf'), dtype='float32')
-    assert np.abs(model.net.feed(IDS, 0) - logits(IDS)[-1]).max() < 1e-3
+    assert np.abs(model.open_net().feed(IDS, 0) - logits(IDS)[-1]).max() < 1e-3
     tokenizer = model.tokenizer
     assert set(tokenizer.special_ids) == {*MARKS, '<tool>'}
     assert tokenizer.encode(' a') == [256]
@@ -182,7 +182,7 @@ def test_a_named_model_is_fetched_checked_by_hash_and_then_only_read(reference, 
 
 
 def test_what_cannot_be_computed_is_refused(tmp_path, cache):
-    with pytest.raises(CheckpointError, match='set reply.model to that name'):
+    with pytest.raises(CheckpointError, match='audio-interaction model fetch NAME'):
         identify_text_model(str(tmp_path / 'nothing'))
     with pytest.raises(ConfigurationError, match='change reply.dtype'):
         load_text_model(str(tmp_path), dtype='int3')
