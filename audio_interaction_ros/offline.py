@@ -122,8 +122,9 @@ class Assistant:
         self._translation_second_pass = translation_second_pass
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
-        self._talker = text_model and build_talker(config, text_model)
-        self._interpreter = text_model and build_word_interpreter(config, text_model)
+        self._talker = None if text_model is None else build_talker(config, text_model)
+        self._interpreter = (None if text_model is None
+                             else build_word_interpreter(config, text_model))
         self.stats = AssistantStats()
 
     @property
