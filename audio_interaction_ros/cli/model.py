@@ -24,8 +24,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
             ('check', _check, 'compare every file with its hash; exit code 1 where one differs')):
         action = actions.add_parser(name, help=about, description=about)
         action.add_argument('model', nargs='?', default='edge', metavar='MODEL',
-                            help='folder, name of a shipped model or repository id '
-                                 '(default: edge)')
+                            help='folder, name of a shipped model or repository id, or a text '
+                                 'model such as qwen2.5-0.5b-instruct (default: edge)')
         action.set_defaults(run=run)
     action = actions.add_parser('export', help='write the graphs of a model as ONNX')
     model_export.add_arguments(action)

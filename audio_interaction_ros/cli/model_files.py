@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from audio_interaction_ros.checkpoints import base_weights
+from audio_interaction_ros.checkpoints import base_weights, text_model
 from audio_interaction_ros.checkpoints.cache import cache_root
 from audio_interaction_ros.checkpoints.weights import identify
+from audio_interaction_ros.config import ReplyConfig
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.resources import shipped_path
-from audio_interaction_ros.runtimes import onnx, onnx_second_pass
+from audio_interaction_ros.runtimes import onnx, onnx_second_pass, onnx_text
 
 __all__ = ['ModelFiles', 'fetch_all', 'find_faults', 'list_files']
 
@@ -60,6 +61,11 @@ def fetch_all(model: str) -> Iterator[tuple[str, Path]]:
 
     CheckpointError where something cannot be had, says why and how else to get it.
     """
+    if model in text_model.NAMED:
+        yield model, base_weights.fetch_source(model, text_model.NAMED[model])
+        yield 'graphs of the text model', onnx_text.ensure_graphs(
+            text_model.identify_text_model(model), ReplyConfig.dtype)
+        return
     stored = identify(model)
     yield stored.model_id, stored.folder
     over_base = () if stored.config.base is None else base_weights.SOURCES
@@ -72,6 +78,13 @@ def fetch_all(model: str) -> Iterator[tuple[str, Path]]:
 
 def find_faults(model: str) -> Iterator[str]:
     """Yield a sentence for each file of a model, its base weights and its graphs that differs."""
+    if model in text_model.NAMED:
+        folder = cache_root() / 'base' / model
+        fault = base_weights.find_difference(folder, text_model.NAMED[model])
+        if fault and folder.is_dir():
+            yield f'{folder}: {fault}; remove it, and it is fetched again'
+        yield from _find_faults_of_graphs(text_model.identify_text_model(model).model_id)
+        return
     try:
         stored = identify(model)
     except AudioInteractionError as error:
@@ -82,7 +95,11 @@ def find_faults(model: str) -> Iterator[str]:
         fault = base_weights.find_fault(folder, name) if folder.is_dir() else ''
         if fault:
             yield f'{folder}: {fault}; remove it, and it is fetched again'
-    for folder in sorted((cache_root() / 'onnx').glob(f'{stored.model_id}-*{_VERSION}')):
+    yield from _find_faults_of_graphs(stored.model_id)
+
+
+def _find_faults_of_graphs(model_id: str) -> Iterator[str]:
+    for folder in sorted((cache_root() / 'onnx').glob(f'{model_id}-*{_VERSION}')):
         yield from _find_graph_faults(folder)
 
 
