@@ -39,10 +39,12 @@ setup(
     ],
     install_requires=['setuptools', *requirements('run.txt')],
     extras_require={
+        'replay': requirements('replay.txt'),
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
         'tensorrt': requirements('tensorrt.txt'),
-        'test': [*requirements('train.txt'), *requirements('dev.txt')],
+        'test': [*requirements('train.txt'), *requirements('dev.txt'),
+                 *requirements('replay.txt')],
     },
     zip_safe=True,
     entry_points={
@@ -52,5 +54,6 @@ setup(
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
                            'decoder_node', 'assistant')),
         ],
+        'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },
 )

@@ -45,6 +45,10 @@ ROWS = {
     'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    # Recordings as tests: what was heard of them, in one form, against what was expected.
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay.heard': (FACTS | {'alerts.alert'}, set()),
+    'replay.verdict': ({'replay'}, set()),
     'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
