@@ -52,7 +52,7 @@ setup(
             'audio-interaction = audio_interaction_ros.cli.main:main',
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
-                           'decoder_node', 'assistant')),
+                           'decoder_node', 'assistant', 'safety_events_node')),
         ],
         'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },

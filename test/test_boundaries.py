@@ -45,6 +45,7 @@ ROWS = {
     'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
     # Recordings as tests: what was heard of them, in one form, against what was expected.
     'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
     'replay.heard': (FACTS | {'alerts.alert'}, set()),
