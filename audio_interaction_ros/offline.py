@@ -142,6 +142,16 @@ class Assistant:
 
         ``tell`` is told what is being loaded, for a person who waits.
         """
+        return cls.maker(config, tell)()
+
+    @classmethod
+    def maker(cls, config: AssistantConfig,
+              tell: Callable[[str], object] = lambda _: None) -> Callable[[], 'Assistant']:
+        """
+        Load the model as ``load`` does, and return what makes assistants on it.
+
+        Each has heard nothing yet. They share the model, so only the newest one may listen.
+        """
         tell(f'loading the model {config.model.path}')
         runtime = load_model(config.model)
         lanes = resolve_for(runtime, config.lanes)
@@ -152,11 +162,16 @@ class Assistant:
             whisper = load_reader(config, threads=config.model.threads)
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
-        return cls(config=replace(config, lanes=lanes), text_model=load_reply_model(config),
-                   encoder=runtime.encoder,
-                   decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
-                   second_pass=whisper if 'transcript' in wanted else None,
-                   translation_second_pass=whisper if 'translation' in wanted else None)
+        text_model = load_reply_model(config)
+
+        def make() -> 'Assistant':
+            runtime.encoder.reset()
+            return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       encoder=runtime.encoder, decoder=runtime.decoder,
+                       tokenizer=runtime.tokenizer, sounds=runtime.sounds,
+                       second_pass=whisper if 'transcript' in wanted else None,
+                       translation_second_pass=whisper if 'translation' in wanted else None)
+        return make
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""
