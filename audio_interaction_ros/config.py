@@ -33,6 +33,10 @@ LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
+REPLY_DTYPES = ('int8', 'int4', 'float32')
+REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
+                'question. You cannot do anything but talk.')
+TRANSLATION_SOURCES = ('lane', 'words')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
@@ -48,6 +52,7 @@ RANGES: dict[str, tuple[float, float]] = {
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
     'sounds.top': (0, 1000),
+    'reply.max_tokens': (4, 400), 'reply.history': (0, 16),
     'reply.min_word_confidence': (0.0, 1.0), 'intents.min_confidence': (0.0, 1.0),
     'assistant.window_s': (0.0, 3_600.0),
     'record.retention_s': (1.0, 31_536_000.0),
@@ -274,6 +279,8 @@ class TranslationConfig:
     """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
+    source: str = 'lane'
+    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -281,6 +288,8 @@ class TranslationConfig:
                  'none or whisper', self.second_pass)
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
+        _require(self.source in TRANSLATION_SOURCES, 'translation.source',
+                 ' or '.join(TRANSLATION_SOURCES), self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,10 +346,23 @@ class ReplyConfig:
     """words: from transcripts that a second pass read, where there is one; model: as streamed."""
     min_word_confidence: float = 0.35
     """Words that were read with less confidence are not understood."""
+    model: str = ''
+    """Text model that answers what no intent explains: a name, a folder or a GGUF; empty: none."""
+    dtype: str = 'int8'
+    """Arithmetic of that model: int8, int4 (less memory, less sure) or float32."""
+    prompt: str = REPLY_PROMPT
+    """What that model is told of itself."""
+    max_tokens: int = 64
+    """Tokens that its answer may have."""
+    history: int = 3
+    """Questions with their answers that it remembers, for two minutes; 0: none."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'reply')
+        _find_home(self, 'model')
+        _require(self.dtype in REPLY_DTYPES, 'reply.dtype', f'one of {", ".join(REPLY_DTYPES)}',
+                 self.dtype)
         _require(self.source in REPLY_SOURCES, 'reply.source', ' or '.join(REPLY_SOURCES),
                  self.source)
 
@@ -430,6 +452,21 @@ class AssistantConfig:
         names = [lane.name for lane in self.lanes]
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
+
+    def check_translation(self) -> None:
+        """
+        Check that words can be translated where they shall be; raises ConfigurationError.
+
+        Only who has all groups can ask: a node knows no more than its own.
+        """
+        if self.translation.source == 'lane':
+            return
+        why = ', for translation.source is words'
+        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
+                 f'a reader of words{why}', self.transcript.second_pass)
+        _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
+                 f'no lane of kind translation{why}', [lane.name for lane in self.lanes])
 
     @property
     def second_passes(self) -> frozenset[str]:

@@ -45,9 +45,17 @@ ROWS = {
     'alerts': (CORE, {'numpy'}),
     'intents': (CORE | {'intents'}, set()),
     'intents.words': (set(), set()),
+    # What a text model writes of words that were read.
+    'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents'}, set()),
+    'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
+    # Recordings as tests: what was heard of them, in one form, against what was expected.
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay.heard': (FACTS | {'alerts.alert'}, set()),
+    'replay.verdict': ({'replay'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
+                         'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -65,8 +73,10 @@ ROWS = {
     'checkpoints.load': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),
     'checkpoints.released': (FACTS | {'checkpoints', 'model'}, {'torch', 'transformers'} | FILES),
     'checkpoints.gguf_file': (FACTS, {'gguf'} | FILES),
+    'checkpoints.gguf_text': (FACTS | {'checkpoints'}, {'gguf'} | FILES),
     'checkpoints.onnx_file': (FACTS, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
+    'graphs.text_model': (FACTS | {'graphs', 'model.shapes'}, {'numpy'}),
     'graphs.writer': (FACTS | {'graphs', 'checkpoints'}, {'numpy', 'onnx'}),
     'graphs.manifest': (FACTS | {'checkpoints.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
@@ -101,6 +111,8 @@ ROWS = {
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
+    'runtimes.onnx_text': (RUNTIME | {'graphs', 'checkpoints', 'model'},
+                           {'numpy', 'onnxruntime'}),
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel'}, {'numpy'}),
     'runtimes.spoken_part': (RUNTIME | {'audio.speech_span'}, {'numpy'}),

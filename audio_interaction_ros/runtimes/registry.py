@@ -14,9 +14,9 @@ from typing import Any
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.reading import ReaderChoice
-from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
+from audio_interaction_ros.runtimes.base import HALVES, Runtime, TextModel, Transcriber
 
-__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber']
+__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_text_model', 'load_transcriber']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
             'onnx': 'audio_interaction_ros.runtimes.onnx',
@@ -27,6 +27,7 @@ SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass',
                  'sherpa-onnx': 'audio_interaction_ros.runtimes.sherpa_reader',
                  'moonshine': 'audio_interaction_ros.runtimes.moonshine'}
 """Name of a reader to its module, which has ``load``."""
+_TEXT_MODELS = 'audio_interaction_ros.runtimes.onnx_text'
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
             'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
             **dict.fromkeys(('ctranslate2', 'sherpa_onnx'),
@@ -79,6 +80,26 @@ def load_transcriber(name: str = 'whisper', *, threads: int | None = None, langu
         module = importlib.import_module(SECOND_PASSES[choice.kind])
         loaded: Transcriber = module.load(threads=threads, language=language, task=task,
                                           find_speech=find_speech, **options)
+    _release_memory()
+    return loaded
+
+
+def load_text_model(name: str, *, threads: int | None = None,
+                    dtype: str = 'int8') -> TextModel:
+    """
+    Load a text model for answers and translations.
+
+    ``name`` is one that is known (checkpoints.text_model), a folder of Qwen2 or Llama layout or a
+    GGUF file; ``dtype`` is int8, int4 or float32. Stderr tells how far it is. Raises
+    CheckpointError for bad weights, ConfigurationError for another dtype and
+    MissingDependencyError where ONNX Runtime is not installed.
+    """
+    precisions = {'int8': 'int8', 'int4': 'int4', 'float32': 'fp32'}
+    if dtype not in precisions:
+        raise ConfigurationError(f'dtype: expected one of {", ".join(precisions)}, found '
+                                 f'{dtype!r}; change reply.dtype')
+    module = _import_backend(_TEXT_MODELS, f'text model {name!r}')
+    loaded: TextModel = module.load(name, threads=threads, precision=precisions[dtype])
     _release_memory()
     return loaded
 
