@@ -49,9 +49,17 @@ class _Pair:
 class _WithWindows(_Pair):
     _partials: WindowReader
 
-    def read_window(self, samples: np.ndarray, **options: Any) -> WindowReading:
-        """Return what the second reader reads."""
-        return self._partials.read_window(samples, **options)
+    def read_window(self, samples: np.ndarray, *, closed: bool = False,
+                    **options: Any) -> WindowReading:
+        """
+        Return what the second reader reads; where it may become final, what the first does.
+
+        The first is not told what was said before, for its tokens are others.
+        """
+        if closed and isinstance(self._finals, WindowReader):
+            return self._finals.read_window(samples, language=options.get('language', ''),
+                                            closed=True)
+        return self._partials.read_window(samples, closed=closed, **options)
 
 
 class _WithStreams(_Pair):

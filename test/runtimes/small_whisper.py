@@ -13,7 +13,8 @@ from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
 from audio_interaction_ros.reading import SPOKEN_LANGUAGES
 
 VOCABULARY = 51_865
-LANGUAGES = [code for code in SPOKEN_LANGUAGES if code != 'yue']
+LANGUAGES = ['en', *(code for code in SPOKEN_LANGUAGES if code not in ('en', 'yue'))]
+"""English first, as in the real one; by that CTranslate2 knows a model of many languages."""
 
 
 def make_tokenizer(folder, languages=LANGUAGES):
@@ -25,7 +26,7 @@ def make_tokenizer(folder, languages=LANGUAGES):
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     names = ['endoftext', 'startoftranscript', *languages, 'translate', 'transcribe', 'startoflm',
-             'startofprev', 'nospeech', 'notimestamps']
+             'startofprev', 'nocaptions', 'notimestamps']
     tokenizer.add_special_tokens([AddedToken(f'<|{name}|>', special=True) for name in names])
     tokenizer.save(str(folder / 'tokenizer.json'))
 

@@ -61,8 +61,25 @@ def test_a_pair_shows_with_one_and_ends_with_the_other(reader):
             return 'final'
 
     pair = pair_readers(Finals(), reader)
-    assert pair.transcribe(sound()) == 'final' and written(pair.read_window(sound()))
+    assert pair.transcribe(sound()) == 'final' and written(pair.read_window(sound(), closed=True))
     assert pair.open_voice() is None and not hasattr(pair, 'open_stream')
+
+
+def test_what_may_become_final_is_read_by_who_has_the_last_word(reader):
+    class Careful:
+        def transcribe(self, samples, languages=()):
+            return 'final'
+
+        def open_voice(self):
+            return None
+
+        def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
+            return agreed, before, language, closed
+
+    pair = pair_readers(Careful(), reader)
+    assert pair.read_window(sound(), agreed='a', before='b', language='en', closed=True) == (
+        (), (), 'en', True)
+    assert written(pair.read_window(sound(), language='en'))
 
 
 @pytest.mark.parametrize(('options', 'said'), [
