@@ -102,6 +102,8 @@ ROWS = {
     # Reads stored audio as a whole, so it makes its own mel.
     'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
     'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.smart_turn': ({'audio.mel', 'checkpoints.base_weights', 'protocol',
+                             'runtimes.onnx_session'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

@@ -323,12 +323,14 @@ class WindowReader(Protocol):
     """Reads speech that goes on: the same window again and again as it grows."""
 
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
+                    before: Sequence[ReadWord] = (), language: str = '',
+                    closed: bool = False) -> WindowReading:
         """
         Return what samples [n] float32 at 16 kHz say so far, at most 30 s.
 
         The text begins with ``agreed``, whatever else the model would like; ``before`` was said
-        before the window. ``language`` (ISO 639-1) is detected when empty.
+        before the window. ``language`` (ISO 639-1) is detected when empty. ``closed``: who speaks
+        may be through, so it is to be read with the care of a final text.
         """
         ...
 

@@ -15,7 +15,7 @@ from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.runtimes.base import HALVES, Runtime, Transcriber
 
-__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber']
+__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_transcriber', 'load_turn_judge']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
             'onnx': 'audio_interaction_ros.runtimes.onnx',
@@ -75,6 +75,18 @@ def load_transcriber(name: str = 'whisper', *, threads: int | None = None, langu
                                       find_speech=find_speech, **options)
     _release_memory()
     return loaded
+
+
+def load_turn_judge(*, threads: int | None = None) -> Any:
+    """
+    Load what hears whether a voice is through (runtimes.smart_turn), fetched where it is missing.
+
+    Raises CheckpointError where it cannot be had and MissingDependencyError without ONNX Runtime.
+    """
+    module = _import_backend('audio_interaction_ros.runtimes.smart_turn', 'transcript.end smart')
+    judge = module.load(threads=threads)
+    _release_memory()
+    return judge
 
 
 def _import_backend(path: str, what: str) -> Any:

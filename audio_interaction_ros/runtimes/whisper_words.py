@@ -53,11 +53,13 @@ class WhisperWords(WhisperSecondPass):
         return stream() if stream is not None else None
 
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
+                    before: Sequence[ReadWord] = (), language: str = '',
+                    closed: bool = False) -> WindowReading:
         """Return what a window says so far; see runtimes.base.WindowReader."""
-        read = self._read_padded(samples, agreed, before, language, PAD_S)
+        pads = (DOUBTED_PAD_S, WINDOW_S) if closed else (PAD_S, DOUBTED_PAD_S)
+        read = self._read_padded(samples, agreed, before, language, pads[0])
         if read.doubt == CIRCLES:
-            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
+            read = self._read_padded(samples, agreed, before, language, pads[1])
         return read
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],

@@ -50,7 +50,7 @@ class Whisper:
     def push(self, samples):
         return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
 
-    def read_window(self, samples, *, agreed=(), before=(), language=''):
+    def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
         words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
                  for n in range(len(samples) // 16_000)]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
