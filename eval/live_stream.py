@@ -7,24 +7,30 @@ model (``play``) the words are those of the second pass alone; with one (``play_
 the assistant as it ships. Knows no figure.
 """
 
+import argparse
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_live_words
+from audio_interaction_ros.assembly import build_live_words, resolve_for
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
 from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
 from audio_interaction_ros.stream.final_words import finish_span
 from audio_interaction_ros.stream.live_words import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
-__all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Shown', 'play', 'play_assistant']
+__all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Play', 'Shown', 'add_play_arguments',
+           'make_play', 'play', 'play_assistant']
 
 NS = 1e9
 TAIL_S = 3.0
@@ -71,20 +77,58 @@ class HeardStream:
     """Seconds that each reading of speech took, where they can be told apart."""
 
 
+Play = Callable[[np.ndarray], HeardStream]
+"""Plays samples [n] at 16 kHz from the beginning of a stream."""
+CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
+
+
+def add_play_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what hears the words, and how computing is counted."""
+    parser.add_argument('--end', default='smart', choices=('smart', 'silence'),
+                        help='what ends utterances, as transcript.end (default: %(default)s)')
+    parser.add_argument('--as-shipped', action='store_true',
+                        help='the whole assistant of config/edge.yaml hears the words; without it '
+                        'the second pass does alone')
+    parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
+                        help='processor: count the time of the processor, where other programs '
+                        'use the machine as well (default: %(default)s)')
+
+
+def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None) -> Play:
+    """Return what plays streams as the options say; ``runtime`` is needed as shipped only."""
+    judge = load_turn_judge(threads=options.threads) if options.end == 'smart' else None
+    clock = CLOCKS[options.clock]
+    config = load_configuration(shipped_path('config/edge.yaml'))
+    config = replace(config, transcript=replace(config.transcript, end=options.end))
+    if not options.as_shipped:
+        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock)
+    assert runtime is not None, 'the streaming model'
+    config = replace(config, lanes=resolve_for(runtime, config.lanes))
+
+    def play_shipped(samples: np.ndarray) -> HeardStream:
+        runtime.encoder.reset()
+        return play_assistant(Assistant(
+            config=config, encoder=runtime.encoder, decoder=runtime.decoder,
+            tokenizer=runtime.tokenizer, sounds=runtime.sounds, second_pass=second,
+            translation_second_pass=second, turn_judge=judge), samples, clock=clock)
+
+    return play_shipped
+
+
 class _Processor:
     """Says when what is computed is there, if one thing is done after the other."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._free, self._from, self._began = clock, 0.0, 0.0, 0.0
+        self._clock, self.free, self._from, self._began = clock, 0.0, 0.0, 0.0
 
     def begin(self, arrived: float) -> None:
         """Take work that arrived at a second of the stream."""
-        self._from, self._began = max(arrived, self._free), self._clock()
+        self._from, self._began = max(arrived, self.free), self._clock()
 
     def now(self) -> float:
         """Return the second of the stream at which the computing has come so far."""
-        self._free = self._from + self._clock() - self._began
-        return self._free
+        self.free = self._from + self._clock() - self._began
+        return self.free
 
     def spent(self) -> float:
         """Return seconds of computing since the work began."""
@@ -114,6 +158,8 @@ def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
         reader.remember(chunk)
         live.remember(chunk)
         at = (place + 1) * CHUNK_NS / NS
+        if processor.free > at + CHUNK_NS / NS:
+            continue  # the reader is busy until the next chunk is there as well
         processor.begin(at)
         over = live.hear()
         began = processor.now()

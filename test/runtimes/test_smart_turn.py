@@ -3,28 +3,25 @@
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip('onnx')
-pytest.importorskip('onnxruntime')
-
-from onnx import TensorProto, helper
-
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.runtimes import smart_turn
 from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.runtimes.smart_turn import SmartTurn, prepare
 
+onnx = pytest.importorskip('onnx')
 pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Write a graph that returns the mean of its mel, and let it stand for the real one."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     graph = helper.make_graph(
         [helper.make_node('ReduceMean', ['input_features'], ['mean'], axes=[1, 2], keepdims=1),
          helper.make_node('Flatten', ['mean'], ['flat']),
          helper.make_node('Sigmoid', ['flat'], ['logits'])], 'turn',
-        [helper.make_tensor_value_info('input_features', TensorProto.FLOAT, ['n', 80, 800])],
-        [helper.make_tensor_value_info('logits', TensorProto.FLOAT, ['n', 1])])
+        [helper.make_tensor_value_info('input_features', kind, ['n', 80, 800])],
+        [helper.make_tensor_value_info('logits', kind, ['n', 1])])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)], ir_version=8),
               tmp_path / 'model.onnx')
     monkeypatch.setattr(smart_turn, 'fetch', lambda name: {'smart-turn': tmp_path}[name])
