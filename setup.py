@@ -41,6 +41,7 @@ setup(
     extras_require={
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
+        'readers': requirements('readers.txt'),
         'tensorrt': requirements('tensorrt.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt')],
     },

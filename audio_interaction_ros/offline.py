@@ -20,24 +20,30 @@ from audio_interaction_ros.assembly import (
     build_policy,
     build_reader,
     build_session,
+    build_talker,
+    build_word_interpreter,
     load_model,
+    load_reader,
+    load_reply_model,
     resolve_for,
-    spoken_language,
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.intents.answers import Answer
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
     SoundHead,
+    TextModel,
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_transcriber, load_turn_judge
+from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
+    AnswerWanted,
     Event,
     FinalReply,
     FinalTranscript,
@@ -95,6 +101,7 @@ class Assistant:
                  tokenizer: Tokenizer, sounds: SoundHead | None = None,
                  second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None,
+                 text_model: TextModel | None = None,
                  turn_judge: TurnJudge | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
@@ -103,7 +110,8 @@ class Assistant:
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same. Where it can, the first also reads
         speech that goes on (``transcript.partial_ms``); ``turn_judge`` hears then whether a voice
-        is through.
+        is through. ``text_model`` is that of ``reply.model``, which answers and translates what
+        the first has read.
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
@@ -121,6 +129,9 @@ class Assistant:
         self._translation_second_pass = translation_second_pass
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
+        self._talker = None if text_model is None else build_talker(config, text_model)
+        self._interpreter = (None if text_model is None
+                             else build_word_interpreter(config, text_model))
         self.stats = AssistantStats()
 
     @property
@@ -146,13 +157,15 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=config.model.threads,
-                                       language=spoken_language(config))
+            whisper = load_reader(config, threads=config.model.threads)
         judge = None
         if 'transcript' in wanted and config.transcript.partial_ms and (
                 config.transcript.end == 'smart'):
             judge = load_turn_judge(threads=config.model.threads)
-        return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
+        if config.reply.model:
+            tell(f'loading the text model {config.reply.model}')
+        return cls(config=replace(config, lanes=lanes), text_model=load_reply_model(config),
+                   encoder=runtime.encoder,
                    decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                    second_pass=whisper if 'transcript' in wanted else None,
                    translation_second_pass=whisper if 'translation' in wanted else None,
@@ -165,7 +178,7 @@ class Assistant:
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
         if self.answers is not None:
-            yield from self.answers.give_up()
+            yield from self._say(self.answers.give_up())
 
     @property
     def shows_words(self) -> frozenset[str]:
@@ -202,7 +215,7 @@ class Assistant:
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
         if self.answers is not None:
-            yield from self.answers.tick(chunk.stamp_ns)
+            yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
         if self._live is not None:
             yield from self._show_words(self._live, chunk)
@@ -221,7 +234,11 @@ class Assistant:
                 shown = None
             if shown is not None:
                 self._cut_short(shown.text)
-                yield PartialTranscript(**place, **vars(shown))
+                partial = PartialTranscript(**place, **vars(shown))
+                yield partial
+                translated = self._interpreter and self._interpreter.on_partial(partial)
+                if translated:
+                    yield translated
         for span in [*over, *live.end(), *(live.finish() if chunk.end_of_stream else [])]:
             final = self._end_words(span, place)
             yield final
@@ -258,13 +275,30 @@ class Assistant:
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
         if kind == 'reply' and self.answers is not None:
-            yield from self.answers.on_reply(reply)
+            yield from self._say(self.answers.on_reply(reply))
 
-    def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
-        """Yield what is answered to words, after ending replies that they cut short."""
+    def _answer(self, heard: FinalTranscript) -> Iterator[Event]:
+        """
+        Yield what is answered to words, and their translation where it follows them.
+
+        Replies that they cut short end before.
+        """
         if self.answers is not None:
             self._cut_short(heard.text)
-            yield from self.answers.on_words(heard)
+            yield from self._say(self.answers.on_words(heard))
+        translated = self._interpreter and self._interpreter.on_final(heard)
+        if translated:
+            yield translated
+
+    def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
+        """Yield answers; what no intent explains is answered by the text model."""
+        for answer in answers:
+            if isinstance(answer, AnswerWanted) and self._talker is not None:
+                yield from self._talker.answer(answer)
+                continue
+            if isinstance(answer, FinalReply) and self._talker is not None:
+                self._talker.note(answer)
+            yield answer
 
     def _cut_short(self, text: str) -> None:
         """End every reply at once where a text is a word such as "stop"."""

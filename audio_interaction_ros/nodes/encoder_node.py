@@ -15,7 +15,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.msg import FifoCredit
-from audio_interaction_ros.assembly import spoken_language
+from audio_interaction_ros.assembly import load_reader
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
@@ -48,7 +48,7 @@ from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, 
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
-from audio_interaction_ros.runtimes.registry import load_transcriber, load_turn_judge
+from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.outbound import OutboundFifo
 from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
@@ -135,9 +135,9 @@ class EncoderNode(ManagedNode):
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
-                node=self, config=self.config, load=self._load_transcriber or functools.partial(
-                    load_transcriber, threads=max(1, self.config.model.threads - 1),
-                    language=spoken_language(self.config)),
+                node=self, config=self.config, load=self._load_transcriber or (
+                    lambda _: load_reader(self.config,
+                                          threads=max(1, self.config.model.threads - 1))),
                 load_judge=functools.partial(self._load_turn_judge, threads=1)
                 if self.config.transcript.end == 'smart' else None)
         self._ears = EncoderTask(

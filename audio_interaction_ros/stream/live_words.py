@@ -17,7 +17,13 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS
-from audio_interaction_ros.runtimes.base import VoiceListener, WindowReader
+from audio_interaction_ros.runtimes.base import (
+    ClosingReader,
+    StreamReader,
+    VoiceListener,
+    WindowReader,
+    WindowReading,
+)
 from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.open_utterance import OpenUtterance
 from audio_interaction_ros.stream.speech_heard import SOFTEST_NS, SpeechHeard
@@ -65,19 +71,23 @@ class LiveWords:
 
     ``hear`` says which utterances ended, ``due`` whether the speech should be read now, ``read``
     reads it, and ``end`` says whether it is over by what was read. Whoever makes a final of a span
-    of its own says so with ``settle``; its words come no more.
+    of its own says so with ``settle``; its words come no more. A StreamReader is given each chunk
+    as it comes instead of a window again and again. Only what a ClosingReader reads in a pause may
+    become final as it is.
     """
 
-    def __init__(self, reader: WindowReader, voice: VoiceListener, *, period_s: float,
-                 end: TurnEnd, judge: TurnJudge | None = None, language: str = '',
-                 run: str = '0') -> None:
+    def __init__(self, reader: WindowReader | StreamReader, voice: VoiceListener, *,
+                 period_s: float, end: TurnEnd, judge: TurnJudge | None = None,
+                 language: str = '', reader_ends: bool = False, run: str = '0') -> None:
         """
         Read each ``period_s`` of speech; ``end`` says how much silence ends an utterance.
 
-        ``judge`` hears by the voice whether who speaks is through. ``run`` begins the names of
+        ``judge`` hears by the voice whether who speaks is through. With ``reader_ends`` a
+        StreamReader that takes an utterance to be over ends it too. ``run`` begins the names of
         utterances.
         """
         self._reader, self._judge, self._end = reader, judge, end
+        self._closes, self._reader_ends = isinstance(reader, ClosingReader), reader_ends
         self._period_ns, self._language, self._run = round(period_s * NS), language, run
         self._inbox: deque[AudioChunk | bool] = deque()
         self._lock = threading.Lock()
@@ -141,12 +151,16 @@ class LiveWords:
     def due(self) -> bool:
         """True when something was said that was not read yet, and it is time to."""
         now = self._open
+        if now is not None and now.stream is not None:
+            return self._heard.until_ns > now.read_at_ns
         if now is None or now.spoken_ns < READ_FROM_NS:
             return False
-        if self.pausing:
+        if self.pausing and self._closes:
             return now.closed_ns < now.speech_ns
         if now.speech_ns <= now.read_ns:
             return False
+        if self.pausing:
+            return True
         early = self._heard.until_ns - now.start_ns <= EARLY_NS + LEAD_NS
         return self._heard.until_ns - now.read_at_ns >= self._period_ns // (2 if early else 1)
 
@@ -166,18 +180,33 @@ class LiveWords:
         now = self._open
         if now is None:
             return None
-        closed = self.pausing
+        closed = self.pausing and self._closes
         agreed = [] if closed else now.agreement.stable
+        since_ns = now.read_at_ns
         now.begin_reading(self._heard.until_ns, closed=closed)
-        read = self._reader.read_window(
-            self._heard.cut_out(now.window_ns, min(self._heard.until_ns, now.speech_ns + LEAD_NS)),
-            agreed=agreed, before=now.agreement.past, closed=closed,
-            language=self._language or ('' if closed else now.language))
+        read = self._read_on(now, since_ns, closed=closed)
         if read.doubt:
             return None
         shown = now.take(read, agreed=len(agreed), closed=closed)
-        now.cut_window(self._heard.until_ns)
+        if now.stream is None:
+            now.cut_window(self._heard.until_ns)
         return shown
+
+    def _read_on(self, now: OpenUtterance, since_ns: int, *, closed: bool) -> WindowReading:
+        """Return what the reader makes of the window, or of what came since it heard last."""
+        if isinstance(self._reader, StreamReader):
+            now.stream = now.stream or self._reader.open_stream()
+            now.stream.push(self._heard.cut_out(since_ns, self._heard.until_ns))
+            return now.stream.read(now.agreement.stable)
+        samples = self._heard.cut_out(
+            now.window_ns, min(self._heard.until_ns, now.speech_ns + LEAD_NS))
+        if closed:
+            assert isinstance(self._reader, ClosingReader), 'nobody else closes'
+            return self._reader.read_closed(samples, before=now.agreement.past,
+                                            language=self._language)
+        return self._reader.read_window(
+            samples, agreed=now.agreement.stable, before=now.agreement.past,
+            language=self._language or now.language)
 
     def end(self) -> list[OverSpan]:
         """Return the utterance where it is over by what was read of it by now."""
@@ -287,6 +316,8 @@ class LiveWords:
             return over
         if self._held:
             return []
+        if self._reader_ends and now.stream is not None and now.stream.over:
+            return self._close('silence')
         if silence_ns >= self._end.wait_ns(now.text, self._judge_voice(now)):
             return self._close('silence')
         if length_ns >= CUT_FROM_NS and silence_ns >= CUT_PAUSE_NS:
@@ -297,7 +328,8 @@ class LiveWords:
         """Return how likely the voice is through; None where nobody judges."""
         if self._judge is None:
             return None
-        if now.reading is None:  # voice and words are asked together
+        known = now.reading is not None if self._closes else now.read_ns == now.speech_ns
+        if not known:  # voice and words are asked together
             return 0.0
         if now.over is None or now.judged_at_ns < self._heard.until_ns:
             now.judged_at_ns = self._heard.until_ns

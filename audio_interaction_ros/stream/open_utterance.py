@@ -8,7 +8,7 @@ audio nor who reads.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.runtimes.base import ReadWord, WindowReading, WordStream
 from audio_interaction_ros.stream.agreement import Agreement
 from audio_interaction_ros.stream.closed_reading import ClosedReading, place_word
 from audio_interaction_ros.stream.spoken_word import WordsShown
@@ -44,6 +44,8 @@ class OpenUtterance:
     """How likely the voice is through; None: not judged since it spoke last."""
     judged_at_ns: int = 0
     """End of the audio when it was."""
+    stream: WordStream | None = None
+    """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
     revision: int = 0
     language: str = ''
     agreement: Agreement = field(default_factory=Agreement)
@@ -87,7 +89,7 @@ class OpenUtterance:
             self._closed = ClosedReading(
                 words=(*self.agreement.past, *words), language=read.language,
                 start_ns=self.start_ns)
-        self.agreement.push(words)
+        self.agreement.push(words, growing=read.growing)
         return self._show(read.language)
 
     def cut_window(self, heard_ns: int) -> None:

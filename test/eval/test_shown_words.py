@@ -61,7 +61,10 @@ class Whisper:
     def push(self, samples):
         return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
 
-    def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
+    def read_closed(self, samples, *, before=(), language=''):
+        return self.read_window(samples, before=before)
+
+    def read_window(self, samples, *, agreed=(), before=(), language=''):
         self.seconds += self.takes_s
         words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
                  for n in range(len(samples) // 16_000)]

@@ -95,7 +95,7 @@ class Whisper:
     def push(self, samples):
         return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
 
-    def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
+    def read_window(self, samples, *, agreed=(), before=(), language=''):
         if self.fails:
             raise RuntimeError('no')
         words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)

@@ -33,7 +33,10 @@ class Whisper:
     def push(self, samples):
         return (samples.reshape(-1, 640).max(axis=1) > 1e-3).astype(np.float32)
 
-    def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
+    def read_closed(self, samples, *, before=(), language=''):
+        return self.read_window(samples, before=before)
+
+    def read_window(self, samples, *, agreed=(), before=(), language=''):
         words = [ReadWord(text=f' {name}', mark='.', start_s=n * 1.0, end_s=n + 0.5)
                  for n, name in enumerate('abcdefghijkl'[:max(1, len(samples) // 16_000)])]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')

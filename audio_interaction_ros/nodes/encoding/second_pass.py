@@ -57,7 +57,8 @@ class SecondPassLink:
 
         ``load_judge`` loads what hears whether a voice is through; None: silence alone tells.
         """
-        self._node, self._load, self._load_judge = node, load, load_judge
+        self._node, self._load, self._name = node, load, config.transcript.reader
+        self._load_judge = load_judge
         self._reader = build_reader(config, translates='translation' in config.second_passes)
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
@@ -159,7 +160,7 @@ class SecondPassLink:
 
     def _set_up(self) -> _Models | WorkerFailure:
         try:
-            transcriber = self._load('whisper')
+            transcriber = self._load(self._name)
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
         judge = None
