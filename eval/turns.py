@@ -26,8 +26,8 @@ __all__ = ['HeardTurn', 'add_arguments', 'figures', 'match', 'run']
 
 OVERLAP_S = 0.15
 """A final that shares so much with an utterance is of it."""
-NEAR_S = 0.6
-"""So near a place the end of a sentence is looked for."""
+NEAR = 1
+"""So many words around a cut the end of a sentence is looked for in what is read of all of it."""
 ENDS = tuple('.?!')
 
 
@@ -43,6 +43,13 @@ class HeardTurn:
     """No utterance follows it in its stream."""
     in_sentences: list[bool] = field(default_factory=list)
     """Of each place where it was cut: whether that is within a sentence."""
+
+    @property
+    def wait_s(self) -> float:
+        """The same without computing: how much was heard before it was taken to be over."""
+        if not self.finals or self.joined:
+            return float('nan')
+        return max(final.at for final in self.finals) - self.clip.end
 
     @property
     def delay_s(self) -> float:
@@ -83,14 +90,14 @@ def match(stream: TurnStream, heard: HeardStream) -> tuple[list[HeardTurn], list
 
 
 def mark_cuts(turn: HeardTurn, second: Any) -> None:
-    """Note of each place where an utterance was cut whether a sentence ends there."""
+    """Note of each place where an utterance was cut whether that is within a sentence."""
     if len(turn.finals) < 2:
         return
-    words = second.transcribe(turn.clip.samples).words
+    whole, count = second.transcribe(turn.clip.samples).text.split(), 0
     for final in turn.finals[:-1]:
-        at = final.end - turn.clip.start
-        near = [word for word in words if abs(word.end_s - at) <= NEAR_S]
-        turn.in_sentences.append(not any(word.mark.strip().endswith(ENDS) for word in near))
+        count += len(final.text.split())
+        near = whole[max(0, count - 1 - NEAR):count + NEAR]
+        turn.in_sentences.append(not any(word.rstrip('"\'').endswith(ENDS) for word in near))
 
 
 def figures(turns: Sequence[HeardTurn]) -> dict[str, Any]:
@@ -104,6 +111,7 @@ def figures(turns: Sequence[HeardTurn]) -> dict[str, Any]:
         'cut in a sentence': wilson(sum(any(turn.in_sentences) for turn in heard), len(heard)),
         'joined': wilson(sum(turn.joined for turn in followed), len(followed)),
         'delay_s': percentiles(delays),
+        'wait_s': percentiles([turn.wait_s for turn in heard if not turn.joined]),
         'ended_by': dict(Counter(turn.finals[-1].ended_by for turn in heard)),
         'latencies': {'final': delays}}
 
@@ -183,9 +191,10 @@ def print_tables(measured: dict[str, Any]) -> None:
     """Print the tables."""
     report.print_table('Ends of utterances', [
         'speech', 'utterances', 'no final', 'cut in two', 'in a sentence', 'run together',
-        'final p50 s', 'p95', 'ended by'],
+        'final p50 s', 'p95', 'without computing p50', 'p95', 'ended by'],
         [(kind, row['utterances'], row['without a final'], row['cut'], row['cut in a sentence'],
           row['joined'], row['delay_s']['p50'], row['delay_s']['p95'],
+          row['wait_s']['p50'], row['wait_s']['p95'],
           ', '.join(f'{by} {count}' for by, count in row['ended_by'].items()))
          for kind, row in measured['kinds'].items()])
     print(f'finals of no utterance: {len(measured["finals_of_no_utterance"])}; computing per '

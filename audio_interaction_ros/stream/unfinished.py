@@ -15,11 +15,12 @@ _NUMBER = re.compile(
     r'ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|'
     r'(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|million|point|oh|double))\W*$',
     re.IGNORECASE)
+_SPELLED = re.compile(r'(?:\b[A-Za-z]\b\W*){2,}$')
 _OPEN_MARK = re.compile(r'(?:[,;:，；：、-]|\.\.\.|…)["\'”’]?$')
 _OPEN_WORD = re.compile(
     r"\b(?:and|or|but|nor|because|although|unless|whether|if|than|the|a|an|my|your|his|its|their|"
-    r"our|of|to|from|with|into|between|i|i'm|we|he|she|they|is|are|was|were|would|could|should|"
-    r"um|uh)\W*$|(?:和|跟|或者|还是|但是|因为|如果|把|给|的话)\W*$", re.IGNORECASE)
+    r"our|of|to|from|with|into|between|would|could|should|um|uh)\W*$|"
+    r"\b(?:i|i'm|we|he|she|they|is|are|was|were)$|(?:和|跟|或者|还是|但是|因为|如果|把|给|的话)\W*$", re.IGNORECASE)
 
 
 def is_unfinished(text: str) -> bool:
@@ -29,8 +30,9 @@ def is_unfinished(text: str) -> bool:
 
 
 def ends_with_number(text: str) -> bool:
-    """Tell whether another digit could still belong to a text."""
-    return _NUMBER.search(text.strip()) is not None
+    """Tell whether another digit could still belong to a text, or a letter of what is spelled."""
+    text = text.strip()
+    return _NUMBER.search(text) is not None or _SPELLED.search(text) is not None
 
 
 def leads_on(text: str) -> bool:

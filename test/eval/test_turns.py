@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.base import Recognition
 from eval.live_stream import HeardFinal, HeardStream
 from eval.turn_streams import PlacedClip, TurnStream, join_clips, make_quiet, pick_clips
 from eval.turns import figures, mark_cuts, match
@@ -48,13 +48,12 @@ def test_two_finals_of_one_utterance_cut_it_and_empty_ones_are_none():
     assert (row['cut'].value, row['without a final']) == (1.0, 2)
 
 
-@pytest.mark.parametrize(('mark', 'within'), [('', True), ('.', False), (',', True)])
-def test_a_cut_where_a_sentence_ends_is_told_from_one_within(mark, within):
+@pytest.mark.parametrize(('text', 'within'), [
+    ('Yes. No more.', False), ('Yes, it is no more.', True), ('"Yes." No.', False)])
+def test_a_cut_where_a_sentence_ends_is_told_from_one_within(text, within):
     class Reader:
         def transcribe(self, samples):
-            return Recognition(text='', language='en', words=(
-                ReadWord(text=' one', start_s=0.2, end_s=0.9, mark=mark),
-                ReadWord(text=' two', start_s=1.2, end_s=2.0, mark='.')))
+            return Recognition(text=text, language='en')
 
     turns, *_ = ends(final(0.6, 2, 2.4), final(2, 3.3, 3.6))
     mark_cuts(turns[0], Reader())

@@ -16,6 +16,7 @@ from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowRea
 
 pytestmark = pytest.mark.ros
 
+WORDS = ('alpha', 'bravo', 'charlie', 'delta', 'echo', 'foxtrot', 'golf', 'hotel')
 READS = {'transcript.second_pass': 'whisper', 'transcript.end': 'smart'}
 
 
@@ -38,7 +39,7 @@ class Whisper:
 
     def read_window(self, samples, *, agreed=(), before=(), language=''):
         words = [ReadWord(text=f' {name}', mark='.', start_s=n * 1.0, end_s=n + 0.5)
-                 for n, name in enumerate('abcdefghijkl'[:max(1, len(samples) // 16_000)])]
+                 for n, name in enumerate(WORDS[:max(1, len(samples) // 16_000)])]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
 
     def transcribe(self, samples, languages=()):
@@ -84,7 +85,7 @@ def test_without_it_a_voice_that_sounds_through_ends_an_utterance(robot):
     robot.tell(microphone, encoder, 2, level=0.0)
     robot.wait(lambda: robot.finals(heard), 'a final')
     final, = (one for one in heard if one.is_final)
-    assert (final.ended_by, final.text) == ('silence', 'a. b.'), 'nobody reads it again'
+    assert (final.ended_by, final.text) == ('silence', 'alpha. bravo.'), 'nobody reads it again'
 
 
 def test_where_no_words_are_read_the_button_says_what_to_change(robot):

@@ -18,6 +18,7 @@ from audio_interaction_ros.stream.unfinished import is_unfinished, leads_on
 pytestmark = pytest.mark.unit
 
 S = 1_000_000_000
+WORDS = ('alpha', 'bravo', 'charlie', 'delta', 'echo', 'foxtrot', 'golf', 'hotel')
 END = TurnEnd(silence_ns=1_200_000_000, sure_ns=300_000_000, unfinished_ns=2_400_000_000)
 
 
@@ -50,7 +51,7 @@ class Reader:
     def _read(self, samples, agreed, before, mark):
         first = len(before)
         # A number at the end of a text would mean that more is to come.
-        name = 'abcdefghij'.__getitem__ if self.mark else 'w{}'.format
+        name = WORDS.__getitem__ if self.mark else 'w{}'.format
         words = [ReadWord(text=f' {name(first + place)}', start_s=float(place), end_s=place + 0.8,
                           ids=(place,), mark=mark)
                  for place in range(int(len(samples) // 16_000))]
@@ -207,7 +208,8 @@ def test_a_text_that_leads_on_is_told_from_one_that_only_lacks_its_mark():
 @pytest.mark.parametrize(('text', 'over', 'wait'), [
     ('Go home.', None, 1.2), ('Go to the', None, 2.4), ('Go home.', 0.9, 0.3),
     ('Go home', 0.9, 0.3), ('Go home.', 0.1, 1.2), ('Go to the', 0.9, 2.4),
-    ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2)])
+    ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2), ('I S L A', 0.7, 2.4),
+    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3)])
 def test_how_long_silence_lasts_until_it_is_over_follows_from_words_and_voice(text, over, wait):
     assert END.wait_ns(text, over) == round(wait * S)
 
@@ -217,7 +219,7 @@ def test_the_reading_of_a_pause_is_the_final_text_and_nobody_reads_again():
     span, = stream.over
     assert len(stream.reader.closed) == 1 and span.ended_by == 'silence'
     final = span.reading.as_final(span.end_ns)
-    assert final.text == 'a. b.' and final.end_ns == span.end_ns
+    assert final.text == 'alpha. bravo.' and final.end_ns == span.end_ns
     assert final.words[1].start_ns == span.start_ns + S
 
 
