@@ -20,7 +20,8 @@ _OPEN_MARK = re.compile(r'(?:[,;:，；：、-]|\.\.\.|…)["\'”’]?$')
 _OPEN_WORD = re.compile(
     r"\b(?:and|or|but|nor|because|although|unless|whether|if|than|the|a|an|my|your|his|its|their|"
     r"our|of|to|from|with|into|between|would|could|should|um|uh)\W*$|"
-    r"\b(?:i|i'm|we|he|she|they|is|are|was|were)$|(?:和|跟|或者|还是|但是|因为|如果|把|给|的话)\W*$", re.IGNORECASE)
+    r"\b(?:i|i'm|we|he|she|they|is|are|was|were)$|"
+    r"(?:和|跟|或者|还是|但是|因为|如果|把|给|的话)\W*$", re.IGNORECASE)
 
 
 def is_unfinished(text: str) -> bool:
