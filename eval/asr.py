@@ -18,7 +18,9 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import Hearing, Listener
+from eval.live_stream import add_play_arguments, make_play
 from eval.shown_words import measure_words, print_words
+from eval.word_pictures import draw_words
 from held_out.clips import (
     RATE,
     HeldOutClip,
@@ -92,6 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--words', type=int, default=40, metavar='CLIPS',
                         help='so many clips of each kind are read while they are spoken, and so '
                         'many in which nobody speaks; 0: none')
+    parser.add_argument('--only-words', action='store_true',
+                        help='nothing but words while they are spoken')
+    add_play_arguments(parser)
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='who reads the whole utterances for comparison')
@@ -239,7 +244,35 @@ def figures(spoken_: Sequence[ReadUtterance]) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out = report.make_folder(options, 'asr')
+    out, second = report.make_folder(options, 'asr'), None
+    if options.second_pass == 'whisper':
+        from audio_interaction_ros.runtimes.registry import load_transcriber
+        second = load_transcriber(language='en', threads=options.threads)
+    if not options.only_words or options.as_shipped:
+        runtime = runtime or report.load_model(options)
+    measured: dict[str, Any] = {}
+    if not options.only_words:
+        assert runtime is not None, 'it was loaded'
+        measured = _measure_utterances(options, runtime, second, out)
+    if options.words and second is not None:
+        items = [item for item in read_held_out(options.data) if item.language in ('en', '')
+                 and item.label.startswith(WORDS_FROM) and item.seconds <= LONGEST_S]
+        measured['words'] = measure_words(second, items, options.words,
+                                          make_play(options, second, runtime))
+        draw_words(out, measured['words'])
+    path = report.write(out, 'asr', options, measured,
+                        runtime.encoder.spec.model_id if runtime is not None else '')
+    if 'kinds' in measured:
+        print_tables(measured)
+    if 'words' in measured:
+        print_words(measured['words'])
+    print(f'written to {path}, with pictures; what was said and understood: {out / "texts.jsonl"}')
+    return 0
+
+
+def _measure_utterances(options: argparse.Namespace, runtime: Runtime, second: Any,
+                        out: Path) -> dict[str, Any]:
+    """Return word errors of finished utterances, and leave their texts and a picture."""
     clips = read_speech(read_held_out(options.data))
     if options.speech:
         clips += read_synthetic(options.speech)
@@ -247,11 +280,6 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     if not clips:
         raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
                             'with text to the manifest or give --speech')
-    second = None
-    if options.second_pass == 'whisper':
-        from audio_interaction_ros.runtimes.registry import load_transcriber
-        second = load_transcriber(language='en')
-    runtime = runtime or report.load_model(options)
     listener = Listener(runtime, (LaneConfig(name=LANE, kind='transcript'),),
                         cache=out / 'hearings.jsonl',
                         variant=report.describe_variant(options), second_pass=second)
@@ -260,19 +288,9 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     measured = measure(utterances, beside.name if beside else 'none')
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
-        in utterances),
-        encoding='utf-8')
-    if options.words and second is not None:
-        items = [item for item in read_held_out(options.data) if item.language in ('en', '')
-                 and item.label.startswith(WORDS_FROM) and item.seconds <= LONGEST_S]
-        measured['words'] = measure_words(second, items, options.words)
+        in utterances), encoding='utf-8')
     draw(out, measured)
-    path = report.write(out, 'asr', options, measured, runtime.encoder.spec.model_id)
-    print_tables(measured)
-    if 'words' in measured:
-        print_words(measured['words'])
-    print(f'written to {path}; what was said and understood: {out / "texts.jsonl"}')
-    return 0
+    return measured
 
 
 def measure(utterances: Sequence[ReadUtterance], beside: str) -> dict[str, Any]:

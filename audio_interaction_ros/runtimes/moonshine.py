@@ -81,8 +81,7 @@ class MoonshineReader:
             write_english=lambda: text)
 
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '',
-                    closed: bool = False) -> WindowReading:
+                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
         """Return what a window says so far; see runtimes.base.WindowReader."""
         seconds = len(samples) / SAMPLE_RATE_HZ
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]

@@ -53,13 +53,19 @@ class WhisperWords(WhisperSecondPass):
         return open_voice(self._voice)
 
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '',
-                    closed: bool = False) -> WindowReading:
+                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
         """Return what a window says so far; see runtimes.base.WindowReader."""
-        pads = (DOUBTED_PAD_S, WINDOW_S) if closed else (PAD_S, DOUBTED_PAD_S)
-        read = self._read_padded(samples, agreed, before, language, pads[0])
+        read = self._read_padded(samples, agreed, before, language, PAD_S)
         if read.doubt == CIRCLES:
-            read = self._read_padded(samples, agreed, before, language, pads[1])
+            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
+        return read
+
+    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
+                    language: str = '') -> WindowReading:
+        """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
+        read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
+        if read.doubt == CIRCLES:
+            read = self._read_padded(samples, (), before, language, WINDOW_S)
         return read
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],

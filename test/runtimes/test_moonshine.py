@@ -6,6 +6,7 @@ from small_moonshine import make_folder
 
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.runtimes import registry
+from audio_interaction_ros.runtimes.base import ClosingReader, StreamReader
 from audio_interaction_ros.runtimes.reader_pair import pair_readers
 
 pytestmark = pytest.mark.unit
@@ -61,8 +62,8 @@ def test_a_pair_shows_with_one_and_ends_with_the_other(reader):
             return 'final'
 
     pair = pair_readers(Finals(), reader)
-    assert pair.transcribe(sound()) == 'final' and written(pair.read_window(sound(), closed=True))
-    assert pair.open_voice() is None and not hasattr(pair, 'open_stream')
+    assert pair.transcribe(sound()) == 'final' and written(pair.read_window(sound()))
+    assert pair.open_voice() is None and not isinstance(pair, (StreamReader, ClosingReader))
 
 
 def test_what_may_become_final_is_read_by_who_has_the_last_word(reader):
@@ -70,15 +71,12 @@ def test_what_may_become_final_is_read_by_who_has_the_last_word(reader):
         def transcribe(self, samples, languages=()):
             return 'final'
 
-        def open_voice(self):
-            return None
-
-        def read_window(self, samples, *, agreed=(), before=(), language='', closed=False):
-            return agreed, before, language, closed
+        def read_closed(self, samples, *, before=(), language=''):
+            return before, language
 
     pair = pair_readers(Careful(), reader)
-    assert pair.read_window(sound(), agreed='a', before='b', language='en', closed=True) == (
-        (), (), 'en', True)
+    assert isinstance(pair, ClosingReader)
+    assert pair.read_closed(sound(), before='ids of another', language='en') == ((), 'en')
     assert written(pair.read_window(sound(), language='en'))
 
 
