@@ -118,6 +118,8 @@ ROWS = {
     'runtimes.second_pass': (RUNTIME | {'audio.mel'}, {'numpy'}),
     'runtimes.spoken_part': (RUNTIME | {'audio.speech_span'}, {'numpy'}),
     'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.smart_turn': ({'audio.mel', 'checkpoints.base_weights', 'protocol',
+                             'runtimes.onnx_session'}, {'numpy', 'onnxruntime'}),
     # Readers of the user's own models, each the only place that knows its library.
     'runtimes.sherpa_model': (RUNTIME, {'onnxruntime', 'sherpa_onnx'}),
     'runtimes.sherpa_reader': (RUNTIME | {'checkpoints'}, {'numpy', 'sherpa_onnx'}),
