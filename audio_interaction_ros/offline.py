@@ -22,6 +22,7 @@ from audio_interaction_ros.assembly import (
     build_session,
     build_talker,
     build_word_interpreter,
+    load_judge,
     load_model,
     load_reader,
     load_reply_model,
@@ -40,7 +41,6 @@ from audio_interaction_ros.runtimes.base import (
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     AnswerWanted,
@@ -150,6 +150,16 @@ class Assistant:
 
         ``tell`` is told what is being loaded, for a person who waits.
         """
+        return cls.maker(config, tell)()
+
+    @classmethod
+    def maker(cls, config: AssistantConfig,
+              tell: Callable[[str], object] = lambda _: None) -> Callable[[], 'Assistant']:
+        """
+        Load the model as ``load`` does, and return what makes assistants on it.
+
+        Each has heard nothing yet. They share the model, so only the newest one may listen.
+        """
         tell(f'loading the model {config.model.path}')
         runtime = load_model(config.model)
         lanes = resolve_for(runtime, config.lanes)
@@ -158,18 +168,20 @@ class Assistant:
         if wanted:
             tell('loading the model of the second pass')
             whisper = load_reader(config, threads=config.model.threads)
-        judge = None
-        if 'transcript' in wanted and config.transcript.partial_ms and (
-                config.transcript.end == 'smart'):
-            judge = load_turn_judge(threads=config.model.threads)
+        judge = load_judge(config) if 'transcript' in wanted else None
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
-        return cls(config=replace(config, lanes=lanes), text_model=load_reply_model(config),
-                   encoder=runtime.encoder,
-                   decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
-                   second_pass=whisper if 'transcript' in wanted else None,
-                   translation_second_pass=whisper if 'translation' in wanted else None,
-                   turn_judge=judge)
+        text_model = load_reply_model(config)
+
+        def make() -> 'Assistant':
+            runtime.encoder.reset()
+            return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       encoder=runtime.encoder, decoder=runtime.decoder,
+                       tokenizer=runtime.tokenizer, sounds=runtime.sounds,
+                       second_pass=whisper if 'transcript' in wanted else None,
+                       translation_second_pass=whisper if 'translation' in wanted else None,
+                       turn_judge=judge)
+        return make
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""

@@ -49,6 +49,11 @@ ROWS = {
     'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
+    # Recordings as tests: what was heard of them, in one form, against what was expected.
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay.heard': (FACTS | {'alerts.alert'}, set()),
+    'replay.verdict': ({'replay'}, set()),
     'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
                          'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.

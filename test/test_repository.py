@@ -259,7 +259,7 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt')),
+    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt', 'replay.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
@@ -273,8 +273,9 @@ def test_every_import_is_a_requirement(folder, files):
         r'^([\w-]+)(?:\[\w+\])?[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
     ros = {element.text for element in ElementTree.parse(
         ROOT / 'package.xml').getroot().iter('exec_depend')}
-    # A runtime of two, whoever imports it says so in test_boundaries; a picture beside a table.
-    optional = {'torch', 'matplotlib'} if folder == 'audio_interaction_ros' else set()
+    # A runtime of two, whoever imports it says so in test_boundaries; a picture beside a table;
+    # whoever runs tests with the fixture has pytest.
+    optional = {'torch', 'matplotlib', 'pytest'} if folder == 'audio_interaction_ros' else set()
     assert third_party(folder) <= required | ros | optional
 
 
