@@ -79,6 +79,17 @@ def test_all_that_is_said_while_it_is_held_is_one_utterance(robot):
     assert len({one.utterance_id for one in heard if one.revision <= final.revision}) == 1
 
 
+def test_who_is_muted_while_holding_it_has_let_go(robot):
+    encoder, microphone, heard = start(robot, lambda samples: 0.0)
+    assert robot.call(SetBool, 'encoder_node/push_to_talk', data=True).success
+    robot.tell(microphone, encoder, 3)
+    assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    robot.wait(lambda: robot.finals(heard), 'a final')
+    assert [one.ended_by for one in heard if one.is_final] == ['push_to_talk']
+    answer = robot.call(SetBool, 'encoder_node/push_to_talk', data=True)
+    assert not answer.success and 'set_listening' in answer.message
+
+
 def test_without_it_a_voice_that_sounds_through_ends_an_utterance(robot):
     encoder, microphone, heard = start(robot, lambda samples: 1.0)
     robot.tell(microphone, encoder, 4)
