@@ -52,6 +52,7 @@ from audio_interaction_ros.runtimes.registry import (
     load_runtime,
     load_text_model,
     load_transcriber,
+    load_turn_judge,
 )
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.live_words import LiveWords, TurnJudge
@@ -65,7 +66,7 @@ from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
            'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'build_talker',
-           'build_word_interpreter', 'load_model', 'load_reader', 'load_reply_model',
+           'build_word_interpreter', 'load_judge', 'load_model', 'load_reader', 'load_reply_model',
            'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
            'spoken_language']
 
@@ -177,6 +178,22 @@ def load_reader(config: AssistantConfig, *, threads: int) -> Transcriber:
     if said.partials_reader in ('', said.reader) or not said.partial_ms:
         return reader
     return pair_readers(reader, load_transcriber(said.partials_reader, **options))
+
+
+def load_judge(config: AssistantConfig) -> TurnJudge | None:
+    """
+    Load what hears whether a voice is through, for ``transcript.end: smart``; None for others.
+
+    Where it cannot be had the log says so, and silence alone ends utterances.
+    """
+    if config.transcript.end != 'smart' or not config.transcript.partial_ms:
+        return None
+    try:
+        judge: TurnJudge = load_turn_judge(threads=max(1, config.model.threads - 1))
+    except AudioInteractionError as error:
+        _LOG.error('transcript.end smart: %s; silence alone ends utterances', error)
+        return None
+    return judge
 
 
 def build_live_words(config: AssistantConfig, reader: Any, *, judge: TurnJudge | None = None,

@@ -22,6 +22,7 @@ from audio_interaction_ros.assembly import (
     build_session,
     build_talker,
     build_word_interpreter,
+    load_judge,
     load_model,
     load_reader,
     load_reply_model,
@@ -40,7 +41,6 @@ from audio_interaction_ros.runtimes.base import (
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     AnswerWanted,
@@ -168,10 +168,7 @@ class Assistant:
         if wanted:
             tell('loading the model of the second pass')
             whisper = load_reader(config, threads=config.model.threads)
-        judge = None
-        if 'transcript' in wanted and config.transcript.partial_ms and (
-                config.transcript.end == 'smart'):
-            judge = load_turn_judge(threads=config.model.threads)
+        judge = load_judge(config) if 'transcript' in wanted else None
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
         text_model = load_reply_model(config)
