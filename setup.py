@@ -42,6 +42,7 @@ setup(
         'replay': requirements('replay.txt'),
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
+        'readers': requirements('readers.txt'),
         'tensorrt': requirements('tensorrt.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt'),
                  *requirements('replay.txt')],
