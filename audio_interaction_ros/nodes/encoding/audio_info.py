@@ -18,11 +18,6 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
-
 __all__ = ['InfoTopic', 'info_topic']
 
 _WAIT_S = 3.0
@@ -64,7 +59,7 @@ class InfoTopic:
         # is warned of it; the other reader hears that one.
         self._subscriptions = [node.create_subscription(
             kind, name, node.exclusive(self._on_info), profile, callback_group=group,
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
+            **qos.unwarned())
             for profile in (qos.INFO_LATCHED, qos.INFO)]
         self._timer = steady_timer(node, 0.5, node.exclusive(self._stop_waiting_in_time),
                                    callback_group=group)
