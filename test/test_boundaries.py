@@ -45,6 +45,10 @@ ROWS = {
     'intents.words': (set(), set()),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    # The page: what it is told and who may see it needs no server.
+    'monitor': (FACTS | {'monitor'}, set()),
+    'monitor.outline': (HEARING | {'monitor'}, {'numpy'}),
+    'monitor.server': (FACTS | {'monitor'}, {'aiohttp'}),
     'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),

@@ -27,7 +27,7 @@ LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
 SHIPPED = ROOT / 'config/edge.yaml'
 ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
              'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process',
-             'discovery']
+             'monitor', 'foxglove_audio', 'hri', 'discovery']
 
 STAND_IN = '''#!{python}
 """Writes down what it was told, then waits to be ended."""
@@ -200,8 +200,18 @@ def test_processes_of_their_own(launch, source, more):
         assert told['audio_file_node']['parameters']['path'] == 'a.wav'
 
 
+@pytest.mark.parametrize(('argument', 'command'), [
+    ('monitor', 'monitor_node'), ('foxglove_audio', 'foxglove_audio_node'), ('hri', 'hri_node')])
+def test_lookers_on_have_processes_of_their_own(launch, argument, command):
+    code, told = launch(['assistant', command], audio_topic='/mic/audio', **{argument: 'true'})
+    assert code == 0 and set(told) == {'assistant', command}
+    assert {'__ns:=/audio_interaction', 'audio:=/mic/audio'} <= set(
+        after(told[command]['arguments'], '-r'))
+
+
 @pytest.mark.parametrize(('name', 'value'), [
-    ('source', 'telephone'), ('autostart', 'perhaps'), ('log_level', 'loud'),
+    ('monitor', 'perhaps'), ('source', 'telephone'), ('autostart', 'perhaps'),
+    ('log_level', 'loud'),
     ('params_file', 'nowhere.yaml')])
 def test_a_wrong_argument_ends_the_launch(launch, name, value):
     code, told = launch([], **{name: value})

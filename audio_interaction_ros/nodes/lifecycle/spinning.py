@@ -30,7 +30,7 @@ from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run']
+__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run', 'run_or_say_why_not']
 
 EXECUTOR_VARIABLE = 'AUDIO_INTERACTION_EXECUTOR'
 """Environment variable: kept takes our executor where rclpy allows, anything else rclpy's."""
@@ -179,6 +179,23 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         sys.stderr.flush()
         os._exit(code())
     return code()
+
+
+def run_or_say_why_not(kind: Callable[[], Any], args: Sequence[str] | None = None) -> int:
+    """
+    Spin one node that may find, when it is made, that it cannot work.
+
+    Such a node has a reason in ``failure``, logs it, and the code is 1.
+    """
+    made: list[Any] = []
+
+    def make_nodes() -> list[Node]:
+        made.append(kind())
+        return list(made)
+
+    def failed() -> bool:
+        return bool(made and made[0].failure)
+    return run(make_nodes, args, done=failed, code=lambda: int(failed()))
 
 
 def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:
