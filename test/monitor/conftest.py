@@ -40,6 +40,18 @@ class Page:
         if self.server is not None:
             self.server.close()
 
+    @staticmethod
+    def open_alert(key='a-1', **more):
+        return {'key': key, 'label': 'smoke_alarm', 'message': 'A smoke alarm is sounding.',
+                'severity': 'CRITICAL', 'state': 'active', 'count': 1, 'onset': 12.0, 'seen': 13.0,
+                'evidence': 'sound', 'score': 0.98, 'threshold': 0.9, 'bearing': None, **more}
+
+    @staticmethod
+    def text(key, said, *, final=True, stable=None, **more):
+        return {'key': key, 'kind': 'transcript', 'text': said, 'final': final,
+                'stable': len(said) if stable is None else stable, 'at': 4.2, 'language': 'en',
+                'source': 'second_pass', 'sure': 0.9, 'origin': '', 'bearing': None, **more}
+
 
 @pytest.fixture
 def pages():
@@ -58,15 +70,3 @@ def pages():
 def page(pages):
     """Return one page, not yet served."""
     return pages()
-
-
-def open_alert(key='a-1', **more):
-    return {'key': key, 'label': 'smoke_alarm', 'message': 'A smoke alarm is sounding.',
-            'severity': 'CRITICAL', 'state': 'active', 'count': 1, 'onset': 12.0, 'seen': 13.0,
-            'evidence': 'sound', 'score': 0.98, 'threshold': 0.9, 'bearing': None, **more}
-
-
-def text(key, said, *, final=True, stable=None, **more):
-    return {'key': key, 'kind': 'transcript', 'text': said, 'final': final,
-            'stable': len(said) if stable is None else stable, 'at': 4.2, 'language': 'en',
-            'source': 'second_pass', 'sure': 0.9, 'origin': '', 'bearing': None, **more}
