@@ -39,12 +39,14 @@ setup(
     ],
     install_requires=['setuptools', *requirements('run.txt')],
     extras_require={
+        'replay': requirements('replay.txt'),
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
+        'readers': requirements('readers.txt'),
         'monitor': requirements('monitor.txt'),
         'tensorrt': requirements('tensorrt.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt'),
-                 *requirements('monitor.txt')],
+                 *requirements('replay.txt'), *requirements('monitor.txt')],
     },
     zip_safe=True,
     entry_points={
@@ -53,7 +55,8 @@ setup(
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
                            'decoder_node', 'assistant', 'monitor_node', 'foxglove_audio_node',
-                           'hri_node')),
+                           'hri_node', 'safety_events_node')),
         ],
+        'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.reading import SPOKEN_LANGUAGES, ReaderChoice
 
 __all__ = [
     'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'DirectionConfig',
@@ -33,6 +34,10 @@ LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
+REPLY_DTYPES = ('int8', 'int4', 'float32')
+REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
+                'question. You cannot do anything but talk.')
+TRANSLATION_SOURCES = ('lane', 'words')
 DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
                    'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
@@ -50,6 +55,7 @@ RANGES: dict[str, tuple[float, float]] = {
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
     'sounds.top': (0, 1000),
+    'reply.max_tokens': (4, 400), 'reply.history': (0, 16),
     'reply.min_word_confidence': (0.0, 1.0), 'intents.min_confidence': (0.0, 1.0),
     'assistant.window_s': (0.0, 3_600.0),
     'direction.turn_rad': (-6.2832, 6.2832), 'direction.keep_s': (1.0, 600.0),
@@ -240,7 +246,13 @@ class TranscriptConfig:
     """How final transcripts are made."""
 
     second_pass: str = 'none'
-    """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
+    """whisper: a finished utterance is read again, by transcript.reader; none: as streamed."""
+    reader: str = 'whisper'
+    """Who reads: whisper, or whisper, faster-whisper, sherpa-onnx or moonshine:FOLDER."""
+    partials_reader: str = ''
+    """Who reads words while they are spoken, written as transcript.reader; empty: the same."""
+    hot_words: str = ''
+    """Names that are said here, with commas between them, to be read more easily; or empty."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
     partial_ms: float = 800.0
@@ -249,13 +261,17 @@ class TranscriptConfig:
     """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
     language: str = 'auto'
     """Language that second passes and partials read: auto, or a code such as en, zh or de."""
+    reader_ends: bool = False
+    """True: a reader that knows when an utterance is over (sherpa-onnx) ends it too."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
-        _require(self.language == 'auto' or self.language.isalpha() and self.language.islower()
-                 and 2 <= len(self.language) <= 3, 'transcript.language',
-                 'auto or a code of ISO 639-1 such as en', self.language)
+        _require(self.language in ('auto', *SPOKEN_LANGUAGES), 'transcript.language',
+                 f'auto or one of {", ".join(SPOKEN_LANGUAGES)}', self.language)
+        ReaderChoice.parse(self.reader, 'transcript.reader')
+        if self.partials_reader:
+            ReaderChoice.parse(self.partials_reader, 'transcript.partials_reader')
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 
@@ -268,6 +284,8 @@ class TranslationConfig:
     """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
+    source: str = 'lane'
+    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -275,6 +293,8 @@ class TranslationConfig:
                  'none or whisper', self.second_pass)
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
+        _require(self.source in TRANSLATION_SOURCES, 'translation.source',
+                 ' or '.join(TRANSLATION_SOURCES), self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,12 +351,25 @@ class ReplyConfig:
     """words: from transcripts that a second pass read, where there is one; model: as streamed."""
     min_word_confidence: float = 0.35
     """Words that were read with less confidence are not understood."""
+    model: str = ''
+    """Text model that answers what no intent explains: a name, a folder or a GGUF; empty: none."""
+    dtype: str = 'int8'
+    """Arithmetic of that model: int8, int4 (less memory, less sure) or float32."""
+    prompt: str = REPLY_PROMPT
+    """What that model is told of itself."""
+    max_tokens: int = 64
+    """Tokens that its answer may have."""
+    history: int = 3
+    """Questions with their answers that it remembers, for two minutes; 0: none."""
     active_topic: str = ''
     """Topic (Bool) that mutes answers while it says false, such as active_listening; or empty."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'reply')
+        _find_home(self, 'model')
+        _require(self.dtype in REPLY_DTYPES, 'reply.dtype', f'one of {", ".join(REPLY_DTYPES)}',
+                 self.dtype)
         _require(self.source in REPLY_SOURCES, 'reply.source', ' or '.join(REPLY_SOURCES),
                  self.source)
 
@@ -472,6 +505,21 @@ class AssistantConfig:
         names = [lane.name for lane in self.lanes]
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
+
+    def check_translation(self) -> None:
+        """
+        Check that words can be translated where they shall be; raises ConfigurationError.
+
+        Only who has all groups can ask: a node knows no more than its own.
+        """
+        if self.translation.source == 'lane':
+            return
+        why = ', for translation.source is words'
+        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
+                 f'a reader of words{why}', self.transcript.second_pass)
+        _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
+                 f'no lane of kind translation{why}', [lane.name for lane in self.lanes])
 
     @property
     def second_passes(self) -> frozenset[str]:

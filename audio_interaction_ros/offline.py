@@ -20,24 +20,29 @@ from audio_interaction_ros.assembly import (
     build_policy,
     build_reader,
     build_session,
+    build_talker,
+    build_word_interpreter,
     load_model,
+    load_reader,
+    load_reply_model,
     resolve_for,
-    spoken_language,
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.intents.answers import Answer
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
     SoundHead,
+    TextModel,
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
+    AnswerWanted,
     Event,
     FinalReply,
     FinalTranscript,
@@ -89,14 +94,16 @@ class Assistant:
     def __init__(self, *, config: AssistantConfig, encoder: Encoder, decoder: Decoder,
                  tokenizer: Tokenizer, sounds: SoundHead | None = None,
                  second_pass: Transcriber | None = None,
-                 translation_second_pass: Transcriber | None = None) -> None:
+                 translation_second_pass: Transcriber | None = None,
+                 text_model: TextModel | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
 
         ``sounds`` tells sounds apart; without it alerts come of replies only.
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same. Where it can, the first also reads
-        speech that goes on (``transcript.partial_ms``).
+        speech that goes on (``transcript.partial_ms``). ``text_model`` is that of
+        ``reply.model``, which answers and translates what the first has read.
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
@@ -114,6 +121,9 @@ class Assistant:
         self._translation_second_pass = translation_second_pass
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
+        self._talker = None if text_model is None else build_talker(config, text_model)
+        self._interpreter = (None if text_model is None
+                             else build_word_interpreter(config, text_model))
         self.stats = AssistantStats()
 
     @property
@@ -132,6 +142,16 @@ class Assistant:
 
         ``tell`` is told what is being loaded, for a person who waits.
         """
+        return cls.maker(config, tell)()
+
+    @classmethod
+    def maker(cls, config: AssistantConfig,
+              tell: Callable[[str], object] = lambda _: None) -> Callable[[], 'Assistant']:
+        """
+        Load the model as ``load`` does, and return what makes assistants on it.
+
+        Each has heard nothing yet. They share the model, so only the newest one may listen.
+        """
         tell(f'loading the model {config.model.path}')
         runtime = load_model(config.model)
         lanes = resolve_for(runtime, config.lanes)
@@ -139,12 +159,19 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=config.model.threads,
-                                       language=spoken_language(config))
-        return cls(config=replace(config, lanes=lanes), encoder=runtime.encoder,
-                   decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
-                   second_pass=whisper if 'transcript' in wanted else None,
-                   translation_second_pass=whisper if 'translation' in wanted else None)
+            whisper = load_reader(config, threads=config.model.threads)
+        if config.reply.model:
+            tell(f'loading the text model {config.reply.model}')
+        text_model = load_reply_model(config)
+
+        def make() -> 'Assistant':
+            runtime.encoder.reset()
+            return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       encoder=runtime.encoder, decoder=runtime.decoder,
+                       tokenizer=runtime.tokenizer, sounds=runtime.sounds,
+                       second_pass=whisper if 'transcript' in wanted else None,
+                       translation_second_pass=whisper if 'translation' in wanted else None)
+        return make
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""
@@ -153,7 +180,7 @@ class Assistant:
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
         if self.answers is not None:
-            yield from self.answers.give_up()
+            yield from self._say(self.answers.give_up())
 
     @property
     def shows_words(self) -> frozenset[str]:
@@ -190,7 +217,7 @@ class Assistant:
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
         if self.answers is not None:
-            yield from self.answers.tick(chunk.stamp_ns)
+            yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
         if self._live is not None:
             yield from self._show_words(self._live, chunk)
@@ -209,11 +236,15 @@ class Assistant:
                 shown = None
             if shown is not None:
                 self._cut_short(shown.text)
-                yield PartialTranscript(
+                partial = PartialTranscript(
                     **place, utterance_id=_utterance_id(chunk.epoch, shown.utterance),
                     revision=shown.revision, text=shown.text, stable_length=shown.stable_length,
                     words=shown.words, language=shown.language, start_ns=shown.start_ns,
                     end_ns=shown.end_ns)
+                yield partial
+                translated = self._interpreter and self._interpreter.on_partial(partial)
+                if translated:
+                    yield translated
         for span in [*over, *(live.finish() if chunk.end_of_stream else [])]:
             final = self._end_words(span, place)
             yield final
@@ -245,13 +276,30 @@ class Assistant:
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
         if kind == 'reply' and self.answers is not None:
-            yield from self.answers.on_reply(reply)
+            yield from self._say(self.answers.on_reply(reply))
 
-    def _answer(self, heard: FinalTranscript) -> Iterator[FinalReply]:
-        """Yield what is answered to words, after ending replies that they cut short."""
+    def _answer(self, heard: FinalTranscript) -> Iterator[Event]:
+        """
+        Yield what is answered to words, and their translation where it follows them.
+
+        Replies that they cut short end before.
+        """
         if self.answers is not None:
             self._cut_short(heard.text)
-            yield from self.answers.on_words(heard)
+            yield from self._say(self.answers.on_words(heard))
+        translated = self._interpreter and self._interpreter.on_final(heard)
+        if translated:
+            yield translated
+
+    def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
+        """Yield answers; what no intent explains is answered by the text model."""
+        for answer in answers:
+            if isinstance(answer, AnswerWanted) and self._talker is not None:
+                yield from self._talker.answer(answer)
+                continue
+            if isinstance(answer, FinalReply) and self._talker is not None:
+                self._talker.note(answer)
+            yield answer
 
     def _cut_short(self, text: str) -> None:
         """End every reply at once where a text is a word such as "stop"."""

@@ -14,6 +14,7 @@ COMMANDS = {
     'long': ('eval.long_streams', 'half an hour with sparse events: does it keep listening?'),
     'dialogue': ('eval.dialogue', 'answers to questions and orders, silence otherwise'),
     'intents': ('eval.intents', 'what somebody wants, from what was read; names; false intents'),
+    'answers': ('eval.answers', 'questions and orders that were read, put to a text model'),
     'second_pass': ('eval.second_pass', 'where it begins, what it makes up, what its gate costs'),
     'teach': ('eval.teach', 'sounds taught from five recordings of one device'),
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),

@@ -105,13 +105,15 @@ class ReplyBoard:
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
                  translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
-                 outlets: Outlets, answers: AnswerBoard | None = None) -> None:
+                 outlets: Outlets, answers: AnswerBoard | None = None,
+                 hear: Callable[[Any], object] = lambda _: None) -> None:
         """
         Create the publishers; ``answers`` decides which replies are published, and when.
 
-        ``outlets`` stand before the publishers.
+        ``hear`` is told of every transcript that was read, when it is published; ``outlets``
+        stand before the publishers.
         """
-        self._answers = answers
+        self._answers, self._hear = answers, hear
         self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
         # Of replies that wait for words: when each was decided, and the microphone.
         self._kinds = {lane.name: lane.kind for lane in lanes}
@@ -206,11 +208,17 @@ class ReplyBoard:
         elif self._answers is not None:
             self._answers.hear_partial(message.text)
 
+    def publish(self, kind: str, message: Any) -> None:
+        """Publish a message that somebody else made of words."""
+        self._publish(kind, message)
+
     def _publish(self, kind: str, message: Any) -> None:
         """Publish a message, and a final that says something as plain text too."""
         self._publishers[kind].publish(message)
         if message.is_final and message.text:
             self._texts[kind].publish(String(data=message.text))
+        if kind == 'transcript':
+            self._hear(message)
 
     def _publish_last(self, kind: str, message: Any) -> None:
         """Publish a message of a reply that goes on no more once again, as final."""

@@ -20,7 +20,12 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import (
+    AnswerText,
+    FinalReply,
     FinalTranscript,
+    FinalTranslation,
+    PartialTranscript,
+    PartialTranslation,
     ReplyFinished,
     ReplyStarted,
     Silence,
@@ -34,9 +39,9 @@ from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
            'decision_message', 'duration_message', 'final_transcript', 'partial_message',
-           'put_final',
+           'partial_transcript', 'put_final',
            'put_recognised', 'recognised_of', 'sound_event_message', 'sound_scores_message',
-           'time_message', 'words_transcript']
+           'text_reply_message', 'time_message', 'translation_message', 'words_transcript']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
@@ -211,6 +216,51 @@ def words_transcript(message: Any, lane: str) -> FinalTranscript:
         text=message.text, language=message.language, source=message.source,
         confidence=message.word_confidence, streamed_text='',
         start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id)
+
+
+def partial_transcript(message: Any) -> PartialTranscript:
+    """Return what a Transcript of speech that goes on says; without its words one by one."""
+    end_ns = stamp_ns(message.end)
+    return PartialTranscript(
+        lane='transcript', stamp_ns=end_ns, epoch=0, seq=0, utterance_id=message.utterance_id,
+        revision=message.revision, text=message.text, stable_length=message.stable_length,
+        words=(), language=message.language, start_ns=stamp_ns(message.start), end_ns=end_ns)
+
+
+def text_reply_message(event: AnswerText | FinalReply, *, frame_id: str,
+                       first_text_s: float) -> msg.Reply:
+    """Return an answer of a text model, growing or final, as a Reply."""
+    final = isinstance(event, FinalReply)
+    message = msg.Reply(
+        reply_id=event.reply_id, revision=event.revision, text=event.text,
+        delta='' if isinstance(event, FinalReply) else event.delta, is_final=final,
+        finish_reason=event.reason if isinstance(event, FinalReply) else '',
+        first_text_latency_s=first_text_s, source_text=event.source_text,
+        transcript_utterance_id=event.transcript_id)
+    message.header.stamp = time_message(event.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def translation_message(event: PartialTranslation | FinalTranslation, *,
+                        frame_id: str) -> msg.Translation:
+    """Return the translation of words that were read, growing or final, as a Translation."""
+    nan = float('nan')
+    message = msg.Translation(
+        text=event.text, language=event.language, source_text=event.source_text,
+        source_language=event.source_language, confidence=nan, word_confidence=nan,
+        encode_latency_s=nan, decode_latency_s=nan)
+    if isinstance(event, FinalTranslation):
+        message.utterance_id, message.is_final = event.reply_id, True
+        message.source, message.word_confidence = event.source, event.confidence
+        message.revision, message.stable_length = event.revision, len(event.text)
+    else:
+        message.utterance_id, message.revision = event.utterance_id, event.revision
+        message.source, message.stable_length = 'partial', event.stable_length
+    message.transcript_utterance_id = message.utterance_id
+    _put_span(message, event.start_ns, event.end_ns)
+    message.header.frame_id = frame_id
+    return message
 
 
 def alert_message(alert: Alert, *, frame_id: str, bearing: float = math.nan) -> msg.Alert:
