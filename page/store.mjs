@@ -24,6 +24,7 @@ export class Store {
     this.outlineEnd = null; // audio time in seconds at which the outline ends
     this.rms = null;
     this.texts = new Map();
+    this.superseded = new Map();
     this.sounds = [];
     this.scores = { rows: [] };
     this.lanes = new Map();
@@ -63,8 +64,20 @@ function takeOutline(store, { start, pairs, rms }) {
 }
 
 function takeText(store, told) {
+  if (store.superseded.has(told.key) && !told.final) return;
+  if (told.final && told.kind !== 'reply') supersede(store, told);
   if (told.final && !told.text) store.texts.delete(told.key); // nobody spoke
   else keep(store.texts, told.key, told, LIMITS.texts);
+}
+
+// What was streamed of the same speech under another name is not continued after its final.
+function supersede(store, final) {
+  for (const [key, text] of store.texts) {
+    if (key !== final.key && text.kind === final.kind && !text.final && text.from < final.at) {
+      store.texts.delete(key);
+      keep(store.superseded, key, true, LIMITS.texts);
+    }
+  }
 }
 
 function takeSound(store, told) {

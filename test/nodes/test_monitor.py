@@ -142,6 +142,26 @@ def test_what_cannot_be_served_is_said(robot):
         assert reason in node.failure and not node.address
 
 
+def test_the_assistant_starts_it_in_a_process_of_its_own_and_ends_it(robot):
+    from audio_interaction_ros.nodes.halves import MonitorProcess
+    process = MonitorProcess(['--ros-args', '-r', f'__ns:={robot.namespace}',
+                              '-p', 'monitor.port:=0'])
+    try:
+        robot.wait(lambda: 'monitor_node' in robot.watcher.get_node_names(), 'it runs')
+    finally:
+        process.close()
+    assert process._process.returncode == 0
+
+
+def test_the_assistant_says_at_once_what_the_page_lacks(monkeypatch, capsys):
+    from audio_interaction_ros.nodes import assistant
+    monkeypatch.setitem(sys.modules, 'aiohttp', None)
+    monkeypatch.delitem(sys.modules, 'audio_interaction_ros.monitor.server', raising=False)
+    monkeypatch.delattr('audio_interaction_ros.monitor.server', raising=False)
+    assert assistant.main(['--monitor']) == 1
+    assert "pip install 'aiohttp>=3.10,<4'" in capsys.readouterr().err
+
+
 def diagnostics(name='encoder_node: fifo', level=b'\x00', message='ok', **values):
     return DiagnosticArray(status=[DiagnosticStatus(
         name=name, level=level, message=message,

@@ -36,7 +36,8 @@ def text_event(kind: str, message: Any) -> dict[str, Any]:
                 'slots': [list(pair) for pair in zip(message.slot_names, message.slot_values,
                                                      strict=False)]}
     return {**told, 'key': f'{kind}:{message.utterance_id}', 'stable': message.stable_length,
-            'at': seconds_of(message.end), 'language': message.language,
+            'from': seconds_of(message.start), 'at': seconds_of(message.end),
+            'language': message.language,
             'source': message.source, 'sure': number_or_none(message.word_confidence),
             'origin': message.source_text if kind == 'translation' else '',
             'bearing': number_or_none(getattr(message, 'bearing', math.nan))}

@@ -35,6 +35,16 @@ test('where nobody spoke nothing stays', () => {
   assert.equal(told(text('a', 'Thank'), text('a', '', { final: true })).texts.size, 0);
 });
 
+test('what was streamed of the same speech ends with its final, under whatever name', () => {
+  const store = told(text('lane', 'Stop right', { from: 3, at: 5 }),
+    text('next', 'Thank', { from: 8, at: 9 }),
+    text('words', 'Stop right there.', { final: true, from: 3, at: 6 }),
+    text('lane', 'Stop right there. open', { from: 3, at: 7 }));
+  assert.deepEqual([...store.texts.keys()], ['next', 'words']);
+  store.take([text('lane', 'Stop.', { final: true, from: 3, at: 7 })]);
+  assert.ok(store.texts.has('lane'), 'a final is shown all the same');
+});
+
 test('a sound that ends is the one that began', () => {
   const began = { sound: 'bark', began: true, onset: 3, offset: 3, score: 0.8 };
   const store = told(['sound', began], ['sound', { ...began, began: false, offset: 5 }],
