@@ -50,6 +50,10 @@ ROWS = {
     'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    # The page: what it is told and who may see it needs no server.
+    'monitor': (FACTS | {'monitor'}, set()),
+    'monitor.outline': (HEARING | {'monitor'}, {'numpy'}),
+    'monitor.server': (FACTS | {'monitor'}, {'aiohttp'}),
     'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
     # Recordings as tests: what was heard of them, in one form, against what was expected.
     'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
