@@ -81,6 +81,12 @@ class GrowingTranslation:
         shown = self._show()
         return Shown(shown.text, len(shown.text))
 
+    @property
+    def stable_text(self) -> str:
+        """What every translation to come begins with."""
+        shown = self._show()
+        return shown.text[:shown.stable_length]
+
     def _close(self, sentence: str, cancelled: Callable[[], bool]) -> bool:
         """Translate a sentence to its end; False, and nothing is done, where it was cancelled."""
         written = self._translate(sentence, cancelled)

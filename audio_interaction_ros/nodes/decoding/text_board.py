@@ -69,7 +69,7 @@ class TextBoard:
         self._follows = config.translation.source == 'words'
         self.failure, self.ready = '', False
         self.answered = 0
-        self._frame_id, self._calls = '', 0
+        self._frame_id = ''
         self._talker: Talker | None = None
         self._asked_at: dict[str, float] = {}
         self._hurry = threading.Event()
@@ -91,8 +91,8 @@ class TextBoard:
     def ask(self, wanted: AnswerWanted) -> None:
         """Have a question answered; with an apology at once where nobody can."""
         self._hurry.set()
-        question = _Question(wanted, time.monotonic(), self._calls)
-        if not self.ready or not self._worker.put(question):
+        if self._talker is None or not self.ready or not self._worker.put(
+                _Question(wanted, time.monotonic(), self._talker.calls)):
             self._publish_reply(make_final(wanted, apology(wanted.text)))
 
     def note(self, reply: FinalReply) -> None:
@@ -102,7 +102,6 @@ class TextBoard:
 
     def cut_short(self) -> None:
         """End the answer that is being written, at once, and drop those that wait."""
-        self._calls += 1
         if self._talker is not None:
             self._talker.cut_short()
 
@@ -150,9 +149,9 @@ class TextBoard:
                 loaded.talker.note(item)
             elif not isinstance(item, _Question):
                 heard.append(item)
-            elif item.calls == self._calls:
+            elif item.calls == loaded.talker.calls:
                 emit(item)
-                for event in loaded.talker.answer(item.wanted):
+                for event in loaded.talker.answer(item.wanted, item.calls):
                     emit(event)
         if loaded.interpreter is not None:
             self._translate(loaded.interpreter, heard, emit)
@@ -185,6 +184,7 @@ class TextBoard:
                 self._node.get_logger().info(f'text model ready after {seconds:.1f} s')
             case WorkerFailure():
                 self.ready = False
+                self._attempts.fail(time.monotonic())
                 self.failure = f'the text model stopped: {output.error!r}'
                 self._node.get_logger().error(self.failure)
             case _Question():
