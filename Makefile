@@ -23,7 +23,7 @@ ifeq ($(SINGLE_PROCESS),false)
 SOURCE_ARGS += --processes
 endif
 
-.PHONY: help setup workshop named assistant build test lint bench corpus-demo train-demo clean
+.PHONY: help setup workshop named assistant build test lint docs bench corpus-demo train-demo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?(.*)/\1|\2/' \
@@ -54,6 +54,9 @@ test: workshop  ## run the tests; TESTS="-m unit" or TESTS=test/audio picks some
 
 lint: workshop  ## ruff and mypy
 	@$(ENVIRONMENT) && python -m ruff check . && python -m mypy
+
+docs: workshop  ## write the documentation as a site to site/; a broken link ends it
+	@$(ENVIRONMENT) && NO_MKDOCS_2_WARNING=1 python -m mkdocs build && echo "open site/index.html"
 
 bench: workshop  ## measure; prints a table with the machine and writes JSON
 	@$(ENVIRONMENT) && python -m bench $(ARGS)

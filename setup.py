@@ -39,10 +39,13 @@ setup(
     ],
     install_requires=['setuptools', *requirements('run.txt')],
     extras_require={
+        'replay': requirements('replay.txt'),
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
+        'readers': requirements('readers.txt'),
         'tensorrt': requirements('tensorrt.txt'),
-        'test': [*requirements('train.txt'), *requirements('dev.txt')],
+        'test': [*requirements('train.txt'), *requirements('dev.txt'),
+                 *requirements('replay.txt')],
     },
     zip_safe=True,
     entry_points={
@@ -50,7 +53,8 @@ setup(
             'audio-interaction = audio_interaction_ros.cli.main:main',
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
-                           'decoder_node', 'assistant')),
+                           'decoder_node', 'assistant', 'safety_events_node')),
         ],
+        'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },
 )

@@ -45,8 +45,14 @@ from audio_interaction_ros.runtimes.base import (
     SoundHead,
     TextModel,
     Tokenizer,
+    Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_runtime, load_text_model
+from audio_interaction_ros.runtimes.reader_pair import pair_readers
+from audio_interaction_ros.runtimes.registry import (
+    load_runtime,
+    load_text_model,
+    load_transcriber,
+)
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.live_words import LiveWords
 from audio_interaction_ros.stream.quiet import QuietRoom
@@ -58,8 +64,8 @@ from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
            'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'build_talker',
-           'build_word_interpreter', 'load_model', 'load_reply_model', 'make_policy_settings',
-           'read_rules', 'read_sound_rules', 'resolve_for',
+           'build_word_interpreter', 'load_model', 'load_reader', 'load_reply_model',
+           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
            'spoken_language']
 
 _LOG = logging.getLogger(__name__)
@@ -155,20 +161,38 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
                       interpret=translates and config.translation.to_english == 'whisper')
 
 
+def load_reader(config: AssistantConfig, *, threads: int) -> Transcriber:
+    """
+    Load who reads words, as a configuration names it, and who reads them while they are spoken.
+
+    Raises what runtimes.registry.load_transcriber raises.
+    """
+    said = config.transcript
+    options: dict[str, Any] = {
+        'threads': threads, 'language': spoken_language(config)}
+    if said.hot_words:
+        options['hot_words'] = split_list(said.hot_words)
+    reader = load_transcriber(said.reader, **options)
+    if said.partials_reader in ('', said.reader) or not said.partial_ms:
+        return reader
+    return pair_readers(reader, load_transcriber(said.partials_reader, **options))
+
+
 def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
     """
     Return what shows words while they are spoken; None where that is turned off.
 
     Nor is there any where ``reader``, the second pass, cannot read speech that goes on
-    (runtimes.base.WindowReader), or hears no voices.
+    (runtimes.base.WindowReader or StreamReader), or hears no voices.
     """
     said = config.transcript
-    if not said.partial_ms or not hasattr(reader, 'read_window'):
+    if not said.partial_ms or not (hasattr(reader, 'read_window')
+                                   or hasattr(reader, 'open_stream')):
         return None
     voice = reader.open_voice()
     return voice and LiveWords(
         reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
-        language=spoken_language(config))
+        language=spoken_language(config), reader_ends=said.reader_ends)
 
 
 def spoken_language(config: AssistantConfig) -> str:
@@ -197,15 +221,14 @@ def read_rules(settings: AlertsConfig) -> AlertRules:
     Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
     whoever listens for it refuses it.
     """
-    rules = _load_rules(Path(settings.rules) if settings.rules
-                        else shipped_path('config/alerts.yaml'))
     taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
-    return rules.with_taught({sound.name: sound.title for sound in taught},
-                             {sound.name: sound.threshold for sound in taught})
+    return _load_rules(settings).with_taught({sound.name: sound.title for sound in taught},
+                                             {sound.name: sound.threshold for sound in taught})
 
 
-def _load_rules(path: Path) -> AlertRules:
-    """Return the rules of a file, which detector and policy ask for one after the other."""
+def _load_rules(settings: AlertsConfig) -> AlertRules:
+    """Return the rules of the file alone, which several ask for one after the other."""
+    path = Path(settings.rules) if settings.rules else shipped_path('config/alerts.yaml')
     try:
         state = path.stat()
     except OSError:
@@ -280,7 +303,7 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
     matcher = build_matcher(config)
     if config.reply.source == 'model' or not reads or not lanes:
         return None
-    said, rules = config.assistant, read_rules(config.alerts)
+    said, rules = config.assistant, _load_rules(config.alerts)  # taught sounds have no words
     names = split_list(said.names)
     return Answers(
         lane=lanes[0], matcher=matcher,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.reading import SPOKEN_LANGUAGES, ReaderChoice
 
 __all__ = [
     'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig',
@@ -240,7 +241,13 @@ class TranscriptConfig:
     """How final transcripts are made."""
 
     second_pass: str = 'none'
-    """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
+    """whisper: a finished utterance is read again, by transcript.reader; none: as streamed."""
+    reader: str = 'whisper'
+    """Who reads: whisper, or whisper, faster-whisper, sherpa-onnx or moonshine:FOLDER."""
+    partials_reader: str = ''
+    """Who reads words while they are spoken, written as transcript.reader; empty: the same."""
+    hot_words: str = ''
+    """Names that are said here, with commas between them, to be read more easily; or empty."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
     partial_ms: float = 800.0
@@ -249,13 +256,17 @@ class TranscriptConfig:
     """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
     language: str = 'auto'
     """Language that second passes and partials read: auto, or a code such as en, zh or de."""
+    reader_ends: bool = False
+    """True: a reader that knows when an utterance is over (sherpa-onnx) ends it too."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
-        _require(self.language == 'auto' or self.language.isalpha() and self.language.islower()
-                 and 2 <= len(self.language) <= 3, 'transcript.language',
-                 'auto or a code of ISO 639-1 such as en', self.language)
+        _require(self.language in ('auto', *SPOKEN_LANGUAGES), 'transcript.language',
+                 f'auto or one of {", ".join(SPOKEN_LANGUAGES)}', self.language)
+        ReaderChoice.parse(self.reader, 'transcript.reader')
+        if self.partials_reader:
+            ReaderChoice.parse(self.partials_reader, 'transcript.partials_reader')
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 

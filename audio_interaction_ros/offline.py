@@ -23,9 +23,9 @@ from audio_interaction_ros.assembly import (
     build_talker,
     build_word_interpreter,
     load_model,
+    load_reader,
     load_reply_model,
     resolve_for,
-    spoken_language,
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
@@ -40,7 +40,6 @@ from audio_interaction_ros.runtimes.base import (
     Tokenizer,
     Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
     AnswerWanted,
@@ -143,6 +142,16 @@ class Assistant:
 
         ``tell`` is told what is being loaded, for a person who waits.
         """
+        return cls.maker(config, tell)()
+
+    @classmethod
+    def maker(cls, config: AssistantConfig,
+              tell: Callable[[str], object] = lambda _: None) -> Callable[[], 'Assistant']:
+        """
+        Load the model as ``load`` does, and return what makes assistants on it.
+
+        Each has heard nothing yet. They share the model, so only the newest one may listen.
+        """
         tell(f'loading the model {config.model.path}')
         runtime = load_model(config.model)
         lanes = resolve_for(runtime, config.lanes)
@@ -150,15 +159,19 @@ class Assistant:
         whisper: Transcriber | None = None
         if wanted:
             tell('loading the model of the second pass')
-            whisper = load_transcriber(threads=config.model.threads,
-                                       language=spoken_language(config))
+            whisper = load_reader(config, threads=config.model.threads)
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
-        return cls(config=replace(config, lanes=lanes), text_model=load_reply_model(config),
-                   encoder=runtime.encoder,
-                   decoder=runtime.decoder, tokenizer=runtime.tokenizer, sounds=runtime.sounds,
-                   second_pass=whisper if 'transcript' in wanted else None,
-                   translation_second_pass=whisper if 'translation' in wanted else None)
+        text_model = load_reply_model(config)
+
+        def make() -> 'Assistant':
+            runtime.encoder.reset()
+            return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       encoder=runtime.encoder, decoder=runtime.decoder,
+                       tokenizer=runtime.tokenizer, sounds=runtime.sounds,
+                       second_pass=whisper if 'transcript' in wanted else None,
+                       translation_second_pass=whisper if 'translation' in wanted else None)
+        return make
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""

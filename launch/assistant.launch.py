@@ -37,6 +37,8 @@ ARGUMENTS = {
                       'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE or ROS_LOCALHOST_ONLY says, '
                       'else localhost.',
                   ('', 'localhost', 'subnet', 'system_default')),
+    'safety_events': ('', 'File of safety events (docs/safety_events.md), or shipped; empty: no '
+                          'such node.', None),
 }
 
 
@@ -73,7 +75,7 @@ def make_nodes(context: LaunchContext) -> list[Node]:
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],
-                     **common)]
+                     **common), *make_safety_events(values, common)]
     if values['source'] == 'file':
         overrides['alerts.journal_s'] = 0.0  # what a recording raises is no alarm of today
     alive = {'respawn': True, 'respawn_delay': 1.0}
@@ -84,7 +86,20 @@ def make_nodes(context: LaunchContext) -> list[Node]:
     elif values['source'] == 'file':
         common['parameters'] = [*common['parameters'], {'path': values['file']}]
         nodes.append(Node(executable='audio_file_node', **common))
-    return nodes
+    return [*nodes, *make_safety_events(values, common)]
+
+
+def make_safety_events(values: dict[str, str], common: dict[str, Any]) -> list[Node]:
+    """Return the node that tells the robot, where one is asked for; it outlives the others."""
+    file = values['safety_events']
+    if not file:
+        return []
+    if file != 'shipped' and not Path(file).expanduser().is_file():
+        raise FileNotFoundError(f'safety_events: expected a file, found none at {file}')
+    told = {'use_sim_time': values['use_sim_time'] == 'true',
+            'rules_file': '' if file == 'shipped' else file}
+    return [Node(executable='safety_events_node', respawn=True, respawn_delay=1.0,
+                 **{**common, 'parameters': [told]})]
 
 
 def discovery(wanted: str) -> dict[str, str]:

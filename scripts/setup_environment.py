@@ -28,7 +28,7 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
-WORKSHOP = [REQUIREMENTS / 'train.txt', REQUIREMENTS / 'dev.txt']
+WORKSHOP = [REQUIREMENTS / 'train.txt', REQUIREMENTS / 'dev.txt', REQUIREMENTS / 'docs.txt']
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors', 'resources', 'strict_yaml', 'parameter_file', 'terminal'}
+FACTS = {'protocol', 'config', 'errors', 'reading', 'resources', 'strict_yaml',
+         'parameter_file', 'terminal'}
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
@@ -33,6 +34,7 @@ ROWS = {
     'protocol': (FACTS, set()),
     'errors': (FACTS, set()),
     'config': (FACTS, set()),
+    'reading': (FACTS, set()),
     'parameter_file': (FACTS, set()),
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
@@ -47,7 +49,13 @@ ROWS = {
     'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents', 'dialogue'}, set()),
+    'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
+    # Recordings as tests: what was heard of them, in one form, against what was expected.
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay.heard': (FACTS | {'alerts.alert'}, set()),
+    'replay.verdict': ({'replay'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
+                         'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -106,8 +114,15 @@ ROWS = {
     'runtimes.onnx_text': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                            {'numpy', 'onnxruntime'}),
     # Reads stored audio as a whole, so it makes its own mel.
-    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
+    'runtimes.second_pass': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.spoken_part': (RUNTIME | {'audio.speech_span'}, {'numpy'}),
     'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    # Readers of the user's own models, each the only place that knows its library.
+    'runtimes.sherpa_model': (RUNTIME, {'onnxruntime', 'sherpa_onnx'}),
+    'runtimes.sherpa_reader': (RUNTIME | {'checkpoints'}, {'numpy', 'sherpa_onnx'}),
+    'runtimes.faster_whisper_reader': (RUNTIME | {'checkpoints'},
+                                       {'numpy', 'faster_whisper', 'ctranslate2'}),
+    'runtimes.moonshine': (RUNTIME | {'checkpoints'}, {'numpy', 'onnxruntime', 'tokenizers'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

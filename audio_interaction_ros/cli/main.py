@@ -5,7 +5,16 @@ import sys
 from collections.abc import Sequence
 
 from audio_interaction_ros import __version__
-from audio_interaction_ros.cli import calibrate, model, parity, sounds, stream, teach
+from audio_interaction_ros.cli import (
+    calibrate,
+    intent,
+    model,
+    parity,
+    replay,
+    sounds,
+    stream,
+    teach,
+)
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.terminal import make_printable, silence_stream
 
@@ -18,7 +27,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True)
-    for command in (stream, sounds, teach, calibrate, model, parity):
+    for command in (stream, sounds, teach, calibrate, replay, intent, model, parity):
         command.add_parser(commands)
     return parser
 

@@ -5,7 +5,6 @@ Callbacks convert and enqueue; a worker thread runs the listening pipeline; the 
 is touched with the node's lock held, like all else of the node, and needs none of its own.
 """
 
-import functools
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.msg import FifoCredit
-from audio_interaction_ros.assembly import spoken_language
+from audio_interaction_ros.assembly import load_reader
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
@@ -47,7 +46,6 @@ from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, 
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
-from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.stream.outbound import OutboundFifo
 from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
@@ -126,9 +124,9 @@ class EncoderNode(ManagedNode):
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
             self._second_pass = SecondPassLink(
-                node=self, config=self.config, load=self._load_transcriber or functools.partial(
-                    load_transcriber, threads=max(1, self.config.model.threads - 1),
-                    language=spoken_language(self.config)))
+                node=self, config=self.config, load=self._load_transcriber or (
+                    lambda _: load_reader(self.config,
+                                          threads=max(1, self.config.model.threads - 1))))
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,

@@ -9,7 +9,7 @@ import enum
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
 __all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding',
            'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest',
-           'StepResult', 'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader',
-           'WindowReading']
+           'StepResult', 'StreamReader', 'Tokenizer', 'Transcriber', 'VoiceListener',
+           'WindowReader', 'WindowReading', 'WordStream']
 
 HALVES = ('encoder', 'decoder')
 
@@ -299,6 +299,8 @@ class WindowReading:
     """ISO 639-1."""
     doubt: str = ''
     """Why it is not to be believed; empty if it is."""
+    growing: int = 0
+    """So many of the last words may still grow, as a name of which half was said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +367,34 @@ class WindowReader(Protocol):
         The text begins with ``agreed``, whatever else the model would like; ``before`` was said
         before the window. ``language`` (ISO 639-1) is detected when empty.
         """
+        ...
+
+    def open_voice(self) -> VoiceListener | None:
+        """Return what hears when speech begins and ends; None where nobody can."""
+        ...
+
+
+class WordStream(Protocol):
+    """One utterance to a reader that hears each sample once."""
+
+    over: bool
+    """True once the reader takes the utterance to be over; one that never tells: False."""
+
+    def push(self, samples: np.ndarray) -> None:
+        """Hear samples [n] float32 at 16 kHz that follow those before."""
+        ...
+
+    def read(self, agreed: Sequence[ReadWord] = ()) -> WindowReading:
+        """Return what was said so far; it begins with ``agreed``, whatever was read since."""
+        ...
+
+
+@runtime_checkable
+class StreamReader(Protocol):
+    """Reads speech as it comes: instead of a WindowReader, for models that are made for that."""
+
+    def open_stream(self) -> WordStream:
+        """Begin an utterance."""
         ...
 
     def open_voice(self) -> VoiceListener | None:

@@ -1,5 +1,5 @@
 """
-Names of backends to running encoders, decoders and second passes.
+Names of backends to running encoders, decoders and readers of words.
 
 The only place that knows all backends. Each is a module with a function ``load``, imported when it
 is asked for, so that nobody needs a framework that is not used.
@@ -8,11 +8,12 @@ is asked for, so that nobody needs a framework that is not used.
 import contextlib
 import ctypes
 import importlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
+from audio_interaction_ros.reading import ReaderChoice
 from audio_interaction_ros.runtimes.base import HALVES, Runtime, TextModel, Transcriber
 
 __all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_text_model', 'load_transcriber']
@@ -21,11 +22,16 @@ RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
             'onnx': 'audio_interaction_ros.runtimes.onnx',
             'tensorrt': 'audio_interaction_ros.runtimes.tensorrt'}
 """Name of a backend to its module, which has ``load``."""
-SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass'}
-"""Name of a second pass to its module, which has ``load``."""
+SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass',
+                 'faster-whisper': 'audio_interaction_ros.runtimes.faster_whisper_reader',
+                 'sherpa-onnx': 'audio_interaction_ros.runtimes.sherpa_reader',
+                 'moonshine': 'audio_interaction_ros.runtimes.moonshine'}
+"""Name of a reader to its module, which has ``load``."""
 _TEXT_MODELS = 'audio_interaction_ros.runtimes.onnx_text'
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
             'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
+            **dict.fromkeys(('faster_whisper', 'ctranslate2', 'sherpa_onnx'),
+                            'pip install -r requirements/readers.txt'),
             **dict.fromkeys(('tensorrt', 'cuda'), 'pip install -r requirements/tensorrt.txt (on '
                             'a Jetson, JetPack brings TensorRT)')}
 """How to get a framework, by the name of its module."""
@@ -60,20 +66,20 @@ def load_transcriber(name: str = 'whisper', *, threads: int | None = None, langu
                      task: str = 'transcribe', find_speech: bool = True,
                      **options: Any) -> Transcriber:
     """
-    Load the second pass of this name.
+    Load a reader of words: ``whisper``, or one of reading.READERS with ``:FOLDER`` behind it.
 
     ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
-    Without ``find_speech`` everything is read as if somebody spoke; ``options`` are the second
-    pass' own (runtimes.second_pass). Raises ConfigurationError for an unknown name,
-    CheckpointError for bad weights and MissingDependencyError where what computes it is not
-    installed.
+    Without ``find_speech`` everything is read as if somebody spoke; ``options`` are the reader's
+    own (``hot_words``, and those of runtimes.onnx_second_pass). Raises ConfigurationError for an
+    unknown name, CheckpointError for bad weights and MissingDependencyError where what computes
+    it is not installed.
     """
-    if name not in SECOND_PASSES:
-        raise ConfigurationError(f'second_pass: expected {", ".join(SECOND_PASSES)}, found '
-                                 f'{name!r}; change it in the configuration')
-    module = _import_backend(SECOND_PASSES[name], f'second pass {name!r}')
-    loaded: Transcriber = module.load(threads=threads, language=language, task=task,
-                                      find_speech=find_speech, **options)
+    choice = ReaderChoice.parse(name, 'transcript.reader')
+    options |= {'folder': choice.folder} if choice.folder else {}
+    with _naming_packages(f'reader {choice.kind!r}'):
+        module = importlib.import_module(SECOND_PASSES[choice.kind])
+        loaded: Transcriber = module.load(threads=threads, language=language, task=task,
+                                          find_speech=find_speech, **options)
     _release_memory()
     return loaded
 
@@ -99,8 +105,15 @@ def load_text_model(name: str, *, threads: int | None = None,
 
 
 def _import_backend(path: str, what: str) -> Any:
-    try:
+    with _naming_packages(what):
         return importlib.import_module(path)
+
+
+@contextlib.contextmanager
+def _naming_packages(what: str) -> Iterator[None]:
+    """Say of a package that is missing how it is installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         name = (error.name or '').partition('.')[0]
         if name not in _INSTALL:

@@ -9,17 +9,17 @@ writes "Thank you". Knows nothing of lanes or of where the samples come from.
 
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
 import numpy as np
 
 from audio_interaction_ros.audio.mel import whole_file_mel
-from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.spoken_part import FindSpeech, cut_spoken_part, shift_words
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
 __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
@@ -43,8 +43,6 @@ STYLE = {'zh': ' 以下是普通话的句子。'}
 """What stands before the text, by language: Chinese is written as here, in simplified characters
 and with punctuation; left to itself Whisper mixes both scripts."""
 LONGEST_TEXT = 220
-HOP = 512
-"""Samples that one probability of speech stands for."""
 # Whisper writes these around what is no speech: "[MUSIC]", "(coughs)".
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
 
@@ -76,9 +74,6 @@ def style_ids(language: str, encode: Callable[[str], list[int]]) -> list[int]:
     """Return the ids of the text that shows how a language is written; often none."""
     return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
 
-
-FindSpeech = Callable[[np.ndarray], np.ndarray]
-"""Returns how likely somebody speaks in samples [n] at 16 kHz, for every 512 of them."""
 
 
 class WhisperNet(Protocol):
@@ -157,24 +152,15 @@ class WhisperSecondPass:
         encoder pass, which the result keeps (at most 3 MB) as long as it lives: the text where
         that is English, '' where the English runs in circles.
         """
-        before_s = max(0, len(samples) - WINDOW_S * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-        samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
-        if not np.any(samples):
+        part = cut_spoken_part(self._voice, samples, longest_s=WINDOW_S)
+        if part is None:
             return Recognition(text='', language=self._language, no_speech=1.0)
-        span_s, start = None, 0
-        if self._voice is not None:
-            span_s = self._find_speech(self._voice, samples)
-            if span_s is None:
-                return Recognition(text='', language=self._language, no_speech=1.0)
-            start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
-            samples = samples[start:end]
-        read = self._hear(samples, languages)
+        read = self._hear(part.samples, languages)
         name = self._languages[read.language]
         return Recognition(
             text=read.text, language=name, no_speech=read.no_speech,
             mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
-            span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
-            words=tuple(_shift(read.words, before_s + start / SAMPLE_RATE_HZ)),
+            span_s=part.span_s, words=tuple(shift_words(read.words, part.start_s)),
             write_english=lambda: read.text if name == 'en' else self._translate(
                 read.encoded, read.language))
 
@@ -204,13 +190,6 @@ class WhisperSecondPass:
             encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
             log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids), words=words,
             no_speech=float(np.exp(log_probability(scores, NO_SPEECH))))
-
-    @staticmethod
-    def _find_speech(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
-        """Return where the speech is, whatever its level; None without any."""
-        loudest = float(np.abs(samples).max())
-        heard = voice(samples * np.float32(0.5 / loudest))
-        return speech_span(heard, HOP / SAMPLE_RATE_HZ)
 
     def _translate(self, encoded: np.ndarray, language: int) -> str:
         """Return what encoder frames say, in English; '' for a loop."""
@@ -243,8 +222,3 @@ class WhisperSecondPass:
             ids.append(best)
             scores = step([best])
         return ids, log_probs
-
-
-def _shift(words: Sequence[ReadWord], by_s: float) -> list[ReadWord]:
-    """Return words so many seconds later."""
-    return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

@@ -27,6 +27,7 @@ from audio_interaction_ros.runtimes.second_pass import (
     log_probability,
     style_ids,
 )
+from audio_interaction_ros.runtimes.spoken_part import open_voice
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
 __all__ = ['WhisperWords']
@@ -49,8 +50,7 @@ class WhisperWords(WhisperSecondPass):
 
     def open_voice(self) -> VoiceListener | None:
         """Return what hears when speech begins and ends; None where nobody can."""
-        stream: Callable[[], VoiceListener] | None = getattr(self._voice, 'stream', None)
-        return stream() if stream is not None else None
+        return open_voice(self._voice)
 
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
                     before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.reading import has_no_spaces
 from audio_interaction_ros.runtimes.base import ReadWord
 from audio_interaction_ros.runtimes.word_alignment import FRAME_S, align_tokens
 
@@ -56,7 +57,7 @@ def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[
 
 
 def _begins_word(text: str) -> bool:
-    return text.startswith(' ') or any('\u3040' <= letter <= '\u9fff' for letter in text)
+    return text.startswith(' ') or any(map(has_no_spaces, text))
 
 
 def looks_of(step: Any, start: int) -> np.ndarray | None:

@@ -15,7 +15,14 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReader
+from audio_interaction_ros.runtimes.base import (
+    ReadWord,
+    StreamReader,
+    VoiceListener,
+    WindowReader,
+    WindowReading,
+    WordStream,
+)
 from audio_interaction_ros.stream.agreement import Agreement
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.unfinished import is_unfinished
@@ -86,6 +93,8 @@ class _Utterance:
     revision: int = 0
     language: str = ''
     shown: str = ''
+    stream: WordStream | None = None
+    """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
 
 
 class LiveWords:
@@ -94,11 +103,18 @@ class LiveWords:
 
     ``hear`` says which utterances ended, ``due`` whether the speech should be read now, ``read``
     reads it. Whoever makes a final of a span says so with ``settle``; its words come no more.
+    A StreamReader is given each chunk as it comes instead of a window again and again.
     """
 
-    def __init__(self, reader: WindowReader, voice: VoiceListener, *, period_s: float,
-                 end_silence_s: float, language: str = '') -> None:
-        """Read each ``period_s`` of speech; ``end_silence_s`` of silence end an utterance."""
+    def __init__(self, reader: WindowReader | StreamReader, voice: VoiceListener, *,
+                 period_s: float, end_silence_s: float, language: str = '',
+                 reader_ends: bool = False) -> None:
+        """
+        Read each ``period_s`` of speech; ``end_silence_s`` of silence end an utterance.
+
+        With ``reader_ends`` a StreamReader that takes an utterance to be over ends it too.
+        """
+        self._reader_ends = reader_ends
         self._reader, self._voice = reader, voice
         self._period_ns, self._end_ns = round(period_s * NS), round(end_silence_s * NS)
         self._language = language
@@ -146,6 +162,8 @@ class LiveWords:
     def due(self) -> bool:
         """True when somebody said something since it was read last, and long enough ago."""
         now = self._open
+        if now is not None and now.stream is not None:
+            return self._heard_ns > now.read_at_ns
         if now is None or now.speech_ns <= now.read_ns or now.spoken_ns < READ_FROM_NS:
             return False
         return (self._heard_ns - now.read_at_ns >= self._period_ns
@@ -162,21 +180,31 @@ class LiveWords:
             return None
         offset_s = (now.window_ns - now.start_ns) / NS
         agreed = len(self._agreement.stable)
-        now.read_ns, now.read_at_ns = now.speech_ns, self._heard_ns
-        read = self._reader.read_window(
-            self._cut_out(now.window_ns, min(self._heard_ns, now.speech_ns + LEAD_NS)),
-            agreed=self._agreement.stable, before=self._agreement.past,
-            language=self._language or now.language)
+        since_ns = now.read_at_ns
+        now.read_ns, now.read_at_ns = now.speech_ns, self._heard_ns  # also where reading fails
+        read = self._read_on(now, since_ns)
         if read.doubt:
             return None
         if now.spoken_ns > NS:
             now.language = read.language
         self._agreement.push([*read.words[:agreed], *(
             replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
-            for word in read.words[agreed:])])
+            for word in read.words[agreed:])], growing=read.growing)
         shown = self._show(now, read.language)
-        self._cut_window(now)
+        if now.stream is None:
+            self._cut_window(now)
         return shown
+
+    def _read_on(self, now: _Utterance, since_ns: int) -> WindowReading:
+        """Return what the reader makes of the window, or of what came since it heard last."""
+        if isinstance(self._reader, StreamReader):
+            now.stream = now.stream or self._reader.open_stream()
+            now.stream.push(self._cut_out(since_ns, self._heard_ns))
+            return now.stream.read(self._agreement.stable)
+        return self._reader.read_window(
+            self._cut_out(now.window_ns, min(self._heard_ns, now.speech_ns + LEAD_NS)),
+            agreed=self._agreement.stable, before=self._agreement.past,
+            language=self._language or now.language)
 
     def settle(self, end_ns: int) -> int | None:
         """
@@ -252,6 +280,8 @@ class LiveWords:
         if now is None:
             return []
         silence_ns, length_ns = self._heard_ns - now.speech_ns, self._heard_ns - now.start_ns
+        if self._reader_ends and now.stream is not None and now.stream.over:
+            return self._close()
         patience = 2 if is_unfinished(self._agreement.text) else 1
         if silence_ns >= self._end_ns * patience:
             return self._close()

@@ -176,6 +176,13 @@ def test_answers_come_from_the_model_where_that_is_chosen_or_nobody_reads():
                          reads=True) is None
 
 
+def test_answers_ask_for_no_taught_sounds_for_those_have_no_words(monkeypatch):
+    def refuse(_folder):
+        raise AssertionError('the folder of taught sounds was read')
+    monkeypatch.setattr('audio_interaction_ros.assembly.list_sounds', refuse)
+    assert make() is not None
+
+
 def test_a_file_of_ones_own_is_asked_first_and_refused_where_it_is_wrong(tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text('intents: [{name: dance, en: [dance], answer: {en: Dancing.}}]',

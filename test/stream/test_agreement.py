@@ -59,6 +59,38 @@ def test_words_that_left_the_window_stay_in_the_text():
                                                        'one two three four')
 
 
+def pieces(*texts):
+    """Return words of a script without spaces, as a model that holds several in one token."""
+    return [ReadWord(text=text, start_s=0.0, end_s=1.0) for text in texts]
+
+
+def test_characters_agree_however_they_are_cut_into_pieces():
+    agreement = Agreement()
+    agreement.push(pieces('今天', '天气', '很'))
+    agreement.push(pieces('今', '天', '天', '气真', '好'))
+    assert agreement.stable_text == '今天天'
+    agreement.push(pieces('今', '天', '天', '气', '真的'))
+    assert agreement.stable_text == '今天天气', 'of 气真 the first is agreed on'
+
+
+def test_half_a_word_is_no_word_where_there_are_spaces():
+    agreement = Agreement()
+    agreement.push(pieces(' go', ' in'))
+    agreement.push(pieces(' go', ' inside'))
+    assert agreement.stable_text == 'go'
+    agreement.push(pieces(' go', ' in', 'to'))
+    assert agreement.stable_text == 'go', 'the reading before had another word there'
+
+
+def test_words_that_may_still_grow_are_shown_and_not_stable():
+    agreement = Agreement()
+    agreement.push(pieces(' go', ' sto'), growing=1)
+    agreement.push(pieces(' go', ' sto'), growing=1)
+    assert (agreement.stable_text, agreement.text) == ('go', 'go sto')
+    agreement.push(pieces(' go', ' stop'), growing=0)
+    assert (agreement.stable_text, agreement.text) == ('go', 'go stop')
+
+
 READINGS = st.lists(st.one_of(
     st.lists(st.tuples(st.sampled_from(['a', 'A', 'b', 'the']), st.sampled_from(['', ',', '.'])),
              max_size=6),

@@ -41,11 +41,41 @@ class Reader:
                              doubt=self.doubt)
 
 
+class Ears:
+    """Hears each sample once: one word for each whole second that it was given."""
+
+    def __init__(self, over_after=99):
+        self.opened, self.over_after = [], over_after
+
+    def open_voice(self):
+        return Voice()
+
+    def open_stream(self):
+        self.opened.append(OneUtterance(self.over_after))
+        return self.opened[-1]
+
+
+class OneUtterance:
+    over = False
+
+    def __init__(self, over_after):
+        self.heard, self.over_after = 0, over_after
+
+    def push(self, samples):
+        self.heard += len(samples)
+        self.over = self.heard >= self.over_after * 16_000
+
+    def read(self, agreed=()):
+        words = [ReadWord(text=f' w{place}', start_s=float(place), end_s=place + 0.8)
+                 for place in range(self.heard // 16_000)]
+        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en', growing=1)
+
+
 class Stream:
     """Chunks one after the other; '#' is one of speech, '.' one of silence."""
 
-    def __init__(self, **options):
-        self.reader = Reader()
+    def __init__(self, reader=None, **options):
+        self.reader = reader or Reader()
         self.live = LiveWords(self.reader, Voice(), **{
             'period_s': 0.8, 'end_silence_s': 1.2} | options)
         self.at_ns, self.over, self.shown = 0, [], []
@@ -148,3 +178,27 @@ def test_where_long_speech_is_cut_is_heard_by_no_part_twice_and_by_one_at_least(
     span, = stream.over
     assert stream.live._open.start_ns == span.end_ns
     assert stream.live._chunks[0].stamp_ns <= span.end_ns
+
+
+def test_a_reader_that_hears_once_gets_every_sample_once_and_silence_too():
+    ears = Ears()
+    stream = Stream(ears).play('..' + '#' * 10 + '......')
+    one, = ears.opened
+    span, = stream.over
+    assert one.heard == (stream.at_ns - span.start_ns) * 16_000 // S - 6_400
+    assert [text.text for text in stream.shown] == [
+        ' '.join(f'w{place}' for place in range(count + 1)) for count in range(len(stream.shown))]
+    assert all(text.stable_length < len(text.text) for text in stream.shown)
+    assert stream.shown[-1].stable_length > 0
+
+
+@pytest.mark.parametrize(('listened_to', 'ended'), [(True, 1), (False, 0)])
+def test_a_reader_may_end_an_utterance_where_that_is_wanted(listened_to, ended):
+    stream = Stream(Ears(over_after=2), reader_ends=listened_to).play('#' * 7)
+    assert len(stream.over) == ended
+
+
+def test_each_utterance_is_another_stream():
+    ears = Ears()
+    stream = Stream(ears).play('#' * 5 + '.' * 8 + '#' * 5)
+    assert len(ears.opened) == 2 and len({shown.utterance for shown in stream.shown}) == 2

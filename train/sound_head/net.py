@@ -99,13 +99,13 @@ class SoundNet(nn.Module):
     def hear(self, embeddings: Tensor) -> Tensor:
         """Return hidden units [chunks, units] of embeddings [chunks, width]."""
         raw = embeddings.float()
-        weight, bias = self._unscaled(F.dropout(torch.ones_like(self.mean), 0.2, self.training))
+        weight, bias = self._unscale(F.dropout(torch.ones_like(self.mean), 0.2, self.training))
         said = self.tagger(raw[:, -self.shape.tagger_width:]) if self.shape.use_tagger else \
             raw.new_zeros(len(raw), self.tagger.out_features)
         return torch.cat((F.dropout(F.gelu(F.linear(raw, weight, bias)), 0.3, self.training),
                           F.dropout(F.gelu(said), 0.1, self.training)), dim=1)
 
-    def _unscaled(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+    def _unscale(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """
         Return weight and bias of the own units for inputs as they are.
 
@@ -126,7 +126,7 @@ class SoundNet(nn.Module):
 
     def own_units(self) -> tuple[Tensor, Tensor]:
         """Return weight and bias of the learned units for inputs as they are."""
-        return self._unscaled(torch.ones_like(self.mean))
+        return self._unscale(torch.ones_like(self.mean))
 
     def tagger_units(self) -> tuple[Tensor, Tensor]:
         """Return weight and bias of YAMNet's units, for whole embeddings."""

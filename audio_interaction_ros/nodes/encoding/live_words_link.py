@@ -52,6 +52,11 @@ class LiveWordsLink:
         """True where words are shown while they are spoken."""
         return self._live is not None
 
+    @property
+    def resting(self) -> bool:
+        """True while nothing is read, so that it takes at most half of the time."""
+        return time.monotonic() < self._rest_until
+
     def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
         with self._lock:

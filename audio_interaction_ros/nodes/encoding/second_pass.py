@@ -45,7 +45,7 @@ class SecondPassLink:
     def __init__(self, *, node: ManagedNode, config: AssistantConfig,
                  load: Callable[[str], Transcriber]) -> None:
         """Create topics and thread, which stands back; the model loads in it."""
-        self._node, self._load = node, load
+        self._node, self._load, self._name = node, load, config.transcript.reader
         self._reader = build_reader(config, translates='translation' in config.second_passes)
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
@@ -142,7 +142,7 @@ class SecondPassLink:
 
     def _set_up(self) -> Transcriber | WorkerFailure:
         try:
-            return self._load('whisper')
+            return self._load(self._name)
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
 
