@@ -9,8 +9,7 @@ import logging
 import math
 from collections.abc import Callable
 
-from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation
-from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation, Interprets
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
@@ -29,7 +28,7 @@ LANE = 'translation'
 class WordInterpreter:
     """Translates the utterances of one stream, one after the other."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interprets) -> None:
         """Take who translates."""
         self._interpreter = interpreter
         self._open: GrowingTranslation | None = None

@@ -22,7 +22,7 @@ from audio_interaction_ros.runtimes.base import Recognition
 pytestmark = pytest.mark.ros
 
 SETTINGS = {'transcript.second_pass': 'whisper', 'reply.model': 'a-model'}
-FOLLOWS = {**SETTINGS, 'translation.source': 'words', 'lanes': ['transcript', 'assistant']}
+FOLLOWS = {**SETTINGS, 'translation.source': 'reply_model', 'lanes': ['transcript', 'assistant']}
 
 
 class Whisper:
