@@ -34,10 +34,11 @@ LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
+TURN_ENDS = ('silence', 'smart')
 REPLY_DTYPES = ('int8', 'int4', 'float32')
 REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
                 'question. You cannot do anything but talk.')
-TRANSLATION_SOURCES = ('lane', 'words')
+TRANSLATION_SOURCES = ('lane', 'words', 'reply_model')
 DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
                    'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
@@ -50,7 +51,8 @@ RANGES: dict[str, tuple[float, float]] = {
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
-    'transcript.end_silence_ms': (300.0, 60_000.0),
+    'transcript.end_silence_ms': (300.0, 60_000.0), 'transcript.end_sure_ms': (200.0, 60_000.0),
+    'transcript.end_unfinished_ms': (300.0, 60_000.0), 'transcript.end_threshold': (0.0, 1.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
@@ -257,8 +259,16 @@ class TranscriptConfig:
     """Seconds of audio kept in memory for the second pass."""
     partial_ms: float = 800.0
     """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
-    end_silence_ms: float = 1200.0
-    """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
+    end: str = 'silence'
+    """What ends what partial_ms reads: silence, or smart: also how it was said (Smart Turn)."""
+    end_silence_ms: float = 1000.0
+    """So much silence ends an utterance."""
+    end_sure_ms: float = 300.0
+    """So much does, with smart, where voice and words both say that it is over."""
+    end_unfinished_ms: float = 2000.0
+    """So much does where the words say that more is to come: a number, or "and"."""
+    end_threshold: float = 0.5
+    """From this probability on Smart Turn takes a voice to be through."""
     language: str = 'auto'
     """Language that second passes and partials read: auto, or a code such as en, zh or de."""
     reader_ends: bool = False
@@ -267,6 +277,10 @@ class TranscriptConfig:
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
+        _require(self.end in TURN_ENDS, 'transcript.end', ' or '.join(TURN_ENDS), self.end)
+        _require(self.end_sure_ms <= self.end_silence_ms <= self.end_unfinished_ms,
+                 'transcript.end_silence_ms', 'no less than end_sure_ms and no more than '
+                 'end_unfinished_ms', self.end_silence_ms)
         _require(self.language in ('auto', *SPOKEN_LANGUAGES), 'transcript.language',
                  f'auto or one of {", ".join(SPOKEN_LANGUAGES)}', self.language)
         ReaderChoice.parse(self.reader, 'transcript.reader')
@@ -285,7 +299,7 @@ class TranslationConfig:
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
     source: str = 'lane'
-    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
+    """lane; words, which the model translates as they are read; reply_model: reply.model does."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -294,7 +308,7 @@ class TranslationConfig:
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
         _require(self.source in TRANSLATION_SOURCES, 'translation.source',
-                 ' or '.join(TRANSLATION_SOURCES), self.source)
+                 f'one of {", ".join(TRANSLATION_SOURCES)}', self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -506,6 +520,11 @@ class AssistantConfig:
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
 
+    @property
+    def uses_text(self) -> bool:
+        """True where words that were read are answered by a text model, or translated."""
+        return bool(self.reply.model) or self.translation.source != 'lane'
+
     def check_translation(self) -> None:
         """
         Check that words can be translated where they shall be; raises ConfigurationError.
@@ -514,8 +533,9 @@ class AssistantConfig:
         """
         if self.translation.source == 'lane':
             return
-        why = ', for translation.source is words'
-        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        why = f', for translation.source is {self.translation.source}'
+        _require(self.translation.source == 'words' or bool(self.reply.model), 'reply.model',
+                 f'a text model{why}', self.reply.model)
         _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
                  f'a reader of words{why}', self.transcript.second_pass)
         _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',

@@ -86,6 +86,8 @@ class _Draft:
     heard: ChunkOrigin
     until: float
     """Steady second up to which somebody may still read it; infinite when that was done."""
+    seen: bool
+    """Revisions of it were published, which must come to an end."""
 
 
 class ReplyBoard:
@@ -347,15 +349,15 @@ class ReplyBoard:
         if isinstance(event, ReplyFinished) and self._has_second_pass(kind):
             message.is_final = False  # it becomes final when it was read again
             self._awaited[event.reply_id] = _Draft(
-                kind, message, event, heard, time.monotonic() + _PATIENCE_S)
+                kind, message, event, heard, time.monotonic() + _PATIENCE_S,
+                seen=running.shown is not None)
             self._drafts[kind].publish(message)
             if kind == 'transcript' and self._answers is not None:
                 self._answers.note_reading(event)
-        else:
+        elif not (kind == 'transcript' and self._words is not None
+                  and self._words.covers(running.start_ns, event.stamp_ns)):
             running.shown = message
-            if not (kind == 'transcript' and self._words is not None
-                    and self._words.shows(running.start_ns, event.stamp_ns)):
-                self._publishers[kind].publish(message)
+            self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -375,9 +377,10 @@ class ReplyBoard:
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
-        if draft.kind == 'transcript' and self._words is not None:
-            self._words.take_over(message)
-        self._publish(draft.kind, message)
+        was_final = draft.kind == 'transcript' and self._words is not None and (
+            self._words.take_over(message))
+        if draft.seen or not was_final:
+            self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self.publish_answers(
                 self._answers.on_words(final_transcript(message, draft.reply)),

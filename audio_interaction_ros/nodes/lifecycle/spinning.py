@@ -29,6 +29,7 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, one_line
 
 __all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run', 'run_or_say_why_not']
@@ -157,6 +158,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     the process ends here with that code.
     """
     make_printable()
+    keep_memory_small()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
     before = _stop_on_signals(stopping)
