@@ -21,6 +21,7 @@ COMMANDS = {
     'teach': ('eval.teach', 'sounds taught from five recordings of one device'),
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
+    'suite': ('eval.suite', 'MMAU, VoiceBench, spoken questions, LibriSpeech, CoVoST2'),
 }
 
 

@@ -171,6 +171,7 @@ class EncoderNode(ManagedNode):
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         assert self._fifo is not None, 'set_up comes first'
         self._input.close()
+        self._let_go()
         if self._ready and self._worker.alive:
             self._worker.put(Flush(tail_s=TAIL_S), always=True)
             done = self._worker.finish(_FINISH_S)
@@ -299,11 +300,18 @@ class EncoderNode(ManagedNode):
         elif not request.data and self._listening:
             self._listening = False
             self._input.close()
+            self._let_go()
             self._worker.put(Flush(tail_s=TAIL_S), always=True)
             self._forget_at = time.monotonic() + _FORGET_AFTER_S
         response.success = True
         response.message = 'listening' if self._listening else 'not listening'
         return response
+
+    def _let_go(self) -> None:
+        """Take it that the button was let go, where nothing more is heard."""
+        if self._held and self._worker is not None:
+            self._worker.put(PushToTalk(False), always=True)
+        self._held = False
 
     def _on_push_to_talk(self, request: Any, response: Any) -> Any:
         assert self._worker is not None, 'set_up comes first'

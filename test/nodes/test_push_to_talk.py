@@ -76,7 +76,18 @@ def test_all_that_is_said_while_it_is_held_is_one_utterance(robot):
     robot.wait(lambda: robot.finals(heard), 'a final')
     final = next(one for one in heard if one.is_final)
     assert (final.ended_by, final.text) == ('push_to_talk', '6 s'), 'all of it was read'
-    assert len({one.utterance_id for one in heard if one.revision <= final.revision}) == 1
+    assert {one.utterance_id for one in heard[:heard.index(final)]} == {final.utterance_id}
+
+
+def test_who_is_muted_while_holding_it_has_let_go(robot):
+    encoder, microphone, heard = start(robot, lambda samples: 0.0)
+    assert robot.call(SetBool, 'encoder_node/push_to_talk', data=True).success
+    robot.tell(microphone, encoder, 3)
+    assert robot.call(SetBool, 'encoder_node/set_listening', data=False).success
+    robot.wait(lambda: robot.finals(heard), 'a final')
+    assert [one.ended_by for one in heard if one.is_final] == ['push_to_talk']
+    answer = robot.call(SetBool, 'encoder_node/push_to_talk', data=True)
+    assert not answer.success and 'set_listening' in answer.message
 
 
 def test_without_it_a_voice_that_sounds_through_ends_an_utterance(robot):

@@ -253,40 +253,40 @@ def translation_message(event: PartialTranslation | FinalTranslation, *,
         encode_latency_s=nan, decode_latency_s=nan)
     if isinstance(event, FinalTranslation):
         message.utterance_id, message.is_final = event.reply_id, True
-        message.source, message.word_confidence = event.source, event.confidence
-        message.revision, message.stable_length = event.revision, len(event.text)
+        message.stable_length, message.word_confidence = len(event.text), event.confidence
     else:
-        message.utterance_id, message.revision = event.utterance_id, event.revision
-        message.source, message.stable_length = 'partial', event.stable_length
+        message.utterance_id, message.stable_length = event.utterance_id, event.stable_length
+    message.revision, message.source = event.revision, 'second_pass'
     message.transcript_utterance_id = message.utterance_id
     _put_span(message, event.start_ns, event.end_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
-    """Return an alert as a message."""
+def alert_message(alert: Alert, *, frame_id: str, bearing: float = math.nan) -> msg.Alert:
+    """Return an alert as a message; ``bearing`` in radians in ``frame_id``."""
     message = msg.Alert(
         id=alert.id, severity=int(alert.severity), category=int(alert.category),
         state=int(alert.state), label=alert.label, message=alert.message,
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
         requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
-        score=alert.score, threshold=alert.threshold, bearing=math.nan)
+        score=alert.score, threshold=alert.threshold, bearing=bearing)
     message.header.stamp = time_message(alert.stamp_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
-    """Return that a sound began or ended as a message."""
+def sound_event_message(event: SoundEvent, *, frame_id: str,
+                        bearing: float = math.nan) -> msg.SoundEvent:
+    """Return that a sound began or ended; ``bearing`` in radians in ``frame_id``."""
     kind = msg.SoundEvent
     offset_ns = event.offset_ns if isinstance(event, SoundEnded) else event.onset_ns
     message = kind(
         epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
         state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
         threshold=event.threshold, onset=time_message(event.onset_ns),
-        offset=time_message(offset_ns), bearing=math.nan)
+        offset=time_message(offset_ns), bearing=bearing)
     message.header.stamp = time_message(event.onset_ns)
     message.header.frame_id = frame_id
     return message
