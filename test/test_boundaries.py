@@ -129,8 +129,8 @@ ROWS = {
     # Readers of the user's own models, each the only place that knows its library.
     'runtimes.sherpa_model': (RUNTIME, {'onnxruntime', 'sherpa_onnx'}),
     'runtimes.sherpa_reader': (RUNTIME | {'checkpoints'}, {'numpy', 'sherpa_onnx'}),
-    'runtimes.faster_whisper_reader': (RUNTIME | {'checkpoints'},
-                                       {'numpy', 'faster_whisper', 'ctranslate2'}),
+    'runtimes.faster_whisper_reader': (RUNTIME | {'audio.mel', 'checkpoints'},
+                                       {'numpy', 'ctranslate2', 'tokenizers'}),
     'runtimes.moonshine': (RUNTIME | {'checkpoints'}, {'numpy', 'onnxruntime', 'tokenizers'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
