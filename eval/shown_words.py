@@ -160,12 +160,13 @@ def _count_changed(clip: ShownClip) -> int:
     return int(counts.substitutions + counts.deletions)
 
 
-def measure_words(second: Any, items: Sequence[HeldOutClip], most: int, play: Play,
+def measure_words(whole: Any, items: Sequence[HeldOutClip], most: int, play: Play,
                   drawn: int = 3) -> dict[str, Any]:
     """
     Return the figures by kind of clip, and how much is written where nobody speaks.
 
-    ``play`` plays samples; of ``drawn`` clips of the first kind all that was shown is kept.
+    ``whole`` reads whole clips: it says where words end, and what was said where there is no
+    text. ``play`` plays samples; of ``drawn`` clips of the first kind all that was shown is kept.
     """
     kinds: dict[str, list[ShownClip]] = {}
     quiet_s, quiet_texts = 0.0, list[str]()
@@ -180,7 +181,7 @@ def measure_words(second: Any, items: Sequence[HeldOutClip], most: int, play: Pl
             quiet_s += clip.seconds
             quiet_texts += [f'{item.name}: {text}' for *_, text in clip.finals if text]
             continue
-        spoken = make_clip(second, item, samples)
+        spoken = make_clip(whole, item, samples)
         if spoken is not None:
             kinds[kind].append(note_words(spoken, play(samples)))
     nobody = kinds.pop('nobody speaks', [])

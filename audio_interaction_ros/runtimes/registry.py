@@ -31,7 +31,7 @@ SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass',
 _TEXT_MODELS = 'audio_interaction_ros.runtimes.onnx_text'
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
             'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
-            **dict.fromkeys(('faster_whisper', 'ctranslate2', 'sherpa_onnx'),
+            **dict.fromkeys(('ctranslate2', 'sherpa_onnx'),
                             'pip install -r requirements/readers.txt'),
             **dict.fromkeys(('tensorrt', 'cuda'), 'pip install -r requirements/tensorrt.txt (on '
                             'a Jetson, JetPack brings TensorRT)')}

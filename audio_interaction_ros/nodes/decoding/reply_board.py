@@ -18,6 +18,7 @@ from std_msgs.msg import String
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.io.messages import (
     final_transcript,
@@ -106,12 +107,13 @@ class ReplyBoard:
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
                  translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
-                 answers: AnswerBoard | None = None,
+                 outlets: Outlets, answers: AnswerBoard | None = None,
                  hear: Callable[[Any], object] = lambda _: None) -> None:
         """
         Create the publishers; ``answers`` decides which replies are published, and when.
 
-        ``hear`` is told of every transcript that was read, when it is published.
+        ``hear`` is told of every transcript that was read, when it is published; ``outlets``
+        stand before the publishers.
         """
         self._answers, self._hear = answers, hear
         self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
@@ -123,8 +125,9 @@ class ReplyBoard:
         self._texts: dict[str, Any] = {}
         types = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
         for kind, message_type in types.items():
-            self._publishers[kind] = node.managed_publisher(message_type, kind, qos.EVENTS)
-            self._texts[kind] = node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT)
+            self._publishers[kind], self._texts[kind] = outlets.wrap(
+                kind, node.managed_publisher(message_type, kind, qos.EVENTS),
+                node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT))
         self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
                         for kind in draft}
         self._awaited: dict[str, _Draft] = {}

@@ -264,29 +264,30 @@ def translation_message(event: PartialTranslation | FinalTranslation, *,
     return message
 
 
-def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
-    """Return an alert as a message."""
+def alert_message(alert: Alert, *, frame_id: str, bearing: float = math.nan) -> msg.Alert:
+    """Return an alert as a message; ``bearing`` in radians in ``frame_id``."""
     message = msg.Alert(
         id=alert.id, severity=int(alert.severity), category=int(alert.category),
         state=int(alert.state), label=alert.label, message=alert.message,
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
         requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
-        score=alert.score, threshold=alert.threshold, bearing=math.nan)
+        score=alert.score, threshold=alert.threshold, bearing=bearing)
     message.header.stamp = time_message(alert.stamp_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
-    """Return that a sound began or ended as a message."""
+def sound_event_message(event: SoundEvent, *, frame_id: str,
+                        bearing: float = math.nan) -> msg.SoundEvent:
+    """Return that a sound began or ended; ``bearing`` in radians in ``frame_id``."""
     kind = msg.SoundEvent
     offset_ns = event.offset_ns if isinstance(event, SoundEnded) else event.onset_ns
     message = kind(
         epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
         state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
         threshold=event.threshold, onset=time_message(event.onset_ns),
-        offset=time_message(offset_ns), bearing=math.nan)
+        offset=time_message(offset_ns), bearing=bearing)
     message.header.stamp = time_message(event.onset_ns)
     message.header.frame_id = frame_id
     return message
