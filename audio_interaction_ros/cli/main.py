@@ -11,11 +11,13 @@ from audio_interaction_ros.cli import (
     model,
     parity,
     replay,
+    report,
     sounds,
     stream,
     teach,
 )
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, silence_stream
 
 __all__ = ['main']
@@ -27,7 +29,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True)
-    for command in (stream, sounds, teach, calibrate, replay, intent, model, parity):
+    for command in (stream, sounds, teach, calibrate, replay, report, intent, model, parity):
         command.add_parser(commands)
     return parser
 
@@ -35,6 +37,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     make_printable()
+    keep_memory_small()
     options = _make_parser().parse_args(arguments)
     try:
         return options.run(options)

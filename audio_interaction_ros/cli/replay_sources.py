@@ -75,9 +75,11 @@ class _NodesProcess:
                                          stdout=subprocess.PIPE, text=True)
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        """End it: it ends where nothing more comes."""
+    def __exit__(self, kind: object, *_exception: object) -> None:
+        """End it: it ends where nothing more comes, and at once where something went wrong."""
         assert self._process is not None and self._process.stdin is not None
+        if kind is not None:
+            self._process.terminate()
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()

@@ -265,7 +265,10 @@ def main(arguments: Sequence[str] | None = None, *, runtime: RuntimeSource | Non
             answer: dict[str, Any] = {'replayed': [_to_json(one) for one in heard]}
         except AudioInteractionError as error:
             answer = {'replayed': [], 'error': str(error)}
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        try:
+            print(json.dumps(answer, ensure_ascii=False), flush=True)
+        except BrokenPipeError:  # whoever asked has left
+            return 1
     return 0
 
 

@@ -15,10 +15,12 @@ from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.messages import HEARD_TOPICS, MessageCollector
 
-__all__ = ['OUR_PACKAGE', 'choose_namespace', 'hear_recorded', 'split_topic']
+__all__ = ['OUR_PACKAGE', 'choose_namespace', 'hear_recorded', 'hear_recorded_from',
+           'split_topic']
 
 OUR_PACKAGE = 'audio_interaction_msgs/msg/'
 _CHUNKWISE = ('decisions', 'sounds/scores')
+_DIAGNOSTICS = 'diagnostic_msgs/msg/DiagnosticArray'
 
 
 def split_topic(topic: str, names: tuple[str, ...]) -> tuple[str, str]:
@@ -55,6 +57,17 @@ def hear_recorded(path: Path, namespace: str = '', *, warn: Callable[[str], obje
     Times count from the first audio of the bag, or where it holds none from its first decision.
     Raises AudioFormatError for a bag without these topics.
     """
+    return hear_recorded_from(path, namespace, warn=warn)[0]
+
+
+def hear_recorded_from(path: Path, namespace: str = '', *, warn: Callable[[str], object],
+                       more: tuple[str, ...] = ()
+                       ) -> tuple[list[Heard], int, list[tuple[str, Any]]]:
+    """
+    Return what was heard, the stamp from which it counts, and the messages of ``more`` topics.
+
+    Each of these as (topic without its namespace, message), in the order of recording.
+    """
     names = (*HEARD_TOPICS, *_CHUNKWISE)
     kept: list[tuple[str, str, Any]] = []
     topics: set[str] = set()
@@ -62,17 +75,18 @@ def hear_recorded(path: Path, namespace: str = '', *, warn: Callable[[str], obje
     def choose(topic: str, kind: str) -> bool:
         ours = kind.startswith(OUR_PACKAGE) and bool(split_topic(topic, names)[1])
         topics.update([topic] * ours)
-        return ours
+        return ours or 'diagnostics' in more and kind == _DIAGNOSTICS
 
     for item in read_topics(path, choose, warn=warn):
-        kept.append((*split_topic(item.topic, names), item.message))
+        kept.append((*split_topic(item.topic, (*names, 'diagnostics')), item.message))
     space = choose_namespace(topics, names, namespace, path)
     mine = [(name, message) for where, name, message in kept if where == space]
     collector = MessageCollector(_find_zero(path, mine))
     for name, message in mine:
         if name in HEARD_TOPICS:
             collector.note(name, message)
-    return collector.heard
+    return (collector.heard, collector.zero_ns,
+            [(name, message) for name, message in mine if name in more])
 
 
 def _find_zero(path: Path, messages: list[tuple[str, Any]]) -> int:
@@ -86,4 +100,5 @@ def _find_zero(path: Path, messages: list[tuple[str, Any]]) -> int:
     for name, message in messages:
         if name in _CHUNKWISE:  # a decision is stamped with the end of its chunk
             return stamp_ns(message.header.stamp) - CHUNK_NS * (name == 'decisions')
-    return min((stamp_ns(message.header.stamp) for _, message in messages), default=0)
+    return min((stamp_ns(message.header.stamp) for name, message in messages
+                if name in HEARD_TOPICS), default=0)
