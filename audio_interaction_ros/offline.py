@@ -103,8 +103,8 @@ class Assistant:
                  second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None,
                  text_model: TextModel | None = None,
-                 interpreter: WordInterpreter | None = None,
-                 turn_judge: TurnJudge | None = None) -> None:
+                 turn_judge: TurnJudge | None = None,
+                 interpreter: WordInterpreter | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
 
