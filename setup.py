@@ -42,6 +42,7 @@ setup(
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
         'tensorrt': requirements('tensorrt.txt'),
+        'voice': requirements('voice.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt')],
     },
     zip_safe=True,
@@ -50,7 +51,7 @@ setup(
             'audio-interaction = audio_interaction_ros.cli.main:main',
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
-                           'decoder_node', 'assistant')),
+                           'decoder_node', 'speech_node', 'assistant')),
         ],
     },
 )

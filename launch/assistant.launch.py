@@ -33,6 +33,7 @@ ARGUMENTS = {
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+    'speech': ('false', 'Say replies and alerts aloud (docs/voice.md).', ('true', 'false')),
     'discovery': ('', 'Who finds the nodes: localhost (this machine), subnet, system_default; '
                       'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE or ROS_LOCALHOST_ONLY says, '
                       'else localhost.',
@@ -70,15 +71,17 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'ros_arguments': ['--log-level', values['log_level']],
         'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
+    alive = {'respawn': True, 'respawn_delay': 1.0}
+    voice = [Node(executable='speech_node', name='speech_node', **alive, **common)
+             ] if values['speech'] == 'true' else []
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],
-                     **common)]
+                     **common), *voice]
     if values['source'] == 'file':
         overrides['alerts.journal_s'] = 0.0  # what a recording raises is no alarm of today
-    alive = {'respawn': True, 'respawn_delay': 1.0}
     nodes = [Node(executable='encoder_node', name='encoder_node', **alive, **common),
-             Node(executable='decoder_node', name='decoder_node', **alive, **common)]
+             Node(executable='decoder_node', name='decoder_node', **alive, **common), *voice]
     if values['source'] == 'mic':
         nodes.append(Node(executable='microphone_node', **alive, **common))
     elif values['source'] == 'file':

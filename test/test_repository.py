@@ -263,7 +263,7 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt')),
+    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'voice.txt', 'voices.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),

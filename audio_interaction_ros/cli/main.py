@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from audio_interaction_ros import __version__
-from audio_interaction_ros.cli import calibrate, parity, sounds, stream, teach
+from audio_interaction_ros.cli import calibrate, parity, say, sounds, stream, teach
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.terminal import make_printable, silence_stream
 
@@ -18,7 +18,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True)
-    for command in (stream, sounds, teach, calibrate, parity):
+    for command in (stream, sounds, teach, calibrate, say, parity):
         command.add_parser(commands)
     return parser
 
