@@ -15,6 +15,7 @@ COMMANDS = {
     'dialogue': ('eval.dialogue', 'answers to questions and orders, silence otherwise'),
     'intents': ('eval.intents', 'what somebody wants, from what was read; names; false intents'),
     'second_pass': ('eval.second_pass', 'where it begins, what it makes up, what its gate costs'),
+    'echo': ('eval.echo', 'what is heard while the robot speaks, its own voice taken out or not'),
     'teach': ('eval.teach', 'sounds taught from five recordings of one device'),
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),

@@ -39,6 +39,7 @@ ROWS = {
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'audio.bag': (HEARING, {'numpy', 'rosbags'}),
     'audio.devices': (HEARING, {'sounddevice'}),
+    'audio.webrtc': (FACTS, {'numpy', 'livekit'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'intents': (CORE | {'intents'}, set()),
