@@ -15,9 +15,10 @@ from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.alerts.settings import AlertSettings
 from audio_interaction_ros.alerts.thresholds import read_thresholds
-from audio_interaction_ros.audio.echo import EchoCanceller
+from audio_interaction_ros.audio.echo import EchoCanceller, EchoProcessor
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
+from audio_interaction_ros.audio.speex import SpeexEcho
 from audio_interaction_ros.audio.webrtc import WebRtcEcho
 from audio_interaction_ros.config import (
     AlertsConfig,
@@ -54,10 +55,9 @@ from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_canceller', 'build_detector', 'build_live_words',
-           'build_matcher',
-           'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'load_model',
-           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
-           'spoken_language']
+           'build_matcher', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
+           'load_model', 'make_echo_processor', 'make_policy_settings', 'read_rules',
+           'read_sound_rules', 'resolve_for', 'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -101,7 +101,12 @@ def build_canceller(settings: AudioConfig) -> EchoCanceller | None:
     """Return what takes the robot's own voice out; None where nothing is to."""
     if settings.echo == 'none':
         return None
-    return EchoCanceller(WebRtcEcho(), lead_s=settings.echo_lead_ms / 1000)
+    return EchoCanceller(make_echo_processor(settings.echo), lead_s=settings.echo_lead_ms / 1000)
+
+
+def make_echo_processor(name: str) -> EchoProcessor:
+    """Return webrtc or speex; raises MissingDependencyError where its package is not there."""
+    return WebRtcEcho() if name == 'webrtc' else SpeexEcho()
 
 
 def _find_taught(encoder: Encoder, known: Collection[str]) -> list[TaughtSound]:

@@ -33,7 +33,7 @@ EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
-ECHO_CANCELLERS = ('none', 'webrtc')
+ECHO_CANCELLERS = ('none', 'webrtc', 'speex')
 WHILE_SPEAKING = ('alerts', 'all')
 SPEECH_ENGINES = ('hibari', 'espeak-ng', 'piper', 'kokoro', 'tones')
 SPEECH_SOURCES = ('replies', 'alerts')
@@ -117,7 +117,7 @@ class AudioConfig:
     info_topic: str = ''
     """Topic of AudioInfo (ros-drivers); empty: the name of the audio topic with _info."""
     echo: str = 'none'
-    """webrtc: take the robot's own voice (speech/reference) out of what is heard; none: do not."""
+    """Who takes the robot's own voice (speech/reference) out: webrtc, speex or none (voice.md)."""
     echo_lead_ms: float = 40.0
     """The reference is given so much early, for its stamps may be late by that."""
     while_speaking: str = 'all'
@@ -126,8 +126,8 @@ class AudioConfig:
     def __post_init__(self) -> None:
         """Check ranges and names."""
         _check_ranges(self, 'audio')
-        _require(self.echo in ECHO_CANCELLERS, 'audio.echo', ' or '.join(ECHO_CANCELLERS),
-                 self.echo)
+        _require(self.echo in ECHO_CANCELLERS, 'audio.echo',
+                 f'one of {", ".join(ECHO_CANCELLERS)}', self.echo)
         _require(self.while_speaking in WHILE_SPEAKING, 'audio.while_speaking',
                  ' or '.join(WHILE_SPEAKING), self.while_speaking)
 

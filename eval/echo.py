@@ -1,10 +1,10 @@
 """
 ``python -m eval echo``: what the robot hears while it speaks, with its voice taken out and not.
 
-Each scene (``echo_scenes``) is heard three times: the other sound alone, with the robot's own
-voice, and with that voice cancelled. Alerts come from sounds by the robot's detector and policy,
-words from the reader that shows them while they are spoken. Leaves ``echo.json`` and, line by
-line, what was heard, so that a run goes on where it was stopped.
+Each scene (``echo_scenes``) is heard several times: the other sound alone, with the robot's own
+voice, and with that voice taken out by each canceller. Alerts come from sounds by the robot's
+detector and policy, words from the reader that shows them while they are spoken. Leaves
+``echo.json`` and, line by line, what was heard, so that a run goes on where it was stopped.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from audio_interaction_ros.assembly import (
     build_live_words,
     build_pipeline,
     load_model,
+    make_echo_processor,
     read_sound_rules,
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.echo import EchoCanceller
-from audio_interaction_ros.audio.webrtc import WebRtcEcho
 from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig
 from audio_interaction_ros.intents.barge_in import BargeIn
 from audio_interaction_ros.runtimes.base import Runtime
@@ -47,6 +47,7 @@ ALARMS = ('smoke_alarm', 'fire_alarm', 'siren', 'glass_break', 'baby_cry', 'dog_
 CALLS = ('Stop.', 'Stop talking.', 'Be quiet.')
 CALLERS = tuple(f'{accent}+{variant}' for accent in ('en-us', 'en-gb')
                 for variant in ('m1', 'm3', 'm7', 'f1', 'f2', 'f4'))
+KINDS = ('alarm', 'call', 'word', 'speech', 'silence')
 WORDS = ('off', 'left', 'house', 'marvin', 'learn', 'one')
 BLOCK = RATE // 50
 
@@ -57,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--profile', default='home', help='thresholds of sounds (home)')
     parser.add_argument('--scenes', type=int, default=36, metavar='N',
                         help='scenes of each kind: alarm, call, word, speech, silence (36)')
+    parser.add_argument('--kinds', nargs='*', default=[*KINDS], choices=KINDS,
+                        help='of scenes (default all)')
     parser.add_argument('--lead', type=float, default=40.0, metavar='MS',
                         help='audio.echo_lead_ms (40)')
 
@@ -70,14 +73,15 @@ class EchoListener:
         self._rules = read_sound_rules(AlertsConfig(profile=options.profile), self._known)
         self._transcriber = load_transcriber(threads=options.threads, language='en')
 
-    def hear(self, scene: EchoScene, samples: np.ndarray, *, cancel: bool, sounds: bool,
+    def hear(self, scene: EchoScene, samples: np.ndarray, *, cancel: str, sounds: bool,
              words: bool) -> dict[str, Any]:
         """
         Return labels that were raised with times, texts, and what was left of the audio.
 
         ``sounds`` and ``words`` say what to listen for.
         """
-        canceller = EchoCanceller(WebRtcEcho(), lead_s=self._lead_s) if cancel else None
+        canceller = EchoCanceller(make_echo_processor(cancel), lead_s=self._lead_s
+                                  ) if cancel else None
         chunks: list[AudioChunk] = []
         config = AssistantConfig()
         self._runtime.encoder.reset()
@@ -127,8 +131,8 @@ class EchoListener:
 
 def _levels(scene: EchoScene, left: np.ndarray) -> list[tuple[float, float]]:
     """Return the power of the echo and of what is left, in each half second before the other."""
-    size = RATE // 2
-    return [(float(np.mean(scene.echo[at:at + size] ** 2)), float(np.mean(left[at:at + size] ** 2)))
+    size, before = RATE // 2, scene.echo
+    return [(float(np.mean(before[at:at + size] ** 2)), float(np.mean(left[at:at + size] ** 2)))
             for at in range(0, scene.begin - size + 1, size)]
 
 
@@ -186,7 +190,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     path = out / 'echo_heard.jsonl'
     rows = {tuple(row['key']): row for row in map(json.loads, path.read_text(
         encoding='utf-8').splitlines())} if path.is_file() else {}
-    scenes = list(list_scenes(items, options.limit or options.scenes))
+    scenes = [scene for scene in list_scenes(items, options.limit or options.scenes)
+              if scene[0] in options.kinds]
     _hear_missing(scenes, rows, path, EchoListener(options, runtime))
     heard = [rows[kind, name, which] for kind, name, *_ in scenes for which in LINE_UP
              if (kind, name, which) in rows]
@@ -205,13 +210,13 @@ def _hear_missing(scenes: Sequence[Any], rows: dict[Any, Any], path: Path,
             if all((kind, name, one) in rows for one in which):
                 continue
             scene = make_scene(f'{kind} {name}', engine, make(), ratio)
-            quiet = scene.echo * 10 ** (-40 / 20)  # the room's own noise, nearly nothing of echo
             for one in which:
-                samples = scene.other + quiet if one == 'alone' else scene.heard
+                samples = scene.other + scene.noise if one == 'alone' else scene.heard
                 row = {'key': (kind, name, one), 'ratio_db': ratio, 'begin': scene.begin / RATE,
                        'end': scene.end / RATE, **wanted,
                        **listener.hear(scene, samples.astype(np.float32),
-                                       cancel=one == 'cancelled', words=kind != 'alarm',
+                                       cancel=one if one in LINE_UP[2:] else '',
+                                       words=kind != 'alarm',
                                        sounds=kind in ('alarm', 'silence'))}
                 rows[kind, name, one] = row
                 file.write(json.dumps(row) + '\n')

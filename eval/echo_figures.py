@@ -6,6 +6,7 @@ Owns what counts as heard. Knows neither audio nor models.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from measure.word_errors import UnderstoodUtterance, normalise, word_error_rate
 
 __all__ = ['LINE_UP', 'figures', 'print_tables']
 
-LINE_UP = ('alone', 'own voice', 'cancelled')
-"""The other sound alone; under the robot's own voice; with that voice taken out."""
+LINE_UP = ('alone', 'own voice', 'webrtc', 'speex')
+"""The other sound alone; under the robot's own voice; with that voice taken out by each."""
 LATE_S = 2.0
 """So long after it is over something may still be told."""
 Row = Mapping[str, Any]
@@ -40,8 +41,10 @@ def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
         'false alerts per hour': _false_alerts(groups['silence', which]),
         'own words read per minute': _own_words(groups['silence', which]),
         'false calls per hour': _false_calls(groups['silence', which], calls),
-    } for which in LINE_UP} | {'erle': _erle([row for row in rows if row['key'][2] == 'cancelled']),
-                               'scenes': len({tuple(row['key'][:2]) for row in rows})}
+    } for which in LINE_UP} | {
+        'erle': {f'{which}, {name}': value for which in LINE_UP[2:] for name, value in _erle(
+            [row for row in rows if row['key'][2] == which]).items()},
+        'scenes': len({tuple(row['key'][:2]) for row in rows})}
 
 
 def _in_time(row: Row, at: float) -> bool:
@@ -109,8 +112,7 @@ def _erle(rows: Sequence[Row]) -> dict[str, Estimate]:
                                 / max(sum(after for _, after in row['levels'][span]), 1e-12))
                   for row in some]
         return float(np.median(values)) if values else float('nan')
-    return {name: bootstrap(rows, lambda some, span=span: ratio(some, span))
-            for name, span in spans.items()}
+    return {name: bootstrap(rows, partial(ratio, span=span)) for name, span in spans.items()}
 
 
 def print_tables(measured: Mapping[str, Any]) -> None:

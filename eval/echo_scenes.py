@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -52,6 +53,8 @@ class EchoScene:
     """[n] float32 at 24 kHz, from second 0 on."""
     echo: np.ndarray
     """[n]: what the microphone hears of the robot, with its own noise."""
+    noise: np.ndarray
+    """[n]: that noise alone."""
     other: np.ndarray
     """[n]: what it hears of the other sound, where there is one."""
     begin: int
@@ -82,7 +85,7 @@ def speak_for(engine: SpeechEngine, seconds: float, name: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _say(engine: SpeechEngine, text: str) -> np.ndarray:
+def _say(engine: Any, text: str) -> np.ndarray:
     import soxr
     spoken = engine.speak(text, 'en')
     return soxr.resample(spoken.samples, spoken.rate_hz, PLAYED_HZ).astype(np.float32)
@@ -103,16 +106,17 @@ def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
     near, far = _draw_responses(rng)
     echo = fftconvolve(_play(played, count, rng), near)[:count]
     own = root_mean_square(echo)
-    noise = np.random.default_rng(round(chance_of(name, 'noise') * 2 ** 32)).normal(size=count)
+    draws = np.random.default_rng(round(chance_of(name, 'noise') * 2 ** 32))
+    noise = draws.normal(0, 10 ** (NOISE_DBFS / 20), count).astype(np.float32)
     level = 10 ** (OWN_DBFS / 20)
-    echo = echo * (level / own) + noise * 10 ** (NOISE_DBFS / 20)
+    echo = echo * (level / own) + noise
     begin, heard = round(BEGINS_S * RATE), np.zeros(count)
     if other is not None:
         wet = fftconvolve(other, far)[:count - begin]
         heard[begin:begin + len(wet)] = wet * (
             level * 10 ** (ratio_db / 20) / root_mean_square(wet[:length]))
     return EchoScene(name=name, ratio_db=ratio_db, played=played, echo=echo.astype(np.float32),
-                     other=heard.astype(np.float32), begin=begin, end=begin + length)
+                     noise=noise, other=heard.astype(np.float32), begin=begin, end=begin + length)
 
 
 def _play(played: np.ndarray, count: int, rng: random.Random) -> np.ndarray:

@@ -40,6 +40,7 @@ ROWS = {
     'audio.bag': (HEARING, {'numpy', 'rosbags'}),
     'audio.devices': (HEARING, {'sounddevice'}),
     'audio.webrtc': (FACTS, {'numpy', 'livekit'}),
+    'audio.speex': (FACTS, {'numpy', 'pyaec'}),
     'stream': (HEARING | {'stream', 'runtimes.base'}, {'numpy'}),
     'alerts': (CORE, {'numpy'}),
     'intents': (CORE | {'intents'}, set()),

@@ -94,8 +94,7 @@ class EchoReference:
             return
         run = self._runs[-1] if self._runs else None
         stamp_ns = block.stamp_ns if block.stamp_ns is not None else run.next_ns if run else 0
-        before, self._seq = self._seq, block.seq
-        lost = max(0, block.seq - before - 1) if block.seq is not None and before is not None else 0
+        lost = self._count_lost(block.seq)
         if (run is None or run.over or run.rate_hz != block.sample_rate_hz
                 or abs(stamp_ns - run.next_ns) > _TOLERANCE_NS or lost):
             if lost and run is not None:
@@ -109,6 +108,11 @@ class EchoReference:
         run.frames += len(samples)
         run.append(run.resampler.push(samples))
         self._forget()
+
+    def _count_lost(self, seq: int | None) -> int:
+        """Return how many blocks are missing before one with this number."""
+        before, self._seq = self._seq, seq
+        return 0 if seq is None or before is None else max(0, seq - before - 1)
 
     def finish(self) -> None:
         """Take it that nothing follows for now: give out what the filter still holds."""
