@@ -29,6 +29,11 @@ from audio_interaction_ros.config import (
     resolve_lanes,
     split_list,
 )
+from audio_interaction_ros.dialogue.chat import Chat
+from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.talker import Talker
+from audio_interaction_ros.dialogue.text_writer import TextWriter
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.intents.address import Address
 from audio_interaction_ros.intents.answers import Answers
@@ -42,21 +47,31 @@ from audio_interaction_ros.runtimes.base import (
     Encoder,
     Runtime,
     SoundHead,
+    TextModel,
     Tokenizer,
+    Transcriber,
 )
-from audio_interaction_ros.runtimes.registry import load_runtime
+from audio_interaction_ros.runtimes.reader_pair import pair_readers
+from audio_interaction_ros.runtimes.registry import (
+    load_runtime,
+    load_text_model,
+    load_transcriber,
+    load_turn_judge,
+)
 from audio_interaction_ros.stream.listening import ListeningPipeline
-from audio_interaction_ros.stream.live_words import LiveWords
+from audio_interaction_ros.stream.live_words import LiveWords, TurnJudge
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_canceller', 'build_detector', 'build_live_words',
            'build_matcher', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
-           'load_model', 'make_echo_processor', 'make_policy_settings', 'read_rules',
+           'build_talker', 'build_word_interpreter', 'load_judge', 'load_model', 'load_reader',
+           'load_reply_model', 'make_echo_processor', 'make_policy_settings', 'read_rules',
            'read_sound_rules', 'resolve_for', 'spoken_language']
 
 _LOG = logging.getLogger(__name__)
@@ -67,6 +82,30 @@ def load_model(model: ModelConfig, *, halves: Collection[str] = HALVES) -> Runti
     return load_runtime(model.path, runtime=model.runtime, device=model.device,
                         threads=model.threads, dtype=model.dtype,
                         rope_index_dtype=model.rope_index_dtype, halves=halves)
+
+
+def load_reply_model(config: AssistantConfig) -> TextModel | None:
+    """Load the text model that a configuration names; None where it names none."""
+    if not config.reply.model:
+        return None
+    return load_text_model(config.reply.model, threads=config.model.threads,
+                           dtype=config.reply.dtype)
+
+
+def build_talker(config: AssistantConfig, model: TextModel) -> Talker:
+    """Return what answers with a text model; its first words are read here."""
+    said = config.reply
+    chat = Chat(TextWriter(model), prompt=said.prompt, most_turns=said.history,
+                most_tokens=said.max_tokens)
+    chat.warm_up()
+    return Talker(chat)
+
+
+def build_word_interpreter(config: AssistantConfig, model: TextModel) -> WordInterpreter | None:
+    """Return what translates words as they are read; None where lanes translate."""
+    if config.translation.source == 'lane':
+        return None
+    return WordInterpreter(Interpreter(TextWriter(model)))
 
 
 def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConfig, ...]:
@@ -141,20 +180,59 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
                       interpret=translates and config.translation.to_english == 'whisper')
 
 
-def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
+def load_reader(config: AssistantConfig, *, threads: int) -> Transcriber:
+    """
+    Load who reads words, as a configuration names it, and who reads them while they are spoken.
+
+    Raises what runtimes.registry.load_transcriber raises.
+    """
+    said = config.transcript
+    options: dict[str, Any] = {
+        'threads': threads, 'language': spoken_language(config)}
+    if said.hot_words:
+        options['hot_words'] = split_list(said.hot_words)
+    reader = load_transcriber(said.reader, **options)
+    if said.partials_reader in ('', said.reader) or not said.partial_ms:
+        return reader
+    return pair_readers(reader, load_transcriber(said.partials_reader, **options))
+
+
+def load_judge(config: AssistantConfig) -> TurnJudge | None:
+    """
+    Load what hears whether a voice is through, for ``transcript.end: smart``; None for others.
+
+    Where it cannot be had the log says so, and silence alone ends utterances.
+    """
+    if config.transcript.end != 'smart' or not config.transcript.partial_ms:
+        return None
+    try:
+        judge: TurnJudge = load_turn_judge(threads=max(1, config.model.threads - 1))
+    except AudioInteractionError as error:
+        _LOG.error('transcript.end smart: %s; silence alone ends utterances', error)
+        return None
+    return judge
+
+
+def build_live_words(config: AssistantConfig, reader: Any, *, judge: TurnJudge | None = None,
+                     run: str = '0') -> LiveWords | None:
     """
     Return what shows words while they are spoken; None where that is turned off.
 
     Nor is there any where ``reader``, the second pass, cannot read speech that goes on
-    (runtimes.base.WindowReader), or hears no voices.
+    (runtimes.base.WindowReader or StreamReader), or hears no voices. ``judge``
+    (registry.load_turn_judge) hears whether a voice is through; ``run`` begins the names of
+    utterances.
     """
     said = config.transcript
-    if not said.partial_ms or not hasattr(reader, 'read_window'):
+    if not said.partial_ms or not (hasattr(reader, 'read_window')
+                                   or hasattr(reader, 'open_stream')):
         return None
     voice = reader.open_voice()
     return voice and LiveWords(
-        reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
-        language=spoken_language(config))
+        reader, voice, period_s=said.partial_ms / 1000, judge=judge, run=run,
+        language=spoken_language(config), reader_ends=said.reader_ends, end=TurnEnd(
+            silence_ns=round(said.end_silence_ms * 1e6), sure_ns=round(said.end_sure_ms * 1e6),
+            unfinished_ns=round(said.end_unfinished_ms * 1e6), threshold=said.end_threshold))
 
 
 def spoken_language(config: AssistantConfig) -> str:
@@ -170,6 +248,7 @@ def build_session(config: AssistantConfig, lanes: tuple[LaneConfig, ...], *, dec
     ``translates``: a second pass of translations will ask for texts to be translated. Raises
     ConfigurationError for lanes that do not fit.
     """
+    config.check_translation()
     return Session(decoder=decoder, tokenizer=tokenizer, lanes=lanes, fifo=config.fifo,
                    slots=min(config.model.slots, decoder.spec.max_positions),
                    translate_text=translates, sounds=build_detector(config.alerts))
@@ -182,15 +261,14 @@ def read_rules(settings: AlertsConfig) -> AlertRules:
     Raises ConfigurationError for bad rules. A taught sound that cannot be read is left out here:
     whoever listens for it refuses it.
     """
-    rules = _load_rules(Path(settings.rules) if settings.rules
-                        else shipped_path('config/alerts.yaml'))
     taught = [sound for _, sound in list_sounds(sounds_folder()) if not isinstance(sound, str)]
-    return rules.with_taught({sound.name: sound.title for sound in taught},
-                             {sound.name: sound.threshold for sound in taught})
+    return _load_rules(settings).with_taught({sound.name: sound.title for sound in taught},
+                                             {sound.name: sound.threshold for sound in taught})
 
 
-def _load_rules(path: Path) -> AlertRules:
-    """Return the rules of a file, which detector and policy ask for one after the other."""
+def _load_rules(settings: AlertsConfig) -> AlertRules:
+    """Return the rules of the file alone, which several ask for one after the other."""
+    path = Path(settings.rules) if settings.rules else shipped_path('config/alerts.yaml')
     try:
         state = path.stat()
     except OSError:
@@ -265,7 +343,7 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
     matcher = build_matcher(config)
     if config.reply.source == 'model' or not reads or not lanes:
         return None
-    said, rules = config.assistant, read_rules(config.alerts)
+    said, rules = config.assistant, _load_rules(config.alerts)  # taught sounds have no words
     names = split_list(said.names)
     return Answers(
         lane=lanes[0], matcher=matcher,
@@ -273,6 +351,7 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
         barge_in=BargeIn(split_list(said.barge_in), names),
         min_confidence=config.intents.min_confidence,
         min_word_confidence=config.reply.min_word_confidence,
+        converses=bool(config.reply.model),
         tells_of_sound=lambda text: bool(rules.match(text)))
 
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.reading import SPOKEN_LANGUAGES, ReaderChoice
 
 __all__ = [
-    'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig',
-    'IntentsConfig', 'LaneConfig', 'ModelConfig', 'RANGES', 'RecordConfig', 'ReplyConfig',
-    'SoundsConfig', 'SpeechConfig', 'TranscriptConfig', 'TranslationConfig', 'fields_with_help',
-    'resolve_lanes', 'split_list',
+    'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'DirectionConfig',
+    'FieldHelp', 'FifoConfig', 'IntentsConfig', 'LaneConfig', 'ModelConfig', 'MonitorConfig',
+    'RANGES', 'RecordConfig', 'ReplyConfig', 'SoundsConfig', 'SpeechConfig', 'TranscriptConfig',
+    'TranslationConfig', 'fields_with_help', 'resolve_lanes', 'split_list',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -32,6 +33,13 @@ LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
+TURN_ENDS = ('silence', 'smart')
+REPLY_DTYPES = ('int8', 'int4', 'float32')
+REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
+                'question. You cannot do anything but talk.')
+TRANSLATION_SOURCES = ('lane', 'words')
+DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
+                   'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
 ECHO_CANCELLERS = ('none', 'webrtc', 'speex')
 WHILE_SPEAKING = ('alerts', 'all')
@@ -47,13 +55,17 @@ RANGES: dict[str, tuple[float, float]] = {
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
-    'transcript.end_silence_ms': (300.0, 60_000.0),
+    'transcript.end_silence_ms': (300.0, 60_000.0), 'transcript.end_sure_ms': (200.0, 60_000.0),
+    'transcript.end_unfinished_ms': (300.0, 60_000.0), 'transcript.end_threshold': (0.0, 1.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
     'sounds.top': (0, 1000),
+    'reply.max_tokens': (4, 400), 'reply.history': (0, 16),
     'reply.min_word_confidence': (0.0, 1.0), 'intents.min_confidence': (0.0, 1.0),
     'assistant.window_s': (0.0, 3_600.0),
+    'direction.turn_rad': (-6.2832, 6.2832), 'direction.keep_s': (1.0, 600.0),
+    'monitor.port': (0, 65_535), 'monitor.clients': (1, 64),
     'record.retention_s': (1.0, 31_536_000.0),
     'speech.speed': (0.5, 2.0), 'speech.volume_db': (-60.0, 20.0),
     'speech.rate_hz': (0, 192_000), 'speech.queue': (1, 1000),
@@ -253,22 +265,44 @@ class TranscriptConfig:
     """How final transcripts are made."""
 
     second_pass: str = 'none'
-    """whisper: the Whisper decoder re-reads a finished utterance; none: as streamed."""
+    """whisper: a finished utterance is read again, by transcript.reader; none: as streamed."""
+    reader: str = 'whisper'
+    """Who reads: whisper, or whisper, faster-whisper, sherpa-onnx or moonshine:FOLDER."""
+    partials_reader: str = ''
+    """Who reads words while they are spoken, written as transcript.reader; empty: the same."""
+    hot_words: str = ''
+    """Names that are said here, with commas between them, to be read more easily; or empty."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
     partial_ms: float = 800.0
     """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
-    end_silence_ms: float = 1200.0
-    """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
+    end: str = 'silence'
+    """What ends what partial_ms reads: silence, or smart: also how it was said (Smart Turn)."""
+    end_silence_ms: float = 1000.0
+    """So much silence ends an utterance."""
+    end_sure_ms: float = 300.0
+    """So much does, with smart, where voice and words both say that it is over."""
+    end_unfinished_ms: float = 2000.0
+    """So much does where the words say that more is to come: a number, or "and"."""
+    end_threshold: float = 0.5
+    """From this probability on Smart Turn takes a voice to be through."""
     language: str = 'auto'
     """Language that second passes and partials read: auto, or a code such as en, zh or de."""
+    reader_ends: bool = False
+    """True: a reader that knows when an utterance is over (sherpa-onnx) ends it too."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
-        _require(self.language == 'auto' or self.language.isalpha() and self.language.islower()
-                 and 2 <= len(self.language) <= 3, 'transcript.language',
-                 'auto or a code of ISO 639-1 such as en', self.language)
+        _require(self.end in TURN_ENDS, 'transcript.end', ' or '.join(TURN_ENDS), self.end)
+        _require(self.end_sure_ms <= self.end_silence_ms <= self.end_unfinished_ms,
+                 'transcript.end_silence_ms', 'no less than end_sure_ms and no more than '
+                 'end_unfinished_ms', self.end_silence_ms)
+        _require(self.language in ('auto', *SPOKEN_LANGUAGES), 'transcript.language',
+                 f'auto or one of {", ".join(SPOKEN_LANGUAGES)}', self.language)
+        ReaderChoice.parse(self.reader, 'transcript.reader')
+        if self.partials_reader:
+            ReaderChoice.parse(self.partials_reader, 'transcript.partials_reader')
         _require(self.second_pass in ('none', 'whisper'), 'transcript.second_pass',
                  'none or whisper', self.second_pass)
 
@@ -281,6 +315,8 @@ class TranslationConfig:
     """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
+    source: str = 'lane'
+    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -288,6 +324,8 @@ class TranslationConfig:
                  'none or whisper', self.second_pass)
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
+        _require(self.source in TRANSLATION_SOURCES, 'translation.source',
+                 ' or '.join(TRANSLATION_SOURCES), self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,10 +382,25 @@ class ReplyConfig:
     """words: from transcripts that a second pass read, where there is one; model: as streamed."""
     min_word_confidence: float = 0.35
     """Words that were read with less confidence are not understood."""
+    model: str = ''
+    """Text model that answers what no intent explains: a name, a folder or a GGUF; empty: none."""
+    dtype: str = 'int8'
+    """Arithmetic of that model: int8, int4 (less memory, less sure) or float32."""
+    prompt: str = REPLY_PROMPT
+    """What that model is told of itself."""
+    max_tokens: int = 64
+    """Tokens that its answer may have."""
+    history: int = 3
+    """Questions with their answers that it remembers, for two minutes; 0: none."""
+    active_topic: str = ''
+    """Topic (Bool) that mutes answers while it says false, such as active_listening; or empty."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'reply')
+        _find_home(self, 'model')
+        _require(self.dtype in REPLY_DTYPES, 'reply.dtype', f'one of {", ".join(REPLY_DTYPES)}',
+                 self.dtype)
         _require(self.source in REPLY_SOURCES, 'reply.source', ' or '.join(REPLY_SOURCES),
                  self.source)
 
@@ -392,6 +445,50 @@ class AddressConfig:
 def split_list(text: str) -> tuple[str, ...]:
     """Return the entries of a list that is written with commas, without those that are empty."""
     return tuple(part for part in map(str.strip, text.replace('，', ',').split(',')) if part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectionConfig:
+    """Where a microphone array says that sound comes from."""
+
+    topic: str = ''
+    """Topic with the directions of an array, such as sound_direction; empty: there is none."""
+    msg_type: str = 'geometry_msgs/msg/PoseStamped'
+    """Its type: geometry_msgs/msg/PoseStamped, .../Vector3Stamped or std_msgs/msg/Float32."""
+    frame_id: str = ''
+    """Frame of directions that are taken as they are; empty: only that of the audio, or none."""
+    turn_rad: float = 0.0
+    """Added to every direction: how the frame of the array is turned in that of the audio."""
+    keep_s: float = 60.0
+    """Seconds of directions that are kept for what is still to be decided."""
+
+    def __post_init__(self) -> None:
+        """Check type and ranges."""
+        _check_ranges(self, 'direction')
+        _require(self.msg_type in DIRECTION_TYPES, 'direction.msg_type',
+                 f'one of {", ".join(DIRECTION_TYPES)}', self.msg_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorConfig:
+    """The page of monitor_node."""
+
+    host: str = '127.0.0.1'
+    """Address to listen on; any but a loopback one needs monitor.token."""
+    port: int = 8480
+    """Port to listen on; 0: one that is free, which the log names."""
+    token: str = ''
+    """What a browser must know to see the page, 16 characters or more; empty: nothing."""
+    names: str = ''
+    """Names, with commas, by which the page may be asked for, beside addresses and localhost."""
+    raw_audio: bool = False
+    """Let the page hear the audio itself; without this only levels and outlines leave."""
+    clients: int = 8
+    """Pages that may be open at a time."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _check_ranges(self, 'monitor')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -484,6 +581,8 @@ class AssistantConfig:
     assistant: AddressConfig = field(default_factory=AddressConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     speech: SpeechConfig = field(default_factory=SpeechConfig)
+    direction: DirectionConfig = field(default_factory=DirectionConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)
 
     def __post_init__(self) -> None:
@@ -491,6 +590,21 @@ class AssistantConfig:
         names = [lane.name for lane in self.lanes]
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
+
+    def check_translation(self) -> None:
+        """
+        Check that words can be translated where they shall be; raises ConfigurationError.
+
+        Only who has all groups can ask: a node knows no more than its own.
+        """
+        if self.translation.source == 'lane':
+            return
+        why = ', for translation.source is words'
+        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
+                 f'a reader of words{why}', self.transcript.second_pass)
+        _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
+                 f'no lane of kind translation{why}', [lane.name for lane in self.lanes])
 
     @property
     def second_passes(self) -> frozenset[str]:

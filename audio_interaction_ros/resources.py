@@ -1,7 +1,6 @@
 """Where shipped files lie: beside the package, or in the share folder once installed."""
 
 import os
-import sys
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
@@ -12,9 +11,13 @@ _PACKAGE = 'audio_interaction_ros'
 
 
 def _roots() -> list[Path]:
-    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
-    return [Path(__file__).resolve().parents[1],
-            *(Path(prefix) / 'share' / _PACKAGE for prefix in prefixes if prefix)]
+    package = Path(__file__).resolve().parent
+    # A wheel puts share beside lib or, with --target, beside the package.
+    installed = [package.parent, *package.parents[3:4]]
+    overlays = [Path(prefix) for prefix in
+                os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if prefix]
+    return [package.parent,
+            *(prefix / 'share' / _PACKAGE for prefix in (*overlays, *installed))]
 
 
 def shipped_path(name: str) -> Path:

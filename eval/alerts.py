@@ -34,7 +34,7 @@ from eval.listening import CHUNK_S, TRACE, Hearing, Listener
 from eval.matching import GivenReply
 from eval.scenes import Scene, ScenePlan, background_plans, event_plans, single_plans
 from eval.sounds import run as sounds
-from eval.tagger import heard_by_tagger, read_scores
+from eval.tagger import ask_tagger, read_scores
 from eval.worker_pool import WorkerPool, add_pool_arguments, make_pool
 from held_out.classes import EVENTS, robot_rules
 from held_out.clips import read_held_out
@@ -227,7 +227,7 @@ def run_model(options: argparse.Namespace, runtime: Runtime | None = None) -> in
         measured['picked'] = pick_pairs(heard, options.pick, BARS if not options.min_confidence
                                         else [ears.min_confidence])
     if options.tagger:
-        measured['tagger'] = trade_off(heard_by_tagger(
+        measured['tagger'] = trade_off(ask_tagger(
             read_held_out(options.data), options.data, read_scores(options.tagger),
             [stream.name.rpartition(' ')[0] for stream in heard if stream.condition == 'dry']
             or [stream.name.rsplit(' ', 2)[0] for stream in heard if stream.events]))

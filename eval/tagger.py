@@ -16,7 +16,7 @@ from eval.matching import ExpectedEvent
 from held_out.classes import kind_of
 from held_out.clips import HeldOutClip, MaterialError
 
-__all__ = ['FAMILIES', 'heard_by_tagger', 'read_scores']
+__all__ = ['FAMILIES', 'ask_tagger', 'read_scores']
 
 FRAME_S = 0.4875
 BANGS = {352, 454, 455, 460, 462, 463}
@@ -55,8 +55,8 @@ def read_scores(path: Path) -> dict[str, list[float]]:
     return scores_of
 
 
-def heard_by_tagger(items: Sequence[HeldOutClip], folder: Path, scores: dict[str, list[float]],
-                    names: Sequence[str]) -> list[StreamOutcome]:
+def ask_tagger(items: Sequence[HeldOutClip], folder: Path, scores: dict[str, list[float]],
+               names: Sequence[str]) -> list[StreamOutcome]:
     """Return the clips as the tagger heard them: ``names`` of events, and all backgrounds."""
     outcomes = []
     for item in items:

@@ -20,6 +20,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from eval.listening import TO_ENGLISH, Hearing, Listener
+from eval.text_translation import add_text_arguments, measure_texts
 from eval.translators import stand_beside
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.clips import RATE, MaterialError, find_sounding, load, read_held_out
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='who reads what was said, for the final translations')
     parser.add_argument('--to-english', default=TO_ENGLISH, choices=('whisper', 'model'),
                         help='who writes the English of final translations')
+    add_text_arguments(parser)
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='which Whisper base stands beside')
@@ -195,7 +197,13 @@ def choose_material(options: argparse.Namespace,
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where the model cannot translate or there is nothing to say."""
-    out, crew = report.make_folder(options, 'translation'), make_pool(options, runtime)
+    out = report.make_folder(options, 'translation')
+    if options.texts:
+        if options.pairs is None:
+            raise MaterialError('--texts without --pairs: expected the sentence pairs of the '
+                                'training, for they tell what is held out; give both')
+        return measure_texts(options, out, runtime)
+    crew = make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     lane = make_lane(runtime, options.prompt, options.threshold)
     if lane is None:

@@ -8,7 +8,7 @@ from audio_interaction_ros.cli.commands import run_command
 __all__ = ['COMMANDS', 'main']
 
 COMMANDS = {
-    'onnx': ('export.command_onnx', 'write the graphs of a model as ONNX'),
+    'onnx': ('audio_interaction_ros.cli.model_export', 'write the graphs of a model as ONNX'),
     'tensorrt': ('export.command_tensorrt', 'build engines of written graphs for the GPU here'),
     'verify': ('export.command_verify', 'compare written graphs with torch; exit code 1: too far'),
 }

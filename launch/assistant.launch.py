@@ -34,10 +34,18 @@ ARGUMENTS = {
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
     'speech': ('false', 'Say replies and alerts aloud (docs/voice.md).', ('true', 'false')),
+    'monitor': ('false', 'Serve a page that shows what is heard, on this machine only (see '
+                         'docs/monitor.md).', ('true', 'false')),
+    'foxglove_audio': ('false', 'Publish the audio as foxglove_msgs/RawAudio too.',
+                       ('true', 'false')),
+    'hri': ('false', 'Publish transcripts as hri_msgs/LiveSpeech too (REP-155).',
+            ('true', 'false')),
     'discovery': ('', 'Who finds the nodes: localhost (this machine), subnet, system_default; '
                       'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE or ROS_LOCALHOST_ONLY says, '
                       'else localhost.',
                   ('', 'localhost', 'subnet', 'system_default')),
+    'safety_events': ('', 'File of safety events (docs/safety_events.md), or shipped; empty: no '
+                          'such node.', None),
 }
 
 
@@ -72,22 +80,41 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
     alive = {'respawn': True, 'respawn_delay': 1.0}
-    voice = [Node(executable='speech_node', name='speech_node', **alive, **common)
-             ] if values['speech'] == 'true' else []
+    # Lookers-on have processes of their own, so that nothing of theirs holds up the ears.
+    nodes = [Node(executable='monitor_node', **alive, **common)
+             ] if values['monitor'] == 'true' else []
+    nodes += [Node(executable='foxglove_audio_node', **common)
+              ] if values['foxglove_audio'] == 'true' else []
+    nodes += [Node(executable='hri_node', **common)] if values['hri'] == 'true' else []
+    nodes += [Node(executable='speech_node', name='speech_node', **alive, **common)
+              ] if values['speech'] == 'true' else []
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],
-                     **common), *voice]
+                     **common), *nodes, *make_safety_events(values, common)]
     if values['source'] == 'file':
         overrides['alerts.journal_s'] = 0.0  # what a recording raises is no alarm of today
-    nodes = [Node(executable='encoder_node', name='encoder_node', **alive, **common),
-             Node(executable='decoder_node', name='decoder_node', **alive, **common), *voice]
+    nodes += [Node(executable='encoder_node', name='encoder_node', **alive, **common),
+              Node(executable='decoder_node', name='decoder_node', **alive, **common)]
     if values['source'] == 'mic':
         nodes.append(Node(executable='microphone_node', **alive, **common))
     elif values['source'] == 'file':
         common['parameters'] = [*common['parameters'], {'path': values['file']}]
         nodes.append(Node(executable='audio_file_node', **common))
-    return nodes
+    return [*nodes, *make_safety_events(values, common)]
+
+
+def make_safety_events(values: dict[str, str], common: dict[str, Any]) -> list[Node]:
+    """Return the node that tells the robot, where one is asked for; it outlives the others."""
+    file = values['safety_events']
+    if not file:
+        return []
+    if file != 'shipped' and not Path(file).expanduser().is_file():
+        raise FileNotFoundError(f'safety_events: expected a file, found none at {file}')
+    told = {'use_sim_time': values['use_sim_time'] == 'true',
+            'rules_file': '' if file == 'shipped' else file}
+    return [Node(executable='safety_events_node', respawn=True, respawn_delay=1.0,
+                 **{**common, 'parameters': [told]})]
 
 
 def discovery(wanted: str) -> dict[str, str]:

@@ -350,8 +350,8 @@ def test_a_transcript_that_fails_keeps_its_streamed_text():
     ('whisper', 'whisper', 1)])
 def test_one_model_serves_both_second_passes(transcript, translation, loaded, monkeypatch):
     made = []
-    monkeypatch.setattr(offline, 'load_transcriber',
-                        lambda **_: made.append(Whisper()) or made[-1])
+    monkeypatch.setattr(offline, 'load_reader',
+                        lambda *_, **__: made.append(Whisper()) or made[-1])
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,
@@ -432,7 +432,7 @@ def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
 
 
 def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(offline, 'load_transcriber', lambda **_: Whisper())
+    monkeypatch.setattr(offline, 'load_reader', lambda *_, **__: Whisper())
     monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
-FACTS = {'protocol', 'config', 'errors', 'resources', 'strict_yaml', 'parameter_file', 'terminal'}
+FACTS = {'protocol', 'config', 'errors', 'reading', 'resources', 'strict_yaml',
+         'parameter_file', 'terminal', 'process_memory'}
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
@@ -33,9 +34,11 @@ ROWS = {
     'protocol': (FACTS, set()),
     'errors': (FACTS, set()),
     'config': (FACTS, set()),
+    'reading': (FACTS, set()),
     'parameter_file': (FACTS, set()),
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
+    'process_memory': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'audio.bag': (HEARING, {'numpy', 'rosbags'}),
     'audio.devices': (HEARING, {'sounddevice'}),
@@ -49,9 +52,21 @@ ROWS = {
     'speech.voice': (FACTS | {'speech'}, {'numpy', 'soxr'}),
     'speech.engines': (FACTS | {'speech.engine'}, {'numpy', 'soundfile', 'hibari', 'piper',
                                                    'kokoro_onnx', 'misaki'}),
+    # What a text model writes of words that were read.
+    'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
-    'assembly': (CORE | {'runtimes.registry', 'taught', 'intents'}, set()),
+    # The page: what it is told and who may see it needs no server.
+    'monitor': (FACTS | {'monitor'}, set()),
+    'monitor.outline': (HEARING | {'monitor'}, {'numpy'}),
+    'monitor.server': (FACTS | {'monitor'}, {'aiohttp'}),
+    'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
+    # Recordings as tests: what was heard of them, in one form, against what was expected.
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay.heard': (FACTS | {'alerts.alert'}, set()),
+    'replay.verdict': ({'replay'}, set()),
+    'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
+                         'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
@@ -69,8 +84,10 @@ ROWS = {
     'checkpoints.load': (FACTS | {'checkpoints', 'model'}, {'torch'} | FILES),
     'checkpoints.released': (FACTS | {'checkpoints', 'model'}, {'torch', 'transformers'} | FILES),
     'checkpoints.gguf_file': (FACTS, {'gguf'} | FILES),
+    'checkpoints.gguf_text': (FACTS | {'checkpoints'}, {'gguf'} | FILES),
     'checkpoints.onnx_file': (FACTS, {'onnx'} | FILES),
     'graphs': (FACTS | {'graphs', 'model.shapes'}, {'numpy', 'onnx'}),
+    'graphs.text_model': (FACTS | {'graphs', 'model.shapes'}, {'numpy'}),
     'graphs.writer': (FACTS | {'graphs', 'checkpoints'}, {'numpy', 'onnx'}),
     'graphs.manifest': (FACTS | {'checkpoints.cache'}, set()),
     'graphs.quantise': (set(), {'numpy'}),
@@ -105,9 +122,20 @@ ROWS = {
     'runtimes.batch': ({'runtimes.base'}, {'numpy'}),
     'runtimes.choice': ({'protocol', 'runtimes.base'}, {'numpy'}),
     'runtimes.packed': (set(), {'torch'}),
+    'runtimes.onnx_text': (RUNTIME | {'graphs', 'checkpoints', 'model'},
+                           {'numpy', 'onnxruntime'}),
     # Reads stored audio as a whole, so it makes its own mel.
-    'runtimes.second_pass': (RUNTIME | {'audio.mel', 'audio.speech_span'}, {'numpy'}),
+    'runtimes.second_pass': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.spoken_part': (RUNTIME | {'audio.speech_span'}, {'numpy'}),
     'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.smart_turn': ({'audio.mel', 'checkpoints.base_weights', 'protocol',
+                             'runtimes.onnx_session'}, {'numpy', 'onnxruntime'}),
+    # Readers of the user's own models, each the only place that knows its library.
+    'runtimes.sherpa_model': (RUNTIME, {'onnxruntime', 'sherpa_onnx'}),
+    'runtimes.sherpa_reader': (RUNTIME | {'checkpoints'}, {'numpy', 'sherpa_onnx'}),
+    'runtimes.faster_whisper_reader': (RUNTIME | {'checkpoints'},
+                                       {'numpy', 'faster_whisper', 'ctranslate2'}),
+    'runtimes.moonshine': (RUNTIME | {'checkpoints'}, {'numpy', 'onnxruntime', 'tokenizers'}),
     'runtimes.onnx_second_pass': (RUNTIME | {'graphs', 'checkpoints', 'model'},
                                   {'numpy', 'onnxruntime', 'tokenizers'}),
 }

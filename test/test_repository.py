@@ -20,6 +20,7 @@ from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream import events
 from held_out.classes import ALERTS
+from scripts.make_message_page import PAGE, make_page
 
 pytestmark = pytest.mark.unit
 
@@ -138,8 +139,6 @@ def test_the_version_is_the_same_everywhere():
                 for name, path in MANIFESTS.items()}
     versions['setup.py'] = re.search(
         r"version='([^']+)'", (ROOT / 'setup.py').read_text()).group(1)
-    versions['CHANGELOG.rst'] = re.search(
-        r'^(\d+\.\d+\.\d+) \(', (ROOT / 'CHANGELOG.rst').read_text(), re.M).group(1)
     assert set(versions.values()) == {__version__}, versions
 
 
@@ -156,12 +155,9 @@ def test_every_interface_is_built_and_every_built_one_is_known():
     assert on_disk == built == set(INTERFACES)
 
 
-def test_the_documentation_names_every_field():
-    text = (ROOT / 'docs' / 'interfaces.md').read_text(encoding='utf-8')
-    missing = [f'{name}: {word}' for name, fields in INTERFACES.items()
-               for word in [Path(name).stem, *(field.split()[-1] for field in fields)]
-               if word not in ('---', 'header') and not re.search(rf'\b{word}\b', text)]
-    assert not missing
+def test_the_page_of_messages_is_made_from_their_definitions():
+    assert PAGE.read_text(encoding='utf-8') == make_page(), (
+        'run: python scripts/make_message_page.py')
 
 
 def test_the_documentation_names_every_event_of_the_command_line():
@@ -263,8 +259,8 @@ def third_party(folder):
 
 
 @pytest.mark.parametrize(('folder', 'files'), [
-    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'voice.txt', 'voices.txt',
-                               'speex.txt')),
+    ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt', 'replay.txt',
+                               'monitor.txt', 'voice.txt', 'voices.txt', 'speex.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
@@ -278,8 +274,9 @@ def test_every_import_is_a_requirement(folder, files):
         r'^([\w-]+)(?:\[\w+\])?[>=]', (ROOT / 'requirements' / file).read_text(), re.M)}
     ros = {element.text for element in ElementTree.parse(
         ROOT / 'package.xml').getroot().iter('exec_depend')}
-    # A runtime of two, whoever imports it says so in test_boundaries; a picture beside a table.
-    optional = {'torch', 'matplotlib'} if folder == 'audio_interaction_ros' else set()
+    # A runtime of two, whoever imports it says so in test_boundaries; a picture beside a table;
+    # whoever runs tests with the fixture has pytest.
+    optional = {'torch', 'matplotlib', 'pytest'} if folder == 'audio_interaction_ros' else set()
     assert third_party(folder) <= required | ros | optional
 
 
@@ -309,8 +306,9 @@ def whole_strings(path):
 
 
 def test_topic_names_are_relative():
-    # Several robots share a network by namespace; /diagnostics is the one agreed global name.
-    allowed = {'/diagnostics'}
+    # Several robots share a network by namespace; /diagnostics is an agreed global name, and
+    # REP-155 fixes where voices are (a parameter of hri_node).
+    allowed = {'/diagnostics', '/humans/voices'}
     sources = [*(ROOT / 'audio_interaction_ros' / 'nodes').rglob('*.py'),
                *(ROOT / 'launch').glob('*.py')]
     assert sources

@@ -101,7 +101,7 @@ class AlertPolicy:
         if reply.lane not in self.settings.lanes:
             return changes
         self.stats.replies += 1
-        urgent = reply.emotion is Emotion.URGENT
+        urgent = reply.emotion is Emotion.URGENT and not self.rules.denies(reply.text)
         for rule in self.rules.match(reply.text) or ((self.rules.urgent,) if urgent else ()):
             if self._is_left_to_sounds(rule):
                 self.stats.left_to_sounds += 1

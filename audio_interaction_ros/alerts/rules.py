@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.alerts.alert import Category, Severity
+from audio_interaction_ros.alerts.denial import Answering, Negation
 from audio_interaction_ros.alerts.label_rule import Detection, LabelRule, Sentences
-from audio_interaction_ros.alerts.phrases import Negation, PhraseMatcher
+from audio_interaction_ros.alerts.phrases import PhraseMatcher
 from audio_interaction_ros.alerts.rules_file import RulesFile, read_rules_file
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.stream.sound_events import SoundRule
@@ -34,6 +35,8 @@ class AlertRules:
     urgent: LabelRule
     """What an URGENT reply without a known label becomes."""
     negation: Negation
+    answering: Answering = field(default_factory=Answering)
+    """Words by which a clause of a reply tells of no sound."""
     ignored: tuple[str, ...] = ()
     profiles: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Name of a profile -> class of sound -> threshold."""
@@ -48,11 +51,16 @@ class AlertRules:
     def _matcher(self) -> PhraseMatcher:
         phrases = {phrase: rule.label for rule in self.labels.values()
                    for phrase in (*rule.en, *rule.zh)}
-        return PhraseMatcher(phrases=phrases, ignored=self.ignored, negation=self.negation)
+        return PhraseMatcher(phrases=phrases, ignored=self.ignored, negation=self.negation,
+                             answering=self.answering)
 
     def match(self, text: str) -> tuple[LabelRule, ...]:
         """Return the rules whose labels a reply carries, in the order of its text."""
         return tuple(self.labels[label] for label in self._matcher.find(text))
+
+    def denies(self, text: str) -> bool:
+        """Tell whether a reply speaks of labels and claims none: "no fire", "is there a fire?"."""
+        return self._matcher.denies(text)
 
     @cached_property
     def of_sound(self) -> Mapping[str, LabelRule]:
@@ -122,6 +130,6 @@ def _make_rules(document: Any, source: str) -> AlertRules:
     return AlertRules(
         labels={label: file.make_rule(label, said) for label, said in file.labels.items()},
         urgent=file.make_rule(file.urgent.label, file.urgent),
-        negation=file.negation.to_negation(),
+        negation=file.negation.to_negation(), answering=file.answering.to_answering(),
         ignored=file.ignore.all, profiles=file.profiles,
         default_profile=file.default_profile, detect=file.defaults.detect.override(Detection()))

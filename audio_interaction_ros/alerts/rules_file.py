@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from audio_interaction_ros.alerts.alert import Category, Severity
+from audio_interaction_ros.alerts.denial import Answering, Negation
 from audio_interaction_ros.alerts.label_rule import Detection, LabelRule, Sentences, Timing
-from audio_interaction_ros.alerts.phrases import Negation, is_chinese, words_of
+from audio_interaction_ros.alerts.phrase_index import is_chinese, words_of
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.strict_yaml import build
 
@@ -158,6 +159,16 @@ class _Negation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Answering:
+    opens: _Phrases = _Phrases()
+    before: _Phrases = _Phrases()
+    after: _Phrases = _Phrases()
+
+    def to_answering(self) -> Answering:
+        return Answering(opens=self.opens.all, before=self.before.all, after=self.after.all)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RulesFile:
     """The whole file."""
 
@@ -165,6 +176,7 @@ class RulesFile:
     defaults: _Defaults = _Defaults()
     urgent: _Urgent = _Urgent()
     negation: _Negation = _Negation()
+    answering: _Answering = _Answering()
     ignore: _Phrases = _Phrases()
     profiles: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     default_profile: str = ''

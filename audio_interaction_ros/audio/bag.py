@@ -1,7 +1,7 @@
 """
-Reads the audio topic of a rosbag2 (sqlite3 or mcap): as raw CDR, or as blocks of audio.
+Reads a rosbag2 (sqlite3 or mcap): its audio topic as raw CDR or as blocks, others as fields.
 
-Owns the choice of the topic. Needs the ``rosbags`` package, nothing of ROS: what a message's
+Owns the choice of the audio topic. Needs the ``rosbags`` package, nothing of ROS: what a message's
 fields are is read from the bag.
 """
 
@@ -23,7 +23,8 @@ from audio_interaction_ros.errors import (
     MissingDependencyError,
 )
 
-__all__ = ['RecordedMessage', 'is_bag', 'read_bag_blocks', 'read_messages']
+__all__ = ['RecordedFields', 'RecordedMessage', 'is_bag', 'read_bag_blocks', 'read_messages',
+           'read_topics']
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = ('.mcap', '.db3')
@@ -41,6 +42,17 @@ class RecordedMessage(NamedTuple):
     """True: it says what the audio means (AudioInfo of ros-drivers) and is none itself."""
     definition: str = ''
     """Its fields as the bag tells them; empty in bags of old versions."""
+
+
+class RecordedFields(NamedTuple):
+    """One recorded message of any topic, read."""
+
+    topic: str
+    type_name: str
+    stamp_ns: int
+    """When it was recorded."""
+    message: Any
+    """An object with the fields of the message."""
 
 
 def is_bag(path: Path) -> bool:
@@ -69,7 +81,7 @@ def read_messages(path: Path, topic: str = '', *,
                     is_info = item.id != chosen.id
                     yield RecordedMessage(
                         item.msgtype, stamp_ns, _check_uncompressed(bytes(data), path), is_info,
-                        item.msgdef.data if item.msgdef.format.name == 'MSG' else '')
+                        _definition_of(item))
                     played += not is_info
     except AudioInteractionError:
         raise
@@ -112,6 +124,42 @@ def read_bag_blocks(path: Path, topic: str = '', *,
             if info is not None:
                 reader.on_info(info)
         yield reader.to_block(fields, message.stamp_ns)
+
+
+def read_topics(path: Path, choose: Callable[[str, str], bool], *,
+                warn: Callable[[str], object] = _log.warning) -> Iterator[RecordedFields]:
+    """
+    Yield the messages of the topics that ``choose`` wants by name and type, as they were recorded.
+
+    Nothing for a bag that has none of them. Errors are those of ``read_messages``.
+    """
+    stores: dict[str, Any] = {}
+    read = 0
+    try:
+        for reader in _open_readers(path, warn):
+            with reader:
+                chosen = [item for item in reader.connections if choose(item.topic, item.msgtype)]
+                for item, stamp_ns, data in reader.messages(chosen) if chosen else ():
+                    kind = item.msgtype
+                    if kind not in stores:
+                        stores[kind] = _make_store(RecordedMessage(
+                            kind, stamp_ns, b'', definition=_definition_of(item)), path)
+                    yield RecordedFields(item.topic, kind, stamp_ns, stores[kind].deserialize_cdr(
+                        _check_uncompressed(bytes(data), path), kind))
+                    read += 1
+    except AudioInteractionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the library raises whatever a damaged file makes
+        if not read:
+            raise AudioFormatError(
+                f'Expected a rosbag2 at {path}, it is none or damaged ({_describe_error(error)}); '
+                'name another, or mend it: ros2 bag reindex, mcap recover') from error
+        warn(f'{path}: expected a bag up to its end, it is damaged after {read} messages '
+             f'({_describe_error(error)})')
+
+
+def _definition_of(connection: Any) -> str:
+    return connection.msgdef.data if connection.msgdef.format.name == 'MSG' else ''
 
 
 def _make_store(message: RecordedMessage, path: Path) -> Any:

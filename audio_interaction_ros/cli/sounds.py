@@ -95,7 +95,7 @@ def describe(timeline: SoundTimeline, top: int) -> Iterator[str]:
     for item in timeline.heard:
         yield (f'  {item.onset_s:7.1f} s to {item.offset_s:7.1f} s  {item.sound:<20} '
                f'{item.score:.2f} (threshold {item.threshold:.2f})')
-    stopped = timeline.stopped()
+    stopped = timeline.find_stopped()
     if stopped:
         yield 'not heard:'
     for held in stopped:
@@ -105,4 +105,4 @@ def describe(timeline: SoundTimeline, top: int) -> Iterator[str]:
 def _to_json(timeline: SoundTimeline, top: int) -> dict[str, object]:
     return {'seconds': [asdict(second) for second in timeline.seconds(top)],
             'heard': [asdict(item) for item in timeline.heard],
-            'stopped': [asdict(item) for item in timeline.stopped()]}
+            'stopped': [asdict(item) for item in timeline.find_stopped()]}

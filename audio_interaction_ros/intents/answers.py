@@ -3,7 +3,8 @@ What a robot answers: from the words that were read, where there are any.
 
 Owns which finished reply of a lane waits for the words, which words answer it, and what is said
 where they were not understood. A reply that tells of a sound never waits. Knows no clock: it is
-told audio time, and that some speech is being read.
+told audio time, and that some speech is being read. What no intent explains a text model may
+answer, which is asked with an AnswerWanted.
 """
 
 import math
@@ -16,14 +17,20 @@ from audio_interaction_ros.intents.barge_in import BargeIn
 from audio_interaction_ros.intents.matching import Intent, IntentMatcher
 from audio_interaction_ros.intents.words import is_chinese, tokenise
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.events import FinalReply, FinalTranscript, ReplyFinished
+from audio_interaction_ros.stream.events import (
+    AnswerWanted,
+    FinalReply,
+    FinalTranscript,
+    ReplyFinished,
+)
 
-__all__ = ['NOT_UNDERSTOOD', 'AnswerStats', 'Answers']
+__all__ = ['NOT_UNDERSTOOD', 'Answer', 'AnswerStats', 'Answers', 'apology']
 
 NOT_UNDERSTOOD = {'en': 'Sorry, I did not catch that.', 'zh': '对不起，我没听清。'}
 PATIENCE_NS = 4_000_000_000
 """So long after a reply the lane of transcripts may still find that somebody spoke."""
 _REMEMBERED = 16
+Answer = FinalReply | AnswerWanted
 
 
 @dataclass
@@ -33,6 +40,8 @@ class AnswerStats:
     from_words: int = 0
     """Answers to what was read and understood."""
     not_understood: int = 0
+    asked: int = 0
+    """Texts that no intent explains, for a text model to answer."""
     of_model: int = 0
     """Replies that stay as the lane wrote them, for they tell of a sound or nobody spoke."""
     not_meant: int = 0
@@ -64,12 +73,14 @@ class Answers:
 
     def __init__(self, *, lane: str, matcher: IntentMatcher, address: Address, barge_in: BargeIn,
                  min_confidence: float, min_word_confidence: float,
-                 tells_of_sound: Callable[[str], bool]) -> None:
+                 tells_of_sound: Callable[[str], bool], converses: bool = False) -> None:
         """
         Take what understands words; ``lane`` is who answers where no lane has spoken.
 
-        ``tells_of_sound``: whether a sentence is about a sound that matters.
+        ``tells_of_sound``: whether a sentence is about a sound that matters. ``converses``: a text
+        model answers what was read surely enough and no intent explains.
         """
+        self._converses = converses
         self.lane, self._matcher, self._address = lane, matcher, address
         self._barge_in, self._tells_of_sound = barge_in, tells_of_sound
         self._least, self._least_of_words = min_confidence, min_word_confidence
@@ -111,7 +122,7 @@ class Answers:
         """Take it that a transcript is being read again: its words are worth waiting for."""
         self._being_read[draft.reply_id] = _Span(draft.start_ns, draft.end_ns)
 
-    def on_reply(self, reply: ReplyFinished) -> list[FinalReply]:
+    def on_reply(self, reply: ReplyFinished) -> list[Answer]:
         """Take a finished reply of a lane; return it where it need not wait for any words."""
         if reply.robot_speaking or reply.reason in ('cancel', 'reset'):
             return []  # nobody has seen anything of it
@@ -123,7 +134,7 @@ class Answers:
             self._held.append(held)
         elif settled[-1] is not None:
             self._settled.pop()
-            return [self._apologise(settled[-1], reply)]
+            return [self._reply_freely(settled[-1], reply)]
         return []  # words were answered already, or were not for the robot
 
     def tick(self, now_ns: int) -> list[FinalReply]:
@@ -136,7 +147,7 @@ class Answers:
         """Return every reply that waits, at the end of a stream."""
         return [self._release(held) for held in list(self._held)]
 
-    def on_words(self, heard: FinalTranscript) -> list[FinalReply]:
+    def on_words(self, heard: FinalTranscript) -> list[Answer]:
         """Take the final text of an utterance; return what is answered to it, if anything."""
         span = _Span(heard.start_ns, heard.end_ns)
         draft = self._being_read.pop(heard.reply_id, span)
@@ -150,9 +161,10 @@ class Answers:
         return answers
 
     def _answer(self, heard: FinalTranscript,
-                reply: ReplyFinished | None) -> tuple[list[FinalReply], bool]:
+                reply: ReplyFinished | None) -> tuple[list[Answer], bool]:
         """Return what is answered, and whether an answer is due if the lane finds so yet."""
-        meant = self._address.is_meant(heard.text, heard.start_ns, heard.end_ns)
+        meant = self._address.is_meant(heard.text, heard.start_ns, heard.end_ns) or (
+            heard.ended_by == 'push_to_talk')  # who holds the button speaks to the robot
         intent = self._understand(heard)
         if intent is not None and (meant or intent.without_name):
             self.stats.from_words += 1
@@ -162,12 +174,15 @@ class Answers:
             return [], False
         if reply is None and not self._address.names_robot(heard.text):
             return [], True  # neither the lane nor a name says that an answer is due
-        return [self._apologise(heard, reply)], False
+        return [self._reply_freely(heard, reply)], False
 
-    def _apologise(self, heard: FinalTranscript, reply: ReplyFinished | None) -> FinalReply:
+    def _reply_freely(self, heard: FinalTranscript, reply: ReplyFinished | None) -> Answer:
+        """Have words answered that no intent explains; apologise where they were not caught."""
+        if self._converses and not heard.confidence < self._least_of_words:
+            self.stats.asked += 1
+            return _make_question(heard, reply, self.lane)
         self.stats.not_understood += 1
-        sorry = NOT_UNDERSTOOD['zh' if is_chinese(heard.text) else 'en']
-        return _make_answer(heard, reply, self.lane, sorry, None)
+        return _make_answer(heard, reply, self.lane, apology(heard.text), None)
 
     def _understand(self, heard: FinalTranscript) -> Intent | None:
         """Return what was asked for, where it was read and understood surely enough."""
@@ -187,6 +202,20 @@ class Answers:
             lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
             reply_id=reply.reply_id, text=reply.text, emotion=reply.emotion, source='model',
             streamed_text=reply.text, start_ns=reply.start_ns, end_ns=reply.end_ns)
+
+
+def apology(said: str) -> str:
+    """Return what is answered to a text that was not understood, in its language."""
+    return NOT_UNDERSTOOD['zh' if is_chinese(said) else 'en']
+
+
+def _make_question(heard: FinalTranscript, reply: ReplyFinished | None,
+                   lane: str) -> AnswerWanted:
+    of = _make_answer(heard, reply, lane, '', None)
+    return AnswerWanted(
+        lane=of.lane, stamp_ns=of.stamp_ns, epoch=of.epoch, seq=of.seq, reply_id=of.reply_id,
+        text=heard.text, language=heard.language, transcript_id=of.transcript_id,
+        streamed_text=of.streamed_text, start_ns=of.start_ns, end_ns=of.end_ns)
 
 
 def _make_answer(heard: FinalTranscript, reply: ReplyFinished | None, lane: str, text: str,

@@ -50,6 +50,12 @@ class Tokenizer:
         """Ids that the file knows, added tokens included."""
         return self._bpe.get_vocab_size()
 
+    @property
+    def special_ids(self) -> dict[str, int]:
+        """Ids of special tokens by how they are written, such as <|im_end|>."""
+        return {token.content: id_ for id_, token in self._bpe.get_added_tokens_decoder().items()
+                if token.special}
+
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text; none of them is special or structural."""
         ids: list[int] = []

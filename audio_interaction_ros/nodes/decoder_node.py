@@ -20,7 +20,7 @@ from audio_interaction_msgs.msg import Decision, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import Cancel as CancelService
 from audio_interaction_msgs.srv import SetPrompt as SetPromptService
-from audio_interaction_ros.assembly import build_answers, read_sound_rules
+from audio_interaction_ros.assembly import build_answers, load_reply_model, read_sound_rules
 from audio_interaction_ros.config import AssistantConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
@@ -29,6 +29,7 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.answer_gate import AnswerGate
 from audio_interaction_ros.nodes.decoding.decoder_task import (
     ChunkHeard,
     ChunkRefused,
@@ -38,9 +39,12 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
     LanesAdjusted,
     Progress,
 )
+from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
+from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
 from audio_interaction_ros.nodes.decoding.sound_board import SoundBoard
+from audio_interaction_ros.nodes.decoding.text_board import TextBoard
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
@@ -83,14 +87,16 @@ _SHOWN_DECISIONS = 75  # half a minute
 class DecoderNode(ManagedNode):
     """The deciding and speaking half of the assistant."""
 
-    def __init__(self, *, runtime: RuntimeSource = load_decoder, **options: Any) -> None:
-        """Declare parameters; ``runtime`` loads the model."""
+    def __init__(self, *, runtime: RuntimeSource = load_decoder,
+                 text_model: Any = load_reply_model, **options: Any) -> None:
+        """Declare parameters; ``runtime`` and ``text_model`` (by configuration) load models."""
         super().__init__(
             'decoder_node', lanes=True, groups=(
                 'fifo', 'model', 'transcript', 'translation', 'alerts', 'sounds', 'reply',
-                'intents', 'assistant'), **options)
-        self._runtime = runtime
+                'intents', 'assistant', 'direction'), **options)
+        self._runtime, self._load_text_model = runtime, text_model
         self._worker: Worker | None = None
+        self._texts: TextBoard | None = None
         self._alerts: AlertBoard | None = None
         self._sounds: SoundBoard | None = None
         self._answers: AnswerBoard | None = None
@@ -114,7 +120,9 @@ class DecoderNode(ManagedNode):
     @property
     def idle(self) -> bool:
         """True when every chunk that came is decided on and published."""
-        return self._worker is None or self._worker.idle and not self._board.waiting
+        return self._worker is None or (
+            self._worker.idle and not self._board.waiting
+            and (self._texts is None or self._texts.idle))
 
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
@@ -125,21 +133,31 @@ class DecoderNode(ManagedNode):
         self._progress = Progress()
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
         self._credit = self.managed_publisher(FifoCredit, 'encoded/credit', qos.CREDIT)
+        self._texts = TextBoard(
+            node=self, config=config, group=self._flow, load=self._load_text_model,
+            publish=lambda kind, message: self._board.publish(kind, message),
+        ) if config.reply.model else None
         answers = build_answers(config, reads='transcript' in config.second_passes)
         self._answers = None if answers is None else AnswerBoard(
             node=self, answers=answers, config=config, group=self._flow,
-            cancel=self._cancel_replies)
+            cancel=self._cancel_replies, texts=self._texts)
+        self._gate = AnswerGate(node=self, topic=config.reply.active_topic, group=self._flow)
+        self._directions = DirectionInput(node=self, settings=config.direction, group=self._flow)
         self._board = ReplyBoard(node=self, lanes=config.lanes,
+                                 outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
-                                 translate=self._translate, answers=self._answers)
+                                 translate=self._translate, answers=self._answers,
+                                 hear=self._hear_transcript)
         if answers is not None:
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
                                   lanes=config.lanes, hearing=lambda: self.ready,
+                                  directions=self._directions,
                                   before=self._alerts)
         self._sounds = SoundBoard(
             node=self, alerts=config.alerts, sounds=config.sounds,
-            rules=read_sound_rules(config.alerts, self._alerts.rules))
+            rules=read_sound_rules(config.alerts, self._alerts.rules),
+            directions=self._directions)
         self._listen.open()
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPromptService, '~/set_prompt', self._on_set_prompt)
@@ -164,6 +182,8 @@ class DecoderNode(ManagedNode):
     def stop(self) -> None:
         """Stop hearing; running replies are ended."""
         self._put_command(lambda model, _: model.session.cancel())
+        if self._texts is not None:
+            self._texts.cut_short()
         self._board.give_up()
         self._listen.give_up('the node was deactivated')
 
@@ -184,6 +204,9 @@ class DecoderNode(ManagedNode):
         self.ready = False
         if self._worker is not None:
             self._worker.close()
+        if self._texts is not None:
+            self._texts.close()
+            self._texts = None
         self._listen.give_up('the node was cleaned up')
         if self._alerts is not None:
             self._alerts.close()
@@ -237,6 +260,10 @@ class DecoderNode(ManagedNode):
             self._alerts.tick(now_ns)
         if self._answers is not None:
             self._board.publish_answers(self._answers.tick(now_ns))
+
+    def _hear_transcript(self, message: Any) -> None:
+        if self._texts is not None:
+            self._texts.hear(message)
 
     def _tick_answers(self) -> None:
         if self._answers is not None:
@@ -393,6 +420,9 @@ class DecoderNode(ManagedNode):
             report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
         for name, unsure in self._unsure.items():
             unsure.check(name, report)
+        if self._worker is not None:
+            self._gate.report(report)
+            self._directions.report(report)
         return report
 
     def _report_model(self) -> StatusReport:
@@ -414,6 +444,8 @@ class DecoderNode(ManagedNode):
         report.values['refused'] = self._refusals
         if self._worker is not None:
             self._board.report(report)
+        if self._texts is not None:
+            self._texts.report(report)
         for fault, at in self._faults.values():
             if time.monotonic() - at < 10.0:
                 report.add(ERROR, fault)

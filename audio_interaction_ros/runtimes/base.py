@@ -7,19 +7,19 @@ framework. Arrays that a backend returns are owned by the caller and never writt
 
 import enum
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
-__all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding',
-           'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest',
-           'StepResult', 'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader',
-           'WindowReading']
+__all__ = ['Allowed', 'ClosingReader', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec',
+           'Encoding', 'HALVES', 'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead',
+           'StepRequest', 'StepResult', 'StreamReader', 'Tokenizer', 'Transcriber',
+           'VoiceListener', 'WindowReader', 'WindowReading', 'WordStream']
 
 HALVES = ('encoder', 'decoder')
 
@@ -204,6 +204,41 @@ class Tokenizer(Protocol):
         ...
 
 
+class ChatTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also knows the marks of a chat."""
+
+    @property
+    def special_ids(self) -> Mapping[str, int]:
+        """Ids that no text becomes, by how they are written."""
+        ...
+
+
+class TextNet(Protocol):
+    """A language model over one text that it remembers."""
+
+    slots: int
+    """Positions that there are."""
+
+    def feed(self, ids: Sequence[int], at: int) -> np.ndarray:
+        """
+        Take ids in at positions ``at``, ``at`` + 1, …; what stood there and behind is forgotten.
+
+        Returns scores [vocab_size] float32 of what follows, the caller's. ValueError for no ids
+        and for positions that there are not.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextModel:
+    """A text model, ready to write answers and translations."""
+
+    name: str
+    tokenizer: ChatTokenizer
+    open_net: Callable[[], TextNet]
+    """Returns a net with a memory of its own; weights are shared."""
+
+
 class NotLoaded:
     """Stands where a half of a model was not asked for; any use says so."""
 
@@ -264,6 +299,8 @@ class WindowReading:
     """ISO 639-1."""
     doubt: str = ''
     """Why it is not to be believed; empty if it is."""
+    growing: int = 0
+    """So many of the last words may still grow, as a name of which half was said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +367,48 @@ class WindowReader(Protocol):
         The text begins with ``agreed``, whatever else the model would like; ``before`` was said
         before the window. ``language`` (ISO 639-1) is detected when empty.
         """
+        ...
+
+    def open_voice(self) -> VoiceListener | None:
+        """Return what hears when speech begins and ends; None where nobody can."""
+        ...
+
+
+@runtime_checkable
+class ClosingReader(Protocol):
+    """Reads a window also as a second pass would, so that nothing is left to read at its end."""
+
+    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
+                    language: str = '') -> WindowReading:
+        """
+        Return what samples [n] float32 at 16 kHz say, at most 30 s, if nobody speaks on.
+
+        ``before`` was said before the window. ``language`` is detected when empty.
+        """
+        ...
+
+
+class WordStream(Protocol):
+    """One utterance to a reader that hears each sample once."""
+
+    over: bool
+    """True once the reader takes the utterance to be over; one that never tells: False."""
+
+    def push(self, samples: np.ndarray) -> None:
+        """Hear samples [n] float32 at 16 kHz that follow those before."""
+        ...
+
+    def read(self, agreed: Sequence[ReadWord] = ()) -> WindowReading:
+        """Return what was said so far; it begins with ``agreed``, whatever was read since."""
+        ...
+
+
+@runtime_checkable
+class StreamReader(Protocol):
+    """Reads speech as it comes: instead of a WindowReader, for models that are made for that."""
+
+    def open_stream(self) -> WordStream:
+        """Begin an utterance."""
         ...
 
     def open_voice(self) -> VoiceListener | None:

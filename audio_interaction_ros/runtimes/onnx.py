@@ -30,7 +30,7 @@ from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.onnx_static import OnnxStepDevice
 from audio_interaction_ros.runtimes.static_decoder import StaticDecoder
 
-__all__ = ['DTYPES', 'load', 'load_decoder', 'load_encoder']
+__all__ = ['DTYPES', 'ensure_graphs', 'load', 'load_decoder', 'load_encoder']
 
 DTYPES = {'auto': 'int8', 'float32': 'fp32', 'int8': 'int8', 'int4': 'int4'}
 """Value of model.dtype to the precision of graphs."""
@@ -75,7 +75,7 @@ def _find_graphs(model: str, halves: Sequence[str],
     if not any(map(manifest.has_graphs, exported.values())):
         stored = identify(model)
         # Not what lies beside the graphs: prompts, thresholds and the head may have changed since.
-        return ({half: _ensure_graphs(stored, half, precision) for half in halves},
+        return ({half: ensure_graphs(stored, half, precision) for half in halves},
                 stored.config, stored.folder)
     said = {folder: manifest.read(folder) for folder in exported.values()}
     for folder, graphs in said.items():
@@ -92,7 +92,7 @@ def _find_graphs(model: str, halves: Sequence[str],
     return exported, load_config(first / 'config.yaml'), exported.get('encoder', first)
 
 
-def _ensure_graphs(stored: StoredModel, half: str, precision: str) -> Path:
+def ensure_graphs(stored: StoredModel, half: str, precision: str) -> Path:
     """Return the folder in the cache of the graphs of half a model, filled where it is missing."""
     def build(folder: Path) -> None:
         from audio_interaction_ros.graphs.writer import write_half

@@ -37,8 +37,9 @@ __all__ = ['OnnxDecoder']
 
 _UNSEEN = np.float32(-1e30)
 """Added to the score of what is not seen: no infinity, so that a row without sight is no NaN."""
-_KEPT_BINDINGS = 16
-"""Buffers of so many shapes of a pass are kept; a stream has about five."""
+_KEPT_BYTES = 16 * 2 ** 20
+"""Buffers of the last shapes of a pass are kept up to this; a stream has about five, of 1 to 4 MiB
+each. Those of a backlog, of which hardly two are alike, take up to 30 MiB each and go again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class _Pass:
     new_mask: np.ndarray  # [1, 1, G * T, T]
     hidden: np.ndarray  # [R, T, width]
     new: np.ndarray  # [layers, 2, R, kv_heads, T, head_dim]
+
+    @property
+    def nbytes(self) -> int:
+        return self.hidden.nbytes + self.new.nbytes + sum(
+            getattr(self, name).nbytes for name in STEP_INPUTS)
 
 
 class OnnxDecoder:
@@ -144,10 +150,13 @@ class OnnxDecoder:
         if key in self._passes:
             self._passes.move_to_end(key)
             return self._passes[key]
-        while len(self._passes) >= _KEPT_BINDINGS:
-            self._passes.popitem(last=False)
-        self._passes[key] = self._bind_pass(cache, first, rows, time)
-        return self._passes[key]
+        made = self._passes[key] = self._bind_pass(cache, first, rows, time)
+        room = _KEPT_BYTES - made.nbytes
+        for other in reversed(list(self._passes)[:-1]):  # the newest first
+            room -= self._passes[other].nbytes
+            if room < 0:
+                del self._passes[other]
+        return made
 
     def _bind_pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
         config = self._config

@@ -9,17 +9,18 @@ writes "Thank you". Knows nothing of lanes or of where the samples come from.
 
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, Protocol
 
 import numpy as np
 
 from audio_interaction_ros.audio.mel import whole_file_mel
-from audio_interaction_ros.audio.speech_span import speech_span
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.hot_words import HotWords
+from audio_interaction_ros.runtimes.spoken_part import FindSpeech, cut_spoken_part, shift_words
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
 __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
@@ -43,8 +44,6 @@ STYLE = {'zh': ' 以下是普通话的句子。'}
 """What stands before the text, by language: Chinese is written as here, in simplified characters
 and with punctuation; left to itself Whisper mixes both scripts."""
 LONGEST_TEXT = 220
-HOP = 512
-"""Samples that one probability of speech stands for."""
 # Whisper writes these around what is no speech: "[MUSIC]", "(coughs)".
 NON_SPEECH = frozenset('[](){}<>#*@~_|/\\^♪♫♩♬')
 
@@ -76,9 +75,6 @@ def style_ids(language: str, encode: Callable[[str], list[int]]) -> list[int]:
     """Return the ids of the text that shows how a language is written; often none."""
     return [START_OF_PREVIOUS, *encode(STYLE[language])] if language in STYLE else []
 
-
-FindSpeech = Callable[[np.ndarray], np.ndarray]
-"""Returns how likely somebody speaks in samples [n] at 16 kHz, for every 512 of them."""
 
 
 class WhisperNet(Protocol):
@@ -123,15 +119,15 @@ class WhisperSecondPass:
     """Whisper, greedy, on the last 30 s of what it is given."""
 
     def __init__(self, net: WhisperNet, tokenizer: Any, *, find_speech: FindSpeech | None = None,
-                 language: str = '', task: str = 'transcribe',
-                 after_s: float = AFTER_S) -> None:
+                 language: str = '', task: str = 'transcribe', after_s: float = AFTER_S,
+                 hot_words: Sequence[str] = ()) -> None:
         """
         Take a net and its tokenizer (of the library tokenizers).
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
         Without ``find_speech`` everything is read as if somebody spoke. ``after_s`` of silence
-        are heard after the speech, 30: always half a minute. Raises ConfigurationError for a
-        wrong name.
+        are heard after the speech, 30: always half a minute. ``hot_words`` are expected and
+        favoured (runtimes.hot_words). Raises ConfigurationError for a wrong name.
         """
         if task not in TASKS:
             raise ConfigurationError(f'task: expected one of {sorted(TASKS)}, found {task!r}; '
@@ -140,9 +136,12 @@ class WhisperSecondPass:
         self._languages = {code: tokenizer.id_to_token(code).strip('<|>')
                            for code in range(FIRST_LANGUAGE, LAST_LANGUAGE + 1)}
         if language and language not in self._languages.values():
-            raise ConfigurationError(f'language: expected an ISO 639-1 code known to Whisper, '
-                                     f'found {language!r}; change it in the configuration')
+            raise ConfigurationError(
+                f'transcript.language: expected one of {", ".join(self._languages.values())}, '
+                f'which this model knows, found {language!r}; change it in the configuration')
         self._language, self._task, self._after_s = language, TASKS[task], after_s
+        self.hot_words = HotWords(hot_words, self.encode)
+        """Names that are expected; may be set anew between readings."""
         vocabulary = tokenizer.get_vocab(with_added_tokens=False).items()
         # Beside these every id from START on; of time stamps the tokenizer does not know.
         self._banned = [code for _, code in vocabulary
@@ -157,24 +156,15 @@ class WhisperSecondPass:
         encoder pass, which the result keeps (at most 3 MB) as long as it lives: the text where
         that is English, '' where the English runs in circles.
         """
-        before_s = max(0, len(samples) - WINDOW_S * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
-        samples = np.asarray(samples, np.float32)[-WINDOW_S * SAMPLE_RATE_HZ:]
-        if not np.any(samples):
+        part = cut_spoken_part(self._voice, samples, longest_s=WINDOW_S)
+        if part is None:
             return Recognition(text='', language=self._language, no_speech=1.0)
-        span_s, start = None, 0
-        if self._voice is not None:
-            span_s = self._find_speech(self._voice, samples)
-            if span_s is None:
-                return Recognition(text='', language=self._language, no_speech=1.0)
-            start, end = (round(second * SAMPLE_RATE_HZ) for second in span_s)
-            samples = samples[start:end]
-        read = self._hear(samples, languages)
+        read = self._hear(part.samples, languages)
         name = self._languages[read.language]
         return Recognition(
             text=read.text, language=name, no_speech=read.no_speech,
             mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
-            span_s=span_s and (before_s + span_s[0], before_s + span_s[1]),
-            words=tuple(_shift(read.words, before_s + start / SAMPLE_RATE_HZ)),
+            span_s=part.span_s, words=tuple(shift_words(read.words, part.start_s)),
             write_english=lambda: read.text if name == 'en' else self._translate(
                 read.encoded, read.language))
 
@@ -193,8 +183,7 @@ class WhisperSecondPass:
         frames = self._net.attend(encoded)
         scores = self._net.begin(frames)([START])
         language = self._language_id(scores, languages)
-        shown = (style_ids(self._languages[language], self._encode)
-                 if self._task == TASKS['transcribe'] else [])
+        shown = self._shown_before(self._languages[language])
         start = [*shown, START, language, self._task, NO_TIMESTAMPS]
         step = self._net.begin(frames)
         ids, log_probs = self._read_text(step, start)
@@ -205,12 +194,11 @@ class WhisperSecondPass:
             log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids), words=words,
             no_speech=float(np.exp(log_probability(scores, NO_SPEECH))))
 
-    @staticmethod
-    def _find_speech(voice: FindSpeech, samples: np.ndarray) -> tuple[float, float] | None:
-        """Return where the speech is, whatever its level; None without any."""
-        loudest = float(np.abs(samples).max())
-        heard = voice(samples * np.float32(0.5 / loudest))
-        return speech_span(heard, HOP / SAMPLE_RATE_HZ)
+    def _shown_before(self, language: str) -> list[int]:
+        """Return what stands before a text: how it is written, and names; often nothing."""
+        style = (style_ids(language, self.encode) if self._task == TASKS['transcribe'] else [])
+        names = self.hot_words.prompt
+        return [*(style or [START_OF_PREVIOUS]), *names] if style or names else []
 
     def _translate(self, encoded: np.ndarray, language: int) -> str:
         """Return what encoder frames say, in English; '' for a loop."""
@@ -218,7 +206,8 @@ class WhisperSecondPass:
                                  [START, language, TASKS['translate'], NO_TIMESTAMPS])
         return '' if is_repeating(ids) else self._tokenizer.decode(ids).strip()
 
-    def _encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, without those that frame it."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -236,15 +225,10 @@ class WhisperSecondPass:
         scores = step(start)
         while len(ids) < LONGEST_TEXT and not is_repeating(ids):
             scores[self._banned] = scores[START:] = -np.inf
-            best = int(scores.argmax())
+            best = self.hot_words.choose(scores, ids)
             log_probs.append(log_probability(scores, best))
             if best == END:
                 break
             ids.append(best)
             scores = step([best])
         return ids, log_probs
-
-
-def _shift(words: Sequence[ReadWord], by_s: float) -> list[ReadWord]:
-    """Return words so many seconds later."""
-    return [replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in words]

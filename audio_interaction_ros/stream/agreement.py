@@ -9,7 +9,9 @@ neither audio nor models.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
+from audio_interaction_ros.reading import has_no_spaces
 from audio_interaction_ros.runtimes.base import ReadWord
 
 __all__ = ['Agreement']
@@ -31,16 +33,17 @@ class Agreement:
         """Stable words of the window, which the next reading must begin with."""
         self._newest: list[ReadWord] = []
 
-    def push(self, read: Sequence[ReadWord]) -> bool:
+    def push(self, read: Sequence[ReadWord], *, growing: int = 0) -> bool:
         """
         Take a reading of the window in; True where more words are stable now.
 
-        One that does not begin with the stable words is left out, and nothing changes.
+        One that does not begin with the stable words is left out, and nothing changes. The last
+        ``growing`` words are shown and not stable, whatever the reading before said.
         """
         if not self._continues(read):
             return False
         newest, self._newest = self._newest, list(read)
-        agreed = _count_agreed(newest, self._newest)
+        agreed = min(_count_agreed(newest, self._newest), len(self._newest) - growing)
         if agreed <= len(self.stable):
             return False
         self.stable = [*self._newest[:agreed - 1], _without_mark(self._newest[agreed - 1])]
@@ -82,12 +85,22 @@ def write(words: Sequence[ReadWord]) -> str:
 
 
 def _count_agreed(one: Sequence[ReadWord], other: Sequence[ReadWord]) -> int:
-    """Return how many words both begin with, whatever their marks and capitals."""
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a.text.casefold() != b.text.casefold():
+    """
+    Return how many words of the other both begin with, whatever their marks and capitals.
+
+    Where words have no spaces between them, as in Chinese, one reading may hold in one piece what
+    the other has in two; there each character counts by itself.
+    """
+    known = ''.join(word.text.casefold() for word in one)
+    ends = set(accumulate(len(word.text.casefold()) for word in one))
+    at = count = 0
+    for place, word in enumerate(other, start=1):
+        text = word.text.casefold()
+        at += len(text)
+        if known[at - len(text):at] != text:
             break
-        count += 1
+        if at in ends or has_no_spaces(known[at - 1:at + 1]):
+            count = place
     return count
 
 

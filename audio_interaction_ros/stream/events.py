@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.spoken_word import SpokenWord
+from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 
 __all__ = [
     'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation',
@@ -124,22 +124,13 @@ class FinalTranscript(Event):
     """That of the PartialTranscripts that it ends; empty where there were none."""
     words: tuple[SpokenWord, ...] = ()
     """Those of the text with their places; none where it was streamed."""
+    ended_by: str = 'model'
+    """What ended the utterance: model, silence, pause (of long speech) or push_to_talk."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartialTranscript(Event):
+class PartialTranscript(WordsShown, Event):
     """What was read so far of an utterance that goes on; a FinalTranscript ends it."""
-
-    utterance_id: str
-    revision: int
-    text: str
-    stable_length: int
-    """Leading code points of ``text`` that no later revision changes."""
-    words: tuple[SpokenWord, ...]
-    language: str
-    start_ns: int
-    end_ns: int
-    """Where the speech that was read began, and how far it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +145,8 @@ class FinalTranslation(Event):
     """What the second pass read; empty when it read nothing."""
     source_language: str
     streamed_text: str
+    revision: int = 0
+    """How many PartialTranslations came before."""
     source: str
     """second_pass or streamed: who decided on ``text``, which is empty where nobody spoke."""
     confidence: float
@@ -161,6 +154,51 @@ class FinalTranslation(Event):
     start_ns: int
     end_ns: int
     """Where the second pass heard the speech."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartialTranslation(Event):
+    """What was translated so far of speech that goes on; a FinalTranslation ends it."""
+
+    utterance_id: str
+    """That of the PartialTranscripts that it follows."""
+    revision: int
+    text: str
+    stable_length: int
+    """Leading code points of ``text`` that no later revision changes, the final one neither."""
+    language: str
+    source_text: str
+    source_language: str
+    start_ns: int
+    end_ns: int
+    """Where the speech that was read began, and how far it goes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerWanted(Event):
+    """Words that were for the robot and that no intent explains; a text model may answer."""
+
+    reply_id: str
+    text: str
+    language: str
+    transcript_id: str
+    streamed_text: str
+    """What the lane wrote; empty where it kept silent."""
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerText(Event):
+    """More of an answer that a text model writes; a FinalReply ends it."""
+
+    reply_id: str
+    revision: int
+    text: str
+    """All of it so far."""
+    delta: str
+    source_text: str
+    transcript_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +210,14 @@ class FinalReply(Event):
     """Empty where an intent has no sentence."""
     emotion: Emotion
     source: str
-    """words, of the text that was read, or model, of what the lane wrote as it heard."""
+    """
+    words, an intent in the text that was read; text_model, its answer to that text; or model, what
+    the lane wrote as it heard.
+    """
+    revision: int = 0
+    """How many AnswerTexts came before."""
+    reason: str = 'end'
+    """end | budget | loop | cancel."""
     streamed_text: str = ''
     """What the lane wrote; empty where it kept silent."""
     source_text: str = ''

@@ -47,12 +47,12 @@ def test_figures(heard: Sequence[StreamOutcome]) -> dict[str, Any]:
         mine = figures([stream for stream in test if stream.condition == condition])
         by_condition[condition] = {
             **{name: mine[name] for name in ('recall', 'classes', 'delay')},
-            'named_later': _named_later([stream for stream in test if stream.events
-                                         and stream.condition == condition])}
+            'named_later': _count_named_later([
+                stream for stream in test if stream.events and stream.condition == condition])}
     return {**figures(test), 'by_condition': by_condition}
 
 
-def _named_later(heard: Sequence[StreamOutcome]) -> Estimate:
+def _count_named_later(heard: Sequence[StreamOutcome]) -> Estimate:
     """Return the mean over classes of the share of events that an alert in their window names."""
     return mean_of_classes([
         (stream.group, event.label, any(

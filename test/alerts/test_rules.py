@@ -126,7 +126,6 @@ def test_what_is_taken_back_does_not_match(shipped, text):
     ('Do not ignore the smoke alarm', ['smoke_alarm']),
     ('There is no fire but a gunshot', ['gunshot']),
     ('Do not go near the fire', ['fire']),
-    ('I cannot put out the fire', ['fire']),
     ("The baby hasn't stopped crying", ['cry']),
     ('There is no school today and I can hear a fire alarm', ['fire_alarm']),
     ('The smoke alarm has not stopped', ['smoke_alarm']),

@@ -21,7 +21,7 @@ from eval.alert_figures import (
 from eval.alert_figures import _collect_cases as cases_of
 from eval.listening import Listener
 from eval.matching import ExpectedEvent, GivenReply
-from eval.tagger import heard_by_tagger, read_scores
+from eval.tagger import ask_tagger, read_scores
 from held_out.clips import MaterialError, read_held_out, side_of
 
 pytestmark = pytest.mark.unit
@@ -269,7 +269,7 @@ def test_a_tagger_stands_beside_with_its_scores_on_the_clips(parts, tmp_path):
         ('bed/a.wav', [[]] * 40), ('bed/b.wav', [[[42, 0.6]], *[[]] * 30])]))
     items = read_held_out(folder)
     read = read_scores(scores)
-    heard_ = heard_by_tagger(items, folder, read, [item.name for item in items])
+    heard_ = ask_tagger(items, folder, read, [item.name for item in items])
     low, high = trade_off(heard_, (0.5, 0.7))
     assert low['recall'].value == high['recall'].value == 0.5
     assert (low['false_per_hour'].value > 0, high['false_per_hour'].value) == (True, 0.0)

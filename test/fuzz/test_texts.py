@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
 from audio_interaction_ros.alerts.journal import JournalContents, JournalError, dump, parse
-from audio_interaction_ros.alerts.phrases import PhraseMatcher, is_chinese, words_of
+from audio_interaction_ros.alerts.phrase_index import is_chinese, words_of
+from audio_interaction_ros.alerts.phrases import PhraseMatcher
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules, parse_rules
 from audio_interaction_ros.config import AssistantConfig, fields_with_help
 from audio_interaction_ros.errors import ConfigurationError

@@ -15,7 +15,7 @@ from audio_interaction_ros.config import (
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.intents.answers import NOT_UNDERSTOOD, PATIENCE_NS
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.events import FinalTranscript, ReplyFinished
+from audio_interaction_ros.stream.events import AnswerWanted, FinalTranscript, ReplyFinished
 
 pytestmark = pytest.mark.unit
 
@@ -79,6 +79,12 @@ def test_what_was_for_the_robot_and_not_understood_is_said_so(first):
         told += (answers.on_reply(reply('The moon is made of cheese.')) if part == 'reply'
                  else answers.on_words(heard('Who made the moon?')))
     assert [(one.text, one.intent) for one in told] == [(NOT_UNDERSTOOD['en'], '')]
+
+
+def test_who_holds_the_button_speaks_to_the_robot():
+    answers = make(address='name')
+    assert answers.on_words(heard('Turn left.')) == []
+    assert answers.on_words(heard('Turn left.', ended_by='push_to_talk'))[0].intent == 'turn'
 
 
 def test_speech_that_nobody_says_is_for_the_robot_is_not_answered():
@@ -176,6 +182,13 @@ def test_answers_come_from_the_model_where_that_is_chosen_or_nobody_reads():
                          reads=True) is None
 
 
+def test_answers_ask_for_no_taught_sounds_for_those_have_no_words(monkeypatch):
+    def refuse(_folder):
+        raise AssertionError('the folder of taught sounds was read')
+    monkeypatch.setattr('audio_interaction_ros.assembly.list_sounds', refuse)
+    assert make() is not None
+
+
 def test_a_file_of_ones_own_is_asked_first_and_refused_where_it_is_wrong(tmp_path):
     own = tmp_path / 'own.yaml'
     own.write_text('intents: [{name: dance, en: [dance], answer: {en: Dancing.}}]',
@@ -185,3 +198,21 @@ def test_a_file_of_ones_own_is_asked_first_and_refused_where_it_is_wrong(tmp_pat
     own.write_text('intents: [{name: dance}]', encoding='utf-8')
     with pytest.raises(ConfigurationError, match='own.yaml'):
         make(reads=False, file=str(own))
+
+
+def test_what_no_intent_explains_is_asked_of_a_text_model_where_there_is_one():
+    answers = build_answers(AssistantConfig(reply=ReplyConfig(model='some')), reads=True)
+    assert answers.on_reply(reply('Cheese.')) == []
+    wanted, = answers.on_words(heard('Who made the moon?'))
+    assert isinstance(wanted, AnswerWanted)
+    assert (wanted.text, wanted.reply_id, wanted.streamed_text, wanted.transcript_id) == (
+        'Who made the moon?', '1-8-assistant', 'Cheese.', '1-8-transcript')
+    assert (answers.stats.asked, answers.stats.not_understood) == (1, 0)
+    first, = answers.on_words(heard('Turn left.', start=5.0, end=6.0))
+    assert first.intent == 'turn'  # intents come first
+    answers.on_reply(reply(start=8.0, end=9.0))
+    sorry, = answers.on_words(heard('Who made the moon?', start=8.0, end=9.0, confidence=0.2))
+    assert sorry.text == NOT_UNDERSTOOD['en']
+    assert answers.on_words(heard('He went home.', start=12.0, end=13.0)) == []
+    late, = answers.on_reply(reply(start=12.0, end=13.0))
+    assert isinstance(late, AnswerWanted) and late.text == 'He went home.'

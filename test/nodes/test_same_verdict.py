@@ -9,7 +9,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
-from audio_interaction_ros.nodes import audio_file_node, microphone_node
+from audio_interaction_ros.nodes import audio_file_node, microphone_node, safety_events_node
 from audio_interaction_ros.nodes.lifecycle import parameters
 from audio_interaction_ros.parameter_file import PLAIN, load_configuration
 
@@ -151,4 +151,5 @@ def test_what_ros_alone_refuses_ends_the_assistant_with_one_sentence(capfd):
 
 
 def test_every_parameter_of_a_plain_node_may_stand_in_a_file():
-    assert {*audio_file_node._PARAMETERS, *microphone_node._PARAMETERS} <= PLAIN
+    assert {*audio_file_node._PARAMETERS, *microphone_node._PARAMETERS,
+            *safety_events_node._PARAMETERS} <= PLAIN

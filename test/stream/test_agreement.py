@@ -1,7 +1,7 @@
 """Agreement: what is stable never changes, whatever is read, and words come to be stable."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audio_interaction_ros.runtimes.base import ReadWord
@@ -59,12 +59,45 @@ def test_words_that_left_the_window_stay_in_the_text():
                                                        'one two three four')
 
 
+def pieces(*texts):
+    """Return words of a script without spaces, as a model that holds several in one token."""
+    return [ReadWord(text=text, start_s=0.0, end_s=1.0) for text in texts]
+
+
+def test_characters_agree_however_they_are_cut_into_pieces():
+    agreement = Agreement()
+    agreement.push(pieces('今天', '天气', '很'))
+    agreement.push(pieces('今', '天', '天', '气真', '好'))
+    assert agreement.stable_text == '今天天'
+    agreement.push(pieces('今', '天', '天', '气', '真的'))
+    assert agreement.stable_text == '今天天气', 'of 气真 the first is agreed on'
+
+
+def test_half_a_word_is_no_word_where_there_are_spaces():
+    agreement = Agreement()
+    agreement.push(pieces(' go', ' in'))
+    agreement.push(pieces(' go', ' inside'))
+    assert agreement.stable_text == 'go'
+    agreement.push(pieces(' go', ' in', 'to'))
+    assert agreement.stable_text == 'go', 'the reading before had another word there'
+
+
+def test_words_that_may_still_grow_are_shown_and_not_stable():
+    agreement = Agreement()
+    agreement.push(pieces(' go', ' sto'), growing=1)
+    agreement.push(pieces(' go', ' sto'), growing=1)
+    assert (agreement.stable_text, agreement.text) == ('go', 'go sto')
+    agreement.push(pieces(' go', ' stop'), growing=0)
+    assert (agreement.stable_text, agreement.text) == ('go', 'go stop')
+
+
 READINGS = st.lists(st.one_of(
     st.lists(st.tuples(st.sampled_from(['a', 'A', 'b', 'the']), st.sampled_from(['', ',', '.'])),
              max_size=6),
     st.integers(0, 3)), max_size=30)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(READINGS)
 def test_stable_text_is_never_taken_back_whatever_is_read(steps):
     agreement, before = Agreement(), ''
@@ -79,6 +112,7 @@ def test_stable_text_is_never_taken_back_whatever_is_read(steps):
         before = agreement.stable_text
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(READINGS)
 def test_a_reading_that_obeys_the_stable_words_is_always_taken(steps):
     agreement = Agreement()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from held_out.clips import MaterialError
 from held_out.splits import is_validation
-from train.edge.library import MissingMaterialError
 from train.sound_head.checks import compose_check, list_checks
 from train.sound_head.classes import read_classes
 from train.sound_head.clips import FOLDS, HELD_OUT, read_clips
@@ -73,7 +73,7 @@ def test_impure_labels_need_the_tagger(tmp_path):
 
 
 def test_without_a_manifest_the_folder_is_named(tmp_path):
-    with pytest.raises(MissingMaterialError, match=r'manifest\.jsonl'):
+    with pytest.raises(MaterialError, match=r'manifest\.jsonl'):
         read_clips(tmp_path)
 
 

@@ -8,15 +8,14 @@ sessions play back recordings that stand on the other side. Only clips of the li
 ``free`` are taken. Knows no scene.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from held_out.clips import read_manifest
 from held_out.splits import fold_of, is_validation, recording_of
-from train.edge.library import MissingMaterialError
 
 __all__ = ['FOLDS', 'HELD_OUT', 'SoundClip', 'read_clips']
 
@@ -38,13 +37,8 @@ class SoundClip:
 
 
 def read_clips(data: Path) -> list[SoundClip]:
-    """Return the free clips of a folder in the order of their paths."""
-    manifest = data / 'manifest.jsonl'
-    if not manifest.is_file():
-        raise MissingMaterialError(f'{data}: expected a folder with manifest.jsonl, found none; '
-                                   'give the folder of the recordings in --data')
-    rows = [row for row in map(json.loads, manifest.read_text(encoding='utf-8').splitlines())
-            if row['licence_group'] == 'free']
+    """Return the free clips of a folder by path; MaterialError for what is no such folder."""
+    rows = [row for row in read_manifest(data) if row.get('licence_group') == 'free']
     aside = _sessions_put_aside(rows)
     return sorted((SoundClip(path=row['path'], label=_label_of(row), fold=_fold_of(row, aside),
                              seconds=float(row['seconds']))

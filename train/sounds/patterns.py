@@ -68,13 +68,13 @@ def _t4(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=tones, period_s=period, partials=_PIEZO)
 
 
-def _pulsed(rng: np.random.Generator) -> Cycle:
+def _make_pulses(rng: np.random.Generator) -> Cycle:
     on = rng.uniform(0.08, 0.35)
     tones, period = _pulses(1, on, on * rng.uniform(0.6, 1.5), on, rng.uniform(2700, 3600))
     return Cycle(tones=tones, period_s=period, partials=_PIEZO)
 
 
-def _swept(rng: np.random.Generator) -> Cycle:
+def _make_sweep(rng: np.random.Generator) -> Cycle:
     low, period = rng.uniform(2200, 2800), rng.uniform(0.15, 0.7)
     tones = (Tone(start_s=0.0, end_s=period, hz=(low, low * rng.uniform(1.2, 1.5))),)
     return Cycle(tones=tones, period_s=period, partials=_PIEZO)
@@ -85,12 +85,12 @@ def _whoop(rng: np.random.Generator) -> Cycle:
                  partials=_SQUARE)
 
 
-def _falling(rng: np.random.Generator) -> Cycle:
+def _make_fall(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=(Tone(start_s=0.0, end_s=1.0, hz=(1200.0, 500.0)),), period_s=1.0,
                  partials=_SQUARE)
 
 
-def _alternating(rng: np.random.Generator) -> Cycle:
+def _make_two_tones(rng: np.random.Generator) -> Cycle:
     half = rng.uniform(0.25, 0.55)
     tones = (Tone(start_s=0.0, end_s=half, hz=(rng.uniform(780, 850),)),
              Tone(start_s=half, end_s=2 * half, hz=(rng.uniform(940, 1020),)))
@@ -189,13 +189,13 @@ def _hi_lo(rng: np.random.Generator) -> Cycle:
     return Cycle(tones=tones, period_s=2 * half, partials=_HORN)
 
 
-def _reversing(rng: np.random.Generator) -> Cycle:
+def _make_reversing_beeps(rng: np.random.Generator) -> Cycle:
     period = 1 / rng.uniform(0.8, 1.2)
     return Cycle(tones=(Tone(start_s=0.0, end_s=period / 2, hz=(rng.uniform(1000, 1400),)),),
                  period_s=period, partials=_SQUARE)
 
 
-def _finished(rng: np.random.Generator) -> Cycle:
+def _make_finish(rng: np.random.Generator) -> Cycle:
     on = rng.uniform(0.25, 0.8)
     tones, period = _pulses(int(rng.integers(3, 6)), on, on * rng.uniform(0.6, 1.4),
                             rng.uniform(3.0, 8.0), rng.uniform(1900, 2600))
@@ -238,12 +238,12 @@ def _six_tone(rng: np.random.Generator) -> Cycle:
 
 CYCLES: dict[str, Callable[[np.random.Generator], Cycle]] = {
     'smoke_alarm_t3': _t3,
-    'smoke_alarm_pulsed': _pulsed,
-    'smoke_alarm_swept': _swept,
+    'smoke_alarm_pulsed': _make_pulses,
+    'smoke_alarm_swept': _make_sweep,
     'carbon_monoxide_alarm_t4': _t4,
     'fire_alarm_slow_whoop': _whoop,
-    'fire_alarm_falling': _falling,
-    'fire_alarm_two_tone': _alternating,
+    'fire_alarm_falling': _make_fall,
+    'fire_alarm_two_tone': _make_two_tones,
     'fire_alarm_horn': _alarm_horn,
     'fire_alarm_bell': _alarm_bell,
     'doorbell_two_tone': _ding_dong,
@@ -256,8 +256,8 @@ CYCLES: dict[str, Callable[[np.random.Generator], Cycle]] = {
     'siren_wail': lambda rng: _sweep(rng, (10, 30), rng.uniform(0.25, 0.5)),
     'siren_yelp': lambda rng: _sweep(rng, (150, 250), 0.5),
     'siren_hi_lo': _hi_lo,
-    'reversing_beep': _reversing,
-    'appliance_finished': _finished,
+    'reversing_beep': _make_reversing_beeps,
+    'appliance_finished': _make_finish,
     'appliance_warning': _warning,
     'alarm_clock_beep': _alarm_clock,
     'car_alarm_horn': _horn_alarm,

@@ -2,22 +2,29 @@
 Answers from words, in the decoder node: what wakes it, what cuts a reply short, what it counts.
 
 Owns the topic ``wake`` and the audio time at which answers are decided. What is answered to which
-words is ``intents.answers``'; who publishes it, the reply board. Everything happens in the
+words is ``intents.answers``'; what a text model shall answer goes to the text board; who publishes
+the rest is the reply board. Everything happens in the
 callback group of the board.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rclpy.callback_groups import CallbackGroup
 from std_msgs.msg import Empty
 
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.intents.answers import Answers
+from audio_interaction_ros.intents.answers import Answer, Answers
+from audio_interaction_ros.nodes.decoding.text_board import TextBoard
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
-from audio_interaction_ros.stream.events import FinalReply, FinalTranscript, ReplyFinished
+from audio_interaction_ros.stream.events import (
+    AnswerWanted,
+    FinalReply,
+    FinalTranscript,
+    ReplyFinished,
+)
 
 __all__ = ['AnswerBoard']
 
@@ -26,8 +33,14 @@ class AnswerBoard:
     """What stands between the lanes of one decoder node and their answers."""
 
     def __init__(self, *, node: ManagedNode, answers: Answers, config: AssistantConfig,
-                 group: CallbackGroup, cancel: Callable[[], object]) -> None:
-        """Subscribe to what wakes the robot; ``cancel`` ends every reply that is being written."""
+                 group: CallbackGroup, cancel: Callable[[], object],
+                 texts: TextBoard | None = None) -> None:
+        """
+        Subscribe to what wakes the robot; ``cancel`` ends every reply that is being written.
+
+        ``texts`` answers what no intent explains.
+        """
+        self._texts = texts
         self._answers, self._cancel = answers, cancel
         self._now_ns, self._since = 0, time.monotonic()
         if config.assistant.address == 'after_wake':
@@ -64,12 +77,25 @@ class AnswerBoard:
 
     def on_reply(self, reply: ReplyFinished) -> list[FinalReply]:
         """Take a finished reply; return what is to be published at once."""
-        return self._answers.on_reply(reply)
+        return self._hand_on(self._answers.on_reply(reply))
 
     def on_words(self, heard: FinalTranscript) -> list[FinalReply]:
         """Take the final text of an utterance; return the answers to it."""
         self.hear_partial(heard.text)
-        return self._answers.on_words(heard)
+        return self._hand_on(self._answers.on_words(heard))
+
+    def _hand_on(self, answers: Iterable[Answer]) -> list[FinalReply]:
+        """Let the text model answer what it shall; return what is answered already."""
+        ready = []
+        for answer in answers:
+            if isinstance(answer, AnswerWanted):
+                assert self._texts is not None, 'it is asked only where there is one'
+                self._texts.ask(answer)
+                continue
+            ready.append(answer)
+            if self._texts is not None:
+                self._texts.note(answer)
+        return ready
 
     def hear_partial(self, text: str) -> bool:
         """
@@ -80,6 +106,8 @@ class AnswerBoard:
         called = self._answers.is_cut_short(text)
         if called:
             self._cancel()
+            if self._texts is not None:
+                self._texts.cut_short()
         return called
 
     def report(self, report: StatusReport) -> None:

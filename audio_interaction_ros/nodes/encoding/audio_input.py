@@ -30,7 +30,7 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     publisher_name,
     why_unheard,
 )
-from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 
 __all__ = ['AudioInput']
 
@@ -50,7 +50,7 @@ class AudioInput:
     said, by type of the audio and topic of the description, longer than this object lives.
     """
 
-    def __init__(self, *, node: ManagedNode, settings: AudioConfig, group: CallbackGroup,
+    def __init__(self, *, node: HostNode, settings: AudioConfig, group: CallbackGroup,
                  on_block: Callable[[AudioBlock, str], bool],
                  infos: dict[tuple[str, str], Any]) -> None:
         """Do nothing yet."""
@@ -67,7 +67,9 @@ class AudioInput:
         self._opened_at = self._last_at = 0.0
         self._last_refusal_at = self._last_drop_at = float('-inf')
         self._refusal = ''
-        self._renewed_at, self._patience_s = 0.0, _RENEW_AFTER_S
+        self.renew_after_s = _RENEW_AFTER_S
+        """A replay that takes its time sets it higher."""
+        self._renewed_at, self._patience_s = 0.0, self.renew_after_s
         self.received = self.refused = self.dropped = self.renewed = 0
         self._format = (0, 0)
         self._counted = (time.monotonic(), 0)
@@ -206,7 +208,7 @@ class AudioInput:
         converter = self._converter
         if converter is None:
             return
-        self._last_at, self._patience_s = time.monotonic(), _RENEW_AFTER_S
+        self._last_at, self._patience_s = time.monotonic(), self.renew_after_s
         self.received += 1
         came = (converter, message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
         if self._info is None or not self._info.hold(*came):

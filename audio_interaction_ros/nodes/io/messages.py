@@ -20,23 +20,27 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import (
+    AnswerText,
+    FinalReply,
     FinalTranscript,
+    FinalTranslation,
+    PartialTranscript,
+    PartialTranslation,
     ReplyFinished,
     ReplyStarted,
     Silence,
     SoundEnded,
 )
 from audio_interaction_ros.stream.final_text import FinalText
-from audio_interaction_ros.stream.live_words import WordsShown
 from audio_interaction_ros.stream.sound_events import SoundEvent, list_likeliest
-from audio_interaction_ros.stream.spoken_word import SpokenWord
+from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
            'decision_message', 'duration_message', 'final_transcript', 'partial_message',
-           'put_final',
+           'partial_transcript', 'put_final',
            'put_recognised', 'recognised_of', 'sound_event_message', 'sound_scores_message',
-           'time_message', 'words_transcript']
+           'text_reply_message', 'time_message', 'translation_message', 'words_transcript']
 
 _NS = 1_000_000_000
 _LAST_NS = 2 ** 31 * _NS - 1
@@ -160,11 +164,11 @@ def put_final(message: Any, final: FinalText) -> None:
     _put_words(message, final.words)
 
 
-def partial_message(shown: WordsShown, *, utterance_id: str) -> msg.Transcript:
+def partial_message(shown: WordsShown) -> msg.Transcript:
     """Return what was read so far of an utterance that goes on as a Transcript."""
     nan = float('nan')
     message = msg.Transcript(
-        utterance_id=utterance_id, revision=shown.revision, text=shown.text,
+        utterance_id=shown.utterance_id, revision=shown.revision, text=shown.text,
         stable_length=shown.stable_length, language=shown.language, source='partial',
         confidence=nan, word_confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
         bearing=nan)
@@ -200,7 +204,8 @@ def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
         reply_id=reply.reply_id, utterance_id=message.utterance_id, text=message.text,
         language=message.language, source=message.source, confidence=message.word_confidence,
-        streamed_text=reply.text, start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+        streamed_text=reply.text, start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end),
+        ended_by=message.ended_by)
 
 
 def words_transcript(message: Any, lane: str) -> FinalTranscript:
@@ -210,32 +215,79 @@ def words_transcript(message: Any, lane: str) -> FinalTranscript:
         lane=lane, stamp_ns=end_ns, epoch=0, seq=0, reply_id=message.utterance_id,
         text=message.text, language=message.language, source=message.source,
         confidence=message.word_confidence, streamed_text='',
-        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id)
+        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id,
+        ended_by=message.ended_by)
 
 
-def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
-    """Return an alert as a message."""
+def partial_transcript(message: Any) -> PartialTranscript:
+    """Return what a Transcript of speech that goes on says; without its words one by one."""
+    end_ns = stamp_ns(message.end)
+    return PartialTranscript(
+        lane='transcript', stamp_ns=end_ns, epoch=0, seq=0, utterance_id=message.utterance_id,
+        revision=message.revision, text=message.text, stable_length=message.stable_length,
+        words=(), language=message.language, start_ns=stamp_ns(message.start), end_ns=end_ns)
+
+
+def text_reply_message(event: AnswerText | FinalReply, *, frame_id: str,
+                       first_text_s: float) -> msg.Reply:
+    """Return an answer of a text model, growing or final, as a Reply."""
+    final = isinstance(event, FinalReply)
+    message = msg.Reply(
+        reply_id=event.reply_id, revision=event.revision, text=event.text,
+        delta='' if isinstance(event, FinalReply) else event.delta, is_final=final,
+        finish_reason=event.reason if isinstance(event, FinalReply) else '',
+        first_text_latency_s=first_text_s, source_text=event.source_text,
+        transcript_utterance_id=event.transcript_id)
+    message.header.stamp = time_message(event.stamp_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def translation_message(event: PartialTranslation | FinalTranslation, *,
+                        frame_id: str) -> msg.Translation:
+    """Return the translation of words that were read, growing or final, as a Translation."""
+    nan = float('nan')
+    message = msg.Translation(
+        text=event.text, language=event.language, source_text=event.source_text,
+        source_language=event.source_language, confidence=nan, word_confidence=nan,
+        encode_latency_s=nan, decode_latency_s=nan)
+    if isinstance(event, FinalTranslation):
+        message.utterance_id, message.is_final = event.reply_id, True
+        message.source, message.word_confidence = event.source, event.confidence
+        message.revision, message.stable_length = event.revision, len(event.text)
+    else:
+        message.utterance_id, message.revision = event.utterance_id, event.revision
+        message.source, message.stable_length = 'partial', event.stable_length
+    message.transcript_utterance_id = message.utterance_id
+    _put_span(message, event.start_ns, event.end_ns)
+    message.header.frame_id = frame_id
+    return message
+
+
+def alert_message(alert: Alert, *, frame_id: str, bearing: float = math.nan) -> msg.Alert:
+    """Return an alert as a message; ``bearing`` in radians in ``frame_id``."""
     message = msg.Alert(
         id=alert.id, severity=int(alert.severity), category=int(alert.category),
         state=int(alert.state), label=alert.label, message=alert.message,
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
         requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
-        score=alert.score, threshold=alert.threshold, bearing=math.nan)
+        score=alert.score, threshold=alert.threshold, bearing=bearing)
     message.header.stamp = time_message(alert.stamp_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
-    """Return that a sound began or ended as a message."""
+def sound_event_message(event: SoundEvent, *, frame_id: str,
+                        bearing: float = math.nan) -> msg.SoundEvent:
+    """Return that a sound began or ended; ``bearing`` in radians in ``frame_id``."""
     kind = msg.SoundEvent
     offset_ns = event.offset_ns if isinstance(event, SoundEnded) else event.onset_ns
     message = kind(
         epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
         state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
         threshold=event.threshold, onset=time_message(event.onset_ns),
-        offset=time_message(offset_ns), bearing=math.nan)
+        offset=time_message(offset_ns), bearing=bearing)
     message.header.stamp = time_message(event.onset_ns)
     message.header.frame_id = frame_id
     return message

@@ -34,7 +34,7 @@ LIVE = {
 """What each node takes while it is configured."""
 
 UNUSED = {
-    'encoder_node': frozenset(('fifo.drain', 'model.slots')),
+    'encoder_node': frozenset(('fifo.drain', 'model.slots', 'translation.source')),
     'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s',
                                'translation.to_english')),
     'speech_node': frozenset(('assistant.address', 'assistant.window_s')),

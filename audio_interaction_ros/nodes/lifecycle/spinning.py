@@ -18,22 +18,24 @@ from rclpy.executors import (
     SingleThreadedExecutor,
     TimeoutException,
 )
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.nodes.lifecycle.kept_wait_set import KeptWaitSetExecutor, is_supported
+from audio_interaction_ros.nodes.lifecycle.kept_executor import KeptExecutor, is_supported
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run']
+__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run', 'run_or_say_why_not']
 
 EXECUTOR_VARIABLE = 'AUDIO_INTERACTION_EXECUTOR'
-"""Environment variable: kept takes our executor where rclpy allows, anything else rclpy's."""
+"""Environment variable: rclpy takes rclpy's own executor instead of ours."""
 _THREADS = 4
 _PERIOD_S = 0.2
 _BREATH_S = 0.001
@@ -46,16 +48,27 @@ _SWITCH_INTERVAL_S = 0.0005
 busy executor in the same process made steps ten times slower."""
 
 
-def _make_finder(context: Context | None) -> SingleThreadedExecutor:
+def _make_finder(context: Context | None) -> KeptExecutor | SingleThreadedExecutor:
     """
-    Return the executor that finds callbacks: rclpy's, or ours where that is asked for and can be.
+    Return the executor that finds callbacks: ours, or rclpy's where that is asked for or must be.
 
     rclpy's EventsExecutor builds no wait set either, but knows no guard conditions and runs all
     callbacks in one thread, where one that waits would hold up all others.
     """
-    if os.environ.get(EXECUTOR_VARIABLE) == 'kept' and is_supported():
-        return KeptWaitSetExecutor(context=context)
-    return SingleThreadedExecutor(context=context)
+    plain = SingleThreadedExecutor(context=context)
+    wanted = os.environ.get(EXECUTOR_VARIABLE) or 'kept'
+    if wanted == 'rclpy':
+        return plain
+    log = get_logger('audio_interaction')
+    if wanted != 'kept':
+        log.warning(f'expected {EXECUTOR_VARIABLE} to be kept or rclpy, got {one_line(wanted)!r}; '
+                    'it is taken as kept')
+    if not is_supported(plain):
+        log.info('this release of ROS 2 has another executor inside than ours rests on; callbacks '
+                 "are found by rclpy's own, which takes more of the processor")
+        return plain
+    plain.shutdown()
+    return KeptExecutor(context=context)
 
 
 class Spinner:
@@ -122,9 +135,10 @@ class Spinner:
     def _call(self, task: Any, node: Node | None) -> None:
         with self._lock:
             self._queued.discard(task)
-        task()
-        if isinstance(self._executor, KeptWaitSetExecutor):
-            self._executor.note_run(task)
+        if isinstance(self._executor, KeptExecutor):
+            self._executor.run_task(task)
+        else:
+            task()
         if task.done() and task.exception() is not None:
             self._log(node, task.exception())
 
@@ -144,6 +158,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     the process ends here with that code.
     """
     make_printable()
+    keep_memory_small()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
     before = _stop_on_signals(stopping)
@@ -179,6 +194,23 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         sys.stderr.flush()
         os._exit(code())
     return code()
+
+
+def run_or_say_why_not(kind: Callable[[], Any], args: Sequence[str] | None = None) -> int:
+    """
+    Spin one node that may find, when it is made, that it cannot work.
+
+    Such a node has a reason in ``failure``, logs it, and the code is 1.
+    """
+    made: list[Any] = []
+
+    def make_nodes() -> list[Node]:
+        made.append(kind())
+        return list(made)
+
+    def failed() -> bool:
+        return bool(made and made[0].failure)
+    return run(make_nodes, args, done=failed, code=lambda: int(failed()))
 
 
 def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:

@@ -1,4 +1,4 @@
-"""``python -m export onnx MODEL --out DIR``: the graphs of a model, weights beside them."""
+"""`audio-interaction model export MODEL --out DIR`: the graphs of a model as ONNX."""
 
 import argparse
 import time

@@ -1,0 +1,1 @@
+"""Answers and translations that a text model writes of words that were read."""

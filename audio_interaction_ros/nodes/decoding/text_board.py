@@ -1,0 +1,207 @@
+"""
+A text model beside a decoder node: it answers what no intent explains, and translates words.
+
+Owns its thread, which gives way to all others and works between no two decisions, the model in
+it, and what becomes of a question that cannot be answered. What is written is ``dialogue``'s.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+
+from audio_interaction_ros.assembly import build_talker, build_word_interpreter
+from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.dialogue.talker import Talker, make_final
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
+from audio_interaction_ros.intents.answers import apology
+from audio_interaction_ros.nodes.io.messages import (
+    partial_transcript,
+    text_reply_message,
+    translation_message,
+    words_transcript,
+)
+from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
+from audio_interaction_ros.runtimes.base import TextModel
+from audio_interaction_ros.stream.events import (
+    AnswerText,
+    AnswerWanted,
+    FinalReply,
+    FinalTranslation,
+    PartialTranslation,
+)
+
+__all__ = ['TextBoard']
+
+_BACKLOG = 16
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    talker: Talker
+    interpreter: WordInterpreter | None
+
+
+@dataclass(frozen=True)
+class _Question:
+    wanted: AnswerWanted
+    asked_at: float
+    calls: int
+    """Calls such as "stop" that were heard before it."""
+
+
+class TextBoard:
+    """The text model of one decoder node."""
+
+    def __init__(self, *, node: ManagedNode, config: AssistantConfig, group: CallbackGroup,
+                 load: Callable[[AssistantConfig], TextModel | None],
+                 publish: Callable[[str, Any], None]) -> None:
+        """Start loading; ``publish`` takes reply or translation, and a message for that topic."""
+        self._node, self._config, self._group = node, config, group
+        self._load, self._publish_message = load, publish
+        self._follows = config.translation.source == 'words'
+        self.failure, self.ready = '', False
+        self.answered = 0
+        self._frame_id, self._calls = '', 0
+        self._talker: Talker | None = None
+        self._asked_at: dict[str, float] = {}
+        self._hurry = threading.Event()
+        """Something waits for which the translation of a prefix gives way."""
+        self._attempts = BackOff()
+        self._worker = self._start_worker()
+        node.managed_timer(1.0, self._retry_loading, callback_group=group)
+
+    @property
+    def idle(self) -> bool:
+        """True while it neither writes nor has anything to write."""
+        return self._worker.idle
+
+    def close(self) -> None:
+        """Stop the thread. Idempotent."""
+        self.cut_short()
+        self._worker.close()
+
+    def ask(self, wanted: AnswerWanted) -> None:
+        """Have a question answered; with an apology at once where nobody can."""
+        self._hurry.set()
+        question = _Question(wanted, time.monotonic(), self._calls)
+        if not self.ready or not self._worker.put(question):
+            self._publish_reply(make_final(wanted, apology(wanted.text)))
+
+    def note(self, reply: FinalReply) -> None:
+        """Remember an answer that came from elsewhere, as part of the conversation."""
+        if self.ready:
+            self._worker.put(reply)
+
+    def cut_short(self) -> None:
+        """End the answer that is being written, at once, and drop those that wait."""
+        self._calls += 1
+        if self._talker is not None:
+            self._talker.cut_short()
+
+    def hear(self, transcript: Any) -> None:
+        """Take a Transcript that was published, partial or final, to be translated."""
+        self._frame_id = transcript.header.frame_id
+        if self._follows and self.ready and transcript.source in ('partial', 'second_pass'):
+            if transcript.is_final:
+                self._hurry.set()
+            self._worker.put(transcript, always=transcript.is_final)
+
+    def report(self, report: StatusReport) -> None:
+        """Say whether the model works, and how much it has answered."""
+        report.values.update({'text_model.ready': self.ready, 'text_model.answers': self.answered})
+        if self.failure:
+            report.add(WARN, self.failure)
+
+    def _start_worker(self) -> Worker:
+        worker = Worker(
+            node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
+            publish=self._publish, capacity=_BACKLOG, name='text_model', stand_back=True)
+        worker.start()
+        return worker
+
+    def _retry_loading(self) -> None:
+        if self._attempts.is_due(time.monotonic()) and self._worker.idle:
+            self._attempts.stop_waiting()
+            self._worker.close()
+            self._worker = self._start_worker()
+
+    def _set_up(self) -> _Loaded | WorkerFailure:
+        try:
+            model = self._load(self._config)
+            assert model is not None, 'there is a board only for a model that is named'
+            return _Loaded(build_talker(self._config, model),
+                           build_word_interpreter(self._config, model))
+        except Exception as error:  # noqa: BLE001 - the robot listens on without it
+            return WorkerFailure(error)
+
+    def _compute(self, loaded: _Loaded, items: list[Any], emit: Emit) -> bool:
+        self._hurry.clear()
+        heard = []
+        for item in items:
+            if isinstance(item, FinalReply):
+                loaded.talker.note(item)
+            elif not isinstance(item, _Question):
+                heard.append(item)
+            elif item.calls == self._calls:
+                emit(item)
+                for event in loaded.talker.answer(item.wanted):
+                    emit(event)
+        if loaded.interpreter is not None:
+            self._translate(loaded.interpreter, heard, emit)
+        return False
+
+    def _translate(self, interpreter: WordInterpreter, heard: list[Any], emit: Emit) -> None:
+        """Translate finals, and of partial ones the newest that nothing came after."""
+        for place, transcript in enumerate(heard):
+            if transcript.is_final:
+                made: Any = interpreter.on_final(words_transcript(transcript, 'transcript'))
+            elif place == len(heard) - 1:
+                made = interpreter.on_partial(partial_transcript(transcript), self._hurry.is_set)
+            else:
+                made = None
+            if made is not None:
+                emit(made)
+
+    def _publish(self, output: Any) -> None:
+        """Take what the worker emitted (executor, the board's group)."""
+        match output:
+            case Ready(WorkerFailure() as failed):
+                wait_s = self._attempts.fail(time.monotonic())
+                self.failure = (f'the text model {self._config.reply.model} does not work, nobody '
+                                f'answers but by intent: {failed.error}; next try in '
+                                f'{wait_s:.0f} s')
+                self._node.get_logger().error(self.failure)
+            case Ready(loaded, seconds):
+                self._attempts.succeed()
+                self._talker, self.failure, self.ready = loaded.talker, '', True
+                self._node.get_logger().info(f'text model ready after {seconds:.1f} s')
+            case WorkerFailure():
+                self.ready = False
+                self.failure = f'the text model stopped: {output.error!r}'
+                self._node.get_logger().error(self.failure)
+            case _Question():
+                self._asked_at = {output.wanted.reply_id: output.asked_at}
+                self._first_text_s = math.nan
+            case AnswerText() | FinalReply():
+                self._publish_reply(output)
+            case PartialTranslation() | FinalTranslation():
+                self._publish_message('translation', translation_message(
+                    output, frame_id=self._frame_id))
+
+    def _publish_reply(self, event: AnswerText | FinalReply) -> None:
+        asked_at = self._asked_at.get(event.reply_id, math.nan)
+        if isinstance(event, AnswerText) and not event.revision:
+            self._first_text_s = time.monotonic() - asked_at
+        first_text_s = math.nan if math.isnan(asked_at) else self._first_text_s
+        if isinstance(event, FinalReply):
+            self.answered += 1
+        self._publish_message('reply', text_reply_message(
+            event, frame_id=self._frame_id, first_text_s=first_text_s))

@@ -1,0 +1,1 @@
+"""Parts of safety_events_node."""

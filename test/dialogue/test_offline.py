@@ -1,0 +1,86 @@
+"""The assistant without ROS beside a text model: what it answers, what follows the words."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scripted_text import scripted
+
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.config import (
+    AssistantConfig,
+    LaneConfig,
+    ReplyConfig,
+    TranscriptConfig,
+    TranslationConfig,
+)
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
+from audio_interaction_ros.stream.events import AnswerText, FinalReply, FinalTranslation
+
+pytestmark = pytest.mark.unit
+
+LANES = (LaneConfig(name='transcript', kind='transcript', threshold=0.5),
+         LaneConfig(name='assistant', threshold=0.5))
+CONFIG = AssistantConfig(
+    lanes=LANES, reply=ReplyConfig(model='some'),
+    transcript=TranscriptConfig(second_pass='whisper', partial_ms=0.0),
+    translation=TranslationConfig(source='words'))
+
+
+class Reader:
+    def __init__(self, text):
+        self._text = text
+
+    def transcribe(self, samples, languages=()):
+        return Recognition(text=self._text, language='en', mean_log_prob=-0.1)
+
+
+def listen(text, answer, config=CONFIG):
+    script = {0: {4: (Emotion.NORMAL, 'a draft')}, 1: {5: (Emotion.NORMAL, 'Cheese.')}}
+    assistant = Assistant(
+        config=config, encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script=script), second_pass=Reader(text),
+        text_model=scripted(answer)[0])
+    noise = np.random.default_rng(0).normal(0, 3000, 16_000 * 4).astype(np.int16)
+    return list(assistant.listen([
+        AudioBlock(samples=noise, sample_rate_hz=16_000, stamp_ns=None)]))
+
+
+def test_words_are_answered_and_translated():
+    events = listen('Who made the moon?', lambda turns: (
+        'Nobody.' if turns[0][1] == CONFIG.reply.prompt else turns[-1][1].upper()))
+    final, = (event for event in events if isinstance(event, FinalReply))
+    assert (final.text, final.source, final.streamed_text) == (
+        'Nobody.', 'text_model', 'Cheese.')
+    grown = [event.text for event in events if isinstance(event, AnswerText)]
+    assert grown[-1] == 'Nobody.' and len(grown) == len('Nobody.')
+    translated, = (event for event in events if isinstance(event, FinalTranslation))
+    assert (translated.text, translated.language) == ('WHO MADE THE MOON?', 'zh')
+
+
+def test_an_intent_is_answered_without_it_and_remembered():
+    asked = []
+
+    def answer(turns):
+        asked.append(turns)
+        return 'ok'
+    events = listen('Go to the kitchen.', answer)
+    final, = (event for event in events if isinstance(event, FinalReply))
+    assert (final.intent, final.source) == ('go', 'words')
+    assert not any(turns[0][1] == CONFIG.reply.prompt for turns in asked if turns)
+
+
+@pytest.mark.parametrize('key, wrong', [
+    ('reply', ReplyConfig()), ('transcript', TranscriptConfig()),
+    ('lanes', (*LANES, LaneConfig(name='translation', kind='translation', threshold=0.5)))])
+def test_words_are_translated_only_where_that_can_be(key, wrong):
+    with pytest.raises(ConfigurationError, match=f'{key}.*translation.source is words'):
+        listen('x', lambda turns: 'x', dataclasses.replace(CONFIG, **{key: wrong}))
