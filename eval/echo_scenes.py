@@ -7,10 +7,10 @@ model.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -79,7 +79,7 @@ def speak_for(engine: SpeechEngine, seconds: float, name: str) -> np.ndarray:
     rng, parts, count = random.Random(f'{name} says'), [], 0
     pause = np.zeros(PLAYED_HZ // 5, np.float32)
     while count < seconds * PLAYED_HZ:
-        parts += [_say(engine, rng.choice(SENTENCES)), pause]
+        parts += [_say(cast(Hashable, engine), rng.choice(SENTENCES)), pause]
         count = sum(map(len, parts))
     return np.concatenate(parts)
 
