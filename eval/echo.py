@@ -20,6 +20,7 @@ from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.assembly import (
     build_live_words,
     build_pipeline,
+    build_reader,
     load_model,
     make_echo_processor,
     read_sound_rules,
@@ -28,9 +29,11 @@ from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.echo import EchoCanceller
 from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig
 from audio_interaction_ros.intents.barge_in import BargeIn
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.speech.engines import EspeakNg, Hibari
+from audio_interaction_ros.stream.final_text import Draft, read_again
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundStarted
 from eval.asr import read_speech
 from eval.echo_figures import LINE_UP, figures, print_tables
@@ -117,15 +120,23 @@ class EchoListener:
         return found
 
     def _read(self, chunks: Sequence[AudioChunk]) -> list[tuple[float, str]]:
-        """Return each text that was shown while it was spoken, and when (end of the chunk)."""
-        words = build_live_words(AssistantConfig(), self._transcriber)
+        """Return each text, partial or final, and when it was shown (end of the chunk)."""
+        config = AssistantConfig()
+        words = build_live_words(config, self._transcriber)
+        history = build_reader(config, translates=False)
         assert words is not None, 'Whisper shows words'
         shown = []
         for chunk in chunks:
+            at = (chunk.stamp_ns - BEGAN_NS) / NS + CHUNK_S
             words.remember(chunk)
-            words.hear()
+            history.remember(chunk)
+            over = words.hear()
             if words.due and (text := words.read()) is not None:
-                shown.append(((chunk.stamp_ns - BEGAN_NS) / NS + 0.4, text.text))
+                shown.append((at, text.text))
+            for span in [*over, *(words.finish() if chunk is chunks[-1] else [])]:
+                final = read_again(history, self._transcriber, Draft(
+                    text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns))
+                shown += [(at, final.text)] * bool(final.text)
         return shown
 
 

@@ -20,7 +20,7 @@ __all__ = ['LINE_UP', 'figures', 'print_tables']
 
 LINE_UP = ('alone', 'own voice', 'webrtc', 'speex')
 """The other sound alone; under the robot's own voice; with that voice taken out by each."""
-LATE_S = 2.0
+LATE_S = 3.0
 """So long after it is over something may still be told."""
 Row = Mapping[str, Any]
 
