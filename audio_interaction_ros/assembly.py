@@ -31,6 +31,7 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.dialogue.chat import Chat
 from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.lane_interpreter import SLOTS, LaneInterpreter
 from audio_interaction_ros.dialogue.talker import Talker
 from audio_interaction_ros.dialogue.text_writer import TextWriter
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
@@ -101,11 +102,26 @@ def build_talker(config: AssistantConfig, model: TextModel) -> Talker:
     return Talker(chat)
 
 
-def build_word_interpreter(config: AssistantConfig, model: TextModel) -> WordInterpreter | None:
-    """Return what translates words as they are read; None where lanes translate."""
+def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, decoder: Any,
+                           tokenizer: Tokenizer, lanes: Mapping[str, Any]
+                           ) -> WordInterpreter | None:
+    """
+    Return what translates words as they are read; None where lanes translate.
+
+    ``model`` is the text model, ``lanes`` what the model that listens says of its lanes, the one
+    that translates among them. Raises ConfigurationError where nobody can translate so.
+    """
     if config.translation.source == 'lane':
         return None
-    return WordInterpreter(Interpreter(TextWriter(model)))
+    if config.translation.source == 'reply_model' and model is not None:
+        return WordInterpreter(Interpreter(TextWriter(model)))
+    if not hasattr(decoder, 'open_text_net') or 'translation' not in lanes:
+        raise ConfigurationError(
+            'translation.source: expected a model on the runtime onnx that was taught to '
+            'translate, for it shall translate words, found another; set it to lane')
+    return WordInterpreter(LaneInterpreter(
+        decoder.open_text_net(SLOTS), tokenizer, ids=decoder.spec.token_ids,
+        prompt=lanes['translation'].prompt))
 
 
 def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConfig, ...]:

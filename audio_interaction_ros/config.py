@@ -37,7 +37,7 @@ TURN_ENDS = ('silence', 'smart')
 REPLY_DTYPES = ('int8', 'int4', 'float32')
 REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
                 'question. You cannot do anything but talk.')
-TRANSLATION_SOURCES = ('lane', 'words')
+TRANSLATION_SOURCES = ('lane', 'words', 'reply_model')
 DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
                    'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
@@ -316,7 +316,7 @@ class TranslationConfig:
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
     source: str = 'lane'
-    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
+    """lane; words, which the model translates as they are read; reply_model: reply.model does."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -325,7 +325,7 @@ class TranslationConfig:
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
         _require(self.source in TRANSLATION_SOURCES, 'translation.source',
-                 ' or '.join(TRANSLATION_SOURCES), self.source)
+                 f'one of {", ".join(TRANSLATION_SOURCES)}', self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -591,6 +591,11 @@ class AssistantConfig:
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
 
+    @property
+    def uses_text(self) -> bool:
+        """True where words that were read are answered by a text model, or translated."""
+        return bool(self.reply.model) or self.translation.source != 'lane'
+
     def check_translation(self) -> None:
         """
         Check that words can be translated where they shall be; raises ConfigurationError.
@@ -599,8 +604,9 @@ class AssistantConfig:
         """
         if self.translation.source == 'lane':
             return
-        why = ', for translation.source is words'
-        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        why = f', for translation.source is {self.translation.source}'
+        _require(self.translation.source == 'words' or bool(self.reply.model), 'reply.model',
+                 f'a text model{why}', self.reply.model)
         _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
                  f'a reader of words{why}', self.transcript.second_pass)
         _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',

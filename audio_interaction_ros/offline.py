@@ -30,6 +30,7 @@ from audio_interaction_ros.assembly import (
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -102,7 +103,8 @@ class Assistant:
                  second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None,
                  text_model: TextModel | None = None,
-                 turn_judge: TurnJudge | None = None) -> None:
+                 turn_judge: TurnJudge | None = None,
+                 interpreter: WordInterpreter | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
 
@@ -110,8 +112,8 @@ class Assistant:
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same. Where it can, the first also reads
         speech that goes on (``transcript.partial_ms``); ``turn_judge`` hears then whether a voice
-        is through. ``text_model`` is that of ``reply.model``, which answers and translates what
-        the first has read.
+        is through. ``text_model`` is that of ``reply.model``, which answers what the first has
+        read, and ``interpreter`` translates it where no lane does.
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
@@ -130,8 +132,7 @@ class Assistant:
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
         self._talker = None if text_model is None else build_talker(config, text_model)
-        self._interpreter = (None if text_model is None
-                             else build_word_interpreter(config, text_model))
+        self._interpreter = interpreter
         self.stats = AssistantStats()
 
     @property
@@ -176,6 +177,9 @@ class Assistant:
         def make() -> 'Assistant':
             runtime.encoder.reset()
             return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       interpreter=build_word_interpreter(
+                           config, text_model, decoder=runtime.decoder,
+                           tokenizer=runtime.tokenizer, lanes=runtime.config.lanes),
                        encoder=runtime.encoder, decoder=runtime.decoder,
                        tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                        second_pass=whisper if 'transcript' in wanted else None,

@@ -29,8 +29,8 @@ MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
 MONITOR = REQUIREMENTS / 'monitor.txt'
-WORKSHOP = [REQUIREMENTS / f'{name}.txt' for name in ('train', 'dev', 'docs', 'readers', 'replay')
-            ] + [MONITOR]
+WORKSHOP = [*(REQUIREMENTS / f'{name}.txt' for name in (
+    'train', 'dev', 'docs', 'examples', 'readers', 'replay')), MONITOR]
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'

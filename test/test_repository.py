@@ -265,7 +265,7 @@ def third_party(folder):
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
     ('export', ('run.txt', 'train.txt')),
-    ('eval', ('run.txt', 'train.txt', 'eval.txt'))])
+    ('eval', ('run.txt', 'train.txt', 'eval.txt', 'cluster.txt'))])
 def test_every_import_is_a_requirement(folder, files):
     named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari', 'piper-tts': 'piper',
                        'cuda-python': 'cuda'}

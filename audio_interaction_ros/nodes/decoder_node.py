@@ -136,7 +136,7 @@ class DecoderNode(ManagedNode):
         self._texts = TextBoard(
             node=self, config=config, group=self._flow, load=self._load_text_model,
             publish=lambda kind, message: self._board.publish(kind, message),
-        ) if config.reply.model else None
+        ) if config.uses_text else None
         answers = build_answers(config, reads='transcript' in config.second_passes)
         self._answers = None if answers is None else AnswerBoard(
             node=self, answers=answers, config=config, group=self._flow,
@@ -286,6 +286,8 @@ class DecoderNode(ManagedNode):
         self._unsure = {}
         self._note_lanes(model.lanes)
         self._model, self.ready = model, True
+        if self._texts is not None:
+            self._texts.adopt(model.runtime)
         self._publish_credit()
 
     def _note_lanes(self, lanes: Sequence[LaneConfig]) -> None:

@@ -12,9 +12,10 @@ from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 
 __all__ = [
-    'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation',
-    'PartialTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
-    'ReplyWithheld', 'Silence', 'SoundEnded', 'SoundStarted', 'StreamReset',
+    'AnswerText', 'AnswerWanted', 'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript',
+    'FinalTranslation', 'PartialTranscript', 'PartialTranslation', 'ReplyEmotion',
+    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'SoundEnded',
+    'SoundStarted', 'StreamReset',
 ]
 
 

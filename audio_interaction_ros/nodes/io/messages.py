@@ -253,11 +253,10 @@ def translation_message(event: PartialTranslation | FinalTranslation, *,
         encode_latency_s=nan, decode_latency_s=nan)
     if isinstance(event, FinalTranslation):
         message.utterance_id, message.is_final = event.reply_id, True
-        message.source, message.word_confidence = event.source, event.confidence
-        message.revision, message.stable_length = event.revision, len(event.text)
+        message.stable_length, message.word_confidence = len(event.text), event.confidence
     else:
-        message.utterance_id, message.revision = event.utterance_id, event.revision
-        message.source, message.stable_length = 'partial', event.stable_length
+        message.utterance_id, message.stable_length = event.utterance_id, event.stable_length
+    message.revision, message.source = event.revision, 'second_pass'
     message.transcript_utterance_id = message.utterance_id
     _put_span(message, event.start_ns, event.end_ns)
     message.header.frame_id = frame_id
