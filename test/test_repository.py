@@ -260,7 +260,7 @@ def third_party(folder):
 
 @pytest.mark.parametrize(('folder', 'files'), [
     ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt', 'replay.txt',
-                               'monitor.txt')),
+                               'monitor.txt', 'voice.txt', 'voices.txt', 'speex.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
