@@ -28,7 +28,8 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
-WORKSHOP = [REQUIREMENTS / f'{name}.txt' for name in ('train', 'dev', 'docs', 'readers', 'replay')]
+WORKSHOP = [REQUIREMENTS / f'{name}.txt'
+            for name in ('train', 'dev', 'docs', 'readers', 'replay', 'examples')]
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'
