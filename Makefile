@@ -7,6 +7,7 @@ SOURCE ?= file
 FILE ?= samples/scene.flac
 PARAMS ?= config/edge.yaml
 SINGLE_PROCESS ?= true
+MONITOR ?= false
 ARGS ?=
 TESTS ?=
 export FILE PARAMS  # so that a recipe can quote what holds spaces
@@ -22,16 +23,20 @@ endif
 ifeq ($(SINGLE_PROCESS),false)
 SOURCE_ARGS += --processes
 endif
+ifeq ($(MONITOR),true)
+SOURCE_ARGS += --monitor
+SETUP_ARGS += --monitor
+endif
 
 .PHONY: help setup workshop named assistant build test lint docs bench corpus-demo train-demo clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?(.*)/\1|\2/' \
 	  | while IFS='|' read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
-	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  SINGLE_PROCESS=true|false  ARGS="more arguments"  TESTS="pytest arguments"'
+	@echo '  variables: SOURCE=file|mic|none  FILE=path  PARAMS=path  SINGLE_PROCESS=true|false  MONITOR=true|false  ARGS="more arguments"  TESTS="pytest arguments"'
 
 setup:  ## create .venv, install what runs the assistant (ROS 2 too), build the messages
-	@scripts/setup_environment.sh
+	@scripts/setup_environment.sh $(SETUP_ARGS)
 
 workshop:  ## the same, and what training, export, tests and linters need (PyTorch among it)
 	@scripts/setup_environment.sh --workshop

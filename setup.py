@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = 'audio_interaction_ros'
-SHARED_FOLDERS = ('launch', 'config', 'models', 'samples')
+SHARED_FOLDERS = ('launch', 'config', 'models', 'page', 'samples')
 
 
 def shared_files(folder: str) -> list[tuple[str, list[str]]]:
@@ -43,9 +43,10 @@ setup(
         'train': requirements('train.txt'),
         'eval': requirements('eval.txt'),
         'readers': requirements('readers.txt'),
+        'monitor': requirements('monitor.txt'),
         'tensorrt': requirements('tensorrt.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt'),
-                 *requirements('replay.txt')],
+                 *requirements('replay.txt'), *requirements('monitor.txt')],
     },
     zip_safe=True,
     entry_points={
@@ -53,7 +54,8 @@ setup(
             'audio-interaction = audio_interaction_ros.cli.main:main',
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
-                           'decoder_node', 'assistant', 'safety_events_node')),
+                           'decoder_node', 'assistant', 'monitor_node', 'foxglove_audio_node',
+                           'hri_node', 'safety_events_node')),
         ],
         'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },

@@ -27,6 +27,7 @@ from audio_interaction_ros.config import (
 )
 from audio_interaction_ros.dialogue.chat import Chat
 from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.lane_interpreter import SLOTS, LaneInterpreter
 from audio_interaction_ros.dialogue.talker import Talker
 from audio_interaction_ros.dialogue.text_writer import TextWriter
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
@@ -52,19 +53,21 @@ from audio_interaction_ros.runtimes.registry import (
     load_runtime,
     load_text_model,
     load_transcriber,
+    load_turn_judge,
 )
 from audio_interaction_ros.stream.listening import ListeningPipeline
-from audio_interaction_ros.stream.live_words import LiveWords
+from audio_interaction_ros.stream.live_words import LiveWords, TurnJudge
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 from audio_interaction_ros.stream.sound_scores import SoundScorer, TaughtSound
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
 __all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
            'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'build_talker',
-           'build_word_interpreter', 'load_model', 'load_reader', 'load_reply_model',
+           'build_word_interpreter', 'load_judge', 'load_model', 'load_reader', 'load_reply_model',
            'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
            'spoken_language']
 
@@ -95,11 +98,26 @@ def build_talker(config: AssistantConfig, model: TextModel) -> Talker:
     return Talker(chat)
 
 
-def build_word_interpreter(config: AssistantConfig, model: TextModel) -> WordInterpreter | None:
-    """Return what translates words as they are read; None where lanes translate."""
+def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, decoder: Any,
+                           tokenizer: Tokenizer, lanes: Mapping[str, Any]
+                           ) -> WordInterpreter | None:
+    """
+    Return what translates words as they are read; None where lanes translate.
+
+    ``model`` is the text model, ``lanes`` what the model that listens says of its lanes, the one
+    that translates among them. Raises ConfigurationError where nobody can translate so.
+    """
     if config.translation.source == 'lane':
         return None
-    return WordInterpreter(Interpreter(TextWriter(model)))
+    if config.translation.source == 'reply_model' and model is not None:
+        return WordInterpreter(Interpreter(TextWriter(model)))
+    if not hasattr(decoder, 'open_text_net') or 'translation' not in lanes:
+        raise ConfigurationError(
+            'translation.source: expected a model on the runtime onnx that was taught to '
+            'translate, for it shall translate words, found another; set it to lane')
+    return WordInterpreter(LaneInterpreter(
+        decoder.open_text_net(SLOTS), tokenizer, ids=decoder.spec.token_ids,
+        prompt=lanes['translation'].prompt))
 
 
 def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConfig, ...]:
@@ -178,12 +196,31 @@ def load_reader(config: AssistantConfig, *, threads: int) -> Transcriber:
     return pair_readers(reader, load_transcriber(said.partials_reader, **options))
 
 
-def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
+def load_judge(config: AssistantConfig) -> TurnJudge | None:
+    """
+    Load what hears whether a voice is through, for ``transcript.end: smart``; None for others.
+
+    Where it cannot be had the log says so, and silence alone ends utterances.
+    """
+    if config.transcript.end != 'smart' or not config.transcript.partial_ms:
+        return None
+    try:
+        judge: TurnJudge = load_turn_judge(threads=max(1, config.model.threads - 1))
+    except AudioInteractionError as error:
+        _LOG.error('transcript.end smart: %s; silence alone ends utterances', error)
+        return None
+    return judge
+
+
+def build_live_words(config: AssistantConfig, reader: Any, *, judge: TurnJudge | None = None,
+                     run: str = '0') -> LiveWords | None:
     """
     Return what shows words while they are spoken; None where that is turned off.
 
     Nor is there any where ``reader``, the second pass, cannot read speech that goes on
-    (runtimes.base.WindowReader or StreamReader), or hears no voices.
+    (runtimes.base.WindowReader or StreamReader), or hears no voices. ``judge``
+    (registry.load_turn_judge) hears whether a voice is through; ``run`` begins the names of
+    utterances.
     """
     said = config.transcript
     if not said.partial_ms or not (hasattr(reader, 'read_window')
@@ -191,8 +228,10 @@ def build_live_words(config: AssistantConfig, reader: Any) -> LiveWords | None:
         return None
     voice = reader.open_voice()
     return voice and LiveWords(
-        reader, voice, period_s=said.partial_ms / 1000, end_silence_s=said.end_silence_ms / 1000,
-        language=spoken_language(config), reader_ends=said.reader_ends)
+        reader, voice, period_s=said.partial_ms / 1000, judge=judge, run=run,
+        language=spoken_language(config), reader_ends=said.reader_ends, end=TurnEnd(
+            silence_ns=round(said.end_silence_ms * 1e6), sure_ns=round(said.end_sure_ms * 1e6),
+            unfinished_ns=round(said.end_unfinished_ms * 1e6), threshold=said.end_threshold))
 
 
 def spoken_language(config: AssistantConfig) -> str:

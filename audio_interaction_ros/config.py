@@ -20,8 +20,9 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.reading import SPOKEN_LANGUAGES, ReaderChoice
 
 __all__ = [
-    'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'FieldHelp', 'FifoConfig',
-    'IntentsConfig', 'LaneConfig', 'ModelConfig', 'RANGES', 'RecordConfig', 'ReplyConfig',
+    'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'DirectionConfig',
+    'FieldHelp', 'FifoConfig', 'IntentsConfig', 'LaneConfig', 'ModelConfig', 'MonitorConfig',
+    'RANGES', 'RecordConfig', 'ReplyConfig',
     'SoundsConfig', 'TranscriptConfig', 'TranslationConfig', 'fields_with_help', 'resolve_lanes',
     'split_list',
 ]
@@ -33,10 +34,13 @@ LANE_KINDS = ('transcript', 'translation', 'reply')
 EVIDENCE = ('sounds', 'model', 'both')
 LANGUAGES = ('en', 'zh')
 REPLY_SOURCES = ('words', 'model')
+TURN_ENDS = ('silence', 'smart')
 REPLY_DTYPES = ('int8', 'int4', 'float32')
 REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
                 'question. You cannot do anything but talk.')
-TRANSLATION_SOURCES = ('lane', 'words')
+TRANSLATION_SOURCES = ('lane', 'words', 'reply_model')
+DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
+                   'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
@@ -47,7 +51,8 @@ RANGES: dict[str, tuple[float, float]] = {
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
-    'transcript.end_silence_ms': (300.0, 60_000.0),
+    'transcript.end_silence_ms': (300.0, 60_000.0), 'transcript.end_sure_ms': (200.0, 60_000.0),
+    'transcript.end_unfinished_ms': (300.0, 60_000.0), 'transcript.end_threshold': (0.0, 1.0),
     'alerts.event_min_severity': (0, 3), 'alerts.hold_min_severity': (0, 3),
     'alerts.while_speaking_min_severity': (0, 4),
     'alerts.journal_s': (0.0, 31_536_000.0),
@@ -55,6 +60,8 @@ RANGES: dict[str, tuple[float, float]] = {
     'reply.max_tokens': (4, 400), 'reply.history': (0, 16),
     'reply.min_word_confidence': (0.0, 1.0), 'intents.min_confidence': (0.0, 1.0),
     'assistant.window_s': (0.0, 3_600.0),
+    'direction.turn_rad': (-6.2832, 6.2832), 'direction.keep_s': (1.0, 600.0),
+    'monitor.port': (0, 65_535), 'monitor.clients': (1, 64),
     'record.retention_s': (1.0, 31_536_000.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
@@ -252,8 +259,16 @@ class TranscriptConfig:
     """Seconds of audio kept in memory for the second pass."""
     partial_ms: float = 800.0
     """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
-    end_silence_ms: float = 1200.0
-    """So much silence ends what partial_ms reads, twice as much an unfinished sentence."""
+    end: str = 'silence'
+    """What ends what partial_ms reads: silence, or smart: also how it was said (Smart Turn)."""
+    end_silence_ms: float = 1000.0
+    """So much silence ends an utterance."""
+    end_sure_ms: float = 300.0
+    """So much does, with smart, where voice and words both say that it is over."""
+    end_unfinished_ms: float = 2000.0
+    """So much does where the words say that more is to come: a number, or "and"."""
+    end_threshold: float = 0.5
+    """From this probability on Smart Turn takes a voice to be through."""
     language: str = 'auto'
     """Language that second passes and partials read: auto, or a code such as en, zh or de."""
     reader_ends: bool = False
@@ -262,6 +277,10 @@ class TranscriptConfig:
     def __post_init__(self) -> None:
         """Check names and ranges."""
         _check_ranges(self, 'transcript')
+        _require(self.end in TURN_ENDS, 'transcript.end', ' or '.join(TURN_ENDS), self.end)
+        _require(self.end_sure_ms <= self.end_silence_ms <= self.end_unfinished_ms,
+                 'transcript.end_silence_ms', 'no less than end_sure_ms and no more than '
+                 'end_unfinished_ms', self.end_silence_ms)
         _require(self.language in ('auto', *SPOKEN_LANGUAGES), 'transcript.language',
                  f'auto or one of {", ".join(SPOKEN_LANGUAGES)}', self.language)
         ReaderChoice.parse(self.reader, 'transcript.reader')
@@ -280,7 +299,7 @@ class TranslationConfig:
     to_english: str = 'whisper'
     """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
     source: str = 'lane'
-    """lane: a lane translates; words: reply.model does, what was read, also while it is spoken."""
+    """lane; words, which the model translates as they are read; reply_model: reply.model does."""
 
     def __post_init__(self) -> None:
         """Check names."""
@@ -289,7 +308,7 @@ class TranslationConfig:
         _require(self.to_english in ('whisper', 'model'), 'translation.to_english',
                  'whisper or model', self.to_english)
         _require(self.source in TRANSLATION_SOURCES, 'translation.source',
-                 ' or '.join(TRANSLATION_SOURCES), self.source)
+                 f'one of {", ".join(TRANSLATION_SOURCES)}', self.source)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,6 +375,8 @@ class ReplyConfig:
     """Tokens that its answer may have."""
     history: int = 3
     """Questions with their answers that it remembers, for two minutes; 0: none."""
+    active_topic: str = ''
+    """Topic (Bool) that mutes answers while it says false, such as active_listening; or empty."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""
@@ -410,6 +431,50 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DirectionConfig:
+    """Where a microphone array says that sound comes from."""
+
+    topic: str = ''
+    """Topic with the directions of an array, such as sound_direction; empty: there is none."""
+    msg_type: str = 'geometry_msgs/msg/PoseStamped'
+    """Its type: geometry_msgs/msg/PoseStamped, .../Vector3Stamped or std_msgs/msg/Float32."""
+    frame_id: str = ''
+    """Frame of directions that are taken as they are; empty: only that of the audio, or none."""
+    turn_rad: float = 0.0
+    """Added to every direction: how the frame of the array is turned in that of the audio."""
+    keep_s: float = 60.0
+    """Seconds of directions that are kept for what is still to be decided."""
+
+    def __post_init__(self) -> None:
+        """Check type and ranges."""
+        _check_ranges(self, 'direction')
+        _require(self.msg_type in DIRECTION_TYPES, 'direction.msg_type',
+                 f'one of {", ".join(DIRECTION_TYPES)}', self.msg_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitorConfig:
+    """The page of monitor_node."""
+
+    host: str = '127.0.0.1'
+    """Address to listen on; any but a loopback one needs monitor.token."""
+    port: int = 8480
+    """Port to listen on; 0: one that is free, which the log names."""
+    token: str = ''
+    """What a browser must know to see the page, 16 characters or more; empty: nothing."""
+    names: str = ''
+    """Names, with commas, by which the page may be asked for, beside addresses and localhost."""
+    raw_audio: bool = False
+    """Let the page hear the audio itself; without this only levels and outlines leave."""
+    clients: int = 8
+    """Pages that may be open at a time."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _check_ranges(self, 'monitor')
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordConfig:
     """Recording for debugging; nothing is written unless a directory is named."""
 
@@ -445,6 +510,8 @@ class AssistantConfig:
     intents: IntentsConfig = field(default_factory=IntentsConfig)
     assistant: AddressConfig = field(default_factory=AddressConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
+    direction: DirectionConfig = field(default_factory=DirectionConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)
 
     def __post_init__(self) -> None:
@@ -452,6 +519,11 @@ class AssistantConfig:
         names = [lane.name for lane in self.lanes]
         _require(bool(names) and len(set(names)) == len(names), 'lanes',
                  'at least one lane, all names different', names)
+
+    @property
+    def uses_text(self) -> bool:
+        """True where words that were read are answered by a text model, or translated."""
+        return bool(self.reply.model) or self.translation.source != 'lane'
 
     def check_translation(self) -> None:
         """
@@ -461,8 +533,9 @@ class AssistantConfig:
         """
         if self.translation.source == 'lane':
             return
-        why = ', for translation.source is words'
-        _require(bool(self.reply.model), 'reply.model', f'a text model{why}', self.reply.model)
+        why = f', for translation.source is {self.translation.source}'
+        _require(self.translation.source == 'words' or bool(self.reply.model), 'reply.model',
+                 f'a text model{why}', self.reply.model)
         _require(self.transcript.second_pass != 'none', 'transcript.second_pass',
                  f'a reader of words{why}', self.transcript.second_pass)
         _require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',

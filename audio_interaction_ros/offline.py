@@ -22,6 +22,7 @@ from audio_interaction_ros.assembly import (
     build_session,
     build_talker,
     build_word_interpreter,
+    load_judge,
     load_model,
     load_reader,
     load_reply_model,
@@ -29,6 +30,7 @@ from audio_interaction_ros.assembly import (
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -57,10 +59,15 @@ from audio_interaction_ros.stream.final_text import (
     FinalText,
     choose_final,
     nobody,
-    read_again,
     read_for_translation,
 )
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.final_words import (
+    SettledDraft,
+    finish_span,
+    read_settled,
+    settle_draft,
+)
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
@@ -95,22 +102,25 @@ class Assistant:
                  tokenizer: Tokenizer, sounds: SoundHead | None = None,
                  second_pass: Transcriber | None = None,
                  translation_second_pass: Transcriber | None = None,
-                 text_model: TextModel | None = None) -> None:
+                 text_model: TextModel | None = None,
+                 turn_judge: TurnJudge | None = None,
+                 interpreter: WordInterpreter | None = None) -> None:
         """
         Take a configuration with resolved lanes and a model.
 
         ``sounds`` tells sounds apart; without it alerts come of replies only.
         ``second_pass`` reads finished transcripts again, ``translation_second_pass`` what
         translation lanes answered; both may be the same. Where it can, the first also reads
-        speech that goes on (``transcript.partial_ms``). ``text_model`` is that of
-        ``reply.model``, which answers and translates what the first has read.
+        speech that goes on (``transcript.partial_ms``); ``turn_judge`` hears then whether a voice
+        is through. ``text_model`` is that of ``reply.model``, which answers what the first has
+        read, and ``interpreter`` translates it where no lane does.
         """
         translates = translation_second_pass is not None
         self._reader = build_reader(config, translates=translates)
         self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._remember)
         self._words_lane = next((lane.name for lane in config.lanes if lane.kind == 'transcript'),
                                 '')
-        self._live: LiveWords | None = (build_live_words(config, second_pass)
+        self._live: LiveWords | None = (build_live_words(config, second_pass, judge=turn_judge)
                                         if self._words_lane else None)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates)
@@ -122,8 +132,7 @@ class Assistant:
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
         self._talker = None if text_model is None else build_talker(config, text_model)
-        self._interpreter = (None if text_model is None
-                             else build_word_interpreter(config, text_model))
+        self._interpreter = interpreter
         self.stats = AssistantStats()
 
     @property
@@ -160,6 +169,7 @@ class Assistant:
         if wanted:
             tell('loading the model of the second pass')
             whisper = load_reader(config, threads=config.model.threads)
+        judge = load_judge(config) if 'transcript' in wanted else None
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
         text_model = load_reply_model(config)
@@ -167,10 +177,14 @@ class Assistant:
         def make() -> 'Assistant':
             runtime.encoder.reset()
             return cls(config=replace(config, lanes=lanes), text_model=text_model,
+                       interpreter=build_word_interpreter(
+                           config, text_model, decoder=runtime.decoder,
+                           tokenizer=runtime.tokenizer, lanes=runtime.config.lanes),
                        encoder=runtime.encoder, decoder=runtime.decoder,
                        tokenizer=runtime.tokenizer, sounds=runtime.sounds,
                        second_pass=whisper if 'transcript' in wanted else None,
-                       translation_second_pass=whisper if 'translation' in wanted else None)
+                       translation_second_pass=whisper if 'translation' in wanted else None,
+                       turn_judge=judge)
         return make
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
@@ -236,27 +250,27 @@ class Assistant:
                 shown = None
             if shown is not None:
                 self._cut_short(shown.text)
-                partial = PartialTranscript(
-                    **place, utterance_id=_utterance_id(chunk.epoch, shown.utterance),
-                    revision=shown.revision, text=shown.text, stable_length=shown.stable_length,
-                    words=shown.words, language=shown.language, start_ns=shown.start_ns,
-                    end_ns=shown.end_ns)
+                partial = PartialTranscript(**place, **vars(shown))
                 yield partial
                 translated = self._interpreter and self._interpreter.on_partial(partial)
                 if translated:
                     yield translated
-        for span in [*over, *(live.finish() if chunk.end_of_stream else [])]:
+        for span in [*over, *live.end(), *(live.finish() if chunk.end_of_stream else [])]:
             final = self._end_words(span, place)
             yield final
             yield from self._answer(final)
 
     def _end_words(self, span: OverSpan, place: dict[str, Any]) -> FinalTranscript:
-        """Return the final of an utterance that no lane answered before it was silent."""
+        """Return the final of an utterance that was over before a lane answered it."""
         assert self._second_pass is not None, 'words are shown by the second pass'
-        name = _utterance_id(place['epoch'], span.utterance)
-        final = self._read_final(self._second_pass, Draft(
-            text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns))
-        return _final_event(final, reply_id=name, utterance_id=name, streamed_text='', **place)
+        try:
+            final = finish_span(span, self._reader, self._second_pass)
+        except Exception:  # what was shown must come to an end
+            _LOG.exception('second pass failed, an utterance has no text')
+            final = nobody(Draft(text='', confidence=0.0, start_ns=span.start_ns,
+                                 end_ns=span.end_ns))
+        return _final_event(final, reply_id=span.utterance_id, utterance_id=span.utterance_id,
+                            streamed_text='', ended_by=span.ended_by, **place)
 
     def _push_chunk(self, chunk: EncodedChunk) -> list[SoundEvent]:
         try:
@@ -270,8 +284,9 @@ class Assistant:
         yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
         if kind == 'transcript' and self._second_pass is not None:
-            final = self._read_again(reply, self._second_pass)
-            yield final
+            final, was_final = self._read_again(reply, self._second_pass)
+            if not was_final:
+                yield final
             yield from self._answer(final)
         if kind == 'translation' and self._translation_second_pass is not None:
             self._translate(reply, self._translation_second_pass)
@@ -312,28 +327,21 @@ class Assistant:
         self.stats.alerts += sum(change.previous is None for change in changes)
         return changes
 
-    def _read_again(self, reply: ReplyFinished, reading_model: Transcriber) -> FinalTranscript:
-        """Return what was said; where nobody can tell, the streamed text becomes final."""
-        draft, shown, rest = _make_draft(reply), None, None
-        if self._live is not None:
-            rest = self._live.rest_of(draft.start_ns, draft.end_ns)
-            shown = self._live.settle(draft.end_ns)
-        if self._live is None or rest is not None:
-            final = self._read_final(reading_model, draft if rest is None else replace(
-                draft, start_ns=rest[0], end_ns=rest[1]))
-        else:  # its words are final already
-            final = nobody(draft)
-        return _final_event(
-            final, lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-            reply_id=reply.reply_id, streamed_text=reply.text,
-            utterance_id='' if shown is None else _utterance_id(reply.epoch, shown))
-
-    def _read_final(self, reading_model: Transcriber, draft: Draft) -> FinalText:
+    def _read_again(self, reply: ReplyFinished,
+                    reading_model: Transcriber) -> tuple[FinalTranscript, bool]:
+        """Return what was said, and whether that was final already, so that nothing is left."""
+        draft = _make_draft(reply)
+        settled = SettledDraft(draft=draft) if self._live is None else settle_draft(
+            self._live, draft)
         try:
-            return read_again(self._reader, reading_model, draft)
+            final = read_settled(settled, self._reader, reading_model)
         except Exception:  # the streamed text is still there
             _LOG.exception('second pass failed, keeping the streamed transcript')
-            return choose_final(draft, None)
+            final = choose_final(draft, None)
+        return _final_event(
+            final, lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
+            reply_id=reply.reply_id, streamed_text=reply.text, utterance_id=settled.utterance_id,
+            ended_by=settled.was_final or 'model'), bool(settled.was_final)
 
     def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
         """Have what was said translated; without it the streamed text becomes final."""
@@ -348,10 +356,6 @@ class Assistant:
 def _make_draft(reply: ReplyFinished) -> Draft:
     return Draft(text=reply.text, confidence=reply.confidence, start_ns=reply.start_ns,
                  end_ns=reply.end_ns)
-
-
-def _utterance_id(epoch: int, number: int) -> str:
-    return f'{epoch}-{number}-words'
 
 
 def _final_event(final: FinalText, **event: Any) -> FinalTranscript:

@@ -13,12 +13,15 @@ COMMANDS = {
     'translation': ('eval.translation', 'BLEU and chrF of the translation lane'),
     'long': ('eval.long_streams', 'half an hour with sparse events: does it keep listening?'),
     'dialogue': ('eval.dialogue', 'answers to questions and orders, silence otherwise'),
+    'hot_words': ('eval.hot_words', 'names that a reader is told of, and their cost elsewhere'),
     'intents': ('eval.intents', 'what somebody wants, from what was read; names; false intents'),
     'answers': ('eval.answers', 'questions and orders that were read, put to a text model'),
     'second_pass': ('eval.second_pass', 'where it begins, what it makes up, what its gate costs'),
+    'turns': ('eval.turns', 'utterances cut in two, run together, late; places without speech'),
     'teach': ('eval.teach', 'sounds taught from five recordings of one device'),
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
+    'suite': ('eval.suite', 'MMAU, VoiceBench, spoken questions, LibriSpeech, CoVoST2'),
 }
 
 

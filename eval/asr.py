@@ -18,7 +18,9 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import Hearing, Listener
+from eval.live_stream import add_play_arguments, make_play
 from eval.shown_words import measure_words, print_words
+from eval.word_pictures import draw_words
 from held_out.clips import (
     RATE,
     HeldOutClip,
@@ -92,6 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--words', type=int, default=40, metavar='CLIPS',
                         help='so many clips of each kind are read while they are spoken, and so '
                         'many in which nobody speaks; 0: none')
+    parser.add_argument('--only-words', action='store_true',
+                        help='nothing but words while they are spoken')
+    add_play_arguments(parser)
+    parser.add_argument('--reader', default='whisper', metavar='KIND[:FOLDER]',
+                        help='who reads, as transcript.reader (default: %(default)s)')
+    parser.add_argument('--partials-reader', default='', metavar='KIND[:FOLDER]',
+                        help='who reads while it is spoken (default: the same)')
+    parser.add_argument('--language', default='en', metavar='CODE',
+                        help='language of the recordings (default: %(default)s); where a script '
+                        'has no spaces, characters are counted')
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='who reads the whole utterances for comparison')
@@ -239,7 +251,55 @@ def figures(spoken_: Sequence[ReadUtterance]) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out = report.make_folder(options, 'asr')
+    out, second = report.make_folder(options, 'asr'), None
+    if options.second_pass == 'whisper':
+        second = _load_reader(options)
+    if not options.only_words or options.as_shipped:
+        runtime = runtime or report.load_model(options)
+    measured: dict[str, Any] = {}
+    if not options.only_words:
+        assert runtime is not None, 'it was loaded'
+        measured = _measure_utterances(options, runtime, second, out)
+    if options.words and second is not None:
+        from audio_interaction_ros.runtimes.registry import load_transcriber
+        # Who is measured does not say what was said.
+        whole = load_transcriber(language=options.language, threads=options.threads)
+        measured['reader'] = ' and '.join(filter(None, (options.reader, options.partials_reader)))
+        measured['words'] = measure_words(whole, choose_spoken(options), options.words,
+                                          make_play(options, second, runtime))
+        draw_words(out, measured['words'])
+    path = report.write(out, 'asr', options, measured,
+                        runtime.encoder.spec.model_id if runtime is not None else '')
+    if 'kinds' in measured:
+        print_tables(measured)
+    if 'words' in measured:
+        print_words(measured['words'])
+    print(f'written to {path}, with pictures; what was said and understood: {out / "texts.jsonl"}')
+    return 0
+
+
+def _load_reader(options: argparse.Namespace) -> Any:
+    from audio_interaction_ros.assembly import load_reader
+    from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+    return load_reader(AssistantConfig(transcript=TranscriptConfig(
+        reader=options.reader, partials_reader=options.partials_reader,
+        language=options.language)), threads=options.threads)
+
+
+def choose_spoken(options: argparse.Namespace) -> list[HeldOutClip]:
+    """Return the clips that are read while they are spoken, and those in which nobody speaks."""
+    items = [item for item in read_held_out(options.data) if item.language in (
+        options.language, '') and item.label.startswith(WORDS_FROM) and item.seconds <= LONGEST_S]
+    if options.speech:
+        items += [HeldOutClip(path=clip.path, label=f'speech_{clip.kind}', group=clip.group,
+                              seconds=0.0, text=clip.text, language=options.language)
+                  for clip in read_synthetic(options.speech)]
+    return items
+
+
+def _measure_utterances(options: argparse.Namespace, runtime: Runtime, second: Any,
+                        out: Path) -> dict[str, Any]:
+    """Return word errors of finished utterances, and leave their texts and a picture."""
     clips = read_speech(read_held_out(options.data))
     if options.speech:
         clips += read_synthetic(options.speech)
@@ -247,11 +307,6 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     if not clips:
         raise MaterialError('expected held-out speech with text, found none; add speech_* rows '
                             'with text to the manifest or give --speech')
-    second = None
-    if options.second_pass == 'whisper':
-        from audio_interaction_ros.runtimes.registry import load_transcriber
-        second = load_transcriber(language='en')
-    runtime = runtime or report.load_model(options)
     listener = Listener(runtime, (LaneConfig(name=LANE, kind='transcript'),),
                         cache=out / 'hearings.jsonl',
                         variant=report.describe_variant(options), second_pass=second)
@@ -260,19 +315,9 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     measured = measure(utterances, beside.name if beside else 'none')
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
-        in utterances),
-        encoding='utf-8')
-    if options.words and second is not None:
-        items = [item for item in read_held_out(options.data) if item.language in ('en', '')
-                 and item.label.startswith(WORDS_FROM) and item.seconds <= LONGEST_S]
-        measured['words'] = measure_words(second, items, options.words)
+        in utterances), encoding='utf-8')
     draw(out, measured)
-    path = report.write(out, 'asr', options, measured, runtime.encoder.spec.model_id)
-    print_tables(measured)
-    if 'words' in measured:
-        print_words(measured['words'])
-    print(f'written to {path}; what was said and understood: {out / "texts.jsonl"}')
-    return 0
+    return measured
 
 
 def measure(utterances: Sequence[ReadUtterance], beside: str) -> dict[str, Any]:

@@ -1,37 +1,30 @@
 """
-Words while they are spoken: what is on the screen when, of the second pass alone.
+Words while they are spoken: what is on the screen when.
 
-Part of ``python -m eval asr``. Each clip goes chunk by chunk through the same object that serves
-the robot (``stream.live_words``), without the streaming model: silence ends every utterance.
-Where words end is what Whisper's own attention says of the whole clip; where a clip has no text,
-the text that Whisper reads of the whole clip is the reference, and the figure says how far the
-words differ from that.
+Part of ``python -m eval asr``. Each clip is played (``eval.live_stream``) to the same object that
+serves the robot, with or without the streaming model. Where words end is what Whisper's own
+attention says of the whole clip; where a clip has no text, what Whisper reads of all of it is the
+reference, and the figure says how far the words differ from that.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_live_words
-from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
-from audio_interaction_ros.stream.final_text import Draft, read_again
-from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from eval.live_stream import TAIL_S, HeardFinal, HeardStream, Play, Shown
 from held_out.clips import HeldOutClip, load
 from measure import report
 from measure.intervals import percentiles, quotients
 from measure.word_errors import count_erased, count_errors, normalise
 
-__all__ = ['ShownClip', 'figures', 'hear_words', 'measure_words', 'print_words']
+__all__ = ['ShownClip', 'count_wrong', 'figures', 'make_clip', 'measure_words', 'note_words',
+           'print_words']
 
 AFTER_S = 1.0
 """So long after a word was spoken the screen is looked at."""
-TAIL_S = 3.0
-NS = 1e9
 
 
 @dataclass
@@ -50,44 +43,31 @@ class ShownClip:
     """Audio time, seconds of computing, text."""
     taken_back: int = 0
     """Stable words that a later revision changed."""
+    readings: list[float] = field(default_factory=list)
+    """Seconds of each reading."""
+    busy_s: float = 0.0
+    name: str = ''
 
 
-def hear_words(second: Any, samples: np.ndarray, clip: ShownClip,
-               settings: TranscriptConfig,
-               clock: Callable[[], float] = time.perf_counter) -> ShownClip:
-    """
-    Play samples [n] at 16 kHz and silence after them, and note what is shown.
-
-    ``clock`` counts computing; time.process_time where others use the machine as well.
-    """
-    live = build_live_words(AssistantConfig(transcript=settings), second)
-    assert live is not None, 'a second pass that reads speech that goes on'
-    reader, ended, stable = SpanReader(seconds=settings.buffer_s), '', ''
-    padded = np.pad(samples, (0, round(TAIL_S * SAMPLE_RATE_HZ)))
-    padded = np.pad(padded, (0, -len(padded) % CHUNK_SAMPLES))
-    for place in range(len(padded) // CHUNK_SAMPLES):
-        chunk = AudioChunk(samples=padded[place * CHUNK_SAMPLES:(place + 1) * CHUNK_SAMPLES],
-                           stamp_ns=place * CHUNK_NS, lost_samples_before=0)
-        reader.remember(chunk)
-        live.remember(chunk)
-        began, at = clock(), (place + 1) * CHUNK_NS / NS
-        over = live.hear()
-        shown = live.read() if live.due else None
-        spent = clock() - began
-        if shown is not None:
-            new = shown.text[:shown.stable_length]
-            if shown.revision:
-                clip.taken_back += count_erased(stable, new) if not new.startswith(stable) else 0
-            stable = new
-            clip.shown.append((at, spent, f'{ended} {shown.text}'.strip(),
-                               f'{ended} {stable}'.strip()))
-        for span in over:
-            final = read_again(reader, second, Draft(
-                text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns))
-            ended, stable = f'{ended} {final.text}'.strip(), ''
-            spent = clock() - began
-            clip.finals.append((at, spent, final.text))
-            clip.shown.append((at, spent, ended, ended))
+def note_words(clip: ShownClip, heard: HeardStream) -> ShownClip:
+    """Note in a clip what was on the screen, finals before and what goes on together."""
+    events: list[tuple[str, Shown | HeardFinal]] = [
+        *heard.shown, *(('', final) for final in heard.finals)]
+    ended, stable, open_ = '', '', ''
+    for name, one in sorted(events, key=lambda event: (event[1].at + event[1].spent,
+                                                       isinstance(event[1], HeardFinal))):
+        if isinstance(one, HeardFinal):
+            ended, stable = f'{ended} {one.text}'.strip(), ''
+            clip.finals.append((one.at, one.spent, one.text))
+            clip.shown.append((one.at, one.spent, ended, ended))
+            continue
+        if name == open_ and not one.stable.startswith(stable):
+            clip.taken_back += count_erased(stable, one.stable)
+        open_, stable = name, one.stable
+        clip.shown.append((one.at, one.spent, f'{ended} {one.text}'.strip(),
+                           f'{ended} {stable}'.strip()))
+    clip.readings += heard.readings
+    clip.busy_s += heard.busy_s
     return clip
 
 
@@ -134,7 +114,7 @@ def make_clip(second: Any, item: HeldOutClip, samples: np.ndarray) -> ShownClip 
                                             np.linspace(0, 1, len(placed)),
                                             [end for _, end in placed])]
     return ShownClip(group=item.group, reference=text, ends=ends, whole=read.text,
-                     seconds=len(samples) / SAMPLE_RATE_HZ)
+                     seconds=len(samples) / SAMPLE_RATE_HZ, name=item.name)
 
 
 def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:
@@ -147,7 +127,7 @@ def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:
     first = [(clip.shown[0][0] - clip.ends[0], clip.shown[0][1]) for clip in clips if clip.shown]
     last = [(clip.finals[-1][0] - clip.ends[-1], clip.finals[-1][1]) for clip in clips
             if clip.finals]
-    readings = [spent for clip in clips for _, spent, *_ in clip.shown]
+    readings = [spent for clip in clips for spent in clip.readings]
     return {
         'clips': len(clips), 'words': sum(words for _, words in wrong),
         'wer_shown_after_1_s': quotients(*zip(*wrong, strict=True)),
@@ -161,7 +141,11 @@ def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:
         'reading_s': percentiles(readings),
         'stable_taken_back': sum(clip.taken_back for clip in clips),
         'stable_changed_by_final': sum(_count_changed(clip) for clip in clips),
-        'finals_per_clip': float(np.mean([len(clip.finals) for clip in clips]))}
+        'finals_per_clip': float(np.mean([len(clip.finals) for clip in clips])),
+        'latencies': {'first word': [at + spent for at, spent in first],
+                      'final': [at + spent for at, spent in last]},
+        'real_time_factor': sum(clip.busy_s for clip in clips) / sum(
+            clip.seconds + TAIL_S for clip in clips)}
 
 
 def _count_changed(clip: ShownClip) -> int:
@@ -176,12 +160,16 @@ def _count_changed(clip: ShownClip) -> int:
     return int(counts.substitutions + counts.deletions)
 
 
-def measure_words(second: Any, items: Sequence[HeldOutClip], most: int,
-                  clock: Callable[[], float] = time.perf_counter) -> dict[str, Any]:
-    """Return the figures by kind of clip, and how much is written where nobody speaks."""
+def measure_words(whole: Any, items: Sequence[HeldOutClip], most: int, play: Play,
+                  drawn: int = 3) -> dict[str, Any]:
+    """
+    Return the figures by kind of clip, and how much is written where nobody speaks.
+
+    ``whole`` reads whole clips: it says where words end, and what was said where there is no
+    text. ``play`` plays samples; of ``drawn`` clips of the first kind all that was shown is kept.
+    """
     kinds: dict[str, list[ShownClip]] = {}
     quiet_s, quiet_texts = 0.0, list[str]()
-    settings = TranscriptConfig(second_pass='whisper')
     for item in items:
         kind = item.label if item.label.startswith('speech_') else 'nobody speaks'
         if len(kinds.setdefault(kind, [])) >= most:
@@ -189,19 +177,27 @@ def measure_words(second: Any, items: Sequence[HeldOutClip], most: int,
         samples = load(item.path)
         if kind == 'nobody speaks':
             clip = ShownClip(item.group, '', [], '', len(samples) / SAMPLE_RATE_HZ)
-            kinds[kind].append(hear_words(second, samples, clip, settings, clock))
+            kinds[kind].append(note_words(clip, play(samples)))
             quiet_s += clip.seconds
             quiet_texts += [f'{item.name}: {text}' for *_, text in clip.finals if text]
             continue
-        spoken = make_clip(second, item, samples)
+        spoken = make_clip(whole, item, samples)
         if spoken is not None:
-            kinds[kind].append(hear_words(second, samples, spoken, settings, clock))
+            kinds[kind].append(note_words(spoken, play(samples)))
     nobody = kinds.pop('nobody speaks', [])
     return {'kinds': {kind: figures(clips) for kind, clips in kinds.items() if clips},
+            'drawn': [asdict(clip) for clip in _pick_drawn(kinds)[:drawn]],
             'nobody_speaks': {'clips': len(nobody), 'minutes': quiet_s / 60,
                               'finals': len(quiet_texts), 'texts': quiet_texts,
                               'shown': sum(any(text for _, _, text, _ in clip.shown)
                                            for clip in nobody)}}
+
+
+def _pick_drawn(kinds: dict[str, list[ShownClip]]) -> list[ShownClip]:
+    """Return clips of six to twelve seconds with as many words, those read from books first."""
+    return sorted((clip for clips in kinds.values() for clip in clips
+                   if 4 <= clip.seconds <= 12 and 8 <= len(clip.ends) <= 30),
+                  key=lambda clip: 'speech_read' not in clip.name)
 
 
 def print_words(measured: dict[str, Any]) -> None:
@@ -209,14 +205,15 @@ def print_words(measured: dict[str, Any]) -> None:
     report.print_table('Words while they are spoken', [
         'speech', 'clips', 'words', 'wrong 1 s after', 'without computing', 'final', 'whole clip',
         'first word p50 s', 'with computing', 'final p50 s', 'p95', 'with computing p50', 'p95',
-        'reading p50 s', 'p95', 'stable taken back', 'changed by final', 'finals per clip'],
+        'reading p50 s', 'p95', 'stable taken back', 'changed by final', 'finals per clip',
+        'factor'],
         [(kind, row['clips'], row['words'], row['wer_shown_after_1_s'],
           row['wer_shown_after_1_s_without_computing'], row['wer_final'],
           row['wer_whole'], row['first_word_s']['p50'],
           row['first_word_with_computing_s']['p50'], row['final_s']['p50'], row['final_s']['p95'],
           row['final_with_computing_s']['p50'], row['final_with_computing_s']['p95'],
           row['reading_s']['p50'], row['reading_s']['p95'], row['stable_taken_back'],
-          row['stable_changed_by_final'], row['finals_per_clip'])
+          row['stable_changed_by_final'], row['finals_per_clip'], row['real_time_factor'])
          for kind, row in measured['kinds'].items()])
     quiet = measured['nobody_speaks']
     print(f'where nobody speaks: {quiet["finals"]} finals with text and {quiet["shown"]} clips '

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation
@@ -40,10 +40,22 @@ from measure import report
 from measure.bleu import score
 from measure.intervals import percentiles
 
-__all__ = ['add_text_arguments', 'choose_texts', 'follow_words', 'measure_texts', 'open_text_lane']
+__all__ = ['add_text_arguments', 'choose_texts', 'follow_words', 'measure_texts', 'open_text_lane',
+           'translate_read']
 
 LANE = 'text lane'
 GROWING = 'as it is spoken'
+class TranslatedText(Protocol):
+    """A sentence of which something was read."""
+
+    name: str
+    path: Path
+    language: str
+    references: tuple[str, ...]
+    read: str
+    beside: dict[str, str]
+
+
 Translate = Callable[[Sentence], dict[str, Any]]
 """Returns the ``text`` of a translation, and figures of how it came."""
 
@@ -129,6 +141,20 @@ def _word_ends(text: str) -> list[int]:
     ends = [place + 1 for place, letter in enumerate(text)
             if letter == ' ' or '\u4e00' <= letter <= '\u9fff']
     return [*ends, len(text)]
+
+
+def translate_read(options: argparse.Namespace, sentences: Sequence[TranslatedText]) -> None:
+    """Let the text model, where one is named, translate what was read of spoken sentences."""
+    if not options.text_model:
+        return
+    writer = TextWriter(load_text_model(options.text_model, threads=options.threads,
+                                        dtype=options.text_dtype))
+    translate, name = open_interpreter(Interpreter(writer)), f'{_name_of(options)}, of words read'
+    with report.progress_bar() as bar:
+        for sentence in bar.track(sentences, description=name):
+            read = Sentence(sentence.name, sentence.path, sentence.language, sentence.read,
+                            sentence.references)
+            sentence.beside[name] = translate(read)['text'] if sentence.read else ''
 
 
 @dataclass

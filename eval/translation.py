@@ -20,7 +20,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from eval.listening import TO_ENGLISH, Hearing, Listener
-from eval.text_translation import add_text_arguments, measure_texts
+from eval.text_translation import add_text_arguments, measure_texts, translate_read
 from eval.translators import stand_beside
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.clips import RATE, MaterialError, find_sounding, load, read_held_out
@@ -223,6 +223,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     readers = {direction: stand_beside(
         mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
         choice=options.beside) for direction, mine in by_direction.items()}
+    translate_read(options, [sentence for mine in by_direction.values() for sentence in mine])
     measured: dict[str, Any] = {
         'measured': True, 'threshold': listener.lanes[0].threshold,
         'second_pass': options.second_pass, 'to_english': options.to_english,

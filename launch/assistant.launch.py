@@ -33,6 +33,12 @@ ARGUMENTS = {
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+    'monitor': ('false', 'Serve a page that shows what is heard, on this machine only (see '
+                         'docs/monitor.md).', ('true', 'false')),
+    'foxglove_audio': ('false', 'Publish the audio as foxglove_msgs/RawAudio too.',
+                       ('true', 'false')),
+    'hri': ('false', 'Publish transcripts as hri_msgs/LiveSpeech too (REP-155).',
+            ('true', 'false')),
     'discovery': ('', 'Who finds the nodes: localhost (this machine), subnet, system_default; '
                       'empty: as ROS_AUTOMATIC_DISCOVERY_RANGE or ROS_LOCALHOST_ONLY says, '
                       'else localhost.',
@@ -72,15 +78,21 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'ros_arguments': ['--log-level', values['log_level']],
         'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
+    alive = {'respawn': True, 'respawn_delay': 1.0}
+    # Lookers-on have processes of their own, so that nothing of theirs holds up the ears.
+    nodes = [Node(executable='monitor_node', **alive, **common)
+             ] if values['monitor'] == 'true' else []
+    nodes += [Node(executable='foxglove_audio_node', **common)
+              ] if values['foxglove_audio'] == 'true' else []
+    nodes += [Node(executable='hri_node', **common)] if values['hri'] == 'true' else []
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],
-                     **common), *make_safety_events(values, common)]
+                     **common), *nodes, *make_safety_events(values, common)]
     if values['source'] == 'file':
         overrides['alerts.journal_s'] = 0.0  # what a recording raises is no alarm of today
-    alive = {'respawn': True, 'respawn_delay': 1.0}
-    nodes = [Node(executable='encoder_node', name='encoder_node', **alive, **common),
-             Node(executable='decoder_node', name='decoder_node', **alive, **common)]
+    nodes += [Node(executable='encoder_node', name='encoder_node', **alive, **common),
+              Node(executable='decoder_node', name='decoder_node', **alive, **common)]
     if values['source'] == 'mic':
         nodes.append(Node(executable='microphone_node', **alive, **common))
     elif values['source'] == 'file':

@@ -32,9 +32,14 @@ def _normaliser() -> Any:
 
 
 def normalise(text: str) -> str:
-    """Return a text as words that can be compared: lower case, single digits, bare."""
+    """
+    Return a text as words that can be compared: lower case, single digits, bare.
+
+    Each Chinese or Japanese character is a word, so that what is counted there are characters.
+    """
     words = re.sub(r'[^\w$%£€ ]', ' ', _normaliser()(text))
     words = re.sub(r'\bone\b', '1', words)  # it writes a lone 1 as a word
+    words = re.sub(r'([\u3040-\u30ff\u3400-\u9fff])', r' \1 ', words)
     # Digit by digit, or "1, 2, 5" would be three errors against "125".
     return ' '.join(re.sub(r'(?<=\d)(?=\d)', ' ', words).split())
 

@@ -28,8 +28,9 @@ PYTHON = ENVIRONMENT / 'bin' / 'python'
 MESSAGES = ROOT / 'audio_interaction_msgs'
 INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
-WORKSHOP = [REQUIREMENTS / f'{name}.txt'
-            for name in ('train', 'dev', 'docs', 'readers', 'replay', 'examples')]
+MONITOR = REQUIREMENTS / 'monitor.txt'
+WORKSHOP = [*(REQUIREMENTS / f'{name}.txt' for name in (
+    'train', 'dev', 'docs', 'examples', 'readers', 'replay')), MONITOR]
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'
@@ -263,6 +264,8 @@ def main():
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
     parser.add_argument('--workshop', action='store_true',
                         help='also what training, export, tests and linters need (PyTorch)')
+    parser.add_argument('--monitor', action='store_true',
+                        help='also what the page to watch needs (aiohttp)')
     parser.add_argument('--force', action='store_true', help='forget what was done before')
     arguments = parser.parse_args()
     check_path()
@@ -279,6 +282,8 @@ def main():
     packages = digest([*requirement_files(), REQUIREMENTS / 'constraints.txt',
                        ROOT / 'setup.py'], *base)
     once('packages', packages, install_packages)
+    if arguments.monitor:
+        once('monitor', digest([MONITOR], packages), lambda: pip_install('-r', MONITOR))
     if arguments.workshop:
         once('workshop', digest(WORKSHOP, packages), install_workshop)
     sources = [path for path in MESSAGES.rglob('*') if path.is_file()]

@@ -21,6 +21,10 @@ MAY_BE_LEFT_OUT = {
     'no TensorRT for RTX': "NVIDIA's compiler, of some hundred megabytes; docs/export.md",
     'espeak-ng is not installed': 'a voice of the system, for training',
     'flite is not installed': 'a voice of the system, for training',
+    'Node is not installed': 'the page is tested in Chromium too; apt install nodejs',
+    'Chromium is not installed': 'server and modules of the page are tested without a browser',
+    'foxglove_msgs is not installed': 'on no package index; what goes into its fields is tested',
+    'hri_msgs is not installed': 'on no package index; what goes into its fields is tested',
     'this CPU does not compute in bfloat16': 'weights are packed on such CPUs only',
 }
 

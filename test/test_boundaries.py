@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
 FACTS = {'protocol', 'config', 'errors', 'reading', 'resources', 'strict_yaml',
-         'parameter_file', 'terminal'}
+         'parameter_file', 'terminal', 'process_memory'}
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
@@ -38,6 +38,7 @@ ROWS = {
     'parameter_file': (FACTS, set()),
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
+    'process_memory': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'audio.bag': (HEARING, {'numpy', 'rosbags'}),
     'audio.devices': (HEARING, {'sounddevice'}),
@@ -49,6 +50,10 @@ ROWS = {
     'dialogue': (CORE | {'dialogue', 'intents.answers'}, {'numpy'}),
     'taught': (FACTS | {'taught'}, {'numpy', 'safetensors'}),
     'taught.recordings': (HEARING | {'taught.fit'}, {'numpy'}),
+    # The page: what it is told and who may see it needs no server.
+    'monitor': (FACTS | {'monitor'}, set()),
+    'monitor.outline': (HEARING | {'monitor'}, {'numpy'}),
+    'monitor.server': (FACTS | {'monitor'}, {'aiohttp'}),
     'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
     # Recordings as tests: what was heard of them, in one form, against what was expected.
     'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser', 'numpy'}),
@@ -88,6 +93,8 @@ ROWS = {
     # Graphs are made where they are missing; what that needs is imported then.
     'runtimes.onnx': (RUNTIME | {'graphs', 'checkpoints', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
+    'runtimes.onnx_text_net': ({'graphs.names', 'model.rope', 'model.shapes'},
+                               {'numpy', 'onnxruntime'}),
     'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'checkpoints.config', 'model.rope'},
                               {'numpy', 'onnxruntime'}),
     'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'checkpoints.config'},
@@ -117,6 +124,8 @@ ROWS = {
     'runtimes.second_pass': (RUNTIME | {'audio.mel'}, {'numpy'}),
     'runtimes.spoken_part': (RUNTIME | {'audio.speech_span'}, {'numpy'}),
     'runtimes.whisper_words': (RUNTIME | {'audio.mel'}, {'numpy'}),
+    'runtimes.smart_turn': ({'audio.mel', 'checkpoints.base_weights', 'protocol',
+                             'runtimes.onnx_session'}, {'numpy', 'onnxruntime'}),
     # Readers of the user's own models, each the only place that knows its library.
     'runtimes.sherpa_model': (RUNTIME, {'onnxruntime', 'sherpa_onnx'}),
     'runtimes.sherpa_reader': (RUNTIME | {'checkpoints'}, {'numpy', 'sherpa_onnx'}),

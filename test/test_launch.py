@@ -27,7 +27,7 @@ LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
 SHIPPED = ROOT / 'config/edge.yaml'
 ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
              'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process',
-             'discovery', 'safety_events']
+             'monitor', 'foxglove_audio', 'hri', 'discovery', 'safety_events']
 
 STAND_IN = '''#!{python}
 """Writes down what it was told, then waits to be ended."""
@@ -200,6 +200,15 @@ def test_processes_of_their_own(launch, source, more):
         assert told['audio_file_node']['parameters']['path'] == 'a.wav'
 
 
+@pytest.mark.parametrize(('argument', 'command'), [
+    ('monitor', 'monitor_node'), ('foxglove_audio', 'foxglove_audio_node'), ('hri', 'hri_node')])
+def test_lookers_on_have_processes_of_their_own(launch, argument, command):
+    code, told = launch(['assistant', command], audio_topic='/mic/audio', **{argument: 'true'})
+    assert code == 0 and set(told) == {'assistant', command}
+    assert {'__ns:=/audio_interaction', 'audio:=/mic/audio'} <= set(
+        after(told[command]['arguments'], '-r'))
+
+
 @pytest.mark.parametrize('single', ['true', 'false'])
 def test_safety_events_run_where_a_file_is_named(launch, single):
     others = ['assistant'] if single == 'true' else ['encoder_node', 'decoder_node']
@@ -219,8 +228,8 @@ def test_the_shipped_safety_events_need_no_path(launch):
 
 
 @pytest.mark.parametrize(('name', 'value'), [
-    ('safety_events', 'nowhere.yaml'), ('source', 'telephone'), ('autostart', 'perhaps'),
-    ('log_level', 'loud'), ('params_file', 'nowhere.yaml')])
+    ('monitor', 'perhaps'), ('safety_events', 'nowhere.yaml'), ('source', 'telephone'),
+    ('autostart', 'perhaps'), ('log_level', 'loud'), ('params_file', 'nowhere.yaml')])
 def test_a_wrong_argument_ends_the_launch(launch, name, value):
     code, told = launch([], **{name: value})
     assert code != 0 and told == {}

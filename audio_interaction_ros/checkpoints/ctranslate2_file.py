@@ -59,6 +59,10 @@ def read_variables(data: bytes) -> dict[str, np.ndarray]:
             raise CheckpointError(f'{name}: expected a number type among {sorted(DTYPES)}, '
                                   f'got {kind}; convert the weights to float16')
         variables[name] = np.frombuffer(raw, DTYPES[kind]).reshape(shape)
+    if cursor.at < len(data):  # what is the same twice is written once
+        for _ in range(cursor.read_number('I')):
+            alias, name = cursor.read_text(), cursor.read_text()
+            variables[alias] = variables[name]
     return variables
 
 

@@ -12,8 +12,11 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from audio_interaction_ros.checkpoints.arrays import LazyArray, open_arrays
 from audio_interaction_ros.checkpoints.base_weights import HubFiles, WeightSource, fetch_source
@@ -110,8 +113,11 @@ def open_folder(folder: Path) -> OpenTextModel:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f'{files[0]}: expected the configuration of a Qwen2 or Llama model '
                               f'({error!r}); take another model') from error
+    tensors = {name: LazyArray(stored.shape, np.dtype(np.float32),
+                               partial(np.asarray, stored, np.float32))
+               for name, stored in open_arrays(files[2:]).items()}  # many are in 16 bits
     return OpenTextModel(
-        shape=shape, tensors=open_arrays(files[2:]),
+        shape=shape, tensors=tensors,
         write_tokenizer=lambda path: shutil.copyfile(files[1], path))
 
 

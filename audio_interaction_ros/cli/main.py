@@ -17,6 +17,7 @@ from audio_interaction_ros.cli import (
     teach,
 )
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, silence_stream
 
 __all__ = ['main']
@@ -36,6 +37,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     make_printable()
+    keep_memory_small()
     options = _make_parser().parse_args(arguments)
     try:
         return options.run(options)

@@ -20,7 +20,7 @@ from audio_interaction_ros.runtimes import onnx, onnx_second_pass, onnx_text
 
 __all__ = ['ModelFiles', 'fetch_all', 'find_faults', 'list_files']
 
-SECOND_PASS = ('whisper-base', 'silero-vad')
+SECOND_PASS = ('whisper-base', 'silero-vad', 'smart-turn')
 """Base weights that reading again needs, whatever model listens."""
 
 _VERSION = f'-{manifest.FORMAT.rpartition("/")[2]}'

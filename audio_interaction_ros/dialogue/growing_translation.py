@@ -8,14 +8,14 @@ a row begin with alike is stable, and the next one is written from there (local 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from audio_interaction_ros.dialogue.interpreter import Interpreter
 from audio_interaction_ros.dialogue.text_writer import Written
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 
-__all__ = ['GrowingTranslation', 'Shown', 'count_words']
+__all__ = ['GrowingTranslation', 'Interprets', 'Shown', 'count_words']
 
 _SENTENCE = re.compile(r'.+?(?:[.!?]+(?=\s|$)|[。！？]+)|.+$', re.S)
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[\w'’])+")
@@ -38,10 +38,23 @@ class Shown:
     """Leading code points that no later one changes."""
 
 
+class Interprets(Protocol):
+    """Who translates: a text model (Interpreter) or the model that listens (LaneInterpreter)."""
+
+    def translate(self, text: str, language: str, *, begin: Sequence[int] = (),
+                  cancelled: Callable[[], bool] = lambda: False) -> Iterator[Written]:
+        """Yield the translation of a text, which begins with the ids ``begin``, as it grows."""
+        ...
+
+    def write_out(self, ids: Sequence[int]) -> str:
+        """Return the text of ids."""
+        ...
+
+
 class GrowingTranslation:
     """One utterance in one language."""
 
-    def __init__(self, interpreter: Interpreter, language: str) -> None:
+    def __init__(self, interpreter: Interprets, language: str) -> None:
         """Begin; ValueError for a language (ISO 639-1) that is not translated."""
         if language not in TRANSLATION_TARGETS:
             raise ValueError(f'expected one of {", ".join(TRANSLATION_TARGETS)}, found '
@@ -80,6 +93,12 @@ class GrowingTranslation:
             self._close(sentence, lambda: False)
         shown = self._show()
         return Shown(shown.text, len(shown.text))
+
+    @property
+    def stable_text(self) -> str:
+        """What every translation to come begins with."""
+        shown = self._show()
+        return shown.text[:shown.stable_length]
 
     def _close(self, sentence: str, cancelled: Callable[[], bool]) -> bool:
         """Translate a sentence to its end; False, and nothing is done, where it was cancelled."""

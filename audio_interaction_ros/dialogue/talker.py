@@ -6,7 +6,6 @@ hears a word such as "stop" may end an answer from another one.
 """
 
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,27 +25,31 @@ class Talker:
     def __init__(self, chat: Chat) -> None:
         """Take the conversation."""
         self._chat = chat
-        self._stop = threading.Event()
+        self.calls = 0
+        """How often an answer was to end at once."""
 
     def cut_short(self) -> None:
         """End the answer that is being written, at once; from any thread."""
-        self._stop.set()
+        self.calls += 1
 
     def note(self, reply: FinalReply) -> None:
         """Remember an answer that came from elsewhere, as part of the conversation."""
         if reply.source_text and reply.text:
             self._chat.note(reply.source_text, reply.text, reply.end_ns)
 
-    def answer(self, wanted: AnswerWanted) -> Iterator[AnswerText | FinalReply]:
+    def answer(self, wanted: AnswerWanted,
+               calls: int | None = None) -> Iterator[AnswerText | FinalReply]:
         """
         Yield an answer as it grows, then the final one, which says why it is over.
 
-        An apology is final where the model fails, which is logged, or says nothing.
+        ``calls`` were made when it was asked (default: those up to now); one more ends it. An
+        apology is final where the model fails, which is logged, or says nothing.
         """
-        self._stop.clear()
+        before = self.calls if calls is None else calls
         shown, revision, reason = '', 0, ''
         try:
-            for written in self._chat.answer(wanted.text, wanted.end_ns, self._stop.is_set):
+            for written in self._chat.answer(wanted.text, wanted.end_ns,
+                                             lambda: self.calls != before):
                 reason = written.reason
                 if written.text != shown:
                     yield AnswerText(

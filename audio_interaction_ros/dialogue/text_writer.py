@@ -1,22 +1,22 @@
 """
-Writes with a text model: a chat laid out in ChatML, and one greedy token after the other.
+Writes with a language model: one greedy token after the other; chats laid out in ChatML.
 
 Owns what ends a text (a mark, the budget, running in circles, being cancelled) and what of the
 text before is still in the model's memory. Knows neither who speaks nor what about.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError, ModelFaultError
-from audio_interaction_ros.runtimes.base import TextModel
+from audio_interaction_ros.runtimes.base import TextModel, TextNet, Tokenizer
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.machine import is_loop
 
-__all__ = ['TextWriter', 'Turn', 'Written']
+__all__ = ['TextWriter', 'TokenWriter', 'Turn', 'Written']
 
 _BEGIN, _END, _END_OF_TEXT = '<|im_start|>', '<|im_end|>', '<|endoftext|>'
 _PIECE = 32
@@ -42,36 +42,23 @@ class Written:
     """Why it is over: end, budget, loop or cancel; empty while it goes on."""
 
 
-class TextWriter:
-    """One chat after the other with one text model, from one thread."""
+class TokenWriter:
+    """One text after the other with one net, from one thread."""
 
-    def __init__(self, model: TextModel) -> None:
-        """Open a memory; CheckpointError for a model whose chats are not in ChatML."""
-        self._net, self._tokenizer = model.open_net(), model.tokenizer
-        marks = model.tokenizer.special_ids
-        if not {_BEGIN, _END} <= marks.keys():
-            raise CheckpointError(f'{model.name}: expected the marks {_BEGIN} and {_END}, found '
-                                  f'{sorted(marks)[:5]}; take a model that chats in ChatML')
-        self._marks = marks
-        self._ends = {marks[mark] for mark in (_END, _END_OF_TEXT) if mark in marks}
-        # The others are no text either, and none may come.
-        self._never = [code for code in marks.values() if code not in self._ends]
+    def __init__(self, net: TextNet, tokenizer: Tokenizer, *, ends: Collection[int],
+                 never: Collection[int]) -> None:
+        """Take a net; ``ends`` are the ids that end a text, ``never`` those that none may hold."""
+        self._net, self._tokenizer = net, tokenizer
+        self._ends, self._never = frozenset(ends), list(never)
         self._known: list[int] = []
 
     @property
     def slots(self) -> int:
-        """Ids that a chat may have, with what is written."""
+        """Ids that a text may have, with what stands before it."""
         return self._net.slots
 
-    def lay_out(self, turns: Sequence[Turn]) -> list[int]:
-        """Return the ids of a chat up to where the assistant begins to write."""
-        ids: list[int] = []
-        for turn in turns:
-            ids += [self._marks[_BEGIN], *self._encode(f'{turn.role}\n{turn.text}'),
-                    self._marks[_END], *self._encode('\n')]
-        return [*ids, self._marks[_BEGIN], *self._encode('assistant\n')]
-
-    def _encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text."""
         return self._tokenizer.encode(text)
 
     def write_out(self, ids: Sequence[int]) -> str:
@@ -143,3 +130,27 @@ class TextWriter:
                                   'it again, or take another one in reply.model')
         scores[self._never] = -np.inf
         return int(scores.argmax())
+
+
+class TextWriter(TokenWriter):
+    """Writes in chats with one text model."""
+
+    def __init__(self, model: TextModel) -> None:
+        """Open a memory; CheckpointError for a model whose chats are not in ChatML."""
+        marks = model.tokenizer.special_ids
+        if not {_BEGIN, _END} <= marks.keys():
+            raise CheckpointError(f'{model.name}: expected the marks {_BEGIN} and {_END}, found '
+                                  f'{sorted(marks)[:5]}; take a model that chats in ChatML')
+        self._marks = marks
+        ends = {marks[mark] for mark in (_END, _END_OF_TEXT) if mark in marks}
+        # The others are no text either, and none may come.
+        super().__init__(model.open_net(), model.tokenizer, ends=ends,
+                         never={*marks.values()} - ends)
+
+    def lay_out(self, turns: Sequence[Turn]) -> list[int]:
+        """Return the ids of a chat up to where the assistant begins to write."""
+        ids: list[int] = []
+        for turn in turns:
+            ids += [self._marks[_BEGIN], *self.encode(f'{turn.role}\n{turn.text}'),
+                    self._marks[_END], *self.encode('\n')]
+        return [*ids, self._marks[_BEGIN], *self.encode('assistant\n')]

@@ -5,11 +5,11 @@ Owns which utterance is open and in which language it is translated. Knows neith
 reads.
 """
 
+import logging
 import math
 from collections.abc import Callable
 
-from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation
-from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation, Interprets
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.stream.events import (
     FinalTranscript,
@@ -20,6 +20,7 @@ from audio_interaction_ros.stream.events import (
 
 __all__ = ['LANE', 'WordInterpreter']
 
+_LOG = logging.getLogger(__name__)
 LANE = 'translation'
 """What events of translations are called where no lane of the model makes them."""
 
@@ -27,7 +28,7 @@ LANE = 'translation'
 class WordInterpreter:
     """Translates the utterances of one stream, one after the other."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interprets) -> None:
         """Take who translates."""
         self._interpreter = interpreter
         self._open: GrowingTranslation | None = None
@@ -37,8 +38,14 @@ class WordInterpreter:
                    cancelled: Callable[[], bool] = lambda: False) -> PartialTranslation | None:
         """Take words of speech that goes on; return what is shown of its translation now."""
         growing = self._find(heard.utterance_id, heard.language)
-        shown = growing and growing.grow(heard.text, heard.stable_length, cancelled)
-        if not growing or not shown:
+        if growing is None:
+            return None
+        try:
+            shown = growing.grow(heard.text, heard.stable_length, cancelled)
+        except Exception:  # the final is still to come
+            _LOG.exception('the text model cannot translate')
+            shown = None
+        if shown is None:
             return None
         self._revision += 1
         return PartialTranslation(
@@ -57,7 +64,7 @@ class WordInterpreter:
         name = heard.utterance_id or heard.reply_id
         growing = self._find(name, heard.language) if heard.source == 'second_pass' else None
         was_shown = name == self._utterance and self._revision > 0
-        text = growing.finish(heard.text).text if growing is not None and (
+        text = _finish(growing, heard.text) if growing is not None and (
             heard.text or was_shown) else ''
         self._open, self._utterance = None, ''
         if not text and not was_shown:
@@ -80,3 +87,12 @@ class WordInterpreter:
         self._language = language
         self._open = GrowingTranslation(self._interpreter, language)
         return self._open
+
+
+def _finish(growing: GrowingTranslation, text: str) -> str:
+    """Return the whole translation; what was stable, where the model fails."""
+    try:
+        return growing.finish(text).text
+    except Exception:  # what was shown must come to an end
+        _LOG.exception('the text model cannot translate')
+        return growing.stable_text

@@ -163,7 +163,8 @@ class Answers:
     def _answer(self, heard: FinalTranscript,
                 reply: ReplyFinished | None) -> tuple[list[Answer], bool]:
         """Return what is answered, and whether an answer is due if the lane finds so yet."""
-        meant = self._address.is_meant(heard.text, heard.start_ns, heard.end_ns)
+        meant = self._address.is_meant(heard.text, heard.start_ns, heard.end_ns) or (
+            heard.ended_by == 'push_to_talk')  # who holds the button speaks to the robot
         intent = self._understand(heard)
         if intent is not None and (meant or intent.without_name):
             self.stats.from_words += 1

@@ -15,9 +15,11 @@ from rclpy.parameter import Parameter
 from rclpy.utilities import remove_ros_args
 
 from audio_interaction_ros.errors import MissingDependencyError
+from audio_interaction_ros.monitor.load import load_server
 from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
 from audio_interaction_ros.nodes.halves import (
     Halves,
+    MonitorProcess,
     OwnProcesses,
     SameProcess,
     ros_arguments,
@@ -113,10 +115,24 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--processes', action='store_true',
                         help='encoder and decoder each in a process of its own')
     parser.add_argument('--print', action='store_true', help='print finals and alerts')
+    parser.add_argument('--monitor', action='store_true',
+                        help='serve a page that shows what is heard, on this machine')
     options = parser.parse_args(arguments)
     if options.source == 'file' and not options.file:
         parser.error('--source file needs --file PATH')
     return options
+
+
+def find_missing(options: argparse.Namespace) -> str:
+    """Return which library is missing for what was asked, and how to get it; empty: none is."""
+    try:
+        if options.source == 'mic':
+            sound_library()
+        if options.monitor:
+            load_server()
+    except MissingDependencyError as error:
+        return str(error)
+    return ''
 
 
 def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None) -> int:
@@ -127,22 +143,23 @@ def main(args: list[str] | None = None, *, runtime: RuntimeSource | None = None)
         print(said, file=sys.stderr)
         return 2
     options = parse_options(remove_ros_args(arguments)[1:])
-    if options.source == 'mic':
-        try:
-            sound_library()
-        except MissingDependencyError as error:  # named before a model is loaded
-            print(f'error: {error}', file=sys.stderr, flush=True)
-            return 1
+    missing = find_missing(options)
+    if missing:  # named before a model is loaded
+        print(f'error: {missing}', file=sys.stderr, flush=True)
+        return 1
     # what a recording raises is no alarm of today, so the next start must not find it
     changes = {'alerts.journal_s': 0.0} if options.source == 'file' else {}
     halves: Halves = (OwnProcesses(ros_arguments(arguments), changes) if options.processes
                       else SameProcess(runtime or SharedRuntime(), changes))
+    monitor = MonitorProcess(ros_arguments(arguments)) if options.monitor else None
     assistant = AssistantProcess(options, halves)
     try:
         return run(assistant.make_nodes, arguments, done=assistant.is_done,
                    code=lambda: assistant.exit_code)
     finally:
         halves.close()
+        if monitor is not None:
+            monitor.close()
 
 
 if __name__ == '__main__':

@@ -29,6 +29,7 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.answer_gate import AnswerGate
 from audio_interaction_ros.nodes.decoding.decoder_task import (
     ChunkHeard,
     ChunkRefused,
@@ -38,7 +39,9 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
     LanesAdjusted,
     Progress,
 )
+from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
+from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
 from audio_interaction_ros.nodes.decoding.sound_board import SoundBoard
 from audio_interaction_ros.nodes.decoding.text_board import TextBoard
@@ -90,7 +93,7 @@ class DecoderNode(ManagedNode):
         super().__init__(
             'decoder_node', lanes=True, groups=(
                 'fifo', 'model', 'transcript', 'translation', 'alerts', 'sounds', 'reply',
-                'intents', 'assistant'), **options)
+                'intents', 'assistant', 'direction'), **options)
         self._runtime, self._load_text_model = runtime, text_model
         self._worker: Worker | None = None
         self._texts: TextBoard | None = None
@@ -133,12 +136,15 @@ class DecoderNode(ManagedNode):
         self._texts = TextBoard(
             node=self, config=config, group=self._flow, load=self._load_text_model,
             publish=lambda kind, message: self._board.publish(kind, message),
-        ) if config.reply.model else None
+        ) if config.uses_text else None
         answers = build_answers(config, reads='transcript' in config.second_passes)
         self._answers = None if answers is None else AnswerBoard(
             node=self, answers=answers, config=config, group=self._flow,
             cancel=self._cancel_replies, texts=self._texts)
+        self._gate = AnswerGate(node=self, topic=config.reply.active_topic, group=self._flow)
+        self._directions = DirectionInput(node=self, settings=config.direction, group=self._flow)
         self._board = ReplyBoard(node=self, lanes=config.lanes,
+                                 outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
                                  translate=self._translate, answers=self._answers,
                                  hear=self._hear_transcript)
@@ -146,10 +152,12 @@ class DecoderNode(ManagedNode):
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
                                   lanes=config.lanes, hearing=lambda: self.ready,
+                                  directions=self._directions,
                                   before=self._alerts)
         self._sounds = SoundBoard(
             node=self, alerts=config.alerts, sounds=config.sounds,
-            rules=read_sound_rules(config.alerts, self._alerts.rules))
+            rules=read_sound_rules(config.alerts, self._alerts.rules),
+            directions=self._directions)
         self._listen.open()
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPromptService, '~/set_prompt', self._on_set_prompt)
@@ -278,6 +286,8 @@ class DecoderNode(ManagedNode):
         self._unsure = {}
         self._note_lanes(model.lanes)
         self._model, self.ready = model, True
+        if self._texts is not None:
+            self._texts.adopt(model.runtime)
         self._publish_credit()
 
     def _note_lanes(self, lanes: Sequence[LaneConfig]) -> None:
@@ -412,6 +422,9 @@ class DecoderNode(ManagedNode):
             report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
         for name, unsure in self._unsure.items():
             unsure.check(name, report)
+        if self._worker is not None:
+            self._gate.report(report)
+            self._directions.report(report)
         return report
 
     def _report_model(self) -> StatusReport:

@@ -5,6 +5,7 @@ Callbacks convert and enqueue; a worker thread runs the listening pipeline; the 
 is touched with the node's lock held, like all else of the node, and needs none of its own.
 """
 
+import functools
 import time
 from typing import Any
 
@@ -27,6 +28,7 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
     Flush,
     IncomingBlock,
     PauseDetector,
+    PushToTalk,
 )
 from audio_interaction_ros.nodes.encoding.input_report import InputReport, RecentGrowth
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
@@ -46,6 +48,7 @@ from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, 
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
+from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.outbound import OutboundFifo
 from audio_interaction_ros.stream.robot_speech import RobotSpeech
 
@@ -62,12 +65,18 @@ class EncoderNode(ManagedNode):
     """The listening half of the assistant."""
 
     def __init__(self, *, runtime: RuntimeSource = load_encoder,
-                 transcriber: Any = None, **options: Any) -> None:
-        """Declare parameters; ``runtime`` and ``transcriber`` (by name) load the models."""
+                 transcriber: Any = None, turn_judge: Any = load_turn_judge,
+                 **options: Any) -> None:
+        """
+        Declare parameters; ``runtime``, ``transcriber`` (by name) and ``turn_judge`` load models.
+
+        The last, which hears whether a voice is through, only for ``transcript.end: smart``.
+        """
         super().__init__('encoder_node',
                          groups=('audio', 'fifo', 'model', 'transcript', 'translation', 'record'),
                          **options)
         self._runtime, self._load_transcriber = runtime, transcriber
+        self._load_turn_judge = turn_judge
         self._worker: Worker | None = None
         self._input: AudioInput | None = None
         self._infos: dict[tuple[str, str], Any] = {}  # what descriptions of audio said
@@ -77,7 +86,7 @@ class EncoderNode(ManagedNode):
         self._interruption = Interruption()
         self._epoch = 0
         self._listening = True
-        self._ready = False
+        self._ready = self._held = False
         self.diagnostics = Diagnostics(node=self, tasks={
             'audio input': self._report_input, 'fifo': self._report_fifo,
             'model': self._report_model}, lock=self.lock)
@@ -119,6 +128,8 @@ class EncoderNode(ManagedNode):
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
         self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
                              callback_group=self._flow)
+        self.managed_service(SetBool, '~/push_to_talk', self._on_push_to_talk,
+                             callback_group=self._flow)
         self.managed_timer(_TICK_S, self._tick, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
@@ -126,7 +137,9 @@ class EncoderNode(ManagedNode):
             self._second_pass = SecondPassLink(
                 node=self, config=self.config, load=self._load_transcriber or (
                     lambda _: load_reader(self.config,
-                                          threads=max(1, self.config.model.threads - 1))))
+                                          threads=max(1, self.config.model.threads - 1))),
+                load_judge=functools.partial(self._load_turn_judge, threads=1)
+                if self.config.transcript.end == 'smart' else None)
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
@@ -158,6 +171,7 @@ class EncoderNode(ManagedNode):
         assert self._input is not None and self._worker is not None, 'set_up comes first'
         assert self._fifo is not None, 'set_up comes first'
         self._input.close()
+        self._let_go()
         if self._ready and self._worker.alive:
             self._worker.put(Flush(tail_s=TAIL_S), always=True)
             done = self._worker.finish(_FINISH_S)
@@ -182,7 +196,7 @@ class EncoderNode(ManagedNode):
 
     def tear_down(self) -> None:
         """Stop the threads, forget all audio."""
-        self._ready = False
+        self._ready = self._held = False
         if self._input is not None:
             self._input.close()
         for part in (self._second_pass, self._worker, self._recorder):
@@ -286,10 +300,37 @@ class EncoderNode(ManagedNode):
         elif not request.data and self._listening:
             self._listening = False
             self._input.close()
+            self._let_go()
             self._worker.put(Flush(tail_s=TAIL_S), always=True)
             self._forget_at = time.monotonic() + _FORGET_AFTER_S
         response.success = True
         response.message = 'listening' if self._listening else 'not listening'
+        return response
+
+    def _let_go(self) -> None:
+        """Take it that the button was let go, where nothing more is heard."""
+        if self._held and self._worker is not None:
+            self._worker.put(PushToTalk(False), always=True)
+        self._held = False
+
+    def _on_push_to_talk(self, request: Any, response: Any) -> Any:
+        assert self._worker is not None, 'set_up comes first'
+        words = self._second_pass.words if self._second_pass is not None else None
+        if words is None:
+            response.message = ('expected words while they are spoken, found them turned off; set '
+                                'transcript.second_pass and transcript.partial_ms')
+        elif not words.working:
+            response.message = 'the model that reads words is being loaded; try again'
+        elif request.data and not (self.active and self._listening):
+            response.message = ('not listening; activate the node, and call ~/set_listening with '
+                                'true')
+        elif not self._worker.put(PushToTalk(request.data), always=True):
+            response.message = 'the encoder has stopped; see its diagnostics'
+        else:
+            response.success = True
+            response.message = 'held: all is one utterance' if request.data else (
+                'let go: the utterance ends')
+        self._held = bool(request.data and response.success)
         return response
 
     def _forget_audio(self) -> None:
@@ -301,7 +342,8 @@ class EncoderNode(ManagedNode):
     def _report_input(self) -> StatusReport:
         report = StatusReport()
         self.qos_watch.check(report)
-        report.values.update(state=self.state, listening=self._listening)
+        report.values.update(state=self.state, listening=self._listening,
+                             push_to_talk=self._held)
         if not self.active:
             report.add(WARN, f'not listening: the node is {self.state}')
         if not self._listening:

@@ -1,5 +1,5 @@
 """
-The two halves of an assistant, in this process or each in one of its own.
+The two halves of an assistant, in this process or each in one of its own, and the page beside.
 
 Owns how the command ``assistant`` starts them, knows whether they fail or still work, and ends
 them. Knows nothing of sources and of what is printed.
@@ -21,7 +21,7 @@ from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 
-__all__ = ['Halves', 'OwnProcesses', 'SameProcess', 'ros_arguments']
+__all__ = ['Halves', 'MonitorProcess', 'OwnProcesses', 'SameProcess', 'ros_arguments']
 
 _NAMES = ('encoder_node', 'decoder_node')
 _END_S = 20.0
@@ -142,6 +142,30 @@ class OwnProcesses:
                 idle = values['idle'] == 'True'
                 self._quiet[name] = self._quiet[name] + 1 if idle else 0
                 self._failures[name] = values['failure']
+
+
+class MonitorProcess:
+    """
+    monitor_node in a process of its own, so that nothing of the page holds up the ears.
+
+    It dies with this process. That it ends by itself is no reason to stop hearing.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """Start it with these ROS arguments; call it before any thread is started."""
+        self._process = subprocess.Popen(
+            [*node_command('monitor_node'), *arguments], stdin=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent)
+
+    def close(self) -> None:
+        """Ask it to end, and end it where it does not."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def node_command(name: str) -> list[str]:

@@ -16,10 +16,10 @@ import numpy as np
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import MAGNITUDE_BINS, Block, TokenIds
 
-__all__ = ['HALVES', 'Allowed', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding',
-           'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest',
-           'StepResult', 'StreamReader', 'Tokenizer', 'Transcriber', 'VoiceListener',
-           'WindowReader', 'WindowReading', 'WordStream']
+__all__ = ['Allowed', 'ClosingReader', 'Decoder', 'DecoderSpec', 'Encoder', 'EncoderSpec',
+           'Encoding', 'HALVES', 'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead',
+           'StepRequest', 'StepResult', 'StreamReader', 'Tokenizer', 'Transcriber',
+           'VoiceListener', 'WindowReader', 'WindowReading', 'WordStream']
 
 HALVES = ('encoder', 'decoder')
 
@@ -371,6 +371,20 @@ class WindowReader(Protocol):
 
     def open_voice(self) -> VoiceListener | None:
         """Return what hears when speech begins and ends; None where nobody can."""
+        ...
+
+
+@runtime_checkable
+class ClosingReader(Protocol):
+    """Reads a window also as a second pass would, so that nothing is left to read at its end."""
+
+    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
+                    language: str = '') -> WindowReading:
+        """
+        Return what samples [n] float32 at 16 kHz say, at most 30 s, if nobody speaks on.
+
+        ``before`` was said before the window. ``language`` is detected when empty.
+        """
         ...
 
 

@@ -31,6 +31,7 @@ from audio_interaction_ros.runtimes.onnx_session import (
     cache_dtype,
     make_aligned,
 )
+from audio_interaction_ros.runtimes.onnx_text_net import OnnxTextNet
 from audio_interaction_ros.runtimes.specs import decoder_spec
 
 __all__ = ['OnnxDecoder']
@@ -101,6 +102,11 @@ class OnnxDecoder:
                 f'model.slots: no memory for {lanes} lanes of {slots} slots '
                 f'({self._dtype.itemsize * np.prod(shape, dtype=float) / 1e6:.0f} MB); lower '
                 'model.slots, run fewer lanes, or free memory') from error
+
+    def open_text_net(self, slots: int) -> OnnxTextNet:
+        """Return a net over the same weights for one text beside the lanes; for any thread."""
+        return OnnxTextNet(self._config, step=self._step, head=self._head,
+                           embeddings=self._embeddings, slots=slots)
 
     def forget(self, lane: int) -> None:
         """Zero the cache of a lane: masked keys and values still count where they are NaN."""

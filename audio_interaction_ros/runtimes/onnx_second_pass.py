@@ -1,12 +1,15 @@
 """
-The second pass on ONNX Runtime: Whisper base and the net that hears speech.
+The second pass on ONNX Runtime: Whisper base, or a size that the user brings, and Silero VAD.
 
 Owns the decoder's cache and where graphs come from: the first start on a machine makes them of
 the base weights with numpy, later ones only map them. How a text is read is second_pass' business.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,12 +17,17 @@ import onnxruntime as ort
 from audio_interaction_ros.checkpoints.base_weights import fetch, identity
 from audio_interaction_ros.checkpoints.cache import print_progress
 from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
+from audio_interaction_ros.checkpoints.whisper_folder import WhisperFolder, find_whisper
+from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
 from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
+    END,
     LONGEST_TEXT,
+    NO_TIMESTAMPS,
+    START,
     WINDOW_S,
 )
 from audio_interaction_ros.runtimes.whisper_words import WhisperWords
@@ -34,6 +42,8 @@ _SLOTS = LONGEST_TEXT + 36
 """Of the decoder's cache: the longest text, and what stands before it."""
 _UNSEEN = np.float32(-1e9)
 _HALF = 'second_pass'
+_SHAPE = 'decoder_shape.json'
+"""Of the decoder, beside its graphs."""
 PRECISION = 'int8'
 """Of weights: half the memory of float32. Words and time of both: python -m eval second_pass
 --precision fp32 int8."""
@@ -115,32 +125,75 @@ class _Text:
         return last_scores
 
 
-def graph_folder(precision: str = PRECISION) -> Path:
-    """Return the folder of the graphs, made in the cache where it is missing."""
-    model_id = f'whisper-base-{identity("whisper-base")[:16]}'
+def graph_folder(precision: str = PRECISION, folder: str = '') -> Path:
+    """
+    Return the folder of the graphs, made in the cache where it is missing.
+
+    ``folder`` holds a Whisper of the user's; empty: Whisper base.
+    """
+    brought = find_whisper(folder) if folder else None
+    model_id = brought.identity if brought else f'whisper-base-{identity("whisper-base")[:16]}'
     said = manifest.GraphManifest(
         model_id=model_id, half=_HALF, precision=precision,
         versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
 
-    def build(folder: Path) -> None:
-        from audio_interaction_ros.checkpoints.arrays import load_arrays
+    def build(target: Path) -> None:
         from audio_interaction_ros.graphs.whisper import write_second_pass
 
-        base = fetch('whisper-base')
         print_progress(f'making the second pass for ONNX Runtime ({precision}), once')
-        write_second_pass(folder, ENCODER, load_arrays([base / 'model.safetensors']),
-                          WhisperDecoderConfig(), load_arrays([base / 'decoder.safetensors']),
-                          said.facts)
-        (folder / 'tokenizer.json').write_bytes((base / 'tokenizer.json').read_bytes())
-        manifest.write(folder, said)
+        tower, encoder, shape, decoder, tokenizer = _read_brought(brought) if brought else (
+            _read_base())
+        write_second_pass(target, tower, encoder, shape, decoder, said.facts)
+        (target / 'tokenizer.json').write_bytes(tokenizer.read_bytes())
+        (target / _SHAPE).write_text(json.dumps(asdict(shape)), encoding='utf-8')
+        manifest.write(target, said)
 
+    space_mb = 600 if brought is None else 100 + 4 * brought.weights.stat().st_size // 1_000_000
     return manifest.ensure_cached(build, model_id=model_id, half=_HALF, precision=precision,
-                                  space_mb=600)
+                                  space_mb=space_mb)
+
+
+_Parts = tuple[AudioTowerConfig, dict[str, np.ndarray], WhisperDecoderConfig,
+               dict[str, np.ndarray], Path]
+
+
+def _read_base() -> _Parts:
+    from audio_interaction_ros.checkpoints.arrays import load_arrays
+
+    base = fetch('whisper-base')
+    return (ENCODER, load_arrays([base / 'model.safetensors']), WhisperDecoderConfig(),
+            load_arrays([base / 'decoder.safetensors']), base / 'tokenizer.json')
+
+
+def _read_brought(brought: WhisperFolder) -> _Parts:
+    encoder, decoder = brought.read()
+    tower, shape = brought.shapes(encoder, decoder)
+    return tower, encoder, shape, decoder, brought.path / 'tokenizer.json'
+
+
+def _read_shape(folder: Path) -> WhisperDecoderConfig:
+    """Return the decoder's shape; folders that were made before it was written are of base."""
+    path = folder / _SHAPE
+    if not path.is_file():
+        return WhisperDecoderConfig()
+    said = json.loads(path.read_text(encoding='utf-8'))
+    return WhisperDecoderConfig(**said | {'alignment_heads': tuple(
+        (layer, head) for layer, head in said['alignment_heads'])})
+
+
+def _check_tokens(tokenizer: Any, folder: str) -> None:
+    """Refuse a tokenizer whose ids are not those that this reader knows."""
+    found = {name: tokenizer.token_to_id(name)
+             for name in ('<|endoftext|>', '<|startoftranscript|>', '<|notimestamps|>')}
+    if list(found.values()) != [END, START, NO_TIMESTAMPS]:
+        raise CheckpointError(
+            f'{folder}: expected the tokens of a Whisper for all languages (tiny to large-v2), '
+            f'found {found}; write transcript.reader: faster-whisper:FOLDER for other sizes')
 
 
 def load(*, threads: int | None = None, language: str = '', task: str = 'transcribe',
-         find_speech: bool = True, precision: str = PRECISION,
-         after_s: float = AFTER_S) -> WhisperWords:
+         find_speech: bool = True, precision: str = PRECISION, after_s: float = AFTER_S,
+         folder: str = '', hot_words: Sequence[str] = ()) -> WhisperWords:
     """
     Bring the second pass up; for registry.load_transcriber, which says what the arguments mean.
 
@@ -148,18 +201,21 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
     """
     from tokenizers import Tokenizer
 
-    folder = graph_folder(precision)
-    said = manifest.read(folder)
+    if folder:
+        _check_tokens(Tokenizer.from_file(str(find_whisper(folder).path / 'tokenizer.json')),
+                      folder)
+    graphs = graph_folder(precision, folder)
+    said = manifest.read(graphs)
     encoder, cross, step = (
-        open_session(folder / name, threads=threads, expected=said.facts,
-                     remedy=manifest.describe_remedy(folder))
+        open_session(graphs / name, threads=threads, expected=said.facts,
+                     remedy=manifest.describe_remedy(graphs))
         for name in (manifest.WHISPER_ENCODER, manifest.WHISPER_CROSS, manifest.WHISPER_STEP))
     net = OnnxWhisper(
-        WhisperDecoderConfig(), encoder=encoder, cross=cross, step=step,
+        _read_shape(graphs), encoder=encoder, cross=cross, step=step,
         # Mapped: of the table only the rows in use come into memory.
-        embeddings=np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'),
-        positions=np.load(folder / manifest.POSITIONS))
+        embeddings=np.load(graphs / manifest.EMBEDDINGS, mmap_mode='r'),
+        positions=np.load(graphs / manifest.POSITIONS))
     return WhisperWords(
-        net, Tokenizer.from_file(str(folder / 'tokenizer.json')),
+        net, Tokenizer.from_file(str(graphs / 'tokenizer.json')),
         find_speech=load_voice_activity() if find_speech else None, language=language, task=task,
-        after_s=after_s)
+        after_s=after_s, hot_words=hot_words)

@@ -4,7 +4,9 @@ Sessions of ONNX Runtime as this package wants them, and arrays that they read a
 Owns threads and the check that a graph is what its reader expects. Knows no network.
 """
 
+import contextlib
 import ctypes
+import mmap
 import platform
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,6 +21,8 @@ from audio_interaction_ros.errors import CheckpointError
 __all__ = ['make_aligned', 'bind_input', 'bind_output', 'cache_dtype', 'open_session']
 
 _ALIGNMENT = 64
+_LARGE = 4 * 2 ** 20
+"""Bytes from which numpy asks for large pages."""
 _FLUSH_TO_ZERO, _DENORMALS_ARE_ZERO = 0x8000, 0x0040
 
 
@@ -92,11 +96,26 @@ def _flush_denormals() -> None:
 
 
 def make_aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
-    """Return zeros that begin where vector instructions like it."""
+    """
+    Return zeros that begin where vector instructions like it; MemoryError where there is no room.
+
+    Large ones come in small pages: of a cache, lanes that keep little never touch the rest, and
+    numpy's pages of 2 MiB would make all of it resident. A step takes the same time with either.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    raw = (_map_small_pages if size >= _LARGE else np.zeros)(size + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start:start + size].view(dtype).reshape(shape)
+
+
+def _map_small_pages(size: int, dtype: Any) -> np.ndarray:
+    try:
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except (OSError, OverflowError) as error:
+        raise MemoryError(f'no memory for {size / 1e6:.0f} MB') from error
+    with contextlib.suppress(AttributeError, OSError):  # another system
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, dtype)
 
 
 def bind_input(binding: ort.IOBinding, name: str, array: np.ndarray) -> None:

@@ -16,7 +16,8 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.reading import ReaderChoice
 from audio_interaction_ros.runtimes.base import HALVES, Runtime, TextModel, Transcriber
 
-__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_text_model', 'load_transcriber']
+__all__ = ['RUNTIMES', 'SECOND_PASSES', 'load_runtime', 'load_text_model', 'load_transcriber',
+           'load_turn_judge']
 
 RUNTIMES = {'torch': 'audio_interaction_ros.runtimes.torch',
             'onnx': 'audio_interaction_ros.runtimes.onnx',
@@ -30,7 +31,7 @@ SECOND_PASSES = {'whisper': 'audio_interaction_ros.runtimes.onnx_second_pass',
 _TEXT_MODELS = 'audio_interaction_ros.runtimes.onnx_text'
 _INSTALL = {'torch': 'pip install torch (CPU wheels: see README)',
             'onnx': 'pip install onnx', 'onnxruntime': 'pip install onnxruntime',
-            **dict.fromkeys(('faster_whisper', 'ctranslate2', 'sherpa_onnx'),
+            **dict.fromkeys(('ctranslate2', 'sherpa_onnx'),
                             'pip install -r requirements/readers.txt'),
             **dict.fromkeys(('tensorrt', 'cuda'), 'pip install -r requirements/tensorrt.txt (on '
                             'a Jetson, JetPack brings TensorRT)')}
@@ -102,6 +103,18 @@ def load_text_model(name: str, *, threads: int | None = None,
     loaded: TextModel = module.load(name, threads=threads, precision=precisions[dtype])
     _release_memory()
     return loaded
+
+
+def load_turn_judge(*, threads: int | None = None) -> Any:
+    """
+    Load what hears whether a voice is through (runtimes.smart_turn), fetched where it is missing.
+
+    Raises CheckpointError where it cannot be had and MissingDependencyError without ONNX Runtime.
+    """
+    module = _import_backend('audio_interaction_ros.runtimes.smart_turn', 'transcript.end smart')
+    judge = module.load(threads=threads)
+    _release_memory()
+    return judge
 
 
 def _import_backend(path: str, what: str) -> Any:

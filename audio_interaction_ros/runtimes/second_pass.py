@@ -19,6 +19,7 @@ from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.hot_words import HotWords
 from audio_interaction_ros.runtimes.spoken_part import FindSpeech, cut_spoken_part, shift_words
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
@@ -118,15 +119,15 @@ class WhisperSecondPass:
     """Whisper, greedy, on the last 30 s of what it is given."""
 
     def __init__(self, net: WhisperNet, tokenizer: Any, *, find_speech: FindSpeech | None = None,
-                 language: str = '', task: str = 'transcribe',
-                 after_s: float = AFTER_S) -> None:
+                 language: str = '', task: str = 'transcribe', after_s: float = AFTER_S,
+                 hot_words: Sequence[str] = ()) -> None:
         """
         Take a net and its tokenizer (of the library tokenizers).
 
         ``language`` (ISO 639-1) is detected when empty; ``task`` may be translate (to English).
         Without ``find_speech`` everything is read as if somebody spoke. ``after_s`` of silence
-        are heard after the speech, 30: always half a minute. Raises ConfigurationError for a
-        wrong name.
+        are heard after the speech, 30: always half a minute. ``hot_words`` are expected and
+        favoured (runtimes.hot_words). Raises ConfigurationError for a wrong name.
         """
         if task not in TASKS:
             raise ConfigurationError(f'task: expected one of {sorted(TASKS)}, found {task!r}; '
@@ -135,9 +136,12 @@ class WhisperSecondPass:
         self._languages = {code: tokenizer.id_to_token(code).strip('<|>')
                            for code in range(FIRST_LANGUAGE, LAST_LANGUAGE + 1)}
         if language and language not in self._languages.values():
-            raise ConfigurationError(f'language: expected an ISO 639-1 code known to Whisper, '
-                                     f'found {language!r}; change it in the configuration')
+            raise ConfigurationError(
+                f'transcript.language: expected one of {", ".join(self._languages.values())}, '
+                f'which this model knows, found {language!r}; change it in the configuration')
         self._language, self._task, self._after_s = language, TASKS[task], after_s
+        self.hot_words = HotWords(hot_words, self.encode)
+        """Names that are expected; may be set anew between readings."""
         vocabulary = tokenizer.get_vocab(with_added_tokens=False).items()
         # Beside these every id from START on; of time stamps the tokenizer does not know.
         self._banned = [code for _, code in vocabulary
@@ -179,8 +183,7 @@ class WhisperSecondPass:
         frames = self._net.attend(encoded)
         scores = self._net.begin(frames)([START])
         language = self._language_id(scores, languages)
-        shown = (style_ids(self._languages[language], self._encode)
-                 if self._task == TASKS['transcribe'] else [])
+        shown = self._shown_before(self._languages[language])
         start = [*shown, START, language, self._task, NO_TIMESTAMPS]
         step = self._net.begin(frames)
         ids, log_probs = self._read_text(step, start)
@@ -191,13 +194,20 @@ class WhisperSecondPass:
             log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids), words=words,
             no_speech=float(np.exp(log_probability(scores, NO_SPEECH))))
 
+    def _shown_before(self, language: str) -> list[int]:
+        """Return what stands before a text: how it is written, and names; often nothing."""
+        style = (style_ids(language, self.encode) if self._task == TASKS['transcribe'] else [])
+        names = self.hot_words.prompt
+        return [*(style or [START_OF_PREVIOUS]), *names] if style or names else []
+
     def _translate(self, encoded: np.ndarray, language: int) -> str:
         """Return what encoder frames say, in English; '' for a loop."""
         ids, _ = self._read_text(self._net.begin(self._net.attend(encoded)),
                                  [START, language, TASKS['translate'], NO_TIMESTAMPS])
         return '' if is_repeating(ids) else self._tokenizer.decode(ids).strip()
 
-    def _encode(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, without those that frame it."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -215,7 +225,7 @@ class WhisperSecondPass:
         scores = step(start)
         while len(ids) < LONGEST_TEXT and not is_repeating(ids):
             scores[self._banned] = scores[START:] = -np.inf
-            best = int(scores.argmax())
+            best = self.hot_words.choose(scores, ids)
             log_probs.append(log_probability(scores, best))
             if best == END:
                 break

@@ -25,12 +25,12 @@ from audio_interaction_ros.runtimes.second_pass import (
     compression_ratio,
     is_repeating,
     log_probability,
-    style_ids,
 )
 from audio_interaction_ros.runtimes.spoken_part import open_voice
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
-__all__ = ['WhisperWords']
+__all__ = ['CIRCLES', 'DOUBTED_PAD_S', 'PAD_S', 'WhisperWords', 'find_doubt', 'keep_agreed',
+           'most_tokens']
 
 PAD_S = 1.0
 """Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""
@@ -60,6 +60,14 @@ class WhisperWords(WhisperSecondPass):
             read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
         return read
 
+    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
+                    language: str = '') -> WindowReading:
+        """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
+        read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
+        if read.doubt == CIRCLES:
+            read = self._read_padded(samples, (), before, language, WINDOW_S)
+        return read
+
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
                      before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
         seconds = len(samples) / SAMPLE_RATE_HZ
@@ -74,18 +82,18 @@ class WhisperWords(WhisperSecondPass):
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
         step = self._net.begin(frames)
         ids, log_probs = self._write_on(step, start, forced, seconds)
-        words = _keep_agreed(agreed, make_words(
+        words = keep_agreed(agreed, make_words(
             ids, log_probs, self._tokenizer.decode, new_from=len(forced)))
         words = place_words(words, looks_of(step, len(start)), seconds, kept=len(agreed))
         return WindowReading(words=tuple(words), language=self._languages[code],
-                             doubt=_find_doubt(words, ids, seconds))
+                             doubt=find_doubt(words, ids, seconds))
 
     def _code_of(self, language: str) -> int:
         return int(self._tokenizer.token_to_id(f'<|{language}|>'))
 
     def _context_ids(self, language: str, before: Sequence[ReadWord]) -> list[int]:
         """Return what the text continues: how the language is written, and what was said."""
-        shown = style_ids(language, self._encode)
+        shown = self._shown_before(language)
         said = [code for word in before for code in (*word.ids, *word.mark_ids)][-_MOST_BEFORE:]
         return [*(shown or [START_OF_PREVIOUS]), *said] if shown or said else []
 
@@ -94,10 +102,10 @@ class WhisperWords(WhisperSecondPass):
         """Return the ids of the text, which begins with some, and their log-probabilities."""
         scores = step([*start, *forced])
         ids, log_probs = list(forced), [0.0] * len(forced)
-        most = len(forced) + _FEWEST_TOKENS + round(_TOKENS_PER_S * seconds)
+        most = most_tokens(len(forced), seconds)
         while len(ids) < most and not is_repeating(ids):
             scores[self._banned] = scores[START:] = -np.inf
-            best = int(scores.argmax())
+            best = self.hot_words.choose(scores, ids)
             if best == END:
                 break
             ids.append(best)
@@ -106,7 +114,12 @@ class WhisperWords(WhisperSecondPass):
         return ids, log_probs
 
 
-def _keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[ReadWord]:
+def most_tokens(forced: int, seconds: float) -> int:
+    """Return how many tokens a window may have: those given and as many as anybody can say."""
+    return forced + _FEWEST_TOKENS + round(_TOKENS_PER_S * seconds)
+
+
+def keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[ReadWord]:
     """Return words that begin with those agreed on, as these were; only the last mark is new."""
     if not agreed or len(words) < len(agreed):
         return words
@@ -115,7 +128,7 @@ def _keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[Read
             *words[len(agreed):]]
 
 
-def _find_doubt(words: Sequence[ReadWord], ids: list[int], seconds: float) -> str:
+def find_doubt(words: Sequence[ReadWord], ids: list[int], seconds: float) -> str:
     """Return why a text is not to be believed; '' if it is."""
     if is_repeating(ids) or compression_ratio(''.join(word.written for word in words)) > 2.4:
         return CIRCLES

@@ -67,17 +67,17 @@ def looks_of(step: Any, start: int) -> np.ndarray | None:
 
 
 def place_words(words: Sequence[ReadWord], looks: np.ndarray | None, seconds: float, *,
-                kept: int = 0) -> list[ReadWord]:
+                kept: int = 0, starts: np.ndarray | None = None) -> list[ReadWord]:
     """
     Return words with their places in so many seconds of audio; the first ``kept`` have theirs.
 
-    Without ``looks`` [heads, T + 1, frames] all letters take equally long.
+    ``starts`` [T + 1] are the frames where tokens begin, if they are known. Without them and
+    without ``looks`` [heads, T + 1, frames] all letters take equally long.
     """
     counts = [len(word.ids) + len(word.mark_ids) for word in words]
-    starts = None
-    if looks is not None and looks.shape[1] >= sum(counts) > 0:
+    if starts is None and looks is not None and looks.shape[1] >= sum(counts) > 0:
         starts = align_tokens(looks[:, :sum(counts), :max(1, round(seconds / FRAME_S))])
-    if starts is None:
+    if starts is None or not words:
         lengths = np.cumsum([0, *(len(word.written) for word in words)])
         spans = [(seconds * a / lengths[-1], seconds * b / lengths[-1])
                  for a, b in pairwise(lengths)]

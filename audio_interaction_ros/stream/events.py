@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.spoken_word import SpokenWord
+from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 
 __all__ = [
-    'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript', 'FinalTranslation',
-    'PartialTranscript', 'ReplyEmotion', 'ReplyFinished', 'ReplyStarted', 'ReplyText',
-    'ReplyWithheld', 'Silence', 'SoundEnded', 'SoundStarted', 'StreamReset',
+    'AnswerText', 'AnswerWanted', 'ContextRolled', 'Event', 'FinalReply', 'FinalTranscript',
+    'FinalTranslation', 'PartialTranscript', 'PartialTranslation', 'ReplyEmotion',
+    'ReplyFinished', 'ReplyStarted', 'ReplyText', 'ReplyWithheld', 'Silence', 'SoundEnded',
+    'SoundStarted', 'StreamReset',
 ]
 
 
@@ -124,22 +125,13 @@ class FinalTranscript(Event):
     """That of the PartialTranscripts that it ends; empty where there were none."""
     words: tuple[SpokenWord, ...] = ()
     """Those of the text with their places; none where it was streamed."""
+    ended_by: str = 'model'
+    """What ended the utterance: model, silence, pause (of long speech) or push_to_talk."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartialTranscript(Event):
+class PartialTranscript(WordsShown, Event):
     """What was read so far of an utterance that goes on; a FinalTranscript ends it."""
-
-    utterance_id: str
-    revision: int
-    text: str
-    stable_length: int
-    """Leading code points of ``text`` that no later revision changes."""
-    words: tuple[SpokenWord, ...]
-    language: str
-    start_ns: int
-    end_ns: int
-    """Where the speech that was read began, and how far it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)

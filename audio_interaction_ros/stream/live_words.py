@@ -2,146 +2,128 @@
 Words while they are spoken: when speech begins, when it is read, and when it is over.
 
 A voice detector hears each chunk; while somebody speaks, a window of the speech is read again and
-again, and what two readings agree on is stable (``stream.agreement``). Owns utterances, windows
-and how long a pause ends one. Knows neither the model that reads nor who shows the words. Audio
-stays in memory.
+again, and what two readings agree on is stable (``stream.agreement``). When it is silent the
+speech is read once more as if it were over, so that nothing is left to read when it is. Owns
+when an utterance begins, is read and ends. Knows neither the model that reads nor who shows the
+words; how long silence must last says ``stream.turn_end``. Audio stays in memory.
 """
 
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
-    ReadWord,
+    ClosingReader,
     StreamReader,
     VoiceListener,
     WindowReader,
     WindowReading,
-    WordStream,
 )
-from audio_interaction_ros.stream.agreement import Agreement
-from audio_interaction_ros.stream.spoken_word import SpokenWord
-from audio_interaction_ros.stream.unfinished import is_unfinished
+from audio_interaction_ros.stream.closed_reading import ClosedReading
+from audio_interaction_ros.stream.open_utterance import OpenUtterance
+from audio_interaction_ros.stream.speech_heard import SOFTEST_NS, SpeechHeard
+from audio_interaction_ros.stream.spoken_word import WordsShown
+from audio_interaction_ros.stream.turn_end import TurnEnd
 
-__all__ = ['LiveWords', 'OverSpan', 'WordsShown']
+__all__ = ['LiveWords', 'OverSpan', 'TurnJudge']
 
 NS = 1_000_000_000
-SPEAKS = 0.5
-"""Probability from which a piece counts as speech."""
 LEAST_NS = 100_000_000
 """Less speech than this in a chunk begins no utterance."""
 READ_FROM_NS = 300_000_000
 """Less speech than this in an utterance is not read."""
 LEAD_NS = 400_000_000
 """What is read before the first speech that was heard, so that no soft sound is cut off."""
-PAUSE_NS = 300_000_000
-"""After so much silence what was said is read at once, and long speech may be cut."""
+PAUSE_NS = 200_000_000
+"""After so much silence what was said is read as if it were over."""
+CUT_PAUSE_NS = 300_000_000
+"""At so much silence long speech may be cut."""
 CUT_FROM_NS, LONGEST_NS = 18 * NS, 26 * NS
 """An utterance as long as the first ends at the next pause, one as long as the second anyhow."""
-SOFTEST_NS = 5 * NS
-"""Of so much speech the softest moment is where it is cut."""
-WINDOW_NS = 8 * NS
-"""A window that is longer is cut at words that were agreed on."""
-_LEFT_NS, _CUT_OFF_NS = 1_500_000_000, 2 * NS
-"""So much stays at least in a window that is cut, and so much goes at least."""
-_QUIETEST_PEAK = 1e-3
-_PEAK_KEPT = 0.99  # of a chunk's peak per chunk: a tenth of it after a minute and a half
+EARLY_NS = 2 * NS
+"""So long into an utterance it is read twice as often: what is short has few readings."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class WordsShown:
-    """What is shown of an utterance that goes on."""
-
-    utterance: int
-    """Counts utterances of a stream."""
-    revision: int
-    text: str
-    stable_length: int
-    """Leading code points of the text that no later revision changes."""
-    words: tuple[SpokenWord, ...]
-    language: str
-    start_ns: int
-    end_ns: int
+TurnJudge = Callable[[np.ndarray], float]
+"""Returns how likely it is, 0 to 1, that who speaks in samples [n] at 16 kHz is through."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OverSpan:
-    """An utterance that ended by silence or by its length, to be made final."""
+    """An utterance that is over, to be made final."""
 
-    utterance: int
+    utterance_id: str
     start_ns: int
     end_ns: int
-
-
-@dataclass
-class _Utterance:
-    number: int
-    start_ns: int
-    window_ns: int
-    speech_ns: int
-    """End of the newest speech."""
-    spoken_ns: int = 0
-    """How much speech there was."""
-    read_ns: int = 0
-    """Up to where speech was read."""
-    read_at_ns: int = 0
-    """End of the audio when it was read last."""
-    revision: int = 0
-    language: str = ''
-    shown: str = ''
-    stream: WordStream | None = None
-    """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
+    ended_by: str
+    """silence, pause (of long speech) or push_to_talk."""
+    reading: ClosedReading | None = None
+    """What was read of it when it became silent; None: it must be read now."""
 
 
 class LiveWords:
     """
-    One stream's words; ``remember`` and ``forget`` from any thread, the rest from one.
+    One stream's words; ``remember``, ``hold`` and ``forget`` from any thread, the rest from one.
 
     ``hear`` says which utterances ended, ``due`` whether the speech should be read now, ``read``
-    reads it. Whoever makes a final of a span says so with ``settle``; its words come no more.
-    A StreamReader is given each chunk as it comes instead of a window again and again.
+    reads it, and ``end`` says whether it is over by what was read. Whoever makes a final of a span
+    of its own says so with ``settle``; its words come no more. A StreamReader is given each chunk
+    as it comes instead of a window again and again. Only what a ClosingReader reads in a pause may
+    become final as it is.
     """
 
     def __init__(self, reader: WindowReader | StreamReader, voice: VoiceListener, *,
-                 period_s: float, end_silence_s: float, language: str = '',
-                 reader_ends: bool = False) -> None:
+                 period_s: float, end: TurnEnd, judge: TurnJudge | None = None,
+                 language: str = '', reader_ends: bool = False, run: str = '0') -> None:
         """
-        Read each ``period_s`` of speech; ``end_silence_s`` of silence end an utterance.
+        Read each ``period_s`` of speech; ``end`` says how much silence ends an utterance.
 
-        With ``reader_ends`` a StreamReader that takes an utterance to be over ends it too.
+        ``judge`` hears by the voice whether who speaks is through. With ``reader_ends`` a
+        StreamReader that takes an utterance to be over ends it too. ``run`` begins the names of
+        utterances.
         """
-        self._reader_ends = reader_ends
-        self._reader, self._voice = reader, voice
-        self._period_ns, self._end_ns = round(period_s * NS), round(end_silence_s * NS)
-        self._language = language
-        self._inbox: deque[AudioChunk] = deque()
+        self._reader, self._judge, self._end = reader, judge, end
+        self._closes, self._reader_ends = isinstance(reader, ClosingReader), reader_ends
+        self._period_ns, self._language, self._run = round(period_s * NS), language, run
+        self._inbox: deque[AudioChunk | bool] = deque()
         self._lock = threading.Lock()
         self._forgotten = False
         self._count = 0
+        self._heard = SpeechHeard(voice)
+        self._held = self._releasing = False
         self._start_anew()
 
     def _start_anew(self) -> None:
-        self._chunks: deque[AudioChunk] = deque()
-        self._open: _Utterance | None = None
-        self._agreement = Agreement()
-        self._heard_ns = self._settled_ns = self._speech_ns = 0
-        self._pieces: list[tuple[int, float]] = []
-        self._peak = 0.0
-        self._voice.reset()
+        self._heard.start_anew()
+        self._open: OpenUtterance | None = None
+        self._settled_ns = self._speech_ns = 0
+        self._settled_by = ''
 
     def remember(self, chunk: AudioChunk) -> None:
         """Take a chunk in, to be heard later."""
         with self._lock:
             self._inbox.append(chunk)
 
-    def forget(self) -> None:
-        """Drop all audio and words."""
+    def hold(self, held: bool) -> None:
+        """
+        Take it that a button is held, or not any more.
+
+        All from the chunk that comes next is one utterance, up to the end of the chunk that comes
+        next after the button was let go.
+        """
         with self._lock:
+            self._inbox.append(held)
+
+    def forget(self) -> None:
+        """Drop all audio and words; a button stays as it is."""
+        with self._lock:
+            held = [item for item in self._inbox if isinstance(item, bool)]
             self._inbox.clear()
+            self._inbox.extend(held)
             self._forgotten = True
 
     def hear(self, until_ns: int | None = None) -> list[OverSpan]:
@@ -152,209 +134,217 @@ class LiveWords:
                 if self._forgotten:
                     self._forgotten = False
                     self._start_anew()
-                if not self._inbox or (until_ns is not None
-                                       and self._inbox[0].stamp_ns > until_ns):
+                if not self._inbox:
                     return over
-                chunk = self._inbox.popleft()
-            over += self._hear_chunk(chunk)
+                item = self._inbox[0]
+                if (isinstance(item, AudioChunk) and until_ns is not None
+                        and item.stamp_ns > until_ns):
+                    return over
+                self._inbox.popleft()
+            if isinstance(item, AudioChunk):
+                over += self._hear_chunk(item)
+            else:
+                self._releasing = self._held and not item
+                self._held = item or self._releasing
 
     @property
     def due(self) -> bool:
-        """True when somebody said something since it was read last, and long enough ago."""
+        """True when something was said that was not read yet, and it is time to."""
         now = self._open
         if now is not None and now.stream is not None:
-            return self._heard_ns > now.read_at_ns
-        if now is None or now.speech_ns <= now.read_ns or now.spoken_ns < READ_FROM_NS:
+            return self._heard.until_ns > now.read_at_ns
+        if now is None or now.spoken_ns < READ_FROM_NS:
             return False
-        return (self._heard_ns - now.read_at_ns >= self._period_ns
-                or self._heard_ns - now.speech_ns >= PAUSE_NS)
+        if self.pausing and self._closes:
+            return now.closed_ns < now.speech_ns
+        if now.speech_ns <= now.read_ns:
+            return False
+        if self.pausing:
+            return True
+        early = self._heard.until_ns - now.start_ns <= EARLY_NS + LEAD_NS
+        return self._heard.until_ns - now.read_at_ns >= self._period_ns // (2 if early else 1)
+
+    @property
+    def pausing(self) -> bool:
+        """True where who spoke is silent now, so that what is read may become final."""
+        return self._open is not None and self._silence_ns(self._open) >= PAUSE_NS
 
     def finish(self) -> list[OverSpan]:
         """End the utterance that goes on, as at the end of a stream."""
-        return self._close() if self._open is not None else []
+        by = 'push_to_talk' if self._held else 'silence'
+        self._held, self._releasing = self._held and not self._releasing, False
+        return self._close(by) if self._open is not None else []
 
     def read(self) -> WordsShown | None:
         """Read the window; None where nothing new can be shown. Raises what the reader raises."""
         now = self._open
         if now is None:
             return None
-        offset_s = (now.window_ns - now.start_ns) / NS
-        agreed = len(self._agreement.stable)
+        closed = self.pausing and self._closes
+        agreed = [] if closed else now.agreement.stable
         since_ns = now.read_at_ns
-        now.read_ns, now.read_at_ns = now.speech_ns, self._heard_ns  # also where reading fails
-        read = self._read_on(now, since_ns)
+        now.begin_reading(self._heard.until_ns, closed=closed)
+        read = self._read_on(now, since_ns, closed=closed)
         if read.doubt:
             return None
-        if now.spoken_ns > NS:
-            now.language = read.language
-        self._agreement.push([*read.words[:agreed], *(
-            replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
-            for word in read.words[agreed:])], growing=read.growing)
-        shown = self._show(now, read.language)
+        shown = now.take(read, agreed=len(agreed), closed=closed)
         if now.stream is None:
-            self._cut_window(now)
+            now.cut_window(self._heard.until_ns)
         return shown
 
-    def _read_on(self, now: _Utterance, since_ns: int) -> WindowReading:
+    def _read_on(self, now: OpenUtterance, since_ns: int, *, closed: bool) -> WindowReading:
         """Return what the reader makes of the window, or of what came since it heard last."""
         if isinstance(self._reader, StreamReader):
             now.stream = now.stream or self._reader.open_stream()
-            now.stream.push(self._cut_out(since_ns, self._heard_ns))
-            return now.stream.read(self._agreement.stable)
+            now.stream.push(self._heard.cut_out(since_ns, self._heard.until_ns))
+            return now.stream.read(now.agreement.stable)
+        samples = self._heard.cut_out(
+            now.window_ns, min(self._heard.until_ns, now.speech_ns + LEAD_NS))
+        if closed:
+            assert isinstance(self._reader, ClosingReader), 'nobody else closes'
+            return self._reader.read_closed(samples, before=now.agreement.past,
+                                            language=self._language)
         return self._reader.read_window(
-            self._cut_out(now.window_ns, min(self._heard_ns, now.speech_ns + LEAD_NS)),
-            agreed=self._agreement.stable, before=self._agreement.past,
+            samples, agreed=now.agreement.stable, before=now.agreement.past,
             language=self._language or now.language)
 
-    def settle(self, end_ns: int) -> int | None:
+    def end(self) -> list[OverSpan]:
+        """Return the utterance where it is over by what was read of it by now."""
+        return self._end_if_over()
+
+    def settle(self, end_ns: int) -> str | None:
         """
-        Take it that all speech up to a time is final; return the number of that utterance.
+        Take it that all speech up to a time is final; return the name of that utterance.
 
         What is said after it is another utterance. None where no words of it were shown.
         """
-        self._settled_ns = max(self._settled_ns, end_ns)
         now = self._open
+        if self._is_held_over(end_ns):
+            return None
+        self._settled_ns, self._settled_by = max(self._settled_ns, end_ns), 'model'
         if now is None or now.start_ns >= end_ns:
             return None
-        goes_on = now.speech_ns > end_ns + PAUSE_NS
-        number = now.number if now.revision else None
+        goes_on = now.speech_ns > end_ns + CUT_PAUSE_NS
+        name = now.name if now.revision else None
         self._open = None
         if goes_on:
             self._begin(end_ns, now.speech_ns)
-        return number
+        return name
 
     def rest_of(self, start_ns: int, end_ns: int) -> tuple[int, int] | None:
-        """Return what of a span is not final yet; None where nobody spoke in the rest."""
+        """
+        Return what of a span is not final yet; None where nobody spoke in the rest.
+
+        Nor is anything left where a button that is held makes one utterance of it.
+        """
+        if self._is_held_over(end_ns):
+            return None
         if start_ns >= self._settled_ns:
             return start_ns, end_ns
         if end_ns <= self._settled_ns or self._speech_ns <= self._settled_ns:
             return None
         return self._settled_ns, end_ns
 
+    def reading_of(self, end_ns: int) -> ClosedReading | None:
+        """Return what was read of the utterance that a span up to a time ends; None: nothing."""
+        now = self._open
+        if now is None or now.speech_ns > end_ns or now.start_ns >= end_ns:
+            return None
+        return now.reading
+
+    @property
+    def settled_by(self) -> str:
+        """What ended the newest utterance that is final: model, silence, pause, push_to_talk."""
+        return 'push_to_talk' if self._held else self._settled_by
+
+    def _is_held_over(self, end_ns: int) -> bool:
+        return self._held and self._open is not None and self._open.start_ns < end_ns
+
+    def _silence_ns(self, now: OpenUtterance) -> int:
+        return self._heard.until_ns - now.speech_ns
+
     def _hear_chunk(self, chunk: AudioChunk) -> list[OverSpan]:
         over: list[OverSpan] = []
-        if self._heard_ns and abs(chunk.stamp_ns - self._heard_ns) > CHUNK_NS // 2:
+        if not self._heard.follows(chunk):
             over = self.finish()
-            settled = self._settled_ns if chunk.stamp_ns > self._heard_ns else 0
+            settled = self._settled_ns if chunk.stamp_ns > self._heard.until_ns else 0
+            by = self._settled_by
             self._start_anew()
-            self._settled_ns = settled
-        self._chunks.append(chunk)
-        self._heard_ns = chunk.stamp_ns + CHUNK_NS
-        speech = [end_ns for end_ns in self._find_speech(chunk) if end_ns > self._settled_ns]
+            self._settled_ns, self._settled_by = settled, by
+        speech = [end_ns for end_ns in self._heard.take(chunk) if end_ns > self._settled_ns]
         if speech:
             self._speech_ns = speech[-1]
-        length_ns = round(self._voice.step_s * NS)
-        if self._open is None:
-            if len(speech) * length_ns >= LEAST_NS:
-                self._begin(speech[0] - length_ns - LEAD_NS, speech[-1])
-                assert self._open is not None
-                self._open.spoken_ns = len(speech) * length_ns
-        elif speech:
-            self._open.speech_ns = speech[-1]
-            self._open.spoken_ns += len(speech) * length_ns
+        self._note_speech(chunk, speech)
+        if self._releasing:
+            self._held = self._releasing = False
+            over += self._close('push_to_talk', self._heard.until_ns) if self._open else []
         over += self._end_if_over()
-        self._drop_old()
+        now = self._open
+        self._heard.keep_from(self._heard.until_ns - 2 * CHUNK_NS if now is None else min(
+            now.window_ns, self._heard.until_ns - SOFTEST_NS - CHUNK_NS))
         return over
 
-    def _find_speech(self, chunk: AudioChunk) -> list[int]:
-        """Return the ends of the pieces in which somebody speaks."""
-        self._peak = max(self._peak * _PEAK_KEPT, float(np.abs(chunk.samples).max()),
-                         _QUIETEST_PEAK)
-        heard = self._voice.push(chunk.samples * np.float32(0.5 / self._peak))
-        step_ns = round(self._voice.step_s * NS)
-        ends = [self._heard_ns - (len(heard) - 1 - place) * step_ns for place in range(len(heard))]
-        self._pieces += zip(ends, map(float, heard), strict=True)
-        self._pieces = self._pieces[-(SOFTEST_NS // step_ns):]
-        return [end for end, share in zip(ends, heard, strict=True) if share > SPEAKS]
+    def _note_speech(self, chunk: AudioChunk, speech: list[int]) -> None:
+        """Take down who speaks in the newest chunk: begin an utterance, or let one grow."""
+        length_ns = self._heard.piece_ns * len(speech)
+        now = self._open
+        if now is not None:
+            if speech:
+                now.speak(speech[-1], length_ns)
+        elif self._held:
+            self._begin(chunk.stamp_ns, speech[-1] if speech else chunk.stamp_ns, length_ns)
+        elif length_ns >= LEAST_NS:
+            self._begin(speech[0] - self._heard.piece_ns - LEAD_NS, speech[-1], length_ns)
 
-    def _begin(self, start_ns: int, speech_ns: int) -> None:
-        start_ns = max(start_ns, self._settled_ns, self._chunks[0].stamp_ns)
+    def _begin(self, start_ns: int, speech_ns: int, spoken_ns: int | None = None) -> None:
+        start_ns = max(start_ns, self._settled_ns, self._heard.oldest_ns)
         self._count += 1
-        self._agreement = Agreement()
-        self._open = _Utterance(number=self._count, start_ns=start_ns, window_ns=start_ns,
-                                speech_ns=speech_ns, read_at_ns=start_ns, spoken_ns=max(
-                                    0, speech_ns - start_ns))
+        self._open = OpenUtterance(
+            name=f'{self._run}-{self._count}-words', start_ns=start_ns, window_ns=start_ns,
+            speech_ns=speech_ns, read_at_ns=start_ns,
+            spoken_ns=max(0, speech_ns - start_ns) if spoken_ns is None else spoken_ns)
 
     def _end_if_over(self) -> list[OverSpan]:
         now = self._open
         if now is None:
             return []
-        silence_ns, length_ns = self._heard_ns - now.speech_ns, self._heard_ns - now.start_ns
-        if self._reader_ends and now.stream is not None and now.stream.over:
-            return self._close()
-        patience = 2 if is_unfinished(self._agreement.text) else 1
-        if silence_ns >= self._end_ns * patience:
-            return self._close()
-        if length_ns >= CUT_FROM_NS and silence_ns >= PAUSE_NS:
-            return self._close()
+        silence_ns, length_ns = self._silence_ns(now), self._heard.until_ns - now.start_ns
         if length_ns >= LONGEST_NS:
-            softest_ns = min(self._pieces, key=lambda piece: piece[1])[0]
-            over = self._close(softest_ns)
+            softest_ns = self._heard.find_softest()
+            over = self._close('pause', softest_ns)
             self._begin(softest_ns, now.speech_ns)
             return over
+        if self._held:
+            return []
+        if self._reader_ends and now.stream is not None and now.stream.over:
+            return self._close('silence')
+        if silence_ns >= self._end.wait_ns(now.text, self._judge_voice(now)):
+            return self._close('silence')
+        if length_ns >= CUT_FROM_NS and silence_ns >= CUT_PAUSE_NS:
+            return self._close('pause')
         return []
 
-    def _close(self, end_ns: int | None = None) -> list[OverSpan]:
+    def _judge_voice(self, now: OpenUtterance) -> float | None:
+        """Return how likely the voice is through; None where nobody judges."""
+        if self._judge is None:
+            return None
+        known = now.reading is not None if self._closes else now.read_ns == now.speech_ns
+        if not known:  # voice and words are asked together
+            return 0.0
+        if now.over is None or now.judged_at_ns < self._heard.until_ns:
+            now.judged_at_ns = self._heard.until_ns
+            now.over = self._judge(self._heard.cut_out(
+                max(now.start_ns, self._heard.oldest_ns), self._heard.until_ns))
+        return now.over
+
+    def _close(self, by: str, end_ns: int | None = None) -> list[OverSpan]:
         """End the utterance, where its speech ended if no other time is given."""
         now, self._open = self._open, None
         assert now is not None, 'an utterance is open'
         if end_ns is None:
-            end_ns = min(self._heard_ns, now.speech_ns + PAUSE_NS)
-        self._settled_ns = max(self._settled_ns, end_ns)
-        if now.spoken_ns < READ_FROM_NS:
+            end_ns = min(self._heard.until_ns, now.speech_ns + CUT_PAUSE_NS)
+        self._settled_ns, self._settled_by = max(self._settled_ns, end_ns), by
+        if now.spoken_ns < (READ_FROM_NS if by != 'push_to_talk' else 1):
             return []
-        return [OverSpan(utterance=now.number, start_ns=now.start_ns, end_ns=end_ns)]
-
-    def _drop_old(self) -> None:
-        """Drop chunks that no utterance can reach any more."""
-        keep_ns = (self._heard_ns - 2 * CHUNK_NS if self._open is None
-                   else min(self._open.window_ns, self._heard_ns - SOFTEST_NS - CHUNK_NS))
-        while self._chunks[0].stamp_ns + CHUNK_NS <= keep_ns:
-            self._chunks.popleft()
-
-    def _cut_out(self, start_ns: int, end_ns: int) -> np.ndarray:
-        joined = np.concatenate([chunk.samples for chunk in self._chunks])
-        first_ns = self._chunks[0].stamp_ns
-        start, end = ((at - first_ns) * SAMPLE_RATE_HZ // NS for at in (start_ns, end_ns))
-        cut: np.ndarray = joined[max(0, start):end]
-        return cut
-
-    def _cut_window(self, now: _Utterance) -> None:
-        """Let a long window begin behind a stable word, where the longest pause is."""
-        if self._heard_ns - now.window_ns <= WINDOW_NS:
-            return
-        stable = self._agreement.stable
-        begin_s, end_s = ((at - now.start_ns) / NS for at in (
-            now.window_ns + _CUT_OFF_NS, self._heard_ns - _LEFT_NS))
-        places = [place for place, word in enumerate(stable[:-1])
-                  if begin_s <= word.end_s and stable[place + 1].start_s <= end_s]
-        if not places:
-            return
-        best = max(places, key=lambda place: _pause_behind(stable, place))
-        at_s = (stable[best].end_s + stable[best + 1].start_s) / 2
-        self._agreement.cut(best + 1)
-        now.window_ns = now.start_ns + round(at_s * NS)
-
-    def _show(self, now: _Utterance, language: str) -> WordsShown | None:
-        text, stable = self._agreement.text, self._agreement.stable_text
-        mark = f'{len(stable)} {text}'
-        if mark == now.shown or not text:
-            return None
-        now.shown = mark
-        shown = WordsShown(
-            utterance=now.number, revision=now.revision, text=text, stable_length=len(stable),
-            words=tuple(_spoken(word, now.start_ns) for word in self._agreement.words),
-            language=language, start_ns=now.start_ns, end_ns=now.speech_ns)
-        now.revision += 1
-        return shown
-
-
-def _pause_behind(words: list[ReadWord], place: int) -> float:
-    """Return seconds of pause behind a word; the end of a sentence counts as half a second."""
-    pause = words[place + 1].start_s - words[place].end_s
-    return pause + 0.5 * (words[place].mark[-1:] in tuple('.?!。？！'))
-
-
-def _spoken(word: ReadWord, start_ns: int) -> SpokenWord:
-    return SpokenWord(text=word.written.strip(), start_ns=start_ns + round(word.start_s * NS),
-                      end_ns=start_ns + round(word.end_s * NS), confidence=word.confidence)
+        return [OverSpan(utterance_id=now.name, start_ns=now.start_ns, end_ns=end_ns, ended_by=by,
+                         reading=now.reading)]

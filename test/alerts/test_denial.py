@@ -12,6 +12,7 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.stream.events import ReplyFinished
+from held_out.classes import ALERTS
 
 pytestmark = pytest.mark.unit
 
@@ -192,6 +193,10 @@ def test_no_tone_makes_an_alert_of_what_is_denied(shipped):
 @pytest.mark.parametrize('evidence', ['model', 'both'])
 def test_a_warning_beside_such_words_raises_one(shipped, evidence):
     assert set(CLAIMS) - set(alerts_of(shipped, evidence, CLAIMS)) == set()
+
+
+def test_what_the_assistant_lane_was_taught_to_warn_with_still_warns(shipped):
+    assert [text for text, _ in ALERTS.values() if not shipped.match(text)] == []
 
 
 def test_an_urgent_reply_without_any_listed_phrase_raises_one_as_ever(shipped):

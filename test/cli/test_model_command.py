@@ -65,7 +65,7 @@ def test_fetching_gets_all_that_a_start_needs(folder, tmp_path, monkeypatch, cap
                         lambda name: fetched.append(name) or tmp_path / name)
     monkeypatch.setattr(model_files.onnx_second_pass, 'graph_folder', lambda: tmp_path / 'words')
     assert main(['model', 'fetch', str(folder)]) == 0
-    assert fetched == ['whisper-base', 'silero-vad']  # it lies over no base weights
+    assert fetched == ['whisper-base', 'silero-vad', 'smart-turn']  # it lies over no base weights
     said = capsys.readouterr().out
     assert all(list((tmp_path / 'cache' / 'onnx').glob(f'*-{half}-int8-*'))
                for half in ('encoder', 'decoder'))

@@ -14,6 +14,9 @@ from audio_interaction_ros.config import (
     TranscriptConfig,
     TranslationConfig,
 )
+from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.text_writer import TextWriter
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import Emotion
@@ -32,7 +35,7 @@ LANES = (LaneConfig(name='transcript', kind='transcript', threshold=0.5),
 CONFIG = AssistantConfig(
     lanes=LANES, reply=ReplyConfig(model='some'),
     transcript=TranscriptConfig(second_pass='whisper', partial_ms=0.0),
-    translation=TranslationConfig(source='words'))
+    translation=TranslationConfig(source='reply_model'))
 
 
 class Reader:
@@ -48,7 +51,8 @@ def listen(text, answer, config=CONFIG):
     assistant = Assistant(
         config=config, encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
         decoder=ScriptedDecoder(script=script), second_pass=Reader(text),
-        text_model=scripted(answer)[0])
+        text_model=scripted(answer)[0],
+        interpreter=WordInterpreter(Interpreter(TextWriter(scripted(answer)[0]))))
     noise = np.random.default_rng(0).normal(0, 3000, 16_000 * 4).astype(np.int16)
     return list(assistant.listen([
         AudioBlock(samples=noise, sample_rate_hz=16_000, stamp_ns=None)]))
@@ -82,5 +86,5 @@ def test_an_intent_is_answered_without_it_and_remembered():
     ('reply', ReplyConfig()), ('transcript', TranscriptConfig()),
     ('lanes', (*LANES, LaneConfig(name='translation', kind='translation', threshold=0.5)))])
 def test_words_are_translated_only_where_that_can_be(key, wrong):
-    with pytest.raises(ConfigurationError, match=f'{key}.*translation.source is words'):
+    with pytest.raises(ConfigurationError, match=f'{key}.*translation.source is reply_model'):
         listen('x', lambda turns: 'x', dataclasses.replace(CONFIG, **{key: wrong}))

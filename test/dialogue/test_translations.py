@@ -147,6 +147,18 @@ def test_a_final_without_partials_is_translated_and_another_language_is_not():
     assert follows.on_final(final('Hi.', name='u3', source='streamed')) is None
 
 
+def test_where_the_model_fails_what_is_stable_becomes_final():
+    works = [True]
+    follows = WordInterpreter(interpret(
+        lambda turns: turns[-1][1].upper() if works[0] else None)[0])
+    follows.on_partial(partial('one two three'))
+    follows.on_partial(partial('one two three four five six'))
+    works[0] = False
+    assert follows.on_partial(partial('one two three four five six seven eight nine')) is None
+    assert follows.on_final(final('One two three four.')).text == 'ONE TWO THREE'
+    assert follows.on_final(final('Hi.', name='u2')) is None
+
+
 def test_a_language_that_is_heard_anew_counts_until_something_was_shown():
     follows = WordInterpreter(interpret()[0])
     assert follows.on_partial(partial('one two', language='zh')) is None

@@ -1,11 +1,15 @@
 """Words while they are spoken: what counts as right a second after it was said."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from audio_interaction_ros.config import TranscriptConfig
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
-from eval.shown_words import ShownClip, count_wrong, figures, hear_words
+from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from eval.live_stream import play
+from eval.shown_words import ShownClip, count_wrong, figures, note_words
+from eval.word_pictures import draw_words
 
 pytest.importorskip('jiwer')
 pytest.importorskip('transformers')
@@ -41,6 +45,13 @@ class Whisper:
 
     step_s = 0.04
 
+    def __init__(self, takes_s=0.0):
+        self.takes_s, self.seconds = takes_s, 0.0
+
+    def clock(self):
+        """Return the seconds that were spent on reading."""
+        return self.seconds
+
     def open_voice(self):
         return self
 
@@ -50,17 +61,41 @@ class Whisper:
     def push(self, samples):
         return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
 
+    def read_closed(self, samples, *, before=(), language=''):
+        return self.read_window(samples, before=before)
+
     def read_window(self, samples, *, agreed=(), before=(), language=''):
+        self.seconds += self.takes_s
         words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
                  for n in range(len(samples) // 16_000)]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
 
-    def transcribe(self, samples, languages=()):
-        return Recognition(text='w0 w1 w2', language='en')
-
 
 def test_a_clip_is_shown_while_it_plays_and_final_after_it():
-    heard = hear_words(Whisper(), np.full(48_000, 0.1, np.float32), clip(),
-                       TranscriptConfig(second_pass='whisper'))
+    whisper = Whisper(takes_s=0.05)
+    played = play(whisper, np.full(48_000, 0.1, np.float32),
+                  TranscriptConfig(second_pass='whisper'), clock=whisper.clock)
+    heard = note_words(clip(), played)
     assert [text for *_, text in heard.finals] == ['w0 w1 w2'] and heard.taken_back == 0
     assert next(text for _, _, text, _ in heard.shown) == 'w0'
+    assert heard.shown[-1][2:] == ('w0 w1 w2', 'w0 w1 w2')
+    assert played.finals[0].ended_by == 'silence' and played.finals[0].spent == 0
+
+
+def test_what_takes_long_makes_all_that_follows_late_and_partials_rare():
+    sound, settings = np.full(160_000, 0.1, np.float32), TranscriptConfig(second_pass='whisper')
+    fast, slow = (play(whisper, sound, settings, clock=whisper.clock)
+                  for whisper in (Whisper(takes_s=0.1), Whisper(takes_s=1.5)))
+    assert len(slow.readings) < len(fast.readings) / 2
+    assert slow.shown[0][1].spent == pytest.approx(1.5)
+    assert slow.finals[0].spent >= fast.finals[0].spent
+
+
+def test_pictures_show_words_and_latencies(tmp_path):
+    pytest.importorskip('matplotlib')
+    spoken = clip((0.8, 0.1, 'turn'), (5.0, 0.3, 'turn on the light'),
+                  finals=[(5.0, 0.3, 'turn on the light')])
+    paths = draw_words(tmp_path, {'drawn': [asdict(spoken)],
+                                  'kinds': {'speech_command': figures([spoken])}})
+    assert [path.name for path in paths] == ['words.png', 'latency.png']
+    assert all(path.stat().st_size > 1_000 for path in paths)

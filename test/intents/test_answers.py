@@ -81,6 +81,12 @@ def test_what_was_for_the_robot_and_not_understood_is_said_so(first):
     assert [(one.text, one.intent) for one in told] == [(NOT_UNDERSTOOD['en'], '')]
 
 
+def test_who_holds_the_button_speaks_to_the_robot():
+    answers = make(address='name')
+    assert answers.on_words(heard('Turn left.')) == []
+    assert answers.on_words(heard('Turn left.', ended_by='push_to_talk'))[0].intent == 'turn'
+
+
 def test_speech_that_nobody_says_is_for_the_robot_is_not_answered():
     assert make().on_words(heard('Who made the moon?')) == []
     answer, = make().on_words(heard('机器人，月亮是谁做的？', language='zh'))

@@ -14,6 +14,7 @@ from audio_interaction_ros.nodes.io.messages import time_message
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from audio_interaction_ros.stream.final_text import Draft
+from audio_interaction_ros.stream.final_words import read_settled
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 pytestmark = pytest.mark.ros
@@ -50,7 +51,7 @@ def test_a_final_elsewhere_keeps_its_own_name(board):
     board.hear(message('Turn', start=5, end=6))
     final = message('Before.', name='7-3-transcript', start=1, end=4)
     board.board.take_over(final)
-    assert final.utterance_id == '7-3-transcript' and board.board.shows(5 * S, 6 * S)
+    assert final.utterance_id == '7-3-transcript' and board.board.covers(5 * S, 6 * S)
 
 
 def test_what_silence_ended_is_final_and_a_late_streamed_text_of_it_is_none(board):
@@ -58,11 +59,18 @@ def test_what_silence_ended_is_final_and_a_late_streamed_text_of_it_is_none(boar
     board.hear(message('Turn on.', is_final=True, source='second_pass'))
     assert board.said[-1] == ('a', 3, 'Turn on.', True)
     late = message('Burn on.', name='7-3-transcript', source='streamed', start=1, end=4)
-    board.board.take_over(late)
-    assert late.text == ''
+    assert board.board.take_over(late), 'it is final already'
+    assert late.text == '' and board.board.covers(1 * S, 4 * S)
     other = message('Something else.', name='7-9-transcript', source='streamed', start=8, end=9)
-    board.board.take_over(other)
+    assert not board.board.take_over(other) and not board.board.covers(8 * S, 9 * S)
     assert other.text == 'Something else.'
+
+
+def test_what_the_encoder_says_is_final_already_ends_no_words_that_are_open(board):
+    board.hear(message('Turn', revision=2))
+    assert board.board.take_over(message('', name='7-3-transcript', ended_by='push_to_talk'))
+    board.hear(message('Turn on', revision=3))
+    assert board.said[-1] == ('a', 3, 'Turn on', False)
 
 
 def test_words_that_nobody_ends_become_final_when_all_is_given_up(board):
@@ -104,19 +112,25 @@ def link(whisper, pattern, **settings):
     reader, logged, told = SpanReader(seconds=30.0), [], []
     one = LiveWordsLink(config=config, reader=reader, log=logged.append)
     one.adopt(whisper)
+    heard = SimpleNamespace(link=one, told=told, logged=logged, reader=reader, whisper=whisper)
     for place, sign in enumerate(pattern):
-        chunk = AudioChunk(samples=np.full(CHUNK_SAMPLES, 0.1 * (sign == '#'), np.float32),
-                           stamp_ns=S + place * CHUNK_NS, lost_samples_before=0)
-        reader.remember(chunk)
-        one.remember(chunk)
-        one._rest_until = 0.0  # as if the machine were fast
-        one.work(whisper, told.append, read=True, finish=False)
-    return SimpleNamespace(link=one, told=told, logged=logged)
+        feed(heard, place, sign)
+    return heard
+
+
+def feed(heard, place, sign):
+    """Let a link hear a chunk, as if the machine were fast."""
+    chunk = AudioChunk(samples=np.full(CHUNK_SAMPLES, 0.1 * (sign == '#'), np.float32),
+                       stamp_ns=S + place * CHUNK_NS, lost_samples_before=0)
+    heard.reader.remember(chunk)
+    heard.link.remember(chunk)
+    heard.link._rest_until = 0.0
+    heard.link.work(heard.whisper, heard.told.append, read=True, finish=False)
 
 
 def test_words_come_during_speech_with_their_places_and_then_the_final():
     heard = link(Whisper(), '#' * 8 + '.' * 7)
-    partial, final = heard.told[1], heard.told[-1]
+    partial, final = heard.told[2], heard.told[-1]
     assert not partial.is_final and partial.source == 'partial' and partial.text == 'w0 w1'
     assert list(partial.words) == ['w0', 'w1'] and partial.word_starts[1].sec == 2
     assert final.is_final and final.source == 'second_pass' and final.text
@@ -127,10 +141,12 @@ def test_a_draft_gets_only_what_is_not_final_yet():
     whisper = Whisper()
     heard = link(whisper, '#' * 8 + '.' * 7)
     late = Draft(text='late', confidence=0.9, start_ns=S, end_ns=S + 15 * CHUNK_NS)
-    assert heard.link.read_draft(whisper, late).text == ''
+    settled = heard.link.settle_draft(late)
+    assert (settled.final.text, settled.was_final) == ('', 'silence')
     early = link(whisper, '#' * 8)
-    assert early.link.read_draft(whisper, Draft(
-        text='x', confidence=0.9, start_ns=S, end_ns=S + 8 * CHUNK_NS)).text == '3 s'
+    settled = early.link.settle_draft(Draft(
+        text='x', confidence=0.9, start_ns=S, end_ns=S + 8 * CHUNK_NS))
+    assert read_settled(settled, early.reader, whisper).text == '3 s' and not settled.was_final
 
 
 def test_a_reading_that_fails_is_logged_and_the_final_comes():
@@ -148,3 +164,14 @@ def test_without_time_or_where_turned_off_nothing_is_read():
     before = heard.link.read
     heard.link.work(whisper, heard.told.append, read=True, finish=False)
     assert heard.link.read == before
+
+
+def test_a_button_makes_one_utterance_of_what_is_said_while_it_is_held():
+    heard = link(Whisper(), '')
+    heard.link.hold(True)
+    for place, sign in enumerate('##......##'):
+        feed(heard, place, sign)
+    assert not any(it.is_final for it in heard.told)
+    heard.link.hold(False)
+    feed(heard, 10, '#')
+    assert (heard.told[-1].is_final, heard.told[-1].ended_by) == (True, 'push_to_talk')

@@ -1,5 +1,7 @@
 """The decoder on ONNX Runtime against that on torch: any schedule of any lanes, side by side."""
 
+import os
+
 import numpy as np
 import pytest
 from small_model import SHAPES, SLOTS, assert_same_results, random_model, request, schedule
@@ -9,15 +11,17 @@ from audio_interaction_ros.runtimes.torch import TorchDecoder
 
 ort = pytest.importorskip('onnxruntime')
 from audio_interaction_ros.errors import CheckpointError, ResourceError  # noqa: E402
+from audio_interaction_ros.runtimes import onnx_decoder  # noqa: E402
 from audio_interaction_ros.runtimes.onnx_decoder import OnnxDecoder  # noqa: E402
-from audio_interaction_ros.runtimes.onnx_session import open_session  # noqa: E402
+from audio_interaction_ros.runtimes.onnx_session import make_aligned, open_session  # noqa: E402
+from bench.measure import resident_mib  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 TOLERANCE = 1e-4
 
 
-def onnx_decoder(loaded, folder, *, bits=None, **options):
+def make_decoder(loaded, folder, *, bits=None, **options):
     shape = loaded.config.decoder
     tensors = {key: value.numpy().copy() for key, value in loaded.decoder.state_dict().items()}
     decoder_step(shape, tensors, bits=bits).save(folder / 'step.onnx')
@@ -34,7 +38,7 @@ def onnx_decoder(loaded, folder, *, bits=None, **options):
 @pytest.fixture(scope='module', params=sorted(SHAPES))
 def pair(request, tmp_path_factory):
     loaded = random_model(request.param)
-    return (onnx_decoder(loaded, tmp_path_factory.mktemp('graphs')),
+    return (make_decoder(loaded, tmp_path_factory.mktemp('graphs')),
             TorchDecoder(random_model(request.param)))
 
 
@@ -47,7 +51,7 @@ def test_any_schedule_gives_the_scores_of_torch(pair, seed):
 @pytest.mark.parametrize('kind', sorted(SHAPES))
 def test_quantised_weights_stay_near(kind, bits, cosine, tmp_path):
     loaded = random_model(kind)
-    few, full = onnx_decoder(loaded, tmp_path, bits=bits), TorchDecoder(random_model(kind))
+    few, full = make_decoder(loaded, tmp_path, bits=bits), TorchDecoder(random_model(kind))
     for decoder in (few, full):
         decoder.open(lanes=3, slots=SLOTS)
     scores = [np.concatenate([result.control_logits.ravel() for step in schedule(9)
@@ -57,7 +61,7 @@ def test_quantised_weights_stay_near(kind, bits, cosine, tmp_path):
 
 def test_an_embedding_table_of_half_precision_is_read_as_it_is(pair, tmp_path):
     loaded = random_model('llama')
-    decoder = onnx_decoder(loaded, tmp_path)
+    decoder = make_decoder(loaded, tmp_path)
     decoder._embeddings = decoder._embeddings.astype(np.float16)
     results = []
     for each in (decoder, pair[0] if pair[0]._config == loaded.config.decoder else decoder):
@@ -85,3 +89,29 @@ def test_a_graph_of_something_else_is_refused_with_the_remedy(tmp_path):
     path.with_name('head.onnx.data').write_bytes(b'')
     with pytest.raises(CheckpointError, match='cannot load it.*run it'):
         open_session(path, remedy='run it')
+
+
+def test_buffers_of_a_long_backlog_are_let_go(pair, monkeypatch):
+    decoder = pair[0]
+    decoder.open(lanes=1, slots=SLOTS)
+    one = decoder._bind_pass(decoder._cache, 0, 1, 1).nbytes
+    monkeypatch.setattr(onnx_decoder, '_KEPT_BYTES', 20 * one)
+    for time in (1, 2, 3, 1, SLOTS // 2):
+        decoder._find_pass(decoder._cache, 0, 1, time)
+    assert [key[2] for key in decoder._passes] == [SLOTS // 2]  # it alone is beyond the bound
+    for time in (1, 2, 3):
+        decoder._find_pass(decoder._cache, 0, 1, time)
+    assert [key[2] for key in decoder._passes] == [1, 2, 3]
+
+
+def test_of_a_large_cache_only_what_is_written_is_resident():
+    cache = make_aligned((64, 1024, 1024))
+    assert not cache[::8].any() and cache.ctypes.data % 64 == 0
+    before = resident_mib(os.getpid())
+    cache[0], cache[2, :256] = 1.0, 1.0
+    assert resident_mib(os.getpid()) - before < 40  # of 256 MiB; in large pages 6 at least
+
+
+def test_a_cache_beyond_all_memory_is_refused():
+    with pytest.raises(MemoryError, match='no memory for'):
+        make_aligned((2 ** 28, 2 ** 20))

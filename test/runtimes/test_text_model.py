@@ -37,7 +37,8 @@ def write_tokenizer(path):
     tokenizer.save(str(path))
 
 
-@pytest.fixture(scope='module', params=['qwen2, tied head', 'qwen2, own head', 'llama'])
+@pytest.fixture(scope='module', params=['qwen2, tied head', 'qwen2, own head', 'llama',
+                                        'qwen2, bf16'])
 def reference(request, tmp_path_factory):
     """A folder as the hub has it, and transformers' model of it."""
     torch, transformers = pytest.importorskip('torch'), pytest.importorskip('transformers')
@@ -46,12 +47,15 @@ def reference(request, tmp_path_factory):
     config, model = {
         'qwen2': (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
         'llama': (transformers.LlamaConfig, transformers.LlamaForCausalLM)}[family]
-    net = model(config(**SIZES, tie_word_embeddings=head == 'tied head')).eval()
+    net = model(config(**SIZES, tie_word_embeddings=head != 'own head')).eval()
     with torch.no_grad():
         for name, weight in net.named_parameters():  # norms of one and biases of zero hide errors
             weight.copy_(torch.randn_like(weight) * 0.2 + ('norm' in name))
+    if head == 'bf16':  # as the hub has it
+        net.bfloat16()
     folder = tmp_path_factory.mktemp('hub') / 'tiny'
     net.save_pretrained(folder, safe_serialization=True)
+    net = model.from_pretrained(folder, dtype=torch.float32).eval()
     write_tokenizer(folder / 'tokenizer.json')
 
     def logits(ids):

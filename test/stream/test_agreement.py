@@ -1,7 +1,7 @@
 """Agreement: what is stable never changes, whatever is read, and words come to be stable."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audio_interaction_ros.runtimes.base import ReadWord
@@ -97,6 +97,7 @@ READINGS = st.lists(st.one_of(
     st.integers(0, 3)), max_size=30)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(READINGS)
 def test_stable_text_is_never_taken_back_whatever_is_read(steps):
     agreement, before = Agreement(), ''
@@ -111,6 +112,7 @@ def test_stable_text_is_never_taken_back_whatever_is_read(steps):
         before = agreement.stable_text
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(READINGS)
 def test_a_reading_that_obeys_the_stable_words_is_always_taken(steps):
     agreement = Agreement()

@@ -1,17 +1,25 @@
 """Words while they are spoken: when an utterance begins, is read and ends, once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.stream.closed_reading import ClosedReading
+from audio_interaction_ros.stream.final_text import Draft
+from audio_interaction_ros.stream.final_words import settle_draft
 from audio_interaction_ros.stream.live_words import LONGEST_NS, LiveWords
-from audio_interaction_ros.stream.unfinished import is_unfinished
+from audio_interaction_ros.stream.turn_end import TurnEnd
+from audio_interaction_ros.stream.unfinished import is_unfinished, leads_on
 
 pytestmark = pytest.mark.unit
 
 S = 1_000_000_000
+WORDS = ('alpha', 'bravo', 'charlie', 'delta', 'echo', 'foxtrot', 'golf', 'hotel')
+END = TurnEnd(silence_ns=1_200_000_000, sure_ns=300_000_000, unfinished_ns=2_400_000_000)
 
 
 class Voice:
@@ -29,14 +37,24 @@ class Voice:
 class Reader:
     """Reads one word for each whole second of the window that is not silent."""
 
-    def __init__(self):
-        self.windows, self.doubt = [], ''
+    def __init__(self, mark=''):
+        self.windows, self.closed, self.doubt, self.mark = [], [], '', mark
+
+    def read_closed(self, samples, *, before=(), language=''):
+        self.closed.append(len(samples) / 16_000)
+        return self._read(samples, (), before, self.mark)
 
     def read_window(self, samples, *, agreed=(), before=(), language=''):
         self.windows.append(len(samples) / 16_000)
+        return self._read(samples, agreed, before, '')
+
+    def _read(self, samples, agreed, before, mark):
         first = len(before)
-        words = [ReadWord(text=f' w{first + place}', start_s=float(place), end_s=place + 0.8,
-                          ids=(place,)) for place in range(int(len(samples) // 16_000))]
+        # A number at the end of a text would mean that more is to come.
+        name = WORDS.__getitem__ if self.mark else 'w{}'.format
+        words = [ReadWord(text=f' {name(first + place)}', start_s=float(place), end_s=place + 0.8,
+                          ids=(place,), mark=mark)
+                 for place in range(int(len(samples) // 16_000))]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en',
                              doubt=self.doubt)
 
@@ -74,10 +92,10 @@ class OneUtterance:
 class Stream:
     """Chunks one after the other; '#' is one of speech, '.' one of silence."""
 
-    def __init__(self, reader=None, **options):
-        self.reader = reader or Reader()
+    def __init__(self, reader=None, *, mark='', **options):
+        self.reader = reader or Reader(mark)
         self.live = LiveWords(self.reader, Voice(), **{
-            'period_s': 0.8, 'end_silence_s': 1.2} | options)
+            'period_s': 0.8, 'end': END} | options)
         self.at_ns, self.over, self.shown = 0, [], []
 
     def play(self, pattern):
@@ -90,12 +108,14 @@ class Stream:
             if self.live.due:
                 shown = self.live.read()
                 self.shown += [shown] if shown else []
+            self.over += self.live.end()
         return self
 
 
 def test_speech_is_read_while_it_goes_on_and_over_after_silence():
     stream = Stream().play('..' + '#' * 10 + '......')
-    assert [shown.text for shown in stream.shown][:2] == ['w0', 'w0 w1']
+    assert [shown.text for shown in stream.shown][:3] == ['w0', 'w0', 'w0 w1']
+    assert [shown.stable_length for shown in stream.shown][:2] == [0, 2]
     assert stream.shown[-1].stable_length > 0
     span, = stream.over
     assert span.start_ns <= 2 * CHUNK_NS and abs(span.end_ns - 12 * CHUNK_NS) <= 300_000_000
@@ -116,7 +136,7 @@ def test_stable_text_is_never_taken_back_in_long_speech_and_windows_stay_short()
     stream = Stream().play('#' * 60)
     before = ''
     for shown in stream.shown:
-        if shown.utterance == stream.shown[0].utterance:
+        if shown.utterance_id == stream.shown[0].utterance_id:
             assert shown.text.startswith(before)
             before = shown.text[:shown.stable_length]
     assert max(stream.reader.windows) < 11
@@ -135,10 +155,10 @@ def test_long_speech_is_cut_and_the_parts_meet():
 
 def test_what_a_lane_answered_is_over_and_what_follows_is_another_utterance():
     stream = Stream().play('#' * 10)
-    first = stream.shown[-1].utterance
+    first = stream.shown[-1].utterance_id
     assert stream.live.settle(6 * CHUNK_NS) == first
     stream.play('#' * 6)
-    assert stream.shown[-1].utterance == first + 1
+    assert stream.shown[-1].utterance_id != first
     assert stream.shown[-1].start_ns == 6 * CHUNK_NS
 
 
@@ -177,7 +197,87 @@ def test_where_long_speech_is_cut_is_heard_by_no_part_twice_and_by_one_at_least(
     stream = Stream().play('#' * 66)
     span, = stream.over
     assert stream.live._open.start_ns == span.end_ns
-    assert stream.live._chunks[0].stamp_ns <= span.end_ns
+    assert stream.live._heard.oldest_ns <= span.end_ns
+
+
+def test_a_text_that_leads_on_is_told_from_one_that_only_lacks_its_mark():
+    assert all(map(leads_on, ['Go to the', 'Bring me tea and', 'First,', 'I think...', '我要和']))
+    assert not any(map(leads_on, ['View glass', 'Go to the kitchen.', 'Stop', '']))
+
+
+@pytest.mark.parametrize(('text', 'over', 'wait'), [
+    ('Go home.', None, 1.2), ('Go to the', None, 2.4), ('Go home.', 0.9, 0.3),
+    ('Go home', 0.9, 0.3), ('Go home.', 0.1, 1.2), ('Go to the', 0.9, 2.4),
+    ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2), ('I S L A', 0.7, 2.4),
+    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3)])
+def test_how_long_silence_lasts_until_it_is_over_follows_from_words_and_voice(text, over, wait):
+    assert END.wait_ns(text, over) == round(wait * S)
+
+
+def test_the_reading_of_a_pause_is_the_final_text_and_nobody_reads_again():
+    stream = Stream(mark='.').play('#' * 6 + '....')
+    span, = stream.over
+    assert len(stream.reader.closed) == 1 and span.ended_by == 'silence'
+    final = span.reading.as_final(span.end_ns)
+    assert final.text == 'alpha. bravo.' and final.end_ns == span.end_ns
+    assert final.words[1].start_ns == span.start_ns + S
+
+
+def test_a_pause_in_which_speech_goes_on_is_read_but_not_final():
+    stream = Stream().play('####.####....')
+    assert len(stream.reader.closed) == 2 and not stream.over
+    stream.play('...')
+    assert stream.over[0].reading.text == 'w0 w1 w2 w3'
+
+
+def test_a_reading_that_is_unsure_of_its_words_is_not_final():
+    words = (ReadWord(text=' maybe', start_s=0.0, end_s=0.5, confidence=0.3),)
+    assert ClosedReading(words=words, language='en', start_ns=0).as_final(S) is None
+
+
+def test_a_voice_that_sounds_through_ends_an_utterance_soon():
+    asked = []
+    soon = Stream(judge=lambda samples: asked.append(len(samples)) or 0.9, mark='.')
+    soon.play('######.')
+    assert [span.ended_by for span in soon.over] == ['silence'] and len(asked) == 1
+    late = Stream(judge=lambda _: 0.1, mark='.').play('######..')
+    assert not late.over and late.play('.').over
+
+
+def test_all_is_one_utterance_while_a_button_is_held_and_over_when_it_is_let_go():
+    stream = Stream(judge=lambda _: 1.0).play('.')
+    stream.live.hold(True)
+    stream.play('##' + '.' * 10 + '##')
+    assert not stream.over
+    assert stream.live.rest_of(0, stream.at_ns) is None, 'nothing is left for a lane'
+    assert stream.live.settle(stream.at_ns) is None
+    stream.live.hold(False)
+    span, = stream.play('#').over
+    assert (span.ended_by, span.start_ns) == ('push_to_talk', CHUNK_NS)
+    assert span.end_ns == stream.at_ns
+    assert stream.play('....').over == [span]
+
+
+def test_a_button_over_silence_says_nothing_and_the_end_of_a_stream_lets_go():
+    stream = Stream()
+    stream.live.hold(True)
+    stream.play('...')
+    stream.live.hold(False)
+    assert not stream.play('.').over
+    stream.live.hold(True)
+    stream.play('##')
+    assert [span.ended_by for span in stream.live.finish()] == ['push_to_talk']
+
+
+def test_what_ended_an_utterance_is_known_to_a_late_answer():
+    stream = Stream().play('#' * 10 + '.' * 8)
+    draft = Draft(text='late', confidence=0.9, start_ns=0, end_ns=stream.at_ns)
+    settled = settle_draft(stream.live, draft)
+    assert (settled.was_final, settled.final.text) == ('silence', '')
+    fresh = Stream().play('#' * 6 + '.')
+    settled = settle_draft(fresh.live, replace(draft, end_ns=fresh.at_ns))
+    assert (settled.was_final, settled.final.text) == ('', 'w0 w1')
+    assert settled.utterance_id == fresh.shown[0].utterance_id
 
 
 def test_a_reader_that_hears_once_gets_every_sample_once_and_silence_too():
@@ -201,4 +301,4 @@ def test_a_reader_may_end_an_utterance_where_that_is_wanted(listened_to, ended):
 def test_each_utterance_is_another_stream():
     ears = Ears()
     stream = Stream(ears).play('#' * 5 + '.' * 8 + '#' * 5)
-    assert len(ears.opened) == 2 and len({shown.utterance for shown in stream.shown}) == 2
+    assert len(ears.opened) == 2 and len({shown.utterance_id for shown in stream.shown}) == 2

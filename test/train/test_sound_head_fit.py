@@ -1,6 +1,7 @@
 """A head: its start, its training with and without a stop, and what the robot reads of it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,15 @@ from train.sound_head import fit
 from train.sound_head.classes import AudioSetClass, SoundClass, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.fit import FitPlan, fit_head, score_streams, split_long
-from train.sound_head.net import HeadShape, SoundNet, find_context, merge_heads, save_head
+from train.sound_head.net import (
+    HeadShape,
+    Scaling,
+    SoundNet,
+    find_context,
+    merge_heads,
+    prepare_inputs,
+    save_head,
+)
 from train.sound_head.tagger import TaggerClasses
 
 pytestmark = pytest.mark.torch
@@ -39,7 +48,7 @@ def tagger():
 
 
 @pytest.fixture
-def dataset():
+def dataset(tagger):
     """Return 20 streams of 7 chunks; a siren is the sign of the first number of a chunk."""
     torch.manual_seed(1)
     embeddings = torch.randn(140, WIDTH).half()
@@ -47,13 +56,22 @@ def dataset():
     targets[:, 0] = (embeddings[:, 0] > 0).to(torch.int8)
     targets[::9, 1] = -1
     return Dataset(embeddings, targets, tuple(
-        Stream(f's{number}', 1, 'train', 7 * number, 7, ()) for number in range(20)))
+        Stream(f's{number}', 1, 'train', 7 * number, 7, ()) for number in range(20)),
+        prepare_inputs(embeddings, Scaling.of(embeddings), tagger, CLASSES))
 
 
 def make_net(tagger, seed=0, **more):
     shape = HeadShape(**{**SHAPE.__dict__, **more})
+    torch.manual_seed(99)
+    scaling = Scaling.of(3 * torch.randn(40, WIDTH) + 1)
     torch.manual_seed(seed)
-    return SoundNet(shape, CLASSES, tagger, torch.randn(WIDTH), torch.rand(WIDTH) + 0.5).eval()
+    return SoundNet(shape, CLASSES, tagger, scaling).eval()
+
+
+def hear(net, tagger, embeddings, lengths=None):
+    """Return the logits of streams of embeddings, one where no lengths are given."""
+    inputs = prepare_inputs(embeddings, net.scaling, tagger, CLASSES, torch.float32)
+    return net(inputs, find_context(lengths or [len(embeddings)], net.shape.context)).detach()
 
 
 def read_as_the_robot_does(tensors, embeddings, context):
@@ -75,7 +93,7 @@ def test_merged_scaling_and_calibration_give_what_the_net_gives(tagger, more):
     net = make_net(tagger, **more)
     heard = torch.randn(9, WIDTH)
     scale, shift = np.array([1.5, 0.5, 1.0]), np.array([-1.0, 0.0, 2.0])
-    expected = net(heard, find_context([9], net.shape.context)).detach().numpy() * scale + shift
+    expected = hear(net, tagger, heard).numpy() * scale + shift
     said = read_as_the_robot_does(merge_heads([net], scale, shift), heard.numpy(),
                                   net.shape.context)
     np.testing.assert_allclose(said, expected, atol=1e-4)
@@ -83,9 +101,8 @@ def test_merged_scaling_and_calibration_give_what_the_net_gives(tagger, more):
 
 def test_several_seeds_become_one_head_that_says_their_mean(tagger):
     nets, heard = [make_net(tagger, seed) for seed in range(3)], torch.randn(9, WIDTH)
-    places = find_context([9], SHAPE.context)
     scale, shift = np.array([1.5, 0.5, 1.0]), np.array([-1.0, 0.0, 2.0])
-    expected = np.mean([net(heard, places).detach().numpy() for net in nets], 0) * scale + shift
+    expected = np.mean([hear(net, tagger, heard).numpy() for net in nets], 0) * scale + shift
     tensors = merge_heads(nets, scale, shift)
     assert tensors['hidden.weight'].shape == (3 * SHAPE.own + 3, WIDTH)
     np.testing.assert_allclose(read_as_the_robot_does(tensors, heard.numpy(), SHAPE.context),
@@ -95,8 +112,8 @@ def test_several_seeds_become_one_head_that_says_their_mean(tagger):
 def test_a_stream_does_not_hear_the_one_before_it(tagger):
     net = make_net(tagger)
     first, second = torch.randn(4, WIDTH), torch.randn(5, WIDTH)
-    together = net(torch.cat((first, second)), find_context([4, 5], 3))
-    torch.testing.assert_close(together[4:], net(second, find_context([5], 3)))
+    together = hear(net, tagger, torch.cat((first, second)), [4, 5])
+    torch.testing.assert_close(together[4:], hear(net, tagger, second))
 
 
 def test_the_start_follows_what_yamnet_says(tagger):
@@ -104,8 +121,7 @@ def test_the_start_follows_what_yamnet_says(tagger):
     embedding = torch.zeros(1, WIDTH)
     louder = embedding.clone()
     louder[:, -TAGGER:] = torch.from_numpy(tagger.weight[2])
-    places = find_context([1], 3)
-    assert net(louder, places)[0, 0] > net(embedding, places)[0, 0]
+    assert hear(net, tagger, louder)[0, 0] > hear(net, tagger, embedding)[0, 0]
 
 
 def test_the_file_says_classes_and_context_and_is_float16(tagger, tmp_path):
@@ -125,8 +141,8 @@ def test_the_file_says_classes_and_context_and_is_float16(tagger, tmp_path):
 
 
 def train(dataset, tagger, path, epochs):
-    return fit_head(dataset, dataset.streams, CLASSES, tagger, SHAPE,
-                    FitPlan(epochs=6, rate=0.02) if epochs is None else
+    return fit_head(dataset, dataset.streams, CLASSES, tagger, Scaling.of(dataset.embeddings),
+                    SHAPE, FitPlan(epochs=6, rate=0.02) if epochs is None else
                     FitPlan(epochs=epochs, rate=0.02), path, lambda line: None)
 
 
@@ -138,7 +154,7 @@ def test_the_robot_reads_the_file_and_says_what_the_net_says(tagger, tmp_path):
     units = [np.zeros(head.hidden_width, np.float32)] * 2 + [head.hear(one)
                                                              for one in heard.numpy()]
     scores = [head.score(np.stack(units[chunk:chunk + 3])) for chunk in range(6)]
-    expected = torch.sigmoid(net(heard, find_context([6], 3))).detach().numpy()
+    expected = torch.sigmoid(hear(net, tagger, heard)).numpy()
     np.testing.assert_allclose(scores, expected, atol=5e-3)  # the file is float16
 
 
@@ -176,9 +192,10 @@ def test_long_streams_are_cut_without_losing_a_chunk():
 
 def test_chunks_that_weigh_nothing_are_not_learned(dataset, tagger, tmp_path):
     def learned(name, targets, weights):
-        other = Dataset(dataset.embeddings, targets, dataset.streams)
-        return fit_head(other, other.streams, CLASSES, tagger, SHAPE, FitPlan(epochs=2),
-                        tmp_path / name, lambda line: None, weights).own.weight
+        other = replace(dataset, targets=targets)
+        return fit_head(other, other.streams, CLASSES, tagger, Scaling.of(other.embeddings),
+                        SHAPE, FitPlan(epochs=2), tmp_path / name, lambda line: None,
+                        weights).own.weight
     weights, wrong = torch.ones(140), dataset.targets.clone()
     weights[:70] = 0.0
     wrong[:70, 0] = wrong[:70, 0].flip(0)  # the balance of classes is of all chunks, and stays

@@ -9,7 +9,14 @@ from train.sound_head.baselines import Branch
 from train.sound_head.calibration import Calibration
 from train.sound_head.classes import AudioSetClass, SoundClass, SoundClasses
 from train.sound_head.helpers import FLOOR, Helpers, Shares
-from train.sound_head.net import HeadShape, SoundNet, find_context, merge_heads
+from train.sound_head.net import (
+    HeadShape,
+    Scaling,
+    SoundNet,
+    find_context,
+    merge_heads,
+    prepare_inputs,
+)
 from train.sound_head.tagger import TaggerClasses
 
 pytestmark = pytest.mark.torch
@@ -36,12 +43,13 @@ def helpers():
 
 def test_the_merged_head_says_what_the_joined_logits_say(helpers):
     shape = HeadShape(width=WIDTH, tagger_width=TAGGER, own=6, context=CONTEXT, mixed=8)
-    nets = [SoundNet(shape, CLASSES, helpers.tagger, torch.zeros(WIDTH), torch.ones(WIDTH)).eval()
-            for _ in range(2)]
+    scaling = Scaling.of(torch.randn(40, WIDTH))
+    nets = [SoundNet(shape, CLASSES, helpers.tagger, scaling).eval() for _ in range(2)]
     own = Calibration(np.array([1.5, 0.5, 1.0]), np.array([-1.0, 0.0, 0.5]))
     joined = Calibration(np.array([1.2, 0.9, 1.0]), np.array([0.3, -0.2, 0.1]))
     heard, places = torch.randn(9, WIDTH), find_context([9], CONTEXT)
-    logits = np.mean([net(heard, places).detach().numpy() for net in nets], 0)
+    inputs = prepare_inputs(heard, scaling, helpers.tagger, CLASSES, torch.float32)
+    logits = np.mean([net(inputs, places).detach().numpy() for net in nets], 0)
     expected = joined.apply(helpers.join(logits * own.scale + own.shift, heard))
     head = SoundHead(CLASSES.names, CONTEXT,
                      helpers.merge(merge_heads(nets, own.scale, own.shift), CONTEXT, joined))

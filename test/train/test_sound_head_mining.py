@@ -27,7 +27,7 @@ def test_mistakes_in_what_is_no_alert_weigh_more_and_nothing_else(monkeypatch, t
     monkeypatch.setattr(mining, 'score_held_out', lambda training, first, chosen: [
         np.array(logits[stream.name], float) for stream in chosen])
     dataset = Dataset(torch.zeros(12, 1), targets, streams)
-    weights = mine(Training(dataset, CLASSES, None, tmp_path), {})
+    weights = mine(Training(dataset, CLASSES, None, None, tmp_path), {})
     assert weights.tolist() == [1, 1, 1, MINED_WEIGHT, 1, 1, 1, 1, 1, 1, 1, MINED_WEIGHT]
 
 

@@ -86,7 +86,6 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     tagger = TaggerClasses(chance.standard_normal((521, 4)).astype(np.float32),
                            np.zeros(521, np.float32))
     monkeypatch.setattr(pipeline, 'fetch_tagger_classes', lambda folder: tagger)
-    monkeypatch.setattr(pipeline, 'fit_heads', lambda load, heads, workers: None)
     monkeypatch.setattr(pipeline, 'write_parts', lambda data, folder, amounts, workers, report:
                         write_some(data, folder, amounts))
     shape = HeadShape(width=WIDTH, tagger_width=4, own=8, context=2, mixed=80)

@@ -7,7 +7,7 @@ choice of streams by fold and kind. Knows no net.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -45,17 +45,23 @@ class Dataset:
     embeddings: Tensor
     targets: Tensor
     streams: tuple[Stream, ...]
+    inputs: Tensor = field(default_factory=lambda: torch.empty(0))
+    """What nets learn from, of each chunk: ``net.prepare_inputs``."""
 
     def choose(self, wanted: Callable[[Stream], bool]) -> list[Stream]:
         """Return the streams that are wanted, in their order."""
         return [stream for stream in self.streams if wanted(stream)]
 
     def gather(self, streams: Sequence[Stream]) -> tuple[Tensor, Tensor, list[int]]:
-        """Return embeddings and targets of streams after each other, and their lengths."""
-        places = torch.cat([torch.arange(stream.first, stream.first + stream.chunks)
-                            for stream in streams])
-        return (self.embeddings[places], self.targets[places],
-                [stream.chunks for stream in streams])
+        """Return inputs and targets of streams after each other, and their lengths."""
+        places = self.find_places(streams)
+        return self.inputs[places], self.targets[places], [stream.chunks for stream in streams]
+
+    @staticmethod
+    def find_places(streams: Sequence[Stream]) -> Tensor:
+        """Return where the chunks of streams lie in the table, after each other."""
+        return torch.cat([torch.arange(stream.first, stream.first + stream.chunks)
+                          for stream in streams])
 
 
 def read_dataset(folder: Path, parts: Sequence[Part], classes: SoundClasses) -> Dataset:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from train.sound_head.classes import PRESENT, UNKNOWN, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
-from train.sound_head.net import HeadShape, SoundNet, find_context
+from train.sound_head.net import HeadShape, Scaling, SoundNet, find_context
 from train.sound_head.tagger import TaggerClasses
 
 __all__ = ['FitPlan', 'fit_head', 'score_streams', 'split_long']
@@ -53,35 +53,23 @@ def balance(targets: Tensor, classes: SoundClasses) -> tuple[Tensor, Tensor]:
     return (BALANCED_SHARE / share).clamp(LEAST_BALANCE, MOST_BALANCE), weight
 
 
-def measure_inputs(dataset: Dataset, streams: Sequence[Stream]) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation [width] of what is heard in streams."""
-    total = square = torch.zeros(dataset.embeddings.shape[1], dtype=torch.float64)
-    count = 0
-    for stream in streams:
-        heard = dataset.embeddings[stream.places].double()
-        total, square = total + heard.sum(0), square + heard.square().sum(0)
-        count += len(heard)
-    mean = total / count
-    deviation = (square / count - mean.square()).clamp(min=0.0).sqrt() + 1e-3
-    return mean.float(), deviation.float()
-
-
 def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
-             tagger: TaggerClasses, shape: HeadShape, plan: FitPlan, path: Path,
+             tagger: TaggerClasses, scaling: Scaling, shape: HeadShape, plan: FitPlan, path: Path,
              report: Callable[[str], None] = print, weights: Tensor | None = None) -> SoundNet:
     """
     Return a head trained on streams; ``path`` keeps what is done after each epoch.
 
+    The inputs of the dataset are those of ``scaling``.
     ``weights`` [chunks] of the dataset say how much each of its chunks counts; none: all alike.
     """
     weights = torch.ones(len(dataset.targets)) if weights is None else weights
     torch.manual_seed(plan.seed)
-    net = SoundNet(shape, classes, tagger, *measure_inputs(dataset, streams))
+    net = SoundNet(shape, classes, tagger, scaling)
     optimizer = torch.optim.AdamW([value for value in net.parameters() if value.requires_grad],
-                                  lr=plan.rate, weight_decay=plan.weight_decay)
+                                  lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     done = _resume(path, net, optimizer)
     pieces = split_long(streams)
-    positive, weight = balance(dataset.gather(pieces)[1], classes)
+    positive, weight = balance(dataset.targets[dataset.find_places(pieces)], classes)
     for epoch in range(done, plan.epochs):
         torch.manual_seed(plan.seed * 1000 + epoch)
         net.train()
@@ -92,9 +80,10 @@ def fit_head(dataset: Dataset, streams: Sequence[Stream], classes: SoundClasses,
             optimizer.param_groups[0]['lr'] = plan.rate * (
                 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * share))))
             heard, wanted, lengths = dataset.gather(batch)
-            logits = net(heard, find_context(lengths, shape.context))
-            loss = step_loss(logits, wanted, positive, weight,
-                             torch.cat([weights[piece.places] for piece in batch]))
+            with torch.autocast('cpu', heard.dtype, enabled=heard.dtype != torch.float32):
+                logits = net(heard, find_context(lengths, shape.context))
+            loss = step_loss(logits.float(), wanted, positive, weight,
+                             weights[dataset.find_places(batch)])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -127,7 +116,7 @@ def score_streams(net: SoundNet, dataset: Dataset, streams: Sequence[Stream]) ->
     logits = []
     for batch in _make_batches(streams, range(len(streams))) if streams else []:
         heard, _, lengths = dataset.gather(batch)
-        logits += list(net(heard, find_context(lengths, net.shape.context)).split(lengths))
+        logits += list(net(heard.float(), find_context(lengths, net.shape.context)).split(lengths))
     return [one.numpy() for one in logits]
 
 

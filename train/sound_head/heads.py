@@ -1,19 +1,15 @@
 """
 The heads of one run: several seeds on all folds that are trained on, and as many without each.
 
-Owns which head hears which streams, and that they are fitted by several processes, each kept in a
-file of its own. Several seeds count as one head: the mean of their logits. Those without a fold
-only score it, for calibration and curves.
+Owns which head hears which streams, each kept in a file of its own. Several seeds count as one
+head: the mean of their logits. Those without a fold only score it, for calibration and curves.
 """
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from train.sound_head.classes import PRESENT, UNKNOWN, SoundClasses
@@ -21,15 +17,17 @@ from train.sound_head.clips import FOLDS, HELD_OUT
 from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.fit import FitPlan, fit_head, score_streams
 from train.sound_head.hours import HOURS
-from train.sound_head.net import HeadShape, SoundNet
+from train.sound_head.net import HeadShape, Scaling, SoundNet
 from train.sound_head.scenes import SHAPED
 from train.sound_head.tagger import TaggerClasses
 
-__all__ = ['FIRST', 'HeadPlan', 'Training', 'fit_heads', 'mean_precision', 'plan_first',
+__all__ = ['FIRST', 'FIRST_EPOCHS', 'HeadPlan', 'Training', 'mean_precision', 'plan_first',
            'plan_heads', 'score_held_out', 'score_mean']
 
 FIRST = 'first-'
 """What the names of heads of the first round begin with."""
+FIRST_EPOCHS = 3
+"""They need not be as good as the others: that they are wrong in the same places is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,8 @@ def plan_heads(shape: HeadShape, seeds: int, epochs: int) -> list[HeadPlan]:
 def plan_first(shape: HeadShape, epochs: int) -> list[HeadPlan]:
     """Return the heads of the first round: one of all folds that are trained on, and one less."""
     return [HeadPlan(name=f'{FIRST}{head_name(without)}-0', without=without, shape=shape,
-                     fit=FitPlan(epochs=epochs), first=True) for without in range(FOLDS)]
+                     fit=FitPlan(epochs=min(epochs, FIRST_EPOCHS)), first=True)
+            for without in range(FOLDS)]
 
 
 def head_name(without: int) -> str:
@@ -69,11 +68,12 @@ def head_name(without: int) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """What every head of a run needs: its data, classes, YAMNet's classes, and their folder."""
+    """What every head of a run needs: data, classes, YAMNet's classes, scaling, and a folder."""
 
     dataset: Dataset
     classes: SoundClasses
     tagger: TaggerClasses
+    scaling: Scaling
     folder: Path
     weights: Tensor | None = None
     """Of each chunk, for heads of the second round."""
@@ -83,31 +83,8 @@ class Training:
     def fit(self, plan: HeadPlan, report: Callable[[str], None] = print) -> SoundNet:
         """Return a head, fitted as far as it is not yet."""
         return fit_head(self.dataset, self.dataset.choose(plan.hears), self.classes, self.tagger,
-                        plan.shape, plan.fit, self.folder / f'{plan.name}.pt', report,
-                        None if plan.first else self.weights)
-
-
-_training: Training | None = None
-
-
-def _open_training(load: Callable[[], Training]) -> None:
-    global _training  # one per worker process: the data are read once
-    torch.set_num_threads(1)
-    _training = load()
-
-
-def _fit(plan: HeadPlan) -> str:
-    assert _training is not None, 'the pool opened it'
-    _training.fit(plan, partial(print, flush=True))
-    return plan.name
-
-
-def fit_heads(load: Callable[[], Training], plans: Sequence[HeadPlan], workers: int) -> None:
-    """Fit heads in several processes; ``load`` is called in each of them."""
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(workers, _open_training, (load,)) as pool:
-        for _ in pool.imap_unordered(_fit, plans):
-            pass
+                        self.scaling, plan.shape, plan.fit, self.folder / f'{plan.name}.pt',
+                        report, None if plan.first else self.weights)
 
 
 def score_mean(training: Training, nets: Sequence[SoundNet],

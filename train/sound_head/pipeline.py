@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Amounts, Part, write_parts
 from train.sound_head.heads import (
     FIRST,
+    FIRST_EPOCHS,
     Training,
-    fit_heads,
     mean_precision,
     plan_first,
     plan_heads,
@@ -37,10 +36,20 @@ from train.sound_head.heads import (
 from train.sound_head.helpers import Helpers, Shares
 from train.sound_head.hours import HOURS
 from train.sound_head.mining import MINED_WEIGHT, mine
-from train.sound_head.net import HeadShape, SoundNet, merge_heads, save_head
+from train.sound_head.net import (
+    HeadShape,
+    Scaling,
+    SoundNet,
+    merge_heads,
+    prepare_inputs,
+    save_head,
+)
 from train.sound_head.tagger import fetch_tagger_classes
 
 __all__ = ['RunPlan', 'make_head']
+
+SCALED_BY = 3
+"""Every so many chunks of the scenes say how inputs are scaled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +68,19 @@ class RunPlan:
 
 
 def load_training(plan: RunPlan, parts: Sequence[Part]) -> Training:
-    """Read what heads are trained on."""
-    classes = read_classes()
-    return Training(read_dataset(plan.out / 'parts', parts, classes), classes,
-                    fetch_tagger_classes(plan.out), plan.out / f'heads-{_digest(plan)}')
+    """Read what heads are trained on, and scale it."""
+    classes, tagger = read_classes(), fetch_tagger_classes(plan.out)
+    dataset = read_dataset(plan.out / 'parts', parts, classes)
+    scenes = dataset.choose(lambda stream: stream.kind == 'train' and stream.fold != HELD_OUT)
+    scaling = Scaling.of(dataset.embeddings[dataset.find_places(scenes)[::SCALED_BY]])
+    inputs = prepare_inputs(dataset.embeddings, scaling, tagger, classes)
+    return Training(replace(dataset, inputs=inputs), classes, tagger, scaling,
+                    plan.out / f'heads-{_digest(plan)}')
 
 
 def _digest(plan: RunPlan) -> str:
     """Return what tells runs apart whose heads must not be mixed up."""
-    said = repr((plan.scenes, plan.shaped, plan.hours, plan.epochs, plan.shape,
+    said = repr((plan.scenes, plan.shaped, plan.hours, plan.epochs, plan.shape, FIRST_EPOCHS,
                  MINED_WEIGHT, CLASSES_FILE.read_bytes()))
     return hashlib.sha256(said.encode()).hexdigest()[:8]
 
@@ -77,14 +90,10 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     """Make ``sounds.safetensors`` and ``curves.json``, and ``ablations.json`` where asked for."""
     amounts = Amounts(scenes=plan.scenes, shaped=plan.shaped, hours=plan.hours)
     parts = write_parts(plan.data, plan.out / 'parts', amounts, plan.workers, report)
-    fetch_tagger_classes(plan.out)
     branch = Branch.read(Path(model)) if model else None
     heads = plan_heads(plan.shape, plan.seeds, plan.epochs)
     if ablations:
         heads += plan_ablations(plan.shape, heads[0])
-    first = plan_first(plan.shape, plan.epochs)
-    fit_heads(partial(load_training, plan, parts), first, plan.workers)
-    fit_heads(partial(load_mined, plan, parts), heads, plan.workers)
     training = load_mined(plan, parts, report)
     report(_describe(training))
     nets = {head.name: training.fit(head, report) for head in heads}
@@ -96,8 +105,7 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 
 
-def load_mined(plan: RunPlan, parts: Sequence[Part],
-               report: Callable[[str], None] = lambda line: None) -> Training:
+def load_mined(plan: RunPlan, parts: Sequence[Part], report: Callable[[str], None]) -> Training:
     """Read what heads of the second round are trained on: mistakes of the first weigh more."""
     training = load_training(plan, parts)
     first = {head.name.removeprefix(FIRST): training.fit(head, report)

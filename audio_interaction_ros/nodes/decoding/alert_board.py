@@ -5,6 +5,7 @@ Owns publishers, timers and services; when a sound or a reply is an alert is the
 All of it, diagnostics included, runs with the node's lock held, so the policy needs none.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from std_msgs.msg import Bool, Empty
 
 from audio_interaction_msgs.msg import Alert, AlertArray
 from audio_interaction_msgs.srv import AcknowledgeAlert
+from audio_interaction_ros.alerts.alert import Alert as AlertRecord
 from audio_interaction_ros.alerts.alert import AlertChange, AlertState, ChangeKind, Severity
 from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import JournalContents, waiting_for_a_person
@@ -21,6 +23,7 @@ from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.assembly import build_policy, make_policy_settings
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
+from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.io.messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
@@ -32,6 +35,8 @@ from audio_interaction_ros.terminal import one_line
 __all__ = ['AlertBoard']
 
 _ACTIVE_PERIOD_S, _HOLD_PERIOD_S = 0.5, 0.2
+_BEARING_NS = 2_000_000_000
+"""Where an alert comes from is heard in so much of the newest sighting, for it may move."""
 
 
 class AlertBoard:
@@ -39,7 +44,7 @@ class AlertBoard:
 
     def __init__(self, *, node: ManagedNode, settings: AlertsConfig, group: CallbackGroup,
                  lanes: Sequence[LaneConfig], hearing: Callable[[], bool],
-                 before: 'AlertBoard | None' = None) -> None:
+                 directions: DirectionInput, before: 'AlertBoard | None' = None) -> None:
         """
         Load the rules, create the topics and take over what an earlier board left.
 
@@ -48,6 +53,8 @@ class AlertBoard:
         """
         self._policy, self._lanes = build_policy(settings, lanes), lanes
         self._node, self._settings, self._hearing = node, settings, hearing
+        self._directions = directions
+        self._bearings: dict[str, float] = {}
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history
         self._keeper = self._make_keeper()
@@ -144,7 +151,8 @@ class AlertBoard:
     def _publish_changes(self, changes: Sequence[AlertChange]) -> None:
         self._history.note(changes, time.strftime('%Y-%m-%d %H:%M:%S %Z'))
         for change in changes:
-            self._changes.publish(alert_message(change.alert, frame_id=self._frame_id))
+            self._note_bearing(change)
+            self._changes.publish(self._make_message(change.alert))
             if (change.kind in (ChangeKind.RAISED, ChangeKind.ESCALATED)
                     and change.alert.severity >= self._settings.event_min_severity):
                 self._event.publish(Empty())
@@ -154,10 +162,30 @@ class AlertBoard:
             self._keeper.keep(
                 self.journal_contents)  # last: whoever can act is told before a disk is
 
+    def _make_message(self, alert: AlertRecord) -> Any:
+        return alert_message(alert, frame_id=self._frame_id,
+                             bearing=self._bearings.get(alert.id, math.nan))
+
+    def _note_bearing(self, change: AlertChange) -> None:
+        """
+        Learn where an alert that was heard came from.
+
+        A sighting of which it is not known leaves what was known.
+        """
+        alert = change.alert
+        if change.kind in (ChangeKind.RAISED, ChangeKind.REPEATED, ChangeKind.ESCALATED):
+            start_ns = max(alert.stamp_ns, alert.last_seen_ns - _BEARING_NS)
+            bearing = self._directions.find_bearing(
+                start_ns, max(alert.last_seen_ns, start_ns + _BEARING_NS), self._frame_id)
+            if not math.isnan(bearing):
+                self._bearings[alert.id] = bearing
+
     def _publish_active(self) -> None:
         alerts = self._policy.active
+        self._bearings = {alert.id: self._bearings[alert.id] for alert in alerts
+                          if alert.id in self._bearings}
         message = AlertArray(
-            alerts=[alert_message(alert, frame_id=self._frame_id) for alert in alerts],
+            alerts=[self._make_message(alert) for alert in alerts],
             max_severity=max((int(alert.severity) for alert in alerts), default=0),
             any_unacknowledged=any(alert.state is AlertState.ACTIVE for alert in alerts))
         message.header.stamp = self._node.get_clock().now().to_msg()

@@ -18,6 +18,7 @@ from std_msgs.msg import String
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.io.messages import (
     final_transcript,
@@ -85,6 +86,8 @@ class _Draft:
     heard: ChunkOrigin
     until: float
     """Steady second up to which somebody may still read it; infinite when that was done."""
+    seen: bool
+    """Revisions of it were published, which must come to an end."""
 
 
 class ReplyBoard:
@@ -104,12 +107,13 @@ class ReplyBoard:
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
                  translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
-                 answers: AnswerBoard | None = None,
+                 outlets: Outlets, answers: AnswerBoard | None = None,
                  hear: Callable[[Any], object] = lambda _: None) -> None:
         """
         Create the publishers; ``answers`` decides which replies are published, and when.
 
-        ``hear`` is told of every transcript that was read, when it is published.
+        ``hear`` is told of every transcript that was read, when it is published; ``outlets``
+        stand before the publishers.
         """
         self._answers, self._hear = answers, hear
         self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
@@ -121,8 +125,9 @@ class ReplyBoard:
         self._texts: dict[str, Any] = {}
         types = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
         for kind, message_type in types.items():
-            self._publishers[kind] = node.managed_publisher(message_type, kind, qos.EVENTS)
-            self._texts[kind] = node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT)
+            self._publishers[kind], self._texts[kind] = outlets.wrap(
+                kind, node.managed_publisher(message_type, kind, qos.EVENTS),
+                node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT))
         self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
                         for kind in draft}
         self._awaited: dict[str, _Draft] = {}
@@ -344,15 +349,15 @@ class ReplyBoard:
         if isinstance(event, ReplyFinished) and self._has_second_pass(kind):
             message.is_final = False  # it becomes final when it was read again
             self._awaited[event.reply_id] = _Draft(
-                kind, message, event, heard, time.monotonic() + _PATIENCE_S)
+                kind, message, event, heard, time.monotonic() + _PATIENCE_S,
+                seen=running.shown is not None)
             self._drafts[kind].publish(message)
             if kind == 'transcript' and self._answers is not None:
                 self._answers.note_reading(event)
-        else:
+        elif not (kind == 'transcript' and self._words is not None
+                  and self._words.covers(running.start_ns, event.stamp_ns)):
             running.shown = message
-            if not (kind == 'transcript' and self._words is not None
-                    and self._words.shows(running.start_ns, event.stamp_ns)):
-                self._publishers[kind].publish(message)
+            self._publishers[kind].publish(message)
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -372,9 +377,10 @@ class ReplyBoard:
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
-        if draft.kind == 'transcript' and self._words is not None:
-            self._words.take_over(message)
-        self._publish(draft.kind, message)
+        was_final = draft.kind == 'transcript' and self._words is not None and (
+            self._words.take_over(message))
+        if draft.seen or not was_final:
+            self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self.publish_answers(
                 self._answers.on_words(final_transcript(message, draft.reply)),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from audio_interaction_msgs.msg import SoundEvent as SoundEventMessage
 from audio_interaction_msgs.msg import SoundScores as SoundScoresMessage
 from audio_interaction_ros.config import AlertsConfig, SoundsConfig
+from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.io.messages import sound_event_message, sound_scores_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
@@ -31,8 +32,9 @@ class SoundBoard:
     """The sound topics of one decoder node."""
 
     def __init__(self, *, node: ManagedNode, alerts: AlertsConfig, sounds: SoundsConfig,
-                 rules: Mapping[str, SoundRule]) -> None:
+                 rules: Mapping[str, SoundRule], directions: DirectionInput) -> None:
         """Create the publishers; ``rules`` are those of the detector."""
+        self._directions = directions
         self._events = node.managed_publisher(SoundEventMessage, 'sounds', qos.EVENTS)
         self._scores = node.managed_publisher(SoundScoresMessage, 'sounds/scores', qos.DECISIONS)
         self._counts: Counter[str] = Counter()
@@ -67,7 +69,10 @@ class SoundBoard:
                 scores.pop(event.sound, None)
         else:
             self._on.pop(event.sound, None)
-        self._events.publish(sound_event_message(event, frame_id=frame_id))
+        ended_ns = event.stamp_ns if isinstance(event, SoundStarted) else event.offset_ns
+        self._events.publish(sound_event_message(
+            event, frame_id=frame_id,
+            bearing=self._directions.find_bearing(event.onset_ns, ended_ns, frame_id)))
 
     def report(self) -> StatusReport:
         """Say what is heard, how loud, and which threshold was nearly reached."""

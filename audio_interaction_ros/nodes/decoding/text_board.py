@@ -1,8 +1,8 @@
 """
-A text model beside a decoder node: it answers what no intent explains, and translates words.
+What is written of words beside a decoder node: answers of a text model, and translations.
 
-Owns its thread, which gives way to all others and works between no two decisions, the model in
-it, and what becomes of a question that cannot be answered. What is written is ``dialogue``'s.
+Owns its thread, which gives way to all others and works between no two decisions, the text model
+in it, and what becomes of a question that cannot be answered. What is written is ``dialogue``'s.
 """
 
 import math
@@ -29,7 +29,7 @@ from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.runtimes.base import TextModel
+from audio_interaction_ros.runtimes.base import Runtime, TextModel
 from audio_interaction_ros.stream.events import (
     AnswerText,
     AnswerWanted,
@@ -45,7 +45,7 @@ _BACKLOG = 16
 
 @dataclass(frozen=True)
 class _Loaded:
-    talker: Talker
+    talker: Talker | None
     interpreter: WordInterpreter | None
 
 
@@ -58,61 +58,76 @@ class _Question:
 
 
 class TextBoard:
-    """The text model of one decoder node."""
+    """What one decoder node writes of words."""
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig, group: CallbackGroup,
                  load: Callable[[AssistantConfig], TextModel | None],
                  publish: Callable[[str, Any], None]) -> None:
-        """Start loading; ``publish`` takes reply or translation, and a message for that topic."""
+        """
+        Wait for the model that listens.
+
+        ``publish`` takes reply or translation, and a message for that topic; ``load`` brings up
+        the text model, None where the configuration names none.
+        """
         self._node, self._config, self._group = node, config, group
         self._load, self._publish_message = load, publish
-        self._follows = config.translation.source == 'words'
+        self._follows = config.translation.source != 'lane'
         self.failure, self.ready = '', False
         self.answered = 0
-        self._frame_id, self._calls = '', 0
+        self._frame_id = ''
         self._talker: Talker | None = None
         self._asked_at: dict[str, float] = {}
         self._hurry = threading.Event()
         """Something waits for which the translation of a prefix gives way."""
         self._attempts = BackOff()
-        self._worker = self._start_worker()
+        self._runtime: Runtime | None = None
+        self._worker: Worker | None = None
         node.managed_timer(1.0, self._retry_loading, callback_group=group)
+
+    def adopt(self, runtime: Runtime) -> None:
+        """Take the model that listens, which translates too, and load the text model."""
+        self._runtime = runtime
+        self._worker = self._start_worker()
 
     @property
     def idle(self) -> bool:
         """True while it neither writes nor has anything to write."""
-        return self._worker.idle
+        return self._worker is None or self._worker.idle
 
     def close(self) -> None:
         """Stop the thread. Idempotent."""
         self.cut_short()
-        self._worker.close()
+        if self._worker is not None:
+            self._worker.close()
 
     def ask(self, wanted: AnswerWanted) -> None:
         """Have a question answered; with an apology at once where nobody can."""
         self._hurry.set()
-        question = _Question(wanted, time.monotonic(), self._calls)
-        if not self.ready or not self._worker.put(question):
+        if self._talker is None or not self._put(
+                _Question(wanted, time.monotonic(), self._talker.calls)):
             self._publish_reply(make_final(wanted, apology(wanted.text)))
 
     def note(self, reply: FinalReply) -> None:
         """Remember an answer that came from elsewhere, as part of the conversation."""
-        if self.ready:
-            self._worker.put(reply)
+        if self._talker is not None:
+            self._put(reply)
+
+    def _put(self, item: Any, *, always: bool = False) -> bool:
+        """Hand an item to the thread; False where nobody takes it."""
+        return self._worker is not None and self.ready and self._worker.put(item, always=always)
 
     def cut_short(self) -> None:
         """End the answer that is being written, at once, and drop those that wait."""
-        self._calls += 1
         if self._talker is not None:
             self._talker.cut_short()
 
     def hear(self, transcript: Any) -> None:
         """Take a Transcript that was published, partial or final, to be translated."""
         self._frame_id = transcript.header.frame_id
-        if self._follows and self.ready and transcript.source in ('partial', 'second_pass'):
+        if self._follows and transcript.source in ('partial', 'second_pass'):
             if transcript.is_final:
                 self._hurry.set()
-            self._worker.put(transcript, always=transcript.is_final)
+            self._put(transcript, always=transcript.is_final)
 
     def report(self, report: StatusReport) -> None:
         """Say whether the model works, and how much it has answered."""
@@ -128,17 +143,20 @@ class TextBoard:
         return worker
 
     def _retry_loading(self) -> None:
-        if self._attempts.is_due(time.monotonic()) and self._worker.idle:
+        if self._attempts.is_due(time.monotonic()) and self._worker is not None and (
+                self._worker.idle):
             self._attempts.stop_waiting()
             self._worker.close()
             self._worker = self._start_worker()
 
     def _set_up(self) -> _Loaded | WorkerFailure:
         try:
-            model = self._load(self._config)
-            assert model is not None, 'there is a board only for a model that is named'
-            return _Loaded(build_talker(self._config, model),
-                           build_word_interpreter(self._config, model))
+            runtime, model = self._runtime, self._load(self._config)
+            assert runtime is not None, 'the thread starts when there is a model'
+            return _Loaded(
+                None if model is None else build_talker(self._config, model),
+                build_word_interpreter(self._config, model, decoder=runtime.decoder,
+                                       tokenizer=runtime.tokenizer, lanes=runtime.config.lanes))
         except Exception as error:  # noqa: BLE001 - the robot listens on without it
             return WorkerFailure(error)
 
@@ -146,13 +164,15 @@ class TextBoard:
         self._hurry.clear()
         heard = []
         for item in items:
-            if isinstance(item, FinalReply):
-                loaded.talker.note(item)
-            elif not isinstance(item, _Question):
+            if not isinstance(item, FinalReply | _Question):
                 heard.append(item)
-            elif item.calls == self._calls:
+            elif loaded.talker is None:
+                continue
+            elif isinstance(item, FinalReply):
+                loaded.talker.note(item)
+            elif item.calls == loaded.talker.calls:
                 emit(item)
-                for event in loaded.talker.answer(item.wanted):
+                for event in loaded.talker.answer(item.wanted, item.calls):
                     emit(event)
         if loaded.interpreter is not None:
             self._translate(loaded.interpreter, heard, emit)
@@ -175,16 +195,16 @@ class TextBoard:
         match output:
             case Ready(WorkerFailure() as failed):
                 wait_s = self._attempts.fail(time.monotonic())
-                self.failure = (f'the text model {self._config.reply.model} does not work, nobody '
-                                f'answers but by intent: {failed.error}; next try in '
-                                f'{wait_s:.0f} s')
+                self.failure = (f'words are not translated, and answered only by intent: '
+                                f'{failed.error}; next try in {wait_s:.0f} s')
                 self._node.get_logger().error(self.failure)
             case Ready(loaded, seconds):
                 self._attempts.succeed()
                 self._talker, self.failure, self.ready = loaded.talker, '', True
-                self._node.get_logger().info(f'text model ready after {seconds:.1f} s')
+                self._node.get_logger().info(f'ready to write after {seconds:.1f} s')
             case WorkerFailure():
                 self.ready = False
+                self._attempts.fail(time.monotonic())
                 self.failure = f'the text model stopped: {output.error!r}'
                 self._node.get_logger().error(self.failure)
             case _Question():

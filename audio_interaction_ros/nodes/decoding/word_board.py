@@ -36,31 +36,42 @@ class WordBoard:
         node.managed_subscription(Transcript, 'transcript/partial', self._on_partial, qos.EVENTS,
                                   callback_group=group)
 
-    def shows(self, start_ns: int, end_ns: int) -> bool:
-        """Tell whether words of this span are shown."""
-        return (self._open is not None and stamp_ns(self._open.start) < end_ns
-                and start_ns < stamp_ns(self._open.end))
+    def covers(self, start_ns: int, end_ns: int) -> bool:
+        """Tell whether the words of this span are shown or final, so that no others are."""
+        return self._shows(start_ns, end_ns) or self._are_final(end_ns)
 
-    def take_over(self, message: Any) -> None:
+    def take_over(self, message: Any) -> bool:
         """
         Let a final end the utterance that is open in its span, under that one's name.
 
-        One as it was streamed, which nobody read again, has no text where its words are final.
+        True where there is nothing left of it: its words are final already, or a button makes one
+        utterance of them. ``ended_by`` says so of what the encoder read; of a text as it was
+        streamed, which nobody read again, the time does.
         """
-        if self.shows(stamp_ns(message.start), stamp_ns(message.end)):
+        if message.ended_by not in ('', 'model'):
+            return True
+        if self._shows(stamp_ns(message.start), stamp_ns(message.end)):
             message.utterance_id = self._open.utterance_id
             message.revision = self._open.revision + 1
             self._end()
-        elif message.source == 'streamed' and (
-                stamp_ns(message.end) - self._reaches_ns <= _SAME_NS and self._reaches_ns):
+        elif message.source == 'streamed' and self._are_final(stamp_ns(message.end)):
             message.text, message.source, message.stable_length = '', 'second_pass', 0
+            return True
+        return False
+
+    def _shows(self, start_ns: int, end_ns: int) -> bool:
+        return (self._open is not None and stamp_ns(self._open.start) < end_ns
+                and start_ns < stamp_ns(self._open.end))
+
+    def _are_final(self, end_ns: int) -> bool:
+        return bool(self._reaches_ns) and end_ns - self._reaches_ns <= _SAME_NS
 
     def give_up(self) -> None:
         """Publish what is open as final, for nothing more will come of it."""
         if self._open is not None:
             message = self._open
             message.is_final, message.revision = True, message.revision + 1
-            message.stable_length = len(message.text)
+            message.stable_length, message.ended_by = len(message.text), 'silence'
             self._end()
             self._publish(message)
 

@@ -11,17 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
-from rclpy.node import Node
 
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
-from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
-
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
 
 __all__ = ['InfoTopic', 'info_topic']
 
@@ -29,7 +23,7 @@ _WAIT_S = 3.0
 _MOST_HELD = 500
 
 
-def info_topic(node: Node, audio: str, wanted: str) -> str:
+def info_topic(node: HostNode, audio: str, wanted: str) -> str:
     """
     Return the full name of the topic that describes ``audio`` (a full name).
 
@@ -45,7 +39,7 @@ def info_topic(node: Node, audio: str, wanted: str) -> str:
 class InfoTopic:
     """Holds audio back until it is known what it means, for 3 s and 500 messages at most."""
 
-    def __init__(self, *, node: ManagedNode, kind: Any, name: str, group: CallbackGroup,
+    def __init__(self, *, node: HostNode, kind: Any, name: str, group: CallbackGroup,
                  take_info: Callable[[Any], None],
                  take_audio: Callable[..., None], known: Any = None) -> None:
         """
@@ -64,7 +58,7 @@ class InfoTopic:
         # is warned of it; the other reader hears that one.
         self._subscriptions = [node.create_subscription(
             kind, name, node.exclusive(self._on_info), profile, callback_group=group,
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
+            **qos.unwarned())
             for profile in (qos.INFO_LATCHED, qos.INFO)]
         self._timer = steady_timer(node, 0.5, node.exclusive(self._stop_waiting_in_time),
                                    callback_group=group)

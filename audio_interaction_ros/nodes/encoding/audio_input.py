@@ -30,7 +30,7 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     publisher_name,
     why_unheard,
 )
-from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 
 __all__ = ['AudioInput']
 
@@ -50,7 +50,7 @@ class AudioInput:
     said, by type of the audio and topic of the description, longer than this object lives.
     """
 
-    def __init__(self, *, node: ManagedNode, settings: AudioConfig, group: CallbackGroup,
+    def __init__(self, *, node: HostNode, settings: AudioConfig, group: CallbackGroup,
                  on_block: Callable[[AudioBlock, str], bool],
                  infos: dict[tuple[str, str], Any]) -> None:
         """Do nothing yet."""

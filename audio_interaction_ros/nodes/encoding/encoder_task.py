@@ -29,7 +29,8 @@ from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
 
-__all__ = ['BeginEpoch', 'IncomingBlock', 'Flush', 'EncoderTask', 'EncoderSetup', 'PauseDetector']
+__all__ = ['BeginEpoch', 'IncomingBlock', 'Flush', 'EncoderTask', 'EncoderSetup', 'PauseDetector',
+           'PushToTalk']
 
 _MOST_FAILURES = 5
 """Times in a row that the stream may start anew without a chunk; then the node does."""
@@ -50,6 +51,13 @@ class Flush:
     """Silence to hear after it, so that a late decision can fire."""
     for_good: bool = True
     """False: a pause, after which a recording goes on in the same file."""
+
+
+@dataclass(frozen=True)
+class PushToTalk:
+    """A button that makes one utterance of all that is said was pressed or let go."""
+
+    held: bool
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,10 @@ class EncoderTask:
     def _encode(self, pipeline: ListeningPipeline, item: Any) -> list[EncodedChunk]:
         if isinstance(item, BeginEpoch):
             pipeline.reset(item.epoch)
+            return []
+        if isinstance(item, PushToTalk):
+            if self._second_pass is not None:
+                self._second_pass.hold(item.held)
             return []
         if isinstance(item, Flush):
             chunks = self._mark(pipeline.flush(item.tail_s), False)

@@ -3,8 +3,9 @@ Words while they are spoken, in the encoder's process: read where the audio is.
 
 Owns when the second pass' thread reads speech that goes on: never while a draft waits, and at most
 half of the time. What is read goes out as messages on ``transcript/partial``; a final among them
-is of an utterance that silence ended. The decoder node publishes them, with one name for each
-utterance. Everything but ``remember`` and ``forget`` runs in that thread.
+is of an utterance that silence, a pause or a button ended. The decoder node publishes them, with
+one name for each utterance. Everything but ``remember``, ``hold`` and ``forget`` runs in that
+thread.
 """
 
 import threading
@@ -18,8 +19,9 @@ from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.messages import partial_message, put_final
 from audio_interaction_ros.runtimes.base import Transcriber
-from audio_interaction_ros.stream.final_text import Draft, FinalText, nobody, read_again
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.final_text import Draft, nobody
+from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['LiveWordsLink']
@@ -37,15 +39,18 @@ class LiveWordsLink:
         self._lock = threading.Lock()
         self._live: LiveWords | None = None
         self._run = f'{time.time_ns() // 1_000_000:x}'
+        self._held = False
         self._rest_until = 0.0
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
 
-    def adopt(self, transcriber: Transcriber | None) -> None:
-        """Take the model that was loaded; None: there is none any more."""
-        live = build_live_words(self._config, transcriber)
+    def adopt(self, transcriber: Transcriber | None, judge: TurnJudge | None = None) -> None:
+        """Take the models that were loaded; None: there is none any more."""
+        live = build_live_words(self._config, transcriber, judge=judge, run=self._run)
         with self._lock:
             self._live = live
+            if live is not None and self._held:
+                live.hold(True)
 
     @property
     def working(self) -> bool:
@@ -69,17 +74,19 @@ class LiveWordsLink:
             if self._live is not None:
                 self._live.forget()
 
-    def read_draft(self, transcriber: Transcriber, draft: Draft) -> FinalText:
+    def hold(self, held: bool) -> None:
+        """Take it that a button is held, so that all is one utterance, or was let go."""
+        with self._lock:
+            self._held = held
+            if self._live is not None:
+                self._live.hold(held)
+
+    def settle_draft(self, draft: Draft) -> SettledDraft:
         """Return what becomes of a transcript, without what is final already of its words."""
         live = self._live
         if live is None:
-            return read_again(self._reader, transcriber, draft)
-        rest = live.rest_of(draft.start_ns, draft.end_ns)
-        live.settle(draft.end_ns)
-        if rest is None:
-            return nobody(draft)
-        return read_again(self._reader, transcriber, Draft(
-            text=draft.text, confidence=draft.confidence, start_ns=rest[0], end_ns=rest[1]))
+            return SettledDraft(draft=draft)
+        return settle_draft(live, draft)
 
     def work(self, transcriber: Transcriber, emit: Emit, *, read: bool, finish: bool) -> None:
         """
@@ -92,11 +99,11 @@ class LiveWordsLink:
             return
         over = live.hear()
         if live.due:
-            if read and time.monotonic() >= self._rest_until:
+            if read and (live.pausing or time.monotonic() >= self._rest_until):
                 self._read(live, emit)
             else:
                 self.skipped += 1
-        for span in [*over, *(live.finish() if finish else [])]:
+        for span in [*over, *live.end(), *(live.finish() if finish else [])]:
             emit(self._make_final(transcriber, span))
 
     def _read(self, live: LiveWords, emit: Emit) -> None:
@@ -108,24 +115,21 @@ class LiveWordsLink:
             shown = None
         self.read += 1
         if shown is not None:
-            emit(partial_message(shown, utterance_id=self._name(shown.utterance)))
+            emit(partial_message(shown))
         now = time.monotonic()
         self._rest_until = now + (now - began)
 
     def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
-        draft = Draft(text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns)
         try:
-            final = read_again(self._reader, transcriber, draft)
+            final = finish_span(span, self._reader, transcriber)
         except Exception as error:  # noqa: BLE001 - what was shown must come to an end
             self._log(f'second pass failed, an utterance has no text: {error!r}')
-            final = nobody(draft)
+            final = nobody(Draft(text='', confidence=0.0, start_ns=span.start_ns,
+                                 end_ns=span.end_ns))
         nan = float('nan')
-        message = Transcript(utterance_id=self._name(span.utterance), is_final=True,
+        message = Transcript(utterance_id=span.utterance_id, is_final=True,
                              confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
-                             bearing=nan, ended_by='silence')
+                             bearing=nan, ended_by=span.ended_by)
         put_final(message, final)
         message.stable_length = len(message.text)
         return message
-
-    def _name(self, utterance: int) -> str:
-        return f'{self._run}-{utterance}-words'

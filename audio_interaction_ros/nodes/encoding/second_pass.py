@@ -12,7 +12,7 @@ stays in memory.
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
@@ -28,7 +28,9 @@ from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
-from audio_interaction_ros.stream.final_text import Draft, read_again, read_for_translation
+from audio_interaction_ros.stream.final_text import Draft, read_for_translation
+from audio_interaction_ros.stream.final_words import SettledDraft, read_settled
+from audio_interaction_ros.stream.live_words import TurnJudge
 
 __all__ = ['SecondPassLink']
 
@@ -39,13 +41,24 @@ _WAIT_FOR_DRAFT_S = 2.0
 """So long after the end of a stream an answer to its last words may still come."""
 
 
+class _Models(NamedTuple):
+    transcriber: Transcriber
+    judge: TurnJudge | None
+
+
 class SecondPassLink:
     """The second passes of one encoder node; one model serves both."""
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig,
-                 load: Callable[[str], Transcriber]) -> None:
-        """Create topics and thread, which stands back; the model loads in it."""
+                 load: Callable[[str], Transcriber],
+                 load_judge: Callable[[], TurnJudge] | None = None) -> None:
+        """
+        Create topics and thread, which stands back; the models load in it.
+
+        ``load_judge`` loads what hears whether a voice is through; None: silence alone tells.
+        """
         self._node, self._load, self._name = node, load, config.transcript.reader
+        self._load_judge = load_judge
         self._reader = build_reader(config, translates='translation' in config.second_passes)
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
@@ -94,6 +107,11 @@ class SecondPassLink:
             self._finish_at = None
             self._wake()
 
+    def hold(self, held: bool) -> None:
+        """Take it that a button is held, so that all is one utterance, or was let go."""
+        if self._words is not None:
+            self._words.hold(held)
+
     def finish(self) -> None:
         """Take it that the stream ended: words without an answer are soon final as they are."""
         if self._words is not None and self._words.working:
@@ -140,16 +158,24 @@ class SecondPassLink:
             self.kept += 1
             self._publish(draft)
 
-    def _set_up(self) -> Transcriber | WorkerFailure:
+    def _set_up(self) -> _Models | WorkerFailure:
         try:
-            return self._load(self._name)
+            transcriber = self._load(self._name)
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
+        judge = None
+        if self._words is not None and self._load_judge is not None:
+            try:
+                judge = self._load_judge()
+            except Exception as error:  # noqa: BLE001 - silence ends utterances, only later
+                self._node.get_logger().error(
+                    f'transcript.end smart: {error}; silence alone ends utterances')
+        return _Models(transcriber, judge)
 
-    def _compute(self, loaded: Transcriber | WorkerFailure, items: list[Any],
+    def _compute(self, loaded: _Models | WorkerFailure, items: list[Any],
                  emit: Emit) -> bool:
         self._told = False
-        transcriber = None if isinstance(loaded, WorkerFailure) else loaded
+        transcriber = None if isinstance(loaded, WorkerFailure) else loaded.transcriber
         drafts = [item for item in items if item is not _HEARD]
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
@@ -175,8 +201,10 @@ class SecondPassLink:
         if isinstance(message, Translation):
             put_recognised(message, read_for_translation(self._reader, transcriber, draft))
         else:
-            put_final(message, self._words.read_draft(transcriber, draft)
-                      if self._words is not None else read_again(self._reader, transcriber, draft))
+            settled = (self._words.settle_draft(draft) if self._words is not None else
+                       SettledDraft(draft=draft))
+            message.ended_by = settled.was_final or message.ended_by
+            put_final(message, read_settled(settled, self._reader, transcriber))
         return bool(message.source == 'second_pass')
 
     def _publish(self, output: Any) -> None:
@@ -193,6 +221,6 @@ class SecondPassLink:
                 self._attempts.succeed()
                 self.failure = ''
                 if self._words is not None:
-                    self._words.adopt(output.result)
+                    self._words.adopt(output.result.transcriber, output.result.judge)
         else:
             self._answers[type(output)].publish(output)

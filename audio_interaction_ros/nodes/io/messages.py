@@ -32,9 +32,8 @@ from audio_interaction_ros.stream.events import (
     SoundEnded,
 )
 from audio_interaction_ros.stream.final_text import FinalText
-from audio_interaction_ros.stream.live_words import WordsShown
 from audio_interaction_ros.stream.sound_events import SoundEvent, list_likeliest
-from audio_interaction_ros.stream.spoken_word import SpokenWord
+from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['alert_message', 'audio_message', 'chunk_from_message', 'chunk_message',
@@ -165,11 +164,11 @@ def put_final(message: Any, final: FinalText) -> None:
     _put_words(message, final.words)
 
 
-def partial_message(shown: WordsShown, *, utterance_id: str) -> msg.Transcript:
+def partial_message(shown: WordsShown) -> msg.Transcript:
     """Return what was read so far of an utterance that goes on as a Transcript."""
     nan = float('nan')
     message = msg.Transcript(
-        utterance_id=utterance_id, revision=shown.revision, text=shown.text,
+        utterance_id=shown.utterance_id, revision=shown.revision, text=shown.text,
         stable_length=shown.stable_length, language=shown.language, source='partial',
         confidence=nan, word_confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
         bearing=nan)
@@ -205,7 +204,8 @@ def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
         lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
         reply_id=reply.reply_id, utterance_id=message.utterance_id, text=message.text,
         language=message.language, source=message.source, confidence=message.word_confidence,
-        streamed_text=reply.text, start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end))
+        streamed_text=reply.text, start_ns=stamp_ns(message.start), end_ns=stamp_ns(message.end),
+        ended_by=message.ended_by)
 
 
 def words_transcript(message: Any, lane: str) -> FinalTranscript:
@@ -215,7 +215,8 @@ def words_transcript(message: Any, lane: str) -> FinalTranscript:
         lane=lane, stamp_ns=end_ns, epoch=0, seq=0, reply_id=message.utterance_id,
         text=message.text, language=message.language, source=message.source,
         confidence=message.word_confidence, streamed_text='',
-        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id)
+        start_ns=stamp_ns(message.start), end_ns=end_ns, utterance_id=message.utterance_id,
+        ended_by=message.ended_by)
 
 
 def partial_transcript(message: Any) -> PartialTranscript:
@@ -252,40 +253,40 @@ def translation_message(event: PartialTranslation | FinalTranslation, *,
         encode_latency_s=nan, decode_latency_s=nan)
     if isinstance(event, FinalTranslation):
         message.utterance_id, message.is_final = event.reply_id, True
-        message.source, message.word_confidence = event.source, event.confidence
-        message.revision, message.stable_length = event.revision, len(event.text)
+        message.stable_length, message.word_confidence = len(event.text), event.confidence
     else:
-        message.utterance_id, message.revision = event.utterance_id, event.revision
-        message.source, message.stable_length = 'partial', event.stable_length
+        message.utterance_id, message.stable_length = event.utterance_id, event.stable_length
+    message.revision, message.source = event.revision, 'second_pass'
     message.transcript_utterance_id = message.utterance_id
     _put_span(message, event.start_ns, event.end_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def alert_message(alert: Alert, *, frame_id: str) -> msg.Alert:
-    """Return an alert as a message."""
+def alert_message(alert: Alert, *, frame_id: str, bearing: float = math.nan) -> msg.Alert:
+    """Return an alert as a message; ``bearing`` in radians in ``frame_id``."""
     message = msg.Alert(
         id=alert.id, severity=int(alert.severity), category=int(alert.category),
         state=int(alert.state), label=alert.label, message=alert.message,
         confidence=alert.confidence, count=alert.count,
         last_seen=time_message(alert.last_seen_ns), ttl=duration_message(alert.ttl_ns),
         requires_ack=alert.requires_ack, evidence=alert.evidence, sound=alert.sound,
-        score=alert.score, threshold=alert.threshold, bearing=math.nan)
+        score=alert.score, threshold=alert.threshold, bearing=bearing)
     message.header.stamp = time_message(alert.stamp_ns)
     message.header.frame_id = frame_id
     return message
 
 
-def sound_event_message(event: SoundEvent, *, frame_id: str) -> msg.SoundEvent:
-    """Return that a sound began or ended as a message."""
+def sound_event_message(event: SoundEvent, *, frame_id: str,
+                        bearing: float = math.nan) -> msg.SoundEvent:
+    """Return that a sound began or ended; ``bearing`` in radians in ``frame_id``."""
     kind = msg.SoundEvent
     offset_ns = event.offset_ns if isinstance(event, SoundEnded) else event.onset_ns
     message = kind(
         epoch=event.epoch, seq=event.seq, sound=event.sound, score=event.score,
         state=kind.ENDED if isinstance(event, SoundEnded) else kind.STARTED,
         threshold=event.threshold, onset=time_message(event.onset_ns),
-        offset=time_message(offset_ns), bearing=math.nan)
+        offset=time_message(offset_ns), bearing=bearing)
     message.header.stamp = time_message(event.onset_ns)
     message.header.frame_id = frame_id
     return message

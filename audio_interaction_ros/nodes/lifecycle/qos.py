@@ -4,6 +4,8 @@ Quality of service of every topic, in one place, and which mismatch prevents a c
 Owns the table of docs/interfaces.md. Knows no node.
 """
 
+from typing import Any
+
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
@@ -13,9 +15,15 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
 __all__ = [
-    'ALERTS_ACTIVE', 'AUDIO_IN', 'AUDIO_OUT', 'CREDIT', 'DECISIONS', 'DIAGNOSTICS', 'EVENTS',
-    'FLAG', 'FINAL_TEXT', 'INFO', 'INFO_LATCHED', 'encoded_profile', 'find_mismatch',
+    'ALERTS_ACTIVE', 'AUDIO_IN', 'AUDIO_OUT', 'CREDIT', 'DECISIONS', 'DIAGNOSTICS', 'DIRECTION',
+    'EVENTS',
+    'FLAG', 'FINAL_TEXT', 'INFO', 'INFO_LATCHED', 'encoded_profile', 'find_mismatch', 'unwarned',
 ]
 
 
@@ -38,6 +46,7 @@ FINAL_TEXT = _make_profile(10)  # the String topics and alerts/event
 ALERTS_ACTIVE = _make_profile(1, latched=True)
 DECISIONS = _make_profile(50, reliable=False)
 DIAGNOSTICS = _make_profile(10)
+DIRECTION = _make_profile(50, reliable=False)  # of a microphone array
 INFO_LATCHED = _make_profile(1, latched=True)  # audio_info of a publisher that keeps it
 INFO = _make_profile(10, reliable=False)  # and of one that repeats it
 
@@ -51,3 +60,13 @@ def find_mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
     """Return why the two never connect; empty where they do."""
     verdict, reason = qos_check_compatible(publisher, subscription)
     return reason if verdict == QoSCompatibility.ERROR else ''
+
+
+def unwarned() -> dict[str, Any]:
+    """
+    Return the option for a subscription that stands beside another one on the same topic.
+
+    Of the two, one for what is kept and one for what is not, only one may connect to a
+    publisher; of the other nobody needs to be warned.
+    """
+    return {'event_callbacks': SubscriptionEventCallbacks(use_default_callbacks=False)}

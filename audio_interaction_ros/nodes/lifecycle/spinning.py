@@ -29,9 +29,10 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
+from audio_interaction_ros.process_memory import keep_memory_small
 from audio_interaction_ros.terminal import make_printable, one_line
 
-__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run']
+__all__ = ['EXECUTOR_VARIABLE', 'Spinner', 'find_wrong_arguments', 'run', 'run_or_say_why_not']
 
 EXECUTOR_VARIABLE = 'AUDIO_INTERACTION_EXECUTOR'
 """Environment variable: rclpy takes rclpy's own executor instead of ours."""
@@ -157,6 +158,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     the process ends here with that code.
     """
     make_printable()
+    keep_memory_small()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     stopping = threading.Event()
     before = _stop_on_signals(stopping)
@@ -192,6 +194,23 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         sys.stderr.flush()
         os._exit(code())
     return code()
+
+
+def run_or_say_why_not(kind: Callable[[], Any], args: Sequence[str] | None = None) -> int:
+    """
+    Spin one node that may find, when it is made, that it cannot work.
+
+    Such a node has a reason in ``failure``, logs it, and the code is 1.
+    """
+    made: list[Any] = []
+
+    def make_nodes() -> list[Node]:
+        made.append(kind())
+        return list(made)
+
+    def failed() -> bool:
+        return bool(made and made[0].failure)
+    return run(make_nodes, args, done=failed, code=lambda: int(failed()))
 
 
 def _take_leave(spinner: Spinner, nodes: Sequence[ManagedNode]) -> None:

@@ -1,0 +1,128 @@
+"""
+An utterance that goes on: how far it was heard and read, and what is shown of it.
+
+Owns its window, which is what is read again and again, and which revision is shown. Knows neither
+audio nor who reads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from audio_interaction_ros.runtimes.base import ReadWord, WindowReading, WordStream
+from audio_interaction_ros.stream.agreement import Agreement
+from audio_interaction_ros.stream.closed_reading import ClosedReading, place_word
+from audio_interaction_ros.stream.spoken_word import WordsShown
+
+__all__ = ['OpenUtterance']
+
+NS = 1_000_000_000
+WINDOW_NS = 8 * NS
+"""A window that is longer is cut at words that were agreed on."""
+_LEFT_NS, _CUT_OFF_NS = 1_500_000_000, 2 * NS
+"""So much stays at least in a window that is cut, and so much goes at least."""
+
+
+@dataclass(kw_only=True)
+class OpenUtterance:
+    """All that is known of it; times are nanoseconds of the stream."""
+
+    name: str
+    start_ns: int
+    window_ns: int
+    """Start of the window."""
+    speech_ns: int
+    """End of the newest speech."""
+    spoken_ns: int = 0
+    """How much speech there was."""
+    read_ns: int = 0
+    """Up to where speech was read."""
+    read_at_ns: int = 0
+    """End of the audio when it was read last."""
+    closed_ns: int = 0
+    """Up to where speech was read as if it were over."""
+    over: float | None = None
+    """How likely the voice is through; None: not judged since it spoke last."""
+    judged_at_ns: int = 0
+    """End of the audio when it was."""
+    stream: WordStream | None = None
+    """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
+    revision: int = 0
+    language: str = ''
+    agreement: Agreement = field(default_factory=Agreement)
+    _closed: ClosedReading | None = None
+    _shown: str = ''
+
+    @property
+    def reading(self) -> ClosedReading | None:
+        """What was read of all its speech as if that were over; None: nothing to be believed."""
+        return self._closed if self.closed_ns == self.speech_ns else None
+
+    @property
+    def text(self) -> str:
+        """All that was read of it, by whatever reading is the newest."""
+        return self.reading.text if self.reading is not None else self.agreement.text
+
+    def speak(self, until_ns: int, spoken_ns: int) -> None:
+        """Take it that somebody spoke on: up to a time, and for how long in all."""
+        self.speech_ns, self.over = until_ns, None
+        self.spoken_ns += spoken_ns
+
+    def begin_reading(self, heard_ns: int, *, closed: bool) -> None:
+        """Note that all speech is read now, whatever comes of it."""
+        self.read_ns, self.read_at_ns = self.speech_ns, heard_ns
+        if closed:
+            self.closed_ns, self._closed = self.speech_ns, None
+
+    def take(self, read: WindowReading, *, agreed: int, closed: bool) -> WordsShown | None:
+        """
+        Take a reading of the window in, which began with ``agreed`` words; return what is new.
+
+        One that is ``closed`` may become final as it is.
+        """
+        offset_s = (self.window_ns - self.start_ns) / NS
+        words = [*read.words[:agreed], *(
+            replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
+            for word in read.words[agreed:])]
+        if self.spoken_ns > NS:
+            self.language = read.language
+        if closed:
+            self._closed = ClosedReading(
+                words=(*self.agreement.past, *words), language=read.language,
+                start_ns=self.start_ns)
+        self.agreement.push(words, growing=read.growing)
+        return self._show(read.language)
+
+    def cut_window(self, heard_ns: int) -> None:
+        """Let a long window begin behind a stable word, where the longest pause is."""
+        if heard_ns - self.window_ns <= WINDOW_NS:
+            return
+        stable = self.agreement.stable
+        begin_s, end_s = ((at - self.start_ns) / NS for at in (
+            self.window_ns + _CUT_OFF_NS, heard_ns - _LEFT_NS))
+        places = [place for place, word in enumerate(stable[:-1])
+                  if begin_s <= word.end_s and stable[place + 1].start_s <= end_s]
+        if not places:
+            return
+        best = max(places, key=lambda place: _pause_behind(stable, place))
+        at_s = (stable[best].end_s + stable[best + 1].start_s) / 2
+        self.agreement.cut(best + 1)
+        self.window_ns = self.start_ns + round(at_s * NS)
+
+    def _show(self, language: str) -> WordsShown | None:
+        text, stable = self.agreement.text, self.agreement.stable_text
+        mark = f'{len(stable)} {text}'
+        if mark == self._shown or not text:
+            return None
+        self._shown = mark
+        shown = WordsShown(
+            utterance_id=self.name, revision=self.revision, text=text, stable_length=len(stable),
+            words=tuple(place_word(word, self.start_ns) for word in self.agreement.words),
+            language=language, start_ns=self.start_ns, end_ns=self.speech_ns)
+        self.revision += 1
+        return shown
+
+
+def _pause_behind(words: Sequence[ReadWord], place: int) -> float:
+    """Return seconds of pause behind a word; the end of a sentence counts as half a second."""
+    pause = words[place + 1].start_s - words[place].end_s
+    return pause + 0.5 * (words[place].mark[-1:] in tuple('.?!。？！'))

@@ -1,0 +1,210 @@
+"""
+One stream played chunk by chunk, and what was shown of it and became final when.
+
+Owns the clock: a chunk is heard when it is over, one thing after the other is computed, and what
+takes long makes all that follows late, as in a process with one processor. Without a streaming
+model (``play``) the words are those of the second pass alone; with one (``play_assistant``) it is
+the assistant as it ships. Knows no figure.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from audio_interaction_ros.assembly import build_live_words, resolve_for
+from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.offline import Assistant
+from audio_interaction_ros.parameter_file import load_configuration
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.registry import load_turn_judge
+from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
+from audio_interaction_ros.stream.final_words import finish_span
+from audio_interaction_ros.stream.live_words import TurnJudge
+from audio_interaction_ros.stream.span_reader import SpanReader
+
+__all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Play', 'Shown', 'add_play_arguments',
+           'make_play', 'play', 'play_assistant']
+
+NS = 1e9
+TAIL_S = 3.0
+"""Silence behind a stream, so that its last words become final by silence."""
+Clock = Callable[[], float]
+"""Counts computing: time.perf_counter, or time.process_time where others use the machine too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What stood on the screen from a moment on; seconds of the stream."""
+
+    at: float
+    """End of the audio that was heard."""
+    spent: float
+    """Seconds from then to when it was shown: computing and waiting for it."""
+    text: str
+    stable: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardFinal:
+    """One utterance that became final; seconds of the stream."""
+
+    at: float
+    spent: float
+    text: str
+    start: float
+    end: float
+    """Where it was said to be."""
+    ended_by: str
+
+
+@dataclass
+class HeardStream:
+    """All that was shown of one stream."""
+
+    shown: list[tuple[str, Shown]] = field(default_factory=list)
+    """Each with the name of its utterance."""
+    finals: list[HeardFinal] = field(default_factory=list)
+    busy_s: float = 0.0
+    """Seconds of computing."""
+    readings: list[float] = field(default_factory=list)
+    """Seconds that each reading of speech took, where they can be told apart."""
+
+
+Play = Callable[[np.ndarray], HeardStream]
+"""Plays samples [n] at 16 kHz from the beginning of a stream."""
+CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
+
+
+def add_play_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what hears the words, and how computing is counted."""
+    parser.add_argument('--end', default='smart', choices=('smart', 'silence'),
+                        help='what ends utterances, as transcript.end (default: %(default)s)')
+    parser.add_argument('--as-shipped', action='store_true',
+                        help='the whole assistant of config/edge.yaml hears the words; without it '
+                        'the second pass does alone')
+    parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
+                        help='processor: count the time of the processor, where other programs '
+                        'use the machine as well (default: %(default)s)')
+
+
+def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None) -> Play:
+    """Return what plays streams as the options say; ``runtime`` is needed as shipped only."""
+    judge = load_turn_judge(threads=options.threads) if options.end == 'smart' else None
+    clock = CLOCKS[options.clock]
+    config = load_configuration(shipped_path('config/edge.yaml'))
+    config = replace(config, transcript=replace(config.transcript, end=options.end))
+    if not options.as_shipped:
+        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock)
+    assert runtime is not None, 'the streaming model'
+    config = replace(config, lanes=resolve_for(runtime, config.lanes))
+
+    def play_shipped(samples: np.ndarray) -> HeardStream:
+        runtime.encoder.reset()
+        return play_assistant(Assistant(
+            config=config, encoder=runtime.encoder, decoder=runtime.decoder,
+            tokenizer=runtime.tokenizer, sounds=runtime.sounds, second_pass=second,
+            translation_second_pass=second, turn_judge=judge), samples, clock=clock)
+
+    return play_shipped
+
+
+class _Processor:
+    """Says when what is computed is there, if one thing is done after the other."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self.free, self._from, self._began = clock, 0.0, 0.0, 0.0
+
+    def begin(self, arrived: float) -> None:
+        """Take work that arrived at a second of the stream."""
+        self._from, self._began = max(arrived, self.free), self._clock()
+
+    def now(self) -> float:
+        """Return the second of the stream at which the computing has come so far."""
+        self.free = self._from + self._clock() - self._began
+        return self.free
+
+    def spent(self) -> float:
+        """Return seconds of computing since the work began."""
+        return self._clock() - self._began
+
+
+def _cut_into_chunks(samples: np.ndarray, tail_s: float) -> Iterator[np.ndarray]:
+    padded = np.pad(samples, (0, round(tail_s * SAMPLE_RATE_HZ)))
+    yield from np.pad(padded, (0, -len(padded) % CHUNK_SAMPLES)).reshape(-1, CHUNK_SAMPLES)
+
+
+def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
+         judge: TurnJudge | None = None, clock: Clock = time.perf_counter,
+         tail_s: float = TAIL_S) -> HeardStream:
+    """
+    Play samples [n] at 16 kHz to a second pass; as in the nodes it rests as long as it reads.
+
+    ``judge`` hears whether a voice is through.
+    """
+    live = build_live_words(AssistantConfig(transcript=settings), second, judge=judge)
+    assert live is not None, 'a second pass that reads speech that goes on'
+    reader, heard, processor = SpanReader(seconds=settings.buffer_s), HeardStream(), _Processor(
+        clock)
+    rest_until = 0.0
+    for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
+        chunk = AudioChunk(samples=piece, stamp_ns=place * CHUNK_NS, lost_samples_before=0)
+        reader.remember(chunk)
+        live.remember(chunk)
+        at = (place + 1) * CHUNK_NS / NS
+        if processor.free > at + CHUNK_NS / NS:
+            continue  # the reader is busy until the next chunk is there as well
+        processor.begin(at)
+        over = live.hear()
+        began = processor.now()
+        if live.due and (live.pausing or began >= rest_until):
+            shown = live.read()
+            now = processor.now()
+            rest_until = now + now - began
+            heard.readings.append(now - began)
+            if shown is not None:
+                heard.shown.append((shown.utterance_id, Shown(
+                    at=at, spent=now - at, text=shown.text,
+                    stable=shown.text[:shown.stable_length])))
+        for span in [*over, *live.end()]:
+            final = finish_span(span, reader, second)
+            heard.finals.append(HeardFinal(
+                at=at, spent=processor.now() - at, text=final.text, ended_by=span.ended_by,
+                start=final.start_ns / NS, end=final.end_ns / NS))
+        processor.now()
+        heard.busy_s += processor.spent()
+    return heard
+
+
+def play_assistant(assistant: Assistant, samples: np.ndarray, *,
+                   clock: Clock = time.perf_counter, tail_s: float = TAIL_S) -> HeardStream:
+    """Play samples [n] at 16 kHz to a whole assistant, which hears nothing else any more."""
+    heard, processor, at = HeardStream(), _Processor(clock), 0.0
+
+    def hand_out() -> Iterator[AudioBlock]:
+        nonlocal at
+        for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
+            if place:
+                processor.now()
+                heard.busy_s += processor.spent()
+            at = (place + 1) * CHUNK_NS / NS
+            processor.begin(at)
+            yield AudioBlock(samples=piece, sample_rate_hz=SAMPLE_RATE_HZ,
+                             stamp_ns=place * CHUNK_NS)
+
+    for event in assistant.listen(hand_out()):
+        if isinstance(event, PartialTranscript):
+            heard.shown.append((event.utterance_id, Shown(
+                at=at, spent=processor.now() - at, text=event.text,
+                stable=event.text[:event.stable_length])))
+        elif isinstance(event, FinalTranscript):
+            heard.finals.append(HeardFinal(
+                at=at, spent=processor.now() - at, text=event.text, ended_by=event.ended_by,
+                start=event.start_ns / NS, end=event.end_ns / NS))
+    return heard

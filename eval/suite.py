@@ -1,0 +1,111 @@
+"""
+``python -m eval suite NAME --data FOLDER``: a public benchmark, as a live stream to the model.
+
+``NAME`` is one of the suites, or ``all``: then ``FOLDER/NAME`` is looked for, for each of them,
+and what is not there is said. Without ``--data`` three items of our own stand for each. Answers
+are kept, so a run that was stopped goes on; they are written in the form of other harnesses too.
+One report stands beside the paper's figures, as JSON and as a page. docs/suites.md tells the forms
+and their traps.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.runtimes.base import Runtime
+from eval.suites.answering import Asking, answer_all
+from eval.suites.exports import export
+from eval.suites.judge import Judge, connect
+from eval.suites.page import write_page
+from eval.suites.sample import make_samples
+from eval.suites.table import SUITES, Suite
+from held_out.clips import MaterialError, load
+from measure import report
+from measure.intervals import Estimate
+
+__all__ = ['add_arguments', 'run']
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument('suite', choices=(*SUITES, 'all'), metavar='NAME',
+                        help=f'{", ".join(SUITES)} or all')
+    report.add_common_arguments(parser, data=False)
+    parser.add_argument('--part', default='', help='part of the data set: a folder, file or split')
+    parser.add_argument('--in-one-stream', type=int, default=1, metavar='N',
+                        help='play N items one after the other in one context')
+    parser.add_argument('--background', type=Path, metavar='FILE',
+                        help='a recording that plays behind everything')
+    parser.add_argument('--second-pass', default='none', choices=('none', 'whisper'),
+                        help='who reads finished transcripts again')
+    parser.add_argument('--judge', default='', metavar='ENDPOINT',
+                        help="an endpoint of OpenAI's protocol, such as http://localhost:8000/v1")
+    parser.add_argument('--judge-model', default='gpt-4o-mini', metavar='NAME')
+
+
+def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
+    """Measure; return 0, or 1 where a suite of ``all`` had no data."""
+    out = report.make_folder(options, 'suite')
+    runtime = runtime or report.load_model(options)
+    wanted = list(SUITES) if options.suite == 'all' else [options.suite]
+    data = options.data or make_samples(out / 'sample', wanted)
+    figures: dict[str, dict[str, Any]] = {}
+    for name in wanted:
+        folder = data / name if options.suite == 'all' or options.data is None else data
+        try:
+            figures[name] = _measure(options, runtime, name, folder, out)
+        except MaterialError as error:
+            if options.suite != 'all':
+                raise
+            figures[name] = {'not measured': str(error)}
+    _print(figures)
+    path = report.write(out, 'suite', options, figures, runtime.encoder.spec.model_id)
+    page = write_page(out / 'suites.html', figures, json.loads(path.read_text(encoding='utf-8')))
+    print(f'written to {path} and {page}')
+    return int(any('not measured' in part for part in figures.values()))
+
+
+def _measure(options: argparse.Namespace, runtime: Runtime, name: str, folder: Path,
+             out: Path) -> dict[str, Any]:
+    suite: Suite = SUITES[name]
+    items = suite.read(folder, options.part or suite.part)[:options.limit or None]
+    if not items:
+        raise MaterialError(f'{folder}: expected items of {suite.title}, found none; fetch it '
+                            'again')
+    answers = answer_all(runtime, items, Asking(
+        lane=suite.lane, cache=out / f'{name}.hearings.jsonl',
+        variant=report.describe_variant(options), in_one_stream=options.in_one_stream,
+        background=load(options.background) if options.background else None,
+        second_pass=_load_second_pass(options)))
+    if suite.export:
+        export(answers, suite.export, out / f'{name}.{suite.export}.jsonl')
+    return suite.score(answers, _make_judge(options, out / f'{name}.verdicts.jsonl'))
+
+
+def _load_second_pass(options: argparse.Namespace) -> Any:
+    if options.second_pass == 'none':
+        return None
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+
+    return load_transcriber(options.second_pass, threads=options.threads)
+
+
+def _make_judge(options: argparse.Namespace, cache: Path) -> Judge | None:
+    if not options.judge:
+        return None
+    if not options.judge.startswith(('http://', 'https://')):
+        raise ConfigurationError(f'--judge: expected an address such as http://localhost:8000/v1, '
+                                 f'found {options.judge!r}')
+    return Judge(connect(options.judge, options.judge_model), options.judge_model, cache)
+
+
+def _print(figures: dict[str, dict[str, Any]]) -> None:
+    rows = []
+    for name, part in figures.items():
+        for figure, value in part.items():
+            if isinstance(value, Estimate | str | float):
+                rows.append((SUITES[name].title, figure, value,
+                             SUITES[name].paper.get(figure, '')))
+    report.print_table('Suites', ['suite', 'figure', 'measured', 'paper (3B)'], rows)

@@ -1,0 +1,99 @@
+"""
+Puts items to the model as a live source would, and takes what it answers.
+
+Owns the protocol: a recording plays into the running lane, seconds of room behind it, and
+whatever the lane says until then is the answer; a written question is the lane's instruction.
+Several items may play in one stream, one after the other in one context, so that what an item
+costs the next one shows. The context is as bounded as on the robot.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.runtimes.base import Runtime
+from eval.listening import Hearing, Listener
+from eval.suites.items import Answered, SuiteItem
+from held_out.clips import RATE, load
+from measure import report
+
+__all__ = ['Asking', 'answer_all', 'phrase_question']
+
+ROOM_S = 2.0
+"""Silence behind a recording, in which a late answer still counts."""
+_LETTERS = 'ABCDEFGHIJ'
+
+
+class Asking(NamedTuple):
+    """How items are asked."""
+
+    lane: LaneConfig
+    cache: Path
+    """File of what was heard, so that a run goes on where it stopped."""
+    variant: str
+    in_one_stream: int = 1
+    """So many items play one after the other."""
+    background: np.ndarray | None = None
+    """Samples [n] at 16 kHz that play behind everything, over and over."""
+    second_pass: Any = None
+    """What reads finished transcripts again (runtimes.base.Transcriber)."""
+
+
+def phrase_question(item: SuiteItem) -> str:
+    """Return a written question with its choices as one instruction."""
+    if not item.choices:
+        return item.question
+    options = ' '.join(f'({letter}) {choice}.'
+                       for letter, choice in zip(_LETTERS, item.choices, strict=False))
+    return f'{item.question} Answer with one of: {options}'
+
+
+def answer_all(runtime: Runtime, items: Sequence[SuiteItem], asking: Asking) -> list[Answered]:
+    """Return every item with what was answered to it, in order."""
+    answered = []
+    with report.progress_bar() as bar:
+        task = bar.add_task('asking', total=len(items))
+        for group in _group(items, asking.in_one_stream):
+            answered += list(_ask(runtime, group, asking))
+            bar.advance(task, len(group))
+    return answered
+
+
+def _group(items: Sequence[SuiteItem], size: int) -> Iterator[Sequence[SuiteItem]]:
+    """Yield what plays in one stream; items with instructions of their own play alone."""
+    size = 1 if any(item.choices for item in items) else max(1, size)
+    for at in range(0, len(items), size):
+        yield items[at:at + size]
+
+
+def _ask(runtime: Runtime, group: Sequence[SuiteItem], asking: Asking) -> Iterator[Answered]:
+    lane = asking.lane
+    spoken = [item.groups.get('asked by', '') for item in group]
+    if group[0].choices and not spoken[0]:
+        lane = replace(lane, prompt=phrase_question(group[0]))
+    listener = Listener(runtime, (lane,), cache=asking.cache, variant=asking.variant,
+                        second_pass=asking.second_pass)
+    parts = [_recordings(item, question) for item, question in zip(group, spoken, strict=True)]
+    ends = np.cumsum([len(part) for part in parts]) / RATE
+    samples = np.concatenate(parts)
+    if asking.background is not None:
+        samples = samples + np.resize(asking.background, len(samples))
+    hearing = listener.hear('+'.join(item.id for item in group), samples)
+    for item, begin, end in zip(group, (0.0, *ends[:-1]), ends, strict=True):
+        yield Answered(item=item, text=_text_between(hearing, lane.name, begin, end))
+
+
+def _recordings(item: SuiteItem, question: str) -> np.ndarray:
+    """Return the recording of an item, its spoken question behind it, and room."""
+    parts = [load(item.audio), *([load(Path(question))] if question else [])]
+    room = np.zeros(round(ROOM_S * RATE), np.float32)
+    return np.concatenate([part for each in parts for part in (each, room[:RATE // 2])] + [room])
+
+
+def _text_between(hearing: Hearing, lane: str, begin: float, end: float) -> str:
+    return ' '.join(reply.final or reply.text for reply in hearing.replies_of(lane)
+                    if begin < reply.at <= end and (reply.final or reply.text)).strip()

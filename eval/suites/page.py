@@ -1,0 +1,58 @@
+"""The report of the suites as one page that needs nothing else: a table like the paper's."""
+
+import html
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from eval.suites.table import SUITES
+from measure.intervals import Estimate
+
+__all__ = ['write_page']
+
+_STYLE = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8884; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.bar { display: block; height: .5rem; background: #0a8; border-radius: .25rem; }
+.note { color: #777; }
+"""
+
+
+def write_page(path: Path, figures: Mapping[str, Mapping[str, Any]],
+               result: Mapping[str, Any]) -> Path:
+    """Write the page; ``result`` is what report.write wrote, with machine and model."""
+    rows = ''.join(row for name, part in figures.items() for row in _rows(name, part))
+    machine = ', '.join(f'{key}: {value}' for key, value in result.get('machine', {}).items())
+    path.write_text(
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        '<h1>Benchmarks</h1><p>Each figure with its 95 % interval, beside what arXiv 2606.05121 '
+        'has for its 3B model.</p><table><thead><tr><th>suite<th>figure<th>measured<th>paper'
+        f'<tbody>{rows}</table><p class="note">Model {_text(result.get("model_id", ""))}. '
+        f'{_text(machine)}.</p></html>\n', encoding='utf-8')
+    return path
+
+
+def _rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
+    suite = SUITES[name]
+    for figure, value in part.items():
+        if isinstance(value, Mapping):
+            for inner, number in value.items():
+                yield _row(suite.title, f'{figure}: {inner}', number, '')
+        else:
+            yield _row(suite.title, figure, value, suite.paper.get(figure, ''))
+
+
+def _row(title: str, figure: str, value: Any, paper: Any) -> str:
+    share = value.value if isinstance(value, Estimate) and 0 <= value.value <= 1 else None
+    bar = '' if share is None else f'<span class="bar" style="width:{100 * share:.0f}%"></span>'
+    shown = f'{value:.3g}' if isinstance(value, float) else value
+    return (f'<tr><td>{_text(title)}<td>{_text(figure)}<td class="number">{_text(shown)}{bar}'
+            f'<td class="number">{_text(paper)}')
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value))

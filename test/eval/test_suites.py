@@ -1,0 +1,209 @@
+"""The public benchmarks: their forms are read, their rules hold, three items of each run."""
+
+import argparse
+import json
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from eval import suite
+from eval.listening import HeardReply, Hearing
+from eval.suites import answering, forms, judge, page, scoring
+from eval.suites.exports import export
+from eval.suites.items import Answered, SuiteItem
+from eval.suites.rules import has_reference, is_mmau_right
+from eval.suites.sample import SPOKEN, make_samples
+from eval.suites.table import SUITES
+from held_out.clips import MaterialError
+
+pytestmark = pytest.mark.unit
+
+CHOICES = ('a smoke alarm', 'a door bell', 'a voice')
+approx = partial(pytest.approx, abs=1e-5)
+SAID = {'alarm': 'That is a smoke alarm.', 'bell': '', 'voice': 'A voice or a bell'}
+"""What is answered to the three items of MMAU: right, nothing, wrong (it names two)."""
+
+
+@pytest.mark.parametrize(('said', 'right'), [
+    ('A smoke alarm!', True), ('smoke alarm', False), ('a smoke alarm, no door bell', False),
+    ('', False), ('It is a loud smoke alarm', True), ('alarm smoke a', True)])
+def test_mmau_wants_every_word_of_the_answer_and_none_of_a_wrong_choice(said, right):
+    assert is_mmau_right(said, CHOICES[0], CHOICES) == right
+
+
+@pytest.mark.parametrize(('said', 'references', 'right'), [
+    ('The capital is Paris.', ['paris'], True), ('parisian', ['paris'], False),
+    ('Beyoncé sang', ['beyonce'], True), ('new old york', ['new york'], False),
+    ('in new york city', ['boston', 'New York'], True), ('', ['a'], False), ('a', [''], False)])
+def test_a_reference_must_occur_word_after_word(said, references, right):
+    assert has_reference(said, references) == right
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Return options as the command parses them, for ``suite`` and more words."""
+    def parse(*words):
+        parser = argparse.ArgumentParser()
+        suite.add_arguments(parser)
+        return parser.parse_args([*words, '--out', str(tmp_path / 'out')])
+    return parse
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Let a model answer what a test writes under the names of recordings; return that."""
+    said = {}
+
+    class Scripted:
+        def __init__(self, runtime, lanes, **_):
+            self.lane = lanes[0]
+
+        def hear(self, name, samples):
+            replies = []
+            for place, item in enumerate(name.split('+')):
+                text = said.get(item, '')
+                at = (place + 0.5) * len(samples) / 16_000 / len(name.split('+'))
+                replies += [HeardReply(lane=self.lane.name, at=at, p_respond=1.0, text=text)]
+            said.setdefault('prompts', []).append(self.lane.prompt)
+            return Hearing(key='', name=name, seconds=len(samples) / 16_000, replies=replies)
+    monkeypatch.setattr(answering, 'Listener', Scripted)
+    return said
+
+
+RUNTIME = SimpleNamespace(encoder=SimpleNamespace(spec=SimpleNamespace(model_id='tiny-1')))
+
+
+def figures_of(options):
+    path = options.out / 'suite.json'
+    return json.loads(path.read_text())['figures']
+
+
+def test_every_suite_runs_on_three_items_of_its_public_form(options, answers):
+    chosen = options('all')
+    assert suite.run(chosen, RUNTIME) == 0
+    figures = figures_of(chosen)
+    assert set(figures) == set(SUITES)
+    for name, part in figures.items():
+        assert part.get('items') == 3, name
+        assert part['silent']['value'] == 1.0, name  # nobody answered anything
+    assert (chosen.out / 'suites.html').read_text().count('<tr>') > 20
+
+
+def test_mmau_scores_as_counted_by_hand(options, answers):
+    answers.update(SAID)
+    chosen = options('mmau')
+    suite.run(chosen, RUNTIME)
+    part = figures_of(chosen)['mmau']
+    assert part['accuracy']['value'] == approx(1 / 3) and part['chance'] == approx(1 / 3)
+    assert part['silent']['value'] == approx(1 / 3)
+    assert {name: share['value'] for name, share in part['by difficulty'].items()} == {
+        'easy': 1.0, 'medium': 0.0, 'hard': 0.0}
+    assert answers['prompts'][0] == ('What is heard? Answer with one of: (A) a smoke alarm. '
+                                     '(B) a door bell. (C) a voice.')
+    rows = json.loads((chosen.out / 'mmau.mmau.jsonl').read_text())
+    assert rows[0]['model_output'] == rows[0]['model_prediction'] == SAID['alarm']
+
+
+def test_a_spoken_question_is_no_instruction(options, answers):
+    suite.run(options('mmau-spoken'), RUNTIME)
+    assert answers['prompts'] == ['', '', '']
+
+
+def test_spoken_questions_score_as_counted_by_hand(options, answers):
+    answers.update(water='From the kitchen.', weather='Sunny', stop='I open the door')
+    chosen = options('llama-questions')
+    suite.run(chosen, RUNTIME)
+    part = figures_of(chosen)['llama-questions']
+    assert part['accuracy']['value'] == approx(2 / 3)
+    assert part['judged accuracy'].startswith('not measured')
+    rows = (chosen.out / 'llama-questions.ultraeval.jsonl').read_text().splitlines()
+    assert json.loads(rows[1])['data']['content'] == 'Sunny'
+
+
+def test_items_in_one_stream_keep_their_own_answers(options, answers):
+    answers.update(water='the kitchen', weather='', stop='no')
+    chosen = options('web-questions', '--in-one-stream', '3')
+    suite.run(chosen, RUNTIME)
+    assert len(answers['prompts']) == 1
+    assert figures_of(chosen)['web-questions']['accuracy']['value'] == approx(1 / 3)
+
+
+def test_words_and_translations_score_as_counted_by_hand(options, answers):
+    answers.update({'1-2-0000': 'please bring me a glass of water from a kitchen',  # 1 of 10
+                    '1-2-0001': 'What is the weather like today?', '1-2-0002': ''})  # 7 of 7
+    chosen = options('librispeech-clean')
+    suite.run(chosen, RUNTIME)
+    rate = figures_of(chosen)['librispeech-clean']['word error rate']['value']
+    assert rate == approx((1 + 0 + 7) / (10 + 6 + 7))
+    answers.update({name: chinese for name, (*_, chinese) in SPOKEN.items()})
+    chosen = options('covost-en-zh')
+    suite.run(chosen, RUNTIME)
+    part = figures_of(chosen)['covost-en-zh']
+    assert part['BLEU']['value'] == approx(100)
+    assert 'tok:zh' in part['signature']
+
+
+def answered(text, reference='Paris', question='What is the capital of France?'):
+    return Answered(item=SuiteItem(id='1', audio='x', question=question,
+                                   references=(reference,)), text=text)
+
+
+def test_a_judge_is_asked_three_times_and_never_again(tmp_path):
+    asked = []
+
+    def complete(prompt, sample):
+        asked.append(sample)
+        return ('Yes.', 'no', 'yes')[sample] if 'Right answer' in prompt else ('4', '5!', '?')[
+            sample]
+    first = judge.Judge(complete, 'it', tmp_path / 'verdicts.jsonl')
+    assert first.is_right(answered('Paris')) is True and first.rate(answered('Paris')) == 4.5
+    again = judge.Judge(complete, 'it', tmp_path / 'verdicts.jsonl')
+    assert again.is_right(answered('Paris')) is True
+    assert asked == [0, 1, 2, 0, 1, 2]
+    other = judge.Judge(complete, 'another', tmp_path / 'verdicts.jsonl')
+    other.is_right(answered('Paris'))
+    assert len(asked) == 9
+
+
+def test_a_judge_that_says_nothing_clear_counts_as_no_verdict(tmp_path):
+    mute = judge.Judge(lambda *_: 'well', 'it', tmp_path / 'v.jsonl')
+    found = scoring.score_closed([answered('Paris')], mute)
+    assert found['without a verdict'] == 1 and found['judged accuracy'].value == 0.0
+    assert scoring.score_open([answered('x')], mute)['without a verdict'] == 1
+
+
+def test_a_row_without_a_field_names_the_file_and_the_row(tmp_path):
+    make_samples(tmp_path, ['sd-qa'])
+    path = tmp_path / 'sd-qa' / 'metadata.jsonl'
+    path.write_text(path.read_text().replace('"prompt"', '"promt"', 1))
+    with pytest.raises(MaterialError, match=r'metadata\.jsonl: row 0: expected one of .*prompt'):
+        forms.read_spoken_questions(tmp_path / 'sd-qa')
+
+
+def test_an_answer_that_is_no_choice_is_refused(tmp_path):
+    make_samples(tmp_path, ['mmau'])
+    path = tmp_path / 'mmau' / 'mmau-test-mini.json'
+    path.write_text(path.read_text().replace('"answer": "a voice"', '"answer": "a cat"'))
+    with pytest.raises(MaterialError, match='expected the answer among'):
+        forms.read_mmau(tmp_path / 'mmau')
+
+
+def test_what_is_not_there_is_said_of_all_suites_and_fails(options, answers, tmp_path, capsys):
+    make_samples(tmp_path / 'data', ['mmau'])
+    chosen = options('all', '--data', str(tmp_path / 'data'))
+    assert suite.run(chosen, RUNTIME) == 1
+    figures = figures_of(chosen)
+    assert figures['mmau']['items'] == 3
+    assert 'expected' in figures['covost-en-zh']['not measured']
+
+
+def test_a_foreign_text_cannot_break_the_page(tmp_path):
+    path = page.write_page(tmp_path / 'p.html', {'mmau': {'items': '<script>x</script>'}}, {})
+    assert '<script>' not in path.read_text()
+
+
+def test_voicebench_answers_keep_the_item(tmp_path):
+    one = Answered(item=SuiteItem(id='1', audio='x', row={'prompt': 'p'}), text='t')
+    rows = export([one], 'voicebench', tmp_path / 'r.jsonl').read_text().splitlines()
+    assert [json.loads(row) for row in rows] == [{'prompt': 'p', 'response': 't'}]
