@@ -62,7 +62,7 @@ ROWS = {
     'monitor.server': (FACTS | {'monitor'}, {'aiohttp'}),
     'safety_events': (FACTS | {'safety_events', 'alerts.alert'}, set()),
     # Recordings as tests: what was heard of them, in one form, against what was expected.
-    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser'}),
+    'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser', 'numpy'}),
     'replay.heard': (FACTS | {'alerts.alert'}, set()),
     'replay.verdict': ({'replay'}, set()),
     'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
