@@ -4,6 +4,8 @@ WebRTC's echo canceller (AEC3), as the package ``livekit`` brings it.
 Owns what is asked of that package. No room, no network: only its audio processing is used.
 """
 
+from typing import Any
+
 import numpy as np
 
 from audio_interaction_ros.errors import MissingDependencyError
@@ -37,6 +39,6 @@ class WebRtcEcho:
         out: np.ndarray = np.frombuffer(frame.data, '<i2').astype(np.float32) / 32768.0
         return out
 
-    def _wrap(self, samples: np.ndarray) -> object:
+    def _wrap(self, samples: np.ndarray) -> Any:
         data = bytearray((np.clip(samples, -1.0, 1.0) * 32767.0).astype('<i2').tobytes())
         return self._frame(data, SAMPLE_RATE_HZ, 1, len(samples))
