@@ -346,5 +346,6 @@ class LiveWords:
         self._settled_ns, self._settled_by = max(self._settled_ns, end_ns), by
         if now.spoken_ns < (READ_FROM_NS if by != 'push_to_talk' else 1):
             return []
+        whole = end_ns >= now.speech_ns  # else its reading has words of what follows
         return [OverSpan(utterance_id=now.name, start_ns=now.start_ns, end_ns=end_ns, ended_by=by,
-                         reading=now.reading)]
+                         reading=now.reading if whole else None)]

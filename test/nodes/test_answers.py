@@ -103,11 +103,12 @@ def test_what_wakes_the_robot_is_listened_for_where_it_matters(robot, ask):
         decoder._answers._answers.wake = woken.append
         robot.wait(lambda: publisher.get_subscription_count() > 0, 'wake is listened for')
         publisher.publish(Empty())
-        robot.wait(lambda: woken, 'woken')
+        robot.wait(lambda: decoder._answers._woken_at, 'woken, of no audio yet')
     replies, _, _, decoder = ask('Go to the kitchen.', {'assistant.address': 'after_wake'},
                                  before=wake)
     robot.wait(lambda: decoder.idle, 'nothing waits')
     assert replies == []  # the test kept the robot from waking
+    assert len(woken) == 1, 'the first audio says what time it was'
 
 
 def test_a_wrong_file_of_intents_leaves_the_node_unconfigured_and_says_why(robot, tmp_path):

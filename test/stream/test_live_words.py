@@ -269,6 +269,19 @@ def test_a_button_over_silence_says_nothing_and_the_end_of_a_stream_lets_go():
     assert [span.ended_by for span in stream.live.finish()] == ['push_to_talk']
 
 
+def test_a_cut_in_long_speech_does_not_take_the_words_behind_it():
+    stream = Stream()
+    stream.live.hold(True)
+    stream.play('#' * 55 + '.' * 11)
+    span, = stream.over
+    assert span.ended_by == 'pause' and span.reading is not None
+    stream = Stream()
+    stream.live.hold(True)
+    stream.play('#' * 58 + '.' + '#' * 4 + '..')
+    span, = stream.over
+    assert span.ended_by == 'pause' and span.reading is None, 'it was cut before its last words'
+
+
 def test_what_ended_an_utterance_is_known_to_a_late_answer():
     stream = Stream().play('#' * 10 + '.' * 8)
     draft = Draft(text='late', confidence=0.9, start_ns=0, end_ns=stream.at_ns)

@@ -43,27 +43,39 @@ class AnswerBoard:
         self._texts = texts
         self._answers, self._cancel = answers, cancel
         self._now_ns, self._since = 0, time.monotonic()
+        self._woken_at: float | None = None  # steady second, where no audio had come by then
         if config.assistant.address == 'after_wake':
             node.managed_subscription(Empty, 'wake', self._on_wake, qos.EVENTS,
                                       callback_group=group)
 
     def _on_wake(self, _message: Empty) -> None:
-        self._answers.wake(self._now_ns)
+        if self._now_ns:
+            self._answers.wake(self._guess_now_ns())
+        else:  # of no audio yet: that which is heard first says what time it was
+            self._woken_at = time.monotonic()
+
+    def _guess_now_ns(self) -> int:
+        """Return the audio time of now, also where none has come for a while."""
+        return self._now_ns + round((time.monotonic() - self._since) * 1e9)
 
     def tick(self, now_ns: int) -> list[FinalReply]:
         """Take the newest audio time that is decided; return replies that wait no more."""
         if now_ns > self._now_ns:
             self._now_ns, self._since = now_ns, time.monotonic()
+        if self._woken_at is not None:
+            self._answers.wake(now_ns - round((self._since - self._woken_at) * 1e9))
+            self._woken_at = None
         return self._answers.tick(now_ns)
 
     def tick_without_audio(self) -> list[FinalReply]:
         """Let time pass also where no audio comes; return replies that wait no more."""
-        return self._answers.tick(self._now_ns + round((time.monotonic() - self._since) * 1e9))
+        return self._answers.tick(self._guess_now_ns())
 
     def give_up(self) -> list[FinalReply]:
         """Return every reply that waits, and forget all else: no audio comes any more."""
         waiting = self._answers.give_up()
         self._answers.reset()
+        self._now_ns, self._woken_at = 0, None
         return waiting
 
     @property
