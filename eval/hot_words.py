@@ -29,8 +29,8 @@ NAMES = ('Alexa', 'Amelia', 'Athena', 'Jarvis', 'Snowboy', 'View Glass')
 WITHOUT = ('speech_command', 'speech_read', 'speech_word')
 """Kinds of recordings in which nobody says a name."""
 WAYS: dict[str, dict[str, Any]] = {
-    'not told': {}, 'told before the text': {'first': 0.0, 'following': 0.0},
-    'favoured': {'prompt': False}, 'both': {}}
+    'not told': {}, 'told before the text': {}, 'favoured': {'prompt': False},
+    'both': {'favour_all': True}}
 
 
 @dataclass(frozen=True)

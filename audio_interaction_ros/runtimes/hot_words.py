@@ -17,25 +17,36 @@ FAVOUR_FIRST, FAVOUR_NEXT = 1.0, 2.0
 """What is added to the score of the first token of a name, and of each next one once it began."""
 
 MOST_BEFORE = 100
-"""Tokens of names that stand before a text; what a long list has beyond is favoured only."""
+"""Tokens of names that stand before a text; those of a long list beyond that are favoured."""
 
 
 class HotWords:
     """Some names as a tokenizer writes them; without any, nothing changes."""
 
     def __init__(self, words: Sequence[str], encode: Callable[[str], list[int]], *,
-                 prompt: bool = True, first: float = FAVOUR_FIRST,
+                 prompt: bool = True, favour_all: bool = False, first: float = FAVOUR_FIRST,
                  following: float = FAVOUR_NEXT) -> None:
-        """Take names; without ``prompt`` they are only favoured."""
-        self.prompt = (encode(f' {", ".join(words)}.')[:MOST_BEFORE]
-                       if words and prompt else [])
-        """Ids of a text that has them all, to stand before what is read."""
-        self._paths = [encode(word if has_no_spaces(word[:1]) else f' {word}') for word in words]
+        """
+        Take names; those for which the prompt has no room are favoured, for both at once makes
+        a reader hear them where nobody says them (python -m eval hot_words).
+
+        Without ``prompt`` all of them are, and with ``favour_all`` too.
+        """
+        self.prompt: list[int] = []
+        """Ids of a text that has the names, to stand before what is read."""
+        told = 0
+        while prompt and told < len(words):
+            longer = encode(f' {", ".join(words[:told + 1])}.')
+            if len(longer) > MOST_BEFORE:
+                break
+            self.prompt, told = longer, told + 1
+        self._paths = [encode(word if has_no_spaces(word[:1]) else f' {word}')
+                       for word in (words if favour_all else words[told:])]
         self._first, self._following = first, following
 
     def __bool__(self) -> bool:
         """Tell whether there are any."""
-        return bool(self._paths)
+        return bool(self.prompt or self._paths)
 
     def choose(self, scores: np.ndarray, ids: list[int]) -> int:
         """Return the id that follows ``ids`` by its scores [vocabulary], which stay unchanged."""

@@ -54,12 +54,15 @@ def test_chinese_names_have_no_space_before_them_and_no_names_change_nothing():
 
 
 def test_all_names_stand_before_the_text():
-    assert HotWords(['Jarvis', 'Rosie'], encode).prompt == [9, 9]
+    spelt = SPELT | {' Jarvis.': [9]}
+    assert HotWords(['Jarvis', 'Rosie'], spelt.__getitem__).prompt == [9, 9]
 
 
 def test_a_long_list_leaves_room_for_the_text():
-    names = HotWords(['x'] * 200, lambda text: [1] * len(text))
-    assert len(names.prompt) == MOST_BEFORE
+    names = HotWords(['a'] * 200 + ['b'], lambda text: [ord(letter) - 90 for letter in text])
+    assert MOST_BEFORE - 3 < len(names.prompt) <= MOST_BEFORE
+    assert not HotWords(['b'], lambda text: [8])._paths, 'what is told is not favoured as well'
+    assert names._paths[-1] == [ord(' ') - 90, 8], 'what is not told is'
 
 
 def test_a_second_pass_shows_them_before_what_it_reads():
