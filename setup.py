@@ -45,6 +45,7 @@ setup(
         'readers': requirements('readers.txt'),
         'monitor': requirements('monitor.txt'),
         'tensorrt': requirements('tensorrt.txt'),
+        'voice': requirements('voice.txt'),
         'test': [*requirements('train.txt'), *requirements('dev.txt'),
                  *requirements('replay.txt'), *requirements('monitor.txt')],
     },
@@ -54,8 +55,8 @@ setup(
             'audio-interaction = audio_interaction_ros.cli.main:main',
             *(f'{node} = audio_interaction_ros.nodes.{node}:main'
               for node in ('microphone_node', 'audio_file_node', 'encoder_node',
-                           'decoder_node', 'assistant', 'monitor_node', 'foxglove_audio_node',
-                           'hri_node', 'safety_events_node')),
+                           'decoder_node', 'speech_node', 'assistant', 'monitor_node',
+                           'foxglove_audio_node', 'hri_node', 'safety_events_node')),
         ],
         'pytest11': ['audio_interaction = audio_interaction_ros.cli.pytest_plugin'],
     },

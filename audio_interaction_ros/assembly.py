@@ -15,11 +15,15 @@ from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.alerts.rules import AlertRules, load_rules
 from audio_interaction_ros.alerts.settings import AlertSettings
 from audio_interaction_ros.alerts.thresholds import read_thresholds
+from audio_interaction_ros.audio.echo import EchoCanceller, EchoProcessor
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
+from audio_interaction_ros.audio.speex import SpeexEcho
+from audio_interaction_ros.audio.webrtc import WebRtcEcho
 from audio_interaction_ros.config import (
     AlertsConfig,
     AssistantConfig,
+    AudioConfig,
     LaneConfig,
     ModelConfig,
     resolve_lanes,
@@ -65,11 +69,11 @@ from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.taught.folder import list_sounds, sounds_folder
 
-__all__ = ['build_answers', 'build_detector', 'build_live_words', 'build_matcher',
-           'build_pipeline', 'build_policy', 'build_reader', 'build_session', 'build_talker',
-           'build_word_interpreter', 'load_judge', 'load_model', 'load_reader', 'load_reply_model',
-           'make_policy_settings', 'read_rules', 'read_sound_rules', 'resolve_for',
-           'spoken_language']
+__all__ = ['build_answers', 'build_canceller', 'build_detector', 'build_live_words',
+           'build_matcher', 'build_pipeline', 'build_policy', 'build_reader', 'build_session',
+           'build_talker', 'build_word_interpreter', 'load_judge', 'load_model', 'load_reader',
+           'load_reply_model', 'make_echo_processor', 'make_policy_settings', 'read_rules',
+           'read_sound_rules', 'resolve_for', 'spoken_language']
 
 _LOG = logging.getLogger(__name__)
 
@@ -126,25 +130,38 @@ def resolve_for(runtime: Runtime, lanes: Iterable[LaneConfig]) -> tuple[LaneConf
 
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
-                   taught: Sequence[TaughtSound] | None = None, **options: Any
-                   ) -> ListeningPipeline:
+                   taught: Sequence[TaughtSound] | None = None,
+                   canceller: EchoCanceller | None = None, **options: Any) -> ListeningPipeline:
     """
     Return the listening side for an encoder, with the mel that it was trained with.
 
     ``sounds`` tells sounds apart; without it only taught sounds are. ``taught`` are those that the
-    user taught; None: those in the user's folder that this model can hear.
+    user taught; None: those in the user's folder that this model can hear. ``canceller`` takes
+    the robot's own voice out.
     """
     select = config.audio.channel_select
     if taught is None:
         taught = _find_taught(encoder, () if sounds is None else sounds.classes)
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
-                          gap_tolerance_ms=config.audio.gap_tolerance_ms),
+                          gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller),
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes),
         encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
         scorer=SoundScorer(sounds, taught), **options)
+
+
+def build_canceller(settings: AudioConfig) -> EchoCanceller | None:
+    """Return what takes the robot's own voice out; None where nothing is to."""
+    if settings.echo == 'none':
+        return None
+    return EchoCanceller(make_echo_processor(settings.echo), lead_s=settings.echo_lead_ms / 1000)
+
+
+def make_echo_processor(name: str) -> EchoProcessor:
+    """Return webrtc or speex; raises MissingDependencyError where its package is not there."""
+    return WebRtcEcho() if name == 'webrtc' else SpeexEcho()
 
 
 def _find_taught(encoder: Encoder, known: Collection[str]) -> list[TaughtSound]:

@@ -22,9 +22,8 @@ from audio_interaction_ros.reading import SPOKEN_LANGUAGES, ReaderChoice
 __all__ = [
     'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'DirectionConfig',
     'FieldHelp', 'FifoConfig', 'IntentsConfig', 'LaneConfig', 'ModelConfig', 'MonitorConfig',
-    'RANGES', 'RecordConfig', 'ReplyConfig',
-    'SoundsConfig', 'TranscriptConfig', 'TranslationConfig', 'fields_with_help', 'resolve_lanes',
-    'split_list',
+    'RANGES', 'RecordConfig', 'ReplyConfig', 'SoundsConfig', 'SpeechConfig', 'TranscriptConfig',
+    'TranslationConfig', 'fields_with_help', 'resolve_lanes', 'split_list',
 ]
 
 OVERFLOW_POLICIES = ('drop_oldest', 'drop_newest', 'merge_silence')
@@ -42,12 +41,17 @@ TRANSLATION_SOURCES = ('lane', 'words', 'reply_model')
 DIRECTION_TYPES = ('geometry_msgs/msg/PoseStamped', 'geometry_msgs/msg/Vector3Stamped',
                    'std_msgs/msg/Float32')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
+ECHO_CANCELLERS = ('none', 'webrtc', 'speex')
+WHILE_SPEAKING = ('alerts', 'all')
+SPEECH_ENGINES = ('hibari', 'espeak-ng', 'piper', 'kokoro', 'tones')
+SPEECH_SOURCES = ('replies', 'alerts')
+BARGE_IN_MODES = ('off', 'words', 'any')
 RANGES: dict[str, tuple[float, float]] = {
     'audio.channel_select': (-1, 255), 'audio.sample_rate_hz': (1_000, 768_000),
     'audio.gap_tolerance_ms': (1.0, 10_000.0), 'audio.quiet_below_dbfs': (-200.0, 0.0),
     'audio.mute_holdoff_ms': (0.0, 60_000.0),
     'audio.silence_warning_s': (0.4, 86_400.0), 'audio.idle_flush_s': (0.0, 3_600.0),
-    'audio.robot_speaking_timeout_s': (0.0, 86_400.0),
+    'audio.robot_speaking_timeout_s': (0.0, 86_400.0), 'audio.echo_lead_ms': (0.0, 300.0),
     'fifo.capacity': (1, 1000), 'fifo.credit_timeout_s': (0.5, 3_600.0),
     'model.threads': (1, 256), 'model.slots': (128, 1_000_000),
     'transcript.buffer_s': (0.4, 600.0), 'transcript.partial_ms': (0.0, 60_000.0),
@@ -63,6 +67,9 @@ RANGES: dict[str, tuple[float, float]] = {
     'direction.turn_rad': (-6.2832, 6.2832), 'direction.keep_s': (1.0, 600.0),
     'monitor.port': (0, 65_535), 'monitor.clients': (1, 64),
     'record.retention_s': (1.0, 31_536_000.0),
+    'speech.speed': (0.5, 2.0), 'speech.volume_db': (-60.0, 20.0),
+    'speech.rate_hz': (0, 192_000), 'speech.queue': (1, 1000),
+    'speech.alerts_min_severity': (0, 3), 'speech.repeat_s': (0.0, 86_400.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
     'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),
@@ -121,10 +128,20 @@ class AudioConfig:
     """robot_speaking that stays true for longer is not believed; 0: it always is."""
     info_topic: str = ''
     """Topic of AudioInfo (ros-drivers); empty: the name of the audio topic with _info."""
+    echo: str = 'none'
+    """Who takes the robot's own voice (speech/reference) out: webrtc, speex or none (voice.md)."""
+    echo_lead_ms: float = 40.0
+    """The reference is given so much early, for its stamps may be late by that."""
+    while_speaking: str = 'all'
+    """What counts while its own voice is taken out: all that is heard, or alerts as without."""
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check ranges and names."""
         _check_ranges(self, 'audio')
+        _require(self.echo in ECHO_CANCELLERS, 'audio.echo',
+                 f'one of {", ".join(ECHO_CANCELLERS)}', self.echo)
+        _require(self.while_speaking in WHILE_SPEAKING, 'audio.while_speaking',
+                 ' or '.join(WHILE_SPEAKING), self.while_speaking)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -489,6 +506,59 @@ class RecordConfig:
         _check_ranges(self, 'record')
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpeechConfig:
+    """How speech_node says things aloud; the other nodes do not read it."""
+
+    engines: str = 'hibari, espeak-ng'
+    """hibari, espeak-ng, piper, kokoro, tones; the first that speaks the language says it."""
+    voice_en: str = ''
+    """English voice of an engine that has several (docs/voice.md); empty: its usual one."""
+    voice_zh: str = ''
+    """Chinese voice of an engine that has several; empty: its usual one."""
+    piper_en: str = ''
+    """Path of an English Piper voice (.onnx, with .onnx.json beside it)."""
+    piper_zh: str = ''
+    """Path of a Chinese Piper voice."""
+    kokoro_model: str = ''
+    """Path of the ONNX file of Kokoro-82M."""
+    kokoro_voices: str = ''
+    """Path of its file of voices (.bin or .npz)."""
+    speed: float = 1.0
+    """1: as the voice speaks; 2: twice as fast."""
+    volume_db: float = 0.0
+    """Level of the speech, in dB above what the engine gives."""
+    device: str = ''
+    """Loudspeaker: part of its name, or its index; empty: the default; none: only published."""
+    rate_hz: int = 0
+    """Sample rate of the loudspeaker; 0: what it prefers, 24000 without one."""
+    says: str = 'replies, alerts'
+    """What is said unasked, with commas between: replies, alerts; empty: nothing."""
+    alerts_min_severity: int = 2
+    """Alerts are said from this severity (0 INFO to 3 CRITICAL)."""
+    repeat_s: float = 60.0
+    """The same alert is not said again within so many seconds, unless it got worse."""
+    queue: int = 8
+    """So many texts wait at most; what is least urgent goes, and is named in the log."""
+    barge_in: str = 'words'
+    """What ends speech: words (assistant.barge_in), any words that are heard, or off."""
+
+    def __post_init__(self) -> None:
+        """Check names and ranges."""
+        for path in ('piper_en', 'piper_zh', 'kokoro_model', 'kokoro_voices'):
+            _find_home(self, path)
+        _check_ranges(self, 'speech')
+        for name, known in (('engines', SPEECH_ENGINES), ('says', SPEECH_SOURCES)):
+            value = getattr(self, name)
+            _require(set(split_list(value)) <= set(known), f'speech.{name}',
+                     f'names out of {", ".join(known)}', value)
+        _require(bool(split_list(self.engines)), 'speech.engines', 'at least one', self.engines)
+        _require(self.rate_hz == 0 or self.rate_hz >= 8000, 'speech.rate_hz', '0, or 8000 or more',
+                 self.rate_hz)
+        _require(self.barge_in in BARGE_IN_MODES, 'speech.barge_in',
+                 f'one of {", ".join(BARGE_IN_MODES)}', self.barge_in)
+
+
 def _default_lanes() -> tuple[LaneConfig, ...]:
     return (LaneConfig(name='transcript', kind='transcript'),
             LaneConfig(name='translation', kind='translation'),
@@ -510,6 +580,7 @@ class AssistantConfig:
     intents: IntentsConfig = field(default_factory=IntentsConfig)
     assistant: AddressConfig = field(default_factory=AddressConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
     direction: DirectionConfig = field(default_factory=DirectionConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     lanes: tuple[LaneConfig, ...] = field(default_factory=_default_lanes)

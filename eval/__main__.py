@@ -17,6 +17,7 @@ COMMANDS = {
     'intents': ('eval.intents', 'what somebody wants, from what was read; names; false intents'),
     'answers': ('eval.answers', 'questions and orders that were read, put to a text model'),
     'second_pass': ('eval.second_pass', 'where it begins, what it makes up, what its gate costs'),
+    'echo': ('eval.echo', 'what is heard while the robot speaks, its own voice taken out or not'),
     'turns': ('eval.turns', 'utterances cut in two, run together, late; places without speech'),
     'teach': ('eval.teach', 'sounds taught from five recordings of one device'),
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),

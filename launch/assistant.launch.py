@@ -33,6 +33,7 @@ ARGUMENTS = {
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+    'speech': ('false', 'Say replies and alerts aloud (docs/voice.md).', ('true', 'false')),
     'monitor': ('false', 'Serve a page that shows what is heard, on this machine only (see '
                          'docs/monitor.md).', ('true', 'false')),
     'foxglove_audio': ('false', 'Publish the audio as foxglove_msgs/RawAudio too.',
@@ -85,6 +86,8 @@ def make_nodes(context: LaunchContext) -> list[Node]:
     nodes += [Node(executable='foxglove_audio_node', **common)
               ] if values['foxglove_audio'] == 'true' else []
     nodes += [Node(executable='hri_node', **common)] if values['hri'] == 'true' else []
+    nodes += [Node(executable='speech_node', name='speech_node', **alive, **common)
+              ] if values['speech'] == 'true' else []
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],

@@ -30,7 +30,7 @@ INSTALLED_MESSAGES = ROOT / 'install' / 'audio_interaction_msgs'
 REQUIREMENTS = ROOT / 'requirements'
 MONITOR = REQUIREMENTS / 'monitor.txt'
 WORKSHOP = [*(REQUIREMENTS / f'{name}.txt' for name in (
-    'train', 'dev', 'docs', 'examples', 'readers', 'replay')), MONITOR]
+    'train', 'dev', 'docs', 'examples', 'readers', 'replay', 'voice')), MONITOR]
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
 BUILD_PREFIX = '/opt/python/'

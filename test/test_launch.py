@@ -27,7 +27,7 @@ LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
 SHIPPED = ROOT / 'config/edge.yaml'
 ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
              'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process',
-             'monitor', 'foxglove_audio', 'hri', 'discovery', 'safety_events']
+             'speech', 'monitor', 'foxglove_audio', 'hri', 'discovery', 'safety_events']
 
 STAND_IN = '''#!{python}
 """Writes down what it was told, then waits to be ended."""

@@ -260,12 +260,12 @@ def third_party(folder):
 
 @pytest.mark.parametrize(('folder', 'files'), [
     ('audio_interaction_ros', ('run.txt', 'tensorrt.txt', 'readers.txt', 'replay.txt',
-                               'monitor.txt')),
+                               'monitor.txt', 'voice.txt', 'voices.txt', 'speex.txt')),
     ('held_out', ('run.txt',)),
     ('measure', ('run.txt', 'train.txt', 'eval.txt')),
     ('train', ('run.txt', 'train.txt', 'cluster.txt', 'voices.txt')),
     ('export', ('run.txt', 'train.txt')),
-    ('eval', ('run.txt', 'train.txt', 'eval.txt'))])
+    ('eval', ('run.txt', 'train.txt', 'eval.txt', 'cluster.txt'))])
 def test_every_import_is_a_requirement(folder, files):
     named_otherwise = {'PyYAML': 'yaml', 'hibari-tts': 'hibari', 'piper-tts': 'piper',
                        'cuda-python': 'cuda'}

@@ -1,5 +1,5 @@
 """
-Input devices of this machine: which there are, which one is meant, and what one hears as blocks.
+Devices of this machine: which there are, which one is meant, and what one hears as blocks.
 
 Owns what PortAudio is asked for. Knows no topics and no files.
 """
@@ -31,33 +31,33 @@ def sound_library() -> Any:
     return sounddevice
 
 
-def list_devices(library: Any) -> str:
-    """Return a line per input device: index, name, channels, preferred rate."""
-    lines = [f'{index:3d}  {device["name"]}  ({device["max_input_channels"]} channels, '
+def list_devices(library: Any, *, direction: str = 'input') -> str:
+    """Return a line per device that is an input or an output: index, name, channels, rate."""
+    channels = f'max_{direction}_channels'
+    lines = [f'{index:3d}  {device["name"]}  ({device[channels]} channels, '
              f'{device["default_samplerate"]:.0f} Hz)'
-             for index, device in enumerate(library.query_devices())
-             if device['max_input_channels'] > 0]
-    return '\n'.join(lines) or 'no input device found'
+             for index, device in enumerate(library.query_devices()) if device[channels] > 0]
+    return '\n'.join(lines) or f'no {direction} device found'
 
 
-def choose_device(library: Any, wanted: str) -> int | None:
+def choose_device(library: Any, wanted: str, *, direction: str = 'input') -> int | None:
     """
-    Return the index of the input device that is meant; None for the default.
+    Return the index of the input or output device that is meant; None for the default.
 
     Raises AudioFormatError, listing the devices, when none or several match.
     """
     if not wanted:
         return None
-    inputs = {index: device['name'] for index, device in enumerate(library.query_devices())
-              if device['max_input_channels'] > 0}
-    if wanted.isdigit() and int(wanted) in inputs:
+    names = {index: device['name'] for index, device in enumerate(library.query_devices())
+             if device[f'max_{direction}_channels'] > 0}
+    if wanted.isdigit() and int(wanted) in names:
         return int(wanted)
-    matches = [index for index, name in inputs.items() if wanted.lower() in name.lower()]
-    exact = [index for index, name in inputs.items() if wanted == name]
+    matches = [index for index, name in names.items() if wanted.lower() in name.lower()]
+    exact = [index for index, name in names.items() if wanted == name]
     if len(exact or matches) != 1:
         raise AudioFormatError(
-            f'Expected one input device like {wanted!r}, found {len(exact or matches)}; set the '
-            f'parameter device to one of:\n{list_devices(library)}')
+            f'Expected one {direction} device like {wanted!r}, found {len(exact or matches)}; set '
+            f'the parameter device to one of:\n{list_devices(library, direction=direction)}')
     return (exact or matches)[0]
 
 

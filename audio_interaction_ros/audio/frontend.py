@@ -12,6 +12,7 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.chunker import SAMPLE_NS, Chunker
+from audio_interaction_ros.audio.echo import EchoCanceller
 from audio_interaction_ros.audio.mono import to_mono_with_report
 from audio_interaction_ros.audio.resample import Resampler
 from audio_interaction_ros.audio.stream_clock import Jump, JumpKind, StreamClock
@@ -58,9 +59,10 @@ class FrontEnd:
     """Takes blocks as they come and returns chunks of 400 ms as they complete."""
 
     def __init__(
-            self, *, channel_select: int | None = None, gap_tolerance_ms: float = 60.0):
+            self, *, channel_select: int | None = None, gap_tolerance_ms: float = 60.0,
+            canceller: EchoCanceller | None = None):
         """
-        Begin a stream.
+        Begin a stream; with ``canceller`` the robot's own voice is taken out of it.
 
         ``channel_select`` counts from 0; None mixes all channels. Stamps further than
         ``gap_tolerance_ms`` from where the audio before them ended are, when they stay so, a gap
@@ -71,6 +73,7 @@ class FrontEnd:
                 f'Expected gap_tolerance_ms above 0, got {gap_tolerance_ms}; the operator must '
                 'correct it')
         self._channel_select = channel_select
+        self.canceller = canceller
         self._tolerance_ns = round(gap_tolerance_ms * _NS_PER_MS)
         self.stats = FrontEndStats()
         self.reset()
@@ -110,6 +113,8 @@ class FrontEnd:
         self._resampler: Resampler | None = None
         self._rate_hz = 0
         self._chunker = Chunker()
+        if self.canceller is not None:
+            self.canceller.reset()
         self._timeline = StreamClock(tolerance_ns=self._tolerance_ns)
 
     def flush(self, tail_s: float = 0.0) -> list[AudioChunk]:
@@ -122,7 +127,7 @@ class FrontEnd:
         """
         if self._resampler is None:
             return []
-        chunks = self._chunker.push(self._resampler.flush())
+        chunks = self._chunk(self._resampler.flush()) + self._drain_canceller()
         tail = np.zeros(round(tail_s * SAMPLE_RATE_HZ), dtype=np.float32)
         chunks += self._chunker.push(tail, padding=True)
         chunks += self._chunker.pad(end_of_stream=True)
@@ -149,7 +154,7 @@ class FrontEnd:
         """Drain the resampler and begin a new one where the audio so far ends."""
         chunks = []
         if self._resampler is not None:
-            chunks = self._chunker.push(self._resampler.flush())
+            chunks = self._chunk(self._resampler.flush())
             self._timeline.restart(self._timeline.next_ns)
         self._resampler = Resampler(sample_rate_hz=rate_hz)
         self._rate_hz = rate_hz
@@ -179,7 +184,7 @@ class FrontEnd:
     def _skip(self, jump: Jump) -> list[AudioChunk]:
         """Finish the present chunk with zeros and go on at another time."""
         goal_ns = self._timeline.next_ns + jump.delta_ns
-        chunks = self._begin_segment(self._rate_hz)
+        chunks = self._begin_segment(self._rate_hz) + self._drain_canceller()
         chunks += self._chunker.pad()
         padded_ns = self._chunker.end_ns - (goal_ns - jump.delta_ns) if chunks else 0
         lost = max(0, round((jump.lost_ns - padded_ns) / SAMPLE_NS))
@@ -191,7 +196,17 @@ class FrontEnd:
         """Pass on samples at the rate of the source."""
         assert self._resampler is not None, 'a format is known before samples are taken'
         self._timeline.advance(len(samples), rate_hz=self._rate_hz)
-        return self._chunker.push(self._resampler.push(samples))
+        return self._chunk(self._resampler.push(samples))
+
+    def _chunk(self, samples: np.ndarray) -> list[AudioChunk]:
+        """Pass on samples at 16 kHz, without the robot's own voice where that is wanted."""
+        if self.canceller is not None:
+            begin_ns = self._chunker.end_ns + self.canceller.pending * SAMPLE_NS
+            samples = self.canceller.push(samples, begin_ns)
+        return self._chunker.push(samples)
+
+    def _drain_canceller(self) -> list[AudioChunk]:
+        return [] if self.canceller is None else self._chunker.push(self.canceller.flush())
 
     def _observe(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
         """Count what the chunks show that the source sent."""

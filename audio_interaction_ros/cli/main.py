@@ -12,6 +12,7 @@ from audio_interaction_ros.cli import (
     parity,
     replay,
     report,
+    say,
     sounds,
     stream,
     teach,
@@ -29,7 +30,8 @@ def _make_parser() -> argparse.ArgumentParser:
         description='A robot\'s always-on ears: audio in, transcripts, replies and alerts out.')
     parser.add_argument('--version', action='version', version=__version__)
     commands = parser.add_subparsers(dest='command', required=True)
-    for command in (stream, sounds, teach, calibrate, replay, report, intent, model, parity):
+    for command in (stream, sounds, teach, calibrate, replay, report, intent, say, model,
+                    parity):
         command.add_parser(commands)
     return parser
 

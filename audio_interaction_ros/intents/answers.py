@@ -226,9 +226,15 @@ def _make_answer(heard: FinalTranscript, reply: ReplyFinished | None, lane: str,
     sure = 0.0 if intent is None or math.isnan(intent.confidence) else intent.confidence
     return FinalReply(
         lane=lane, stamp_ns=of.stamp_ns, epoch=of.epoch, seq=of.seq,
-        reply_id=f'{of.epoch}-{of.seq}-{lane}' if reply is None else reply.reply_id, text=text,
+        reply_id=_name_answer(heard, lane) if reply is None else reply.reply_id, text=text,
         emotion=Emotion.NORMAL, source='words', streamed_text='' if reply is None else reply.text,
         source_text=heard.text, transcript_id=heard.utterance_id or heard.reply_id,
         intent='' if intent is None else intent.name, intent_confidence=sure,
         slots={} if intent is None else dict(intent.slots), start_ns=heard.start_ns,
         end_ns=heard.end_ns)
+
+
+def _name_answer(heard: FinalTranscript, lane: str) -> str:
+    """Return an id of its own for each answer; words that silence ended know no chunk."""
+    chunk = f'{heard.epoch}-{heard.seq}' if heard.epoch or heard.seq else heard.utterance_id
+    return f'{chunk}-{lane}'

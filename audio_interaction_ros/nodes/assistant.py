@@ -28,6 +28,7 @@ from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, 
 from audio_interaction_ros.nodes.lifecycle.spinning import find_wrong_arguments, run
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
+from audio_interaction_ros.nodes.speech_node import SpeechNode
 
 __all__ = ['AssistantProcess', 'main', 'parse_options']
 
@@ -54,6 +55,8 @@ class AssistantProcess:
         if options.print:
             self._printer = PrinterNode()
             made.append(self._printer)
+        if options.speech:
+            made.append(SpeechNode())
         if options.source == 'mic':
             made.append(MicrophoneNode())
         elif options.source == 'file':
@@ -114,6 +117,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
                         help='exit when the recording is worked off')
     parser.add_argument('--processes', action='store_true',
                         help='encoder and decoder each in a process of its own')
+    parser.add_argument('--speech', action='store_true',
+                        help='say replies and alerts aloud (docs/voice.md)')
     parser.add_argument('--print', action='store_true', help='print finals and alerts')
     parser.add_argument('--monitor', action='store_true',
                         help='serve a page that shows what is heard, on this machine')

@@ -13,9 +13,9 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
+from audio_interaction_msgs.msg import AudioChunk, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
-from audio_interaction_msgs.msg import FifoCredit
-from audio_interaction_ros.assembly import load_reader
+from audio_interaction_ros.assembly import build_canceller, load_reader
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.recorder import Recorder
 from audio_interaction_ros.config import AssistantConfig
@@ -28,11 +28,13 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
     Flush,
     IncomingBlock,
     PauseDetector,
+    PlayedAudio,
     PushToTalk,
 )
 from audio_interaction_ros.nodes.encoding.input_report import InputReport, RecentGrowth
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
+from audio_interaction_ros.nodes.io.audio_messages import AudioConverter
 from audio_interaction_ros.nodes.io.messages import chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
@@ -66,16 +68,18 @@ class EncoderNode(ManagedNode):
 
     def __init__(self, *, runtime: RuntimeSource = load_encoder,
                  transcriber: Any = None, turn_judge: Any = load_turn_judge,
-                 **options: Any) -> None:
+                 canceller: Any = build_canceller, **options: Any) -> None:
         """
         Declare parameters; ``runtime``, ``transcriber`` (by name) and ``turn_judge`` load models.
 
         The last, which hears whether a voice is through, only for ``transcript.end: smart``.
+        ``canceller`` makes what takes the robot's own voice out.
         """
         super().__init__('encoder_node',
                          groups=('audio', 'fifo', 'model', 'transcript', 'translation', 'record'),
                          **options)
         self._runtime, self._load_transcriber = runtime, transcriber
+        self._make_canceller = canceller
         self._load_turn_judge = turn_judge
         self._worker: Worker | None = None
         self._input: AudioInput | None = None
@@ -105,7 +109,7 @@ class EncoderNode(ManagedNode):
         self._flow = MutuallyExclusiveCallbackGroup()
         if not self._keeps_counts():
             self._fifo = OutboundFifo(settings=self.config.fifo)
-        self._recent_drops = RecentGrowth()
+        self._recent_drops, self._recent_echo = RecentGrowth(), RecentGrowth()
         self._speech = RobotSpeech(
             holdoff_s=self.config.audio.mute_holdoff_ms / 1000,
             timeout_s=self.config.audio.robot_speaking_timeout_s)
@@ -125,6 +129,12 @@ class EncoderNode(ManagedNode):
         self.managed_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT,
                                   always=True, callback_group=self._flow)
         self.managed_subscription(Bool, 'robot_speaking', self._on_robot_speaking, qos.FLAG)
+        self._played = 0
+        if self.config.audio.echo != 'none':
+            self._reference = AudioConverter(type_name='audio_interaction_msgs/msg/AudioChunk')
+            self.managed_subscription(
+                AudioChunk, 'speech/reference', self._on_reference, qos.AUDIO_OUT,
+                callback_group=MutuallyExclusiveCallbackGroup())
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
         self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
                              callback_group=self._flow)
@@ -143,7 +153,7 @@ class EncoderNode(ManagedNode):
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
-            interruption=self._interruption)
+            interruption=self._interruption, make_canceller=self._make_canceller)
         self._input_report = InputReport(
             ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
         self._worker = Worker(
@@ -238,7 +248,17 @@ class EncoderNode(ManagedNode):
         self._blocks += 1
         worker = self._worker
         return (worker is not None and self.active and self._listening
-                and worker.put(IncomingBlock(block, self._speech.is_active(time.monotonic()))))
+                and worker.put(IncomingBlock(block, self._speech.is_active(time.monotonic()),
+                                             self._speech.believed)))
+
+    def _on_reference(self, message: Any) -> None:
+        assert self._worker is not None, 'subscriptions exist only after set_up'
+        try:
+            block = self._reference.to_block(message, 0)
+        except AudioFormatError as error:
+            self.get_logger().error(f'speech/reference: {error}', throttle_duration_sec=5.0)
+            return
+        self._played += self._worker.put(PlayedAudio(block))
 
     def _on_credit(self, message: Any) -> None:
         assert self._fifo is not None, 'subscriptions exist only after set_up'
@@ -358,13 +378,32 @@ class EncoderNode(ManagedNode):
             report.values['recording_lost_chunks'] = self._recorder.lost
             if self._recorder.failure:
                 report.add(WARN, self._recorder.failure)
-        if self._speech.is_active(time.monotonic()):
-            report.add(OK, 'the robot speaks: only critical alerts')
+        self._report_echo(report)
         if self._speech.doubt:
             report.add(WARN, f'{self._speech.doubt}: not believed, the robot hears again; its '
                              f'publisher must send false')
         self._input_report.check(report)
         return report
+
+    def _report_echo(self, report: StatusReport) -> None:
+        """Say whether the robot speaks, and whether its voice is taken out of what it hears."""
+        canceller, speaks = self._ears.canceller, self._speech.is_active(time.monotonic())
+        report.values['echo'] = self.config.audio.echo
+        if canceller is None:
+            if speaks:
+                report.add(OK, 'the robot speaks: only critical alerts')
+            return
+        uncovered = self._recent_echo.growth(
+            time.monotonic(), {'uncovered': canceller.uncovered})['uncovered']
+        report.values.update(
+            echo_played_blocks=self._played, echo_lost_blocks=canceller.reference.lost,
+            echo_cancelled_s=canceller.cancelled / 100, echo_uncovered_s=canceller.uncovered / 100)
+        if uncovered:
+            report.add(WARN, f'the robot spoke for {uncovered / 100:.1f} s of the last 10 without '
+                             f'what it played on speech/reference: only critical alerts then; '
+                             f'whoever publishes robot_speaking must publish that too')
+        elif speaks:
+            report.add(OK, 'the robot speaks: its voice is taken out of what is heard')
 
     def _report_fifo(self) -> StatusReport:
         report = StatusReport()

@@ -74,7 +74,7 @@ class _ReplayedEncoder(EncoderNode):
         """Be patient: no audio comes while what came is worked off."""
         super().set_up()
         assert self._input is not None, 'it is made there'
-        self._input.renew_after_s = _STALLED_S
+        self._input.be_patient(_STALLED_S)
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         return super()._on_block(replace(block, arrival_ns=None), frame_id)

@@ -11,10 +11,13 @@ import numpy as np
 
 from audio_interaction_ros.reading import has_no_spaces
 
-__all__ = ['FAVOUR_FIRST', 'FAVOUR_NEXT', 'HotWords']
+__all__ = ['FAVOUR_FIRST', 'FAVOUR_NEXT', 'MOST_BEFORE', 'HotWords']
 
 FAVOUR_FIRST, FAVOUR_NEXT = 1.0, 2.0
 """What is added to the score of the first token of a name, and of each next one once it began."""
+
+MOST_BEFORE = 100
+"""Tokens of names that stand before a text; what a long list has beyond is favoured only."""
 
 
 class HotWords:
@@ -24,7 +27,8 @@ class HotWords:
                  prompt: bool = True, first: float = FAVOUR_FIRST,
                  following: float = FAVOUR_NEXT) -> None:
         """Take names; without ``prompt`` they are only favoured."""
-        self.prompt = encode(f' {", ".join(words)}.') if words and prompt else []
+        self.prompt = (encode(f' {", ".join(words)}.')[:MOST_BEFORE]
+                       if words and prompt else [])
         """Ids of a text that has them all, to stand before what is read."""
         self._paths = [encode(word if has_no_spaces(word[:1]) else f' {word}') for word in words]
         self._first, self._following = first, following

@@ -21,6 +21,7 @@ from audio_interaction_ros.checkpoints.whisper_folder import WhisperFolder, find
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
+from audio_interaction_ros.runtimes.hot_words import MOST_BEFORE
 from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
@@ -214,7 +215,8 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
         _read_shape(graphs), encoder=encoder, cross=cross, step=step,
         # Mapped: of the table only the rows in use come into memory.
         embeddings=np.load(graphs / manifest.EMBEDDINGS, mmap_mode='r'),
-        positions=np.load(graphs / manifest.POSITIONS))
+        positions=np.load(graphs / manifest.POSITIONS),
+        slots=_SLOTS + (MOST_BEFORE if hot_words else 0))
     return WhisperWords(
         net, Tokenizer.from_file(str(graphs / 'tokenizer.json')),
         find_speech=load_voice_activity() if find_speech else None, language=language, task=task,

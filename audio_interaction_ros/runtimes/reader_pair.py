@@ -4,14 +4,12 @@ Two readers as one: finished speech is read by the first, speech that goes on by
 A small model that shows words early and a larger one that has the last word. Knows neither.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from audio_interaction_ros.runtimes.base import (
-    ClosingReader,
-    ReadWord,
     Recognition,
     StreamReader,
     Transcriber,
@@ -28,11 +26,12 @@ def pair_readers(finals: Transcriber, partials: Any) -> Transcriber:
     """
     Return one reader of two; ``partials`` is a WindowReader or a StreamReader.
 
-    The result is of the same kind. Who hears when speech begins is that of ``partials``.
+    The result is of the same kind. Who hears when speech begins is that of ``partials``. It is no
+    ClosingReader: words of the first are in other tokens, which the second could not go on from.
     """
     if isinstance(partials, StreamReader):
         return _WithStreams(finals, partials)
-    return (_Closing if isinstance(finals, ClosingReader) else _WithWindows)(finals, partials)
+    return _WithWindows(finals, partials)
 
 
 class _Pair:
@@ -55,20 +54,6 @@ class _WithWindows(_Pair):
     def read_window(self, samples: np.ndarray, **options: Any) -> WindowReading:
         """Return what the second reader reads."""
         return self._partials.read_window(samples, **options)
-
-
-class _Closing(_WithWindows):
-    _finals: Any  # a ClosingReader as well
-
-    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
-                    language: str = '') -> WindowReading:
-        """
-        Return what the first reader reads where nobody speaks on.
-
-        It is not told what was said before: that is in tokens of the second.
-        """
-        read: WindowReading = self._finals.read_closed(samples, language=language)
-        return read
 
 
 class _WithStreams(_Pair):

@@ -48,6 +48,11 @@ class RobotSpeech:
         if self.doubt:
             self._ended_at = now
 
+    @property
+    def believed(self) -> bool:
+        """True while it is said, and believed, that the robot speaks; without the hold-off."""
+        return self._said and not self.doubt
+
     def is_active(self, now: float) -> bool:
         """Return whether what is heard now may be the robot's own voice."""
-        return self._said and not self.doubt or now - self._ended_at < self.holdoff_s
+        return self.believed or now - self._ended_at < self.holdoff_s

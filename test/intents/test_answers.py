@@ -46,6 +46,14 @@ def heard(text, start=1.0, end=3.0, **more):
         'start_ns': round(start * S), 'end_ns': round(end * S), **more})
 
 
+def test_answers_to_words_that_silence_ended_have_ids_of_their_own():
+    answers = make()
+    ids = [answers.on_words(heard('Turn left.', start, start + 2, epoch=0, seq=0,
+                                  utterance_id=f'7-{number}-words'))[0].reply_id
+           for number, start in enumerate((1.0, 30.0))]
+    assert ids == ['7-0-words-assistant', '7-1-words-assistant']
+
+
 def test_the_answer_follows_from_the_words_and_takes_the_place_of_the_reply():
     answers = make()
     assert answers.on_reply(reply('Turning right.')) == []

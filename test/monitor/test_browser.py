@@ -50,7 +50,6 @@ class Watched:
 
     def __init__(self, driver, page, address):
         self.driver, self.page, self.address = driver, page, address
-        self.problems()  # those of the page before
         driver.get(address)
 
     def find(self, selector):
@@ -78,7 +77,9 @@ class Watched:
             'width': pixels, 'height': 844, 'deviceScaleFactor': 1, 'mobile': pixels < 500})
 
     def problems(self):
-        return [entry['message'] for entry in self.driver.get_log('browser')]
+        """Return what the browser complained of; not of the page before, whose server ended."""
+        return [entry['message'] for entry in self.driver.get_log('browser')
+                if self.address.removeprefix('http://') in entry['message']]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ OTHER_TEXTS = {'fifo.overflow': 'merge_silence', 'fifo.drain': 'C', 'kind': 'tra
                'translation.to_english': 'model', 'model.rope_index_dtype': 'fp16_compat',
                'alerts.profile': 'workshop', 'alerts.evidence': 'model', 'alerts.language': 'zh',
                'reply.source': 'model', 'assistant.address': 'name', 'transcript.language': 'zh',
+               'audio.while_speaking': 'alerts', 'audio.echo': 'webrtc',
                'translation.source': 'words', 'reply.dtype': 'int4'}
 
 

@@ -5,7 +5,7 @@ import pytest
 from test_second_pass import Numbers, Says
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.hot_words import HotWords
+from audio_interaction_ros.runtimes.hot_words import MOST_BEFORE, HotWords
 from audio_interaction_ros.runtimes.second_pass import (
     NO_TIMESTAMPS,
     START_OF_PREVIOUS,
@@ -55,6 +55,11 @@ def test_chinese_names_have_no_space_before_them_and_no_names_change_nothing():
 
 def test_all_names_stand_before_the_text():
     assert HotWords(['Jarvis', 'Rosie'], encode).prompt == [9, 9]
+
+
+def test_a_long_list_leaves_room_for_the_text():
+    names = HotWords(['x'] * 200, lambda text: [1] * len(text))
+    assert len(names.prompt) == MOST_BEFORE
 
 
 def test_a_second_pass_shows_them_before_what_it_reads():

@@ -7,6 +7,9 @@ import pytest
 import small_zipformer
 from small_zipformer import make_folder, tones
 
+from audio_interaction_ros.assembly import build_live_words
+from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
 from audio_interaction_ros.errors import (
     CheckpointError,
     ConfigurationError,
@@ -14,6 +17,8 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.runtimes import registry, sherpa_model
 from audio_interaction_ros.runtimes.sherpa_reader import SherpaReader, make_stream_words
+from audio_interaction_ros.stream.final_words import finish_span
+from audio_interaction_ros.stream.span_reader import SpanReader
 
 pytestmark = pytest.mark.unit
 needs_sherpa = pytest.mark.skipif(
@@ -139,3 +144,45 @@ def test_without_the_package_it_is_said_how_to_get_it(monkeypatch, folder):
     monkeypatch.setitem(sys.modules, 'sherpa_onnx', None)
     with pytest.raises(MissingDependencyError, match=r'requirements/readers\.txt'):
         registry.load_transcriber(f'sherpa-onnx:{folder}')
+
+
+class Loud:
+    """Hears somebody speak wherever it is not silent; also in a stream."""
+
+    step_s = 0.032
+
+    def __call__(self, samples):
+        pieces = np.pad(samples, (0, -len(samples) % 512)).reshape(-1, 512)
+        return (np.abs(pieces).max(axis=1) > 0.01).astype(np.float32)
+
+    def stream(self):
+        return self
+
+    def push(self, samples):
+        return self(samples[:len(samples) // 512 * 512])
+
+    def reset(self):
+        pass
+
+
+def test_words_are_shown_chunk_by_chunk_and_end_as_a_final(recogniser):
+    config = AssistantConfig(transcript=TranscriptConfig(second_pass='whisper', language='en'))
+    reader = SherpaReader(recogniser, voice=Loud(), language='en')
+    live, history = build_live_words(config, reader), SpanReader(seconds=30.0)
+    samples = np.concatenate([tones(400, 900, 1_700, 3_000, seconds=0.8),
+                              np.zeros(64_000, np.float32)])
+    shown, finals, stable = [], [], ''
+    for place in range(len(samples) // 6_400):
+        chunk = AudioChunk(samples=samples[place * 6_400:(place + 1) * 6_400],
+                           stamp_ns=place * 400_000_000, lost_samples_before=0)
+        history.remember(chunk)
+        live.remember(chunk)
+        over = live.hear()
+        words = live.read() if live.due else None
+        if words is not None:
+            assert words.text.startswith(stable), 'what is stable is never taken back'
+            stable = words.text[:words.stable_length]
+            shown.append(words.text)
+        finals += [finish_span(span, history, reader).text for span in [*over, *live.end()]]
+    assert shown[0] == 'go' and shown[-1] == 'go stop left' and stable.startswith('go stop')
+    assert finals == ['go stop left']

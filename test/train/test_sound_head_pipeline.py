@@ -108,6 +108,11 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     capsys.readouterr()
     assert main(['sounds', '--out', str(plan.out), '--choose', '0.5']) == 0
     assert 'dog_bark: 0.' in capsys.readouterr().out
+    assert main(['sounds', '--out', str(plan.out), '--table', 'home']) == 0
+    told = capsys.readouterr().out
+    assert '| `dog_bark` | 10 |  | 0.' in told and 'Hours that were heard: ambience ' in told
+    assert main(['sounds', '--out', str(plan.out), '--table', 'nowhere']) == 2
+    assert 'alerts.profile' in capsys.readouterr().err
 
 
 def test_without_data_there_is_nothing_to_train_on(tmp_path, capsys):

@@ -3,14 +3,18 @@
 
 Makes scenes, hears them, trains several heads, calibrates the best and writes
 ``sounds.safetensors`` and ``curves.json`` into FOLDER. A run that was stopped goes on. With
-``--choose RATE`` nothing is trained: thresholds are chosen from the curves of FOLDER.
+``--choose RATE`` or ``--table PROFILE`` nothing is trained: the curves of FOLDER are read.
 """
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.resources import shipped_path
 from train.sound_head.choose import (
     choose_thresholds,
     compare_rules,
@@ -19,6 +23,7 @@ from train.sound_head.choose import (
     to_yaml,
     weights_of_alerts,
 )
+from train.sound_head.class_table import say_classes
 
 __all__ = ['add_arguments', 'run']
 
@@ -45,16 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--choose', type=float, metavar='RATE',
                         help='print thresholds for so many false alarms per hour of ambience and '
                         'of speech (ten times as many of single close sounds)')
+    parser.add_argument('--table', metavar='PROFILE',
+                        help='print what each class is worth at the thresholds of a profile of '
+                        'the rules file that ships')
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what is not done yet, or choose thresholds."""
-    if options.choose is not None:
-        print(choose(options.out / 'curves.json', options.choose))
+    """Do what is not done yet, or tell what curves say."""
+    if options.choose is not None or options.table is not None:
+        curves = read_curves(options.out / 'curves.json')
+        print(choose(curves, options.choose) if options.table is None
+              else tell_classes(curves, options.table))
         return 0
     if options.data is None:
         raise ConfigurationError('expected --data, a folder with manifest.jsonl, to train on; '
-                                 'give it, or --choose to read curves')
+                                 'give it, or --choose or --table to read curves')
     from train.sound_head.pipeline import RunPlan, make_head
     make_head(RunPlan(data=options.data, out=options.out, scenes=options.scenes,
                       shaped=options.shaped, hours=options.hours, seeds=options.seeds,
@@ -63,17 +73,28 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def choose(curves: Path, rate: float) -> str:
-    """Return lines of a profile for a rate; ConfigurationError where there are no curves."""
-    if not curves.is_file():
-        raise ConfigurationError(f'{curves}: expected the curves of a finished run, found none; '
+def read_curves(path: Path) -> dict[str, Any]:
+    """Return the table of a finished run; ConfigurationError where there is none."""
+    if not path.is_file():
+        raise ConfigurationError(f'{path}: expected the curves of a finished run, found none; '
                                  'train a head there first')
-    table = json.loads(curves.read_text(encoding='utf-8'))
+    table: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    return table
+
+
+def choose(table: Mapping[str, Any], rate: float) -> str:
+    """Return lines of a profile for a rate."""
     rules = {name: rule for name, rule in rules_of_alerts().items()
              if table['classes'].get(name, {}).get('recall')}
     return '\n'.join((to_yaml(choose_thresholds(table, rate, rules, weights_of_alerts())),
                       '    # by other rules of chunks, each class alone with its share:',
                       say_rules(compare_rules(table, rate, tuple(rules)))))
+
+
+def tell_classes(table: Mapping[str, Any], profile: str) -> str:
+    """Return what each class is worth in a profile; ConfigurationError for an unknown one."""
+    rules = load_rules(shipped_path('config/alerts.yaml')).rules_of_sounds(profile)
+    return say_classes(table, {name: rule.threshold for name, rule in rules.items()})
 
 
 def tell(line: str) -> None:

@@ -67,12 +67,15 @@ class AudioInput:
         self._opened_at = self._last_at = 0.0
         self._last_refusal_at = self._last_drop_at = float('-inf')
         self._refusal = ''
-        self.renew_after_s = _RENEW_AFTER_S
-        """A replay that takes its time sets it higher."""
-        self._renewed_at, self._patience_s = 0.0, self.renew_after_s
+        self._renew_after_s = _RENEW_AFTER_S
+        self._renewed_at, self._patience_s = 0.0, self._renew_after_s
         self.received = self.refused = self.dropped = self.renewed = 0
         self._format = (0, 0)
         self._counted = (time.monotonic(), 0)
+
+    def be_patient(self, seconds: float) -> None:
+        """Subscribe anew to a silent publisher only after so long, as a slow replay is one."""
+        self._renew_after_s = self._patience_s = seconds
 
     @property
     def is_open(self) -> bool:
@@ -208,7 +211,7 @@ class AudioInput:
         converter = self._converter
         if converter is None:
             return
-        self._last_at, self._patience_s = time.monotonic(), self.renew_after_s
+        self._last_at, self._patience_s = time.monotonic(), self._renew_after_s
         self.received += 1
         came = (converter, message, self._node.get_clock().now().nanoseconds, time.monotonic_ns())
         if self._info is None or not self._info.hold(*came):

@@ -13,24 +13,25 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from audio_interaction_ros.assembly import build_pipeline
+from audio_interaction_ros.assembly import build_canceller, build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.echo import EchoCanceller
 from audio_interaction_ros.audio.frontend import FrontEndStats
 from audio_interaction_ros.audio.recorder import Recorder
-from audio_interaction_ros.config import AssistantConfig
+from audio_interaction_ros.config import AssistantConfig, AudioConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.protocol import CHUNK_S
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
 
-__all__ = ['BeginEpoch', 'IncomingBlock', 'Flush', 'EncoderTask', 'EncoderSetup', 'PauseDetector',
-           'PushToTalk']
+__all__ = ['BeginEpoch', 'EncoderSetup', 'EncoderTask', 'Flush', 'IncomingBlock', 'PauseDetector',
+           'PlayedAudio', 'PushToTalk']
 
 _MOST_FAILURES = 5
 """Times in a row that the stream may start anew without a chunk; then the node does."""
@@ -66,6 +67,16 @@ class IncomingBlock:
 
     block: AudioBlock
     robot_speaking: bool
+    """What is heard may be the robot's own voice: it speaks, or did so just now."""
+    speaks_now: bool = False
+    """It speaks, so that there is a reference to wait for."""
+
+
+@dataclass(frozen=True)
+class PlayedAudio:
+    """Audio that the robot itself plays."""
+
+    block: AudioBlock
 
 
 @dataclass(frozen=True)
@@ -106,8 +117,13 @@ class EncoderTask:
 
     def __init__(self, *, config: AssistantConfig, runtime: RuntimeSource,
                  recorder: Recorder | None, second_pass: SecondPassLink | None,
-                 log: Callable[[str], Any], interruption: Interruption) -> None:
+                 log: Callable[[str], Any], interruption: Interruption,
+                 make_canceller: Callable[[AudioConfig], EchoCanceller | None] = build_canceller,
+                 ) -> None:
         """Load nothing yet; ``log`` takes what an operator must see of a fault."""
+        self._make_canceller = make_canceller
+        self.canceller: EchoCanceller | None = None
+        """Takes the robot's own voice out, once it is loaded."""
         self._interruption = interruption
         self._config, self._runtime, self._log = config, runtime, log
         self._recorder, self._second_pass = recorder, second_pass
@@ -127,11 +143,11 @@ class EncoderTask:
 
     def load(self) -> EncoderSetup:
         """Load the model; slow."""
+        self.canceller = self._make_canceller(self._config.audio)
         runtime = self._runtime(self._config.model)
-        return EncoderSetup(runtime,
-                            build_pipeline(
-                                self._config, runtime.encoder, runtime.sounds,
-                                on_chunk=self._on_chunk))
+        return EncoderSetup(runtime, build_pipeline(
+            self._config, runtime.encoder, runtime.sounds, canceller=self.canceller,
+            on_chunk=self._on_chunk))
 
     def compute(self, model: EncoderSetup, items: list[Any], emit: Emit) -> bool:
         """
@@ -182,7 +198,13 @@ class EncoderTask:
             if self._recorder is not None and item.for_good:
                 self._recorder.finish()
             return chunks
+        if isinstance(item, PlayedAudio):
+            if self.canceller is not None:
+                self.canceller.reference.push(item.block)
+            return []
         self._spoke |= item.robot_speaking
+        if self.canceller is not None:
+            self.canceller.speaking = item.speaks_now
         self._interruption.begin(item.block.stamp_ns)
         return self._mark(pipeline.push(item.block), item.robot_speaking)
 
@@ -190,11 +212,19 @@ class EncoderTask:
         """Mark chunks during which the robot spoke, and the first one after a fault."""
         chunks, lost = self._interruption.mark(chunks)
         self.lost_in_faults += lost
-        if self._spoke:
-            chunks = [replace(chunk, robot_speaking=True) for chunk in chunks]
+        chunks = [replace(chunk, robot_speaking=True) if self._is_own_voice(chunk.stamp_ns)
+                  else chunk for chunk in chunks]
         if chunks:
             self._spoke = speaking
         return chunks
+
+    def _is_own_voice(self, stamp_ns: int) -> bool:
+        """Tell whether the robot spoke in a chunk, and is still to be heard in it."""
+        settings = self._config.audio
+        if not self._spoke or self.canceller is None or settings.while_speaking == 'alerts':
+            return self._spoke
+        holdoff_ns = round(settings.mute_holdoff_ms * 1_000_000)
+        return self.canceller.was_uncovered(stamp_ns - holdoff_ns, stamp_ns + CHUNK_NS)
 
     def _on_chunk(self, chunk: AudioChunk) -> None:
         """See each chunk of audio before it is encoded."""
@@ -203,6 +233,6 @@ class EncoderTask:
         silent = not chunk.samples.any()
         self.silent_s = self.silent_s + CHUNK_S if silent else 0.0
         if self._second_pass is not None:
-            self._second_pass.remember(chunk, own_voice=self._spoke)
+            self._second_pass.remember(chunk, own_voice=self._is_own_voice(chunk.stamp_ns))
         if self._recorder is not None:
             self._recorder.write(chunk)

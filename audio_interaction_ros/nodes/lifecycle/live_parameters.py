@@ -28,6 +28,8 @@ LIVE = {
         'alerts.journal_s', 'alerts.language', 'alerts.profile', 'alerts.thresholds',
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
         'lane.release', 'lane.refractory_s', 'sounds.top')),
+    'speech_node': frozenset((
+        'speech.says', 'speech.alerts_min_severity', 'speech.barge_in')),
 }
 """What each node takes while it is configured."""
 
@@ -35,6 +37,7 @@ UNUSED = {
     'encoder_node': frozenset(('fifo.drain', 'model.slots', 'translation.source')),
     'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s',
                                'translation.to_english')),
+    'speech_node': frozenset(('assistant.address', 'assistant.window_s')),
 }
 """What each node declares, for one file serves both, and leaves to the other."""
 
@@ -56,7 +59,7 @@ def check_change(node: Node, role: str, values: Mapping[str, Any], *,
     """
     Return the configuration after a change; None where it does not touch it.
 
-    ``role`` is encoder_node or decoder_node, ``state`` that of its life. Raises
+    ``role`` is encoder_node, decoder_node or speech_node, ``state`` that of its life. Raises
     ConfigurationError, naming parameter and remedy, for a change that is refused.
     """
     ours = [name for name in values if parameters.is_ours(name)]
@@ -64,7 +67,7 @@ def check_change(node: Node, role: str, values: Mapping[str, Any], *,
         raise ConfigurationError(f'{", ".join(ours)}: the node is {state} now; try again')
     for name in ours:
         if _general_name(name) in UNUSED[role]:
-            other = next(candidate for candidate in LIVE if candidate != role)
+            other = 'encoder_node' if role == 'decoder_node' else 'decoder_node'
             raise ConfigurationError(f'{name}: {role} does not use it; set it at {other}')
         if state != 'unconfigured' and _general_name(name) not in LIVE[role]:
             raise ConfigurationError(

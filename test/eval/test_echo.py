@@ -1,0 +1,63 @@
+"""A robot that speaks in a simulated room: what a scene holds, and what counts as heard."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('pyroomacoustics', reason='pyroomacoustics is not installed: make workshop')
+
+from audio_interaction_ros.intents.barge_in import BargeIn
+from audio_interaction_ros.speech.engines import Tones
+from eval.echo_figures import LINE_UP, figures
+from eval.echo_scenes import BEGINS_S, RATIOS_DB, go_over, make_scene
+from held_out.clips import RATE, root_mean_square
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_scene_depends_on_its_name_and_is_as_loud_as_it_says():
+    other = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    scene = make_scene('one', Tones(), other, -10.0)
+    again, third = (make_scene(name, Tones(), other, -10.0) for name in ('one', 'three'))
+    assert np.array_equal(scene.heard, again.heard)
+    assert not np.array_equal(scene.echo[:RATE], third.echo[:RATE])
+    assert scene.begin == round(BEGINS_S * RATE) and scene.end == scene.begin + RATE
+    assert not scene.other[:scene.begin].any()
+    loud = root_mean_square(scene.other[scene.begin:scene.end]) / root_mean_square(scene.echo)
+    assert 20 * np.log10(loud) == pytest.approx(-10.0, abs=1.0)
+    blocks = list(scene.played_blocks())
+    assert [block.seq for block in blocks] == list(range(len(blocks)))
+    assert sum(len(block.samples) for block in blocks) == len(scene.played)
+    assert len(scene.played) / 24_000 >= len(scene.heard) / RATE, 'it speaks to the end'
+
+
+def row(kind, name, which, **more):
+    return {'key': (kind, name, which), 'ratio_db': 0.0, 'begin': 4.0, 'end': 5.0, 'group': name,
+            'alerts': [], 'texts': [], 'levels': [(1.0, 1.0)] * 8, **more}
+
+
+def test_what_is_told_in_time_and_in_the_right_words_counts():
+    rows = [
+        row('alarm', 'a', 'webrtc', accepts=['smoke_alarm'], alerts=[(4.8, 'smoke_alarm')]),
+        row('alarm', 'b', 'webrtc', accepts=['smoke_alarm'], alerts=[(1.0, 'smoke_alarm')]),
+        row('call', 'c', 'webrtc', texts=[(5.2, 'Stop.')]),
+        row('call', 'd', 'webrtc', texts=[(5.2, 'I stop at the kitchen.')]),
+        row('word', 'e', 'webrtc', word='off', texts=[(5.0, 'Turn it off!')]),
+        row('speech', 'f', 'webrtc', text='one two three four', texts=[(4.8, 'one'),
+                                                                     (5.9, 'one two for four')]),
+        row('silence', 'g', 'webrtc', alerts=[(2.0, 'siren')],
+            texts=[(3.0, 'a b'), (4.0, 'a b c')], levels=[(1.0, 0.01)] * 8)]
+    measured = figures(rows, BargeIn(['stop']))
+    found = measured['webrtc']
+    assert [found[name].value for name in ('alarm', 'call', 'word')] == [0.5, 0.5, 1.0]
+    assert found['wer'].value == pytest.approx(0.25)
+    assert found['false alerts per hour'].value == pytest.approx(720.0)
+    assert found['own words read per minute'].value == pytest.approx(36.0)
+    assert np.isnan(measured['alone']['alarm'].value), 'nothing was heard so'
+    assert measured['scenes'] == 7 and set(LINE_UP) <= set(measured)
+    only = figures(rows[-1:], BargeIn(['stop']))
+    assert only['erle']['webrtc, second to fourth'].value == pytest.approx(20.0)
+
+
+def test_all_ratios_of_loudness_come_alike_often():
+    ratios = [ratio for _, ratio in go_over(list('abcdef'))]
+    assert sorted(ratios) == sorted(RATIOS_DB * 2)

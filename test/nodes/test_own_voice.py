@@ -1,0 +1,123 @@
+"""The encoder beside a robot that speaks: what is its own voice, and what was taken out of it."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+# the sources of the messages look like a package; only built ones have classes
+if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+
+from std_msgs.msg import Bool
+
+from audio_interaction_msgs.msg import AudioChunk
+from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.audio.echo import EchoCanceller
+from audio_interaction_ros.config import AssistantConfig, AudioConfig
+from audio_interaction_ros.nodes.encoding.encoder_task import (
+    EncoderTask,
+    Flush,
+    IncomingBlock,
+    PlayedAudio,
+)
+from audio_interaction_ros.nodes.encoding.interruption import Interruption
+from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.lifecycle import qos
+
+pytestmark = pytest.mark.ros
+
+NS = 1_000_000_000
+
+
+class Gone:
+    """Takes out all that is heard while something is played."""
+
+    delay = 0
+
+    def process(self, heard, played):
+        return np.zeros_like(heard)
+
+
+class SecondPass:
+    """Keeps what the second pass would be given."""
+
+    def __init__(self):
+        self.heard = []
+
+    def remember(self, chunk, *, own_voice):
+        self.heard.append((chunk.samples, own_voice))
+
+    def finish(self):
+        pass
+
+
+def make_canceller(settings):
+    return EchoCanceller(Gone(), lead_s=0.0, hold_s=0.1)
+
+
+def listen(robot, *, played, while_speaking='all', canceller=make_canceller):
+    """Return the chunks of 1.6 s, of which the robot speaks for the first 0.8."""
+    second = SecondPass()
+    ears = EncoderTask(
+        config=AssistantConfig(audio=AudioConfig(
+            echo='webrtc', while_speaking=while_speaking, mute_holdoff_ms=0.0)),
+        runtime=robot.scripted(script={}), recorder=None, second_pass=second, log=print,
+        interruption=Interruption(), make_canceller=canceller)
+    model, emitted = ears.load(), []
+    noise = np.random.default_rng(0).normal(0, 0.05, 25_600).astype(np.float32)
+    items = []
+    for at in range(0, 25_600, 1600):
+        block = AudioBlock(samples=noise[at:at + 1600], sample_rate_hz=16_000,
+                           stamp_ns=NS + at * NS // 16_000)
+        speaks = at < 12_800
+        items += [PlayedAudio(block)] * (speaks and played) + [IncomingBlock(block, speaks,
+                                                                             speaks)]
+    for item in [*items, Flush()]:
+        ears.compute(model, [item], emitted.append)
+    return [chunk for chunks in emitted for chunk in chunks], second.heard
+
+
+def test_what_is_taken_out_is_the_robots_voice_no_more(robot):
+    chunks, heard = listen(robot, played=True)
+    assert [chunk.robot_speaking for chunk in chunks] == [False] * 4
+    assert [own for _, own in heard] == [False] * 4
+    assert not heard[0][0].any() and heard[3][0].any()
+
+
+def test_without_what_was_played_it_is_as_before(robot):
+    for more in ({'played': False}, {'played': True, 'while_speaking': 'alerts'},
+                 {'played': True, 'canceller': lambda settings: None}):
+        chunks, heard = listen(robot, **more)
+        assert [chunk.robot_speaking for chunk in chunks][:2] == [True, True], more
+        assert not chunks[3].robot_speaking, more
+        assert [own for _, own in heard][:2] == [True, True], more
+
+
+def test_the_node_hears_what_is_played_and_says_where_it_is_missing(robot):
+    encoder = robot.encoder({'audio.echo': 'webrtc'}, canceller=make_canceller)
+    voice = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
+    reference = robot.watcher.create_publisher(AudioChunk, 'speech/reference', qos.AUDIO_OUT)
+    microphone = robot.microphone()
+    robot.wait(lambda: all(one.get_subscription_count() for one in (voice, reference, microphone)),
+               'it hears')
+    voice.publish(Bool(data=True))
+    robot.wait(lambda: encoder._speech.believed, 'it speaks')
+    reference.publish(audio_message(AudioBlock(
+        samples=np.ones(16_000, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
+        seq=0, frame_id='loudspeaker'))
+    robot.wait(lambda: encoder._played == 1, 'what is played came')
+    robot.tell(microphone, encoder, 2, settle=False)
+    robot.wait(lambda: encoder._ears.canceller.cancelled > 50, 'it is taken out')
+    assert encoder._ears.canceller.uncovered == 0
+    report = encoder._report_input()
+    assert any('its voice is taken out' in message for message in report.messages)
+    robot.tell(microphone, encoder, 2, settle=False)
+    robot.wait(lambda: encoder._ears.canceller.uncovered > 0, 'nothing more was played')
+    report = encoder._report_input()
+    assert any('without what it played on speech/reference' in m for m in report.messages)
+    bad = AudioChunk(encoding='mp3')
+    reference.publish(bad)
+    reference.publish(audio_message(AudioBlock(
+        samples=np.ones(1600, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
+        seq=1, frame_id='loudspeaker'))
+    robot.wait(lambda: encoder._played == 2, 'a block that cannot be read ends nothing')
