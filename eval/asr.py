@@ -96,6 +96,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'many in which nobody speaks; 0: none')
     parser.add_argument('--only-words', action='store_true',
                         help='nothing but words while they are spoken')
+    parser.add_argument('--words-of', nargs='*', default=[], metavar='KIND',
+                        help='only such clips are read while they are spoken: read, command, …')
     add_play_arguments(parser)
     parser.add_argument('--reader', default='whisper', metavar='KIND[:FOLDER]',
                         help='who reads, as transcript.reader (default: %(default)s)')

@@ -194,10 +194,10 @@ def measure_words(whole: Any, items: Sequence[HeldOutClip], most: int, play: Pla
 
 
 def _pick_drawn(kinds: dict[str, list[ShownClip]]) -> list[ShownClip]:
-    """Return clips of six to twelve seconds with as many words, those read from books first."""
-    return sorted((clip for clips in kinds.values() for clip in clips
-                   if 4 <= clip.seconds <= 12 and 8 <= len(clip.ends) <= 30),
-                  key=lambda clip: 'speech_read' not in clip.name)
+    """Return clips of four to twenty seconds with many words, those read from books first."""
+    ordered = sorted(kinds, key=lambda kind: kind != 'speech_read')
+    return [clip for kind in ordered for clip in kinds[kind]
+            if 4 <= clip.seconds <= 20 and 8 <= len(clip.ends) <= 60]
 
 
 def print_words(measured: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from measure import plots
 __all__ = ['draw_latencies', 'draw_words']
 
 GOALS_S = {'first word': 1.2, 'final': 0.8}
+COLOURS = (plots.BLUE, plots.ORANGE, plots.GREEN, plots.GREY)
 _WRAPPED = 46
 
 
@@ -64,12 +65,13 @@ def draw_latencies(path: Path, kinds: dict[str, dict[str, list[float]]]) -> Path
     figure, _ = plots.new_figure(4.4 * len(names), 3.4)
     figure.clf()
     for name, axes in zip(names, np.atleast_1d(figure.subplots(1, len(names))), strict=True):
-        for (kind, row), colour in zip(kinds.items(), (plots.BLUE, plots.ORANGE, plots.GREEN,
-                                                       plots.GREY) * 3, strict=False):
+        for number, (kind, row) in enumerate(kinds.items()):
             late = np.sort(np.array([value for value in row[name] if value == value]))
             if len(late):
                 axes.step(late, np.arange(1, len(late) + 1) / len(late), where='post',
-                          label=f'{kind} ({len(late)})', color=colour, linewidth=1.4)
+                          label=f'{kind} ({len(late)})', linewidth=1.4,
+                          color=COLOURS[number % len(COLOURS)],
+                          linestyle='-' if number < len(COLOURS) else '--')
         axes.axvline(GOALS_S[name], color='#30343a', linewidth=1, linestyle=':',
                      label=f'goal of the median: {GOALS_S[name]:g} s')
         axes.set(title=f'{name}: seconds after it was said', xlabel='s, computing counted',
