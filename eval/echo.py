@@ -159,7 +159,8 @@ def list_scenes(items: Sequence[HeldOutClip], count: int) -> Iterator[tuple[
         yield 'alarm', name, ratio, {
             'accepts': sorted(accepted_labels(item.label, known)), 'label': item.label,
             'group': item.group}, partial(_cut_alarm, item)
-    calls = [(voice, text) for text in CALLS for voice in CALLERS][:count]
+    calls = [(CALLERS[place % len(CALLERS)], CALLS[(place + place // 3) % len(CALLS)])
+             for place in range(min(count, len(CALLERS) * len(CALLS)))]
     for (voice, text), (name, ratio) in zip(calls, go_over([f'{voice} {text}' for voice, text
                                                             in calls]), strict=True):
         yield 'call', name, ratio, {'word': text, 'group': voice}, partial(
