@@ -9,12 +9,14 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.intents.intents_file import read_intents
 from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.parameter_file import load_configuration
+from audio_interaction_ros.safety_events.rules_file import SafetyEventsFile, read_safety_events
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
 ALERT_RULES = {'alerts.yaml'}
 INTENTS = {'intents.yaml'}
+SAFETY_EVENTS = {'safety_events.yaml'}
 
 CONFIGURATIONS = sorted((ROOT / 'config').glob('*.yaml'))
 MODELS = sorted((ROOT / 'models').glob('*/config.yaml'))
@@ -26,6 +28,8 @@ def test_a_configuration_loads(path):
         assert isinstance(load_rules(path), AlertRules)
     elif path.name in INTENTS:
         assert IntentMatcher(read_intents(path))
+    elif path.name in SAFETY_EVENTS:
+        assert isinstance(read_safety_events(path), SafetyEventsFile)
     else:
         assert isinstance(load_configuration(path), AssistantConfig)
 
@@ -42,4 +46,4 @@ def test_a_model_configuration_loads(path):
 
 
 def test_the_alert_rules_ship():
-    assert ALERT_RULES | INTENTS <= {path.name for path in CONFIGURATIONS}
+    assert ALERT_RULES | INTENTS | SAFETY_EVENTS <= {path.name for path in CONFIGURATIONS}
