@@ -10,6 +10,7 @@ detector and policy, words from the reader that shows them while they are spoken
 import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -157,27 +158,29 @@ def list_scenes(items: Sequence[HeldOutClip], count: int) -> Iterator[tuple[
     for item, (name, ratio) in zip(alarms, go_over([item.name for item in alarms]), strict=True):
         yield 'alarm', name, ratio, {
             'accepts': sorted(accepted_labels(item.label, known)), 'label': item.label,
-            'group': item.group}, lambda item=item: cut_event(item)[:5 * RATE]
+            'group': item.group}, partial(_cut, item)
     calls = [(CALLERS[place % len(CALLERS)], CALLS[(place + place // 3) % len(CALLS)])
              for place in range(min(count, len(CALLERS) * len(CALLS)))]
     for (voice, text), (name, ratio) in zip(calls, go_over([f'{voice} {text}' for voice, text
                                                             in calls]), strict=True):
-        yield 'call', name, ratio, {'word': text, 'group': voice}, (
-            lambda voice=voice, text=text: _call(voice, text))
+        yield 'call', name, ratio, {'word': text, 'group': voice}, partial(
+            _call, voice, text)
     spoken = [item for item in items if item.label == 'speech_word' and item.text in WORDS]
     words = _one_of_each({word: [item for item in spoken if item.text == word]
                           for word in WORDS}, count)
     for item, (name, ratio) in zip(words, go_over([item.name for item in words]), strict=True):
-        yield 'word', name, ratio, {'word': item.text, 'group': item.group}, (
-            lambda item=item: load(item.path))
+        yield 'word', name, ratio, {'word': item.text, 'group': item.group}, partial(load, item.path)
     people = [clip for clip in read_speech(items) if clip.kind != 'word']
     clips = _one_of_each({kind: [clip for clip in people if clip.kind == kind]
                           for kind in sorted({clip.kind for clip in people})}, count)
     for clip, (name, ratio) in zip(clips, go_over([clip.name for clip in clips]), strict=True):
-        yield 'speech', name, ratio, {'text': clip.text, 'group': clip.group}, (
-            lambda clip=clip: load(clip.path))
+        yield 'speech', name, ratio, {'text': clip.text, 'group': clip.group}, partial(load, clip.path)
     for number in range(count):
         yield 'silence', f'silence {number}', 0.0, {'group': str(number)}, lambda: None
+
+
+def _cut(item: HeldOutClip) -> np.ndarray:
+    return cut_event(item)[:5 * RATE]
 
 
 def _one_of_each(groups: Mapping[str, Sequence[Any]], count: int) -> list[Any]:
