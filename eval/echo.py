@@ -169,12 +169,14 @@ def list_scenes(items: Sequence[HeldOutClip], count: int) -> Iterator[tuple[
     words = _one_of_each({word: [item for item in spoken if item.text == word]
                           for word in WORDS}, count)
     for item, (name, ratio) in zip(words, go_over([item.name for item in words]), strict=True):
-        yield 'word', name, ratio, {'word': item.text, 'group': item.group}, partial(load, item.path)
+        yield 'word', name, ratio, {'word': item.text, 'group': item.group}, partial(
+            load, item.path)
     people = [clip for clip in read_speech(items) if clip.kind != 'word']
     clips = _one_of_each({kind: [clip for clip in people if clip.kind == kind]
                           for kind in sorted({clip.kind for clip in people})}, count)
     for clip, (name, ratio) in zip(clips, go_over([clip.name for clip in clips]), strict=True):
-        yield 'speech', name, ratio, {'text': clip.text, 'group': clip.group}, partial(load, clip.path)
+        yield 'speech', name, ratio, {'text': clip.text, 'group': clip.group}, partial(
+            load, clip.path)
     for number in range(count):
         yield 'silence', f'silence {number}', 0.0, {'group': str(number)}, lambda: None
 
