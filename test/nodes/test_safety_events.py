@@ -44,7 +44,7 @@ class Guarded:
     def __init__(self, robot, folder, **changes):
         self.robot = robot
         self.log = folder / 'events.jsonl'
-        file = {**FILE, 'watch': {'decoder_silent_s': 3.0, 'deaf_s': 0},
+        file = {**FILE, 'watch': {'decoder_silent_s': 600.0, 'deaf_s': 0},
                 'log': {'file': str(self.log)}, **changes}
         (folder / 'safety.yaml').write_text(yaml.safe_dump(file), encoding='utf-8')
         self.lock = robot.watch(Bool, 'motion_lock', qos.FLAG)
@@ -79,7 +79,11 @@ class Guarded:
         self.robot.wait(told, f'the lock is {value}')
 
     def events(self):
-        return [json.loads(line) for line in self.log.read_text(encoding='utf-8').splitlines()]
+        lines = self.log.read_text(encoding='utf-8').splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith('\n')]
+
+    def happened(self):
+        return [event for event in self.events() if event['event'] == 'happened']
 
 
 @pytest.fixture
@@ -154,9 +158,8 @@ def test_when_the_decoder_dies_the_robot_stands_and_diagnostics_say_why(guarded,
 def test_a_dry_run_tells_the_log_and_nobody_else(guarded):
     one = guarded(dry_run=True)
     one.alert()
-    one.robot.wait(lambda: any(event['event'] == 'happened' for event in one.events()), 'logged')
-    happened = [event for event in one.events() if event['event'] == 'happened']
-    assert {event['output'] for event in happened} == {'alarm', 'siren'}
+    one.robot.wait(lambda: len(one.happened()) == 2, 'both are logged')
+    assert {event['output'] for event in one.happened()} == {'alarm', 'siren'}
     assert all(event['dry_run'] for event in one.events())
     assert one.robot.watcher.count_publishers('/robot/motion_lock') == 0
     assert not one.lock and not one.alarms and not one.node._outputs.calls
