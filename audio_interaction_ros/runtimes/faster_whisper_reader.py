@@ -24,6 +24,7 @@ from audio_interaction_ros.runtimes.base import (
     VoiceListener,
     WindowReading,
 )
+from audio_interaction_ros.runtimes.padded_reading import PaddedReading
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
     LEAST_LOG_PROB,
@@ -41,9 +42,6 @@ from audio_interaction_ros.runtimes.spoken_part import (
     shift_words,
 )
 from audio_interaction_ros.runtimes.whisper_words import (
-    CIRCLES,
-    DOUBTED_PAD_S,
-    PAD_S,
     find_doubt,
     keep_agreed,
     most_tokens,
@@ -69,7 +67,7 @@ class _Read:
         return float(np.mean(self.log_probs)) if self.log_probs else 0.0
 
 
-class FasterWhisperReader:
+class FasterWhisperReader(PaddedReading):
     """Whisper, greedy, on the last 30 s of what it is given."""
 
     def __init__(self, model: Any, tokenizer: Any, *, voice: FindSpeech | None = None,
@@ -119,22 +117,6 @@ class FasterWhisperReader:
             compression_ratio=compression_ratio(text), span_s=part.span_s,
             words=tuple(shift_words(words, part.start_s)),
             write_english=lambda: text if name == 'en' else self._translate(heard, read.language))
-
-    def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
-        """Return what a window says so far; see runtimes.base.WindowReader."""
-        read = self._read_padded(samples, agreed, before, language, PAD_S)
-        if read.doubt == CIRCLES:
-            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
-        return read
-
-    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
-                    language: str = '') -> WindowReading:
-        """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
-        read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
-        if read.doubt == CIRCLES:
-            read = self._read_padded(samples, (), before, language, WINDOW_S)
-        return read
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
                      before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:

@@ -15,6 +15,7 @@ import numpy as np
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
+from audio_interaction_ros.runtimes.padded_reading import CIRCLES, PaddedReading
 from audio_interaction_ros.runtimes.second_pass import (
     END,
     NO_TIMESTAMPS,
@@ -29,44 +30,22 @@ from audio_interaction_ros.runtimes.second_pass import (
 from audio_interaction_ros.runtimes.spoken_part import open_voice
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
-__all__ = ['CIRCLES', 'DOUBTED_PAD_S', 'PAD_S', 'WhisperWords', 'find_doubt', 'keep_agreed',
-           'most_tokens']
+__all__ = ['WhisperWords', 'find_doubt', 'keep_agreed', 'most_tokens']
 
-PAD_S = 1.0
-"""Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""
-DOUBTED_PAD_S = 4.0
-"""With so much a window is read again whose text runs in circles; the second pass has as much."""
 _MOST_BEFORE = 60
 """Tokens of what was said before a window that the text is continued from."""
-CIRCLES = 'in circles'
 _MOST_WORDS_PER_S = 8.0
 _LEAST_CONFIDENCE = 0.4
 """Mean confidence of the words; below it a short piece of speech was guessed at."""
 _TOKENS_PER_S, _FEWEST_TOKENS = 8, 16
 
 
-class WhisperWords(WhisperSecondPass):
+class WhisperWords(PaddedReading, WhisperSecondPass):
     """The second pass, which also reads speech that goes on."""
 
     def open_voice(self) -> VoiceListener | None:
         """Return what hears when speech begins and ends; None where nobody can."""
         return open_voice(self._voice)
-
-    def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
-                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
-        """Return what a window says so far; see runtimes.base.WindowReader."""
-        read = self._read_padded(samples, agreed, before, language, PAD_S)
-        if read.doubt == CIRCLES:
-            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
-        return read
-
-    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
-                    language: str = '') -> WindowReading:
-        """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
-        read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
-        if read.doubt == CIRCLES:
-            read = self._read_padded(samples, (), before, language, WINDOW_S)
-        return read
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
                      before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:

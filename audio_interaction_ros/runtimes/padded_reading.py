@@ -1,0 +1,48 @@
+"""
+How much silence a Whisper is given behind speech, so that it neither repeats itself nor is slow.
+
+Owns the paddings and when a reading is done again with more. How a padded window is read is each
+reader's own.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.runtimes.second_pass import WINDOW_S
+
+__all__ = ['CIRCLES', 'PaddedReading']
+
+PAD_S = 1.0
+"""Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""
+DOUBTED_PAD_S = 4.0
+"""With so much a window is read again whose text runs in circles; the second pass has as much."""
+CIRCLES = 'in circles'
+"""The doubt of a reading that repeats itself."""
+
+
+class PaddedReading(ABC):
+    """A WindowReader and ClosingReader (runtimes.base) over a reader of padded windows."""
+
+    def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
+                    before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
+        """Return what a window says so far; see runtimes.base.WindowReader."""
+        read = self._read_padded(samples, agreed, before, language, PAD_S)
+        if read.doubt == CIRCLES:
+            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
+        return read
+
+    def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
+                    language: str = '') -> WindowReading:
+        """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
+        read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
+        if read.doubt == CIRCLES:
+            read = self._read_padded(samples, (), before, language, WINDOW_S)
+        return read
+
+    @abstractmethod
+    def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
+                     before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
+        """Return what is read of samples [n] with ``pad_s`` of silence behind them."""
