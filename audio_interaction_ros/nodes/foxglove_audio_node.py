@@ -6,7 +6,6 @@ for anything else; where it is missing the node says so and ends.
 """
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from audio_interaction_ros.nodes.encoding.audio_input import AudioInput
 from audio_interaction_ros.nodes.io.audio_messages import import_message
 from audio_interaction_ros.nodes.io.messages import time_message
 from audio_interaction_ros.nodes.lifecycle import parameters, qos
+from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.spinning import run_or_say_why_not
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
@@ -45,7 +45,7 @@ def raw_audio_message(kind: Any, block: AudioBlock) -> Any:
                 sample_rate=block.sample_rate_hz, number_of_channels=samples.shape[1])
 
 
-class FoxgloveAudioNode(Node):
+class FoxgloveAudioNode(LockHolder, Node):
     """Takes ``audio`` of any family and publishes ``audio/foxglove``."""
 
     def __init__(self, **options: Any) -> None:
@@ -59,13 +59,6 @@ class FoxgloveAudioNode(Node):
         except AudioInteractionError as error:
             self.failure = str(error)
             self.get_logger().error(self.failure)
-
-    def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the callback so that it runs with the node's lock held."""
-        def call_locked(*arguments: Any) -> Any:
-            with self.lock:
-                return callback(*arguments)
-        return call_locked
 
     def _start(self) -> None:
         wrong = parameters.declare_checked(self, ('audio',))

@@ -33,6 +33,7 @@ from audio_interaction_ros.monitor.load import load_server
 from audio_interaction_ros.monitor.outline import Outline, mix_samples
 from audio_interaction_ros.nodes.encoding.audio_input import AudioInput
 from audio_interaction_ros.nodes.lifecycle import parameters, qos
+from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.spinning import run_or_say_why_not
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.nodes.monitoring import events
@@ -46,7 +47,7 @@ _PULSE_S = 1.0
 _FULL_SCALE = 32767
 
 
-class MonitorNode(Node):
+class MonitorNode(LockHolder, Node):
     """Serves the page, from what the other nodes of its namespace publish."""
 
     def __init__(self, **options: Any) -> None:
@@ -63,13 +64,6 @@ class MonitorNode(Node):
         except AudioInteractionError as error:
             self.failure = str(error)
             self.get_logger().error(self.failure)
-
-    def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the callback so that it runs with the node's lock held."""
-        def call_locked(*arguments: Any) -> Any:
-            with self.lock:
-                return callback(*arguments)
-        return call_locked
 
     def destroy_node(self) -> None:
         """End the page, then the node."""

@@ -1,9 +1,11 @@
 """What a node must have that listens to audio, whether or not it has a lifecycle."""
 
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ['HostNode']
+__all__ = ['HostNode', 'LockHolder']
 
 
 class HostNode(Protocol):
@@ -21,3 +23,17 @@ class HostNode(Protocol):
 
     def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
         """Return the callback so that it runs with the node's lock held."""
+
+
+class LockHolder:
+    """One lock for all that a node knows; whoever inherits makes it."""
+
+    lock: threading.RLock
+
+    def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the callback so that it runs with the node's lock held."""
+        @functools.wraps(callback)
+        def call_locked(*arguments: Any) -> Any:
+            with self.lock:
+                return callback(*arguments)
+        return call_locked

@@ -9,7 +9,6 @@ one ``lock``: what is made with ``managed_…`` is called with it held, whatever
 and so are transitions, the outputs of a worker and diagnostics. Knows nothing of audio.
 """
 
-import functools
 import threading
 import time
 import traceback
@@ -26,6 +25,7 @@ from audio_interaction_ros.errors import AudioInteractionError, ConfigurationErr
 from audio_interaction_ros.nodes.lifecycle import parameters
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, QosWatch, StatusReport
+from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.live_parameters import (
     check_change,
     logger_service,
@@ -39,7 +39,7 @@ __all__ = ['ManagedNode']
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class ManagedNode(LifecycleNode):
+class ManagedNode(LockHolder, LifecycleNode):
     """
     Base of encoder_node and decoder_node.
 
@@ -81,14 +81,6 @@ class ManagedNode(LifecycleNode):
         if unknown:
             return make_answer(name_unknown(name, self._parameters) for name in unknown)
         return super().set_parameters_atomically(parameter_list)
-
-    def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the callback so that it runs with the node's lock held."""
-        @functools.wraps(callback)
-        def call_locked(*arguments: Any) -> Any:
-            with self.lock:
-                return callback(*arguments)
-        return call_locked
 
     def autostart(self) -> None:
         """Configure and activate an unconfigured node, unless autostart says otherwise."""
