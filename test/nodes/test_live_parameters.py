@@ -31,7 +31,10 @@ OTHER_TEXTS = {'fifo.overflow': 'merge_silence', 'fifo.drain': 'C', 'kind': 'tra
                'alerts.profile': 'workshop', 'alerts.evidence': 'model', 'alerts.language': 'zh',
                'reply.source': 'model', 'assistant.address': 'name', 'transcript.language': 'zh',
                'audio.while_speaking': 'alerts', 'audio.echo': 'webrtc',
-               'translation.source': 'words', 'reply.dtype': 'int4'}
+               'translation.source': 'words', 'reply.dtype': 'int4',
+               'transcript.reader': 'moonshine:folder', 'transcript.end': 'smart',
+               'transcript.partials_reader': 'moonshine:folder',
+               'direction.msg_type': 'std_msgs/msg/Float32'}
 
 
 @pytest.fixture(autouse=True)
