@@ -18,7 +18,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from eval.suites.answering import Asking, answer_all
 from eval.suites.exports import export
 from eval.suites.judge import Judge, connect
-from eval.suites.page import write_page
+from eval.suites.page import OURS, paper_figure, write_page
 from eval.suites.sample import make_samples
 from eval.suites.table import SUITES, Suite
 from held_out.clips import MaterialError, load
@@ -81,7 +81,8 @@ def _measure(options: argparse.Namespace, runtime: Runtime, name: str, folder: P
         second_pass=_load_second_pass(options)))
     if suite.export:
         export(answers, suite.export, out / f'{name}.{suite.export}.jsonl')
-    return suite.score(answers, _make_judge(options, out / f'{name}.verdicts.jsonl'))
+    figures = suite.score(answers, _make_judge(options, out / f'{name}.verdicts.jsonl'))
+    return figures if options.data else {OURS: 'three items of the sample scene', **figures}
 
 
 def _load_second_pass(options: argparse.Namespace) -> Any:
@@ -106,6 +107,5 @@ def _print(figures: dict[str, dict[str, Any]]) -> None:
     for name, part in figures.items():
         for figure, value in part.items():
             if isinstance(value, Estimate | str | float):
-                rows.append((SUITES[name].title, figure, value,
-                             SUITES[name].paper.get(figure, '')))
+                rows.append((SUITES[name].title, figure, value, paper_figure(name, part, figure)))
     report.print_table('Suites', ['suite', 'figure', 'measured', 'paper (3B)'], rows)

@@ -8,7 +8,10 @@ from typing import Any
 from eval.suites.table import SUITES
 from measure.intervals import Estimate
 
-__all__ = ['write_page']
+__all__ = ['OURS', 'paper_figure', 'write_page']
+
+OURS = 'no benchmark'
+"""Key of figures that were taken on items of our own."""
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -36,6 +39,11 @@ def write_page(path: Path, figures: Mapping[str, Mapping[str, Any]],
     return path
 
 
+def paper_figure(name: str, part: Mapping[str, Any], figure: str) -> float | str:
+    """Return what the paper has; nothing where ours was not taken on the benchmark."""
+    return '' if OURS in part else SUITES[name].paper.get(figure, '')
+
+
 def _rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
     suite = SUITES[name]
     for figure, value in part.items():
@@ -43,7 +51,7 @@ def _rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
             for inner, number in value.items():
                 yield _row(suite.title, f'{figure}: {inner}', number, '')
         else:
-            yield _row(suite.title, figure, value, suite.paper.get(figure, ''))
+            yield _row(suite.title, figure, value, paper_figure(name, part, figure))
 
 
 def _row(title: str, figure: str, value: Any, paper: Any) -> str:

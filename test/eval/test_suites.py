@@ -189,6 +189,15 @@ def test_an_answer_that_is_no_choice_is_refused(tmp_path):
         forms.read_mmau(tmp_path / 'mmau')
 
 
+def test_the_papers_figure_stands_beside_a_benchmark_only(options, answers, tmp_path, capsys):
+    suite.run(options('mmau'), RUNTIME)
+    assert 'no benchmark' in capsys.readouterr().out
+    assert '0.5568' not in (tmp_path / 'out' / 'suites.html').read_text()
+    make_samples(tmp_path / 'data', ['mmau'])
+    suite.run(options('mmau', '--data', str(tmp_path / 'data' / 'mmau')), RUNTIME)
+    assert '0.5568' in (tmp_path / 'out' / 'suites.html').read_text()
+
+
 def test_what_is_not_there_is_said_of_all_suites_and_fails(options, answers, tmp_path, capsys):
     make_samples(tmp_path / 'data', ['mmau'])
     chosen = options('all', '--data', str(tmp_path / 'data'))
