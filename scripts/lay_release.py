@@ -1,13 +1,13 @@
 """
-Lays both packages side by side, as ROS tools and reviewers expect them, and checks them.
+Lays the packages side by side, as ROS tools and reviewers expect them, and checks them.
 
     python scripts/lay_release.py OUT
 
-In this repository the messages lie inside the package that uses them, so that one checkout is all
-that a robot needs. A release repository must not have a package inside a package. OUT gets
-``OUT/audio_interaction_ros`` and ``OUT/audio_interaction_msgs`` of what git tracks, each with its
-licence and changelog; both manifests are then read by catkin_pkg, which is what bloom and rosdep
-read them with. ``colcon build --base-paths OUT`` builds them.
+In this repository the messages and the nodes for BehaviorTree.CPP lie inside the package that they
+belong to, so that one checkout is all that a robot needs. A release repository must not have a
+package inside a package. OUT gets a folder for each, of what git tracks, with licence and
+changelog; their manifests are then read by catkin_pkg, which is what bloom and rosdep read them
+with. ``colcon build --base-paths OUT`` builds them.
 """
 
 import argparse
@@ -19,7 +19,9 @@ from pathlib import Path
 __all__ = ['check_release', 'lay_release']
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ('audio_interaction_ros', 'audio_interaction_msgs')
+PACKAGES = {'audio_interaction_ros': '', 'audio_interaction_msgs': 'audio_interaction_msgs/',
+            'audio_interaction_bt': 'examples/behaviour_trees/cpp/'}
+"""Name of a package to its folder here; '' for all that is no other's."""
 LEFT_OUT = ('.ci/', '.github/')
 """Of the repository, not of a package."""
 
@@ -33,12 +35,13 @@ def lay_release(out: Path) -> list[Path]:
     if out.exists() and any(out.iterdir()):
         raise ValueError(f'{out}: expected no such folder or an empty one, found files in it; '
                          'name another')
-    main, messages = (out / name for name in PACKAGES)
     for name in _list_tracked():
-        inner = name.removeprefix(f'{PACKAGES[1]}/')
-        _copy(ROOT / name, messages / inner if inner != name else main / name)
-    _copy(ROOT / 'LICENSE', messages / 'LICENSE')
-    return [main, messages]
+        package, folder = max(((package, folder) for package, folder in PACKAGES.items()
+                               if name.startswith(folder)), key=lambda pair: len(pair[1]))
+        _copy(ROOT / name, out / package / name.removeprefix(folder))
+    for package in PACKAGES:
+        _copy(ROOT / 'LICENSE', out / package / 'LICENSE')
+    return [out / package for package in PACKAGES]
 
 
 def _list_tracked() -> list[str]:

@@ -26,6 +26,7 @@ MAY_BE_LEFT_OUT = {
     "could not import 'ray'": 'requirements/cluster.txt, for a Ray cluster',
     'no TensorRT for RTX': "NVIDIA's compiler, of some hundred megabytes; docs/export.md",
     'espeak-ng is not installed': 'a voice of the system, for training',
+    'pyaec is not installed': 'an echo canceller whose wheel names no licence; docs/voice.md',
     'flite is not installed': 'a voice of the system, for training',
     'Node is not installed': 'the page is tested in Chromium too; apt install nodejs',
     'Chromium is not installed': 'server and modules of the page are tested without a browser',

@@ -19,6 +19,7 @@ from scripts.lay_release import PACKAGES, check_release, lay_release  # noqa: E4
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).parents[1]
+ROS = 'audio_interaction_ros'
 KEYS = {'numpy': 'python3-numpy', 'PyYAML': 'python3-yaml', 'soundfile': 'python3-soundfile'}
 """Requirements that rosdep installs as packages of the system."""
 
@@ -37,7 +38,7 @@ def installed(tree, tmp_path_factory):
     place = tmp_path_factory.mktemp('wheel')
     pip = [sys.executable, '-m', 'pip', '-q', '--disable-pip-version-check']
     subprocess.run([*pip, 'wheel', '--no-deps', '--no-build-isolation', '--no-index',
-                    str(tree / PACKAGES[0]), '-w', str(place)], check=True)
+                    str(tree / ROS), '-w', str(place)], check=True)
     venv.create(place / 'env', with_pip=False)
     purelib = place / 'env' / 'lib' / Path(sysconfig.get_path('purelib')).relative_to(
         Path(sysconfig.get_path('purelib')).parents[1])
@@ -76,7 +77,7 @@ def test_a_package_inside_a_package_and_two_versions_are_faults(tree, tmp_path):
         (tmp_path / name / 'package.xml').write_text(text)
     said = ' '.join(check_release(tmp_path))
     assert 'CHANGELOG.rst' in said and 'one version' not in said
-    manifest = tmp_path / PACKAGES[1] / 'package.xml'
+    manifest = tmp_path / 'audio_interaction_msgs' / 'package.xml'
     manifest.write_text(re.sub('<version>.*<', '<version>9.9.9<', manifest.read_text()))
     assert 'expected one version' in ' '.join(check_release(tmp_path))
 
@@ -105,16 +106,16 @@ def test_the_wheel_hears_without_ros(installed, outside, tmp_path):
 
 def test_colcon_builds_the_tree(tree, tmp_path):
     built = run('colcon', '--log-base', tmp_path / 'log', 'build', '--base-paths', tree,
-                '--packages-select', PACKAGES[0], '--build-base', tmp_path / 'build',
+                '--packages-select', ROS, '--build-base', tmp_path / 'build',
                 '--install-base', tmp_path / 'install')
     assert built.returncode == 0, built.stderr
-    share = tmp_path / 'install' / PACKAGES[0] / 'share' / PACKAGES[0]
+    share = tmp_path / 'install' / ROS / 'share' / ROS
     assert {'package.xml', 'launch', 'config', 'models', 'samples'} <= {
         path.name for path in share.iterdir()}
 
 
 def test_every_requirement_has_a_key_of_rosdep_or_a_row_that_says_it_has_none(tree):
-    manifest = (tree / PACKAGES[0] / 'package.xml').read_text()
+    manifest = (tree / ROS / 'package.xml').read_text()
     assert all(f'<exec_depend>{key}</exec_depend>' in manifest for key in KEYS.values())
     assert '-pip<' not in manifest  # the build farm refuses these
     page = (ROOT / 'docs' / 'installing.md').read_text(encoding='utf-8')

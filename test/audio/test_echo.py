@@ -167,8 +167,7 @@ def test_the_front_end_gives_the_same_chunks_at_the_same_times(rate):
 @pytest.mark.parametrize(('name', 'package', 'least_db'), [
     ('webrtc', 'livekit.rtc', 20), ('speex', 'pyaec', 10)])
 def test_a_library_takes_an_echo_out_and_leaves_the_rest(name, package, least_db):
-    pytest.importorskip(package, reason='the echo cancellers are not installed: pip install -r '
-                                        'requirements/voice.txt')
+    pytest.importorskip(package, reason=f'{package} is not installed')
     length = 48_000
     bursts = np.repeat(np.random.default_rng(0).uniform(0, 1, 30) > 0.4, 1600)  # as syllables
     bursts[34_000:] = False  # a pause, in which somebody else is heard

@@ -202,7 +202,8 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
     books = encoder._fifo.stats(0.0)
     assert books.offered == books.consumed + books.dropped > offered
     robot.wait(lambda: any('were not heard because of a fault' in status.message
-                           for status in diagnostics[-1].status), 'it is said')
+                           for message in diagnostics[-1:] for status in message.status),
+                   'it is said')
 
 
 @pytest.mark.parametrize('name', ['encoder', 'decoder'])

@@ -9,7 +9,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from train.sound_head.calibration import calibration_error, fit_calibration, sigmoid
 from train.sound_head.choose import choose_thresholds, compare_rules, recall_curves, to_yaml
 from train.sound_head.classes import SoundClass, SoundClasses
-from train.sound_head.command import choose
+from train.sound_head.command import choose, read_curves
 from train.sound_head.curves import (
     THRESHOLDS,
     CheckedStream,
@@ -118,9 +118,10 @@ def test_the_profile_is_yaml_with_the_price_beside_it(table, tmp_path):
     assert text.startswith('    siren: 0.') and '# recall 1.00' in text
     path = tmp_path / 'curves.json'
     with pytest.raises(ConfigurationError, match=r'curves\.json'):
-        choose(path, 0.5)
+        read_curves(path)
     path.write_text(json.dumps(table))
-    assert 'siren: 0.' in choose(path, 0.05) and 'cough' not in choose(path, 0.05)
+    told = choose(read_curves(path), 0.05)
+    assert 'siren: 0.' in told and 'cough' not in told
 
 
 def test_what_weighs_more_gets_the_alarms_that_are_allowed(table):
