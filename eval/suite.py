@@ -10,6 +10,7 @@ and their traps.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.suites.answering import Asking, answer_all
 from eval.suites.exports import export
+from eval.suites.items import Answered, SuiteItem
 from eval.suites.judge import Judge, connect
 from eval.suites.page import OURS, paper_figure, write_page
 from eval.suites.sample import make_samples
@@ -51,11 +53,18 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     runtime = runtime or report.load_model(options)
     wanted = list(SUITES) if options.suite == 'all' else [options.suite]
     data = options.data or make_samples(out / 'sample', wanted)
+    second_pass = _load_second_pass(options)
+    background = load(options.background) if options.background else None
     figures: dict[str, dict[str, Any]] = {}
     for name in wanted:
         folder = data / name if options.suite == 'all' or options.data is None else data
         try:
-            figures[name] = _measure(options, runtime, name, folder, out)
+            items = _read_items(options, SUITES[name], folder)
+            answers = answer_all(runtime, items, Asking(
+                lane=SUITES[name].lane, cache=out / f'{name}.hearings.jsonl',
+                variant=report.describe_variant(options), background=background,
+                in_one_stream=options.in_one_stream, second_pass=second_pass))
+            figures[name] = _score(options, name, answers, out)
         except MaterialError as error:
             if options.suite != 'all':
                 raise
@@ -67,18 +76,17 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     return int(any('not measured' in part for part in figures.values()))
 
 
-def _measure(options: argparse.Namespace, runtime: Runtime, name: str, folder: Path,
-             out: Path) -> dict[str, Any]:
-    suite: Suite = SUITES[name]
+def _read_items(options: argparse.Namespace, suite: Suite, folder: Path) -> list[SuiteItem]:
     items = suite.read(folder, options.part or suite.part)[:options.limit or None]
     if not items:
         raise MaterialError(f'{folder}: expected items of {suite.title}, found none; fetch it '
                             'again')
-    answers = answer_all(runtime, items, Asking(
-        lane=suite.lane, cache=out / f'{name}.hearings.jsonl',
-        variant=report.describe_variant(options), in_one_stream=options.in_one_stream,
-        background=load(options.background) if options.background else None,
-        second_pass=_load_second_pass(options)))
+    return items
+
+
+def _score(options: argparse.Namespace, name: str, answers: Sequence[Answered],
+           out: Path) -> dict[str, Any]:
+    suite = SUITES[name]
     if suite.export:
         export(answers, suite.export, out / f'{name}.{suite.export}.jsonl')
     figures = suite.score(answers, _make_judge(options, out / f'{name}.verdicts.jsonl'))

@@ -54,11 +54,18 @@ def phrase_question(item: SuiteItem) -> str:
 
 def answer_all(runtime: Runtime, items: Sequence[SuiteItem], asking: Asking) -> list[Answered]:
     """Return every item with what was answered to it, in order."""
-    answered = []
+    answered: list[Answered] = []
+    listener: Listener | None = None
+    lane = asking.lane
     with report.progress_bar() as bar:
         task = bar.add_task('asking', total=len(items))
         for group in _group(items, asking.in_one_stream):
-            answered += list(_ask(runtime, group, asking))
+            wanted = _instruct(asking.lane, group[0])
+            if listener is None or wanted != lane:  # each reads the whole file of hearings
+                lane, listener = wanted, Listener(
+                    runtime, (wanted,), cache=asking.cache, variant=asking.variant,
+                    second_pass=asking.second_pass)
+            answered += _ask(listener, lane.name, group, asking.background)
             bar.advance(task, len(group))
     return answered
 
@@ -70,21 +77,23 @@ def _group(items: Sequence[SuiteItem], size: int) -> Iterator[Sequence[SuiteItem
         yield items[at:at + size]
 
 
-def _ask(runtime: Runtime, group: Sequence[SuiteItem], asking: Asking) -> Iterator[Answered]:
-    lane = asking.lane
-    spoken = [item.groups.get('asked by', '') for item in group]
-    if group[0].choices and not spoken[0]:
-        lane = replace(lane, prompt=phrase_question(group[0]))
-    listener = Listener(runtime, (lane,), cache=asking.cache, variant=asking.variant,
-                        second_pass=asking.second_pass)
-    parts = [_recordings(item, question) for item, question in zip(group, spoken, strict=True)]
+def _instruct(lane: LaneConfig, item: SuiteItem) -> LaneConfig:
+    """Return the lane that an item is put to: a written question is its instruction."""
+    if not item.choices or item.groups.get('asked by'):
+        return lane
+    return replace(lane, prompt=phrase_question(item))
+
+
+def _ask(listener: Listener, lane: str, group: Sequence[SuiteItem],
+         background: np.ndarray | None) -> Iterator[Answered]:
+    parts = [_recordings(item, item.groups.get('asked by', '')) for item in group]
     ends = np.cumsum([len(part) for part in parts]) / RATE
     samples = np.concatenate(parts)
-    if asking.background is not None:
-        samples = samples + np.resize(asking.background, len(samples))
+    if background is not None:
+        samples = samples + np.resize(background, len(samples))
     hearing = listener.hear('+'.join(item.id for item in group), samples)
     for item, begin, end in zip(group, (0.0, *ends[:-1]), ends, strict=True):
-        yield Answered(item=item, text=_text_between(hearing, lane.name, begin, end))
+        yield Answered(item=item, text=_text_between(hearing, lane, begin, end))
 
 
 def _recordings(item: SuiteItem, question: str) -> np.ndarray:
