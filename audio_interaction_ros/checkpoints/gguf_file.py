@@ -5,7 +5,7 @@ Owns the names inside a GGUF and the row order that llama.cpp gives query and ke
 Quantised blocks are expanded by the ``gguf`` package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError, MissingDependencyError
 
-__all__ = ['llama_tensors', 'llama_tokenizer', 'unpermute']
+__all__ = ['llama_tensors', 'llama_tokenizer', 'read_tokenizer', 'unpermute']
 
 LAYER_NAMES = {
     'attn_norm': 'input_layernorm', 'ffn_norm': 'post_attention_layernorm',
@@ -98,30 +98,43 @@ def name_tensor(name: str, value: np.ndarray, heads: Mapping[str, int]) -> tuple
 
 def llama_tokenizer(path: Path) -> Any:
     """Rebuild the byte-level BPE of SmolLM2 (single digits apart) from the GGUF's metadata."""
-    source = open_reader(path)
-    kind = read_field(source, 'tokenizer.ggml.pre')
-    if kind != 'smollm':
-        raise CheckpointError(f'expected the pre-tokenizer smollm, got {kind!r}; its splitting '
-                              'rule is not known here')
-    parts = [read_field(source, f'tokenizer.ggml.{name}')
-             for name in ('tokens', 'merges', 'token_type')]
-    try:
-        return byte_level(*parts)
-    except Exception as error:  # values of other types, merges of unknown tokens, other lengths
-        raise CheckpointError(f'{path}: expected tokens, merges and types of tokens, found others '
-                              f'({error}); fetch the weights again') from error
-
-
-def byte_level(tokens: list[str], pairs: list[str], types: list[int]) -> Any:
-    """Return a tokenizer of these tokens, merged in the order of ``pairs``."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
-                                     merges=[tuple(pair.split(' ')) for pair in pairs]))
+    from tokenizers import pre_tokenizers
+    tokenizer = read_tokenizer(open_reader(path), path, kind='smollm', special=(CONTROL_TOKEN,))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    return tokenizer
+
+
+def read_tokenizer(source: Any, path: Path, *, kind: str, special: Collection[int]) -> Any:
+    """
+    Return the byte-level BPE of an opened file, without the rule by which it splits a text.
+
+    ``kind`` names that rule, which the caller sets; ``special`` are types of tokens that nothing
+    in a text becomes. CheckpointError for another rule and for what makes no tokenizer.
+    """
+    found = read_field(source, 'tokenizer.ggml.pre')
+    if found != kind:
+        raise CheckpointError(f'{path}: expected the pre-tokenizer {kind}, found {found!r}; its '
+                              'splitting rule is not known here')
+    parts = [read_field(source, f'tokenizer.ggml.{name}')
+             for name in ('tokens', 'merges', 'token_type')]
+    try:
+        return _make_byte_level(*parts, special=special)
+    except Exception as error:  # values of other types, merges of unknown tokens, other lengths
+        raise CheckpointError(f'{path}: expected tokens, merges and types of tokens, found others '
+                              f'({error}); fetch the file again') from error
+
+
+def _make_byte_level(tokens: list[str], pairs: list[str], types: list[int], *,
+                     special: Collection[int]) -> Any:
+    """Return a tokenizer of these tokens, merged in the order of ``pairs``."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
+                                     merges=[tuple(pair.split(' ')) for pair in pairs]))
     tokenizer.decoder = decoders.ByteLevel()
+    # Nothing that a text holds may become one of these, nor may one be written out.
     tokenizer.add_special_tokens([
         AddedToken(token, special=True, normalized=False)
-        for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL_TOKEN])
+        for token, type_ in zip(tokens, types, strict=True) if type_ in special])
     return tokenizer

@@ -18,6 +18,7 @@ from audio_interaction_ros.checkpoints.gguf_file import (
     name_tensor,
     open_reader,
     read_field,
+    read_tokenizer,
 )
 from audio_interaction_ros.checkpoints.text_model import OpenTextModel, shape_of
 from audio_interaction_ros.errors import CheckpointError
@@ -66,31 +67,10 @@ def _describe(tensor: Any) -> tuple[str, LazyArray]:
 
 
 def _write_tokenizer(source: Any, path: Path, target: Path) -> None:
-    kind = read_field(source, 'tokenizer.ggml.pre')
-    if kind != 'qwen2':
-        raise CheckpointError(f'{path}: expected the pre-tokenizer qwen2, found {kind!r}; its '
-                              'splitting rule is not known here')
-    parts = [read_field(source, f'tokenizer.ggml.{name}')
-             for name in ('tokens', 'merges', 'token_type')]
-    try:
-        _make_tokenizer(*parts).save(str(target))
-    except Exception as error:  # values of other types, merges of unknown tokens, other lengths
-        raise CheckpointError(f'{path}: expected tokens, merges and types of tokens, found others '
-                              f'({error}); fetch the file again') from error
-
-
-def _make_tokenizer(tokens: list[str], pairs: list[str], types: list[int]) -> Any:
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
+    from tokenizers import Regex, normalizers
     from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
-    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
-                                     merges=[tuple(pair.split(' ')) for pair in pairs]))
+    tokenizer = read_tokenizer(source, path, kind='qwen2', special=(CONTROL_TOKEN, _USER_DEFINED))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = Sequence([
         Split(Regex(_SPLIT), 'isolated'), ByteLevel(add_prefix_space=False, use_regex=False)])
-    tokenizer.decoder = decoders.ByteLevel()
-    # Nothing that a text holds may become one of these, nor may one be written out.
-    tokenizer.add_special_tokens([
-        AddedToken(token, special=True, normalized=False)
-        for token, type_ in zip(tokens, types, strict=True)
-        if type_ in (CONTROL_TOKEN, _USER_DEFINED)])
-    return tokenizer
+    tokenizer.save(str(target))
