@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.alerts.alert import Severity
-from audio_interaction_ros.cli.sound_picture import load_pyplot
-from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.cli.sound_picture import load_pyplot, save_picture
 from audio_interaction_ros.replay.day import Day
 
 __all__ = ['draw_day']
@@ -39,14 +38,7 @@ def draw_day(day: Day, path: Path) -> Path:
     grid.set_yticks(range(len(rows)), [text for text, *_ in rows])
     grid.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, max(day.seconds, 1.0)))
     _mark_times(grid, day)
-    try:
-        figure.savefig(path, format='png')
-    except OSError as error:
-        raise ConfigurationError(f'expected to write {path}, cannot ({error}); name another '
-                                 'folder in --out') from error
-    finally:
-        pyplot.close(figure)
-    return path
+    return save_picture(figure, path, remedy='name another folder in --out')
 
 
 def _list_rows(day: Day) -> list[tuple[str, str, str, str]]:

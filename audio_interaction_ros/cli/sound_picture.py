@@ -9,7 +9,7 @@ from audio_interaction_ros.cli.sound_timeline import SoundTimeline
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
 from audio_interaction_ros.protocol import CHUNK_S
 
-__all__ = ['draw_sounds', 'load_pyplot']
+__all__ = ['draw_sounds', 'load_pyplot', 'save_picture']
 
 _ROWS = 12
 _BLUE, _ORANGE, _GREY = '#2b6ca3', '#d9822b', '#8a8f98'
@@ -57,13 +57,18 @@ def draw_sounds(timeline: SoundTimeline, path: Path, title: str) -> Path:
     grid.set(xlabel='seconds', ylim=(-0.1, len(rows)), xlim=(0, float(times[-1]) + CHUNK_S / 2))
     grid.set_yticks([len(rows) - 1 - place + 0.4 for place in range(len(rows))],
                     [timeline.names[index] for index in rows])
+    return save_picture(figure, path, remedy='name another file in --png')
+
+
+def save_picture(figure: Any, path: Path, *, remedy: str) -> Path:
+    """Write a figure as PNG, close it and return where; ConfigurationError where it cannot be."""
     try:
         figure.savefig(path, format='png')
     except OSError as error:
-        raise ConfigurationError(f'expected to write {path}, cannot ({error}); name another file '
-                                 'in --png') from error
+        raise ConfigurationError(f'expected to write {path}, cannot ({error}); '
+                                 f'{remedy}') from error
     finally:
-        pyplot.close(figure)
+        load_pyplot().close(figure)
     return path
 
 
