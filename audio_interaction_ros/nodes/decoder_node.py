@@ -147,7 +147,7 @@ class DecoderNode(ManagedNode):
                                  outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
                                  translate=self._translate, answers=self._answers,
-                                 hear=self._hear_transcript)
+                                 hear=self._hear_transcript, let_write=self._let_write)
         if answers is not None:
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
@@ -370,6 +370,9 @@ class DecoderNode(ManagedNode):
 
     def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
         return self._put_command(lambda model, _: model.session.translate(reply, said))
+
+    def _let_write(self, lane: str, writes: bool) -> None:
+        self._put_command(lambda model, _: model.session.let_write(lane, writes))
 
     def _cancel_replies(self) -> None:
         for name in [lane.name for lane in self.config.lanes if lane.kind == 'reply']:
