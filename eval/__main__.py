@@ -23,6 +23,8 @@ COMMANDS = {
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
     'suite': ('eval.suite', 'MMAU, VoiceBench, spoken questions, LibriSpeech, CoVoST2'),
+    'field': ('eval.field', 'recordings of a real place beside a matched synthetic split'),
+    'probe': ('eval.probe', 'inside the nets: seams of chunks by depth, heads that decide'),
 }
 
 
