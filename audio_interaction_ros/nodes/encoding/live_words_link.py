@@ -41,6 +41,8 @@ class LiveWordsLink:
         self._run = f'{time.time_ns() // 1_000_000:x}'
         self._held = False
         self._rest_until = 0.0
+        self.hurried = True
+        """Readings are left out where there is no time for them."""
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
 
@@ -58,9 +60,9 @@ class LiveWordsLink:
         return self._live is not None
 
     @property
-    def resting(self) -> bool:
-        """True while nothing is read, so that it takes at most half of the time."""
-        return time.monotonic() < self._rest_until
+    def unheard(self) -> bool:
+        """True when something was remembered that nobody has heard yet."""
+        return self._live is not None and self._live.unheard
 
     def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
@@ -99,7 +101,8 @@ class LiveWordsLink:
             return
         over = live.hear()
         if live.due:
-            if read and (live.pausing or time.monotonic() >= self._rest_until):
+            rested = live.pausing or time.monotonic() >= self._rest_until
+            if read and rested or not self.hurried:
                 self._read(live, emit)
             else:
                 self.skipped += 1
@@ -117,7 +120,7 @@ class LiveWordsLink:
         if shown is not None:
             emit(partial_message(shown))
         now = time.monotonic()
-        self._rest_until = now + (now - began)
+        self._rest_until = now + (now - began)  # so that it takes at most half of the time
 
     def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
         try:
