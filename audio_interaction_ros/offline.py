@@ -67,7 +67,8 @@ from audio_interaction_ros.stream.final_words import (
     read_settled,
     settle_draft,
 )
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 

@@ -443,6 +443,8 @@ class EncoderNode(ManagedNode):
             words = self._second_pass.words
             if words is not None:
                 report.values.update(partials_read=words.read, partials_skipped=words.skipped)
+                if words.judge_failure:
+                    report.add(WARN, words.judge_failure)
             if self._second_pass.failure:
                 report.add(WARN, self._second_pass.failure)
         return report

@@ -21,7 +21,8 @@ from audio_interaction_ros.nodes.io.messages import partial_message, put_final
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, nobody
 from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['LiveWordsLink']
@@ -45,14 +46,28 @@ class LiveWordsLink:
         """Readings are left out where there is no time for them."""
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
+        self._judge_missing = ''
 
-    def adopt(self, transcriber: Transcriber | None, judge: TurnJudge | None = None) -> None:
-        """Take the models that were loaded; None: there is none any more."""
-        live = build_live_words(self._config, transcriber, judge=judge, run=self._run)
+    def adopt(self, transcriber: Transcriber | None, judge: TurnJudge | None = None, *,
+              judge_missing: str = '') -> None:
+        """
+        Take the models that were loaded; None: there is none any more.
+
+        ``judge_missing`` says why there is no judge where one is wanted.
+        """
+        live = build_live_words(self._config, transcriber, judge=judge, run=self._run,
+                                tell=self._log)
+        self._judge_missing = judge_missing
         with self._lock:
             self._live = live
             if live is not None and self._held:
                 live.hold(True)
+
+    @property
+    def judge_failure(self) -> str:
+        """Why nobody hears whether a voice is through, where somebody should; or empty."""
+        live = self._live
+        return self._judge_missing or (live.judge_failure if live is not None else '')
 
     @property
     def working(self) -> bool:

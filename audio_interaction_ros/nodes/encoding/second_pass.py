@@ -30,7 +30,7 @@ from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, Wo
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_for_translation
 from audio_interaction_ros.stream.final_words import SettledDraft, read_settled
-from audio_interaction_ros.stream.live_words import TurnJudge
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 
 __all__ = ['SecondPassLink']
 
@@ -46,6 +46,8 @@ _WAIT_FOR_DRAFT_S = 2.0
 class _Models(NamedTuple):
     transcriber: Transcriber
     judge: TurnJudge | None
+    judge_missing: str
+    """Why there is no judge where one is wanted; or empty."""
 
 
 class SecondPassLink:
@@ -183,14 +185,14 @@ class SecondPassLink:
             transcriber = self._load(self._name)
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
-        judge = None
+        judge, missing = None, ''
         if self._words is not None and self._load_judge is not None:
             try:
                 judge = self._load_judge()
             except Exception as error:  # noqa: BLE001 - silence ends utterances, only later
-                self._node.get_logger().error(
-                    f'transcript.end smart: {error}; silence alone ends utterances')
-        return _Models(transcriber, judge)
+                missing = f'transcript.end smart: {error}; silence alone ends utterances'
+                self._node.get_logger().error(missing)
+        return _Models(transcriber, judge, missing)
 
     def _compute(self, loaded: _Models | WorkerFailure, items: list[Any],
                  emit: Emit) -> bool:
@@ -241,6 +243,7 @@ class SecondPassLink:
                 self._attempts.succeed()
                 self.failure = ''
                 if self._words is not None:
-                    self._words.adopt(output.result.transcriber, output.result.judge)
+                    self._words.adopt(output.result.transcriber, output.result.judge,
+                                      judge_missing=output.result.judge_missing)
         else:
             self._answers[type(output)].publish(output)
