@@ -43,6 +43,8 @@ class LiveWordsLink:
         self._run = f'{time.time_ns() // 1_000_000:x}'
         self._held = False
         self._rest_until = 0.0
+        self.hurried = True
+        """Readings are left out where there is no time for them."""
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
         self._judge_missing = ''
@@ -68,9 +70,9 @@ class LiveWordsLink:
         return self._live is not None
 
     @property
-    def resting(self) -> bool:
-        """True while nothing is read, so that it takes at most half of the time."""
-        return time.monotonic() < self._rest_until
+    def unheard(self) -> bool:
+        """True when something was remembered that nobody has heard yet."""
+        return self._live is not None and self._live.unheard
 
     def report(self, report: StatusReport) -> None:
         """Add what diagnostics say of the words."""
@@ -117,7 +119,8 @@ class LiveWordsLink:
             return
         over = live.hear()
         if live.due:
-            if read and (live.pausing or time.monotonic() >= self._rest_until):
+            rested = live.pausing or time.monotonic() >= self._rest_until
+            if read and rested or not self.hurried:
                 self._read(live, emit)
             else:
                 self.skipped += 1
@@ -135,7 +138,7 @@ class LiveWordsLink:
         if shown is not None:
             emit(partial_message(shown))
         now = time.monotonic()
-        self._rest_until = now + (now - began)
+        self._rest_until = now + (now - began)  # so that it takes at most half of the time
 
     def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
         try:
