@@ -61,7 +61,6 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
     ContextRolled,
     Event,
@@ -348,7 +347,7 @@ class DecoderNode(ManagedNode):
         except AudioFormatError as error:
             self._note_refusal(str(error))
             return
-        latency = (self.get_clock().now().nanoseconds - chunk.stamp_ns - CHUNK_NS) / 1e9
+        latency = (self.get_clock().now().nanoseconds - chunk.end_ns) / 1e9
         heard = ChunkOrigin(
             frame_id=message.header.frame_id, arrived_at=time.monotonic(),
             encode_latency_s=latency if 0 <= latency < _LIVE_LATENCY_S else float('nan'))

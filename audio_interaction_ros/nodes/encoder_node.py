@@ -189,7 +189,7 @@ class EncoderNode(ManagedNode):
             left = self._fifo.stats(time.monotonic()).pending
             if left or not done:
                 self.get_logger().warning(
-                    f'deactivated before all was handed over: {left} chunks of 0.4 s wait, and '
+                    f'deactivated before all was handed over: {left} chunks wait, and '
                     f'{"nothing is" if done else "more may be"} still being encoded; the '
                     f'decoder or the encoder is behind, and these are counted as lost')
         if self._forget_at is None:

@@ -77,8 +77,12 @@ def test_random_concatenation_deals_the_same_steps_to_other_scenes(whole):
         assert replace(after, steps=()) == replace(before, steps=())
 
 
-def test_tfjp_and_lambda_leave_every_script_alone(whole):
-    assert changed(whole, 'no-tfjp') == {}
+@pytest.mark.parametrize('name', ['no-tfjp', 'chunk-0.2'])
+def test_tfjp_and_chunks_leave_every_script_alone(whole, name):
+    assert changed(whole, name) == {}
+
+
+def test_lambda_learns_from_the_streams_of_the_full_recipe():
     assert list_corpora([ARMS['full'], ARMS['lambda-2'], ARMS['no-tfjp']]) == [
         FULL.corpus, ARMS['no-tfjp'].corpus]
 

@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from audio_interaction_ros.errors import CheckpointError
 from train.__main__ import main
 from train.ablate import schedule
 from train.ablate.arms import ARMS, FULL
-from train.ablate.corpus import HELD_OUT, streams_of
+from train.ablate.corpus import held_out_of, streams_of
 from train.ablate.figures import always_silent, figures_of
 from train.ablate.report import say_table
 from train.ablate.score import LaneCounts, count_events, count_reviews
@@ -51,7 +52,7 @@ def one_thread():
 def make_run(tmp_path):
     """Make the folder of a run whose streams are tones."""
     def make(name):
-        for seed, corpus in enumerate(('full', HELD_OUT)):
+        for seed, corpus in enumerate(('full', held_out_of(0.4))):
             write_streams((tmp_path / name / streams_of(corpus)).parent, 3, chunks=6, seed=seed)
         return tmp_path / name
     return make
@@ -70,8 +71,13 @@ def differences(arm):
 @pytest.mark.parametrize('arm', [arm for arm in ARMS.values() if arm is not FULL],
                          ids=lambda arm: arm.name)
 def test_an_arm_changes_its_streams_or_its_lambda_and_nothing_else(arm):
-    expected = ({'data.streams': (streams_of(arm.name),)} if arm.loss_weight is None
-                else {'loss.control': arm.loss_weight})
+    if arm.loss_weight is not None:
+        expected = {'loss.control': arm.loss_weight}
+    else:
+        expected = {'data.streams': (streams_of(arm.name),)}
+    if (seconds := arm.corpus.chunk_s) != 0.4:
+        expected |= {'model.chunk_s': seconds, 'data.max_chunks': round(24 / seconds),
+                     'data.evaluation': (streams_of(held_out_of(seconds)),)}
     assert differences(arm) == expected
 
 
@@ -139,6 +145,14 @@ def test_events_are_counted_as_by_hand(spoke, right):
     assert count_events(STREAM, REPLIES, 0, given) == (3, right, 2)
 
 
+def test_a_reply_may_come_as_early_and_late_in_smaller_chunks():
+    stream = replace(STREAM, chunks=24, chunk_s=0.2)
+    replies = (Reply(chunk=5, text='a', event=0), Reply(chunk=21, text='b', event=2))
+    for spoke, right in (((5, 21), 3), ((3, 23), 3), ((2, 21), 2), ((5, 14, 21), 2)):
+        given = np.isin(np.arange(24), spoke)
+        assert count_events(stream, replies, 0, given) == (3, right, 2)
+
+
 def test_a_sample_counts_the_events_that_end_in_it():
     assert count_events(STREAM, REPLIES[1:], 6, np.isin(np.arange(6), [4])) == (2, 2, 1)
 
@@ -193,14 +207,14 @@ class Beeper:
 def test_the_command_builds_trains_measures_and_goes_on(tmp_path, monkeypatch, capsys):
     for module in (demo_command, speech_command):
         monkeypatch.setattr(module, 'make_engines', lambda _: {'beeper': Beeper()})
-    command = ['ablate', '--smoke', '--cpu', '--out', str(tmp_path), '--arms', 'lambda-2',
+    command = ['ablate', '--smoke', '--cpu', '--out', str(tmp_path), '--arms', 'chunk-0.8',
                '--seeds', '1']
     assert main([*command, '--minutes', '0']) == 0
     assert '0 of 2 trainings are done; run the same command again' in capsys.readouterr().out
     assert main(command) == 0
     assert '2 of 2 trainings are done' in capsys.readouterr().out
     document = json.loads((tmp_path / 'ablate.json').read_text(encoding='utf-8'))
-    assert set(document['figures']['arms']) == {'full', 'lambda-2'}
-    assert document['figures']['arms']['lambda-2']['differences'].keys()
-    for name in ('ablate.md', 'arms.png', 'lambda.png'):
+    assert set(document['figures']['arms']) == {'full', 'chunk-0.8'}
+    assert document['figures']['arms']['chunk-0.8']['differences'].keys()
+    for name in ('ablate.md', 'arms.png', 'chunks.png'):
         assert (tmp_path / name).stat().st_size > 100

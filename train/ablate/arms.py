@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_S
 
 __all__ = ['ARMS', 'FULL', 'Arm', 'CorpusPlan', 'choose_arms', 'list_corpora']
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusPlan:
-    """How streams to learn from are made; every arm is measured on the same other streams."""
+    """How streams to learn from are made; every arm is measured on the same other audio."""
 
     name: str
     """Folder of the streams."""
@@ -27,6 +28,8 @@ class CorpusPlan:
     """Some chats end with a question about an earlier turn."""
     silence: bool = True
     """In some scenes of sounds nothing is to be said."""
+    chunk_s: float = CHUNK_S
+    """What the model hears at once; it is measured on streams in such chunks too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,11 @@ _WEIGHTS = tuple(
     Arm(name=f'lambda-{weight:g}', title=f'λ = {weight:g}', corpus=WHOLE, loss_weight=weight,
         changes=(f'loss.control={weight:g}',), paper=paper)
     for weight, paper in ((0.25, None), (0.5, 0.953), (2.0, 0.969), (4.0, None)))
-ARMS: dict[str, Arm] = {arm.name: arm for arm in (FULL, *_CORPORA, *_WEIGHTS)}
+_CHUNKS = tuple(
+    Arm(name=f'chunk-{seconds}', title=f'chunks of {seconds} s',
+        corpus=CorpusPlan(name=f'chunk-{seconds}', chunk_s=seconds),
+        changes=(f'model.chunk_s={seconds}',)) for seconds in (0.2, 0.6, 0.8))
+ARMS: dict[str, Arm] = {arm.name: arm for arm in (FULL, *_CORPORA, *_WEIGHTS, *_CHUNKS)}
 
 
 def choose_arms(names: Sequence[str]) -> list[Arm]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from train.ablate.arms import CorpusPlan
 from train.ablate.recordings import record_clip
-from train.compose.command import build_all
+from train.compose.command import build_all, mix_for
 from train.compose.script import Script, Step
 from train.demo.command import choose_speakers, make_clips
 from train.demo.writer import Writer
@@ -24,11 +24,9 @@ from train.records import Clip
 from train.speech.engines import EngineSettings, find_present
 from train.stages import read_stage, run_stage, stable_seed
 
-__all__ = ['HELD_OUT', 'CorpusSettings', 'build_corpora', 'deal_scenes', 'streams_of',
+__all__ = ['CorpusSettings', 'build_corpora', 'deal_scenes', 'held_out_of', 'streams_of',
            'write_scripts']
 
-HELD_OUT = 'held-out'
-"""Folder of the streams that nothing is learned from."""
 VOICES_HELD_OUT = 2
 
 
@@ -47,6 +45,11 @@ class CorpusSettings:
 def streams_of(name: str) -> str:
     """Return the file of a corpus, relative to the folder of the run."""
     return f'streams/{name}/streams.jsonl'
+
+
+def held_out_of(chunk_s: float) -> str:
+    """Return the corpus that nothing is learned from, in such chunks."""
+    return f'held-out-{chunk_s:g}'
 
 
 def write_scripts(plan: CorpusPlan, voices: Sequence[str], settings: CorpusSettings
@@ -87,6 +90,8 @@ def build_corpora(plans: Sequence[CorpusPlan], everything: Sequence[CorpusPlan],
     """
     Build the streams of some corpora and the held-out ones under ``out/streams``.
 
+    The latter once for each size of chunks: the same sounds at the same times.
+
     The clips of ``everything`` are made at once, so that a corpus that is wanted later finds its
     own. Held-out streams have voices, sounds, places and noises of their own, from clips that
     were never recorded anew. Resumable; raises ConfigurationError where nothing can speak and
@@ -101,11 +106,13 @@ def build_corpora(plans: Sequence[CorpusPlan], everything: Sequence[CorpusPlan],
     dry, _ = make_clips(lines, out / 'clips', seed=settings.seed, **common)
     for plan in plans:
         clips = _record(dry, out, clean=plan.tfjp, workers=workers)
-        _compose(written[plan], clips, out, plan.name, workers)
+        _compose(written[plan], clips, out / 'streams' / plan.name, plan.chunk_s, workers)
     other = replace(settings, hours=settings.held_out_hours, seed=settings.seed + 1)
     scripts = Writer(unheard, seed=other.seed).write_hours(other.hours)
     clips, _ = make_clips(scripts, out / 'clips-held-out', seed=other.seed, **common)
-    _compose(scripts, _absolute(clips, out / 'clips-held-out'), out, HELD_OUT, workers)
+    clips = [replace(clip, path=str(out / 'clips-held-out' / clip.path)) for clip in clips]
+    for chunk_s in dict.fromkeys(plan.chunk_s for plan in plans):
+        _compose(scripts, clips, out / 'streams' / held_out_of(chunk_s), chunk_s, workers)
 
 
 def _record(clips: list[Clip], out: Path, *, clean: bool, workers: int) -> list[Clip]:
@@ -116,13 +123,9 @@ def _record(clips: list[Clip], out: Path, *, clean: bool, workers: int) -> list[
     return list(read_stage(Path(report.folder), Clip))
 
 
-def _absolute(clips: list[Clip], root: Path) -> list[Clip]:
-    return [replace(clip, path=str(root / clip.path)) for clip in clips]
-
-
-def _compose(scripts: list[Script], clips: list[Clip], out: Path, name: str,
+def _compose(scripts: list[Script], clips: list[Clip], folder: Path, chunk_s: float,
              workers: int) -> None:
-    folder = out / 'streams' / name
     folder.mkdir(parents=True, exist_ok=True)
     # TFJP has been at the clips already, or is what the arm lacks.
-    build_all(scripts, clips, root=Path('/'), out=folder, workers=workers, clean=False)
+    build_all(scripts, clips, root=Path('/'), out=folder, mix=mix_for(chunk_s), workers=workers,
+              clean=False)

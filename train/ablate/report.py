@@ -1,10 +1,10 @@
 """
-The table of arms as Markdown and its pictures: bars per arm, and accuracy over lambda.
+The table of arms as Markdown and its pictures: bars per arm, and curves.
 
 Owns their form. Figures are ``figures``', what the paper prints is ``arms``'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,29 @@ def _say_difference(estimate: Estimate) -> str:
 
 def draw(figures: Mapping[str, Mapping[str, Any]], out: Path) -> list[Path]:
     """Draw what was trained into a folder; return the pictures."""
-    parts = {ARMS[name].title: {measure: arm['figures'][measure] for measure in SHOWN}
-             for name, arm in figures.items() if ARMS[name].loss_weight is None or
-             name == FULL.name}
+    shown = {arm: figures[arm.name]['figures'] for arm in ARMS.values() if arm.name in figures}
+    parts = {arm.title: {measure: each[measure] for measure in SHOWN}
+             for arm, each in shown.items() if arm is FULL or not arm.changes}
     pictures = [draw_bars(out / 'arms.png', parts, title='Without a part of the recipe',
                           label='share (95 % over seeds and streams)')]
-    weights = {ARMS[name].loss_weight: arm['figures'] for name, arm in figures.items()
-               if ARMS[name].loss_weight is not None}
+    weights = {arm.loss_weight: each for arm, each in shown.items() if arm.loss_weight is not None}
     if len(weights) > 1:
-        ordered = sorted(weights.items())
         pictures.append(draw_curves(
-            out / 'lambda.png', {measure: {weight: each[measure] for weight, each in ordered}
-                                 for measure in (*SHOWN, 'text accuracy')},
-            title='Weight of the decision in the loss', x='λ', y='share', logarithmic=True,
-            beside={'trigger accuracy in the paper': {
-                arm.loss_weight: arm.paper for arm in sorted(
-                    ARMS.values(), key=lambda one: one.loss_weight or 0)
-                if arm.loss_weight is not None and arm.paper is not None}}))
+            out / 'lambda.png', _curves(weights, (*SHOWN, 'text accuracy')), logarithmic=True,
+            title='Weight of the decision in the loss', x='λ', y='share',
+            beside={'trigger accuracy in the paper': dict(sorted(
+                (arm.loss_weight, arm.paper) for arm in ARMS.values()
+                if arm.loss_weight is not None and arm.paper is not None))}))
+    chunks = {arm.corpus.chunk_s: each for arm, each in shown.items()
+              if arm is FULL or arm.corpus.chunk_s != FULL.corpus.chunk_s}
+    if len(chunks) > 1:
+        pictures.append(draw_curves(
+            out / 'chunks.png', _curves(chunks, ('trigger accuracy', 'text accuracy')),
+            title='What is heard at once', x='chunk in s', y='share'))
     return pictures
+
+
+def _curves(points: Mapping[float, Mapping[str, Estimate]],
+            measures: Sequence[str]) -> dict[str, dict[float, Estimate]]:
+    return {measure: {place: points[place][measure] for place in sorted(points)}
+            for measure in measures}

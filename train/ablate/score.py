@@ -22,8 +22,8 @@ __all__ = ['ASSISTANT', 'LaneCounts', 'count_events', 'count_reviews', 'score_sa
 
 ASSISTANT = 'assistant'
 """The lane that decides for itself whether to speak; the others write what is said."""
-TOLERANCE = 1
-"""Chunks before and after the one that is due in which a reply still counts."""
+TOLERANCE_S = 0.4
+"""As long before and after the chunk that is due a reply still counts; at least a chunk."""
 HAPPENING = ('foreground', 'background')
 
 
@@ -61,24 +61,27 @@ def count_events(stream: Stream, replies: Sequence[Reply], first: int, given: np
     Return how many events ended in a sample, how many of them were met rightly, how many are due.
 
     ``given`` [chunks] bool says after which chunk, from ``first`` on, the lane spoke. An event
-    with a reply is met when the lane spoke at the reply's chunk or one beside it; any other when
-    the lane was silent from its onset until the chunk after its end, chunks beside a reply aside.
+    with a reply is met when the lane spoke at the reply's chunk or just beside it (TOLERANCE_S);
+    any other when the lane was silent from its onset until as long after its end, chunks beside a
+    reply aside.
     """
+    size = stream.chunk_size
+    beside = max(1, round(TOLERANCE_S / size.s))
     spoke = {int(chunk) + first for chunk in np.flatnonzero(given)}
     expected = {reply.event: reply.chunk for reply in replies}
     near = {chunk + step for chunk in expected.values()
-            for step in range(-TOLERANCE, TOLERANCE + 1)}
+            for step in range(-beside, beside + 1)}
     right, ended = [], 0
     for index, event in enumerate(stream.events):
-        last = reply_chunk(event.end_s)
+        last = reply_chunk(event.end_s, size=size)
         if event.role not in HAPPENING or not first <= last < first + len(given):
             continue
         ended += 1
         if index in expected:
             due = expected[index]
-            right.append(any(abs(chunk - due) <= TOLERANCE for chunk in spoke))
+            right.append(any(abs(chunk - due) <= beside for chunk in spoke))
         else:
-            during = set(range(reply_chunk(event.start_s), last + TOLERANCE + 1))
+            during = set(range(reply_chunk(event.start_s, size=size), last + beside + 1))
             right.append(not spoke & (during - near))
     due_here = sum(first <= chunk < first + len(given) for chunk in expected.values())
     return ended, sum(right), due_here

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
+from audio_interaction_ros.protocol import CHUNK_S
 from train.ablate.arms import Arm
-from train.ablate.corpus import HELD_OUT, streams_of
+from train.ablate.corpus import held_out_of, streams_of
 from train.ablate.score import LaneCounts, score_samples
 from train.records import read_records, write_records
 from train.trainer.command_fit import read_samples
@@ -47,11 +48,17 @@ class Unit:
 
 
 def make_recipe(unit: Unit) -> tuple[Recipe, Path]:
-    """Return the recipe of a unit, paths relative to the run, and the file it comes from."""
+    """
+    Return the recipe of a unit, paths relative to the run, and the file it comes from.
+
+    ``data.max_chunks`` counts chunks of the released size: samples last as long in every arm.
+    """
     recipe, path = load_recipe(RECIPE, (*unit.changes, *unit.arm.changes,
                                         f'run.seed={unit.seed}'))
-    data = replace(recipe.data, streams=(streams_of(unit.arm.corpus.name),),
-                   evaluation=(streams_of(HELD_OUT),))
+    corpus = unit.arm.corpus
+    data = replace(recipe.data, streams=(streams_of(corpus.name),),
+                   evaluation=(streams_of(held_out_of(corpus.chunk_s)),),
+                   max_chunks=max(1, round(recipe.data.max_chunks * CHUNK_S / corpus.chunk_s)))
     # Nothing is looked at on the way: one evaluation at the end, with counts per sample.
     run = replace(recipe.run, evaluate_every=recipe.run.steps + 1)
     return replace(recipe, data=data, run=run), path
