@@ -61,7 +61,6 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
     ContextRolled,
     Event,
@@ -147,7 +146,7 @@ class DecoderNode(ManagedNode):
                                  outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
                                  translate=self._translate, answers=self._answers,
-                                 hear=self._hear_transcript)
+                                 hear=self._hear_transcript, let_write=self._let_write)
         if answers is not None:
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
@@ -348,7 +347,7 @@ class DecoderNode(ManagedNode):
         except AudioFormatError as error:
             self._note_refusal(str(error))
             return
-        latency = (self.get_clock().now().nanoseconds - chunk.stamp_ns - CHUNK_NS) / 1e9
+        latency = (self.get_clock().now().nanoseconds - chunk.end_ns) / 1e9
         heard = ChunkOrigin(
             frame_id=message.header.frame_id, arrived_at=time.monotonic(),
             encode_latency_s=latency if 0 <= latency < _LIVE_LATENCY_S else float('nan'))
@@ -370,6 +369,9 @@ class DecoderNode(ManagedNode):
 
     def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
         return self._put_command(lambda model, _: model.session.translate(reply, said))
+
+    def _let_write(self, lane: str, writes: bool) -> None:
+        self._put_command(lambda model, _: model.session.let_write(lane, writes))
 
     def _cancel_replies(self) -> None:
         for name in [lane.name for lane in self.config.lanes if lane.kind == 'reply']:

@@ -16,7 +16,8 @@ from pathlib import Path
 from rich.console import Console
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.compose.command import build_all, clips_of
+from audio_interaction_ros.protocol import CHUNK_S
+from train.compose.command import add_chunk_argument, build_all, clips_of, mix_for
 from train.demo.built import Demo
 from train.demo.page import write_page
 from train.demo.sounds import make_clip, make_plans, packaged_clips
@@ -49,12 +50,13 @@ def choose_speakers(settings: EngineSettings) -> list[str]:
 
 def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, check: bool = True,
                names: tuple[str, ...] = (), extra: tuple[Path, ...] = (),
-               resume: bool = True) -> Demo:
+               resume: bool = True, chunk_s: float = CHUNK_S) -> Demo:
     """
     Build the demo corpus in a folder and return what was built.
 
     ``names`` are the speech engines (default: those that are here), ``extra`` are further clips
-    (JSON lines). Raises ConfigurationError where nothing can speak, StageError for the disk.
+    (JSON lines), ``chunk_s`` what the model will hear at once. Raises
+    ConfigurationError where nothing can speak, StageError for the disk.
     """
     began = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,8 @@ def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, chec
     clips += spoken
     write_records(out / 'clips.jsonl', clips)
     said.print(f'3/3 streams: {len(scripts)}')
-    built = build_all(scripts, clips, root=out, out=out, workers=workers, resume=resume)
+    built = build_all(scripts, clips, root=out, out=out, mix=mix_for(chunk_s),
+                      workers=workers, resume=resume)
     return Demo(out=out, built=built, scripts=scripts, voices=voices, clips=clips,
                 stages={'sounds': sounds, 'speech': speech, 'streams': built.report},
                 seconds=time.perf_counter() - began)
@@ -94,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='speech engines (those that are here)')
     parser.add_argument('--clips', type=Path, action='append', default=[],
                         help='further clips, JSON lines; their labels join those of the demo')
+    add_chunk_argument(parser)
     parser.add_argument('--anew', action='store_true', help='do not go on with an earlier build')
 
 
@@ -118,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out.absolute()
     demo = build_demo(out, hours=options.hours, seed=options.seed, workers=options.workers,
                       check=not options.no_check, names=tuple(options.engine),
-                      extra=tuple(options.clips), resume=not options.anew)
+                      extra=tuple(options.clips), resume=not options.anew, chunk_s=options.chunk)
     page = write_page(demo)
     (out / 'demo.json').write_text(json.dumps({
         'seconds': demo.seconds, 'core_hours': demo.core_hours, 'voices': demo.voices,

@@ -126,7 +126,13 @@ class Samples:
         return samples
 
     def _add(self, stream: Stream, audio: Path) -> None:
-        reason = why_unusable(audio, stream.chunks) or _why_wrong(stream)
+        size = self.config.audio_tower.chunk_size
+        if stream.chunk_size != size:
+            raise ConfigurationError(
+                f'data.streams: expected streams in chunks of {size.s:g} s, as the model hears, '
+                f'found {stream.id} in chunks of {stream.chunk_s:g} s; build them with --chunk '
+                f'{size.s:g}, or train for theirs with fit --chunk {stream.chunk_s:g}')
+        reason = why_unusable(audio, stream.chunks, size) or _why_wrong(stream)
         if reason:
             self.skipped[reason] += 1
             return
@@ -151,7 +157,8 @@ class Samples:
     def _mel(self, item: SampleSpan) -> tuple[np.ndarray, ...]:
         if self.data.layout == 't_t':
             return ()
-        samples = read_chunks(item.audio, item.first, item.chunks)
+        samples = read_chunks(item.audio, item.first, item.chunks,
+                              self.config.audio_tower.chunk_size)
         if self.data.layout == 'online':
             return (online_windows(samples, self.config.audio_tower, self.config.mel),)
         return tuple(offline_windows(samples, self.config))

@@ -33,6 +33,7 @@ from audio_interaction_ros.nodes.lifecycle.live_parameters import (
     name_unknown,
 )
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
+from audio_interaction_ros.nodes.lifecycle.turns import Turns
 
 __all__ = ['ManagedNode']
 
@@ -45,6 +46,9 @@ class ManagedNode(LockHolder, LifecycleNode):
 
     A subclass writes ``set_up``, ``start``, ``stop``, ``tear_down`` and ``apply``; each may raise.
     """
+
+    turns: Turns | None = None
+    """Where workers wait for their turn, as in a replay; None: they run freely."""
 
     def __init__(self, name: str, *, groups: tuple[str, ...], lanes: bool = False,
                  **options: Any) -> None:
