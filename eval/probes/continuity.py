@@ -17,7 +17,7 @@ from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.probes.clips import ProbeClip
-from eval.probes.lived import HeardClip, Lived, listen
+from eval.probes.lived import LANES, HeardClip, Lived, listen
 from eval.probes.passes import batches, layer_inputs
 from held_out.clips import MaterialError, find_sounding
 from measure import report
@@ -57,14 +57,16 @@ def measure_continuity(runtime: Runtime, clips: Sequence[ProbeClip], lane: str,
     """Return the figures of every depth: encoder, projector, each layer of one lane's decoder."""
     trimmed = [clip._replace(samples=clip.samples[slice(*find_sounding(clip.samples))])
                for clip in clips]
-    heard = [listen(runtime, clip) for clip in report.track('listening', [
+    lanes = [one for one in LANES if one.name == lane]
+    heard = [listen(runtime, clip, lanes) for clip in report.track('listening', [
         clip for clip in trimmed if len(clip.samples) >= 2 * CHUNK_SAMPLES])]
     if not heard:
         raise MaterialError('expected clips in which two chunks of 0.4 s sound, found none; give '
                             'others in --data')
     counts = {clip.name: len(clip.samples) // CHUNK_SAMPLES for clip in trimmed}
     depths = _compare_tower(heard, counts)
-    depths |= _compare_layers(runtime.decoder.module, heard, counts, lane, batch,  # type: ignore[attr-defined]
+    decoder: Any = runtime.decoder  # listen() made sure that it is torch's
+    depths |= _compare_layers(decoder.module, heard, counts, batch,
                               runtime.config.audio_tower.word_features)
     return {depth: _summarise(pairs) for depth, pairs in depths.items()}
 
@@ -76,8 +78,8 @@ def _compare_tower(heard: Sequence[HeardClip], counts: Mapping[str, int]) -> dic
 
 
 def _compare_layers(decoder: Decoder, heard: Sequence[HeardClip], counts: Mapping[str, int],
-                    lane: str, size: int, features: int) -> dict[str, list[PairCosines]]:
-    lived = [each for clip in heard for each in clip.lanes if each.lane == lane]
+                    size: int, features: int) -> dict[str, list[PairCosines]]:
+    lived = [each for clip in heard for each in clip.lanes]
     found: dict[str, list[PairCosines]] = {}
     for batch in batches(decoder, lived, size):
         for depth, x in enumerate(layer_inputs(decoder, batch)[1:], start=1):

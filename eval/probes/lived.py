@@ -99,9 +99,10 @@ class _NotingDecoder:
         return results
 
 
-def listen(runtime: Runtime, clip: ProbeClip) -> HeardClip:
+def listen(runtime: Runtime, clip: ProbeClip,
+           lanes: Sequence[LaneConfig] = LANES) -> HeardClip:
     """
-    Return what a model of the torch runtime is fed of a clip, with three lanes as on the robot.
+    Return what a model of the torch runtime is fed of a clip, by lanes as on the robot.
 
     They are shown every chunk, quiet ones too, and keep more of the past than some models'
     lanes do. Raises ConfigurationError for another runtime.
@@ -110,11 +111,11 @@ def listen(runtime: Runtime, clip: ProbeClip) -> HeardClip:
     if tower is None:
         raise ConfigurationError('expected a model of the torch runtime, whose nets can be '
                                  'looked into, found another; give --runtime torch')
-    lanes = resolve_lanes(LANES, runtime.config.lanes)
-    lived = tuple(Lived(clip.name, lane.name, lane.threshold) for lane in lanes)
+    resolved = resolve_lanes(lanes, runtime.config.lanes)
+    lived = tuple(Lived(clip.name, lane.name, lane.threshold) for lane in resolved)
     runtime.encoder.reset()
     assistant = Assistant(
-        config=AssistantConfig(lanes=lanes, audio=AudioConfig(quiet_below_dbfs=-200.0)),
+        config=AssistantConfig(lanes=resolved, audio=AudioConfig(quiet_below_dbfs=-200.0)),
         encoder=runtime.encoder, tokenizer=runtime.tokenizer,
         decoder=_NotingDecoder(runtime.decoder, lived))
     before, after = list[np.ndarray](), list[np.ndarray]()

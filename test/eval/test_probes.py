@@ -14,7 +14,6 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.runtimes.registry import load_runtime
 from eval import probe
-from eval.probes import lived as lived_streams
 from eval.probes.clips import ProbeClip, read_clips
 from eval.probes.continuity import compare_pairs
 from eval.probes.heads import measure_effect, measure_heads
@@ -74,10 +73,9 @@ def test_one_pass_decides_what_the_many_small_ones_did(runtime, heard):
     assert_one_pass_decides_alike(runtime, lived)
 
 
-def test_a_released_checkpoint_can_be_looked_into(released, clips, monkeypatch):
-    monkeypatch.setattr(lived_streams, 'LANES', [replace(lane, max_reply_tokens=2)
-                                                 for lane in LANES])  # its vocabulary is large
-    heard = listen(released, clips[0])
+def test_a_released_checkpoint_can_be_looked_into(released, clips):
+    lanes = [replace(lane, max_reply_tokens=2) for lane in LANES]  # its vocabulary is large
+    heard = listen(released, clips[0], lanes)
     assert heard.encoder.shape[1:] == (10, 48) and heard.projector.shape[1:] == (10, 64)
     assert_one_pass_decides_alike(released, list(heard.lanes))
 

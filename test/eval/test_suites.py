@@ -5,7 +5,9 @@ import json
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 from eval import listening, suite
 from eval.listening import HeardReply, Hearing
@@ -16,7 +18,7 @@ from eval.suites.lagging import average_lagging
 from eval.suites.rules import has_reference, is_mmau_right
 from eval.suites.sample import SPOKEN, make_samples
 from eval.suites.table import SUITES
-from held_out.clips import MaterialError
+from held_out.clips import MaterialError, root_mean_square
 
 pytestmark = pytest.mark.unit
 
@@ -121,6 +123,9 @@ def test_spoken_questions_score_as_counted_by_hand(options, answers):
     part = figures_of(chosen)['llama-questions']
     assert part['accuracy']['value'] == approx(2 / 3)
     assert part['judged accuracy'].startswith('not measured')
+    [first, *_] = (chosen.out / 'llama-questions.answers.jsonl').read_text().splitlines()
+    assert json.loads(first)['references'] == ['the kitchen']
+    assert json.loads(first)['said'][0]['text'] == 'From the kitchen.'
     rows = (chosen.out / 'llama-questions.ultraeval.jsonl').read_text().splitlines()
     assert json.loads(rows[1])['data']['content'] == 'Sunny'
 
@@ -131,6 +136,18 @@ def test_items_in_one_stream_keep_their_own_answers(options, answers):
     suite.run(chosen, RUNTIME)
     assert len(answers['prompts']) == 1
     assert figures_of(chosen)['web-questions']['accuracy']['value'] == approx(1 / 3)
+
+
+def test_a_background_plays_behind_everything_at_its_level(options, monkeypatch, tmp_path, parts):
+    soundfile.write(tmp_path / 'cafe.wav', parts.hiss(1.0, 0.3), parts.RATE)
+    heard = []
+    monkeypatch.setattr(answering, 'Listener', lambda *_, **__: SimpleNamespace(
+        hear=lambda name, samples: heard.append(samples) or Hearing(key='', name=name,
+                                                                    seconds=1.0)))
+    suite.run(options('sd-qa', '--background', str(tmp_path / 'cafe.wav'), '--background-dbfs',
+                      '-40'), RUNTIME)
+    room = heard[0][-parts.RATE:]  # behind the recording there is nothing else
+    assert 20 * np.log10(root_mean_square(room)) == pytest.approx(-40, abs=0.1) and len(heard) == 3
 
 
 def test_words_and_translations_score_as_counted_by_hand(options, answers):
