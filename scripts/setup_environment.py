@@ -76,7 +76,7 @@ def check_machine():
     """Stop with what is missing and how to get it."""
     if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
         fail(f'expected Python 3.10 or newer, this is {platform.python_version()} '
-             f'({sys.executable}); set PYTHON to a newer one')
+             f'({sys.executable}); name a newer one: PYTHON=python3.12 make setup')
     missing = [f'{need} ({package})' for need, package, present in (
         ('a C++ compiler', 'g++', shutil.which('c++') or shutil.which('g++')),
         ('make', 'make', shutil.which('make')),
