@@ -28,6 +28,7 @@ from audio_interaction_ros.errors import (
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
 from audio_interaction_ros.nodes.decoding.answer_gate import AnswerGate
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
 from audio_interaction_ros.nodes.decoding.decoder_health import DecoderHealth
 from audio_interaction_ros.nodes.decoding.decoder_task import (
     ChunkHeard,
@@ -41,7 +42,7 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.sound_board import SoundBoard
 from audio_interaction_ros.nodes.decoding.text_board import TextBoard
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message

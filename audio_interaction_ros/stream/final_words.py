@@ -36,7 +36,7 @@ class SettledDraft:
 def finish_span(span: OverSpan, reader: SpanReader, transcriber: Transcriber) -> FinalText:
     """Return what becomes of an utterance that is over. Raises what the transcriber raises."""
     final = span.reading.as_final(span.end_ns) if span.reading is not None else None
-    return final if final is not None else _read_whole(
+    return _note(final, reader) if final is not None else _read_whole(
         Draft(text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns),
         span.shown, reader, transcriber)
 
@@ -56,8 +56,14 @@ def settle_draft(live: LiveWords, draft: Draft) -> SettledDraft:
 def read_settled(settled: SettledDraft, reader: SpanReader, transcriber: Transcriber) -> FinalText:
     """Return what becomes of a draft. Raises what the transcriber raises."""
     if settled.final is not None:
-        return settled.final
+        return _note(settled.final, reader)
     return _read_whole(settled.draft, settled.shown, reader, transcriber)
+
+
+def _note(final: FinalText, reader: SpanReader) -> FinalText:
+    """Return a text that was read already; who translates it need not read it either."""
+    reader.note(final.text, final.language, final.confidence, final.start_ns, final.end_ns)
+    return final
 
 
 def _read_whole(draft: Draft, shown: ClosedReading | None, reader: SpanReader,
