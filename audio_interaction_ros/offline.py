@@ -33,7 +33,6 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
@@ -242,7 +241,7 @@ class Assistant:
     def _show_words(self, live: LiveWords, chunk: EncodedChunk) -> Iterator[Event]:
         """Yield what is read of the speech that goes on, and the finals of what silence ended."""
         place: dict[str, Any] = {
-            'lane': self._words_lane, 'stamp_ns': chunk.stamp_ns + CHUNK_NS,
+            'lane': self._words_lane, 'stamp_ns': chunk.end_ns,
             'epoch': chunk.epoch, 'seq': chunk.seq}
         over = live.hear(chunk.stamp_ns)
         if live.due:

@@ -14,7 +14,6 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import (
-    CHUNK_NS,
     Block,
     listening_block,
     prefix_block,
@@ -93,7 +92,7 @@ class Lane:
         self._prefix_fed = False
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
-        self._onset = OnsetGuess()
+        self._onset = OnsetGuess(self._spec.chunk_size)
         held = min(HELD_CHUNKS, self._most_chunks - 1)
         self._held, self._most_fresh = HeldBack(most=held), self._most_chunks - held
         self._unasked: list[Event] = []
@@ -227,7 +226,7 @@ class Lane:
         newest = self._newest
         if newest is None:
             return {'lane': self.config.name, 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
-        return {'lane': self.config.name, 'stamp_ns': newest.stamp_ns + CHUNK_NS,
+        return {'lane': self.config.name, 'stamp_ns': newest.end_ns,
                 'epoch': newest.epoch, 'seq': newest.seq}
 
     def _decide(self, p_each: np.ndarray) -> list[Event]:

@@ -18,6 +18,7 @@ from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.messages import partial_message, put_final
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, nobody
 from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
@@ -42,6 +43,8 @@ class LiveWordsLink:
         self._run = f'{time.time_ns() // 1_000_000:x}'
         self._held = False
         self._rest_until = 0.0
+        self.hurried = True
+        """Readings are left out where there is no time for them."""
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
         self._judge_missing = ''
@@ -62,20 +65,22 @@ class LiveWordsLink:
                 live.hold(True)
 
     @property
-    def judge_failure(self) -> str:
-        """Why nobody hears whether a voice is through, where somebody should; or empty."""
-        live = self._live
-        return self._judge_missing or (live.judge_failure if live is not None else '')
-
-    @property
     def working(self) -> bool:
         """True where words are shown while they are spoken."""
         return self._live is not None
 
     @property
-    def resting(self) -> bool:
-        """True while nothing is read, so that it takes at most half of the time."""
-        return time.monotonic() < self._rest_until
+    def unheard(self) -> bool:
+        """True when something was remembered that nobody has heard yet."""
+        return self._live is not None and self._live.unheard
+
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the words."""
+        report.values.update(partials_read=self.read, partials_skipped=self.skipped)
+        live = self._live
+        why = self._judge_missing or (live.judge_failure if live is not None else '')
+        if why:
+            report.add(WARN, why)
 
     def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
@@ -114,7 +119,8 @@ class LiveWordsLink:
             return
         over = live.hear()
         if live.due:
-            if read and (live.pausing or time.monotonic() >= self._rest_until):
+            rested = live.pausing or time.monotonic() >= self._rest_until
+            if read and rested or not self.hurried:
                 self._read(live, emit)
             else:
                 self.skipped += 1
@@ -132,7 +138,7 @@ class LiveWordsLink:
         if shown is not None:
             emit(partial_message(shown))
         now = time.monotonic()
-        self._rest_until = now + (now - began)
+        self._rest_until = now + (now - began)  # so that it takes at most half of the time
 
     def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
         try:

@@ -25,6 +25,7 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
@@ -37,6 +38,8 @@ __all__ = ['SecondPassLink']
 _BACKLOG = 8  # drafts; past that they go on as they are
 _HEARD = object()
 """Item of the worker: audio came."""
+_OVER = object()
+"""Item of the worker: the stream ended, and no answer to its last words comes any more."""
 _WAIT_FOR_DRAFT_S = 2.0
 """So long after the end of a stream an answer to its last words may still come."""
 
@@ -65,7 +68,8 @@ class SecondPassLink:
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
                                     log=node.get_logger().error) if words else None
-        self._told = False  # an item of the worker waits that says so
+        self._told = False  # an item of the worker waits that says that audio came
+        self._at_once = True
         self._finish_at: float | None = None
         self.failure = self.frame_id = ''
         self.done = self.kept = 0
@@ -107,7 +111,8 @@ class SecondPassLink:
         if self._words is not None and self._words.working and not own_voice:
             self._words.remember(chunk)
             self._finish_at = None
-            self._wake()
+            if self._at_once:
+                self.hear()
 
     def hold(self, held: bool) -> None:
         """Take it that a button is held, so that all is one utterance, or was let go."""
@@ -119,11 +124,36 @@ class SecondPassLink:
         if self._words is not None and self._words.working:
             self._finish_at = time.monotonic() + _WAIT_FOR_DRAFT_S
 
-    def _wake(self) -> None:
+    def take_time(self) -> None:
+        """Hear only what ``hear`` and ``end`` say, and read all that is due, as in a replay."""
+        self._at_once = False
+        if self._words is not None:
+            self._words.hurried = False
+
+    def hear(self) -> bool:
+        """Read what was remembered, where that is due; False where nothing new was."""
+        if self._words is None or not self._words.unheard:
+            return False
         if not self._told:
             self._told = True  # first, for the worker may take it at once
-            if not self._worker.put(_HEARD, always=True):
-                self._told = False
+            self._told = self._worker.put(_HEARD, always=True)
+        return True
+
+    def end(self) -> bool:
+        """Make final what a stream that ended has left; False where none has ended."""
+        ended = self._finish_at is not None
+        if ended:
+            self._worker.put(_OVER, always=True)
+        return ended
+
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the readings."""
+        report.values.update(second_pass_done=self.done, second_pass_reused=self.reused,
+                             second_pass_kept=self.kept)
+        if self._words is not None:
+            self._words.report(report)
+        if self.failure:
+            report.add(WARN, self.failure)
 
     def forget(self) -> None:
         """Drop all audio."""
@@ -145,8 +175,8 @@ class SecondPassLink:
 
     def _look_after(self) -> None:
         self._retry_loading()
-        if self._finish_at is not None and time.monotonic() >= self._finish_at:
-            self._wake()
+        if self._at_once and self._finish_at is not None and time.monotonic() >= self._finish_at:
+            self.end()
 
     def _retry_loading(self) -> None:
         """Load the model once more where that failed; drafts go on as they are meanwhile."""
@@ -178,7 +208,7 @@ class SecondPassLink:
                  emit: Emit) -> bool:
         self._told = False
         transcriber = None if isinstance(loaded, WorkerFailure) else loaded.transcriber
-        drafts = [item for item in items if item is not _HEARD]
+        drafts = [item for item in items if item not in (_HEARD, _OVER)]
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
             try:
@@ -190,7 +220,7 @@ class SecondPassLink:
             self.kept += not better
             emit(draft)
         if self._words is not None and transcriber is not None:
-            over = self._finish_at is not None and time.monotonic() >= self._finish_at
+            over = _OVER in items and self._finish_at is not None  # else more was heard since
             self._words.work(transcriber, emit, read=not drafts, finish=over)
             if over:
                 self._finish_at = None
