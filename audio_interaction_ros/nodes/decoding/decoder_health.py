@@ -40,24 +40,24 @@ class DecoderHealth:
     def __init__(self, log: Any) -> None:
         """Take the logger of the node."""
         self._log = log
-        self._refusals = self._rolled = self._replies = 0
+        self.refusals = self.replies = self._rolled = 0
         self._refusal, self._refused_at = '', float('-inf')
         self._faults: dict[str, tuple[str, float]] = {}  # of each lane, and when it came
         self.nearest: dict[str, deque[float]] = {}
         """Newest probabilities to respond of each lane."""
-        self._thresholds: dict[str, float] = {}
-        self._unsure: dict[str, WithheldReplies] = {}
+        self.thresholds: dict[str, float] = {}
+        self.unsure: dict[str, WithheldReplies] = {}
 
     def forget_lanes(self) -> None:
         """Take it that there is another model."""
-        self._unsure = {}
+        self.unsure = {}
 
     def note_lanes(self, lanes: Sequence[LaneConfig]) -> None:
         """Learn what the lanes are set to."""
-        self._thresholds = {lane.name: lane.threshold for lane in lanes}
+        self.thresholds = {lane.name: lane.threshold for lane in lanes}
         for lane in lanes:
-            if lane.min_confidence > 0 or lane.name in self._unsure:
-                self._unsure.setdefault(
+            if lane.min_confidence > 0 or lane.name in self.unsure:
+                self.unsure.setdefault(
                     lane.name,
                     WithheldReplies(lane.min_confidence)).min_confidence = lane.min_confidence
 
@@ -66,12 +66,12 @@ class DecoderHealth:
         if isinstance(event, (Silence, ReplyStarted)):
             self.nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
                 event.p_respond)
-        self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
+        self.replies += isinstance(event, ReplyStarted) and not event.robot_speaking
         self._rolled += isinstance(event, ContextRolled)
         if isinstance(event, StreamReset):
             self._note_reset(event)
         if isinstance(event, ReplyWithheld):
-            self._unsure[event.lane].note(event)
+            self.unsure[event.lane].note(event)
 
     def _note_reset(self, event: StreamReset) -> None:
         if not event.fault:
@@ -85,7 +85,7 @@ class DecoderHealth:
 
     def note_refusal(self, reason: str) -> None:
         """Count a chunk that was refused, and log why."""
-        self._refusals += 1
+        self.refusals += 1
         now = time.monotonic()
         if reason != self._refusal or now - self._refused_at > _SAME_S:
             self._log.error(f'chunk refused: {reason}')
@@ -93,11 +93,11 @@ class DecoderHealth:
 
     def report_input(self, report: StatusReport) -> None:
         """Say how near each lane came to answering."""
-        report.values['replies'] = self._replies
+        report.values['replies'] = self.replies
         for name, lane in self.nearest.items():
             report.values[f'{name}.p_respond_max'] = max(lane, default=float('nan'))
-            report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
-        for name, unsure in self._unsure.items():
+            report.values[f'{name}.threshold'] = self.thresholds.get(name, float('nan'))
+        for name, unsure in self.unsure.items():
             unsure.check(name, report)
 
     def report_decode(self, report: StatusReport, progress: Progress,
@@ -106,7 +106,7 @@ class DecoderHealth:
         report.values.update(
             lag_s=progress.oldest_age_s, depth=progress.depth,
             context_rolled=self._rolled, **progress.counts)
-        report.values['refused'] = self._refusals
+        report.values['refused'] = self.refusals
         for part in parts:
             part(report)
         now = time.monotonic()
