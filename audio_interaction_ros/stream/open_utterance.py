@@ -40,10 +40,10 @@ class OpenUtterance:
     """End of the audio when it was read last."""
     closed_ns: int = 0
     """Up to where speech was read as if it were over."""
-    over: float | None = None
-    """How likely the voice is through; None: not judged since it spoke last."""
-    judged_at_ns: int = 0
-    """End of the audio when it was."""
+    over: float = 0.0
+    """How likely the voice is through; 0 until that was judged."""
+    asked_at: list[int] = field(default_factory=list)
+    """After how much silence since it spoke last that was judged."""
     stream: WordStream | None = None
     """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
     revision: int = 0
@@ -64,7 +64,7 @@ class OpenUtterance:
 
     def speak(self, until_ns: int, spoken_ns: int) -> None:
         """Take it that somebody spoke on: up to a time, and for how long in all."""
-        self.speech_ns, self.over = until_ns, None
+        self.speech_ns, self.over, self.asked_at = until_ns, 0.0, []
         self.spoken_ns += spoken_ns
 
     def begin_reading(self, heard_ns: int, *, closed: bool) -> None:

@@ -12,6 +12,7 @@ from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import settle_draft
 from audio_interaction_ros.stream.live_words import LONGEST_NS, LiveWords
+from audio_interaction_ros.stream.pause_judge import PauseJudge
 from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.stream.unfinished import is_unfinished, leads_on
 
@@ -92,10 +93,11 @@ class OneUtterance:
 class Stream:
     """Chunks one after the other; '#' is one of speech, '.' one of silence."""
 
-    def __init__(self, reader=None, *, mark='', **options):
+    def __init__(self, reader=None, *, mark='', judge=None, **options):
         self.reader = reader or Reader(mark)
-        self.live = LiveWords(self.reader, Voice(), **{
-            'period_s': 0.8, 'end': END} | options)
+        self.told = []
+        self.live = LiveWords(self.reader, Voice(), period_s=0.8, end=PauseJudge(
+            END, judge, tell=self.told.append), **options)
         self.at_ns, self.over, self.shown = 0, [], []
 
     def play(self, pattern):
@@ -242,6 +244,33 @@ def test_a_voice_that_sounds_through_ends_an_utterance_soon():
     assert [span.ended_by for span in soon.over] == ['silence'] and len(asked) == 1
     late = Stream(judge=lambda _: 0.1, mark='.').play('######..')
     assert not late.over and late.play('.').over
+
+
+def test_a_voice_is_asked_twice_in_a_pause_and_only_where_that_may_end_it():
+    asked = []
+
+    def ask(pattern, **options):
+        asked.clear()
+        Stream(judge=lambda samples: asked.append(len(samples)) or 0.0, **options).play(pattern)
+        return len(asked)
+
+    assert ask('######.', mark='.') == 1 and ask('######....', mark='.') == 2
+    assert ask('######.####.###', mark='.') == 2, 'each pause is another question'
+    assert ask('######......', mark=' and') == 0, 'more is to come, however it sounds'
+    assert ask('######...') == 1 and ask('######......') == 2, 'a number waits for longer anyhow'
+
+
+@pytest.mark.parametrize('answer', [float('nan'), 1.5, None, 'raises'])
+def test_where_the_judge_fails_silence_ends_utterances_and_that_is_told_once(answer):
+    def judge(samples):
+        if answer == 'raises':
+            raise RuntimeError('no graph')
+        return answer
+
+    stream = Stream(judge=judge, mark='.').play('######.')
+    assert not stream.over and 'silence alone' in stream.told[0]
+    assert len(stream.play('..######...').over) == 2
+    assert stream.told == [stream.live.judge_failure]
 
 
 def test_all_is_one_utterance_while_a_button_is_held_and_over_when_it_is_let_go():
