@@ -140,16 +140,18 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
     user taught; None: those in the user's folder that this model can hear. ``canceller`` takes
     the robot's own voice out.
     """
-    select = config.audio.channel_select
+    select, size = config.audio.channel_select, encoder.spec.chunk_size
     if taught is None:
         taught = _find_taught(encoder, () if sounds is None else sounds.classes)
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
-                          gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller),
+                          gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller,
+                          chunk_size=size),
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
-                         magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
+                         magnitudes=encoder.spec.magnitudes, chunk_size=size),
+        encoder=encoder,
+        quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs, chunk_size=size),
         scorer=SoundScorer(sounds, taught), **options)
 
 

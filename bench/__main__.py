@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|constant|hour|nodes|…]`, and `bench plot`."""
+"""`python -m bench [all|frontend|encoder|decoder|…]`, and `bench plot|latency|simulate`."""
 
 import argparse
 import sys
@@ -19,12 +19,14 @@ from bench import (
     exporting,
     frontend,
     hour,
+    latency,
     models,
     nodes,
     page,
     parts,
     plot,
     report,
+    simulate,
     soak,
     stream,
 )
@@ -41,7 +43,8 @@ ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream')
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m bench', description='Measure the assistant on this machine: prints a '
-        'table and writes JSON under bench/results. python -m bench plot FILE … draws it.')
+        'table and writes JSON under bench/results. python -m bench plot FILE … draws '
+        'it; python -m bench latency and simulate have options of their own.')
     parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS, *ALONE))
     parser.add_argument('--model', default='',
                         help='folder, shipped name or repository id; random: weights of chance in '
@@ -123,9 +126,9 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
         'export': lambda: exporting.run(model=options.model, precision=options.precision)}
 
 
-def _plot(arguments: list[str]) -> int:
+def _run(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     try:
-        return plot.main(arguments)
+        return command(arguments)
     except AudioInteractionError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -133,8 +136,9 @@ def _plot(arguments: list[str]) -> int:
 
 def main() -> int:
     """Measure; exit with 1 when a part could not be measured or a soak broke a promise."""
-    if sys.argv[1:2] == ['plot']:
-        return _plot(sys.argv[2:])
+    for name, command in (('plot', plot), ('latency', latency), ('simulate', simulate)):
+        if sys.argv[1:2] == [name]:
+            return _run(command.main, sys.argv[2:])
     options = _parse_options()
     told = machine.describe()
     sections: dict[str, list[Figure]] = {}

@@ -61,7 +61,6 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
     ContextRolled,
     Event,
@@ -79,6 +78,7 @@ from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 __all__ = ['DecoderNode', 'main']
 
 _CREDIT_PERIOD_S = 0.25
+_FRESH_CREDIT_S = 0.2  # with the period less than any fifo.credit_timeout_s
 _ANSWERS_PERIOD_S = 1.0
 _LIVE_LATENCY_S = 30.0  # audio older than this at arrival is a replay
 _SHOWN_DECISIONS = 75  # half a minute
@@ -129,6 +129,7 @@ class DecoderNode(ManagedNode):
         config = self.config
         self._flow = MutuallyExclusiveCallbackGroup()
         self._timings, self._busy = Timings(), BusyMeter()
+        self._credit_at = float('-inf')
         self._configured_at = time.monotonic()
         self._progress = Progress()
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
@@ -147,7 +148,7 @@ class DecoderNode(ManagedNode):
                                  outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
                                  translate=self._translate, answers=self._answers,
-                                 hear=self._hear_transcript)
+                                 hear=self._hear_transcript, let_write=self._let_write)
         if answers is not None:
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
@@ -162,7 +163,7 @@ class DecoderNode(ManagedNode):
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPromptService, '~/set_prompt', self._on_set_prompt)
         self.managed_service(CancelService, '~/cancel', self._on_cancel)
-        self.managed_timer(_CREDIT_PERIOD_S, self._publish_credit, callback_group=self._flow)
+        self.managed_timer(_CREDIT_PERIOD_S, self._renew_credit, callback_group=self._flow)
         self._worker = Worker(
             node=self, group=self._flow,
             setup=partial(DecoderTask, load=self._runtime, config=config, timings=self._timings,
@@ -330,6 +331,11 @@ class DecoderNode(ManagedNode):
             self.get_logger().error(fault)
         self._faults[event.lane] = fault, now
 
+    def _renew_credit(self) -> None:
+        """Publish credit where none was published lately."""
+        if time.monotonic() - self._credit_at > _FRESH_CREDIT_S:
+            self._publish_credit()
+
     def _publish_credit(self) -> None:
         if not self.ready or not self.active:
             return
@@ -341,6 +347,7 @@ class DecoderNode(ManagedNode):
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._consumer
         self._credit.publish(message)
+        self._credit_at = time.monotonic()
 
     def _on_chunk(self, message: Any) -> None:
         try:
@@ -348,7 +355,7 @@ class DecoderNode(ManagedNode):
         except AudioFormatError as error:
             self._note_refusal(str(error))
             return
-        latency = (self.get_clock().now().nanoseconds - chunk.stamp_ns - CHUNK_NS) / 1e9
+        latency = (self.get_clock().now().nanoseconds - chunk.end_ns) / 1e9
         heard = ChunkOrigin(
             frame_id=message.header.frame_id, arrived_at=time.monotonic(),
             encode_latency_s=latency if 0 <= latency < _LIVE_LATENCY_S else float('nan'))
@@ -370,6 +377,9 @@ class DecoderNode(ManagedNode):
 
     def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
         return self._put_command(lambda model, _: model.session.translate(reply, said))
+
+    def _let_write(self, lane: str, writes: bool) -> None:
+        self._put_command(lambda model, _: model.session.let_write(lane, writes))
 
     def _cancel_replies(self) -> None:
         for name in [lane.name for lane in self.config.lanes if lane.kind == 'reply']:

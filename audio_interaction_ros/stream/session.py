@@ -361,6 +361,14 @@ class Session:
         for lane in lanes:
             self._lanes[self._index_of(lane.name)].adjust(lane)
 
+    def let_write(self, lane: str, writes: bool) -> None:
+        """
+        Let a lane write its replies, or only say when somebody is to be answered.
+
+        Its replies are empty then and over at once. A reply under way is written to its end.
+        """
+        self._lanes[self._index_of(lane)].writes = writes
+
     def adjust_sounds(self, rules: Mapping[str, SoundRule]) -> None:
         """Let sounds begin and end by other rules; ends of those that change come with a step."""
         self._outbox.extend(self._sounds.adjust(rules))

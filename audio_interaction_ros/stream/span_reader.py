@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ, TRANSLATION_TARGETS
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
@@ -73,8 +73,9 @@ class SpanReading:
 def _stamp_at(chunks: Sequence[AudioChunk], second: float) -> int:
     """Return the audio time at a second of the joined samples of chunks."""
     at_ns = round(second * 1e9)
-    place = min(at_ns // CHUNK_NS, len(chunks) - 1)
-    return chunks[place].stamp_ns + at_ns - place * CHUNK_NS
+    length_ns = chunks[0].end_ns - chunks[0].stamp_ns
+    place = min(at_ns // length_ns, len(chunks) - 1)
+    return chunks[place].stamp_ns + at_ns - place * length_ns
 
 
 def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
@@ -85,7 +86,7 @@ def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
     Two spans that meet within a chunk share no sample, so that no word is read twice.
     """
     skipped = max(0, start_ns - chunks[0].stamp_ns) * SAMPLE_RATE_HZ // 1_000_000_000
-    beyond = max(0, chunks[-1].stamp_ns + CHUNK_NS - end_ns) * SAMPLE_RATE_HZ // 1_000_000_000
+    beyond = max(0, chunks[-1].end_ns - end_ns) * SAMPLE_RATE_HZ // 1_000_000_000
     joined = np.concatenate([chunk.samples for chunk in chunks])
     return joined[skipped:len(joined) - beyond], skipped / SAMPLE_RATE_HZ
 

@@ -56,7 +56,7 @@ def hear(robot, decoder, encoder, *, drafts='translation', read=lambda: False):
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-    robot.wait(lambda: encoder._was_present, 'decoder offers credit')
+    robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
     if drafts:
         robot.wait(lambda: decoder._board._has_second_pass(drafts), 'drafts are wanted')
     for _ in range(7):

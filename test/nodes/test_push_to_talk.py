@@ -55,7 +55,7 @@ def start(robot, judge):
     microphone = robot.microphone()
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-    robot.wait(lambda: encoder._was_present, 'decoder offers credit')
+    robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
     robot.wait(lambda: encoder._second_pass.words.working, 'words are read')
     robot.wait(lambda: encoder._second_pass._partials.get_subscription_count() > 0
                and decoder.active, 'words are wanted')

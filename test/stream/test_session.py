@@ -264,3 +264,23 @@ def test_a_reset_and_other_rules_end_sounds_with_the_next_step():
         end_it()
         assert one.busy and sum(isinstance(event, SoundEnded) for event in one.drain()) == 1
     assert isinstance(one.push(sounding(one._next_seq, 0.9))[0], SoundStarted)
+
+
+def test_a_lane_that_only_says_when_is_over_at_once_and_costs_no_pass():
+    one, decoder = session({0: {1: (Emotion.NORMAL, 'unread'), 3: (Emotion.NORMAL, 'written')}},
+                           LANES[:1])
+    one.let_write('transcript', False)
+    one.push(chunk(0))
+    one.drain()
+    one.push(chunk(1))
+    started, over = one.step()
+    assert (type(started), type(over)) == (ReplyStarted, ReplyFinished)
+    assert (over.reply_id, over.text, over.reason) == (started.reply_id, '', 'end')
+    assert not one.busy
+    one.push(chunk(2))
+    one.step()
+    fed = decoder.requests[0].ids.tolist()
+    assert fed[:2] == [SCRIPTED_TOKEN_IDS.respond, SCRIPTED_TOKEN_IDS.text_end], 'it knows'
+    one.let_write('transcript', True)
+    one.push(chunk(3))
+    assert [reply.text for reply in finished(one.drain())] == ['written']

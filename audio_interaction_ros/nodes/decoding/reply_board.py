@@ -108,14 +108,17 @@ class ReplyBoard:
                  draft: Collection[str], group: CallbackGroup,
                  translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
                  outlets: Outlets, answers: AnswerBoard | None = None,
-                 hear: Callable[[Any], object] = lambda _: None) -> None:
+                 hear: Callable[[Any], object] = lambda _: None,
+                 let_write: Callable[[str, bool], object] = lambda *_: None) -> None:
         """
         Create the publishers; ``answers`` decides which replies are published, and when.
 
         ``hear`` is told of every transcript that was read, when it is published; ``outlets``
-        stand before the publishers.
+        stand before the publishers. ``let_write`` (lane, whether) is asked to let the lane of
+        transcripts write none while somebody reads words while they are spoken.
         """
-        self._answers, self._hear = answers, hear
+        self._answers, self._hear, self._tell_lane = answers, hear, let_write
+        self._writes = True
         self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
         # Of replies that wait for words: when each was decided, and the microphone.
         self._kinds = {lane.name: lane.kind for lane in lanes}
@@ -133,9 +136,9 @@ class ReplyBoard:
         self._awaited: dict[str, _Draft] = {}
         self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
         self._translate = translate
-        shows = 'transcript' in draft and 'transcript' in self._kinds.values()
+        self._words_lane = next((lane.name for lane in lanes if lane.kind == 'transcript'), '')
         self._words = (WordBoard(node=node, group=group, publish=self._publish_words)
-                       if shows else None)
+                       if 'transcript' in draft and self._words_lane else None)
         for kind in draft:
             node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
                                       callback_group=group)
@@ -166,6 +169,8 @@ class ReplyBoard:
         if draft is None:  # it is final already
             return
         if draft.kind == 'transcript':
+            if message.source == 'streamed':
+                self._let_write(True)  # who reads could not
             self._finish_draft(draft, message)
         else:
             self._settle_draft(draft, recognised_of(message))
@@ -184,6 +189,8 @@ class ReplyBoard:
 
     def _settle_draft(self, draft: _Draft, said: RecognisedSpeech) -> None:
         draft.until = math.inf
+        if draft.kind == 'transcript':
+            self._let_write(True)
         if draft.kind == 'transcript' or not self._translate(draft.reply, said):
             self._finish_draft(draft, draft.message)
 
@@ -200,13 +207,20 @@ class ReplyBoard:
         if self._words is not None:
             self._words.give_up()
 
+    def _let_write(self, writes: bool) -> None:
+        """Let the lane of transcripts write its texts, or leave them to who reads."""
+        if writes != self._writes:
+            self._writes = writes
+            self._tell_lane(self._words_lane, writes)
+
     def _publish_words(self, message: Any) -> None:
         """Publish what was read of speech that goes on, or the final of what silence ended."""
+        self._let_write(False)
         self._publish('transcript', message)
         if self._answers is not None and message.is_final:
-            lane = next(lane for lane, kind in self._kinds.items() if kind == 'transcript')
-            self.publish_answers(self._answers.on_words(words_transcript(message, lane)),
-                                 message.header.frame_id)
+            self.publish_answers(
+                self._answers.on_words(words_transcript(message, self._words_lane)),
+                message.header.frame_id)
         elif self._answers is not None:
             self._answers.hear_partial(message.text)
 
@@ -354,10 +368,16 @@ class ReplyBoard:
             self._drafts[kind].publish(message)
             if kind == 'transcript' and self._answers is not None:
                 self._answers.note_reading(event)
-        elif not (kind == 'transcript' and self._words is not None
-                  and self._words.covers(running.start_ns, event.stamp_ns)):
+        elif kind != 'transcript' or self._is_news(event, running):
             running.shown = message
             self._publishers[kind].publish(message)
+        if kind == 'transcript' and not self._has_second_pass(kind):
+            self._let_write(True)  # whoever read is gone
+
+    def _is_news(self, event: ReplyText | ReplyFinished, running: _Running) -> bool:
+        """Tell whether a lane's transcript is more than what is shown of those words already."""
+        return (self._writes or bool(event.text)) and not (
+            self._words is not None and self._words.covers(running.start_ns, event.stamp_ns))
 
     def _publish_final(self, event: FinalTranslation) -> None:
         draft = self._awaited.get(event.reply_id)
@@ -379,7 +399,8 @@ class ReplyBoard:
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
         was_final = draft.kind == 'transcript' and self._words is not None and (
             self._words.take_over(message))
-        if draft.seen or not was_final:
+        ends_something = draft.seen or message.utterance_id != draft.reply.reply_id
+        if ends_something or message.text and not was_final:
             self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self.publish_answers(

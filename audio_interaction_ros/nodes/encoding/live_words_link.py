@@ -18,6 +18,7 @@ from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.messages import partial_message, put_final
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, nobody
 from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
@@ -64,12 +65,6 @@ class LiveWordsLink:
                 live.hold(True)
 
     @property
-    def judge_failure(self) -> str:
-        """Why nobody hears whether a voice is through, where somebody should; or empty."""
-        live = self._live
-        return self._judge_missing or (live.judge_failure if live is not None else '')
-
-    @property
     def working(self) -> bool:
         """True where words are shown while they are spoken."""
         return self._live is not None
@@ -78,6 +73,14 @@ class LiveWordsLink:
     def unheard(self) -> bool:
         """True when something was remembered that nobody has heard yet."""
         return self._live is not None and self._live.unheard
+
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the words."""
+        report.values.update(partials_read=self.read, partials_skipped=self.skipped)
+        live = self._live
+        why = self._judge_missing or (live.judge_failure if live is not None else '')
+        if why:
+            report.add(WARN, why)
 
     def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""

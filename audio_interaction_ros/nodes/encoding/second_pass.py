@@ -25,6 +25,7 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
@@ -144,6 +145,15 @@ class SecondPassLink:
         if ended:
             self._worker.put(_OVER, always=True)
         return ended
+
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the readings."""
+        report.values.update(second_pass_done=self.done, second_pass_reused=self.reused,
+                             second_pass_kept=self.kept)
+        if self._words is not None:
+            self._words.report(report)
+        if self.failure:
+            report.add(WARN, self.failure)
 
     def forget(self) -> None:
         """Drop all audio."""

@@ -7,7 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import MAGNITUDE_BINS, TokenIds
+from audio_interaction_ros.protocol import (
+    MAGNITUDE_BINS,
+    RELEASED_CHUNK,
+    ChunkSize,
+    TokenIds,
+)
 from audio_interaction_ros.runtimes.base.steps import StepRequest, StepResult
 from audio_interaction_ros.runtimes.base.texts import Tokenizer
 
@@ -35,6 +40,8 @@ class EncoderSpec:
     """Decay of the running log-mel maximum, in log10 units per second; 0 = keep for ever."""
     mel_maximum_floor: float = -10.0
     """The running log-mel maximum never falls below this (log10 power)."""
+    chunk_size: ChunkSize = RELEASED_CHUNK
+    """Chunks that the model was trained with."""
 
     @property
     def mel_rows(self) -> int:
@@ -63,6 +70,7 @@ class DecoderSpec:
     token_ids: TokenIds
     max_positions: int
     """Positions (cache slots) per lane that the model was trained for."""
+    chunk_size: ChunkSize = RELEASED_CHUNK
 
 
 class Encoder(Protocol):
@@ -71,7 +79,7 @@ class Encoder(Protocol):
     spec: EncoderSpec
 
     def encode(self, mel: np.ndarray) -> Encoding:
-        """Return what the mel [rows, 40] of the next chunk is, after those before."""
+        """Return what the mel [rows, frames] of the next chunk is, after those before."""
         ...
 
     def skip(self, mel: np.ndarray) -> None:
