@@ -14,14 +14,20 @@ from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.protocol import CHUNK_S
 from measure.intervals import Estimate
 
-__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'draw_curves', 'new_figure',
-           'draw_reliability', 'save_figure', 'draw_timeline', 'draw_tradeoff']
+__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'draw_curves', 'draw_reliability',
+           'draw_timeline', 'draw_tradeoff', 'new_figure', 'new_figures', 'save_figure']
 
 BLUE, ORANGE, GREEN, GREY = '#2b6ca3', '#d9822b', '#3a8f5c', '#8a8f98'
 
 
 def new_figure(width: float, height: float) -> tuple[Any, Any]:
     """Return a figure of so many inches, and its axes."""
+    figure, axes = new_figures(1, 1, width, height)
+    return figure, axes[0, 0]
+
+
+def new_figures(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure of so many inches, and its axes [rows, columns]."""
     try:
         import matplotlib
     except ImportError as error:
@@ -29,11 +35,13 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
                                      'requirements/eval.txt') from error
     matplotlib.use('Agg')
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(width, height), dpi=130, layout='constrained')
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.grid(color='#e4e6e9', linewidth=0.7)
-    axes.set_axisbelow(True)
-    return figure, axes
+    figure, all_axes = pyplot.subplots(rows, columns, figsize=(width, height), dpi=130,
+                                       layout='constrained', squeeze=False)
+    for axes in all_axes.flat:
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.grid(color='#e4e6e9', linewidth=0.7)
+        axes.set_axisbelow(True)
+    return figure, all_axes
 
 
 def save_figure(figure: Any, path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Words while they are spoken, in the nodes: one name up to the final, nothing told twice."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,12 +8,15 @@ import pytest
 
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.io.messages import time_message
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, Emotion
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
+from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import read_settled
 from audio_interaction_ros.stream.span_reader import SpanReader
@@ -78,6 +82,75 @@ def test_words_that_nobody_ends_become_final_when_all_is_given_up(board):
     board.board.give_up()
     board.board.give_up()
     assert board.said[-1] == ('a', 3, 'Turn', True) and len(board.said) == 2
+
+
+class Topic:
+    """A publisher that keeps what it published, and how many listen."""
+
+    def __init__(self):
+        self.sent, self.listeners = [], 1
+
+    def publish(self, message):
+        self.sent.append(copy.deepcopy(message))
+
+    def get_subscription_count(self):
+        return self.listeners
+
+
+@pytest.fixture
+def replies():
+    """Return a board of replies with a lane of transcripts, its topics and who writes."""
+    topics, heard, told = {}, {}, []
+    node = SimpleNamespace(
+        managed_publisher=lambda kind, topic, *_, **__: topics.setdefault(topic, Topic()),
+        managed_subscription=lambda kind, topic, callback, *_, **__:
+            heard.__setitem__(topic, callback),
+        managed_timer=lambda *_, **__: None)
+    board = ReplyBoard(
+        node=node, lanes=[LaneConfig(name='words', kind='transcript')], draft=['transcript'],
+        group=None, translate=lambda *_: False,
+        outlets=SimpleNamespace(wrap=lambda kind, *publishers: publishers),
+        let_write=lambda *what: told.append(what))
+
+    def answer(number, text=''):
+        """Let the lane answer what was heard up to a second."""
+        place = {'lane': 'words', 'stamp_ns': number * S, 'epoch': 1, 'seq': number,
+                 'reply_id': f'1-{number}-words'}
+        board.publish_event(ReplyStarted(**place, p_respond=0.9, start_ns=S), ChunkOrigin())
+        board.publish_event(ReplyFinished(
+            **place, text=text, emotion=Emotion.NORMAL, reason='end', start_ns=S,
+            end_ns=number * S, p_respond=0.9), ChunkOrigin())
+    return SimpleNamespace(board=board, topics=topics, heard=heard, told=told, answer=answer)
+
+
+def test_a_lane_writes_nothing_while_words_are_read_and_writes_again_where_they_are_not(replies):
+    shown, drafts = replies.topics['transcript'], replies.topics['transcript/draft']
+    replies.heard['transcript/partial'](message('Turn'))
+    assert replies.told == [('words', False)]
+    replies.answer(3)
+    draft, = drafts.sent
+    draft.text, draft.source = 'Turn on.', 'second_pass'
+    replies.heard['transcript/read'](draft)
+    assert [(it.text, it.utterance_id, it.is_final) for it in shown.sent] == [
+        ('Turn', 'a', False), ('Turn on.', 'a', True)]
+    replies.heard['transcript/partial'](message('Turn it', name='b', start=4, end=6))
+    replies.answer(6)
+    replies.heard['transcript/read'](drafts.sent[-1])  # as it was: the reader has failed
+    assert (shown.sent[-1].text, shown.sent[-1].is_final) == ('Turn it', True), 'what was shown'
+    assert replies.told[1:] == [('words', True)]
+
+
+def test_what_only_a_lane_heard_and_nobody_read_is_no_transcript(replies):
+    shown = replies.topics['transcript']
+    replies.heard['transcript/partial'](message('Turn', is_final=True, source='second_pass'))
+    replies.answer(9)
+    replies.heard['transcript/read'](Transcript(
+        utterance_id='1-9-words', source='second_pass', start=time_message(5 * S),
+        end=time_message(9 * S)))
+    replies.topics['transcript/draft'].listeners = 0
+    replies.answer(12)
+    assert [it.text for it in shown.sent] == ['Turn']
+    assert replies.told == [('words', False), ('words', True)], 'nobody reads any more'
 
 
 class Whisper:

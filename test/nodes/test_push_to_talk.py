@@ -55,7 +55,7 @@ def start(robot, judge):
     microphone = robot.microphone()
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-    robot.wait(lambda: encoder._was_present, 'decoder offers credit')
+    robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
     robot.wait(lambda: encoder._second_pass.words.working, 'words are read')
     robot.wait(lambda: encoder._second_pass._partials.get_subscription_count() > 0
                and decoder.active, 'words are wanted')
@@ -97,6 +97,19 @@ def test_without_it_a_voice_that_sounds_through_ends_an_utterance(robot):
     robot.wait(lambda: robot.finals(heard), 'a final')
     final, = (one for one in heard if one.is_final)
     assert (final.ended_by, final.text) == ('silence', 'alpha. bravo.'), 'nobody reads it again'
+
+
+def test_a_judge_that_fails_stops_nothing_and_diagnostics_say_so(robot):
+    def judge(samples):
+        raise RuntimeError('a broken net')
+
+    encoder, microphone, heard = start(robot, judge)
+    for count in (1, 2):
+        robot.tell(microphone, encoder, 4)
+        robot.tell(microphone, encoder, 4, level=0.0)
+        robot.wait(lambda count=count: len(robot.finals(heard)) == count, 'finals by silence')
+    said = ' '.join(encoder._report_model().messages)
+    assert 'a broken net' in said and 'silence alone' in said
 
 
 def test_where_no_words_are_read_the_button_says_what_to_change(robot):

@@ -9,12 +9,22 @@
 
 #include <rclcpp/rclcpp.hpp>
 #include <std_msgs/msg/bool.hpp>
+#ifdef WITH_NAV2_ROS_COMMON
+#include <nav2_ros_common/lifecycle_node.hpp>
+#endif
 
 #include "behaviortree_cpp/bt_factory.h"
 #include "behaviortree_cpp/condition_node.h"
 
 namespace audio_interaction_bt
 {
+
+// The kind of node that nav2 puts on the blackboard; another one from Lyrical on.
+#ifdef WITH_NAV2_ROS_COMMON
+using Nav2Node = nav2::LifecycleNode;
+#else
+using Nav2Node = rclcpp::Node;
+#endif
 
 class Nav2AudioHold : public BT::ConditionNode
 {
@@ -49,15 +59,16 @@ private:
   // A callback group of its own: it is spun here, in the tick, and never beside it.
   void subscribe()
   {
-    const auto node = config().blackboard->get<rclcpp::Node::SharedPtr>("node");
+    const auto node = config().blackboard->get<Nav2Node::SharedPtr>("node");
     std::string topic;
     getInput("topic_name", topic);
-    group_ = node->create_callback_group(rclcpp::CallbackGroupType::MutuallyExclusive, false);
-    executor_.add_callback_group(group_, node->get_node_base_interface());
+    const auto base = node->get_node_base_interface();
+    group_ = base->create_callback_group(rclcpp::CallbackGroupType::MutuallyExclusive, false);
+    executor_.add_callback_group(group_, base);
     rclcpp::SubscriptionOptions options;
     options.callback_group = group_;
-    subscription_ = node->create_subscription<Bool>(
-      topic, rclcpp::QoS(1), [this](const Bool::SharedPtr message) {
+    subscription_ = rclcpp::create_subscription<Bool>(
+      *node, topic, rclcpp::QoS(1), [this](const Bool::SharedPtr message) {
         held_ = message->data;
         came_ = Clock::now();
       }, options);

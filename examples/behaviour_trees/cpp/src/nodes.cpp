@@ -45,14 +45,6 @@ T value_of(const BT::TreeNode & node, const std::string & port)
   return value;
 }
 
-builtin_interfaces::msg::Duration to_duration(double seconds)
-{
-  builtin_interfaces::msg::Duration duration;
-  duration.sec = static_cast<int32_t>(seconds);
-  duration.nanosec = static_cast<uint32_t>((seconds - duration.sec) * 1e9);
-  return duration;
-}
-
 }  // namespace
 
 BT::PortsList AudioAlert::providedPorts()
@@ -188,7 +180,7 @@ BT::PortsList Listen::providedPorts()
 
 bool Listen::setGoal(Goal & goal)
 {
-  goal.max_duration = to_duration(value_of<double>(*this, "max_duration"));
+  goal.max_duration = rclcpp::Duration::from_seconds(value_of<double>(*this, "max_duration"));
   goal.language = value_of<std::string>(*this, "language");
   return true;
 }
