@@ -22,6 +22,7 @@ from bench import (
     latency,
     models,
     nodes,
+    page,
     parts,
     plot,
     report,
@@ -36,7 +37,7 @@ from measure import machine
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
 # Too long for all, or of no interest to a robot.
-ALONE = ('soak', 'parts', 'compare', 'export', 'accelerator', 'stream')
+ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream')
 
 
 def _parse_options() -> argparse.Namespace:
@@ -64,7 +65,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
                         help='length of "hour" and "stream" (9,000 chunks are one hour)')
     parser.add_argument('--seconds', type=float, default=300.0,
-                        help='length of the parts "nodes", "parts" and "compare"')
+                        help='length of the parts "nodes", "parts" and "compare", and of each '
+                             'step of "page"')
     parser.add_argument('--file', type=Path,
                         help='recording that these parts play')
     parser.add_argument('--quiet', action='store_true',
@@ -113,6 +115,7 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
+        'page': lambda: page.run(seconds=options.seconds, file=options.file),
         'accelerator': accelerator,
         'stream': lambda: stream.run(load_runtime(), chunks=options.chunks, device=options.device,
                                      slots=options.slots),

@@ -30,7 +30,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_S, ChunkSize
 from audio_interaction_ros.resources import shipped_path
-from audio_interaction_ros.runtimes.base import Decoder, Encoder, Runtime, Tokenizer
+from audio_interaction_ros.runtimes.base import Decoder, Encoder, Tokenizer
 from audio_interaction_ros.runtimes.registry import RUNTIMES
 from audio_interaction_ros.runtimes.scripted import (
     ScriptedDecoder,
@@ -50,10 +50,11 @@ from bench.stream import LANES as RANDOM_LANES
 from bench.timeline import Clock, Timeline, WatchedDecoder, play
 from measure import machine
 
-__all__ = ['QUEUES', 'Parts', 'main', 'measure', 'run', 'told_replies']
+__all__ = ['QUEUES', 'Parts', 'check_chunk', 'main', 'measure', 'run', 'told_replies']
 
 QUEUES = {'with the queue': True, 'without the queue': False}
 """Names of the two ways to play."""
+CLOCKS: dict[str, Clock] = {'wall': time.perf_counter, 'processor': time.process_time}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +118,19 @@ def _load_parts(options: argparse.Namespace, config: AssistantConfig,
         return lambda: _scripted(config, size or ChunkSize(), chunks)
     runtime = models.load(options.model, runtime=options.runtime, threads=options.threads,
                           dtype=options.dtype, device=options.device, chunk_size=size)
-    _check_chunk(options.model, runtime, size)
+    check_chunk(options.model, runtime.encoder.spec.chunk_size, size)
     lanes: tuple[LaneConfig, ...] = (
         RANDOM_LANES if models.is_random(options.model) else resolve_for(runtime, config.lanes))
     return lambda: Parts(encoder=runtime.encoder, decoder=runtime.decoder,
                          tokenizer=runtime.tokenizer, config=replace(config, lanes=lanes))
 
 
-def _check_chunk(model: str, runtime: Runtime, size: ChunkSize | None) -> None:
-    found = runtime.encoder.spec.chunk_size
-    if size not in (None, found):
+def check_chunk(model: str, found: ChunkSize, size: ChunkSize | None) -> None:
+    """Raise ConfigurationError where a model shall hear chunks of another size than it does."""
+    if size is not None and size != found:
         raise ConfigurationError(
             f'--chunk: {model} was trained on chunks of {found.s:g} s and hears no other, got '
-            f'{size.s if size else 0:g} s; train a model for these (python -m train fit --chunk), '
+            f'{size.s:g} s; train a model for these (python -m train fit --chunk), '
             'or take --model random, random-tiny or scripted')
 
 
@@ -154,6 +155,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument('--overflow', default=FifoConfig.overflow, choices=OVERFLOW_POLICIES)
     parser.add_argument('--drain', default=FifoConfig.drain, choices=DRAIN_LAYOUTS,
                         help='how a backlog is read (docs/protocol.md; default: %(default)s)')
+    parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
+                        help='processor: count the time of the processor, where other programs '
+                        'use the machine as well; with --threads 1 (default: %(default)s)')
     parser.add_argument('--params-file', type=Path, default=shipped_path('config/edge.yaml'),
                         help='parameter file that says which lanes listen')
     parser.add_argument('--output', type=Path, help='where the JSON goes')
@@ -173,7 +177,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f'playing {options.seconds:g} s twice ...', file=sys.stderr, flush=True)
     parts = make()
     run(parts, samples[:4 * parts.size.samples], queue=True)  # what is slow the first time only
-    seen = measure(make, samples)
+    seen = measure(make, samples, clock=CLOCKS[options.clock])
     sections = {name: figures_of(one) for name, one in seen.items()}
     print(report.format_table(told, sections))
     path = write(options, told, sections, seen, make())

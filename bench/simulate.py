@@ -22,6 +22,7 @@ from audio_interaction_ros.config import (
     AssistantConfig,
     FifoConfig,
     LaneConfig,
+    ModelConfig,
 )
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, ChunkSize, Emotion
@@ -31,7 +32,6 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
-from bench import report
 from bench.costs import (
     Costs,
     Device,
@@ -43,11 +43,12 @@ from bench.costs import (
 )
 from bench.latency import QUEUES, Parts, run
 from bench.lateness import figures_of, judge, stall_share
+from bench.measure import Figure
 from bench.models import RELEASED_SHAPE
 from bench.timeline import Timeline
-from measure import machine
 
-__all__ = ['DEVICES', 'Story', 'main', 'simulate']
+__all__ = ['DEVICES', 'HEADS', 'Story', 'main', 'shape_of', 'simulate',
+           'table_of_devices']
 
 Story = Mapping[str, Sequence[tuple[int, int]]]
 """Of each lane (chunk, tokens) of each reply."""
@@ -63,6 +64,7 @@ DEVICES = (
 _BUILDS = (('edge', 'edge', 16, 512), ('3B, 16 bit', '3b', 16, 3072),
            ('3B, 4 bit', '3b', 4.25, 3072))
 """What is simulated on each: name, shape, bits of a weight of the layers, slots."""
+_SLOTS = 2048  # of a scripted lane, whose tokens are letters
 _ROOM = 0.75
 """Share of a device's memory that a model may take; system and other programs have the rest."""
 
@@ -71,16 +73,22 @@ def simulate(story: Story, costs: Costs, *, chunks: int, size: ChunkSize, queue:
              fifo: FifoConfig) -> Timeline:
     """Return the timeline of so many chunks in which lanes say what a story says."""
     clock = StandStill()
-    script = {lane: {chunk: (Emotion.NORMAL, 'x' * tokens) for chunk, tokens in replies}
+    script = {lane: {chunk: (Emotion.NORMAL, _text_of(tokens)) for chunk, tokens in replies}
               for lane, replies in enumerate(story.values())}
     parts = Parts(
         encoder=SlowEncoder(ScriptedEncoder(chunk_size=size), costs, clock),
-        decoder=SlowDecoder(ScriptedDecoder(script=script, chunk_size=size, max_positions=2048),
+        decoder=SlowDecoder(ScriptedDecoder(script=script, chunk_size=size, max_positions=_SLOTS),
                             costs, clock),
-        tokenizer=ScriptedTokenizer(), config=AssistantConfig(fifo=fifo, lanes=tuple(
-            LaneConfig(name=name, threshold=0.5, max_reply_tokens=1024) for name in story)))
+        tokenizer=ScriptedTokenizer(), config=AssistantConfig(
+            fifo=fifo, model=ModelConfig(slots=_SLOTS), lanes=tuple(
+                LaneConfig(name=name, threshold=0.5, max_reply_tokens=1024) for name in story)))
     silence = np.zeros((chunks + 1) * size.samples, np.float32)[:-(SAMPLE_RATE_HZ // 100)]
     return run(parts, silence, queue=queue, clock=clock)
+
+
+def _text_of(tokens: int) -> str:
+    """Return so many letters in which nothing repeats, or the lane would take it for a loop."""
+    return ''.join(chr(97 + place * place // 3 % 26) for place in range(tokens))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Story]:
@@ -94,7 +102,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Story]:
     return document, story
 
 
-def _shape(name: str) -> CheckpointConfig:
+def shape_of(name: str) -> CheckpointConfig:
+    """Return the shape of a model that is simulated: edge or 3b."""
     return load_config(RELEASED_SHAPE if name == '3b' else shipped_path('models/edge/config.yaml'))
 
 
@@ -122,7 +131,7 @@ def table_of_devices(story: Story, *, chunks: int, fifo: FifoConfig,
     rows: list[tuple[str, ...]] = []
     for device in devices:
         for name, shape, bits, slots in _BUILDS:
-            config = _shape(shape)
+            config = shape_of(shape)
             costs = Roofline(device=device, config=config, weight_bits=bits, slots=slots)
             if costs.memory_gb > _ROOM * device.memory_gb:
                 rows.append((device.name, name, '', f'needs {costs.memory_gb:.1f} GB', *[''] * 4))
@@ -132,6 +141,16 @@ def table_of_devices(story: Story, *, chunks: int, fifo: FifoConfig,
                     story, costs, chunks=chunks, size=config.audio_tower.chunk_size, queue=queue,
                     fifo=fifo))))
     return rows
+
+
+def _beside(how: str, measured: Sequence[Mapping[str, Any]],
+            simulated: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """Return rows of what was simulated, beside what was measured of the same."""
+    known = {one['what']: (one.get('value'), one.get('p95')) for one in measured}
+    return [(how, one.what, *(
+        '' if value is None else f'{value:.3g}'
+        for value in (*known.get(one.what, (None, None)), one.value, one.p95)), one.unit)
+        for one in simulated]
 
 
 def _as_text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -155,18 +174,14 @@ def main(arguments: Sequence[str]) -> int:
     document, story = _read(options.file)
     fifo = replace(FifoConfig(), capacity=options.capacity, drain=options.drain)
     told = document['costs']
-    sections = {}
+    rows: list[tuple[str, ...]] = []
     for how, queue in QUEUES.items():
         costs = read_costs(told, options.file, seed=options.seed, slower=options.slower)
-        sections[f'simulated, {how}'] = figures_of(simulate(
+        found = figures_of(simulate(
             story, costs, chunks=told['chunks'], size=ChunkSize.of_seconds(told['chunk_s']),
             queue=queue, fifo=fifo))
-    print(report.format_table(machine.describe(), sections))
-    print('\nMeasured:\n')
-    print(_as_text(('', '', 'median', 'p95', 'n'), [
-        (name, one['what'], *(f'{one[key]:.3g}' if one.get(key) is not None else ''
-                              for key in ('value', 'p95', 'samples')))
-        for name, figures in document['results'].items() for one in figures]))
+        rows += _beside(how, document['results'].get(how, ()), found)
+    print(_as_text(('', '', 'measured', 'p95', 'simulated', 'p95', 'unit'), rows))
     if options.devices:
         print('\nSIMULATED from bandwidth and arithmetic, measured on none of these devices; '
               'milliseconds are p50 / p95:\n')

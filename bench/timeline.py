@@ -93,7 +93,7 @@ class _Worker:
 
 
 def _cut(samples: np.ndarray, size: ChunkSize) -> Iterator[tuple[float, AudioBlock]]:
-    """Yield blocks that each complete the mel of one chunk, and when their last sample is there."""
+    """Yield blocks that each complete the mel of a chunk, and when their last sample is there."""
     first, length = 0, size.samples + LOOK_AHEAD_SAMPLES
     while first + length <= len(samples):
         yield (first + length) / SAMPLE_RATE_HZ, AudioBlock(

@@ -76,7 +76,7 @@ def check_machine():
     """Stop with what is missing and how to get it."""
     if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
         fail(f'expected Python 3.10 or newer, this is {platform.python_version()} '
-             f'({sys.executable}); set PYTHON to a newer one')
+             f'({sys.executable}); name a newer one: PYTHON=python3.12 make setup')
     missing = [f'{need} ({package})' for need, package, present in (
         ('a C++ compiler', 'g++', shutil.which('c++') or shutil.which('g++')),
         ('make', 'make', shutil.which('make')),
@@ -100,20 +100,21 @@ def has_module(name):
 
 def run(*command, env=None):
     """Run a command from the root, tell now and then what it is at; stop where it fails."""
-    told = time.monotonic()
-    lines: collections.deque = collections.deque(maxlen=100)
+    told, remedy = time.monotonic(), ''
+    lines: collections.deque = collections.deque(maxlen=40)
     with subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env, text=True,
                           errors='replace', stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as running:
         for line in running.stdout or ():
-            lines.append(line)
+            remedy = remedy or find_remedy(line)
+            if not line.startswith('WARNING: Retrying'):  # a dozen of them, all alike
+                lines.append(line)
             if line.strip() and time.monotonic() - told >= TELL_EVERY_S:
                 told = time.monotonic()
                 say(f'  {line.strip()[:80]}')
     if running.returncode:
-        output = ''.join(lines)
         fail(f'{" ".join(str(part) for part in command[:6])} ... ended with '
-             f'{running.returncode}\n{output[-6000:]}{find_remedy(output)}')
+             f'{running.returncode}\n{"".join(lines)[-6000:]}{remedy}')
 
 
 def find_remedy(output):

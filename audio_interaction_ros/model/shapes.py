@@ -151,12 +151,15 @@ class AudioTowerConfig:
         Return the same tower for other chunks, to be trained with them.
 
         The window of one that hears its chunk alone is the new chunk, another keeps at least its
-        length. Raises ConfigurationError where the strides do not fit.
+        length. As many frames are stacked into a feature as before, or the most below that make
+        whole features. Raises ConfigurationError where ``pool`` does not divide the chunk.
         """
-        window = size.frames
+        window, frames = size.frames, size.frames // 2
         if self.window_frames > 2 * self.keep_frames:
             window *= -(-self.window_frames // size.frames)
-        return replace(self, window_frames=window, keep_frames=size.frames // 2)
+        stack = next((stack for stack in range(self.stack, 1, -1)
+                      if frames % (self.pool * stack) == 0), 1)
+        return replace(self, window_frames=window, keep_frames=frames, stack=stack)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,8 @@ class AudioFileNode(Node):
             self.declare_parameter(name, default, ParameterDescriptor(
                 description=text, read_only=True))
         self.finished = False
+        self.held = False
+        """Do not begin yet: whoever made this node knows that somebody is not ready to hear."""
         self.failure = ''
         self.published_s = 0.0
         self._length_s = math.inf
@@ -197,7 +199,7 @@ class AudioFileNode(Node):
         told = False
         while not self._closing:
             credit = self._consumed is not None or not self._parameter_value('wait_for_decoder')
-            if credit and publisher.get_subscription_count():
+            if credit and not self.held and publisher.get_subscription_count():
                 self._sleep(_MATCHING_S)
                 return not self._closing
             if not told:

@@ -106,7 +106,6 @@ class EncoderNode(ManagedNode):
         self._pause = PauseDetector(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
         self._blocks = 0
         self._forget_at: float | None = None
-        self.managed_timer(_TICK_S, self._forget_in_time, always=True, callback_group=self._flow)
         if self.config.record.directory:
             self._recorder = Recorder(settings=self.config.record)
         self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
@@ -114,7 +113,7 @@ class EncoderNode(ManagedNode):
                              callback_group=self._flow)
         self.managed_service(SetBool, '~/push_to_talk', self._on_push_to_talk,
                              callback_group=self._flow)
-        self.managed_timer(_TICK_S, self._tick, callback_group=self._flow)
+        self.managed_timer(_TICK_S, self._tick, always=True, callback_group=self._flow)
         self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
         if self.config.second_passes:
@@ -219,6 +218,12 @@ class EncoderNode(ManagedNode):
                                              self._voice.speech.believed)))
 
     def _tick(self) -> None:
+        if self._forget_at is not None and time.monotonic() > self._forget_at:
+            self._forget_audio()
+        if self.active:
+            self._look_around()
+
+    def _look_around(self) -> None:
         if self._input is not None:
             self._input.poll()
         assert self._outlet is not None, 'timers exist only after set_up'
@@ -226,10 +231,6 @@ class EncoderNode(ManagedNode):
         if self._pause.has_paused(self._blocks) and self._worker is not None:
             self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
         self._outlet.look()
-
-    def _forget_in_time(self) -> None:
-        if self._forget_at is not None and time.monotonic() > self._forget_at:
-            self._forget_audio()
 
     def _open_input(self) -> None:
         if self._listening and self._input is not None:

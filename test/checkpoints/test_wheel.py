@@ -65,7 +65,7 @@ def test_a_long_download_tells_how_far_it_is(tmp_path, monkeypatch, capsys):
 
 
 def test_how_far_a_download_is_counts_no_byte_twice(tmp_path):
-    wheel = Wheel('tiny==1', sha256='', size=4_000_000)
+    wheel = Wheel(requirement='tiny==1', sha256='', size=4_000_000)
     assert module._tell_how_far(wheel, tmp_path) == '... looking for tiny==1'
     (tmp_path / 'cache').write_bytes(bytes(3_000_000))
     (tmp_path / 'done').mkdir()

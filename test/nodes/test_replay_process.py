@@ -128,7 +128,7 @@ def test_who_is_slow_does_not_decide_whether_a_reply_was_stopped(tmp_path, readi
     """A word such as "stop" ends the reply under way at the same place, whoever is slow."""
     (tmp_path / 'config.yaml').write_text(
         '/**:\n  ros__parameters:\n    lanes: [transcript, assistant]\n'
-        '    transcript: {partial_ms: 0}\n    alerts: {evidence: model}\n')
+        '    transcript: {second_pass: whisper, partial_ms: 0}\n    alerts: {evidence: model}\n')
     script = {0: {3: 'stop'}, 1: {3: 'Well, ' * 9 + 'a smoke alarm is sounding.'}}
     heard = replay_process.replay(
         {'recording': str(wave(tmp_path)), 'topic': '', 'speed': 0.0},

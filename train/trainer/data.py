@@ -18,6 +18,7 @@ from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, RecordError, Reply, Stream, read_records
+from train.stages import stable_seed
 from train.tokens import Layout, Sample, a_t, a_t_t, lay_out_online, t_t
 from train.trainer.features import offline_windows, online_windows, read_chunks, why_unusable
 from train.trainer.recipe import Data
@@ -212,12 +213,15 @@ def draw_order(items: Sequence[SampleSpan], data: Data, seed: int, epoch: int) -
     """
     Return the numbers of the samples of an epoch, as many as there are samples.
 
-    Without shares every sample comes once. With shares each draw picks a kind, then the next
+    Without shares every sample comes once, in an order drawn by name: a sample more or less leaves
+    that of the others as it is. With shares each draw picks a kind, then the next
     sample of a shuffled round over that kind.
     """
-    rng = np.random.default_rng([seed, epoch])
     if not data.shares:
-        return rng.permutation(len(items))
+        names = [stable_seed(seed, epoch, item.stream.id, item.lane, item.first)
+                 for item in items]
+        return np.argsort(np.array(names, np.int64), kind='stable')
+    rng = np.random.default_rng([seed, epoch])
     groups = _make_mixture(items, data.shares)
     weights = np.array([weight for weight, _ in groups])
     drawn = rng.choice(len(groups), size=len(items), p=weights / weights.sum())
