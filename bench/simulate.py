@@ -32,7 +32,6 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
-from bench import report
 from bench.costs import (
     Costs,
     Device,
@@ -44,9 +43,9 @@ from bench.costs import (
 )
 from bench.latency import QUEUES, Parts, run
 from bench.lateness import figures_of, judge, stall_share
+from bench.measure import Figure
 from bench.models import RELEASED_SHAPE
 from bench.timeline import Timeline
-from measure import machine
 
 __all__ = ['DEVICES', 'HEADS', 'Story', 'main', 'shape_of', 'simulate',
            'table_of_devices']
@@ -144,6 +143,16 @@ def table_of_devices(story: Story, *, chunks: int, fifo: FifoConfig,
     return rows
 
 
+def _beside(how: str, measured: Sequence[Mapping[str, Any]],
+            simulated: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """Return rows of what was simulated, beside what was measured of the same."""
+    known = {one['what']: (one.get('value'), one.get('p95')) for one in measured}
+    return [(how, one.what, *(
+        '' if value is None else f'{value:.3g}'
+        for value in (*known.get(one.what, (None, None)), one.value, one.p95)), one.unit)
+        for one in simulated]
+
+
 def _as_text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ['---'] * len(heads), *rows]
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
@@ -165,18 +174,14 @@ def main(arguments: Sequence[str]) -> int:
     document, story = _read(options.file)
     fifo = replace(FifoConfig(), capacity=options.capacity, drain=options.drain)
     told = document['costs']
-    sections = {}
+    rows: list[tuple[str, ...]] = []
     for how, queue in QUEUES.items():
         costs = read_costs(told, options.file, seed=options.seed, slower=options.slower)
-        sections[f'simulated, {how}'] = figures_of(simulate(
+        found = figures_of(simulate(
             story, costs, chunks=told['chunks'], size=ChunkSize.of_seconds(told['chunk_s']),
             queue=queue, fifo=fifo))
-    print(report.format_table(machine.describe(), sections))
-    print('\nMeasured:\n')
-    print(_as_text(('', '', 'median', 'p95', 'n'), [
-        (name, one['what'], *(f'{one[key]:.3g}' if one.get(key) is not None else ''
-                              for key in ('value', 'p95', 'samples')))
-        for name, figures in document['results'].items() for one in figures]))
+        rows += _beside(how, document['results'].get(how, ()), found)
+    print(_as_text(('', '', 'measured', 'p95', 'simulated', 'p95', 'unit'), rows))
     if options.devices:
         print('\nSIMULATED from bandwidth and arithmetic, measured on none of these devices; '
               'milliseconds are p50 / p95:\n')

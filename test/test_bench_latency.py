@@ -143,7 +143,7 @@ def test_a_run_is_measured_written_drawn_and_simulated(tmp_path, capsys):
     assert list(told['results']) == list(latency.QUEUES)
     assert told['costs']['chunk_s'] == 0.8 and told['costs']['chunks'] == 9
     assert simulate.main([str(file), '--slower', '2']) == 0
-    assert 'simulated, with the queue' in capsys.readouterr().out
+    assert '| without the queue | stalls | 0 |' in capsys.readouterr().out
     file.write_text('{}')
     with pytest.raises(ConfigurationError, match='expected what python -m bench latency wrote'):
         simulate.main([str(file)])

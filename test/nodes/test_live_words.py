@@ -9,7 +9,8 @@ import pytest
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.io.messages import time_message
