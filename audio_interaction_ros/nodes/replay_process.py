@@ -58,7 +58,7 @@ _KINDS = {'transcript': Transcript, 'translation': Translation, 'reply': Reply, 
 _CHANGES = {'audio.idle_flush_s': 0.0, 'alerts.journal_s': 0.0,
             'audio.msg_type': 'audio_interaction_msgs/msg/AudioChunk',
             'fifo.credit_timeout_s': 600.0}
-_STALLED_S = 120.0
+_STALLED_S = 300.0
 _STEP_S = 0.002
 _UNCOUNTED = 'encoded/credit'
 """Only its newest message matters: what credit is still due, the queue itself knows."""
