@@ -288,7 +288,15 @@ def link_messages():
 
 
 def main():
-    """Set up what is not up to date."""
+    """Set up what is not up to date; Ctrl-C leaves what is done."""
+    try:
+        set_up()
+    except KeyboardInterrupt:
+        fail('stopped; the same command goes on from here')
+
+
+def set_up():
+    """Work off the steps, each once."""
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
     parser.add_argument('--workshop', action='store_true',
                         help='also what training, export, tests and linters need (PyTorch)')
