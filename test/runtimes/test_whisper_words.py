@@ -82,7 +82,7 @@ def test_a_text_in_circles_is_said_once_while_it_goes_on_and_else_read_again():
     ('Make me make me make me', 'Make me'), ('0, 0, 0, 0', '0,'), ('red, red, drive', ''),
     ('no no no', ''), ('bye bye', ''), ('one two three', ''), ('', ''),
     ('go home now go home now go home', ''),
-   
+
     ('one more cup of tea one more cup of tea cup of tea', 'one more cup of tea'),
     ('Yes. Go to the room. go to the room', 'Yes. Go to '
                                               'the room.')])
