@@ -37,7 +37,6 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
-from audio_interaction_ros.stream.events import ReplyFinished, ReplyText
 from bench import models, report
 from bench.audio import load_scene
 from bench.costs import told_costs
@@ -50,7 +49,7 @@ from bench.stream import LANES as RANDOM_LANES
 from bench.timeline import Clock, Timeline, WatchedDecoder, play
 from measure import machine
 
-__all__ = ['QUEUES', 'Parts', 'check_chunk', 'main', 'measure', 'run', 'told_replies']
+__all__ = ['QUEUES', 'Parts', 'check_chunk', 'main', 'measure', 'run', 'told_story']
 
 QUEUES = {'with the queue': True, 'without the queue': False}
 """Names of the two ways to play."""
@@ -93,16 +92,16 @@ def measure(make_parts: Callable[[], Parts], samples: np.ndarray, *,
             for name, queue in QUEUES.items()}
 
 
-def told_replies(seen: Timeline, lanes: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
-    """Return of each lane (chunk, tokens) of each reply, as plain values."""
-    tokens: dict[str, int] = {}
-    told: dict[str, list[tuple[int, int]]] = {lane: [] for lane in lanes}
-    for _, event in seen.events:
-        if isinstance(event, ReplyText):
-            tokens[event.lane] = tokens.get(event.lane, 0) + 1
-        elif isinstance(event, ReplyFinished):
-            told[event.lane].append((event.seq, tokens.pop(event.lane, 0)))
-    return told
+def told_story(seen: Timeline, lanes: Sequence[LaneConfig]) -> dict[str, Any]:
+    """
+    Return what each lane said as plain values.
+
+    ``replies`` holds of each (chunk, passes that wrote it); ``whole`` names the lanes whose
+    replies come at once, when they are written to the end.
+    """
+    return {'replies': {lane.name: [(seq, passes) for name, seq, passes in seen.replies
+                                    if name == lane.name] for lane in lanes},
+            'whole': [lane.name for lane in lanes if lane.min_confidence > 0]}
 
 
 def _scripted(config: AssistantConfig, size: ChunkSize, chunks: int) -> Parts:
@@ -193,11 +192,10 @@ def write(options: argparse.Namespace, told: dict[str, str], sections: dict[str,
           seen: dict[str, Timeline], parts: Parts) -> Any:
     """Write the JSON: the table, and what a simulation needs of the run with the queue."""
     first = seen[next(iter(QUEUES))]
-    lanes = [lane.name for lane in parts.config.lanes]
     return report.write_json(
         options.output, command='latency', machine=told, failures={},
         options={key: str(value) if isinstance(value, Path) else value
                  for key, value in vars(options).items()},
         sections=sections, costs={
             'chunk_s': parts.size.s, 'chunks': len(first.encoder_s),
-            'replies': told_replies(first, lanes), **told_costs(first)})
+            **told_story(first, parts.config.lanes), **told_costs(first)})

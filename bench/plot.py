@@ -111,12 +111,13 @@ def draw_queues(sections: Mapping[str, Sequence[Figure]], chunk_s: float, title:
     for colour, (name, figures) in zip((BLUE, ORANGE), sections.items(), strict=True):
         one = next(one for one in figures if one.series)
         at, late = np.array(one.series).T
-        axes.scatter(at, np.maximum(late, 1), s=7, color=colour, linewidths=0,
+        axes.scatter(at, late, s=7, color=colour, linewidths=0,
                      label=f'{name}: p95 {one.p95:.0f} ms')
     axes.axhline(1000 * chunk_s, color=GREY, linewidth=1.2, linestyle='--',
                  label=f'a stall: {1000 * chunk_s:.0f} ms')
     axes.set(xlabel='time of the stream, s', ylabel='decision after its chunk, ms', title=title,
-             yscale='log', xlim=(0, at.max()))
+             xlim=(0, at.max()))
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])  # room for what the colours mean
     axes.legend(fontsize=8, loc='upper left', ncols=3)
     return save_figure(figure, path)
 

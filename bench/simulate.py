@@ -9,8 +9,8 @@ comes out beside what was measured, and a table of devices. None of it was measu
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedEncoder,
     ScriptedTokenizer,
 )
-from bench import report
 from bench.costs import (
     Costs,
     Device,
@@ -44,15 +43,23 @@ from bench.costs import (
 )
 from bench.latency import QUEUES, Parts, run
 from bench.lateness import figures_of, judge, stall_share
+from bench.measure import Figure
 from bench.models import RELEASED_SHAPE
 from bench.timeline import Timeline
-from measure import machine
 
 __all__ = ['DEVICES', 'HEADS', 'Story', 'main', 'shape_of', 'simulate',
            'table_of_devices']
 
-Story = Mapping[str, Sequence[tuple[int, int]]]
-"""Of each lane (chunk, tokens) of each reply."""
+
+@dataclass(frozen=True)
+class Story:
+    """What the lanes say in a stream."""
+
+    replies: Mapping[str, Sequence[tuple[int, int]]]
+    """Of each lane (chunk, passes that write it) of each reply."""
+    whole: Collection[str] = ()
+    """Lanes whose replies come at once, when they are written to the end."""
+
 
 DEVICES = (
     Device(name='Jetson Orin Nano 8 GB, 15 W', gb_per_s=68, tflops=10, pass_ms=3, memory_gb=8),
@@ -74,29 +81,33 @@ def simulate(story: Story, costs: Costs, *, chunks: int, size: ChunkSize, queue:
              fifo: FifoConfig) -> Timeline:
     """Return the timeline of so many chunks in which lanes say what a story says."""
     clock = StandStill()
-    script = {lane: {chunk: (Emotion.NORMAL, _text_of(tokens)) for chunk, tokens in replies}
-              for lane, replies in enumerate(story.values())}
+    # A reply of n passes: its tone, n - 2 letters and its end.
+    script = {lane: {chunk: (Emotion.NORMAL, _text_of(passes - 2)) for chunk, passes in replies}
+              for lane, replies in enumerate(story.replies.values())}
     parts = Parts(
         encoder=SlowEncoder(ScriptedEncoder(chunk_size=size), costs, clock),
         decoder=SlowDecoder(ScriptedDecoder(script=script, chunk_size=size, max_positions=_SLOTS),
                             costs, clock),
         tokenizer=ScriptedTokenizer(), config=AssistantConfig(
             fifo=fifo, model=ModelConfig(slots=_SLOTS), lanes=tuple(
-                LaneConfig(name=name, threshold=0.5, max_reply_tokens=1024) for name in story)))
+                LaneConfig(name=name, threshold=0.5, max_reply_tokens=1024,
+                           min_confidence=0.01 if name in story.whole else 0.0)
+                for name in story.replies)))
     silence = np.zeros((chunks + 1) * size.samples, np.float32)[:-(SAMPLE_RATE_HZ // 100)]
     return run(parts, silence, queue=queue, clock=clock)
 
 
-def _text_of(tokens: int) -> str:
+def _text_of(count: int) -> str:
     """Return so many letters in which nothing repeats, or the lane would take it for a loop."""
-    return ''.join(chr(97 + place * place // 3 % 26) for place in range(tokens))
+    return ''.join(chr(97 + place * place // 3 % 26) for place in range(count))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Story]:
     try:
         document = json.loads(path.read_text(encoding='utf-8'))
-        story = {lane: [(int(chunk), int(tokens)) for chunk, tokens in replies]
-                 for lane, replies in document['costs']['replies'].items()}
+        story = Story({lane: [(int(chunk), int(passes)) for chunk, passes in replies]
+                       for lane, replies in document['costs']['replies'].items()},
+                      document['costs']['whole'])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f'{path}: expected what python -m bench latency wrote '
                                  f'({error!r}); give another file') from error
@@ -144,6 +155,16 @@ def table_of_devices(story: Story, *, chunks: int, fifo: FifoConfig,
     return rows
 
 
+def _beside(how: str, measured: Sequence[Mapping[str, Any]],
+            simulated: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """Return rows of what was simulated, beside what was measured of the same."""
+    known = {one['what']: (one.get('value'), one.get('p95')) for one in measured}
+    return [(how, one.what, *(
+        '' if value is None else f'{value:.3g}'
+        for value in (*known.get(one.what, (None, None)), one.value, one.p95)), one.unit)
+        for one in simulated]
+
+
 def _as_text(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ['---'] * len(heads), *rows]
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
@@ -165,18 +186,14 @@ def main(arguments: Sequence[str]) -> int:
     document, story = _read(options.file)
     fifo = replace(FifoConfig(), capacity=options.capacity, drain=options.drain)
     told = document['costs']
-    sections = {}
+    rows: list[tuple[str, ...]] = []
     for how, queue in QUEUES.items():
         costs = read_costs(told, options.file, seed=options.seed, slower=options.slower)
-        sections[f'simulated, {how}'] = figures_of(simulate(
+        found = figures_of(simulate(
             story, costs, chunks=told['chunks'], size=ChunkSize.of_seconds(told['chunk_s']),
             queue=queue, fifo=fifo))
-    print(report.format_table(machine.describe(), sections))
-    print('\nMeasured:\n')
-    print(_as_text(('', '', 'median', 'p95', 'n'), [
-        (name, one['what'], *(f'{one[key]:.3g}' if one.get(key) is not None else ''
-                              for key in ('value', 'p95', 'samples')))
-        for name, figures in document['results'].items() for one in figures]))
+        rows += _beside(how, document['results'].get(how, ()), found)
+    print(_as_text(('', '', 'measured', 'p95', 'simulated', 'p95', 'unit'), rows))
     if options.devices:
         print('\nSIMULATED from bandwidth and arithmetic, measured on none of these devices; '
               'milliseconds are p50 / p95:\n')

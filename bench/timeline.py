@@ -8,6 +8,7 @@ baseline, so while a reply is written nothing is encoded. Front end, encoder, qu
 decoder are those that serve the robot. Knows no figure.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, ChunkSize
 from audio_interaction_ros.runtimes.base import Allowed, Decoder, StepRequest, StepResult
-from audio_interaction_ros.stream.events import Event
+from audio_interaction_ros.stream.events import Event, ReplyFinished, ReplyWithheld
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.stream.session import Session
 
@@ -52,15 +53,19 @@ class Timeline:
     """Each with the seconds that it took."""
     waiting: list[tuple[float, int]] = field(default_factory=list)
     """Each time that a chunk came, how many were in the queue then."""
+    replies: list[tuple[str, int, int]] = field(default_factory=list)
+    """Lane, number of the chunk that was answered, and how many passes wrote the reply."""
     dropped: int = 0
 
 
 class WatchedDecoder:
-    """A decoder that remembers what its newest pass had to do."""
+    """A decoder that remembers what its passes had to do."""
 
     def __init__(self, inner: Decoder) -> None:
         self._inner = inner
         self.newest = Pass(0, 0)
+        self.written: Counter[int] = Counter()
+        """Passes of each lane in which it wrote."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -68,13 +73,18 @@ class WatchedDecoder:
     def step(self, requests: Sequence[StepRequest]) -> list[StepResult]:
         """Run a pass."""
         self.newest = work_of(requests, self._inner.spec.features_per_chunk)
+        self.written.update(request.lane for request in requests if _writes(request))
         return self._inner.step(requests)
 
 
 def work_of(requests: Sequence[StepRequest], features_per_chunk: int) -> Pass:
     """Return what a pass over requests has to do."""
     return Pass(sum(len(request.feature_index) for request in requests) // features_per_chunk,
-                sum(request.allowed is not Allowed.CONTROLS for request in requests))
+                sum(map(_writes, requests)))
+
+
+def _writes(request: StepRequest) -> bool:
+    return request.allowed is not Allowed.CONTROLS
 
 
 class _Worker:
@@ -112,6 +122,7 @@ def play(pipeline: ListeningPipeline, session: Session, decoder: WatchedDecoder,
     seen = Timeline(chunk_s=size.s)
     encoding = _Worker(clock)
     deciding = _Worker(clock) if queue else encoding
+    lanes = {lane.config.name: index for index, lane in enumerate(session.lanes)}
 
     def decide(until: float) -> None:
         """Take the steps that begin before a moment."""
@@ -122,6 +133,8 @@ def play(pipeline: ListeningPipeline, session: Session, decoder: WatchedDecoder,
         events = deciding.work(arrived, session.step)
         seen.passes.append((decoder.newest, deciding.spent))
         seen.events += [(deciding.free, event) for event in events]
+        seen.replies += [(event.lane, event.seq, decoder.written.pop(lanes[event.lane], 0))
+                         for event in events if isinstance(event, ReplyFinished | ReplyWithheld)]
 
     for arrived, block in _cut(samples, size):
         if not queue:

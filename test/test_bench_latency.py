@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from audio_interaction_ros.config import FifoConfig
+from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import ChunkSize
 from bench import latency, simulate
@@ -22,9 +22,11 @@ LANES = ('transcript', 'assistant')
 SILENT = {lane: [] for lane in LANES}
 
 
-def timeline(costs, story=SILENT, *, queue=True, chunks=40, seconds=0.4, **fifo):
-    return simulate.simulate(story, costs, chunks=chunks, size=ChunkSize.of_seconds(seconds),
-                             queue=queue, fifo=FifoConfig(**fifo))
+def timeline(costs, story=SILENT, *, queue=True, chunks=40, seconds=0.4, whole=(),
+             **fifo):
+    return simulate.simulate(simulate.Story(story, whole), costs, chunks=chunks,
+                             size=ChunkSize.of_seconds(seconds), queue=queue,
+                             fifo=FifoConfig(**fifo))
 
 
 def latencies(seen, lane='assistant'):
@@ -59,7 +61,7 @@ def test_a_slow_decoder_reads_what_waits_at_once_so_that_its_queue_stays_short()
 
 def test_while_a_reply_is_written_the_encoder_waits_only_without_a_queue():
     costs = FixedCosts(chunk=0.05, listen=0.1, token=0.05)
-    story = {'transcript': [], 'assistant': [(5, 38)]}
+    story = {'transcript': [], 'assistant': [(5, 40)]}
     alone, beside = (judge(timeline(costs, story, queue=queue), 40) for queue in (False, True))
     # The transcript lane listens all the while; 2 s of writing hold up five chunks and more.
     assert sum(stalled for _, stalled in alone.idle) >= 5
@@ -72,13 +74,21 @@ def test_while_a_reply_is_written_the_encoder_waits_only_without_a_queue():
 
 
 def test_a_simulated_stream_says_what_the_story_says():
-    story = {'transcript': [(3, 5), (20, 1)], 'assistant': [(7, 60)]}
+    story = {'transcript': [(3, 7), (20, 3)], 'assistant': [(7, 62)]}
     seen = timeline(FixedCosts(chunk=0.01, listen=0.02, token=0.001), story)
-    assert latency.told_replies(seen, LANES) == story
+    lanes = [LaneConfig(name=name) for name in LANES]
+    assert latency.told_story(seen, lanes) == {'replies': story, 'whole': []}
+
+
+def test_a_reply_that_comes_whole_has_its_first_text_at_its_end():
+    costs, story = FixedCosts(chunk=0.05, listen=0.1, token=0.01), {'assistant': [(5, 22)]}
+    grows, whole = (judge(timeline(costs, story, whole=lanes), 40) for lanes in ((), LANES))
+    assert grows.first_text == pytest.approx([0.15 + 2 * 0.01 + AHEAD])
+    assert whole.first_text == pytest.approx([0.15 + 22 * 0.01 + AHEAD])
 
 
 def test_what_a_small_queue_drops_is_counted_and_has_no_decision():
-    story = {'transcript': [], 'assistant': [(2, 80)]}
+    story = {'transcript': [], 'assistant': [(2, 82)]}
     seen = timeline(FixedCosts(chunk=0.01, listen=0.02, token=0.05), story, capacity=3)
     late = judge(seen, 40)
     assert seen.dropped > 0 and late.unheard == 0  # a later decision covers what went missing
@@ -89,7 +99,7 @@ def test_what_a_small_queue_drops_is_counted_and_has_no_decision():
 
 @pytest.mark.parametrize(('drain', 'chunks'), [('A_prime', 4), ('C', 1)])
 def test_the_layout_of_a_backlog_says_how_much_is_read_at_once(drain, chunks):
-    story = {'assistant': [(2, 30)]}
+    story = {'assistant': [(2, 32)]}
     seen = timeline(FixedCosts(chunk=0.01, listen=0.02, token=0.05), story, drain=drain)
     assert max(work.chunks for work, _ in seen.passes) == chunks
 
@@ -128,7 +138,7 @@ def test_a_roofline_reads_the_weights_once_and_the_head_only_to_write():
 
 
 def test_what_does_not_fit_a_device_is_said_and_not_simulated():
-    rows = simulate.table_of_devices(SILENT, chunks=4, fifo=FifoConfig(),
+    rows = simulate.table_of_devices(simulate.Story(SILENT), chunks=4, fifo=FifoConfig(),
                                      devices=simulate.DEVICES[:1])
     assert [row[1:4] for row in rows][2][:2] == ('3B, 16 bit', '') and 'needs' in rows[2][3]
     assert [len(row) for row in rows] == [len(simulate.HEADS)] * 5
@@ -143,7 +153,7 @@ def test_a_run_is_measured_written_drawn_and_simulated(tmp_path, capsys):
     assert list(told['results']) == list(latency.QUEUES)
     assert told['costs']['chunk_s'] == 0.8 and told['costs']['chunks'] == 9
     assert simulate.main([str(file), '--slower', '2']) == 0
-    assert 'simulated, with the queue' in capsys.readouterr().out
+    assert '| without the queue | stalls | 0 |' in capsys.readouterr().out
     file.write_text('{}')
     with pytest.raises(ConfigurationError, match='expected what python -m bench latency wrote'):
         simulate.main([str(file)])

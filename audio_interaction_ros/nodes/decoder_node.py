@@ -275,6 +275,7 @@ class DecoderNode(ManagedNode):
         self._health.forget_lanes()
         self._health.note_lanes(model.lanes)
         self._model, self.ready = model, True
+        self._put_command(lambda model, _: model.session.read_prompts())
         if self._texts is not None:
             self._texts.adopt(model.runtime)
         self._publish_credit()

@@ -143,11 +143,6 @@ class LiveWords:
                 self._held = item or self._releasing
 
     @property
-    def unheard(self) -> bool:
-        """True when something was remembered that was not heard yet."""
-        return bool(self._inbox)
-
-    @property
     def due(self) -> bool:
         """True when something was said that was not read yet, and it is time to."""
         now = self._open
