@@ -12,8 +12,8 @@ from audio_interaction_ros.runtimes.base import ReadWord
 __all__ = ['is_said_again', 'say_once']
 
 _TIMES = {1: 4, 2: 3, 3: 3}
-"""So often a phrase of so many words must come in a row, for people do repeat themselves; a longer
-one, twice."""
+"""So often a phrase of so many words must come in a row, and nothing after it, for people do
+repeat themselves. Of a longer one twice is enough, whatever comes after it."""
 _SHORTEST, _LONGEST = 9, 24
 
 
@@ -24,12 +24,14 @@ def is_said_again(ids: Sequence[int]) -> bool:
 
 
 def say_once(words: Sequence[ReadWord], kept: int = 0) -> list[ReadWord]:
-    """Return words up to where they are only said again, to their end; the first ``kept`` stay."""
+    """Return words up to where they are only said again; the first ``kept`` stay."""
     texts = [word.text.strip().casefold() for word in words]
     for start in range(len(texts)):
         for length in range(1, (len(texts) - start) // 2 + 1):
             round_ = texts[start:start + length]
             rest = texts[start + length:]
+            if length not in _TIMES:
+                rest = rest[:length]
             again = all(text == round_[place % length] for place, text in enumerate(rest))
             if again and len(rest) >= length * (_TIMES.get(length, 2) - 1):
                 return list(words[:max(kept, start + length)])

@@ -81,7 +81,10 @@ def test_a_text_in_circles_is_said_once_while_it_goes_on_and_else_read_again():
     ('Make me a light rose. Make me a light rose. Make me a', 'Make me a light rose.'),
     ('Make me make me make me', 'Make me'), ('0, 0, 0, 0', '0,'), ('red, red, drive', ''),
     ('no no no', ''), ('bye bye', ''), ('one two three', ''), ('', ''),
-    ('go home now go home now go home', ''), ('Yes. Go to the room. go to the room', 'Yes. Go to '
+    ('go home now go home now go home', ''),
+
+    ('one more cup of tea one more cup of tea cup of tea', 'one more cup of tea'),
+    ('Yes. Go to the room. go to the room', 'Yes. Go to '
                                               'the room.')])
 def test_words_that_are_only_said_again_are_left_out_and_people_may_repeat_themselves(text, once):
     said = [ReadWord(text=f' {word.rstrip(".,")}', mark=word[len(word.rstrip('.,')):],
