@@ -74,6 +74,16 @@ class Observations:
         elif record['kind'] == 'diagnostics':
             self.diagnostics.setdefault(record['name'], []).append(record)
 
+    def leave_out_the_end(self, seconds: float) -> None:
+        """
+        Leave out decisions on chunks that begin after so much audio.
+
+        They are of the silence behind the end of a recording, which comes once nothing more does:
+        a second late, and nobody waits for it.
+        """
+        self.decisions = [decision for decision in self.decisions
+                          if decision.get('seq', 0) * CHUNK_S < seconds]
+
 
 def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, runtime: str,
         dtype: str, threads: int, quiet: bool = False) -> list[Figure]:
@@ -91,6 +101,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
         if params_file is not None:
             arguments += ['--params-file', str(params_file)]
         observed = _play(path, seconds, arguments, Path(folder) / 'assistant.log')
+    observed.leave_out_the_end(seconds)
     return sum_up(observed, origin)
 
 

@@ -7,10 +7,12 @@ clips as the robot does, with the torch runtime, and leave a picture and JSON.
 """
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.probes.clips import read_clips
+from eval.probes.clips import ProbeClip, read_clips
 from eval.probes.lived import LANES
 from measure import report
 
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--lane', default='transcript', choices=[lane.name for lane in LANES],
                         help='whose layers continuity looks at (default: %(default)s)')
     parser.add_argument('--batch', type=int, default=4, metavar='N',
-                        help='lanes in one pass; of heads, each with every head of a layer')
+                        help='clips in one pass of continuity (default: %(default)s)')
     parser.set_defaults(runtime='torch', limit=8)
 
 
@@ -41,8 +43,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     return 0
 
 
-def _probe_continuity(options: argparse.Namespace, runtime: Runtime, clips: Any,
-                      out: Any) -> dict[str, Any]:
+def _probe_continuity(options: argparse.Namespace, runtime: Runtime, clips: Sequence[ProbeClip],
+                      out: Path) -> dict[str, Any]:
     from eval.probes.continuity import PAPER, measure_continuity
     from eval.probes.pictures import draw_continuity
     depths = measure_continuity(runtime, clips, options.lane, options.batch)
@@ -55,11 +57,11 @@ def _probe_continuity(options: argparse.Namespace, runtime: Runtime, clips: Any,
     return depths
 
 
-def _probe_heads(options: argparse.Namespace, runtime: Runtime, clips: Any,
-                 out: Any) -> dict[str, Any]:
+def _probe_heads(options: argparse.Namespace, runtime: Runtime, clips: Sequence[ProbeClip],
+                 out: Path) -> dict[str, Any]:
     from eval.probes.heads import measure_heads
     from eval.probes.pictures import draw_heads
-    figures = measure_heads(runtime, clips, options.batch)
+    figures = measure_heads(runtime, clips, out / 'effects', report.describe_variant(options))
     draw_heads(out / 'heads.png', figures['lanes'])
     for name, lane in figures['lanes'].items():
         asked = lane['decisions']

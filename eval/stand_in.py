@@ -18,6 +18,7 @@ import soundfile
 
 from eval.psb_rows import DECISIONS, MANIFEST
 from eval.sounds.subset import domain_of
+from eval.suites.sample import NOTE
 from held_out.classes import kind_of
 from held_out.clips import RATE, HeldOutClip, MaterialError, by_label, load, read_held_out
 
@@ -42,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if not count:
         raise MaterialError(f'{options.data}: expected held-out clips for {options.name}, found '
                             'none; give another folder in --data')
+    (options.out / NOTE).write_text('held-out clips in its form\n', encoding='utf-8')
     print(f'{count} clips in {options.out}; figures on them are no figures of the benchmark')
     return 0
 

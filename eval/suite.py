@@ -22,7 +22,7 @@ from eval.suites.exports import export
 from eval.suites.items import Answered, SuiteItem
 from eval.suites.judge import add_judge_arguments, make_judge
 from eval.suites.page import OURS, paper_figure, write_page
-from eval.suites.sample import make_samples
+from eval.suites.sample import NOTE, make_samples
 from eval.suites.table import SUITES, Suite
 from held_out.clips import MaterialError, load, scale_to
 from measure import report
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                 lane=SUITES[name].lane, cache=out / f'{name}.hearings.jsonl',
                 variant=report.describe_variant(options), background=background,
                 in_one_stream=options.in_one_stream, second_pass=second_pass))
-            figures[name] = _score(options, name, answers, out)
+            figures[name] = _note_ours(folder) | _score(options, name, answers, out)
         except MaterialError as error:
             if options.suite != 'all':
                 raise
@@ -90,8 +90,13 @@ def _score(options: argparse.Namespace, name: str, answers: Sequence[Answered],
     suite = SUITES[name]
     for form in filter(None, ('answers', suite.export)):
         export(answers, form, out / f'{name}.{form}.jsonl')
-    figures = suite.score(answers, make_judge(options, out / f'{name}.verdicts.jsonl'))
-    return figures if options.data else {OURS: 'three items of the sample scene', **figures}
+    return suite.score(answers, make_judge(options, out / f'{name}.verdicts.jsonl'))
+
+
+def _note_ours(folder: Path) -> dict[str, Any]:
+    """Return what says that items are our own, so that no published figure stands beside them."""
+    note = folder / NOTE
+    return {OURS: note.read_text(encoding='utf-8').strip()} if note.is_file() else {}
 
 
 def _load_background(options: argparse.Namespace) -> np.ndarray | None:

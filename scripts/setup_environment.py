@@ -100,20 +100,21 @@ def has_module(name):
 
 def run(*command, env=None):
     """Run a command from the root, tell now and then what it is at; stop where it fails."""
-    told = time.monotonic()
-    lines: collections.deque = collections.deque(maxlen=100)
+    told, remedy = time.monotonic(), ''
+    lines: collections.deque = collections.deque(maxlen=40)
     with subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env, text=True,
                           errors='replace', stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as running:
         for line in running.stdout or ():
-            lines.append(line)
+            remedy = remedy or find_remedy(line)
+            if not line.startswith('WARNING: Retrying'):  # a dozen of them, all alike
+                lines.append(line)
             if line.strip() and time.monotonic() - told >= TELL_EVERY_S:
                 told = time.monotonic()
                 say(f'  {line.strip()[:80]}')
     if running.returncode:
-        output = ''.join(lines)
         fail(f'{" ".join(str(part) for part in command[:6])} ... ended with '
-             f'{running.returncode}\n{output[-6000:]}{find_remedy(output)}')
+             f'{running.returncode}\n{"".join(lines)[-6000:]}{remedy}')
 
 
 def find_remedy(output):
@@ -287,7 +288,15 @@ def link_messages():
 
 
 def main():
-    """Set up what is not up to date."""
+    """Set up what is not up to date; Ctrl-C leaves what is done."""
+    try:
+        set_up()
+    except KeyboardInterrupt:
+        fail('stopped; the same command goes on from here')
+
+
+def set_up():
+    """Work off the steps, each once."""
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
     parser.add_argument('--workshop', action='store_true',
                         help='also what training, export, tests and linters need (PyTorch)')

@@ -98,6 +98,14 @@ def test_a_step_that_failed_runs_again(script):
     assert done == [1]
 
 
+def test_who_stops_it_is_told_that_it_goes_on_from_there(script, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+    monkeypatch.setattr(script, 'set_up', interrupted)
+    with pytest.raises(SystemExit, match='the same command goes on from here'):
+        script.main()
+
+
 def test_a_long_step_tells_what_it_is_at_and_a_short_one_nothing(script, monkeypatch, capsys):
     command = [sys.executable, '-c', 'print("Downloading a"); print(); print("[ 12%] Building")']
     script.run(*command)

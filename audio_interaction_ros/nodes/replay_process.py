@@ -58,7 +58,7 @@ _KINDS = {'transcript': Transcript, 'translation': Translation, 'reply': Reply, 
 _CHANGES = {'audio.idle_flush_s': 0.0, 'alerts.journal_s': 0.0,
             'audio.msg_type': 'audio_interaction_msgs/msg/AudioChunk',
             'fifo.credit_timeout_s': 600.0}
-_STALLED_S = 120.0
+_STALLED_S = 300.0
 _STEP_S = 0.002
 _UNCOUNTED = 'encoded/credit'
 """Only its newest message matters: what credit is still due, the queue itself knows."""
@@ -111,10 +111,6 @@ class _ReplayedEncoder(_Counted, EncoderNode):
         if self._second_pass is not None:
             self._second_pass.take_time()
 
-    def hear(self) -> bool:
-        """Read what was said while somebody speaks; False where nothing new was heard."""
-        return self._second_pass is not None and self._second_pass.hear()
-
     def end(self) -> bool:
         """Make final what nobody answered before the end; False where there is nothing."""
         return self._second_pass is not None and self._second_pass.end()
@@ -122,16 +118,15 @@ class _ReplayedEncoder(_Counted, EncoderNode):
     @property
     def owes(self) -> bool:
         """True while a chunk is not handed over or not decided on."""
-        if self._fifo is None:
-            return True
-        stats = self._fifo.stats(time.monotonic())
-        return bool(stats.pending or stats.in_flight)
+        return self._outlet is None or not self._outlet.empty
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         return super()._on_block(replace(block, arrival_ns=None), frame_id)
 
-    def _forget_in_time(self) -> None:
+    def _tick(self) -> None:
         """Keep what was heard to the end: a slow machine may read it late."""
+        self._forget_at = None
+        super()._tick()
 
 
 class _ReplayedDecoder(_Counted, DecoderNode):
@@ -229,8 +224,6 @@ class Replay:
             self._audio.publish(audio_message(block, seq=block.seq or 0, frame_id='replay'))
             self._sent_s += length_s
             yield
-            if self._encoder.hear():
-                yield
         yield from self._end()
 
     def _end(self) -> Iterator[None]:
@@ -239,8 +232,6 @@ class Replay:
         while not muted.done():
             yield
         yield
-        if self._encoder.hear():
-            yield
         if self._encoder.end():
             yield
         self._decoder.trigger_deactivate()

@@ -57,6 +57,8 @@ class OverSpan:
     """silence, pause (of long speech) or push_to_talk."""
     reading: ClosedReading | None = None
     """What was read of it when it became silent; None: it must be read now."""
+    shown: ClosedReading | None = None
+    """What was shown of it by then; None: nothing, or words of what follows too."""
 
 
 class LiveWords:
@@ -139,11 +141,6 @@ class LiveWords:
             else:
                 self._releasing = self._held and not item
                 self._held = item or self._releasing
-
-    @property
-    def unheard(self) -> bool:
-        """True when something was remembered that was not heard yet."""
-        return bool(self._inbox)
 
     @property
     def due(self) -> bool:
@@ -248,12 +245,16 @@ class LiveWords:
             return None
         return self._settled_ns, end_ns
 
-    def reading_of(self, end_ns: int) -> ClosedReading | None:
-        """Return what was read of the utterance that a span up to a time ends; None: nothing."""
+    def read_of(self, end_ns: int) -> tuple[ClosedReading | None, ClosedReading | None]:
+        """
+        Return what was read of the utterance that a span up to a time ends.
+
+        First as if it were over, then what was shown of it; None: nothing.
+        """
         now = self._open
         if now is None or now.speech_ns > end_ns or now.start_ns >= end_ns:
-            return None
-        return now.reading
+            return None, None
+        return now.reading, now.shown
 
     @property
     def settled_by(self) -> str:
@@ -293,7 +294,7 @@ class LiveWords:
         now = self._open
         if now is not None:
             if speech:
-                now.speak(speech[-1], length_ns)
+                now.speak(speech[0] - self._heard.piece_ns, speech[-1], length_ns)
         elif self._held:
             self._begin(chunk.stamp_ns, speech[-1] if speech else chunk.stamp_ns, length_ns)
         elif length_ns >= LEAST_NS:
@@ -341,4 +342,5 @@ class LiveWords:
             return []
         whole = end_ns >= now.speech_ns  # else its reading has words of what follows
         return [OverSpan(utterance_id=now.name, start_ns=now.start_ns, end_ns=end_ns, ended_by=by,
-                         reading=now.reading if whole else None)]
+                         reading=now.reading if whole else None,
+                         shown=now.shown if whole else None)]

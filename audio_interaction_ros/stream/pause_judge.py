@@ -45,12 +45,13 @@ class PauseJudge:
         ``read``: the words are those of all that was said; before that the voice is not judged,
         for both are asked together. ``cut_out`` returns the samples of the utterance.
         """
-        soonest, latest = (self._end.wait_ns(now.text, over) for over in (1.0, 0.0))
+        spoken_ns = now.speech_ns - now.start_ns
+        soonest, latest = (self._end.wait_ns(now.text, over, spoken_ns) for over in (1.0, 0.0))
         if (self._judge is not None and read and soonest <= silence_ns < latest
                 and silence_ns not in now.asked_at and len(now.asked_at) < MOST_QUESTIONS):
             now.asked_at.append(silence_ns)
             now.over = self._ask(self._judge, cut_out())
-        return self._end.wait_ns(now.text, None if self._judge is None else now.over)
+        return self._end.wait_ns(now.text, None if self._judge is None else now.over, spoken_ns)
 
     def _ask(self, judge: TurnJudge, samples: np.ndarray) -> float:
         try:

@@ -180,6 +180,10 @@ class Session:
         # A decoder that joins late starts where the stream stands; nothing of it is missing.
         self._epoch, self._next_seq = chunk.epoch, chunk.seq
 
+    def read_prompts(self) -> None:
+        """Read the prompts now, the same pass for which the first chunk would have to wait."""
+        self._outbox.extend(self.step())  # what fails is told with the next step
+
     def step(self) -> list[Event]:
         """
         Run one forward pass over the lanes that are due; return what happened.

@@ -105,13 +105,15 @@ def _quiet_level(samples: np.ndarray) -> float:
 
 
 def _lay(mixed: np.ndarray, samples: np.ndarray, recording: Recording, one: Expected) -> None:
-    """Add samples where a label is, as loud as the recording is there."""
+    """Add samples where a label begins, or words where they end, as loud as it is there."""
     assert one.at is not None, 'what is due has a time'
-    first, last = find_sounding(samples)
+    piece = samples[slice(*find_sounding(samples))]
+    until = max(one.until or one.at + len(piece) / RATE, one.at + SHORTEST_S)
+    level = root_mean_square(recording.samples[round(one.at * RATE):round(until * RATE)])
     begin = round(one.at * RATE)
-    until = max(one.until or 0.0, one.at + (last - first) / RATE, one.at + SHORTEST_S)
-    level = root_mean_square(recording.samples[begin:round(until * RATE)])
-    piece = samples[first:last][:max(0, len(mixed) - begin)]
+    if one.kind == 'transcript' and one.until is not None:
+        begin = max(0, round(one.until * RATE) - len(piece))
+    piece = piece[:max(0, len(mixed) - begin)]
     if len(piece):
         mixed[begin:begin + len(piece)] += piece * np.float32(level / root_mean_square(piece))
     np.clip(mixed, -1.0, 1.0, out=mixed)

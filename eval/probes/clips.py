@@ -59,6 +59,8 @@ def _cut(samples: np.ndarray) -> np.ndarray:
 
 def _cut_scene() -> list[ProbeClip]:
     scene = load(shipped_path('samples/scene.flac'))
-    names = {place[:2]: name for name, place in (*SOUNDS.items(), *SPOKEN.items())}
+    places = [(name, begin, end) for name, (begin, end, *_) in SPOKEN.items()]
+    places += [(name, begin, end) for name, (begin, end, *_) in SOUNDS.items()
+               if name != 'voice']  # which is 'water' again
     return [ProbeClip(name, scene[round(begin * RATE):round(end * RATE)])
-            for (begin, end), name in names.items()]
+            for name, begin, end in places]

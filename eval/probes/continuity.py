@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audio_interaction_ros.model.decoder import Decoder
-from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.probes.clips import ProbeClip
 from eval.probes.lived import LANES, HeardClip, Lived, listen
@@ -58,12 +57,13 @@ def measure_continuity(runtime: Runtime, clips: Sequence[ProbeClip], lane: str,
     trimmed = [clip._replace(samples=clip.samples[slice(*find_sounding(clip.samples))])
                for clip in clips]
     lanes = [one for one in LANES if one.name == lane]
+    chunk = runtime.config.audio_tower.chunk_size.samples
     heard = [listen(runtime, clip, lanes) for clip in report.track('listening', [
-        clip for clip in trimmed if len(clip.samples) >= 2 * CHUNK_SAMPLES])]
+        clip for clip in trimmed if len(clip.samples) >= 2 * chunk])]
     if not heard:
-        raise MaterialError('expected clips in which two chunks of 0.4 s sound, found none; give '
+        raise MaterialError('expected clips in which two chunks sound, found none; give '
                             'others in --data')
-    counts = {clip.name: len(clip.samples) // CHUNK_SAMPLES for clip in trimmed}
+    counts = {clip.name: len(clip.samples) // chunk for clip in trimmed}
     depths = _compare_tower(heard, counts)
     decoder: Any = runtime.decoder  # listen() made sure that it is torch's
     depths |= _compare_layers(decoder.module, heard, counts, batch,

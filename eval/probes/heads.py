@@ -5,12 +5,16 @@ Every decision that a lane took is asked again with one head silenced. Owns the 
 the log-odds of responding move, how much of the margin by which a decision was taken is lost, how
 many decisions stay, in which order that puts the heads, and whether two lanes agree on it.
 Decisions to respond and to stay silent count alike, for the second are many more. What is right
-is no matter here: a decision of the whole model is the measure of its parts.
+is no matter here: a decision of the whole model is the measure of its parts. Layers and heads are
+numbered from 0, as in the paper.
 """
 
+import hashlib
+import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +22,7 @@ from scipy.stats import spearmanr
 
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.probes.clips import ProbeClip
-from eval.probes.lived import Lived, listen
+from eval.probes.lived import LANES, listen
 from eval.probes.passes import ablate_heads, batches
 from measure import report
 from measure.intervals import Estimate, bootstrap, quotients
@@ -58,41 +62,67 @@ def measure_effect(log_odds: np.ndarray, threshold: float) -> ClipEffect:
                       kept=add_up((without >= bar) == responds), decisions=of_kind.sum(-1))
 
 
-def measure_heads(runtime: Runtime, clips: Sequence[ProbeClip], batch: int) -> dict[str, Any]:
-    """Return, by lane, the effect of every head, their order, and how far lanes agree on it."""
-    heard = [listen(runtime, clip) for clip in report.track('listening', clips)]
-    lived = [lane for clip in heard for lane in clip.lanes if lane.read_at]
-    effects = _ablate(runtime, lived, batch)
+def measure_heads(runtime: Runtime, clips: Sequence[ProbeClip], cache: Path,
+                  variant: str = '') -> dict[str, Any]:
+    """
+    Return, by lane, the effect of every head, their order, and how far lanes agree on it.
+
+    What was found of a clip is kept in the folder ``cache``, so that a run that was stopped goes
+    on; ``variant`` is what beside the model decides it.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    effects: dict[str, list[ClipEffect]] = defaultdict(list)
+    for clip in report.track('taking heads away', clips):
+        for lane, effect in _probe_clip(runtime, clip, cache, variant).items():
+            effects[lane].append(effect)
     lanes = {lane: _describe_lane(each) for lane, each in effects.items()}
     return {'lanes': lanes, 'agreement': _compare_lanes(effects)}
 
 
-def _ablate(runtime: Runtime, lived: Sequence[Lived], size: int) -> dict[str, list[ClipEffect]]:
-    decoder: Any = runtime.decoder
-    effects: dict[str, dict[str, ClipEffect]] = defaultdict(dict)
-    groups = list(batches(decoder.module, lived, size))
-    for group in report.track('taking heads away', groups):
+def _probe_clip(runtime: Runtime, clip: ProbeClip, cache: Path,
+                variant: str) -> dict[str, ClipEffect]:
+    """Return the effect on each lane's decisions on a clip, found now or before."""
+    key = hashlib.sha256(f'{runtime.encoder.spec.model_id} {variant} '.encode()
+                         + clip.samples.astype('<f4').tobytes()).hexdigest()[:24]
+    path = cache / f'{key}.npz'
+    if not path.is_file():
+        arrays = {f'{lane} {name}': array for lane, effect in _ablate(runtime, clip)
+                  for name, array in effect._asdict().items()}
+        with tempfile.TemporaryDirectory(dir=cache) as folder:  # whole, or not at all
+            np.savez(Path(folder) / path.name, **arrays)
+            (Path(folder) / path.name).replace(path)
+    with np.load(path) as kept:
+        return {lane.name: ClipEffect(*(kept[f'{lane.name} {name}']
+                                        for name in ClipEffect._fields)) for lane in LANES}
+
+
+def _ablate(runtime: Runtime, clip: ProbeClip) -> Iterator[tuple[str, ClipEffect]]:
+    lanes = listen(runtime, clip).lanes
+    decoder: Any = runtime.decoder  # listen() made sure that it is torch's
+    for group in batches(decoder.module, lanes, len(lanes)):
         found = ablate_heads(decoder.module, decoder.controls, group)
         for lane, log_odds in zip(group.lived, found, strict=True):
-            effects[lane.lane][lane.clip] = measure_effect(log_odds, lane.threshold)
-    clips = list(dict.fromkeys(lane.clip for lane in lived))  # lanes are drawn together later
-    return {lane: [each[clip] for clip in clips if clip in each]
-            for lane, each in effects.items()}
+            yield lane.lane, measure_effect(log_odds, lane.threshold)
 
 
 def _mean_of(effects: Sequence[ClipEffect], name: str) -> np.ndarray:
     """Return the mean over kinds of a figure per decision [layers, heads]."""
-    total = sum(getattr(one, name) for one in effects)
-    counts = sum(one.decisions for one in effects)
+    total = np.sum([getattr(one, name) for one in effects], axis=0)
+    counts = _count_decisions(effects)
     there = counts > 0
     mean: np.ndarray = (total[there] / counts[there, None, None]).mean(0)
     return mean
 
 
+def _count_decisions(effects: Sequence[ClipEffect]) -> np.ndarray:
+    counts: np.ndarray = np.sum([one.decisions for one in effects], axis=0)
+    return counts
+
+
 def _describe_lane(effects: Sequence[ClipEffect]) -> dict[str, Any]:
     moved = _mean_of(effects, 'moved')
     order = np.argsort(-moved, axis=None)
-    counts = sum(one.decisions for one in effects)
+    counts = _count_decisions(effects)
     top = [_describe_head(effects, *map(int, np.unravel_index(place, moved.shape)))
            for place in order[:TOP]]
     return {'decisions': {'silent': int(counts[0]), 'respond': int(counts[1])},
@@ -107,7 +137,7 @@ def _describe_head(effects: Sequence[ClipEffect], layer: int, head: int) -> dict
 
     def estimate(name: str) -> Estimate:
         return quotients([getattr(one, name)[:, layer, head] for one in effects], below)
-    return {'head': f'L{layer + 1}H{head + 1}', 'moved': estimate('moved'),
+    return {'head': f'L{layer}H{head}', 'moved': estimate('moved'),
             'lost': estimate('lost'), 'kept': estimate('kept')}
 
 
@@ -122,9 +152,9 @@ def _split_half(effects: Sequence[ClipEffect]) -> float | None:
 
 
 def _compare_lanes(effects: Mapping[str, Sequence[ClipEffect]]) -> dict[str, Estimate]:
-    """Return Spearman's rank correlation of the heads of each two lanes, drawn by clip."""
+    """Return Spearman's rank correlation of the heads of each two lanes; all hear all clips."""
     def of_both(drawn: Sequence[tuple[ClipEffect, ClipEffect]]) -> float:
         return _correlate([one for one, _ in drawn], [other for _, other in drawn])
-    return {f'{one} and {other}': bootstrap(list(zip(effects[one], effects[other], strict=False)),
+    return {f'{one} and {other}': bootstrap(list(zip(effects[one], effects[other], strict=True)),
                                             of_both, rounds=ROUNDS)
             for one, other in combinations(effects, 2)}

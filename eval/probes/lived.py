@@ -123,7 +123,8 @@ def listen(runtime: Runtime, clip: ProbeClip,
     def note(_: nn.Module, given: Any, made: Any) -> None:
         before.append(given[0][0].float().cpu().numpy())
         after.append(made[0].float().cpu().numpy())
-    hook = getattr(tower, 'proj', getattr(tower, 'projector', None)).register_forward_hook(note)
+    projector = tower.proj if tower.config.projector == 'linear' else tower.projector
+    hook = projector.register_forward_hook(note)
     try:
         for _ in assistant.listen([AudioBlock(samples=clip.samples, sample_rate_hz=RATE,
                                               stamp_ns=0)]):

@@ -101,7 +101,8 @@ def _without_each_head(decoder: Decoder, layer: int, x: Tensor, batch: LaneBatch
         for head in range(heads):
             kept[head, ..., head, :] = 0
         return (kept.flatten(-2).flatten(0, 1),)
-    hook = tail.model.layers[0].self_attn.o_proj.register_forward_pre_hook(take_away)
+    first: Any = tail.model.layers[0]
+    hook = first.self_attn.o_proj.register_forward_pre_hook(take_away)
     try:
         hidden: Tensor = tail(x.repeat(heads + 1, 1, 1), batch.cos, batch.sin)
     finally:

@@ -42,8 +42,7 @@ def draw_heads(path: Path, lanes: Mapping[str, Mapping[str, Any]]) -> Path:
                                1.6 + 0.17 * shape[0])
     for axes, (name, lane) in zip(rows[0], lanes.items(), strict=True):
         axes.grid(visible=False)
-        image = axes.imshow(lane['moved'], aspect='auto', cmap='viridis', origin='lower',
-                            extent=(0.5, shape[1] + 0.5, 0.5, shape[0] + 0.5))
+        image = axes.imshow(lane['moved'], aspect='auto', cmap='viridis', origin='lower')
         axes.set(title=name, xlabel='head', ylabel='layer')
         figure.colorbar(image, ax=axes, label='mean change of log-odds')
     return save_figure(figure, path)

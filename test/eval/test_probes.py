@@ -14,6 +14,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.runtimes.registry import load_runtime
 from eval import probe
+from eval.probes import heads
 from eval.probes.clips import ProbeClip, read_clips
 from eval.probes.continuity import compare_pairs
 from eval.probes.heads import measure_effect, measure_heads
@@ -146,8 +147,11 @@ def test_layers_are_those_of_the_decoder(runtime, heard):
         assert torch.equal(step, decoder(batch.embeddings, batch.cos, batch.sin))
 
 
-def test_lanes_agree_with_themselves(runtime, clips):
-    figures = measure_heads(runtime, clips, 4)
+def test_lanes_agree_with_themselves_and_a_second_run_takes_what_the_first_found(
+        runtime, clips, tmp_path, monkeypatch):
+    figures = measure_heads(runtime, clips[:2], tmp_path)
+    monkeypatch.setattr(heads, 'ablate_heads', None)  # nothing is asked again
+    assert measure_heads(runtime, clips[:2], tmp_path)['agreement'] == figures['agreement']
     assert set(figures['lanes']) == {'transcript', 'translation', 'assistant'}
     for lane in figures['lanes'].values():
         assert np.shape(lane['moved']) == (2, 4) and len(lane['top']) == 8

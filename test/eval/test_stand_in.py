@@ -7,6 +7,7 @@ import pytest
 from eval import stand_in
 from eval.psb_rows import read_benchmark
 from eval.suites.forms import read_librispeech
+from eval.suites.sample import NOTE
 from held_out.clips import MaterialError
 
 pytestmark = pytest.mark.unit
@@ -45,6 +46,7 @@ def test_clips_with_english_words_are_speakers_of_librispeech(data, tmp_path):
     assert make('librispeech', data, tmp_path / 'out') == 0
     items = read_librispeech(tmp_path / 'out')
     assert sorted(item.references[0] for item in items) == ['ADA', 'GRACE']
+    assert (tmp_path / 'out' / NOTE).is_file()  # no published figure stands beside it
     assert len({item.groups['speaker'] for item in items}) == 2
 
 

@@ -224,9 +224,9 @@ def test_threshold_and_refractory_time_take_effect(robot):
 def test_zero_is_the_models_own_threshold_also_at_run_time(robot):
     decoder = robot.decoder({'lane.assistant.threshold': 0.9})
     robot.wait(lambda: decoder.ready, 'ready')
-    assert decoder._thresholds['assistant'] == 0.9
+    assert decoder._health.thresholds['assistant'] == 0.9
     assert change(decoder, 'lane.assistant.threshold', 0.0).successful
-    robot.wait(lambda: decoder._thresholds['assistant'] == 0.5, 'adjusted')
+    robot.wait(lambda: decoder._health.thresholds['assistant'] == 0.5, 'adjusted')
 
 
 def test_min_confidence_takes_effect(robot):
@@ -243,10 +243,10 @@ def test_min_confidence_takes_effect(robot):
     # set while the model may still be loading
     assert change(decoder, 'lane.assistant.min_confidence', 0.5).successful
     decoder.trigger_activate()
-    robot.wait(lambda: decoder.ready and 'assistant' in decoder._unsure, 'ready')
+    robot.wait(lambda: decoder.ready and 'assistant' in decoder._health.unsure, 'ready')
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: any(one.respond for one in decisions), 'decided')
-    assert not alerts and decoder._unsure['assistant']._count == 1
+    assert not alerts and decoder._health.unsure['assistant']._count == 1
     assert change(decoder, 'lane.assistant.min_confidence', -1.0).successful
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: alerts, 'an alert')

@@ -5,16 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from whisper_stand_in import Whisper
 
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.io.messages import time_message
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, Emotion
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import read_settled
@@ -152,32 +153,6 @@ def test_what_only_a_lane_heard_and_nobody_read_is_no_transcript(replies):
     assert replies.told == [('words', False), ('words', True)], 'nobody reads any more'
 
 
-class Whisper:
-    """Hears speech in what is louder than 0 and reads one word for each second."""
-
-    step_s = 0.04
-    fails = False
-
-    def open_voice(self):
-        return self
-
-    def reset(self):
-        pass
-
-    def push(self, samples):
-        return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
-
-    def read_window(self, samples, *, agreed=(), before=(), language=''):
-        if self.fails:
-            raise RuntimeError('no')
-        words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
-                 for n in range(len(samples) // 16_000)]
-        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
-
-    def transcribe(self, samples, languages=()):
-        return Recognition(text=f'{round(len(samples) / 16_000)} s', language='en')
-
-
 def link(whisper, pattern, **settings):
     """Return a link that heard a pattern of chunks ('#': speech), and what it told."""
     config = AssistantConfig(transcript=TranscriptConfig(second_pass='whisper', **settings))
@@ -201,16 +176,16 @@ def feed(heard, place, sign):
 
 
 def test_words_come_during_speech_with_their_places_and_then_the_final():
-    heard = link(Whisper(), '#' * 8 + '.' * 7)
+    heard = link(Whisper(mark=''), '#' * 8 + '.' * 7)
     partial, final = heard.told[2], heard.told[-1]
-    assert not partial.is_final and partial.source == 'partial' and partial.text == 'w0 w1'
-    assert list(partial.words) == ['w0', 'w1'] and partial.word_starts[1].sec == 2
+    assert not partial.is_final and partial.source == 'partial' and partial.text == 'alpha bravo'
+    assert list(partial.words) == ['alpha', 'bravo'] and partial.word_starts[1].sec == 2
     assert final.is_final and final.source == 'second_pass' and final.text
     assert len({it.utterance_id for it in heard.told}) == 1
 
 
 def test_a_draft_gets_only_what_is_not_final_yet():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     heard = link(whisper, '#' * 8 + '.' * 7)
     late = Draft(text='late', confidence=0.9, start_ns=S, end_ns=S + 15 * CHUNK_NS)
     settled = heard.link.settle_draft(late)
@@ -222,14 +197,14 @@ def test_a_draft_gets_only_what_is_not_final_yet():
 
 
 def test_a_reading_that_fails_is_logged_and_the_final_comes():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     whisper.fails = True
     heard = link(whisper, '#' * 8 + '.' * 7)
     assert 'failed' in heard.logged[0] and [it.is_final for it in heard.told] == [True]
 
 
 def test_without_time_or_where_turned_off_nothing_is_read():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     assert not link(whisper, '#' * 8, partial_ms=0.0).told
     heard = link(whisper, '#')
     heard.link._rest_until = float('inf')
@@ -239,7 +214,7 @@ def test_without_time_or_where_turned_off_nothing_is_read():
 
 
 def test_a_button_makes_one_utterance_of_what_is_said_while_it_is_held():
-    heard = link(Whisper(), '')
+    heard = link(Whisper(mark=''), '')
     heard.link.hold(True)
     for place, sign in enumerate('##......##'):
         feed(heard, place, sign)

@@ -236,7 +236,7 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     robot.tell(microphone, encoder, 5)
     robot.wait(lambda: books(encoder).consumed >= 4, 'heard')
     robot.wait(lambda: alerts, 'a critical alert all the same')
-    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._replies == 0
+    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._health.replies == 0
     assert not any(one.respond for one in decisions)
     speaking.publish(Bool(data=False))
     robot.wait(lambda: not encoder._voice.speech.is_active(time.monotonic()), 'robot is silent')

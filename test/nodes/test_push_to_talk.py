@@ -7,50 +7,22 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-import numpy as np
 from std_srvs.srv import SetBool
+from whisper_stand_in import ClosingWhisper
 
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 
 pytestmark = pytest.mark.ros
 
-WORDS = ('alpha', 'bravo', 'charlie', 'delta', 'echo', 'foxtrot', 'golf', 'hotel')
 READS = {'transcript.second_pass': 'whisper', 'transcript.end': 'smart'}
-
-
-class Whisper:
-    """Hears speech in all that is louder than 0 and reads a word for each second."""
-
-    step_s = 0.04
-
-    def open_voice(self):
-        return self
-
-    def reset(self):
-        pass
-
-    def push(self, samples):
-        return (samples.reshape(-1, 640).max(axis=1) > 1e-3).astype(np.float32)
-
-    def read_closed(self, samples, *, before=(), language=''):
-        return self.read_window(samples, before=before)
-
-    def read_window(self, samples, *, agreed=(), before=(), language=''):
-        words = [ReadWord(text=f' {name}', mark='.', start_s=n * 1.0, end_s=n + 0.5)
-                 for n, name in enumerate(WORDS[:max(1, len(samples) // 16_000)])]
-        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
-
-    def transcribe(self, samples, languages=()):
-        return Recognition(text=f'{round(len(samples) / 16_000)} s', language='en')
 
 
 def start(robot, judge):
     """Return a robot whose encoder reads words, its microphone, and what it understood."""
     heard = robot.watch(Transcript, 'transcript', qos.EVENTS)
     decoder = robot.decoder(READS, runtime=robot.scripted(script={}))
-    encoder = robot.encoder(READS, transcriber=lambda _name: Whisper(),
+    encoder = robot.encoder(READS, transcriber=lambda _name: ClosingWhisper(),
                             turn_judge=lambda threads: judge)
     microphone = robot.microphone()
     robot.wait(lambda: encoder._input._subscriptions

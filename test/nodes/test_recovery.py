@@ -126,7 +126,7 @@ def test_a_bad_chunk_is_refused_at_the_door_and_the_next_is_heard(robot, stream,
     stream.tell(1)
     robot.wait(lambda: stream.decided('assistant') == [0, 2], 'the others are decided')
     robot.wait(lambda: stream.says('decode', 'expected features'), 'it is named')
-    assert decoder._refusals == 1 and decoder._progress.counts['faults'] == 0
+    assert decoder._health.refusals == 1 and decoder._progress.counts['faults'] == 0
 
 
 def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(

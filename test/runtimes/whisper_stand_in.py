@@ -12,13 +12,14 @@ class Whisper:
     Reads speech that goes on and finished speech.
 
     ``text`` is what it reads of finished speech; without one it says how many seconds it got.
+    ``mark`` stands behind each word.
     """
 
     step_s = 0.04
     fails = False
 
-    def __init__(self, text=''):
-        self._text = text
+    def __init__(self, text='', mark='.'):
+        self._text, self._mark = text, mark
 
     def open_voice(self):
         return self
@@ -32,10 +33,17 @@ class Whisper:
     def read_window(self, samples, *, agreed=(), before=(), language=''):
         if self.fails:
             raise RuntimeError('no')
-        words = [ReadWord(text=f' {name}', mark='.', start_s=float(n), end_s=n + 0.5)
+        words = [ReadWord(text=f' {name}', mark=self._mark, start_s=float(n), end_s=n + 0.5)
                  for n, name in enumerate(WORDS[:max(1, len(samples) // 16_000)])]
         return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
 
     def transcribe(self, samples, languages=()):
         return Recognition(text=self._text or f'{round(len(samples) / 16_000)} s', language='en',
                            mean_log_prob=-0.1)
+
+
+class ClosingWhisper(Whisper):
+    """Reads a pause too, as if it were the end."""
+
+    def read_closed(self, samples, *, before=(), language=''):
+        return self.read_window(samples, before=before)

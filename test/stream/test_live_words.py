@@ -7,12 +7,13 @@ import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
-from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.final_text import Draft
-from audio_interaction_ros.stream.final_words import settle_draft
+from audio_interaction_ros.stream.final_words import finish_span, settle_draft
 from audio_interaction_ros.stream.live_words import LONGEST_NS, LiveWords
 from audio_interaction_ros.stream.pause_judge import PauseJudge
+from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.stream.unfinished import is_unfinished, leads_on
 
@@ -211,9 +212,16 @@ def test_a_text_that_leads_on_is_told_from_one_that_only_lacks_its_mark():
     ('Go home.', None, 1.2), ('Go to the', None, 2.4), ('Go home.', 0.9, 0.3),
     ('Go home', 0.9, 0.3), ('Go home.', 0.1, 1.2), ('Go to the', 0.9, 2.4),
     ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2), ('I S L A', 0.7, 2.4),
-    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3)])
+    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3), ('A golden red drive', 0.7, 2.4),
+    ('Chapter of the end', 0.95, 1.2), ('He said "yes."', 0.7, 0.3)])
 def test_how_long_silence_lasts_until_it_is_over_follows_from_words_and_voice(text, over, wait):
     assert END.wait_ns(text, over) == round(wait * S)
+
+
+def test_who_has_spoken_for_long_may_pause_between_two_sentences():
+    assert [END.wait_ns('And so it was.', 0.9, spoken * S) for spoken in (3, 5)] == [
+        round(0.3 * S), round(0.75 * S)]
+    assert END.wait_ns('And so it was.', 0.1, 5 * S) == round(1.2 * S), 'as before'
 
 
 def test_the_reading_of_a_pause_is_the_final_text_and_nobody_reads_again():
@@ -230,6 +238,43 @@ def test_a_pause_in_which_speech_goes_on_is_read_but_not_final():
     assert len(stream.reader.closed) == 2 and not stream.over
     stream.play('...')
     assert stream.over[0].reading.text == 'w0 w1 w2 w3'
+
+
+def test_what_was_read_before_a_long_pause_stays_and_is_not_read_again():
+    stream = Stream(mark=',', judge=lambda _: 0.0)
+    stream.play('######...')
+    read = stream.reader.closed[-1]
+    stream.play('######')
+    assert max(stream.reader.windows[-2:]) < read + 1.2, 'the window begins in the pause'
+    newest = stream.shown[-1]
+    assert newest.text[:newest.stable_length] == 'alpha bravo, charlie', 'all of it is stable'
+    short = Stream(mark=',', judge=lambda _: 0.0).play('######.######')
+    assert short.reader.windows[-1] > 4.0, 'a short pause ends no sentence'
+
+
+@pytest.mark.parametrize(('confidence', 'text'), [(0.9, 'w0 w1'), (0.3, '')])
+def test_what_was_shown_surely_does_not_vanish_where_the_second_reading_is_in_doubt(
+        confidence, text):
+    class Unsure(Reader):
+        def read_closed(self, samples, **options):
+            return replace(super().read_closed(samples, **options), doubt='guessed')
+
+        def read_window(self, samples, **options):
+            read = super().read_window(samples, **options)
+            return replace(read, words=tuple(replace(word, confidence=confidence)
+                                             for word in read.words))
+
+        def transcribe(self, samples, languages=()):
+            return Recognition(text='Thank you.', language='en', no_speech=0.9,
+                               mean_log_prob=-1.0)
+
+    stream, history = Stream(Unsure()), SpanReader(seconds=30.0)
+    for place in range(12):
+        history.remember(AudioChunk(samples=np.full(CHUNK_SAMPLES, 0.1, np.float32),
+                                    stamp_ns=place * CHUNK_NS, lost_samples_before=0))
+    span, = stream.play('######......').over
+    final = finish_span(span, history, stream.reader)
+    assert (final.text, final.source) == (text, 'second_pass')
 
 
 def test_a_reading_that_is_unsure_of_its_words_is_not_final():
@@ -255,7 +300,7 @@ def test_a_voice_is_asked_twice_in_a_pause_and_only_where_that_may_end_it():
         return len(asked)
 
     assert ask('######.', mark='.') == 1 and ask('######....', mark='.') == 2
-    assert ask('######.####.###', mark='.') == 2, 'each pause is another question'
+    assert ask('####.###.###', mark='.') == 2, 'each pause is another question'
     assert ask('######......', mark=' and') == 0, 'more is to come, however it sounds'
     assert ask('######...') == 1 and ask('######......') == 2, 'a number waits for longer anyhow'
 

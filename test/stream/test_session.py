@@ -65,6 +65,24 @@ def test_each_lane_replies_on_its_own_chunk():
     assert ''.join(deltas) == 'hello 你好' and '\ufffd' not in ''.join(deltas)
 
 
+def test_prompts_that_are_read_beforehand_are_the_same_passes(monkeypatch):
+    fed = []
+    for early in (True, False):
+        one, decoder = session({0: {1: (Emotion.NORMAL, 'hello')}})
+        passes, step = [], decoder.step
+        monkeypatch.setattr(decoder, 'step', lambda requests, passes=passes, step=step: (
+            passes.append([(request.lane, *request.ids) for request in requests])
+            or step(requests)))
+        if early:
+            one.read_prompts()
+            assert len(passes) == 1 and not one.busy
+        for seq in range(3):
+            one.push(chunk(seq))
+            one.drain()
+        fed.append(passes)
+    assert fed[0] == fed[1]
+
+
 def test_a_speaking_lane_blocks_no_other_and_leaves_its_queue_alone():
     """While one lane speaks, the other takes every chunk at once."""
     one, _ = session({0: {0: (Emotion.NORMAL, 'a long reply')}})

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='folder of the run; give the same one to go on')
     parser.add_argument('--arms', nargs='+', default=[], metavar='ARM',
                         help=f'some of {" ".join(ARMS)} (all)')
-    parser.add_argument('--seeds', type=int, default=3, help='trainings per arm (%(default)s)')
+    parser.add_argument('--seeds', type=int, help='trainings per arm (3; 1 with --smoke)')
     parser.add_argument('--hours', type=float, default=1.0,
                         help='of streams to learn from (%(default)s)')
     parser.add_argument('--held-out-hours', type=float, default=0.5,
@@ -54,8 +54,9 @@ def count_workers(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Build, train, measure, report."""
-    if options.seeds < 1:
-        raise ConfigurationError(f'--seeds: expected 1 or more, got {options.seeds}')
+    seeds = options.seeds if options.seeds is not None else 1 if options.smoke else 3
+    if seeds < 1:
+        raise ConfigurationError(f'--seeds: expected 1 or more, got {seeds}; correct it')
     from train.ablate.schedule import train_units
     from train.ablate.unit import Unit
     arms, out = choose_arms(options.arms), options.out.absolute()
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     build_corpora(list_corpora(arms), list_corpora(list(ARMS.values())), out,
                   settings=CorpusSettings(**sizes), workers=workers)
     units = [Unit(run=out, arm=arm, seed=seed, changes=changes, cpu=options.cpu)
-             for seed in range(options.seeds) for arm in arms]
+             for seed in range(seeds) for arm in arms]
     done = train_units(units, workers=workers, minutes=options.minutes)
     report(units, options)
     print(f'{done} of {len(units)} trainings are done'

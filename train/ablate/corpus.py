@@ -21,6 +21,7 @@ from train.compose.script import Script, Step
 from train.demo.command import choose_speakers, make_clips
 from train.demo.writer import Writer
 from train.records import Clip
+from train.responses import P_HISTORY_REVIEW, P_SILENT
 from train.speech.engines import EngineSettings, find_present
 from train.stages import read_stage, run_stage, stable_seed
 
@@ -56,9 +57,9 @@ def write_scripts(plan: CorpusPlan, voices: Sequence[str], settings: CorpusSetti
                   ) -> list[Script]:
     """Return the scripts of a corpus: those of the whole one, but for what the plan changes."""
     whole = Writer(voices, seed=settings.seed).write_hours(settings.hours)
-    without = {share: 0.0 for share, kept in (('reviews', plan.reviews), ('silent', plan.silence))
-               if not kept}
-    writer = Writer(voices, seed=settings.seed, **without)
+    writer = Writer(voices, seed=settings.seed,
+                    reviews=P_HISTORY_REVIEW if plan.reviews else 0.0,
+                    silent=P_SILENT if plan.silence else 0.0)
     counts = Counter(script.ability for script in whole)
     scripts = [writer.write(ability, number) for ability, count in counts.items()
                for number in range(count)]
@@ -102,14 +103,15 @@ def build_corpora(plans: Sequence[CorpusPlan], everything: Sequence[CorpusPlan],
     heard, unheard = voices[:-VOICES_HELD_OUT] or voices, voices[-VOICES_HELD_OUT:]
     written = {plan: write_scripts(plan, heard, settings) for plan in {*everything, *plans}}
     lines = [script for plan in everything for script in written[plan]]
-    common = {'settings': engines, 'most': settings.sounds, 'check': False, 'workers': workers}
-    dry, _ = make_clips(lines, out / 'clips', seed=settings.seed, **common)
+    make = partial(make_clips, settings=engines, most=settings.sounds, check=False,
+                   workers=workers)
+    dry, _ = make(lines, out / 'clips', seed=settings.seed)
     for plan in plans:
         clips = _record(dry, out, clean=plan.tfjp, workers=workers)
         _compose(written[plan], clips, out / 'streams' / plan.name, plan.chunk_s, workers)
     other = replace(settings, hours=settings.held_out_hours, seed=settings.seed + 1)
     scripts = Writer(unheard, seed=other.seed).write_hours(other.hours)
-    clips, _ = make_clips(scripts, out / 'clips-held-out', seed=other.seed, **common)
+    clips, _ = make(scripts, out / 'clips-held-out', seed=other.seed)
     clips = [replace(clip, path=str(out / 'clips-held-out' / clip.path)) for clip in clips]
     for chunk_s in dict.fromkeys(plan.chunk_s for plan in plans):
         _compose(scripts, clips, out / 'streams' / held_out_of(chunk_s), chunk_s, workers)

@@ -58,7 +58,7 @@ class LaneCounts:
 def count_events(stream: Stream, replies: Sequence[Reply], first: int, given: np.ndarray
                  ) -> tuple[int, int, int]:
     """
-    Return how many events ended in a sample, how many of them were met rightly, how many are due.
+    Return how many events ended in a sample, how many were met rightly, how many have a reply.
 
     ``given`` [chunks] bool says after which chunk, from ``first`` on, the lane spoke. An event
     with a reply is met when the lane spoke at the reply's chunk or just beside it (TOLERANCE_S);
@@ -71,20 +71,19 @@ def count_events(stream: Stream, replies: Sequence[Reply], first: int, given: np
     expected = {reply.event: reply.chunk for reply in replies}
     near = {chunk + step for chunk in expected.values()
             for step in range(-beside, beside + 1)}
-    right, ended = [], 0
+    right, answered = [], 0
     for index, event in enumerate(stream.events):
         last = reply_chunk(event.end_s, size=size)
         if event.role not in HAPPENING or not first <= last < first + len(given):
             continue
-        ended += 1
         if index in expected:
+            answered += 1
             due = expected[index]
             right.append(any(abs(chunk - due) <= beside for chunk in spoke))
         else:
             during = set(range(reply_chunk(event.start_s, size=size), last + beside + 1))
             right.append(not spoke & (during - near))
-    due_here = sum(first <= chunk < first + len(given) for chunk in expected.values())
-    return ended, sum(right), due_here
+    return len(right), sum(right), answered
 
 
 def count_reviews(replies: Sequence[Reply], lengths: Sequence[int], right: np.ndarray

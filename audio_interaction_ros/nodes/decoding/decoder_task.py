@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from audio_interaction_ros.assembly import build_session, resolve_for
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.runtimes.base import Runtime

@@ -69,11 +69,6 @@ class LiveWordsLink:
         """True where words are shown while they are spoken."""
         return self._live is not None
 
-    @property
-    def unheard(self) -> bool:
-        """True when something was remembered that nobody has heard yet."""
-        return self._live is not None and self._live.unheard
-
     def report(self, report: StatusReport) -> None:
         """Add what diagnostics say of the words."""
         report.values.update(partials_read=self.read, partials_skipped=self.skipped)

@@ -69,7 +69,7 @@ class SecondPassLink:
         self._words = LiveWordsLink(config=config, reader=self._reader,
                                     log=node.get_logger().error) if words else None
         self._told = False  # an item of the worker waits that says that audio came
-        self._at_once = True
+        self._takes_time = False
         self._finish_at: float | None = None
         self.failure = self.frame_id = ''
         self.done = self.kept = 0
@@ -111,8 +111,7 @@ class SecondPassLink:
         if self._words is not None and self._words.working and not own_voice:
             self._words.remember(chunk)
             self._finish_at = None
-            if self._at_once:
-                self.hear()
+            self._wake()
 
     def hold(self, held: bool) -> None:
         """Take it that a button is held, so that all is one utterance, or was let go."""
@@ -124,20 +123,17 @@ class SecondPassLink:
         if self._words is not None and self._words.working:
             self._finish_at = time.monotonic() + _WAIT_FOR_DRAFT_S
 
-    def take_time(self) -> None:
-        """Hear only what ``hear`` and ``end`` say, and read all that is due, as in a replay."""
-        self._at_once = False
-        if self._words is not None:
-            self._words.hurried = False
-
-    def hear(self) -> bool:
-        """Read what was remembered, where that is due; False where nothing new was."""
-        if self._words is None or not self._words.unheard:
-            return False
+    def _wake(self) -> None:
         if not self._told:
             self._told = True  # first, for the worker may take it at once
-            self._told = self._worker.put(_HEARD, always=True)
-        return True
+            if not self._worker.put(_HEARD, always=True):
+                self._told = False
+
+    def take_time(self) -> None:
+        """Read all that is due, and take a stream to be over when ``end`` says so: a replay."""
+        self._takes_time = True
+        if self._words is not None:
+            self._words.hurried = False
 
     def end(self) -> bool:
         """Make final what a stream that ended has left; False where none has ended."""
@@ -175,7 +171,8 @@ class SecondPassLink:
 
     def _look_after(self) -> None:
         self._retry_loading()
-        if self._at_once and self._finish_at is not None and time.monotonic() >= self._finish_at:
+        due = self._finish_at is not None and time.monotonic() >= self._finish_at
+        if due and not self._takes_time:
             self.end()
 
     def _retry_loading(self) -> None:
