@@ -43,6 +43,8 @@ workshop:  ## the same, and what training, export, tests and linters need (PyTor
 
 # What cannot work is said before anything is installed.
 named:
+	@case "$(SOURCE)" in file|mic|none) ;; \
+	  *) echo "SOURCE: expected file, mic or none, got '$(SOURCE)'" >&2; exit 2;; esac
 	@test "$(SOURCE)" != file || test -e "$$FILE" || { echo "FILE: no recording or bag at '$$FILE'" >&2; exit 2; }
 	@test -f "$$PARAMS" || { echo "PARAMS: no parameter file at '$$PARAMS'" >&2; exit 2; }
 

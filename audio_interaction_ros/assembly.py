@@ -6,7 +6,7 @@ decide alike. Knows neither threads nor topics.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ from audio_interaction_ros.runtimes.registry import (
     load_turn_judge,
 )
 from audio_interaction_ros.stream.listening import ListeningPipeline
-from audio_interaction_ros.stream.live_words import LiveWords, TurnJudge
+from audio_interaction_ros.stream.live_words import LiveWords
+from audio_interaction_ros.stream.pause_judge import PauseJudge, TurnJudge
 from audio_interaction_ros.stream.quiet import QuietRoom
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
@@ -139,16 +140,18 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
     user taught; None: those in the user's folder that this model can hear. ``canceller`` takes
     the robot's own voice out.
     """
-    select = config.audio.channel_select
+    select, size = config.audio.channel_select, encoder.spec.chunk_size
     if taught is None:
         taught = _find_taught(encoder, () if sounds is None else sounds.classes)
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
-                          gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller),
+                          gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller,
+                          chunk_size=size),
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
-                         magnitudes=encoder.spec.magnitudes),
-        encoder=encoder, quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs),
+                         magnitudes=encoder.spec.magnitudes, chunk_size=size),
+        encoder=encoder,
+        quiet=QuietRoom(below_dbfs=config.audio.quiet_below_dbfs, chunk_size=size),
         scorer=SoundScorer(sounds, taught), **options)
 
 
@@ -230,25 +233,30 @@ def load_judge(config: AssistantConfig) -> TurnJudge | None:
 
 
 def build_live_words(config: AssistantConfig, reader: Any, *, judge: TurnJudge | None = None,
-                     run: str = '0') -> LiveWords | None:
+                     run: str = '0', tell: Callable[[str], object] = _LOG.error
+                     ) -> LiveWords | None:
     """
     Return what shows words while they are spoken; None where that is turned off.
 
     Nor is there any where ``reader``, the second pass, cannot read speech that goes on
     (runtimes.base.WindowReader or StreamReader), or hears no voices. ``judge``
     (registry.load_turn_judge) hears whether a voice is through; ``run`` begins the names of
-    utterances.
+    utterances. ``tell`` is told once where the judge fails.
     """
     said = config.transcript
     if not said.partial_ms or not (hasattr(reader, 'read_window')
                                    or hasattr(reader, 'open_stream')):
         return None
     voice = reader.open_voice()
-    return voice and LiveWords(
-        reader, voice, period_s=said.partial_ms / 1000, judge=judge, run=run,
-        language=spoken_language(config), reader_ends=said.reader_ends, end=TurnEnd(
-            silence_ns=round(said.end_silence_ms * 1e6), sure_ns=round(said.end_sure_ms * 1e6),
-            unfinished_ns=round(said.end_unfinished_ms * 1e6), threshold=said.end_threshold))
+    if voice is None:
+        return None
+    waits = TurnEnd(
+        silence_ns=round(said.end_silence_ms * 1e6), sure_ns=round(said.end_sure_ms * 1e6),
+        unfinished_ns=round(said.end_unfinished_ms * 1e6), threshold=said.end_threshold)
+    return LiveWords(
+        reader, voice, period_s=said.partial_ms / 1000, run=run,
+        end=PauseJudge(waits, judge, tell=tell), language=spoken_language(config),
+        reader_ends=said.reader_ends)
 
 
 def spoken_language(config: AssistantConfig) -> str:

@@ -33,7 +33,6 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
@@ -67,7 +66,8 @@ from audio_interaction_ros.stream.final_words import (
     read_settled,
     settle_draft,
 )
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
@@ -124,6 +124,8 @@ class Assistant:
                                         if self._words_lane else None)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates)
+        if self._live is not None:  # what is read is better than what the lane would write
+            self.session.let_write(self._words_lane, False)
         self.policy = build_policy(config.alerts, config.lanes)
         self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
@@ -220,6 +222,8 @@ class Assistant:
         for sound in self._push_chunk(chunk):  # before any pass: an alert waits for no model
             yield sound
             yield from self._count_alerts(self.policy.on_sound(sound))
+        if self._live is not None:  # before what a lane writes, which takes longer
+            yield from self._show_words(self._live, chunk)
         while self.session.busy:
             for event in self.session.step():
                 yield event
@@ -233,13 +237,11 @@ class Assistant:
         if self.answers is not None:
             yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
-        if self._live is not None:
-            yield from self._show_words(self._live, chunk)
 
     def _show_words(self, live: LiveWords, chunk: EncodedChunk) -> Iterator[Event]:
         """Yield what is read of the speech that goes on, and the finals of what silence ended."""
         place: dict[str, Any] = {
-            'lane': self._words_lane, 'stamp_ns': chunk.stamp_ns + CHUNK_NS,
+            'lane': self._words_lane, 'stamp_ns': chunk.end_ns,
             'epoch': chunk.epoch, 'seq': chunk.seq}
         over = live.hear(chunk.stamp_ns)
         if live.due:

@@ -48,8 +48,9 @@ def check_arguments(arguments: Sequence[str]) -> None:
     """
     files = files_in(arguments)
     sections = [section for file in files for section in _read_sections(read_yaml(file), file)]
-    sections += list(_read_overrides(arguments))
-    _make_configuration(sections, ', '.join(files) or 'parameters')
+    overrides = list(_read_overrides(arguments))
+    places = [*files, *(['-p'] if overrides else [])]
+    _make_configuration(sections + overrides, ' or '.join(places) or 'parameters')
 
 
 def files_in(arguments: Sequence[str]) -> list[str]:

@@ -11,16 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from audio_interaction_ros.errors import ConfigurationError
+
 __all__ = [
     'Block',
     'CHUNK_NS',
     'CHUNK_S',
     'CHUNK_SAMPLES',
+    'ChunkSize',
     'Emotion',
     'MAGNITUDE_BINS',
     'MEL_FRAMES_PER_CHUNK',
     'MEL_HOP_SAMPLES',
     'NO_MAGNITUDE',
+    'RELEASED_CHUNK',
     'RELEASED_TOKEN_IDS',
     'SAMPLE_RATE_HZ',
     'TRANSLATION_TARGETS',
@@ -35,11 +39,66 @@ __all__ = [
 ]
 
 SAMPLE_RATE_HZ = 16_000
-CHUNK_SAMPLES = 6_400  # 400 ms
-CHUNK_NS = 400_000_000
-CHUNK_S = 0.4
 MEL_HOP_SAMPLES = 160  # 10 ms
-MEL_FRAMES_PER_CHUNK = CHUNK_SAMPLES // MEL_HOP_SAMPLES  # 40
+
+
+@dataclass(frozen=True)
+class ChunkSize:
+    """
+    How much audio is one chunk: a model hears chunks of the size that it was trained with.
+
+    Raises ConfigurationError for what is no whole number of tenths of a second from 0.1 to 2 s:
+    an encoder frame is 20 ms, and what tells quiet apart looks at tenths.
+    """
+
+    frames: int = 40
+    """Mel frames, of 10 ms each."""
+
+    def __post_init__(self) -> None:
+        if self.frames % 10 or not 10 <= self.frames <= 200:
+            raise ConfigurationError(
+                f'chunks: expected 0.1 to 2 s in whole tenths of a second, got '
+                f'{self.frames / 100:g} s; choose another size of chunk')
+
+    @classmethod
+    def of_seconds(cls, seconds: float) -> 'ChunkSize':
+        """Return the size of chunks that last so long."""
+        frames = round(seconds * 100) if math.isfinite(seconds) else 0
+        if abs(frames - seconds * 100) > 1e-6:
+            frames = 0
+        if not frames:
+            raise ConfigurationError(
+                f'chunks: expected 0.1 to 2 s in whole tenths of a second, got {seconds:g} s; '
+                'choose another size of chunk')
+        return cls(frames)
+
+    @property
+    def samples(self) -> int:
+        """Samples at 16 kHz."""
+        return self.frames * MEL_HOP_SAMPLES
+
+    @property
+    def ns(self) -> int:
+        """Nanoseconds."""
+        return self.frames * 10_000_000
+
+    @property
+    def s(self) -> float:
+        """Seconds."""
+        return self.frames / 100
+
+    @property
+    def per_s(self) -> float:
+        """Chunks in a second."""
+        return 100 / self.frames
+
+
+RELEASED_CHUNK = ChunkSize()
+"""Of the released model, and of the shipped one: the sizes below are those of its chunk."""
+CHUNK_SAMPLES = RELEASED_CHUNK.samples
+CHUNK_NS = RELEASED_CHUNK.ns
+CHUNK_S = RELEASED_CHUNK.s
+MEL_FRAMES_PER_CHUNK = RELEASED_CHUNK.frames
 MAGNITUDE_BINS = 64  # rows below the mel, of audio.magnitudes
 NO_MAGNITUDE = math.log(0.001)  # what digital silence is in them
 

@@ -6,6 +6,7 @@ boolean, aliases, what is not UTF-8) and which value fits a field. Knows no form
 """
 
 import dataclasses
+import difflib
 import enum
 import math
 import re
@@ -153,7 +154,9 @@ def _build(cls: type[_T], values: Any, where: str, error: type[AudioInteractionE
     fields = {item.name: item for item in dataclasses.fields(typing.cast(Any, cls)) if item.init}
     for key in values:
         if key not in fields:
-            raise error(f'{where}: unknown key {key!r}; expected one of '
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            meant = f', did you mean {near[0]!r}' if near else ''
+            raise error(f'{where}: unknown key {key!r}{meant}; expected one of '
                         f'{", ".join(sorted(fields))}')
     given = {key: _convert(hints[key], value, f'{where}{joint}{key}', error)
              for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""`python -m bench [all|frontend|encoder|decoder|constant|hour|nodes|…]`, and `bench plot`."""
+"""`python -m bench [all|frontend|encoder|decoder|…]`, and `bench plot|latency|simulate`."""
 
 import argparse
 import sys
@@ -19,11 +19,14 @@ from bench import (
     exporting,
     frontend,
     hour,
+    latency,
     models,
     nodes,
+    page,
     parts,
     plot,
     report,
+    simulate,
     soak,
     stream,
 )
@@ -34,13 +37,14 @@ from measure import machine
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
 # Too long for all, or of no interest to a robot.
-ALONE = ('soak', 'parts', 'compare', 'export', 'accelerator', 'stream')
+ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream')
 
 
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='python -m bench', description='Measure the assistant on this machine: prints a '
-        'table and writes JSON under bench/results. python -m bench plot FILE … draws it.')
+        'table and writes JSON under bench/results. python -m bench plot FILE … draws '
+        'it; python -m bench latency and simulate have options of their own.')
     parser.add_argument('part', nargs='?', default='all', choices=('all', *PARTS, *ALONE))
     parser.add_argument('--model', default='',
                         help='folder, shipped name or repository id; random: weights of chance in '
@@ -61,7 +65,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument('--chunks', type=int, default=hour.HOUR_CHUNKS,
                         help='length of "hour" and "stream" (9,000 chunks are one hour)')
     parser.add_argument('--seconds', type=float, default=300.0,
-                        help='length of the parts "nodes", "parts" and "compare"')
+                        help='length of the parts "nodes", "parts" and "compare", and of each '
+                             'step of "page"')
     parser.add_argument('--file', type=Path,
                         help='recording that these parts play')
     parser.add_argument('--quiet', action='store_true',
@@ -110,6 +115,7 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
         'soak': lambda: soak.run(
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
+        'page': lambda: page.run(seconds=options.seconds, file=options.file),
         'accelerator': accelerator,
         'stream': lambda: stream.run(load_runtime(), chunks=options.chunks, device=options.device,
                                      slots=options.slots),
@@ -120,9 +126,9 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
         'export': lambda: exporting.run(model=options.model, precision=options.precision)}
 
 
-def _plot(arguments: list[str]) -> int:
+def _run(command: Callable[[list[str]], int], arguments: list[str]) -> int:
     try:
-        return plot.main(arguments)
+        return command(arguments)
     except AudioInteractionError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -130,8 +136,9 @@ def _plot(arguments: list[str]) -> int:
 
 def main() -> int:
     """Measure; exit with 1 when a part could not be measured or a soak broke a promise."""
-    if sys.argv[1:2] == ['plot']:
-        return _plot(sys.argv[2:])
+    for name, command in (('plot', plot), ('latency', latency), ('simulate', simulate)):
+        if sys.argv[1:2] == [name]:
+            return _run(command.main, sys.argv[2:])
     options = _parse_options()
     told = machine.describe()
     sections: dict[str, list[Figure]] = {}

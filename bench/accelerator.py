@@ -17,6 +17,7 @@ from audio_interaction_ros.model.shapes import DecoderConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder
 from bench import decoder as steps
+from bench.costs import weights_read
 from bench.measure import Figure, spread, time_calls
 
 __all__ = ['FIRST_TEXT_MS', 'ROOFLINES', 'bandwidth', 'replayed', 'run', 'weights_read']
@@ -54,16 +55,6 @@ def run(runtime: Runtime, *, device: str, repeat: int = 60, slots: int = 1024) -
         Figure(what='listening step, 3 lanes / 1 lane, of medians', unit='x',
                value=three.value / one.value),
         *_eager_and_replayed(net, runtime.config.decoder, device, repeat, slots)]
-
-
-def weights_read(config: DecoderConfig, size: int) -> int:
-    """Return the bytes of weights that a pass reads without the head, each number of ``size``."""
-    heads = config.heads * config.head_dim
-    keys = config.kv_heads * config.head_dim
-    bias = (heads + 2 * keys) * config.attention_bias
-    layer = (config.width * (2 * heads + 2 * keys) + bias + 3 * config.width * config.mlp_width
-             + 2 * config.width)
-    return size * (config.layers * layer + config.width)
 
 
 def bandwidth(device: str, *, megabytes: int = 0) -> float:

@@ -29,12 +29,12 @@ from audio_interaction_ros.stream.session import Session
 from bench.audio import synthesise
 from bench.measure import Figure, resident_mib, spread
 
-__all__ = ['HOUR_CHUNKS', 'RunTrace', 'run', 'run_stream']
+__all__ = ['HOUR_CHUNKS', 'LANES', 'RunTrace', 'make_script', 'run', 'run_stream']
 
 HOUR_CHUNKS = 9_000
 EARLY = 100
 _WINDOW = 50  # chunks on either side that make up the cost "at" a chunk
-_LANES = (LaneConfig(name='transcript', kind='transcript', threshold=0.5),
+LANES = (LaneConfig(name='transcript', kind='transcript', threshold=0.5),
           LaneConfig(name='translation', kind='translation', threshold=0.5),
           LaneConfig(name='assistant', threshold=0.5, alerts=True))
 _SAYINGS = ('A smoke alarm is sounding.', 'A dog is barking.', 'Good morning.',
@@ -61,8 +61,8 @@ def run_stream(*, chunks: int, rules: AlertRules, slots: int = 256) -> RunTrace:
     """Run a stream of so many chunks through the whole core with a scripted model."""
     encoder = ScriptedEncoder()
     pipeline = ListeningPipeline(frontend=FrontEnd(), mel=StreamingMel(bins=80), encoder=encoder)
-    session = Session(decoder=ScriptedDecoder(script=_make_script(chunks), max_positions=slots),
-                      tokenizer=ScriptedTokenizer(), lanes=_LANES, slots=slots)
+    session = Session(decoder=ScriptedDecoder(script=make_script(chunks), max_positions=slots),
+                      tokenizer=ScriptedTokenizer(), lanes=LANES, slots=slots)
     policy = AlertPolicy(rules, AlertSettings(lanes=('assistant',)))
     minute = synthesise(60.0)
     seen = RunTrace()
@@ -95,11 +95,11 @@ def _hear_block(block: AudioBlock, pipeline: ListeningPipeline, session: Session
         seen.alerts += len(policy.tick(chunk.stamp_ns))
 
 
-def _make_script(chunks: int) -> dict[int, dict[int, tuple[Emotion, str]]]:
+def make_script(chunks: int) -> dict[int, dict[int, tuple[Emotion, str]]]:
     """Let each lane say something now and then, each at its own times."""
     return {lane: {chunk: (Emotion.NORMAL, _SAYINGS[chunk // 7 % len(_SAYINGS)])
                    for chunk in range(5 + lane, chunks, 17 + 6 * lane)}
-            for lane in range(len(_LANES))}
+            for lane in range(len(LANES))}
 
 
 def run(*, rules_path: str, chunks: int = HOUR_CHUNKS) -> list[Figure]:

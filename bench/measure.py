@@ -5,6 +5,7 @@ Owns how a figure is made: always from the steady clock, always as a distributio
 nothing of what is measured.
 """
 
+import os
 import resource
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ['Figure', 'peak_memory_mib', 'resident_mib', 'spread', 'time_calls']
+__all__ = ['Figure', 'peak_memory_mib', 'processor_s', 'resident_mib', 'spread', 'time_calls']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +94,12 @@ def _status_mib(pid: int | str, key: str) -> float:
         if line.startswith(f'{key}:'):
             return int(line.split()[1]) / 1024
     return float('nan')
+
+
+def processor_s(pid: int) -> float:
+    """Return processor seconds of all threads of a process so far; NaN where there is none."""
+    try:
+        fields = Path(f'/proc/{pid}/stat').read_text(encoding='ascii').rpartition(')')[2].split()
+    except OSError:
+        return float('nan')
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')

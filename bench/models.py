@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
-from audio_interaction_ros.protocol import TokenIds
+from audio_interaction_ros.protocol import ChunkSize, TokenIds
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_runtime
 
@@ -59,22 +59,23 @@ def is_random(model: str) -> bool:
     return model in (*SHAPES, TINY) or model.startswith(RELEASED)
 
 
-def load(model: str, *, runtime: str, threads: int, dtype: str, device: str) -> Runtime:
-    """Load a model as the assistant would, or make a random one."""
+def load(model: str, *, runtime: str, threads: int, dtype: str, device: str,
+         chunk_size: ChunkSize | None = None) -> Runtime:
+    """Load a model as the assistant would, or make a random one, for other chunks if wanted."""
     options: dict[str, Any] = {'runtime': runtime, 'threads': threads, 'dtype': dtype,
                                'device': device}
-    with scratch_model(model) as found:
+    with scratch_model(model, chunk_size) as found:
         return load_runtime(found, **options)
 
 
 @contextmanager
-def scratch_model(model: str) -> Iterator[str]:
+def scratch_model(model: str, chunk_size: ChunkSize | None = None) -> Iterator[str]:
     """Give what load_runtime takes: a model as it is named, or the folder of a random one."""
     if not is_random(model):
         yield model
         return
     with tempfile.TemporaryDirectory(prefix='bench-') as folder, _cache_in(folder):
-        yield str(save_random(Path(folder) / model, model))
+        yield str(save_random(Path(folder) / model, model, chunk_size))
 
 
 @contextmanager
@@ -90,11 +91,14 @@ def _cache_in(folder: str) -> Iterator[None]:
             os.environ['AUDIO_INTERACTION_CACHE'] = before
 
 
-def save_random(folder: Path, name: str = RANDOM) -> Path:
+def save_random(folder: Path, name: str = RANDOM,
+                chunk_size: ChunkSize | None = None) -> Path:
     """Write a random model in bfloat16 as a folder that a node can load; return the folder."""
     from audio_interaction_ros.checkpoints.layout import build_modules, save
     from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PREFIX
     config = random_config(name)
+    if chunk_size is not None and chunk_size != config.audio_tower.chunk_size:
+        config = _with_chunk(config, chunk_size)
     tensors = {f'{prefix}{key}': _random_tensor(key, value) for prefix, module in zip(
         (TOWER_PREFIX, DECODER_PREFIX), build_modules(config), strict=True)
         for key, value in module.state_dict().items()}
@@ -122,6 +126,12 @@ def _random_tensor(key: str, value: 'torch.Tensor') -> Any:
         stored(value.bfloat16()), make=lambda: stored(torch.empty(
             value.shape, dtype=torch.bfloat16).normal_(
                 std=0.02, generator=torch.Generator().manual_seed(seed))).make())
+
+
+def _with_chunk(config: CheckpointConfig, size: ChunkSize) -> CheckpointConfig:
+    """Return a model for other chunks, without its sound branch, which there is for 0.4 s only."""
+    silent = dataclasses.replace(config.audio_tower, sounds=(), sound_levels=(), tagger=False)
+    return dataclasses.replace(config, audio_tower=silent.with_chunk(size))
 
 
 def random_config(name: str) -> CheckpointConfig:

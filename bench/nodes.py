@@ -32,9 +32,10 @@ from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S, SAMPLE_RATE_HZ
 from bench import models
 from bench.audio import load_scene, quiet_room
 from bench.domain import claim_domain
-from bench.measure import Figure, peak_memory_mib, resident_mib, spread
+from bench.measure import Figure, peak_memory_mib, processor_s, resident_mib, spread
 
-__all__ = ['NodesError', 'Observations', 'sum_up', 'require_nodes', 'run']
+__all__ = ['NodesError', 'Observations', 'child_process', 'require_nodes', 'run', 'sum_up',
+           'write_wav']
 
 STALL_S = CHUNK_S
 FACTOR = 'real_time_factor'
@@ -73,6 +74,16 @@ class Observations:
         elif record['kind'] == 'diagnostics':
             self.diagnostics.setdefault(record['name'], []).append(record)
 
+    def leave_out_the_end(self, seconds: float) -> None:
+        """
+        Leave out decisions on chunks that begin after so much audio.
+
+        They are of the silence behind the end of a recording, which comes once nothing more does:
+        a second late, and nobody waits for it.
+        """
+        self.decisions = [decision for decision in self.decisions
+                          if decision.get('seq', 0) * CHUNK_S < seconds]
+
 
 def run(*, seconds: float, file: Path | None, params_file: Path | None, model: str, runtime: str,
         dtype: str, threads: int, quiet: bool = False) -> list[Figure]:
@@ -82,7 +93,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
                        else load_scene(seconds, file))
     with tempfile.TemporaryDirectory(prefix='bench-') as folder:
         path = Path(folder) / 'scene.wav'
-        _write_wav(path, samples)
+        write_wav(path, samples)
         if model == models.RANDOM:
             model = str(models.save_random(Path(folder) / models.RANDOM))
         arguments = ['--ros-args', '-p', f'model.path:={model}', '-p', f'model.dtype:={dtype}',
@@ -90,6 +101,7 @@ def run(*, seconds: float, file: Path | None, params_file: Path | None, model: s
         if params_file is not None:
             arguments += ['--params-file', str(params_file)]
         observed = _play(path, seconds, arguments, Path(folder) / 'assistant.log')
+    observed.leave_out_the_end(seconds)
     return sum_up(observed, origin)
 
 
@@ -101,7 +113,8 @@ def require_nodes() -> None:
             raise NodesError(f'expected the Python module {module}, found none; {remedy}')
 
 
-def _write_wav(path: Path, samples: np.ndarray) -> None:
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    """Write samples [n] float32 at 16 kHz."""
     with wave.open(str(path), 'wb') as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -110,7 +123,8 @@ def _write_wav(path: Path, samples: np.ndarray) -> None:
 
 
 @contextmanager
-def _process(module: str, arguments: list[str], **options: Any) -> Iterator[subprocess.Popen]:
+def child_process(module: str, arguments: list[str], **options: Any) -> Iterator[subprocess.Popen]:
+    """Run a module in a process of its own; ask it ever more clearly to end."""
     process = subprocess.Popen([sys.executable, '-m', module, *arguments], text=True, **options)
     try:
         yield process
@@ -131,11 +145,12 @@ def _play(path: Path, seconds: float, arguments: list[str], log: Path) -> Observ
                    'ROS_DOMAIN_ID': str(claim_domain())}
     observed = Observations()
     with log.open('w') as sink, \
-            _process(PROBE, [], env=environment, stdout=subprocess.PIPE) as probe:
+            child_process(PROBE, [], env=environment, stdout=subprocess.PIPE) as probe:
         reader = threading.Thread(target=_read, args=(probe, observed), daemon=True)
         reader.start()
         play = ['--source', 'file', '--file', str(path), '--exit-at-end', *arguments]
-        with _process(ASSISTANT, play, env=environment, stdout=sink, stderr=sink) as assistant:
+        with child_process(ASSISTANT, play, env=environment, stdout=sink,
+                           stderr=sink) as assistant:
             _watch(assistant, observed, seconds)
             code = assistant.poll()
     if not observed.decisions:
@@ -158,23 +173,15 @@ def _watch(assistant: subprocess.Popen, observed: Observations, seconds: float) 
     while assistant.poll() is None and time.monotonic() < deadline:
         time.sleep(1.0)
         if observed.decisions and first_at is None:
-            first_at, cpu_at_first = time.monotonic(), _cpu_s(assistant.pid)
+            first_at, cpu_at_first = time.monotonic(), processor_s(assistant.pid)
             deadline = first_at + seconds + 30.0
         memory = resident_mib(assistant.pid)
         if first_at is None or memory != memory:  # not begun, or gone
             continue
         observed.resident.append(memory)
         observed.peak_mib = peak_memory_mib(assistant.pid)
-        observed.cpu_s = _cpu_s(assistant.pid) - cpu_at_first
+        observed.cpu_s = processor_s(assistant.pid) - cpu_at_first
         observed.played_s = time.monotonic() - first_at
-
-
-def _cpu_s(pid: int) -> float:
-    try:
-        fields = Path(f'/proc/{pid}/stat').read_text(encoding='ascii').rpartition(')')[2].split()
-    except OSError:
-        return float('nan')
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def sum_up(observed: Observations, origin: str = '') -> list[Figure]:

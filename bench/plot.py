@@ -7,7 +7,7 @@ Owns the pictures: decisions over time (nodes), the parts of the assistant over 
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS
+from bench.measure import Figure
 from bench.parts import PARTS
 from measure.plots import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 
-__all__ = ['PICTURES', 'draw', 'main']
+__all__ = ['PICTURES', 'draw', 'draw_queues', 'main']
 
 COLOURS = dict(zip(PARTS, (GREY, BLUE, '#8bbbe0', '#b9a3d6', ORANGE, '#efc08a', GREEN, '#d5d8dc'),
                    strict=True))
@@ -101,6 +102,24 @@ def draw(file: Path, folder: Path) -> list[Path]:
     return [PICTURES[name][0](figures, f'{PICTURES[name][1]}: {_what(document, name)}{where}',
                               folder / f'bench_{name}.png')
             for name, figures in sections.items()]
+
+
+def draw_queues(sections: Mapping[str, Sequence[Figure]], chunk_s: float, title: str,
+                path: Path) -> Path:
+    """Draw how late the decisions are over the time of a stream, with a queue and without."""
+    figure, axes = new_figure(9.5, 3.6)
+    for colour, (name, figures) in zip((BLUE, ORANGE), sections.items(), strict=True):
+        one = next(one for one in figures if one.series)
+        at, late = np.array(one.series).T
+        axes.scatter(at, late, s=7, color=colour, linewidths=0,
+                     label=f'{name}: p95 {one.p95:.0f} ms')
+    axes.axhline(1000 * chunk_s, color=GREY, linewidth=1.2, linestyle='--',
+                 label=f'a stall: {1000 * chunk_s:.0f} ms')
+    axes.set(xlabel='time of the stream, s', ylabel='decision after its chunk, ms', title=title,
+             xlim=(0, at.max()))
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])  # room for what the colours mean
+    axes.legend(fontsize=8, loc='upper left', ncols=3)
+    return save_figure(figure, path)
 
 
 def _what(document: dict[str, Any], name: str) -> str:

@@ -50,8 +50,13 @@ def format_table(machine: Mapping[str, str], sections: Mapping[str, Sequence[Fig
 
 def write_json(path: Path | None, *, command: str, machine: Mapping[str, str],
                options: Mapping[str, Any], sections: Mapping[str, Sequence[Figure]],
-               failures: Mapping[str, str]) -> Path:
-    """Write the results, by default under bench/results, and return where."""
+               failures: Mapping[str, str],
+               costs: Mapping[str, Any] | None = None) -> Path:
+    """
+    Write the results, by default under bench/results, and return where.
+
+    ``costs`` are what a simulation needs to know of a run.
+    """
     when = time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
     path = path or RESULTS / f'{command}-{when}.json'
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +64,7 @@ def write_json(path: Path | None, *, command: str, machine: Mapping[str, str],
         'when': when, 'command': command, 'machine': dict(machine), 'options': dict(options),
         'results': {name: [figure.as_json() for figure in figures]
                     for name, figures in sections.items()},
-        'failures': dict(failures)}
+        'failures': dict(failures), **({} if costs is None else {'costs': dict(costs)})}
     path.write_text(json.dumps(_replace_nan(document), indent=1) + '\n', encoding='utf-8')
     return path
 

@@ -21,9 +21,9 @@ from audio_interaction_ros.stream.session import Session
 from bench.audio import load_scene
 from bench.measure import Figure, resident_mib, spread
 
-__all__ = ['latencies', 'run']
+__all__ = ['LANES', 'latencies', 'run']
 
-_LANES = (LaneConfig(name='transcript', kind='transcript', threshold=1.0, prompt='a'),
+LANES = (LaneConfig(name='transcript', kind='transcript', threshold=1.0, prompt='a'),
           LaneConfig(name='translation', kind='translation', threshold=1.0, prompt='a'),
           LaneConfig(name='assistant', threshold=1e-12, refractory_s=20.0, max_reply_tokens=16,
                      prompt='a'))
@@ -36,7 +36,7 @@ def run(runtime: Runtime, *, chunks: int, device: str, slots: int = 1024) -> lis
     # Every chunk is read, or a quiet one would pass for a fast one.
     pipeline = build_pipeline(AssistantConfig(audio=AudioConfig(quiet_below_dbfs=-200.0)),
                               runtime.encoder)
-    session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=_LANES,
+    session = Session(decoder=runtime.decoder, tokenizer=runtime.tokenizer, lanes=LANES,
                       slots=min(slots, runtime.decoder.spec.max_positions))
     samples, _ = load_scene(60.0)
     cost, memory, replies = [], {}, 0

@@ -18,6 +18,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -211,17 +212,27 @@ class Listener:
         ``translator`` makes the second pass of translations; every process calls it, so it must
         be a class or a function of a module. ``to_english``: as ``translation.to_english``.
         """
-        traces = {name + TRACE: LaneDefaults(prompt=of.prompt, slots=of.slots)
-                  for name, of in runtime.config.lanes.items()}
-        self.lanes = resolve_lanes(lanes, {**traces, **runtime.config.lanes})
         self._variant, self._crew = variant, crew
         self._translator, self._to_english = translator, to_english
         self._runtime, self._second_pass, self._cache = runtime, second_pass, cache
+        self.lanes = self._resolve(lanes)
         self._known: dict[str, Hearing] = {}
         self.fresh = 0
         """Hearings that were not in the cache."""
         if cache.exists():
             self._known = {hearing.key: hearing for hearing in _read(cache)}
+
+    def with_lanes(self, lanes: Sequence[LaneConfig]) -> 'Listener':
+        """Return a listener with other lanes that keeps what it hears in the same cache."""
+        other = copy(self)
+        other.lanes = self._resolve(lanes)
+        return other
+
+    def _resolve(self, lanes: Sequence[LaneConfig]) -> tuple[LaneConfig, ...]:
+        defaults = self._runtime.config.lanes
+        traces = {name + TRACE: LaneDefaults(prompt=of.prompt, slots=of.slots)
+                  for name, of in defaults.items()}
+        return resolve_lanes(lanes, {**traces, **defaults})
 
     @property
     def translates_again(self) -> bool:

@@ -26,7 +26,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
 from audio_interaction_ros.stream.final_words import finish_span
-from audio_interaction_ros.stream.live_words import TurnJudge
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Play', 'Shown', 'add_play_arguments',

@@ -1,7 +1,7 @@
 """
 ``python -m eval psb``: ProactiveSound-Bench, tiers Single and Multiple.
 
-Owns the reading of its manifest, the scoring and the making of the Multiple tier. A model's
+Owns the scoring and the making of the Multiple tier. A model's
 decision on a clip is RESPOND when any chunk of it, or of the silence behind it, gets a reply. A
 row without a legal decision is wrong and lowers the coverage that is reported; the official
 scorer drops it. The benchmark's audio is not part of this project: without it, predictions in a
@@ -9,12 +9,10 @@ file can be scored, and the two policies that need no ears always are.
 """
 
 import argparse
-import json
 import random
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,88 +21,17 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import CHUNK_S, Hearing, Listener
-from held_out.clips import RATE, MaterialError, load
+from eval.psb_quality import judge_replies, read_standard_answers
+from eval.psb_rows import BenchmarkClip, read_benchmark, read_predictions
+from eval.suites.judge import add_judge_arguments, make_judge
+from held_out.clips import RATE, load
 from measure import plots, report
 from measure.intervals import Estimate, quotients, wilson
 
-__all__ = ['BenchmarkClip', 'add_arguments', 'decision_of', 'read_benchmark', 'read_predictions',
-           'run',
-           'score', 'make_triples', 'answer_windows']
+__all__ = ['add_arguments', 'answer_windows', 'make_triples', 'run', 'score']
 
 LANE = 'assistant'
-MANIFEST = 'proactive_reply_benchmark.jsonl'
-DECISIONS = ('RESPOND', 'IGNORE')
 LATE_CHUNKS = 2
-TAG = re.compile(r'<decision>\s*(respond|ignore)\s*</decision>', re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class BenchmarkClip:
-    """One clip of the benchmark."""
-
-    id: str
-    path: str
-    domain: str
-    category: str
-    description: str
-    respond: bool
-
-
-def _parse_row(values: Mapping[str, Any], where: str) -> BenchmarkClip:
-    try:
-        path, decision = str(values['path']), str(values['decision']).upper()
-        domain, category = Path(path).parts[-4:-2]
-        if decision not in DECISIONS:
-            raise ValueError(f'decision {decision!r}')
-        return BenchmarkClip(id=str(values['id']), path=path, domain=domain, category=category,
-                             description=str(values.get('description', '')),
-                             respond=decision == 'RESPOND')
-    except (KeyError, ValueError, TypeError) as error:
-        raise MaterialError(
-            f'{where}: expected id, path …/DOMAIN/SUB/DECISION/ID.wav and decision RESPOND or '
-            f'IGNORE, got {values!r} ({error}); fetch the manifest again') from error
-
-
-def read_benchmark(path: Path) -> list[BenchmarkClip]:
-    """Return the rows of a manifest, or of the one in a folder; MaterialError names the line."""
-    path = path / MANIFEST if path.is_dir() else path
-    if not path.is_file():
-        raise MaterialError(f'{path}: expected the manifest of ProactiveSound-Bench, found none; '
-                            'fetch it from its authors and give its folder in --data')
-    rows = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            raise MaterialError(f'{path}:{number}: expected JSON, got {line[:60]!r}; fetch the '
-                                'manifest again') from error
-        rows.append(_parse_row(values, f'{path}:{number}'))
-    if len({row.id for row in rows}) != len(rows):
-        raise MaterialError(f'{path}: expected different ids, found some twice; fetch it again')
-    return rows
-
-
-def decision_of(values: Mapping[str, Any]) -> bool | None:
-    """Return what a predicted row decided, None for nothing legal: the tag, or the plain field."""
-    raw = str(values.get('response', values.get('raw', '')))
-    tag = TAG.search(raw)
-    if tag:
-        return tag.group(1).upper() == 'RESPOND'
-    plain = str(values.get('decision', '')).strip().upper()
-    return {'RESPOND': True, 'IGNORE': False}.get(plain)
-
-
-def read_predictions(path: Path) -> dict[str, bool | None]:
-    """Return decisions by id of a file of {id, decision} or {id, response: '<Decision>…'}."""
-    decisions = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1):
-        try:
-            values = json.loads(line)
-            decisions[str(values['id'])] = decision_of(values)
-        except (ValueError, KeyError, TypeError) as error:
-            raise MaterialError(f'{path}:{number}: expected an object with id, got '
-                                f'{line[:60]!r}; correct the predictions') from error
-    return decisions
 
 
 def _balanced_accuracy(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> Estimate:
@@ -134,8 +61,7 @@ def score(rows: Sequence[BenchmarkClip], decisions: Mapping[str, bool | None]) -
         'specificity': wilson(sum(quiet), len(quiet)), 'precision': precision,
         'f1': 2 * hits / (len(said) + len(due)) if said or due else float('nan'),
         'balanced_accuracy': _balanced_accuracy(pairs),
-        'respond_rate': len(said) / max(1, len(pairs)),
-        'semantic': 'not measured: it needs the reranker and the reference answers'}
+        'respond_rate': len(said) / max(1, len(pairs))}
 
 
 def make_triples(rows: Sequence[BenchmarkClip], *, seed: int = 0,
@@ -178,13 +104,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--predictions', type=Path,
                         help='score this file ({id, decision} or {id, response} a line) instead '
                              'of listening')
+    add_judge_arguments(parser)
     parser.add_argument('--threshold', type=float, default=0.0)
     parser.add_argument('--seed', type=int, default=0, help='of the Multiple tier')
     parser.add_argument('--tier', default='both', choices=('single', 'multiple', 'both'))
 
 
-def _has_reply(hearing: Hearing, after: float, until: float) -> bool:
-    return any(reply.text and after < reply.at <= until for reply in hearing.replies_of(LANE))
+def _reply_in(hearing: Hearing, after: float, until: float) -> str:
+    return ' '.join(reply.text for reply in hearing.replies_of(LANE)
+                    if reply.text and after < reply.at <= until)
 
 
 def _load_samples(folder: Path, row: BenchmarkClip) -> np.ndarray | None:
@@ -193,17 +121,14 @@ def _load_samples(folder: Path, row: BenchmarkClip) -> np.ndarray | None:
 
 
 def listen_single(listener: Listener, folder: Path, rows: Sequence[BenchmarkClip]) -> dict[
-        str, bool | None]:
-    """Return the decision on each clip, None where its audio is missing."""
-    decisions: dict[str, bool | None] = {}
-    with report.progress_bar() as bar:
-        task = bar.add_task('Single', total=len(rows))
-        for row in rows:
-            samples = _load_samples(folder, row)
-            decisions[row.id] = None if samples is None else _has_reply(
-                listener.hear(row.id, samples), -1.0, np.inf)
-            bar.advance(task)
-    return decisions
+        str, str | None]:
+    """Return the reply to each clip, empty for silence, None where its audio is missing."""
+    replies: dict[str, str | None] = {}
+    for row in report.track('Single', rows):
+        samples = _load_samples(folder, row)
+        replies[row.id] = None if samples is None else _reply_in(
+            listener.hear(row.id, samples), -1.0, np.inf)
+    return replies
 
 
 def listen_multiple(listener: Listener, folder: Path,
@@ -211,28 +136,22 @@ def listen_multiple(listener: Listener, folder: Path,
         tuple[BenchmarkClip, bool | None]]:
     """Return the decision on each event of each stream, None where audio is missing."""
     decisions: list[tuple[BenchmarkClip, bool | None]] = []
-    with report.progress_bar() as bar:
-        task = bar.add_task('Multiple', total=len(streams))
-        for stream in streams:
-            clips = [_load_samples(folder, row) for row in stream]
-            there = [clip for clip in clips if clip is not None]
-            if len(there) < len(clips):
-                decisions += [(row, None) for row in stream]
-            else:
-                hearing = listener.hear('+'.join(row.id for row in stream), np.concatenate(there))
-                spans = answer_windows([len(clip) / RATE for clip in there])
-                decisions += [(row, _has_reply(hearing, *span))
-                              for row, span in zip(stream, spans, strict=True)]
-            bar.advance(task)
+    for stream in report.track('Multiple', streams):
+        clips = [_load_samples(folder, row) for row in stream]
+        there = [clip for clip in clips if clip is not None]
+        if len(there) < len(clips):
+            decisions += [(row, None) for row in stream]
+            continue
+        hearing = listener.hear('+'.join(row.id for row in stream), np.concatenate(there))
+        spans = answer_windows([len(clip) / RATE for clip in there])
+        decisions += [(row, bool(_reply_in(hearing, *span)))
+                      for row, span in zip(stream, spans, strict=True)]
     return decisions
 
 
 def _score_multiple(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> dict[str, Any]:
     """Score events of streams; a clip that stands in several streams counts each time."""
-    rows = [BenchmarkClip(id=f'{row.id} {number}', path=row.path, domain=row.domain,
-                          category=row.category,
-                          description=row.description, respond=row.respond)
-            for number, (row, _) in enumerate(pairs)]
+    rows = [replace(row, id=f'{row.id} {number}') for number, (row, _) in enumerate(pairs)]
     return score(rows, {row.id: given for row, (_, given) in zip(rows, pairs, strict=True)})
 
 
@@ -244,24 +163,16 @@ def score_policies(rows: Sequence[BenchmarkClip]) -> dict[str, Any]:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
-    out, rows = report.make_folder(options, 'psb'), read_benchmark(options.data)
-    folder = options.data if options.data.is_dir() else options.data.parent
-    rows = rows[:options.limit or None]
+    out = report.make_folder(options, 'psb')
+    folder, rows = _folder_of(options), read_benchmark(options.data)[:options.limit or None]
     scores, model_id = score_policies(rows), ''
     if options.predictions:
-        scores['predictions, Single'] = score(rows, read_predictions(options.predictions))
+        scores['predictions, Single'] = _score_replies(
+            options, rows, read_predictions(options.predictions), out)
     elif any((folder / row.path).is_file() for row in rows):
         runtime = runtime or report.load_model(options)
         model_id = runtime.encoder.spec.model_id
-        listener = Listener(runtime, (LaneConfig(
-            name=LANE, threshold=options.threshold, max_reply_tokens=48),),
-            cache=out / 'hearings.jsonl',
-                        variant=report.describe_variant(options))
-        if options.tier != 'multiple':
-            scores['model, Single'] = score(rows, listen_single(listener, folder, rows))
-        if options.tier != 'single':
-            scores['model, Multiple'] = _score_multiple(listen_multiple(
-                listener, folder, make_triples(rows, seed=options.seed)))
+        scores |= _score_model(options, runtime, rows, out)
     else:
         print('NOT MEASURED: the audio of the benchmark is not beside its manifest; only the two '
               'policies that need no ears are scored. Put the audio there or give --predictions.')
@@ -275,6 +186,40 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     return 0
 
 
+def _score_model(options: argparse.Namespace, runtime: Runtime, rows: Sequence[BenchmarkClip],
+                 out: Path) -> dict[str, Any]:
+    folder = _folder_of(options)
+    listener = Listener(runtime, (LaneConfig(
+        name=LANE, threshold=options.threshold, max_reply_tokens=48),),
+        cache=out / 'hearings.jsonl', variant=report.describe_variant(options))
+    scores: dict[str, Any] = {}
+    if options.tier != 'multiple':
+        scores['model, Single'] = _score_replies(
+            options, rows, listen_single(listener, folder, rows), out)
+    if options.tier != 'single':
+        scores['model, Multiple'] = _score_multiple(listen_multiple(
+            listener, folder, make_triples(rows, seed=options.seed)))
+    return scores
+
+
+def _score_replies(options: argparse.Namespace, rows: Sequence[BenchmarkClip],
+                   replies: Mapping[str, str | None], out: Path) -> dict[str, Any]:
+    """Return scores of decisions, and with a judge those of what was replied."""
+    found = score(rows, {name: None if text is None else bool(text)
+                         for name, text in replies.items()})
+    judge = make_judge(options, out / 'verdicts.jsonl')
+    if judge is None:
+        return {**found, 'quality': 'not measured: it needs a judge; give --judge ENDPOINT'}
+    answers = read_standard_answers(_folder_of(options))
+    return {**found, 'quality': judge_replies(rows, replies, answers, judge)}
+
+
+def _folder_of(options: argparse.Namespace) -> Path:
+    """Return the folder of the benchmark, where the manifest itself may be named."""
+    data: Path = options.data
+    return data if data.is_dir() else data.parent
+
+
 def print_tables(scores: dict[str, Any]) -> None:
     """Print the tables."""
     report.print_table('ProactiveSound-Bench', ['', 'rows', 'coverage', 'accuracy', 'recall',
@@ -282,6 +227,9 @@ def print_tables(scores: dict[str, Any]) -> None:
                        [(name, part['rows'], part['coverage'], part['accuracy'], part['recall'],
                          part['specificity'], part['f1'], part['balanced_accuracy'])
                         for name, part in scores.items()])
+    for name, part in scores.items():
+        if 'quality' in part:
+            print(f'{name}, replies: {part["quality"]}')
     domains = list(next(iter(scores.values()))['domains'])
     report.print_table('Accuracy by domain', ['', *domains],
                        [(name, *(f'{100 * part["domains"][domain].value:.1f}' for domain

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.errors import ConfigurationError
+import numpy as np
+
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.suites.answering import Asking, answer_all
 from eval.suites.exports import export
 from eval.suites.items import Answered, SuiteItem
-from eval.suites.judge import Judge, connect
+from eval.suites.judge import add_judge_arguments, make_judge
 from eval.suites.page import OURS, paper_figure, write_page
-from eval.suites.sample import make_samples
+from eval.suites.sample import NOTE, make_samples
 from eval.suites.table import SUITES, Suite
-from held_out.clips import MaterialError, load
+from held_out.clips import MaterialError, load, scale_to
 from measure import report
 from measure.intervals import Estimate
 
@@ -40,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='play N items one after the other in one context')
     parser.add_argument('--background', type=Path, metavar='FILE',
                         help='a recording that plays behind everything')
+    parser.add_argument('--background-dbfs', type=float, metavar='DB',
+                        help='level of the background (default: as it is)')
     parser.add_argument('--second-pass', default='none', choices=('none', 'whisper'),
                         help='who reads finished transcripts again')
-    parser.add_argument('--judge', default='', metavar='ENDPOINT',
-                        help="an endpoint of OpenAI's protocol, such as http://localhost:8000/v1")
-    parser.add_argument('--judge-model', default='gpt-4o-mini', metavar='NAME')
+    add_judge_arguments(parser)
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     wanted = list(SUITES) if options.suite == 'all' else [options.suite]
     data = options.data or make_samples(out / 'sample', wanted)
     second_pass = _load_second_pass(options)
-    background = load(options.background) if options.background else None
+    background = _load_background(options)
     figures: dict[str, dict[str, Any]] = {}
     for name in wanted:
         folder = data / name if options.suite == 'all' or options.data is None else data
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                 lane=SUITES[name].lane, cache=out / f'{name}.hearings.jsonl',
                 variant=report.describe_variant(options), background=background,
                 in_one_stream=options.in_one_stream, second_pass=second_pass))
-            figures[name] = _score(options, name, answers, out)
+            figures[name] = _note_ours(folder) | _score(options, name, answers, out)
         except MaterialError as error:
             if options.suite != 'all':
                 raise
@@ -87,10 +88,23 @@ def _read_items(options: argparse.Namespace, suite: Suite, folder: Path) -> list
 def _score(options: argparse.Namespace, name: str, answers: Sequence[Answered],
            out: Path) -> dict[str, Any]:
     suite = SUITES[name]
-    if suite.export:
-        export(answers, suite.export, out / f'{name}.{suite.export}.jsonl')
-    figures = suite.score(answers, _make_judge(options, out / f'{name}.verdicts.jsonl'))
-    return figures if options.data else {OURS: 'three items of the sample scene', **figures}
+    for form in filter(None, ('answers', suite.export)):
+        export(answers, form, out / f'{name}.{form}.jsonl')
+    return suite.score(answers, make_judge(options, out / f'{name}.verdicts.jsonl'))
+
+
+def _note_ours(folder: Path) -> dict[str, Any]:
+    """Return what says that items are our own, so that no published figure stands beside them."""
+    note = folder / NOTE
+    return {OURS: note.read_text(encoding='utf-8').strip()} if note.is_file() else {}
+
+
+def _load_background(options: argparse.Namespace) -> np.ndarray | None:
+    if not options.background:
+        return None
+    samples = load(options.background)
+    return samples if options.background_dbfs is None else scale_to(samples,
+                                                                    options.background_dbfs)
 
 
 def _load_second_pass(options: argparse.Namespace) -> Any:
@@ -99,15 +113,6 @@ def _load_second_pass(options: argparse.Namespace) -> Any:
     from audio_interaction_ros.runtimes.registry import load_transcriber
 
     return load_transcriber(options.second_pass, threads=options.threads)
-
-
-def _make_judge(options: argparse.Namespace, cache: Path) -> Judge | None:
-    if not options.judge:
-        return None
-    if not options.judge.startswith(('http://', 'https://')):
-        raise ConfigurationError(f'--judge: expected an address such as http://localhost:8000/v1, '
-                                 f'found {options.judge!r}')
-    return Judge(connect(options.judge, options.judge_model), options.judge_model, cache)
 
 
 def _print(figures: dict[str, dict[str, Any]]) -> None:

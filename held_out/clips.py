@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from held_out.splits import chance_of, is_validation, recording_of
 
-__all__ = ['HeldOutClip', 'MaterialError', 'scale_to', 'read_held_out', 'load',
+__all__ = ['HeldOutClip', 'MaterialError', 'join_blocks', 'scale_to', 'read_held_out', 'load',
            'loop_samples', 'mix_over',
            'read_manifest', 'root_mean_square', 'side_of', 'find_sounding']
 
@@ -33,6 +34,8 @@ RATE = SAMPLE_RATE_HZ
 FRAME = 320
 AUDIBLE_DB = -35.0
 FLOOR_DBFS = -70.0
+GAP_S = 0.05
+"""Stamps of a recording that goes on may be so far from where the block before ended."""
 
 
 class MaterialError(AudioInteractionError, ValueError):
@@ -125,15 +128,33 @@ def side_of(item: HeldOutClip) -> str:
 
 def load(path: Path) -> np.ndarray:
     """Return a file as mono float32 [n] at 16 kHz."""
-    import soxr
     try:
-        blocks = list(read_blocks(path, block_ms=10_000))
+        return join_blocks(list(read_blocks(path, block_ms=10_000)), path)
     except AudioFormatError as error:
         raise MaterialError(f'{error} (correct the manifest or fetch the file again)') from error
+
+
+def join_blocks(blocks: Sequence[AudioBlock], path: Path) -> np.ndarray:
+    """
+    Return the blocks of ``path`` as mono float32 [n] at 16 kHz.
+
+    What is missing between their stamps is silence, so that times stay true. MaterialError without
+    a block.
+    """
+    import soxr
     if not blocks:
         raise MaterialError(f'{path}: expected samples, found none; fetch the file again')
-    rate = blocks[0].sample_rate_hz
-    mono = np.concatenate([to_mono(block) for block in blocks])
+    rate, begin_ns = blocks[0].sample_rate_hz, blocks[0].stamp_ns
+    parts, count = list[np.ndarray](), 0
+    for block in blocks:
+        gap = 0 if block.stamp_ns is None or begin_ns is None else (
+            round((block.stamp_ns - begin_ns) * rate / 1e9) - count)
+        if gap > GAP_S * rate:
+            parts.append(np.zeros(gap, np.float32))
+            count += gap
+        parts.append(to_mono(block))
+        count += len(parts[-1])
+    mono = np.concatenate(parts)
     return mono if rate == RATE else soxr.resample(mono, rate, RATE).astype(np.float32)
 
 

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.stats import chi2
 
-__all__ = ['Estimate', 'bootstrap', 'calibration', 'percentiles', 'poisson', 'quotients',
-           'wilson']
+__all__ = ['Estimate', 'bootstrap', 'calibration', 'crossed_quotients', 'percentiles', 'poisson',
+           'quotients', 'wilson']
 
 T = TypeVar('T')
 Z95 = 1.959964
@@ -102,6 +102,34 @@ def _mean_quotient(weights: np.ndarray, above: np.ndarray, below: np.ndarray) ->
     each = np.divide(over, under, out=np.zeros_like(over), where=there)
     columns = there.sum(1)
     return np.where(columns > 0, each.sum(1) / np.maximum(columns, 1), math.nan)
+
+
+def crossed_quotients(above: Any, below: Any, *, against: tuple[Any, Any] | None = None,
+                      rounds: int = ROUNDS, seed: int = 0) -> Estimate:
+    """
+    Return the mean over columns of sum(above) / sum(below), over runs and over items.
+
+    Both are [runs, items] or [runs, items, columns]: every run (a seed of training) was measured
+    on the same items. Each round of the bootstrap draws runs and items (A. B. Owen, 2007), so the
+    interval holds both, and is wide where there are few of either. ``against`` is another such
+    pair over the same runs and items: then the figure is what the first has more than that,
+    drawn together, so that what a run or an item does to both does not count. n is the items.
+    """
+    pairs = [tuple(np.atleast_3d(np.asarray(part, float)) for part in pair)
+             for pair in ((above, below), *([against] if against else []))]
+    runs, items, _ = pairs[0][0].shape
+    if not runs * items:
+        return Estimate(value=math.nan, low=math.nan, high=math.nan, n=0)
+    rng = np.random.default_rng(seed)
+    by_run, by_item = (np.vstack([np.ones(count), rng.multinomial(
+        count, np.full(count, 1 / count), rounds)]) for count in (runs, items))
+    weights = (by_run[:, :, None] * by_item[:, None, :]).reshape(rounds + 1, -1)
+    drawn = [_mean_quotient(weights, *(part.reshape(runs * items, -1) for part in pair))
+             for pair in pairs]
+    value, *others = drawn[0] if against is None else drawn[0] - drawn[1]
+    kept = [one for one in others if math.isfinite(one)] or [math.nan]
+    low, high = np.percentile(kept, (2.5, 97.5))
+    return Estimate(value=float(value), low=float(low), high=float(high), n=items)
 
 
 def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,

@@ -14,15 +14,20 @@ from audio_interaction_ros.errors import MissingDependencyError
 from audio_interaction_ros.protocol import CHUNK_S
 from measure.intervals import Estimate
 
-__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'new_figure', 'draw_reliability',
-           'save_figure',
-           'draw_timeline', 'draw_tradeoff']
+__all__ = ['BLUE', 'GREEN', 'GREY', 'ORANGE', 'draw_bars', 'draw_curves', 'draw_reliability',
+           'draw_timeline', 'draw_tradeoff', 'new_figure', 'new_figures', 'save_figure']
 
 BLUE, ORANGE, GREEN, GREY = '#2b6ca3', '#d9822b', '#3a8f5c', '#8a8f98'
 
 
 def new_figure(width: float, height: float) -> tuple[Any, Any]:
     """Return a figure of so many inches, and its axes."""
+    figure, axes = new_figures(1, 1, width, height)
+    return figure, axes[0, 0]
+
+
+def new_figures(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure of so many inches, and its axes [rows, columns]."""
     try:
         import matplotlib
     except ImportError as error:
@@ -30,11 +35,13 @@ def new_figure(width: float, height: float) -> tuple[Any, Any]:
                                      'requirements/eval.txt') from error
     matplotlib.use('Agg')
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(width, height), dpi=130, layout='constrained')
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.grid(color='#e4e6e9', linewidth=0.7)
-    axes.set_axisbelow(True)
-    return figure, axes
+    figure, all_axes = pyplot.subplots(rows, columns, figsize=(width, height), dpi=130,
+                                       layout='constrained', squeeze=False)
+    for axes in all_axes.flat:
+        axes.spines[['top', 'right']].set_visible(False)
+        axes.grid(color='#e4e6e9', linewidth=0.7)
+        axes.set_axisbelow(True)
+    return figure, all_axes
 
 
 def save_figure(figure: Any, path: Path) -> Path:
@@ -147,6 +154,33 @@ def draw_bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str,
     if len(series) > 1:
         axes.legend(fontsize=7.5, loc='upper center', bbox_to_anchor=(0.5, -0.08 - 0.6 / len(
             groups)), ncols=len(series), frameon=False)
+    return save_figure(figure, path)
+
+
+def draw_curves(path: Path, curves: dict[str, dict[float, Estimate]], *, title: str, x: str,
+                y: str, beside: dict[str, dict[float, float]] | None = None,
+                logarithmic: bool = False) -> Path:
+    """
+    Draw figures with their intervals over a number: {curve: {place: estimate}}.
+
+    ``beside`` are curves of others, without intervals: dotted.
+    """
+    figure, axes = new_figure(6.2, 4.2)
+    for (name, points), colour in zip(curves.items(), (BLUE, ORANGE, GREEN), strict=False):
+        places, estimates = list(points), list(points.values())
+        ends = [[max(0.0, e.value - e.low) for e in estimates],
+                [max(0.0, e.high - e.value) for e in estimates]]
+        axes.errorbar(places, [e.value for e in estimates], yerr=ends, color=colour, marker='o',
+                      markersize=4, capsize=2, linewidth=1.4, label=name)
+    for name, others in (beside or {}).items():
+        axes.plot(list(others), list(others.values()), color=GREY, marker='s', markersize=4,
+                  linestyle=':', linewidth=1.2, label=name)
+    if logarithmic:
+        axes.set_xscale('log', base=2)
+    axes.set_xticks(sorted({place for points in curves.values() for place in points}))
+    axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.legend(fontsize=7.5, frameon=False)
     return save_figure(figure, path)
 
 

@@ -9,10 +9,10 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from audio_interaction_ros.config import ModelConfig
 from audio_interaction_ros.errors import ConfigurationError, MissingDependencyError
@@ -22,7 +22,9 @@ from measure.intervals import Estimate
 from measure.machine import describe
 
 __all__ = ['add_common_arguments', 'describe_variant', 'load_model', 'make_folder', 'print_table',
-           'progress_bar', 'read', 'to_json', 'write']
+           'progress_bar', 'read', 'to_json', 'track', 'write']
+
+T = TypeVar('T')
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
@@ -71,6 +73,15 @@ def progress_bar() -> Any:
                                      'requirements/eval.txt') from error
     return Progress('{task.description}', BarColumn(), MofNCompleteColumn(),
                     TimeRemainingColumn(), console=Console(stderr=True))
+
+
+def track(title: str, things: Sequence[T]) -> Iterator[T]:
+    """Yield things and show how far that is."""
+    with progress_bar() as bar:
+        task = bar.add_task(title, total=len(things))
+        for thing in things:
+            yield thing
+            bar.advance(task)
 
 
 def _format_cell(value: Any) -> str:

@@ -12,6 +12,7 @@ Standard library only, and plain syntax: it must reach its own error message on 
 """
 
 import argparse
+import collections
 import hashlib
 import os
 import platform
@@ -33,6 +34,16 @@ WORKSHOP = [*(REQUIREMENTS / f'{name}.txt' for name in (
     'train', 'dev', 'docs', 'examples', 'readers', 'replay', 'voice')), MONITOR]
 FORBIDDEN = ':;"\'$\\`#()&|<>*?\t\n'
 """Letters of a path, beside those outside of ASCII, where CMake or a search path would cut it."""
+TELL_EVERY_S = 5.0
+REMEDIES = (
+    ('No space left on device', 'the disk is full: 2 GB are needed, 5 GB for the tests'),
+    ('Disk quota exceeded', 'the quota is used up: 2 GB are needed, 5 GB for the tests'),
+    ('NewConnectionError', 'no package index is reached: look at the network, at a proxy '
+                           '(https_proxy) or a mirror (PIP_INDEX_URL)'),
+    ('NameResolutionError', 'no package index is found by its name: look at the network'),
+    ('cc1plus', 'the compiler was stopped, as it is where memory runs out: 2 GB must be free'),
+)
+"""What a failed command says, and what helps."""
 BUILD_PREFIX = '/opt/python/'
 """The ROS 2 wheels were built under this folder, in one sub-folder per Python version."""
 
@@ -65,7 +76,7 @@ def check_machine():
     """Stop with what is missing and how to get it."""
     if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
         fail(f'expected Python 3.10 or newer, this is {platform.python_version()} '
-             f'({sys.executable}); set PYTHON to a newer one')
+             f'({sys.executable}); name a newer one: PYTHON=python3.12 make setup')
     missing = [f'{need} ({package})' for need, package, present in (
         ('a C++ compiler', 'g++', shutil.which('c++') or shutil.which('g++')),
         ('make', 'make', shutil.which('make')),
@@ -87,14 +98,31 @@ def has_module(name):
     return importlib.util.find_spec(name) is not None
 
 
-def run(*command, quiet=False, env=None):
-    """Run a command from the root; stop with its output when it fails."""
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, env=env, text=True,
-                          stdout=subprocess.PIPE if quiet else None,
-                          stderr=subprocess.STDOUT if quiet else None)
-    if done.returncode:
+def run(*command, env=None):
+    """Run a command from the root, tell now and then what it is at; stop where it fails."""
+    told, remedy = time.monotonic(), ''
+    lines: collections.deque = collections.deque(maxlen=40)
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT, env=env, text=True,
+                          errors='replace', stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as running:
+        for line in running.stdout or ():
+            remedy = remedy or find_remedy(line)
+            if not line.startswith('WARNING: Retrying'):  # a dozen of them, all alike
+                lines.append(line)
+            if line.strip() and time.monotonic() - told >= TELL_EVERY_S:
+                told = time.monotonic()
+                say(f'  {line.strip()[:80]}')
+    if running.returncode:
         fail(f'{" ".join(str(part) for part in command[:6])} ... ended with '
-             f'{done.returncode}\n{(done.stdout or "")[-6000:]}')
+             f'{running.returncode}\n{"".join(lines)[-6000:]}{remedy}')
+
+
+def find_remedy(output):
+    """Return what a person can do about the usual reasons for which a command fails."""
+    for sign, remedy in REMEDIES:
+        if sign in output:
+            return f'[setup] {remedy}; then run the same command again, it goes on from there'
+    return ''
 
 
 def digest(paths, *extra):
@@ -131,9 +159,9 @@ def create_environment():
 
 
 def pip_install(*what):
-    """Install into the environment under the project's constraints; pip shows its progress."""
-    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '-q',
-        '--progress-bar', 'on', '-c', REQUIREMENTS / 'constraints.txt',
+    """Install into the environment under the project's constraints."""
+    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input',
+        '--progress-bar', 'off', '-c', REQUIREMENTS / 'constraints.txt',
         *numpy_of_distribution(), *what)
 
 
@@ -188,7 +216,7 @@ def install_packages():
     else:
         repair_prefixes()
     say('packages: this one, editable')
-    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '-q', '--no-deps',
+    run(PYTHON, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-deps',
         '--no-build-isolation', '--editable', ROOT)
 
 
@@ -234,9 +262,9 @@ def build_messages():
     """Build the interface package with colcon and make it importable in the environment."""
     shutil.rmtree(ROOT / 'build' / 'audio_interaction_msgs', ignore_errors=True)
     shutil.rmtree(INSTALLED_MESSAGES, ignore_errors=True)
-    run('colcon', 'build', '--base-paths', MESSAGES, '--packages-select',
-        'audio_interaction_msgs', '--cmake-args', f'-DPython3_EXECUTABLE={PYTHON}',
-        '-DBUILD_TESTING=OFF', quiet=True, env=build_environment())
+    run('colcon', 'build', '--event-handlers', 'console_direct+', '--base-paths', MESSAGES,
+        '--packages-select', 'audio_interaction_msgs', '--cmake-args',
+        f'-DPython3_EXECUTABLE={PYTHON}', '-DBUILD_TESTING=OFF', env=build_environment())
     link_messages()
 
 
@@ -260,7 +288,15 @@ def link_messages():
 
 
 def main():
-    """Set up what is not up to date."""
+    """Set up what is not up to date; Ctrl-C leaves what is done."""
+    try:
+        set_up()
+    except KeyboardInterrupt:
+        fail('stopped; the same command goes on from here')
+
+
+def set_up():
+    """Work off the steps, each once."""
     parser = argparse.ArgumentParser(description='Set up .venv and build the messages.')
     parser.add_argument('--workshop', action='store_true',
                         help='also what training, export, tests and linters need (PyTorch)')

@@ -11,6 +11,7 @@ import types
 import numpy as np
 import pytest
 import soundfile
+import whisper_stand_in
 import yaml
 
 from audio_interaction_ros import offline
@@ -35,9 +36,11 @@ from audio_interaction_ros.runtimes.scripted import (
     ScriptedTokenizer,
 )
 from audio_interaction_ros.stream.events import (
+    FinalReply,
     FinalTranscript,
     FinalTranslation,
     ReplyFinished,
+    ReplyText,
     Silence,
     SoundStarted,
 )
@@ -480,3 +483,21 @@ def test_the_package_keeps_threads_of_libraries_from_spinning():
     done = subprocess.run([sys.executable, '-c', code], env=environment, capture_output=True,
                           text=True, check=True)
     assert done.stdout.split() == ['PASSIVE', '1']
+
+
+def test_words_that_are_read_are_final_before_any_lane_writes_and_one_lane_only_says_when():
+    """The lane of transcripts ends the utterance; a text of its own costs nothing."""
+    config = AssistantConfig(lanes=LANES, transcript=TranscriptConfig(second_pass='whisper'))
+    one = Assistant(config=config, encoder=ScriptedEncoder(),
+                    decoder=ScriptedDecoder(script={0: SCRIPT[0], 1: {4: SCRIPT[1][6]}}),
+                    tokenizer=ScriptedTokenizer(),
+                    second_pass=whisper_stand_in.Whisper('Go to the kitchen.'))
+    events = list(one.listen(blocks(noise(2.0), 1_600)))
+    finals = [event for event in events if isinstance(event, FinalTranscript)]
+    assert [(final.text, final.ended_by) for final in finals] == [('Go to the kitchen.', 'model')]
+    assert finals[0].utterance_id, 'it ends the words that were shown'
+    written = [event for event in events if isinstance(event, ReplyText)]
+    assert {event.lane for event in written} == {'assistant'}
+    answer = next(event for event in events if isinstance(event, FinalReply))
+    assert events.index(finals[0]) < events.index(answer) < events.index(written[0])
+    assert answer.intent == 'go'

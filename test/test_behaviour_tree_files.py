@@ -27,6 +27,15 @@ DECORATORS = {'ForceSuccess', 'KeepRunningUntilFailure', 'RetryUntilSuccessful',
               'RateController'}
 
 
+def test_the_tree_of_the_readme_is_the_smallest_example():
+    root = FOLDER.parents[2]
+    readme = (root / 'README.md').read_text(encoding='utf-8')
+    shown = re.search(r'```python\n(import py_trees\n.*?)```', readme, re.S)[1]
+    program = (FOLDER.parent / 'python' / 'smallest.py').read_text(encoding='utf-8')
+    lines = [line.strip() for line in program.splitlines()]
+    assert [line for line in shown.splitlines() if line.strip() not in lines] == []
+
+
 def models():
     """Return {node: ports} of the model that Groot reads."""
     return {node.get('ID'): {port.get('name') for port in node}

@@ -55,9 +55,9 @@ def test_the_table_says_what_was_missed_and_the_json_reads_back(tmp_path):
     assert read['failures'] == {'nodes': 'no ROS'}
 
 
-def decision(lane, respond, latency_s, depth=0, age_s=0.2):
+def decision(lane, respond, latency_s, depth=0, age_s=0.2, **more):
     return json.dumps({'kind': 'decision', 'lane': lane, 'respond': respond, 'age_s': age_s,
-                       'decision_latency_s': latency_s, 'queue_depth': depth})
+                       'decision_latency_s': latency_s, 'queue_depth': depth, **more})
 
 
 def test_stalls_are_late_decisions_of_listening_lanes_only():
@@ -78,6 +78,14 @@ def test_stalls_are_late_decisions_of_listening_lanes_only():
     assert found['deepest queue'].value == 3
     assert found['real-time factor, sum of medians'].value == pytest.approx(0.4)
     assert found['end to end, listening'].samples == 3  # one stamp is of another clock
+
+
+def test_the_silence_behind_the_end_of_a_recording_makes_no_stall():
+    observed = nodes.Observations()
+    for line in (decision('a', False, 0.1, seq=14), decision('a', False, 1.3, seq=15)):
+        observed.take(line)
+    observed.leave_out_the_end(6.0)
+    assert [one['seq'] for one in observed.decisions] == [14]
 
 
 def told(**values):

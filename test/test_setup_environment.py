@@ -98,6 +98,36 @@ def test_a_step_that_failed_runs_again(script):
     assert done == [1]
 
 
+def test_who_stops_it_is_told_that_it_goes_on_from_there(script, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+    monkeypatch.setattr(script, 'set_up', interrupted)
+    with pytest.raises(SystemExit, match='the same command goes on from here'):
+        script.main()
+
+
+def test_a_long_step_tells_what_it_is_at_and_a_short_one_nothing(script, monkeypatch, capsys):
+    command = [sys.executable, '-c', 'print("Downloading a"); print(); print("[ 12%] Building")']
+    script.run(*command)
+    assert capsys.readouterr().out == ''
+    monkeypatch.setattr(script, 'TELL_EVERY_S', 0.0)
+    script.run(*command)
+    assert capsys.readouterr().out == '[setup]   Downloading a\n[setup]   [ 12%] Building\n'
+
+
+@pytest.mark.parametrize(('said', 'remedy'), [
+    ('OSError: [Errno 28] No space left on device', 'the disk is full: 2 GB'),
+    ("Retrying after connection broken by 'NewConnectionError(...)'", 'look at the network'),
+    ('cc1plus: fatal error: Killed signal terminated program', 'memory runs out'),
+    ('a fault of its own', '')])
+def test_a_command_that_fails_says_what_it_said_and_what_helps(script, said, remedy):
+    with pytest.raises(SystemExit) as ended:
+        script.run(sys.executable, '-c', f'import sys; print({said!r}); sys.exit(3)')
+    assert 'ended with 3' in str(ended.value) and said in str(ended.value)
+    assert remedy in str(ended.value)
+    assert ('run the same command again' in str(ended.value)) is bool(remedy)
+
+
 def test_a_key_follows_content_names_and_extra(script, tmp_path):
     one = tmp_path / 'one.txt'
     one.write_text('x>=1,<2')

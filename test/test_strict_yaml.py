@@ -97,7 +97,9 @@ def test_values_become_what_the_fields_say():
 
 
 @pytest.mark.parametrize(('change', 'named'), [
-    ({'nome': 'b'}, "x: unknown key 'nome'"), ({'name': 3}, 'x: name: expected text, found 3'),
+    ({'nome': 'b'}, "x: unknown key 'nome', did you mean 'name'; expected one of"),
+    ({'qqq': 'b'}, "x: unknown key 'qqq'; expected one of"),
+    ({'name': 3}, 'x: name: expected text, found 3'),
     ({'share': 'much'}, 'x: share'), ({'share': True}, 'x: share'),
     ({'share': float('nan')}, 'x: share'), ({'inner': []}, 'x: inner'),
     ({'inner': {'count': 1.0}}, 'x: inner.count: expected a whole number'),

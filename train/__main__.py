@@ -20,6 +20,7 @@ COMMANDS = {
     'sounds': ('train.sound_head.command', 'train the head that tells sounds apart'),
     'edge': ('train.edge.command', 'make the edge model, from clips to its folder'),
     'fit': ('train.trainer.command_fit', 'train one stage of a recipe'),
+    'ablate': ('train.ablate.command', 'train a tiny model without parts of the recipe'),
     'listen': ('train.trainer.command_listen', 'stream a built stream through the runtime'),
 }
 

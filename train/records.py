@@ -3,7 +3,7 @@ The records that pass between the stages of SoundFlow, one JSON object per line 
 
 Owns their fields and their strict reading; every stage is a function from records to records.
 Knows no audio library, no model and no corpus. Times are seconds of the stream, chunks count from
-0 and are 0.4 s long.
+0 and are ``chunk_s`` long.
 """
 
 import dataclasses
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.protocol import CHUNK_S, ChunkSize
 from audio_interaction_ros.strict_yaml import build
 
 __all__ = ['ABILITIES', 'LICENCE_GROUPS', 'Clip', 'Event', 'Lane', 'RecordError', 'Reply',
@@ -121,10 +122,22 @@ class Stream:
     path: str
     """FLAC, 16 kHz mono, relative to the folder of the record file."""
     chunks: int
+    chunk_s: float = CHUNK_S
+    """Length of a chunk: a model learns from streams that were cut as it hears."""
     events: tuple[Event, ...] = ()
     lanes: dict[str, Lane] = field(default_factory=dict)
     scenario: str = ''
     """What happens, in a sentence or two."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of its chunks."""
+        return self.chunks * self.chunk_s
+
+    @property
+    def chunk_size(self) -> ChunkSize:
+        """Size of its chunks; raises ConfigurationError where no model can hear such."""
+        return ChunkSize.of_seconds(self.chunk_s)
 
 
 def to_dict(record: Any) -> dict[str, Any]:

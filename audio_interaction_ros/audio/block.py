@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['AudioBlock', 'AudioChunk']
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+
+__all__ = ['SAMPLE_NS', 'AudioBlock', 'AudioChunk']
+
+SAMPLE_NS = 1_000_000_000 // SAMPLE_RATE_HZ  # 62,500 ns, exact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +33,9 @@ class AudioBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioChunk:
-    """Exactly 400 ms of 16 kHz mono audio."""
+    """One chunk of 16 kHz mono audio, of the size that the model hears."""
 
-    samples: np.ndarray  # [6400] float32
+    samples: np.ndarray  # [n] float32; 6400 in chunks of 0.4 s
     stamp_ns: int
     """Time of the first sample."""
     lost_samples_before: int
@@ -40,6 +44,11 @@ class AudioChunk:
     """True: the stream ended here; missing samples were padded with zeros."""
     padding: bool = False
     """True: silence that was added after the end of a stream; the source sent none of it."""
+
+    @property
+    def end_ns(self) -> int:
+        """Time at which its last sample ends."""
+        return self.stamp_ns + len(self.samples) * SAMPLE_NS
 
     @property
     def rms_dbfs(self) -> float:

@@ -1,5 +1,5 @@
 """
-Samples to chunks of exactly 6,400, each with the time of its first sample.
+Samples to chunks of one size, each with the time of its first sample.
 
 Owns the incomplete chunk and the mapping from 16 kHz sample to stamp. Knows nothing of blocks
 or of other rates; whoever sees a gap tells it by ``skip``, ``move`` and ``move_next``.
@@ -7,20 +7,18 @@ or of other rates; whoever sees a gap tells it by ``skip``, ``move`` and ``move_
 
 import numpy as np
 
-from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.audio.block import SAMPLE_NS, AudioChunk
+from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize
 
 __all__ = ['SAMPLE_NS', 'Chunker']
-
-SAMPLE_NS = 1_000_000_000 // SAMPLE_RATE_HZ  # 62,500 ns, exact
 
 
 class Chunker:
     """Cuts 16 kHz mono into chunks; the first sample is at 0 ns until ``move`` says else."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk_size: ChunkSize = RELEASED_CHUNK) -> None:
         """Begin with nothing pending."""
-        self._buffer = np.zeros(CHUNK_SAMPLES, dtype=np.float32)
+        self._buffer = np.zeros(chunk_size.samples, dtype=np.float32)
         self._fill = 0
         self._start_ns = 0  # time of the incomplete chunk's first sample
         self._lost_samples = 0
@@ -29,7 +27,7 @@ class Chunker:
 
     @property
     def pending(self) -> np.ndarray:
-        """The samples [n < 6400] of the incomplete chunk, a copy."""
+        """The samples [n < a chunk's] of the incomplete chunk, a copy."""
         pending: np.ndarray = self._buffer[:self._fill].copy()
         return pending
 
@@ -52,12 +50,12 @@ class Chunker:
         chunks = []
         taken = 0
         while taken < len(samples):
-            part = min(len(samples) - taken, CHUNK_SAMPLES - self._fill)
+            part = min(len(samples) - taken, len(self._buffer) - self._fill)
             self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
             self._fill += part
             taken += part
             self._sound = self._sound or not padding
-            if self._fill == CHUNK_SAMPLES:
+            if self._fill == len(self._buffer):
                 chunks.append(self._finish(end_of_stream=False))
         return chunks
 
@@ -89,7 +87,7 @@ class Chunker:
             samples=self._buffer.copy(), stamp_ns=self._start_ns,
             lost_samples_before=self._lost_samples, end_of_stream=end_of_stream,
             padding=not self._sound)
-        self._start_ns += CHUNK_SAMPLES * SAMPLE_NS
+        self._start_ns += len(self._buffer) * SAMPLE_NS
         self._fill = 0
         self._lost_samples = 0
         self._sound = False

@@ -17,7 +17,7 @@ from audio_interaction_ros.audio.mono import to_mono_with_report
 from audio_interaction_ros.audio.resample import Resampler
 from audio_interaction_ros.audio.stream_clock import Jump, JumpKind, StreamClock
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import RELEASED_CHUNK, SAMPLE_RATE_HZ, ChunkSize
 
 __all__ = ['FrontEnd', 'FrontEndStats']
 
@@ -56,17 +56,17 @@ class FrontEndStats:
 
 
 class FrontEnd:
-    """Takes blocks as they come and returns chunks of 400 ms as they complete."""
+    """Takes blocks as they come and returns chunks as they complete."""
 
     def __init__(
             self, *, channel_select: int | None = None, gap_tolerance_ms: float = 60.0,
-            canceller: EchoCanceller | None = None):
+            canceller: EchoCanceller | None = None, chunk_size: ChunkSize = RELEASED_CHUNK):
         """
         Begin a stream; with ``canceller`` the robot's own voice is taken out of it.
 
         ``channel_select`` counts from 0; None mixes all channels. Stamps further than
         ``gap_tolerance_ms`` from where the audio before them ended are, when they stay so, a gap
-        or a jump back.
+        or a jump back. ``chunk_size`` is that of the model.
         """
         if not gap_tolerance_ms > 0.0:
             raise ConfigurationError(
@@ -74,13 +74,14 @@ class FrontEnd:
                 'correct it')
         self._channel_select = channel_select
         self.canceller = canceller
+        self._chunk_size = chunk_size
         self._tolerance_ns = round(gap_tolerance_ms * _NS_PER_MS)
         self.stats = FrontEndStats()
         self.reset()
 
     @property
     def pending(self) -> np.ndarray:
-        """The samples [n < 6400] that follow the last chunk returned, a copy."""
+        """The samples [n < a chunk's] that follow the last chunk returned, a copy."""
         return self._chunker.pending
 
     @property
@@ -112,7 +113,7 @@ class FrontEnd:
         self._format: tuple[int, int, str] | None = None
         self._resampler: Resampler | None = None
         self._rate_hz = 0
-        self._chunker = Chunker()
+        self._chunker = Chunker(self._chunk_size)
         if self.canceller is not None:
             self.canceller.reset()
         self._timeline = StreamClock(tolerance_ns=self._tolerance_ns)
@@ -132,7 +133,7 @@ class FrontEnd:
         chunks += self._chunker.push(tail, padding=True)
         chunks += self._chunker.pad(end_of_stream=True)
         self.stats.streams += 1
-        self._resampler, self._chunker = None, Chunker()
+        self._resampler, self._chunker = None, Chunker(self._chunk_size)
         self._timeline.restart(self._timeline.next_ns)
         self._timeline.follow_next_stamp()
         self._chunker.skip(self._timeline.next_ns, lost_samples=0)
@@ -168,10 +169,10 @@ class FrontEnd:
         if jump.kind is JumpKind.SET:
             self.stats.backwards_stamps += jump.delta_ns < 0
             self.stats.forward_stamps += jump.delta_ns > 0
-        if jump.kind is JumpKind.GAP and jump.here and jump.delta_ns <= CHUNK_NS:
+        if jump.kind is JumpKind.GAP and jump.here and jump.delta_ns <= self._chunk_size.ns:
             return self._feed(np.zeros(
                 round(jump.delta_ns * self._rate_hz / 1e9), dtype=np.float32))
-        far = abs(jump.delta_ns) > CHUNK_NS and jump.kind is not JumpKind.ANCHOR
+        far = abs(jump.delta_ns) > self._chunk_size.ns and jump.kind is not JumpKind.ANCHOR
         if far and jump.here:
             return self._skip(jump)
         self._timeline.move(jump.delta_ns)

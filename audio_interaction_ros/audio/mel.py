@@ -15,12 +15,11 @@ import numpy as np
 from audio_interaction_ros.audio.magnitudes import log_magnitudes
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import (
-    CHUNK_S,
-    CHUNK_SAMPLES,
     MAGNITUDE_BINS,
-    MEL_FRAMES_PER_CHUNK,
     MEL_HOP_SAMPLES,
+    RELEASED_CHUNK,
     SAMPLE_RATE_HZ,
+    ChunkSize,
 )
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
 _FFT = 400
 HISTORY_SAMPLES = _FFT // 2  # the first frame of a chunk starts this far before the chunk
 LOOK_AHEAD_SAMPLES = HISTORY_SAMPLES - MEL_HOP_SAMPLES  # 40: the last frame ends this far after
-_BUFFER_SAMPLES = HISTORY_SAMPLES + CHUNK_SAMPLES + LOOK_AHEAD_SAMPLES  # 6,640
 _POWER_FLOOR = 1e-10
 _RANGE = 8.0  # log10 power kept below the maximum
 MEL_OF_SILENCE = -1.5
@@ -125,16 +123,17 @@ def mel_rounding(samples: np.ndarray, bins: int) -> float:
 
 class StreamingMel:
     """
-    Turns 16 kHz mono samples into the mel [rows, 40] of one chunk after another.
+    Turns 16 kHz mono samples into the mel [rows, frames] of one chunk after another.
 
-    The mel of chunk k (counted from the start or the last flush) appears with the push that
-    brings sample 6,400 * (k + 1) + 40, that is 2.5 ms after the chunk's end. Cost and memory
-    per chunk are constant.
+    Of chunks of n samples, the mel of chunk k (counted from the start or the last flush) appears
+    with the push that brings sample n * (k + 1) + 40, that is 2.5 ms after the chunk's end. Cost
+    and memory per chunk are constant.
     """
 
     def __init__(
             self, *, bins: int = 128, decay_per_s: float = 0.0, maximum_floor: float = -10.0,
-            maximum: float | None = None, magnitudes: bool = False):
+            maximum: float | None = None, magnitudes: bool = False,
+            chunk_size: ChunkSize = RELEASED_CHUNK):
         """
         Begin a stream.
 
@@ -150,10 +149,12 @@ class StreamingMel:
         mel_filters(bins)  # refuses a wrong number of bins now rather than at the first chunk
         self.bins = bins
         self.rows = bins + (MAGNITUDE_BINS if magnitudes else 0)
-        self._decay_per_chunk = decay_per_s * CHUNK_S
+        self._decay_per_chunk = decay_per_s * chunk_size.s
         self._maximum_floor = maximum_floor
         self._fixed_maximum = maximum
-        self._buffer = np.zeros(_BUFFER_SAMPLES, dtype=np.float64)
+        self._chunk_size = chunk_size
+        self._buffer = np.zeros(
+            HISTORY_SAMPLES + chunk_size.samples + LOOK_AHEAD_SAMPLES, dtype=np.float64)
         self._fill = HISTORY_SAMPLES
         self._maximum = maximum_floor
         self._history_is_known = False
@@ -165,18 +166,21 @@ class StreamingMel:
         self._history_is_known = False
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
-        """Take any number of samples [n] and return the mels [rows, 40] float32 now complete."""
+        """
+        Take any number of samples [n] and return the mels [rows, frames] float32 now
+        complete.
+        """
         mels = []
         taken = 0
         while taken < len(samples):
-            part = min(len(samples) - taken, _BUFFER_SAMPLES - self._fill)
+            part = min(len(samples) - taken, len(self._buffer) - self._fill)
             self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
             self._fill += part
             taken += part
-            if self._fill == _BUFFER_SAMPLES:
+            if self._fill == len(self._buffer):
                 mels.append(self._compute())
                 kept = HISTORY_SAMPLES + LOOK_AHEAD_SAMPLES
-                self._buffer[:kept] = self._buffer[CHUNK_SAMPLES:].copy()
+                self._buffer[:kept] = self._buffer[self._chunk_size.samples:].copy()
                 self._fill = kept
         return mels
 
@@ -184,14 +188,14 @@ class StreamingMel:
         """
         Return the mels of what is pending and begin anew, keeping the maximum.
 
-        An incomplete chunk is padded with zeros to 6,400 samples; the look-ahead is reflected.
+        An incomplete chunk is padded with zeros; the look-ahead is reflected.
         """
         pending = self._fill - HISTORY_SAMPLES
         if pending == 0:
             return []
-        mels = self.push(np.zeros(-pending % CHUNK_SAMPLES))
+        mels = self.push(np.zeros(-pending % self._chunk_size.samples))
         end = self._fill
-        assert end == HISTORY_SAMPLES + CHUNK_SAMPLES, 'flush must end on a whole chunk'
+        assert end == HISTORY_SAMPLES + self._chunk_size.samples, 'flush must end on a whole chunk'
         self._buffer[end:] = self._buffer[end - 1 - LOOK_AHEAD_SAMPLES:end - 1][::-1]
         mels.append(self._compute())
         self._fill = HISTORY_SAMPLES
@@ -205,7 +209,7 @@ class StreamingMel:
             self._history_is_known = True
         frames = windowed_frames(self._buffer)
         log_power = _log_power(frames, self.bins)
-        assert log_power.shape == (self.bins, MEL_FRAMES_PER_CHUNK), 'one chunk, 40 frames'
+        assert log_power.shape == (self.bins, self._chunk_size.frames), 'one chunk'
         mel = _scale(log_power, self._next_maximum(float(log_power.max())))
         if self.rows == self.bins:
             return mel

@@ -13,7 +13,7 @@ from typing import Any
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import RecordConfig
 from audio_interaction_ros.errors import MissingDependencyError
-from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 
 __all__ = ['Recordings']
 
@@ -100,11 +100,12 @@ class Recordings:
         else:
             self._undeleted = ''
 
-    def _chunks_per_file(self) -> int:
-        return max(1, int(min(_FILE_S, self.retention_s / 4) / CHUNK_S))
+    def _chunks_per_file(self, chunk: AudioChunk) -> int:
+        seconds = min(_FILE_S, self.retention_s / 4)
+        return max(1, int(seconds * SAMPLE_RATE_HZ / len(chunk.samples)))
 
     def _append(self, chunk: AudioChunk) -> None:
-        if self._file is None or self._chunks >= self._chunks_per_file():
+        if self._file is None or self._chunks >= self._chunks_per_file(chunk):
             self.finish()
             self.directory.mkdir(parents=True, exist_ok=True)
             self._path = self.directory / f'audio-{chunk.stamp_ns}.wav'

@@ -14,7 +14,12 @@ from typing import Any
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
-from audio_interaction_ros.protocol import RELEASED_TOKEN_IDS, TokenIds
+from audio_interaction_ros.protocol import (
+    CHUNK_S,
+    RELEASED_CHUNK,
+    RELEASED_TOKEN_IDS,
+    TokenIds,
+)
 from audio_interaction_ros.strict_yaml import build, dump_yaml, read_yaml
 
 __all__ = ['FORMAT', 'BaseConfig', 'CheckpointConfig', 'MelConfig', 'dump_config',
@@ -71,6 +76,13 @@ class CheckpointConfig:
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other and the token ids the vocabulary."""
+        size = self.audio_tower.chunk_size
+        if self.audio_tower.sounds and size != RELEASED_CHUNK:
+            raise ConfigurationError(
+                f'audio_tower.keep_frames: expected {RELEASED_CHUNK.frames // 2} (chunks of '
+                f'{CHUNK_S:g} s) of a model with a sound branch, for what tells sounds apart was '
+                f'trained on these, found {self.audio_tower.keep_frames} ({size.s:g} s); train a '
+                'model without one, or correct the model configuration')
         if self.sounds and (Path(self.sounds).name != self.sounds or not self.audio_tower.sounds):
             raise ConfigurationError(
                 f'sounds: expected the name of a file of this folder, and a tower with a sound '

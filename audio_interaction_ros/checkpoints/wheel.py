@@ -68,22 +68,24 @@ def _run_pip(wheel: Wheel, scratch: Path) -> tuple[int, str]:
                     said = pip.communicate(timeout=_TELL_EVERY_S)[1]
                     return pip.returncode, said
                 except subprocess.TimeoutExpired:
-                    print_progress(f'... {_bytes_below(scratch) / 1e6:.0f} MB of '
-                                   f'{wheel.requirement} so far')
+                    print_progress(_tell_how_far(wheel, scratch))
         finally:
             if pip.poll() is None:
                 pip.kill()
 
 
-def _bytes_below(folder: Path) -> int:
-    """Return the size of all files below a folder in which another process works."""
-    total = 0
+def _tell_how_far(wheel: Wheel, folder: Path) -> str:
+    """Say how much of a wheel lies in a folder in which pip works, and may move it just now."""
+    largest = 0
     for path in folder.rglob('*'):
         try:
-            total += path.lstat().st_size
+            largest = max(largest, path.lstat().st_size if path.is_file() else 0)
         except OSError:  # gone in the meantime
             continue
-    return total
+    if not largest:
+        return f'... looking for {wheel.requirement}'
+    of = f' of {wheel.size / 1e6:.0f}' if wheel.size else ''
+    return f'... {largest / 1e6:.0f}{of} MB of {wheel.requirement}'
 
 
 def _explain_failure(wheel: Wheel, said: str) -> Exception:

@@ -13,8 +13,9 @@ from audio_interaction_ros.replay.corpus import find_cases
 from audio_interaction_ros.replay.expectation import write_expectation
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.record import record_expectation
-from audio_interaction_ros.replay.report import describe, to_json, write_junit
+from audio_interaction_ros.replay.report import describe, load_writer, to_json, write_junit
 from audio_interaction_ros.replay.verdict import Verdict, hold_against
+from audio_interaction_ros.replay.words import load_counter
 
 __all__ = ['add_parser', 'parse_speed']
 
@@ -59,6 +60,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.record is not None:
         return _record(options)
     cases = find_cases(options.recording, options.expect)
+    if any(one.text for case in cases for one in case.expectation.expect):
+        load_counter()  # or all is heard in vain
+    if options.junit:
+        load_writer()
     verdicts: list[Verdict] = []
     with choose_source(options) as hear:
         for case in cases:

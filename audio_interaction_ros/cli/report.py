@@ -41,7 +41,7 @@ def _run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f'{path}: expected a bag, a sound file or a folder, found none; '
                                  'name another')
     if not options.no_picture:
-        load_pyplot()  # or a day is heard in vain
+        load_pyplot('take --no-picture')  # or a day is heard in vain
     day = join_days(path.name, _make_days(options))
     _write(day, options)
     print(f'{day.seconds / 3600:.2f} hours: '

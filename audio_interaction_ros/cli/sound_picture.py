@@ -15,14 +15,18 @@ _ROWS = 12
 _BLUE, _ORANGE, _GREY = '#2b6ca3', '#d9822b', '#8a8f98'
 
 
-def load_pyplot() -> Any:
-    """Return matplotlib's pyplot, which opens no window; MissingDependencyError without it."""
+def load_pyplot(without: str = 'leave --png out: the table needs none') -> Any:
+    """
+    Return matplotlib's pyplot, which opens no window.
+
+    Raises MissingDependencyError where it is missing; ``without`` says how to do without it.
+    """
     try:
         import matplotlib
     except ImportError as error:
         raise MissingDependencyError(
             f'Expected the matplotlib package, to draw a picture, found {error}; run: pip install '
-            'matplotlib, or leave --png out: the table needs none') from error
+            f'matplotlib, or {without}') from error
     matplotlib.use('Agg')
     from matplotlib import pyplot
     return pyplot

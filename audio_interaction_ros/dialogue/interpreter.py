@@ -6,8 +6,8 @@ Owns how it is asked: an order, and a few sentences of each direction that show 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from audio_interaction_ros.dialogue.directions import target_of
 from audio_interaction_ros.dialogue.text_writer import TextWriter, Turn, Written
-from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 
 __all__ = ['Interpreter']
 
@@ -40,10 +40,7 @@ class Interpreter:
         It begins with the ids ``begin``. ValueError for a language (ISO 639-1) that is not
         translated and for a text that does not fit.
         """
-        if language not in TRANSLATION_TARGETS:
-            raise ValueError(f'expected one of {", ".join(TRANSLATION_TARGETS)}, found '
-                             f'{language!r}')
-        target = TRANSLATION_TARGETS[language]
+        target = target_of(language)
         turns = [Turn('system', _ORDERS[target])]
         for english, chinese in _SHOWN:
             given, wanted = (english, chinese) if target == 'zh' else (chinese, english)

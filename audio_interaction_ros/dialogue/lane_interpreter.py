@@ -7,8 +7,9 @@ beside the lanes and with a beginning that stays.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from audio_interaction_ros.dialogue.directions import target_of
 from audio_interaction_ros.dialogue.text_writer import TokenWriter, Written
-from audio_interaction_ros.protocol import TRANSLATION_TARGETS, TokenIds, text_block
+from audio_interaction_ros.protocol import TokenIds, text_block
 from audio_interaction_ros.runtimes.base import TextNet, Tokenizer
 
 __all__ = ['SLOTS', 'LaneInterpreter']
@@ -33,9 +34,7 @@ class LaneInterpreter:
         It begins with the ids ``begin``. ValueError for a language (ISO 639-1) that is not
         translated and for a text that does not fit.
         """
-        if language not in TRANSLATION_TARGETS:
-            raise ValueError(f'expected one of {", ".join(TRANSLATION_TARGETS)}, found '
-                             f'{language!r}')
+        target_of(language)  # the prompt of the lane is the same for both
         ids = text_block(self._ids, self._prompt, self._writer.encode(text)).ids
         yield from self._writer.write(ids, begin=begin, most_tokens=SLOTS // 2,
                                       cancelled=cancelled)

@@ -5,12 +5,17 @@ Owns sizes, what they must fulfil, and what follows from them. Knows no framewor
 computes, torch or a graph, takes its sizes from here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import MAGNITUDE_BINS, MEL_FRAMES_PER_CHUNK, NO_MAGNITUDE
+from audio_interaction_ros.protocol import (
+    MAGNITUDE_BINS,
+    MEL_FRAMES_PER_CHUNK,
+    NO_MAGNITUDE,
+    ChunkSize,
+)
 
 __all__ = ['EMBEDDING_WIDTH', 'MEL_FILL', 'PATCH_FRAMES', 'TAGGER_BLOCKS', 'TAGGER_WIDTH',
            'AudioTowerConfig', 'DecoderConfig', 'WhisperDecoderConfig', 'sinusoids']
@@ -38,9 +43,9 @@ class AudioTowerConfig:
     heads: int
     mlp_width: int
     window_frames: int = MEL_FRAMES_PER_CHUNK
-    """Mel frames per pass: one chunk and its left context, a multiple of 40."""
+    """Mel frames per pass: one chunk and its left context, a multiple of the chunk."""
     keep_frames: int = MEL_FRAMES_PER_CHUNK // 2
-    """Newest encoder frames (20 ms each) that are kept: those of the chunk."""
+    """Newest encoder frames (20 ms each) that are kept: those of the chunk, whose size this is."""
     pool: int = 1
     """Encoder frames averaged into one before the last norm (2 in Qwen2.5-Omni)."""
     stack: int = 1
@@ -69,16 +74,17 @@ class AudioTowerConfig:
     """The sound branch also listens to YAMNet, whose spectrogram comes below the mel."""
 
     def __post_init__(self) -> None:
-        if self.window_frames % MEL_FRAMES_PER_CHUNK or self.window_frames <= 0:
+        if self.keep_frames <= 0 or self.window_frames <= 0 or (
+                self.window_frames % (2 * self.keep_frames)):
             raise ConfigurationError(
-                f'audio_tower.window_frames must be a positive multiple of {MEL_FRAMES_PER_CHUNK}'
-                f', is {self.window_frames}; correct the model configuration')
-        if self.keep_frames > self.window_frames // 2 or self.keep_frames % (
-                self.pool * self.stack):
+                f'audio_tower.window_frames must be a positive multiple of '
+                f'{2 * self.keep_frames}, the frames of a chunk (twice keep_frames), is '
+                f'{self.window_frames}; correct the model configuration')
+        if self.keep_frames % (self.pool * self.stack):
             raise ConfigurationError(
-                f'audio_tower.keep_frames must divide by pool x stack = {self.pool * self.stack}'
-                f' and fit the window ({self.window_frames // 2} encoder frames), is '
-                f'{self.keep_frames}; correct the model configuration')
+                f'audio_tower.keep_frames must divide by pool x stack = {self.pool * self.stack}, '
+                f'is {self.keep_frames}: chunks of {self.keep_frames * 0.02:g} s make no whole '
+                'features; correct the model configuration or choose another size of chunk')
         if self.second_look and self.keep_frames * 2 > self.window_frames // 2:
             raise ConfigurationError(
                 'audio_tower.second_look needs a window of two chunks or more, '
@@ -132,9 +138,28 @@ class AudioTowerConfig:
                                magnitudes))
 
     @property
-    def left_context_chunks(self) -> int:
-        """Earlier chunks that a window holds beside the newest."""
-        return self.window_frames // MEL_FRAMES_PER_CHUNK - 1
+    def chunk_size(self) -> ChunkSize:
+        """
+        The chunk of audio that one pass encodes.
+
+        Raises ConfigurationError for a tower that hears whole clips and no stream.
+        """
+        return ChunkSize(2 * self.keep_frames)
+
+    def with_chunk(self, size: ChunkSize) -> 'AudioTowerConfig':
+        """
+        Return the same tower for other chunks, to be trained with them.
+
+        The window of one that hears its chunk alone is the new chunk, another keeps at least its
+        length. As many frames are stacked into a feature as before, or the most below that make
+        whole features. Raises ConfigurationError where ``pool`` does not divide the chunk.
+        """
+        window, frames = size.frames, size.frames // 2
+        if self.window_frames > 2 * self.keep_frames:
+            window *= -(-self.window_frames // size.frames)
+        stack = next((stack for stack in range(self.stack, 1, -1)
+                      if frames % (self.pool * stack) == 0), 1)
+        return replace(self, window_frames=window, keep_frames=frames, stack=stack)
 
 
 @dataclass(frozen=True, kw_only=True)

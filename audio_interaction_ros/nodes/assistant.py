@@ -63,6 +63,7 @@ class AssistantProcess:
             self._file = AudioFileNode(parameter_overrides=[
                 Parameter('path', value=options.file), Parameter('pace', value=options.pace),
                 *([Parameter('raw', value=options.raw)] if options.raw else [])])
+            self._file.held = True
             made.append(self._file)
         return made
 
@@ -70,6 +71,8 @@ class AssistantProcess:
         """Return whether to exit: the recording is over and everything heard is worked off."""
         now = time.monotonic()
         failure = self._halves.failure
+        if self._file is not None and self._file.held:  # what reads again may still be loaded
+            self._file.held = bool(self._halves.list_busy())
         if self._halves.ended:
             print(self._halves.ended, file=sys.stderr, flush=True)
             self.exit_code = 1

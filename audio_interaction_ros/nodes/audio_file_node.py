@@ -34,7 +34,7 @@ from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service
 from audio_interaction_ros.nodes.lifecycle.spinning import run
-from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.protocol import CHUNK_S
 
 __all__ = ['AudioFileNode', 'main']
 
@@ -52,7 +52,8 @@ _PARAMETERS = {
     'frame_id': ('audio_file', 'frame_id of the messages of a file.'),
     'wait_for_decoder': (True, 'Start when a decoder offers credit; false: when somebody '
                                'listens.'),
-    'max_ahead': (4, 'Chunks of 0.4 s that may be under way with pace consumed.'),
+    'max_ahead': (4, 'Chunks that may be under way with pace consumed.'),
+    'chunk_ms': (round(CHUNK_S * 1000), 'Length of a chunk of the model, for pace consumed.'),
 }
 
 
@@ -66,6 +67,8 @@ class AudioFileNode(Node):
             self.declare_parameter(name, default, ParameterDescriptor(
                 description=text, read_only=True))
         self.finished = False
+        self.held = False
+        """Do not begin yet: whoever made this node knows that somebody is not ready to hear."""
         self.failure = ''
         self.published_s = 0.0
         self._length_s = math.inf
@@ -196,7 +199,7 @@ class AudioFileNode(Node):
         told = False
         while not self._closing:
             credit = self._consumed is not None or not self._parameter_value('wait_for_decoder')
-            if credit and publisher.get_subscription_count():
+            if credit and not self.held and publisher.get_subscription_count():
                 self._sleep(_MATCHING_S)
                 return not self._closing
             if not told:
@@ -222,7 +225,7 @@ class AudioFileNode(Node):
 
     def _wait_for_room(self, due_s: float) -> None:
         """Wait until no more than max_ahead chunks are under way."""
-        sent_chunks = due_s * _NS / CHUNK_NS
+        sent_chunks = 1000 * due_s / self._parameter_value('chunk_ms')
         with self._news:
             while (not self._closing
                    and self._count_under_way(sent_chunks) > self._parameter_value('max_ahead')):

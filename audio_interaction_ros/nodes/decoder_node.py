@@ -8,8 +8,6 @@ meanwhile is taken between two text tokens.
 
 import time
 import uuid
-from collections import deque
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +19,7 @@ from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import Cancel as CancelService
 from audio_interaction_msgs.srv import SetPrompt as SetPromptService
 from audio_interaction_ros.assembly import build_answers, load_reply_model, read_sound_rules
-from audio_interaction_ros.config import AssistantConfig, LaneConfig
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
@@ -30,6 +28,8 @@ from audio_interaction_ros.errors import (
 from audio_interaction_ros.nodes.decoding.alert_board import AlertBoard
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
 from audio_interaction_ros.nodes.decoding.answer_gate import AnswerGate
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.decoder_health import DecoderHealth
 from audio_interaction_ros.nodes.decoding.decoder_task import (
     ChunkHeard,
     ChunkRefused,
@@ -42,36 +42,30 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin, ReplyBoard
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.sound_board import SoundBoard
 from audio_interaction_ros.nodes.decoding.text_board import TextBoard
 from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    ERROR,
     WARN,
     BusyMeter,
     Diagnostics,
     StatusReport,
     Timings,
-    WithheldReplies,
     model_report,
 )
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.events import (
-    ContextRolled,
     Event,
     ReplyFinished,
     ReplyStarted,
-    ReplyWithheld,
     Silence,
     SoundEnded,
     SoundStarted,
-    StreamReset,
 )
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
@@ -79,9 +73,9 @@ from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 __all__ = ['DecoderNode', 'main']
 
 _CREDIT_PERIOD_S = 0.25
+_FRESH_CREDIT_S = 0.2  # with the period less than any fifo.credit_timeout_s
 _ANSWERS_PERIOD_S = 1.0
 _LIVE_LATENCY_S = 30.0  # audio older than this at arrival is a replay
-_SHOWN_DECISIONS = 75  # half a minute
 
 
 class DecoderNode(ManagedNode):
@@ -104,13 +98,7 @@ class DecoderNode(ManagedNode):
         self.ready = False
         """True when the model is loaded."""
         self._progress = Progress()
-        self._refusals = self._rolled = self._replies = 0
-        self._refusal, self._refused_at = '', float('-inf')
-        self._faults: dict[str, tuple[str, float]] = {}
-        """The newest fault of each lane and when it came (steady clock)."""
-        self._nearest: dict[str, deque[float]] = {}
-        self._thresholds: dict[str, float] = {}
-        self._unsure: dict[str, WithheldReplies] = {}
+        self._health = DecoderHealth(self.get_logger())
         self.diagnostics = Diagnostics(node=self, tasks={
             'input': self._report_input, 'model': self._report_model,
             'decode': self._report_decode, 'sounds': self._report_sounds,
@@ -129,6 +117,7 @@ class DecoderNode(ManagedNode):
         config = self.config
         self._flow = MutuallyExclusiveCallbackGroup()
         self._timings, self._busy = Timings(), BusyMeter()
+        self._credit_at = float('-inf')
         self._configured_at = time.monotonic()
         self._progress = Progress()
         self._decisions = self.managed_publisher(Decision, 'decisions', qos.DECISIONS)
@@ -147,7 +136,7 @@ class DecoderNode(ManagedNode):
                                  outlets=Outlets(gate=self._gate, directions=self._directions),
                                  draft=config.second_passes, group=self._flow,
                                  translate=self._translate, answers=self._answers,
-                                 hear=self._hear_transcript)
+                                 hear=self._hear_transcript, let_write=self._let_write)
         if answers is not None:
             self.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers, callback_group=self._flow)
         self._alerts = AlertBoard(node=self, settings=config.alerts, group=self._flow,
@@ -162,7 +151,7 @@ class DecoderNode(ManagedNode):
         self.managed_service(Trigger, '~/reset', self._on_reset)
         self.managed_service(SetPromptService, '~/set_prompt', self._on_set_prompt)
         self.managed_service(CancelService, '~/cancel', self._on_cancel)
-        self.managed_timer(_CREDIT_PERIOD_S, self._publish_credit, callback_group=self._flow)
+        self.managed_timer(_CREDIT_PERIOD_S, self._renew_credit, callback_group=self._flow)
         self._worker = Worker(
             node=self, group=self._flow,
             setup=partial(DecoderTask, load=self._runtime, config=config, timings=self._timings,
@@ -241,9 +230,9 @@ class DecoderNode(ManagedNode):
                 self.get_logger().info(f'decoder ready after {seconds:.1f} s')
                 self._adopt_model(model)
             case LanesAdjusted(lanes):
-                self._note_lanes(lanes)
+                self._health.note_lanes(lanes)
             case ChunkRefused(reason):
-                self._note_refusal(reason)
+                self._health.note_refusal(reason)
             case ChunkHeard():
                 self._hear_chunk(output)
             case Progress():
@@ -283,21 +272,13 @@ class DecoderNode(ManagedNode):
             self._sounds.on_event(event, heard.frame_id)
 
     def _adopt_model(self, model: DecoderTask) -> None:
-        self._unsure = {}
-        self._note_lanes(model.lanes)
+        self._health.forget_lanes()
+        self._health.note_lanes(model.lanes)
         self._model, self.ready = model, True
+        self._put_command(lambda model, _: model.session.read_prompts())
         if self._texts is not None:
             self._texts.adopt(model.runtime)
         self._publish_credit()
-
-    def _note_lanes(self, lanes: Sequence[LaneConfig]) -> None:
-        """Learn what diagnostics say of the lanes."""
-        self._thresholds = {lane.name: lane.threshold for lane in lanes}
-        for lane in lanes:
-            if lane.min_confidence > 0 or lane.name in self._unsure:
-                self._unsure.setdefault(
-                    lane.name,
-                    WithheldReplies(lane.min_confidence)).min_confidence = lane.min_confidence
 
     def _publish_event(self, event: Event, heard: ChunkOrigin) -> None:
         if isinstance(event, (Silence, ReplyStarted)):
@@ -305,30 +286,18 @@ class DecoderNode(ManagedNode):
                 event, frame_id=heard.frame_id,
                 queue_depth=self._progress.depths.get(event.lane, 0),
                 latency_s=heard.latency_s()))
-            self._nearest.setdefault(event.lane, deque(maxlen=_SHOWN_DECISIONS)).append(
-                event.p_respond)
             self.note_success()
-        self._replies += isinstance(event, ReplyStarted) and not event.robot_speaking
-        self._rolled += isinstance(event, ContextRolled)
+        self._health.note_event(event)
         if isinstance(event, (SoundStarted, SoundEnded)):
             self._publish_sound(event, heard)
-        if isinstance(event, StreamReset):
-            self._note_reset(event)
-        if isinstance(event, ReplyWithheld):
-            self._unsure[event.lane].note(event)
         self._board.publish_event(event, heard)
         if isinstance(event, ReplyFinished) and self._alerts is not None:
             self._alerts.on_reply(event, heard.frame_id)
 
-    def _note_reset(self, event: StreamReset) -> None:
-        if not event.fault:
-            self.get_logger().info(f'lane {event.lane} starts anew')
-            return
-        now, fault = time.monotonic(), f'lane {event.lane} started anew after: {event.fault}'
-        before, then = self._faults.get(event.lane, ('', now))
-        if fault != before or now - then > 5.0:
-            self.get_logger().error(fault)
-        self._faults[event.lane] = fault, now
+    def _renew_credit(self) -> None:
+        """Publish credit where none was published lately."""
+        if time.monotonic() - self._credit_at > _FRESH_CREDIT_S:
+            self._publish_credit()
 
     def _publish_credit(self) -> None:
         if not self.ready or not self.active:
@@ -341,28 +310,22 @@ class DecoderNode(ManagedNode):
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = self._consumer
         self._credit.publish(message)
+        self._credit_at = time.monotonic()
 
     def _on_chunk(self, message: Any) -> None:
         try:
             chunk = chunk_from_message(message)
         except AudioFormatError as error:
-            self._note_refusal(str(error))
+            self._health.note_refusal(str(error))
             return
-        latency = (self.get_clock().now().nanoseconds - chunk.stamp_ns - CHUNK_NS) / 1e9
+        latency = (self.get_clock().now().nanoseconds - chunk.end_ns) / 1e9
         heard = ChunkOrigin(
             frame_id=message.header.frame_id, arrived_at=time.monotonic(),
             encode_latency_s=latency if 0 <= latency < _LIVE_LATENCY_S else float('nan'))
         if self._worker is not None and not self._worker.put(IncomingChunk(chunk, heard)):
-            self._note_refusal('more chunks came than the credit allowed; the publisher of '
-                               'encoded '
-                               'must be an encoder_node')
-
-    def _note_refusal(self, reason: str) -> None:
-        self._refusals += 1
-        now = time.monotonic()
-        if reason != self._refusal or now - self._refused_at > 5.0:
-            self.get_logger().error(f'chunk refused: {reason}')
-        self._refusal, self._refused_at = reason, now
+            self._health.note_refusal(
+                'more chunks came than the credit allowed; the publisher of encoded must be an '
+                'encoder_node')
 
     def _put_command(self, command: Command) -> bool:
         """Hand in a command; False where the worker has too many of them, or is none."""
@@ -370,6 +333,9 @@ class DecoderNode(ManagedNode):
 
     def _translate(self, reply: ReplyFinished, said: RecognisedSpeech) -> bool:
         return self._put_command(lambda model, _: model.session.translate(reply, said))
+
+    def _let_write(self, lane: str, writes: bool) -> None:
+        self._put_command(lambda model, _: model.session.let_write(lane, writes))
 
     def _cancel_replies(self) -> None:
         for name in [lane.name for lane in self.config.lanes if lane.kind == 'reply']:
@@ -411,17 +377,13 @@ class DecoderNode(ManagedNode):
 
     def _report_input(self) -> StatusReport:
         report = StatusReport()
-        report.values.update(state=self.state, replies=self._replies)
+        report.values['state'] = self.state
         if not self.active:
             report.add(WARN, f'not deciding: the node is {self.state}')
         elif not self.get_publishers_info_by_topic(self.resolve_topic_name('encoded')):
             report.add(WARN, f'no encoder on {self.resolve_topic_name("encoded")}')
         self.qos_watch.check(report)
-        for name, lane in self._nearest.items():
-            report.values[f'{name}.p_respond_max'] = max(lane, default=float('nan'))
-            report.values[f'{name}.threshold'] = self._thresholds.get(name, float('nan'))
-        for name, unsure in self._unsure.items():
-            unsure.check(name, report)
+        self._health.report_input(report)
         if self._worker is not None:
             self._gate.report(report)
             self._directions.report(report)
@@ -439,20 +401,9 @@ class DecoderNode(ManagedNode):
 
     def _report_decode(self) -> StatusReport:
         report = StatusReport()
-        progress = self._progress
-        report.values.update(
-            lag_s=progress.oldest_age_s, depth=progress.depth,
-            context_rolled=self._rolled, **progress.counts)
-        report.values['refused'] = self._refusals
-        if self._worker is not None:
-            self._board.report(report)
-        if self._texts is not None:
-            self._texts.report(report)
-        for fault, at in self._faults.values():
-            if time.monotonic() - at < 10.0:
-                report.add(ERROR, fault)
-        if time.monotonic() - self._refused_at < 10.0:
-            report.add(ERROR, f'chunk refused: {self._refusal}')
+        boards = [self._board] if self._worker is not None else []
+        self._health.report_decode(report, self._progress, [
+            board.report for board in (*boards, self._texts) if board is not None])
         return report
 
     def _report_sounds(self) -> StatusReport:

@@ -4,13 +4,14 @@ replay_process: recordings through the real nodes, the same on every run and at 
 Reads one JSON object a line from the standard input (``recording``, ``topic``, ``speed``) and
 writes one line for each (``replayed``: all that was heard, or ``error``). Encoder and decoder run
 in this process as always, in a namespace of their own; audio and answers are messages. What makes
-it the same each time: a chunk of audio is published only when everything before it was worked off,
-second passes included. So a speed is the most it may have. `audio-interaction replay --through
-nodes` starts it.
+it the same each time: audio is published only when everything before it was worked off, and until
+then the threads take turns (``lifecycle.turns``), so that nothing depends on which is done first.
+So a speed is the most it may have. `audio-interaction replay --through nodes` starts it.
 """
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import sys
@@ -44,7 +45,7 @@ from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
-from audio_interaction_ros.protocol import CHUNK_S
+from audio_interaction_ros.nodes.lifecycle.turns import Traffic, Turns
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.messages import MessageCollector
 from audio_interaction_ros.resources import shipped_path
@@ -53,21 +54,53 @@ __all__ = ['Replay', 'main', 'replay']
 
 _KINDS = {'transcript': Transcript, 'translation': Translation, 'reply': Reply, 'alerts': Alert,
           'sounds': SoundEvent}
-_SETTLED_S, _CONNECTED_S, _ENDED_S = 0.03, 0.5, 0.5
-"""Messages that are on their way when both nodes are idle have come by then."""
 # what a replay takes its time over is no pause of the audio; what it raises is no alarm of today
 _CHANGES = {'audio.idle_flush_s': 0.0, 'alerts.journal_s': 0.0,
             'audio.msg_type': 'audio_interaction_msgs/msg/AudioChunk',
             'fifo.credit_timeout_s': 600.0}
-_STALLED_S = 120.0
-_STEP_S = 0.005
+_STALLED_S = 300.0
+_STEP_S = 0.002
+_UNCOUNTED = 'encoded/credit'
+"""Only its newest message matters: what credit is still due, the queue itself knows."""
 _LONGEST_S = 0.2
 """Longer blocks are cut, so that never two chunks come at once, and no message of megabytes."""
 _LATER_NS = 86_400_000_000_000
 """Added to the stamps of a file, for a stamp of 0 would mean that there is none."""
 
 
-class _ReplayedEncoder(EncoderNode):
+class _Counted:
+    """Counts the messages of a node from when it is given where."""
+
+    traffic: Traffic | None = None
+
+    def create_publisher(self, kind: Any, topic: str, *words: Any, **options: Any) -> Any:
+        """Create a publisher that is counted."""
+        made = super().create_publisher(kind, topic, *words, **options)  # type: ignore[misc]
+        return self._count(made, topic)
+
+    def create_lifecycle_publisher(self, kind: Any, topic: str, *words: Any,
+                                   **options: Any) -> Any:
+        """Create a publisher that is counted while it speaks."""
+        made = super().create_lifecycle_publisher(  # type: ignore[misc]
+            kind, topic, *words, **options)
+        return self._count(made, topic)
+
+    def create_subscription(self, kind: Any, topic: str, callback: Any, *words: Any,
+                            **options: Any) -> Any:
+        """Create a subscription that is counted."""
+        if self.traffic is not None and topic != _UNCOUNTED:
+            callback = self.traffic.count_received(
+                self.resolve_topic_name(topic), callback)  # type: ignore[attr-defined]
+        return super().create_subscription(  # type: ignore[misc]
+            kind, topic, callback, *words, **options)
+
+    def _count(self, publisher: Any, topic: str) -> Any:
+        if self.traffic is None or topic == _UNCOUNTED:
+            return publisher
+        return self.traffic.count_sent(publisher)
+
+
+class _ReplayedEncoder(_Counted, EncoderNode):
     """An encoder to whom the times at which a replay comes say nothing."""
 
     def set_up(self) -> None:
@@ -75,27 +108,36 @@ class _ReplayedEncoder(EncoderNode):
         super().set_up()
         assert self._input is not None, 'it is made there'
         self._input.be_patient(_STALLED_S)
+        if self._second_pass is not None:
+            self._second_pass.take_time()
+
+    def end(self) -> bool:
+        """Make final what nobody answered before the end; False where there is nothing."""
+        return self._second_pass is not None and self._second_pass.end()
+
+    @property
+    def owes(self) -> bool:
+        """True while a chunk is not handed over or not decided on."""
+        return self._outlet is None or not self._outlet.empty
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         return super()._on_block(replace(block, arrival_ns=None), frame_id)
 
-    @property
-    def blocks_received(self) -> int:
-        """How many messages of audio came so far."""
-        return self._input.received if self._input is not None else 0
-
-    @property
-    def at_rest(self) -> bool:
-        """True when nothing is under way, and what is read while somebody speaks may be read."""
-        words = self._second_pass.words if self._second_pass is not None else None
-        return self.idle and not (words is not None and words.resting)
+    def _tick(self) -> None:
+        """Keep what was heard to the end: a slow machine may read it late."""
+        self._forget_at = None
+        super()._tick()
 
 
-class _ReplayedDecoder(DecoderNode):
+class _ReplayedDecoder(_Counted, DecoderNode):
     """A decoder for whom only audio lets time pass: a slow machine makes nobody wait in vain."""
 
     def _tick_answers(self) -> None:
         """Let replies wait until audio or the end of the recording says otherwise."""
+
+
+class _Player(_Counted, Node):
+    """Plays the recording and hears what comes of it."""
 
 
 class Replay:
@@ -108,16 +150,16 @@ class Replay:
         self._asked = asked
         self._runtime, self._transcriber = runtime, transcriber
         self._blocks = self._open_blocks()
-        self._next = next(self._blocks, None)
-        if self._next is None:
+        first = next(self._blocks, None)
+        if first is None:
             raise AudioFormatError(f'{asked["recording"]}: expected audio, found none; name '
                                    'another recording')
-        self._sent = 0
-        self._sent_s = self._gathered_s = 0.0
-        self._began: float | None = None
-        self._rested_at: float | None = None
+        self._blocks = itertools.chain([first], self._blocks)
+        self._traffic = Traffic()
+        self._turns = Turns(self._traffic)
+        self._sent_s = 0.0
+        self._steps = self._play()
         self._moved_at = time.monotonic()
-        self._ending: Any = None
         self.done = False
 
     def _open_blocks(self) -> Iterator[AudioBlock]:
@@ -138,7 +180,10 @@ class Replay:
         self._encoder = _ReplayedEncoder(runtime=self._runtime, transcriber=self._transcriber,
                                          parameter_overrides=changes)
         self._decoder = _ReplayedDecoder(runtime=self._runtime, parameter_overrides=changes)
-        self._player = Node('player')
+        self._player = _Player('player')
+        for node in (self._encoder, self._decoder, self._player):
+            node.traffic = self._traffic
+        self._encoder.turns = self._decoder.turns = self._turns
         self._audio = self._player.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
         for topic, kind in _KINDS.items():
             self._player.create_subscription(
@@ -148,71 +193,49 @@ class Replay:
         return [self._encoder, self._decoder, self._player]
 
     def _advance(self) -> None:
-        """Publish what comes next, where everything before it was worked off."""
+        """Let a worker go on; where all is worked off, do what comes next."""
         now = time.monotonic()
         self.failure = self.failure or self._encoder.failure or self._decoder.failure
         if now - self._moved_at > _STALLED_S:
             self.failure = (f'expected the nodes to go on, they stand still for {_STALLED_S:g} s '
                             f'after {self._sent_s:.1f} s of audio; look at their log above')
-        if self.failure:
+        if self.failure or self.done:
             self.done = True
-        elif self._began is None:
-            self._begin(now)
-        elif self._next is not None:
-            self._play(now)
-        else:
-            self._end(now)
-
-    def _begin(self, now: float) -> None:
-        """Wait until both nodes work and every topic is connected."""
-        heard = all(self._player.count_publishers(topic) for topic in _KINDS)
-        if (self._encoder.active and self._decoder.active and self._decoder.ready and heard
-                and self._encoder.at_rest and self._audio.get_subscription_count()
-                and self._mute.service_is_ready() and self._has_rested(now, _CONNECTED_S)):
-            self._began = self._moved_at = now
-
-    def _play(self, now: float) -> None:
-        assert self._began is not None
-        if self._gathered_s >= CHUNK_S:  # a chunk may be complete: see what becomes of it
-            if not self._has_rested(now, _SETTLED_S):
-                return
-            self._gathered_s -= CHUNK_S
-        speed = self._asked['speed']
-        block = self._next
-        assert block is not None
-        length_s = len(block.samples) / block.sample_rate_hz
-        if speed and now < self._began + (self._sent_s + length_s) / speed:
+            self._turns.end()
+        elif self._turns.advance() and not self._encoder.owes:
             self._moved_at = now
-            return
-        self._audio.publish(audio_message(block, seq=block.seq or 0, frame_id='replay'))
-        self._sent += 1
-        self._sent_s += length_s
-        self._gathered_s += length_s
-        self._moved_at, self._rested_at = now, None
-        self._next = next(self._blocks, None)
+            self.done = next(self._steps, self) is self  # a step is None
 
-    def _end(self, now: float) -> None:
+    def _is_connected(self) -> bool:
+        """Tell whether both nodes work and whoever is to hear something is found."""
+        return (self._encoder.active and self._decoder.active and self._decoder.ready
+                and all(self._player.count_publishers(topic) for topic in _KINDS)
+                and self._traffic.connected and self._mute.service_is_ready())
+
+    def _play(self) -> Iterator[None]:
+        """Yield wherever everything that was sent must be worked off."""
+        while not self._is_connected():
+            yield
+        speed, began = self._asked['speed'], time.monotonic()
+        for block in self._blocks:
+            length_s = len(block.samples) / block.sample_rate_hz
+            while speed and time.monotonic() < began + (self._sent_s + length_s) / speed:
+                yield
+            self._audio.publish(audio_message(block, seq=block.seq or 0, frame_id='replay'))
+            self._sent_s += length_s
+            yield
+        yield from self._end()
+
+    def _end(self) -> Iterator[None]:
         """Let what is pending be heard to its end, then give up what waits for more."""
-        if self._ending is None:
-            if self._has_rested(now, _SETTLED_S):
-                self._ending = self._mute.call_async(SetBool.Request(data=False))
-                self._rested_at = None
-        elif self._ending.done() and self._decoder.active:
-            if self._has_rested(now, _ENDED_S):
-                self._decoder.trigger_deactivate()
-                self._rested_at = None
-        elif self._ending.done() and self._has_rested(now, _ENDED_S):
-            self.done = True
-
-    def _has_rested(self, now: float, seconds: float) -> bool:
-        """Tell whether everything that was sent has been worked off for so long."""
-        if (self._encoder.blocks_received < self._sent or not self._encoder.at_rest
-                or not self._decoder.idle):
-            self._rested_at = None
-            return False
-        if self._rested_at is None:
-            self._rested_at = now
-        return now - self._rested_at >= seconds
+        muted = self._mute.call_async(SetBool.Request(data=False))
+        while not muted.done():
+            yield
+        yield
+        if self._encoder.end():
+            yield
+        self._decoder.trigger_deactivate()
+        yield
 
 
 def _cut(block: AudioBlock) -> Iterator[AudioBlock]:

@@ -14,7 +14,7 @@ from audio_interaction_ros.replay.expectation import Expected
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.verdict import Extra, Missing, Verdict
 
-__all__ = ['describe', 'to_json', 'write_junit']
+__all__ = ['describe', 'load_writer', 'to_json', 'write_junit']
 
 
 def describe(verdict: Verdict, *, verbose: bool = True) -> Iterator[str]:
@@ -65,18 +65,24 @@ def _heard_json(heard: Heard | None) -> dict[str, Any] | None:
     return said
 
 
-def write_junit(verdicts: Sequence[Verdict], path: Path) -> None:
-    """
-    Write JUnit XML: a suite for each recording, a case for each expectation and each surplus.
-
-    Raises MissingDependencyError without junitparser, ConfigurationError where it cannot write.
-    """
+def load_writer() -> Any:
+    """Return what writes JUnit XML (junitparser); raises MissingDependencyError without it."""
     try:
         import junitparser
     except ImportError as error:
         raise MissingDependencyError(
             'Expected the junitparser package, to write JUnit XML, found none; run: pip install '
             '-r requirements/replay.txt') from error
+    return junitparser
+
+
+def write_junit(verdicts: Sequence[Verdict], path: Path) -> None:
+    """
+    Write JUnit XML: a suite for each recording, a case for each expectation and each surplus.
+
+    Raises MissingDependencyError without junitparser, ConfigurationError where it cannot write.
+    """
+    junitparser = load_writer()
     xml = junitparser.JUnitXml('audio-interaction replay')
     for verdict in verdicts:
         suite = junitparser.TestSuite(verdict.name)

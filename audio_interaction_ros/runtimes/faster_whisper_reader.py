@@ -24,6 +24,7 @@ from audio_interaction_ros.runtimes.base import (
     VoiceListener,
     WindowReading,
 )
+from audio_interaction_ros.runtimes.circles import say_once
 from audio_interaction_ros.runtimes.padded_reading import PaddedReading
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
@@ -119,7 +120,8 @@ class FasterWhisperReader(PaddedReading):
             write_english=lambda: text if name == 'en' else self._translate(heard, read.language))
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
-                     before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
+                     before: Sequence[ReadWord], language: str, pad_s: float, *,
+                     once: bool = False) -> WindowReading:
         seconds = len(samples) / SAMPLE_RATE_HZ
         heard = self._hear(samples, min(WINDOW_S, ceil((seconds + pad_s) * 10) / 10))
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
@@ -127,9 +129,10 @@ class FasterWhisperReader(PaddedReading):
                           forced, most_tokens(len(forced), seconds))
         words = keep_agreed(agreed, make_words(read.ids, read.log_probs, self._decode,
                                                new_from=len(forced)))
+        words = say_once(words, len(agreed)) if once else words
         words = place_words(words, None, seconds, kept=len(agreed), starts=read.starts)
         return WindowReading(words=tuple(words), language=self._languages[read.language],
-                             doubt=find_doubt(words, read.ids, seconds))
+                             doubt=find_doubt(words, seconds))
 
     def _hear(self, samples: np.ndarray, window_s: float) -> Any:
         padded = np.pad(samples, (0, max(0, round(window_s * SAMPLE_RATE_HZ) - len(samples))))

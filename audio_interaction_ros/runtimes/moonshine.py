@@ -21,6 +21,7 @@ from audio_interaction_ros.runtimes.base import (
     VoiceListener,
     WindowReading,
 )
+from audio_interaction_ros.runtimes.circles import say_once
 from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.second_pass import (
     compression_ratio,
@@ -88,9 +89,8 @@ class MoonshineReader:
         ids, log_probs = self._read(samples, forced, seconds)
         words = keep_agreed(agreed, make_words(ids, log_probs, self._decode,
                                                new_from=len(forced)))
-        words = place_words(words, None, seconds, kept=len(agreed))
-        return WindowReading(words=tuple(words), language='en',
-                             doubt=find_doubt(words, ids, seconds))
+        words = place_words(say_once(words, len(agreed)), None, seconds, kept=len(agreed))
+        return WindowReading(words=tuple(words), language='en', doubt=find_doubt(words, seconds))
 
     def _read(self, samples: np.ndarray, forced: list[int],
               seconds: float) -> tuple[list[int], list[float]]:

@@ -28,3 +28,4 @@ class OnnxEncoder(WindowedEncoder):
                             else np.empty(0, np.float32))
 
         super().__init__(run, config, model_id)
+        run(self._window)  # the first run takes several times as long, so none of a stream is it

@@ -22,7 +22,7 @@ from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
 from audio_interaction_ros.runtimes.hot_words import MOST_BEFORE
-from audio_interaction_ros.runtimes.onnx_session import open_session
+from audio_interaction_ros.runtimes.onnx_session import make_tidy, open_session
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
     END,
@@ -61,9 +61,7 @@ class OnnxWhisper:
         self._encoder, self._cross, self._step = encoder, cross, step
         self._embeddings, self._positions = embeddings, positions
         self._cross_names = [name for pair in names.cross_names(config.layers) for name in pair]
-        # Half a minute at once takes much room, which is given back until the next utterance.
-        self._tidy = ort.RunOptions()
-        self._tidy.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
+        self._tidy = make_tidy()  # for half a minute at once
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """Return encoder frames [frames, width] of mel [bins, window_frames]."""

@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 from audio_interaction_ros.errors import CheckpointError
 
-__all__ = ['make_aligned', 'bind_input', 'bind_output', 'cache_dtype', 'open_session']
+__all__ = ['bind_input', 'bind_output', 'cache_dtype', 'make_aligned', 'make_tidy', 'open_session']
 
 _ALIGNMENT = 64
 _LARGE = 4 * 2 ** 20
@@ -58,6 +58,13 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
                                   f'{metadata.get(key)!r}; '
                                   f'{remedy}')
     return session
+
+
+def make_tidy() -> ort.RunOptions:
+    """Return options for a run that is rare and takes much room, which is given back after it."""
+    options = ort.RunOptions()
+    options.add_run_config_entry('memory.enable_memory_arena_shrinkage', 'cpu:0')
+    return options
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
 """
 How much silence a Whisper is given behind speech, so that it neither repeats itself nor is slow.
 
-Owns the paddings and when a reading is done again with more. How a padded window is read is each
-reader's own.
+Owns the paddings and when a reading is done again with more: where the text may become final. One
+that only shows what is said so far is cut where it begins to run in circles. How a padded window
+is read is each reader's own.
 """
 
 from abc import ABC, abstractmethod
@@ -29,10 +30,7 @@ class PaddedReading(ABC):
     def read_window(self, samples: np.ndarray, *, agreed: Sequence[ReadWord] = (),
                     before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
         """Return what a window says so far; see runtimes.base.WindowReader."""
-        read = self._read_padded(samples, agreed, before, language, PAD_S)
-        if read.doubt == CIRCLES:
-            read = self._read_padded(samples, agreed, before, language, DOUBTED_PAD_S)
-        return read
+        return self._read_padded(samples, agreed, before, language, PAD_S, once=True)
 
     def read_closed(self, samples: np.ndarray, *, before: Sequence[ReadWord] = (),
                     language: str = '') -> WindowReading:
@@ -44,5 +42,10 @@ class PaddedReading(ABC):
 
     @abstractmethod
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
-                     before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
-        """Return what is read of samples [n] with ``pad_s`` of silence behind them."""
+                     before: Sequence[ReadWord], language: str, pad_s: float, *,
+                     once: bool = False) -> WindowReading:
+        """
+        Return what is read of samples [n] with ``pad_s`` of silence behind them.
+
+        ``once``: words that are only said again are left out (runtimes.circles).
+        """

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from audio_interaction_ros.protocol import Emotion, TokenIds
+from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize, Emotion, TokenIds
 from audio_interaction_ros.runtimes.base import (
     Allowed,
     DecoderSpec,
@@ -39,15 +39,17 @@ class ScriptedEncoder:
     """
 
     def __init__(self, *, model_id: str = 'scripted', mel_bins: int = 80,
+                 chunk_size: ChunkSize = RELEASED_CHUNK,
                  sounds: Mapping[int, Mapping[str, float]] | None = None) -> None:
         self.head = ScriptedSounds(sounds) if sounds else None
         self.spec = EncoderSpec(model_id=model_id, mel_bins=mel_bins,
                                 features_per_chunk=_FEATURES, feature_width=_WIDTH,
-                                embedding_width=self.head.hidden_width if self.head else 0)
+                                embedding_width=self.head.hidden_width if self.head else 0,
+                                chunk_size=chunk_size)
         self._sounds, self._encoded = sounds or {}, 0
 
     def encode(self, mel: np.ndarray) -> Encoding:
-        """Return features [2, 4] of mel [bins, 40], and an embedding."""
+        """Return features [2, 4] of mel [bins, frames], and an embedding."""
         values = (mel.mean(), mel.max(), mel.min(), mel.std())
         scores = self._sounds.get(self._encoded, {})
         self._encoded += 1
@@ -94,10 +96,12 @@ class ScriptedDecoder:
 
     def __init__(self, *, script: Mapping[int, Mapping[int, tuple[Emotion, str]]],
                  model_id: str = 'scripted', max_positions: int = 256,
+                 chunk_size: ChunkSize = RELEASED_CHUNK,
                  translations: Mapping[str, str] | None = None) -> None:
         self.spec = DecoderSpec(
             model_id=model_id, features_per_chunk=_FEATURES, feature_width=_WIDTH,
-            vocab_size=_VOCAB_SIZE, token_ids=SCRIPTED_TOKEN_IDS, max_positions=max_positions)
+            vocab_size=_VOCAB_SIZE, token_ids=SCRIPTED_TOKEN_IDS, max_positions=max_positions,
+            chunk_size=chunk_size)
         self._script, self._translations = script, translations or {}
         self._suppressed = suppressed_ids(SCRIPTED_TOKEN_IDS)
         self.requests: list[StepRequest] = []

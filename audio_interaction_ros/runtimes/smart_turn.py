@@ -14,7 +14,7 @@ import onnxruntime as ort
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.checkpoints.base_weights import fetch
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.onnx_session import open_session
+from audio_interaction_ros.runtimes.onnx_session import make_tidy, open_session
 
 __all__ = ['HEARD_S', 'SmartTurn', 'load']
 
@@ -32,6 +32,7 @@ class SmartTurn:
         """Take a session with one input [1, 80, 800], a mel, and one output, a probability."""
         self._session = session
         self._input = session.get_inputs()[0].name
+        self._tidy = make_tidy()
 
     def __call__(self, samples: np.ndarray) -> float:
         """
@@ -40,7 +41,7 @@ class SmartTurn:
         They should end with some 0.2 s of silence: the net was trained on pauses that begin.
         """
         mel = whole_file_mel(prepare(samples), _BINS)
-        answer: Any = self._session.run(None, {self._input: mel[None]})[0]
+        answer: Any = self._session.run(None, {self._input: mel[None]}, self._tidy)[0]
         return float(answer.reshape(-1)[0])
 
 

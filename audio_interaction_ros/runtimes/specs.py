@@ -11,7 +11,7 @@ def encoder_spec(config: CheckpointConfig, model_id: str) -> EncoderSpec:
     tower = config.audio_tower
     return EncoderSpec(
         model_id=model_id, mel_bins=tower.mel_bins, features_per_chunk=tower.features_per_chunk,
-        feature_width=tower.output_width, magnitudes=tower.tagger,
+        feature_width=tower.output_width, chunk_size=tower.chunk_size, magnitudes=tower.tagger,
         embedding_width=tower.sound_width,
         mel_decay_per_s=config.mel.decay_per_s, mel_maximum_floor=config.mel.maximum_floor)
 
@@ -21,4 +21,5 @@ def decoder_spec(config: CheckpointConfig, model_id: str) -> DecoderSpec:
     return DecoderSpec(
         model_id=model_id, features_per_chunk=config.audio_tower.features_per_chunk,
         feature_width=config.decoder.width, vocab_size=config.decoder.vocab_size,
-        token_ids=config.token_ids, max_positions=config.max_positions)
+        token_ids=config.token_ids, max_positions=config.max_positions,
+        chunk_size=config.audio_tower.chunk_size)

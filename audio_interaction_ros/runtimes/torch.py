@@ -95,7 +95,7 @@ class TorchEncoder(WindowedEncoder):
                  device: str = 'cpu') -> None:
         # Convolutions and norms have no int8 form here, and the tower is small beside the rest.
         precision = torch.float32 if dtype == 'float32' else torch.bfloat16
-        tower = loaded.tower.to(device=device, dtype=precision)
+        self.tower = tower = loaded.tower.to(device=device, dtype=precision)
         pack_weights(tower)
 
         @torch.inference_mode()
@@ -119,7 +119,7 @@ class TorchDecoder:
         self._device = device
         ids = config.token_ids
         head = loaded.decoder.head_weight
-        self._controls = head[[ids.silence, ids.respond]].detach().float().to(device)
+        self.controls = head[[ids.silence, ids.respond]].detach().float().to(device)  # [2, width]
         self.module = _prepare_decoder(loaded.decoder, dtype, device)
         self.dtype = torch.bfloat16 if dtype == 'bfloat16' else torch.float32
         self._forbidden = _forbidden(ids, config.decoder.vocab_size, device)
@@ -192,7 +192,7 @@ class TorchDecoder:
         rows = torch.from_numpy(np.repeat(np.arange(len(counts)), counts)).to(self._device)
         places = torch.from_numpy(np.concatenate(
             [np.asarray(request.read, np.int64) for request in batch.requests])).to(self._device)
-        logits = (hidden[rows, places].float() @ self._controls.T).cpu().numpy()
+        logits = (hidden[rows, places].float() @ self.controls.T).cpu().numpy()
         return np.split(logits, np.cumsum(counts)[:-1])
 
     def _choose(self, batch: StepBatch, hidden: Tensor) -> dict[int, tuple[int, float]]:

@@ -15,6 +15,7 @@ import numpy as np
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
+from audio_interaction_ros.runtimes.circles import is_said_again, say_once
 from audio_interaction_ros.runtimes.padded_reading import CIRCLES, PaddedReading
 from audio_interaction_ros.runtimes.second_pass import (
     END,
@@ -48,7 +49,8 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
         return open_voice(self._voice)
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
-                     before: Sequence[ReadWord], language: str, pad_s: float) -> WindowReading:
+                     before: Sequence[ReadWord], language: str, pad_s: float, *,
+                     once: bool = False) -> WindowReading:
         seconds = len(samples) / SAMPLE_RATE_HZ
         # To tenths, for the encoder takes an even number of frames.
         length = min(WINDOW_S, ceil((seconds + pad_s) * 10) / 10)
@@ -63,9 +65,10 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
         ids, log_probs = self._write_on(step, start, forced, seconds)
         words = keep_agreed(agreed, make_words(
             ids, log_probs, self._tokenizer.decode, new_from=len(forced)))
+        words = say_once(words, len(agreed)) if once else words
         words = place_words(words, looks_of(step, len(start)), seconds, kept=len(agreed))
         return WindowReading(words=tuple(words), language=self._languages[code],
-                             doubt=find_doubt(words, ids, seconds))
+                             doubt=find_doubt(words, seconds))
 
     def _code_of(self, language: str) -> int:
         return int(self._tokenizer.token_to_id(f'<|{language}|>'))
@@ -82,7 +85,8 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
         scores = step([*start, *forced])
         ids, log_probs = list(forced), [0.0] * len(forced)
         most = most_tokens(len(forced), seconds)
-        while len(ids) < most and not is_repeating(ids):
+        new = len(forced)
+        while len(ids) < most and not is_repeating(ids) and not is_said_again(ids[new:]):
             scores[self._banned] = scores[START:] = -np.inf
             best = self.hot_words.choose(scores, ids)
             if best == END:
@@ -107,9 +111,11 @@ def keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[ReadW
             *words[len(agreed):]]
 
 
-def find_doubt(words: Sequence[ReadWord], ids: list[int], seconds: float) -> str:
+def find_doubt(words: Sequence[ReadWord], seconds: float) -> str:
     """Return why a text is not to be believed; '' if it is."""
-    if is_repeating(ids) or compression_ratio(''.join(word.written for word in words)) > 2.4:
+    ids = [code for word in words for code in (*word.ids, *word.mark_ids)]
+    text = ''.join(word.written for word in words)
+    if is_repeating(ids) or is_said_again(ids) or compression_ratio(text) > 2.4:
         return CIRCLES
     if len(words) > _MOST_WORDS_PER_S * max(1.0, seconds):
         return 'too fast'

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig
-from audio_interaction_ros.protocol import MEL_FRAMES_PER_CHUNK
 from audio_interaction_ros.runtimes.base import Encoding
 from audio_interaction_ros.runtimes.specs import encoder_spec
 
@@ -42,14 +41,14 @@ class WindowedEncoder:
         self._window = self._before
 
     def encode(self, mel: np.ndarray) -> Encoding:
-        """Return the encoding of the window that ends with mel [rows, 40]."""
+        """Return the encoding of the window that ends with mel [rows, frames]."""
         self.skip(mel)
         return self._run(self._window)
 
     def skip(self, mel: np.ndarray) -> None:
-        """Move the window on by mel [rows, 40] and encode nothing."""
-        expected = (self.spec.mel_rows, MEL_FRAMES_PER_CHUNK)
+        """Move the window on by mel [rows, frames] of a chunk and encode nothing."""
+        expected = (self.spec.mel_rows, self.spec.chunk_size.frames)
         if mel.shape != expected:
             raise ValueError(f'expected mel {expected}, found {mel.shape}')
-        self._window = np.concatenate((self._window[:, MEL_FRAMES_PER_CHUNK:], mel), axis=1,
+        self._window = np.concatenate((self._window[:, mel.shape[1]:], mel), axis=1,
                                       dtype=np.float32)

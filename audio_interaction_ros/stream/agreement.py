@@ -37,12 +37,14 @@ class Agreement:
         """
         Take a reading of the window in; True where more words are stable now.
 
-        One that does not begin with the stable words is left out, and nothing changes. The last
-        ``growing`` words are shown and not stable, whatever the reading before said.
+        One that does not begin with the stable words is left out, and nothing changes; where only
+        marks and capitals differ, theirs stay. The last ``growing`` words are shown and not
+        stable, whatever the reading before said.
         """
-        if not self._continues(read):
+        going_on = self._go_on(read)
+        if going_on is None:
             return False
-        newest, self._newest = self._newest, list(read)
+        newest, self._newest = self._newest, going_on
         agreed = min(_count_agreed(newest, self._newest), len(self._newest) - growing)
         if agreed <= len(self.stable):
             return False
@@ -54,6 +56,14 @@ class Agreement:
         assert 0 <= count <= len(self.stable), 'only stable words leave the window'
         self.past += self.stable[:count]
         self.stable, self._newest = self.stable[count:], self._newest[count:]
+
+    def has_read(self, words: Sequence[ReadWord]) -> bool:
+        """Tell whether the words are these, however they are written and cut into pieces."""
+        return _letters(self.words) == _letters(words)
+
+    def keep_all(self) -> None:
+        """Let all words of the newest reading be stable and leave the window."""
+        self.past, self.stable, self._newest = self.words, [], []
 
     @property
     def words(self) -> list[ReadWord]:
@@ -70,18 +80,25 @@ class Agreement:
         """What ``text`` begins with and will go on beginning with."""
         return write([*self.past, *self.stable])
 
-    def _continues(self, read: Sequence[ReadWord]) -> bool:
-        if len(read) < len(self.stable):
-            return False
-        known = ''.join(word.written for word in self.stable)
-        return (''.join(word.written for word in read).startswith(known)
-                and all(word.text == old.text for word, old
-                        in zip(read, self.stable, strict=False)))
+    def _go_on(self, read: Sequence[ReadWord]) -> list[ReadWord] | None:
+        """Return a reading with the stable words as they are; None where it has others."""
+        stable = self.stable
+        if not stable:
+            return list(read)
+        begun = read[:len(stable)]
+        if [word.text.casefold() for word in begun] != [word.text.casefold() for word in stable]:
+            return None
+        last = replace(stable[-1], mark=begun[-1].mark, mark_ids=begun[-1].mark_ids)
+        return [*stable[:-1], last, *read[len(stable):]]
 
 
 def write(words: Sequence[ReadWord]) -> str:
     """Return words as a text."""
     return ''.join(word.written for word in words).lstrip()
+
+
+def _letters(words: Sequence[ReadWord]) -> str:
+    return ''.join(filter(str.isalnum, write(words).casefold()))
 
 
 def _count_agreed(one: Sequence[ReadWord], other: Sequence[ReadWord]) -> int:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from audio_interaction_ros.protocol import CHUNK_NS
+
 __all__ = ['EncodedChunk', 'SoundScores']
 
 
@@ -27,6 +29,7 @@ class EncodedChunk:
     epoch: int
     seq: int
     model_id: str
+    duration_ns: int = CHUNK_NS
     rms_dbfs: float = 0.0
     lost_samples_before: int = 0
     quiet: bool = False
@@ -35,3 +38,8 @@ class EncodedChunk:
     robot_speaking: bool = False
     end_of_stream: bool = False
     sounds: SoundScores = SoundScores()
+
+    @property
+    def end_ns(self) -> int:
+        """Time at which the chunk's last sample ends."""
+        return self.stamp_ns + self.duration_ns

@@ -1,8 +1,8 @@
 """
-What was read of an utterance as soon as it became silent, as if that were its end.
+What was read of an utterance, as soon as it became silent or while somebody spoke.
 
-Where it is, this text is final and nobody need read again. Owns when it is good enough for that.
-Knows no audio.
+Where a reading of all of it is sure, its text is final and nobody need read again. Owns when it
+is good enough for that. Knows no audio.
 """
 
 import math
@@ -16,6 +16,7 @@ from audio_interaction_ros.stream.spoken_word import SpokenWord
 __all__ = ['ClosedReading']
 
 NS = 1_000_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClosedReading:
@@ -38,14 +39,17 @@ class ClosedReading:
         logs = [math.log(max(word.confidence, 1e-6)) for word in self.words]
         return math.exp(sum(logs) / len(logs))
 
-    def as_final(self, end_ns: int) -> FinalText | None:
-        """
-        Return what becomes final of an utterance that ends then.
+    @property
+    def is_sure(self) -> bool:
+        """False where the audio must be read once more, with care."""
+        return self.confidence >= math.exp(DOUBT_LOG_PROB)
 
-        None where the reading is so unsure that the audio must be read once more, with care.
-        """
-        if self.confidence < math.exp(DOUBT_LOG_PROB):
-            return None
+    def as_final(self, end_ns: int) -> FinalText | None:
+        """Return what becomes final of an utterance that ends then; None where it is not sure."""
+        return self.place(end_ns) if self.is_sure else None
+
+    def place(self, end_ns: int) -> FinalText:
+        """Return it as the last word on an utterance that ends then, however sure it is."""
         return FinalText(
             text=self.text, language=self.language, source='second_pass',
             confidence=self.confidence, start_ns=self.start_ns, end_ns=end_ns,

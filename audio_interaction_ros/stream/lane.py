@@ -14,7 +14,6 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
 from audio_interaction_ros.protocol import (
-    CHUNK_NS,
     Block,
     listening_block,
     prefix_block,
@@ -67,6 +66,8 @@ class Lane:
         self._gate = DecisionGate(**_gate_settings(config))
         self._gated = config.min_confidence > 0
         self._newest: EncodedChunk | None = None
+        self.writes = True
+        """False: the lane only says when; its replies are empty and cost no pass."""
         self.restart(prompt)
 
     def adjust(self, config: LaneConfig) -> None:
@@ -91,7 +92,7 @@ class Lane:
         self._prefix_fed = False
         self._batch: list[EncodedChunk] = []
         self._rolled = 0
-        self._onset = OnsetGuess()
+        self._onset = OnsetGuess(self._spec.chunk_size)
         held = min(HELD_CHUNKS, self._most_chunks - 1)
         self._held, self._most_fresh = HeldBack(most=held), self._most_chunks - held
         self._unasked: list[Event] = []
@@ -206,7 +207,7 @@ class Lane:
             events.append(ContextRolled(**self._place_in_stream, evicted=self._rolled))
             self._rolled = 0
         if self._batch:
-            events.append(self._decide(respond_probability(result.control_logits)))
+            events.extend(self._decide(respond_probability(result.control_logits)))
         elif result.token is not None and result.log_prob is not None:
             events.extend(self._speak(result.token, result.log_prob))
         return events
@@ -225,10 +226,10 @@ class Lane:
         newest = self._newest
         if newest is None:
             return {'lane': self.config.name, 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
-        return {'lane': self.config.name, 'stamp_ns': newest.stamp_ns + CHUNK_NS,
+        return {'lane': self.config.name, 'stamp_ns': newest.end_ns,
                 'epoch': newest.epoch, 'seq': newest.seq}
 
-    def _decide(self, p_each: np.ndarray) -> Event:
+    def _decide(self, p_each: np.ndarray) -> list[Event]:
         # A' takes the strongest decision of the backlog; a single chunk has just one.
         p_respond = float(p_each.max())
         where = self._place_in_stream
@@ -238,11 +239,15 @@ class Lane:
         ids = self._spec.token_ids
         outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
         if outcome is Outcome.SILENCE:
-            return Silence(**where, p_respond=p_respond)
+            return [Silence(**where, p_respond=p_respond)]
         self._begin_reply(where, p_respond)
         self._own_voice = own_voice
-        return ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
-                            start_ns=self._reply_start_ns, robot_speaking=own_voice)
+        started = ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
+                               start_ns=self._reply_start_ns, robot_speaking=own_voice)
+        if self.writes:
+            return [started]
+        self._machine.cancel(self._state)
+        return [started, *self._finish_reply(Outcome.END)]
 
     def _begin_reply(self, where: dict, p_respond: float) -> None:
         # A lane begins at most one reply on a chunk, and a chunk comes once, so that no other

@@ -15,7 +15,6 @@ from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Encoder, Encoding
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.quiet import QuietRoom
@@ -25,7 +24,8 @@ __all__ = ['ListeningPipeline']
 
 # A room in which nothing stands out of the noise sounds the same from chunk to chunk, and the
 # encoder would spend on it half of what an idle robot computes. So of many quiet chunks in a row
-# the first two are read, and then one in ten, 4 s apart; the others carry what was read last.
+# the first two are read, and then one in ten (4 s apart in chunks of 0.4 s); the others carry what
+# was read last.
 _READ_AT_FIRST, _READ_EVERY = 2, 10
 
 
@@ -144,19 +144,19 @@ class ListeningPipeline:
         return [self._encode(mel) for mel in mels]
 
     def _encode(self, mel: np.ndarray) -> EncodedChunk:
-        chunk = self._waiting.popleft()
+        chunk, size = self._waiting.popleft(), self._encoder.spec.chunk_size
         jumped = (self._expected_ns is not None
-                  and abs(chunk.stamp_ns - self._expected_ns) > CHUNK_NS // 2)
+                  and abs(chunk.stamp_ns - self._expected_ns) > size.ns // 2)
         quiet = self._is_quiet(mel, chunk.rms_dbfs)
         encoding = self._encode_mel(mel, quiet)
         encoded = EncodedChunk(
             features=encoding.features, stamp_ns=chunk.stamp_ns, epoch=self._epoch,
-            seq=self._seq, model_id=self._encoder.spec.model_id, rms_dbfs=chunk.rms_dbfs,
-            lost_samples_before=chunk.lost_samples_before, quiet=quiet,
+            seq=self._seq, model_id=self._encoder.spec.model_id, duration_ns=size.ns,
+            rms_dbfs=chunk.rms_dbfs, lost_samples_before=chunk.lost_samples_before, quiet=quiet,
             sounds=self._scorer.push(encoding.embedding), end_of_stream=chunk.end_of_stream,
             discontinuity=chunk.lost_samples_before > 0 or jumped)
         self._seq += 1
-        self._expected_ns = chunk.stamp_ns + CHUNK_NS
+        self._expected_ns = encoded.end_ns
         return encoded
 
     def _encode_mel(self, mel: np.ndarray, quiet: bool) -> Encoding:

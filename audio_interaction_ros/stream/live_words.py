@@ -5,15 +5,12 @@ A voice detector hears each chunk; while somebody speaks, a window of the speech
 again, and what two readings agree on is stable (``stream.agreement``). When it is silent the
 speech is read once more as if it were over, so that nothing is left to read when it is. Owns
 when an utterance begins, is read and ends. Knows neither the model that reads nor who shows the
-words; how long silence must last says ``stream.turn_end``. Audio stays in memory.
+words; how long silence must last says ``stream.pause_judge``. Audio stays in memory.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -26,11 +23,11 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.open_utterance import OpenUtterance
+from audio_interaction_ros.stream.pause_judge import PauseJudge
 from audio_interaction_ros.stream.speech_heard import SOFTEST_NS, SpeechHeard
 from audio_interaction_ros.stream.spoken_word import WordsShown
-from audio_interaction_ros.stream.turn_end import TurnEnd
 
-__all__ = ['LiveWords', 'OverSpan', 'TurnJudge']
+__all__ = ['LiveWords', 'OverSpan']
 
 NS = 1_000_000_000
 LEAST_NS = 100_000_000
@@ -48,9 +45,6 @@ CUT_FROM_NS, LONGEST_NS = 18 * NS, 26 * NS
 EARLY_NS = 2 * NS
 """So long into an utterance it is read twice as often: what is short has few readings."""
 
-TurnJudge = Callable[[np.ndarray], float]
-"""Returns how likely it is, 0 to 1, that who speaks in samples [n] at 16 kHz is through."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class OverSpan:
@@ -63,6 +57,8 @@ class OverSpan:
     """silence, pause (of long speech) or push_to_talk."""
     reading: ClosedReading | None = None
     """What was read of it when it became silent; None: it must be read now."""
+    shown: ClosedReading | None = None
+    """What was shown of it by then; None: nothing, or words of what follows too."""
 
 
 class LiveWords:
@@ -77,16 +73,15 @@ class LiveWords:
     """
 
     def __init__(self, reader: WindowReader | StreamReader, voice: VoiceListener, *,
-                 period_s: float, end: TurnEnd, judge: TurnJudge | None = None,
-                 language: str = '', reader_ends: bool = False, run: str = '0') -> None:
+                 period_s: float, end: PauseJudge, language: str = '',
+                 reader_ends: bool = False, run: str = '0') -> None:
         """
         Read each ``period_s`` of speech; ``end`` says how much silence ends an utterance.
 
-        ``judge`` hears by the voice whether who speaks is through. With ``reader_ends`` a
-        StreamReader that takes an utterance to be over ends it too. ``run`` begins the names of
-        utterances.
+        With ``reader_ends`` a StreamReader that takes an utterance to be over ends it too.
+        ``run`` begins the names of utterances.
         """
-        self._reader, self._judge, self._end = reader, judge, end
+        self._reader, self._pauses = reader, end
         self._closes, self._reader_ends = isinstance(reader, ClosingReader), reader_ends
         self._period_ns, self._language, self._run = round(period_s * NS), language, run
         self._inbox: deque[AudioChunk | bool] = deque()
@@ -169,6 +164,11 @@ class LiveWords:
         """True where who spoke is silent now, so that what is read may become final."""
         return self._open is not None and self._silence_ns(self._open) >= PAUSE_NS
 
+    @property
+    def judge_failure(self) -> str:
+        """Why no voice is judged any more; empty while all is well."""
+        return self._pauses.failure
+
     def finish(self) -> list[OverSpan]:
         """End the utterance that goes on, as at the end of a stream."""
         by = 'push_to_talk' if self._held else 'silence'
@@ -245,12 +245,16 @@ class LiveWords:
             return None
         return self._settled_ns, end_ns
 
-    def reading_of(self, end_ns: int) -> ClosedReading | None:
-        """Return what was read of the utterance that a span up to a time ends; None: nothing."""
+    def read_of(self, end_ns: int) -> tuple[ClosedReading | None, ClosedReading | None]:
+        """
+        Return what was read of the utterance that a span up to a time ends.
+
+        First as if it were over, then what was shown of it; None: nothing.
+        """
         now = self._open
         if now is None or now.speech_ns > end_ns or now.start_ns >= end_ns:
-            return None
-        return now.reading
+            return None, None
+        return now.reading, now.shown
 
     @property
     def settled_by(self) -> str:
@@ -290,7 +294,7 @@ class LiveWords:
         now = self._open
         if now is not None:
             if speech:
-                now.speak(speech[-1], length_ns)
+                now.speak(speech[0] - self._heard.piece_ns, speech[-1], length_ns)
         elif self._held:
             self._begin(chunk.stamp_ns, speech[-1] if speech else chunk.stamp_ns, length_ns)
         elif length_ns >= LEAST_NS:
@@ -318,24 +322,14 @@ class LiveWords:
             return []
         if self._reader_ends and now.stream is not None and now.stream.over:
             return self._close('silence')
-        if silence_ns >= self._end.wait_ns(now.text, self._judge_voice(now)):
+        if silence_ns >= self._pauses.wait_ns(
+                now, silence_ns=silence_ns, cut_out=lambda: self._heard.cut_out(
+                    max(now.start_ns, self._heard.oldest_ns), self._heard.until_ns),
+                read=now.reading is not None if self._closes else now.read_ns == now.speech_ns):
             return self._close('silence')
         if length_ns >= CUT_FROM_NS and silence_ns >= CUT_PAUSE_NS:
             return self._close('pause')
         return []
-
-    def _judge_voice(self, now: OpenUtterance) -> float | None:
-        """Return how likely the voice is through; None where nobody judges."""
-        if self._judge is None:
-            return None
-        known = now.reading is not None if self._closes else now.read_ns == now.speech_ns
-        if not known:  # voice and words are asked together
-            return 0.0
-        if now.over is None or now.judged_at_ns < self._heard.until_ns:
-            now.judged_at_ns = self._heard.until_ns
-            now.over = self._judge(self._heard.cut_out(
-                max(now.start_ns, self._heard.oldest_ns), self._heard.until_ns))
-        return now.over
 
     def _close(self, by: str, end_ns: int | None = None) -> list[OverSpan]:
         """End the utterance, where its speech ended if no other time is given."""
@@ -348,4 +342,5 @@ class LiveWords:
             return []
         whole = end_ns >= now.speech_ns  # else its reading has words of what follows
         return [OverSpan(utterance_id=now.name, start_ns=now.start_ns, end_ns=end_ns, ended_by=by,
-                         reading=now.reading if whole else None)]
+                         reading=now.reading if whole else None,
+                         shown=now.shown if whole else None)]

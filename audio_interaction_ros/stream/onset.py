@@ -11,7 +11,7 @@ from collections import deque
 
 import numpy as np
 
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
 __all__ = ['LEAD_NS', 'OnsetGuess']
@@ -22,10 +22,9 @@ LOWEST_FLOOR_DBFS = -95.0
 """Below is nothing to hear: 16 bit samples end here."""
 LEAD_NS = 10_000_000_000
 """A reply to what never stood out answers at most so much."""
-_CHUNKS_PER_S = SAMPLE_RATE_HZ / CHUNK_SAMPLES
-_KEPT_CHUNKS = round(40 * _CHUNKS_PER_S)
-_FLOOR_CHUNKS = round(10 * _CHUNKS_PER_S)
-_FEW_CHUNKS = round(4 * _CHUNKS_PER_S)
+_KEPT_S = 40
+_FLOOR_S = 10
+_FEW_S = 4
 _QUIET_NS = 5_000_000_000
 """What stood out so long ago has nothing to do with what comes now."""
 _GAP_NS = 1_000_000_000
@@ -34,8 +33,11 @@ _GAP_NS = 1_000_000_000
 class OnsetGuess:
     """Guesses for one lane; a guess is rather too early than too late."""
 
-    def __init__(self) -> None:
-        self._heard: deque[tuple[int, float]] = deque(maxlen=_KEPT_CHUNKS)
+    def __init__(self, chunk_size: ChunkSize = RELEASED_CHUNK) -> None:
+        self._chunk_ns = chunk_size.ns
+        self._floor = round(_FLOOR_S * chunk_size.per_s)  # chunks
+        self._few = round(_FEW_S * chunk_size.per_s)
+        self._heard: deque[tuple[int, float]] = deque(maxlen=round(_KEPT_S * chunk_size.per_s))
         self._earliest_ns: int | None = None
         self._expected_ns: int | None = None
 
@@ -46,29 +48,29 @@ class OnsetGuess:
         if self._earliest_ns is None or self._comes_after_gap(chunk):
             self._earliest_ns = chunk.stamp_ns
         self._heard.append((chunk.stamp_ns, chunk.rms_dbfs))
-        self._expected_ns = None if chunk.end_of_stream else chunk.stamp_ns + CHUNK_NS
+        self._expected_ns = None if chunk.end_of_stream else chunk.end_ns
 
     def take_onset(self, end_ns: int) -> int:
         """Return where began what is answered at ``end_ns``; what comes later begins later."""
         earliest_ns = end_ns - LEAD_NS if self._earliest_ns is None else self._earliest_ns
         start_ns = end_ns
         for stamp_ns in reversed(self._find_onset(earliest_ns, end_ns)):
-            if start_ns - (stamp_ns + CHUNK_NS) > _QUIET_NS:
+            if start_ns - (stamp_ns + self._chunk_ns) > _QUIET_NS:
                 break
             start_ns = stamp_ns
         # One chunk of lead-in, so that a soft onset is not cut off.
-        start_ns = end_ns - LEAD_NS if start_ns == end_ns else start_ns - CHUNK_NS
+        start_ns = end_ns - LEAD_NS if start_ns == end_ns else start_ns - self._chunk_ns
         self._earliest_ns = end_ns
         return max(start_ns, earliest_ns)
 
     def _find_onset(self, earliest_ns: int, end_ns: int) -> list[int]:
         """Return when the chunks begin that stand out from what was heard before them."""
         levels = np.array([level for _, level in self._heard])
-        if len(levels) < _FEW_CHUNKS:  # too short to know what is noise
+        if len(levels) < self._few:  # too short to know what is noise
             floor = np.full(len(levels), LOWEST_FLOOR_DBFS)
         else:
             # The first chunks have little before them, and the stream may begin with speech.
-            floor = np.array([levels[max(0, i - _FLOOR_CHUNKS):max(i + 1, _FEW_CHUNKS)].min()
+            floor = np.array([levels[max(0, i - self._floor):max(i + 1, self._few)].min()
                               for i in range(len(levels))])
         loud = levels > np.maximum(floor, LOWEST_FLOOR_DBFS) + STANDS_OUT_DB
         return [stamp_ns for (stamp_ns, _), stands_out in zip(self._heard, loud, strict=True)
@@ -78,4 +80,4 @@ class OnsetGuess:
         """Tell whether audio is missing before a chunk, so that no utterance reaches across."""
         if self._expected_ns is None:
             return True
-        return not -CHUNK_NS < chunk.stamp_ns - self._expected_ns < _GAP_NS
+        return not -chunk.duration_ns < chunk.stamp_ns - self._expected_ns < _GAP_NS

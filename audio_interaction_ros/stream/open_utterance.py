@@ -18,6 +18,8 @@ __all__ = ['OpenUtterance']
 NS = 1_000_000_000
 WINDOW_NS = 8 * NS
 """A window that is longer is cut at words that were agreed on."""
+KEPT_PAUSE_NS = 800_000_000
+"""What was read surely before so long a pause is not read again when somebody speaks on."""
 _LEFT_NS, _CUT_OFF_NS = 1_500_000_000, 2 * NS
 """So much stays at least in a window that is cut, and so much goes at least."""
 
@@ -40,10 +42,10 @@ class OpenUtterance:
     """End of the audio when it was read last."""
     closed_ns: int = 0
     """Up to where speech was read as if it were over."""
-    over: float | None = None
-    """How likely the voice is through; None: not judged since it spoke last."""
-    judged_at_ns: int = 0
-    """End of the audio when it was."""
+    over: float = 0.0
+    """How likely the voice is through; 0 until that was judged."""
+    asked_at: list[int] = field(default_factory=list)
+    """After how much silence since it spoke last that was judged."""
     stream: WordStream | None = None
     """Of a reader that hears each sample once, which heard up to ``read_at_ns``."""
     revision: int = 0
@@ -62,10 +64,26 @@ class OpenUtterance:
         """All that was read of it, by whatever reading is the newest."""
         return self.reading.text if self.reading is not None else self.agreement.text
 
-    def speak(self, until_ns: int, spoken_ns: int) -> None:
-        """Take it that somebody spoke on: up to a time, and for how long in all."""
-        self.speech_ns, self.over = until_ns, None
+    @property
+    def shown(self) -> ClosedReading | None:
+        """All that is shown of it; None: nothing."""
+        words = tuple(self.agreement.words)
+        return ClosedReading(words=words, language=self.language,
+                             start_ns=self.start_ns) if words else None
+
+    def speak(self, from_ns: int, until_ns: int, spoken_ns: int) -> None:
+        """Take it that somebody spoke on: from one time up to another, and for how long in all."""
+        if from_ns - self.speech_ns >= KEPT_PAUSE_NS:
+            self._keep_read((self.speech_ns + from_ns) // 2)
+        self.speech_ns, self.over, self.asked_at = until_ns, 0.0, []
         self.spoken_ns += spoken_ns
+
+    def _keep_read(self, at_ns: int) -> None:
+        """Let the window begin in a pause, where all before it was read surely."""
+        read = self.reading
+        if read is not None and read.is_sure and self.agreement.has_read(read.words):
+            self.agreement.keep_all()
+            self.window_ns, self.language = at_ns, read.language
 
     def begin_reading(self, heard_ns: int, *, closed: bool) -> None:
         """Note that all speech is read now, whatever comes of it."""

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from audio_interaction_ros.config import FifoConfig
-from audio_interaction_ros.protocol import CHUNK_SAMPLES
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
 __all__ = ['OutboundFifo', 'OutboundStats']
@@ -64,6 +64,7 @@ class OutboundFifo:
         self._consumer: str | None = None
         self._credit_at: float | None = None
         self._owed_samples = 0
+        self._chunk_samples = 0
         self._offered = self._consumed = self._dropped = self._lost = 0
 
     @property
@@ -81,6 +82,7 @@ class OutboundFifo:
         if chunk.epoch != self._epoch:
             self._begin_epoch(chunk.epoch)
         self._offered += 1
+        self._chunk_samples = chunk.duration_ns * SAMPLE_RATE_HZ // 1_000_000_000
         if self._owed_samples:
             chunk = self._add_loss(chunk, self._owed_samples)
             self._owed_samples = 0
@@ -142,9 +144,9 @@ class OutboundFifo:
         self._lost += lost
         self._consumed_seq = self._next_seq - 1
         if lost and self._pending:
-            self._pending[0] = self._add_loss(self._pending[0], lost * CHUNK_SAMPLES)
+            self._pending[0] = self._add_loss(self._pending[0], lost * self._chunk_samples)
         elif lost:
-            self._owed_samples += lost * CHUNK_SAMPLES
+            self._owed_samples += lost * self._chunk_samples
 
     def _choose_victim(self, now: float) -> int:
         """
@@ -169,7 +171,7 @@ class OutboundFifo:
         victim = self._pending[index]
         del self._pending[index]
         self._dropped += 1
-        samples = victim.lost_samples_before + CHUNK_SAMPLES
+        samples = victim.lost_samples_before + self._chunk_samples
         if index < len(self._pending):
             self._pending[index] = self._add_loss(self._pending[index], samples)
         else:

@@ -180,6 +180,10 @@ class Session:
         # A decoder that joins late starts where the stream stands; nothing of it is missing.
         self._epoch, self._next_seq = chunk.epoch, chunk.seq
 
+    def read_prompts(self) -> None:
+        """Read the prompts now, the same pass for which the first chunk would have to wait."""
+        self._outbox.extend(self.step())  # what fails is told with the next step
+
     def step(self) -> list[Event]:
         """
         Run one forward pass over the lanes that are due; return what happened.
@@ -360,6 +364,14 @@ class Session:
         """Give the lanes other settings of when to respond; nothing is forgotten."""
         for lane in lanes:
             self._lanes[self._index_of(lane.name)].adjust(lane)
+
+    def let_write(self, lane: str, writes: bool) -> None:
+        """
+        Let a lane write its replies, or only say when somebody is to be answered.
+
+        Its replies are empty then and over at once. A reply under way is written to its end.
+        """
+        self._lanes[self._index_of(lane)].writes = writes
 
     def adjust_sounds(self, rules: Mapping[str, SoundRule]) -> None:
         """Let sounds begin and end by other rules; ends of those that change come with a step."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ, TRANSLATION_TARGETS
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
@@ -24,6 +24,8 @@ __all__ = ['SpanReading', 'SpanReader']
 
 _SAME = 0.8
 _REMEMBERED = 8
+_LATEST_NS = 2_000_000_000
+"""A lane that answers so long after an utterance still answers that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class SpanReading:
     """True where the reading model shall also write it in English."""
     words: tuple[SpokenWord, ...] = ()
     """Those of the text; none where the reading model gives them no places."""
+    as_spoken: bool = False
+    """True where it was read while it was spoken, so that nothing else was said in the span."""
 
     @property
     def text(self) -> str:
@@ -69,12 +73,17 @@ class SpanReading:
         common = min(self.end_ns, end_ns) - max(self.start_ns, start_ns)
         return common > _SAME * max(self.end_ns - self.start_ns, end_ns - start_ns)
 
+    def meets(self, start_ns: int, end_ns: int) -> bool:
+        """Tell whether the span has something in common with another."""
+        return self.start_ns < end_ns and start_ns < self.end_ns
+
 
 def _stamp_at(chunks: Sequence[AudioChunk], second: float) -> int:
     """Return the audio time at a second of the joined samples of chunks."""
     at_ns = round(second * 1e9)
-    place = min(at_ns // CHUNK_NS, len(chunks) - 1)
-    return chunks[place].stamp_ns + at_ns - place * CHUNK_NS
+    length_ns = chunks[0].end_ns - chunks[0].stamp_ns
+    place = min(at_ns // length_ns, len(chunks) - 1)
+    return chunks[place].stamp_ns + at_ns - place * length_ns
 
 
 def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
@@ -85,7 +94,7 @@ def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
     Two spans that meet within a chunk share no sample, so that no word is read twice.
     """
     skipped = max(0, start_ns - chunks[0].stamp_ns) * SAMPLE_RATE_HZ // 1_000_000_000
-    beyond = max(0, chunks[-1].stamp_ns + CHUNK_NS - end_ns) * SAMPLE_RATE_HZ // 1_000_000_000
+    beyond = max(0, chunks[-1].end_ns - end_ns) * SAMPLE_RATE_HZ // 1_000_000_000
     joined = np.concatenate([chunk.samples for chunk in chunks])
     return joined[skipped:len(joined) - beyond], skipped / SAMPLE_RATE_HZ
 
@@ -123,6 +132,21 @@ class SpanReader:
         self._newest_ns = -math.inf
         self._generation += 1
 
+    def note(self, text: str, language: str, confidence: float, start_ns: int,
+             end_ns: int) -> None:
+        """
+        Take it that an utterance was read while it was spoken, so that nobody need read it again.
+
+        Not where its English is to come from the audio.
+        """
+        if not text or TRANSLATION_TARGETS.get(language, 'en') == 'en':
+            return
+        with self._lock:
+            self._readings.append(SpanReading(
+                start_ns=start_ns, end_ns=end_ns, any_language=True, as_spoken=True,
+                speech_ns=(start_ns, end_ns), recognition=Recognition(
+                    text=text, language=language, mean_log_prob=math.log(max(confidence, 1e-6)))))
+
     def read(self, transcriber: Transcriber, start_ns: int, end_ns: int, *,
              languages: Collection[str] = ()) -> SpanReading | None:
         """
@@ -159,8 +183,15 @@ class SpanReader:
 
     def _find_reading(self, start_ns: int, end_ns: int,
                       languages: Collection[str]) -> SpanReading | None:
+        def fits(reading: SpanReading) -> bool:
+            return reading.language in languages if languages else reading.any_language
+
         for reading in reversed(self._readings):
-            fits = reading.language in languages if languages else reading.any_language
-            if fits and reading.covers(start_ns, end_ns):
+            if fits(reading) and reading.covers(start_ns, end_ns):
                 return reading
+        # A lane guesses where an utterance began, and answers it a little later.
+        met = [reading for reading in self._readings
+               if reading.as_spoken and reading.meets(start_ns, end_ns)]
+        if languages and len(met) == 1 and fits(met[0]) and end_ns - met[0].end_ns <= _LATEST_NS:
+            return met[0]
         return None

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import VoiceListener
 
 __all__ = ['SOFTEST_NS', 'SpeechHeard']
@@ -45,12 +45,13 @@ class SpeechHeard:
 
     def follows(self, chunk: AudioChunk) -> bool:
         """Tell whether no audio is missing before a chunk."""
-        return not self.until_ns or abs(chunk.stamp_ns - self.until_ns) <= CHUNK_NS // 2
+        return not self.until_ns or abs(chunk.stamp_ns - self.until_ns) <= (
+            chunk.end_ns - chunk.stamp_ns) // 2
 
     def take(self, chunk: AudioChunk) -> list[int]:
         """Take a chunk in; return the ends of its pieces in which somebody speaks."""
         self._chunks.append(chunk)
-        self.until_ns = chunk.stamp_ns + CHUNK_NS
+        self.until_ns = chunk.end_ns
         self._peak = max(self._peak * _PEAK_KEPT, float(np.abs(chunk.samples).max()),
                          _QUIETEST_PEAK)
         heard = self._voice.push(chunk.samples * np.float32(0.5 / self._peak))
@@ -71,7 +72,7 @@ class SpeechHeard:
 
     def keep_from(self, start_ns: int) -> None:
         """Drop chunks that end before a time; the newest one stays."""
-        while len(self._chunks) > 1 and self._chunks[0].stamp_ns + CHUNK_NS <= start_ns:
+        while len(self._chunks) > 1 and self._chunks[0].end_ns <= start_ns:
             self._chunks.popleft()
 
     def cut_out(self, start_ns: int, end_ns: int) -> np.ndarray:

@@ -6,12 +6,19 @@ Owns the three waits and what chooses between them. Knows neither audio nor who 
 
 from dataclasses import dataclass
 
-from audio_interaction_ros.stream.unfinished import ends_with_number, is_unfinished, leads_on
+from audio_interaction_ros.stream.unfinished import (
+    ends_with_number,
+    is_unfinished,
+    lacks_mark,
+    leads_on,
+)
 
 __all__ = ['TurnEnd']
 
-SURE_OF_NUMBER = 0.9
-"""A voice must sound so much like the end where another digit could follow."""
+VERY_SURE = 0.9
+"""A voice must sound so much like the end where the words could go on."""
+LONG_NS = 4_000_000_000
+"""Who has spoken for so long tells something, and pauses between two sentences of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +34,9 @@ class TurnEnd:
     threshold: float = 0.5
     """From this probability on a voice says that it is over."""
 
-    def wait_ns(self, text: str, over: float | None) -> int:
+    def wait_ns(self, text: str, over: float | None, spoken_ns: int = 0) -> int:
         """
-        Return how long silence must last after ``text``, all that was said.
+        Return how long silence must last after ``text``, all that was said, in ``spoken_ns``.
 
         ``over``: how likely the voice is through, 0 to 1; None: nobody judged it, and words alone
         decide.
@@ -38,6 +45,8 @@ class TurnEnd:
             return self.unfinished_ns if is_unfinished(text) else self.silence_ns
         if leads_on(text):
             return self.unfinished_ns
-        if ends_with_number(text):
-            return self.silence_ns if over >= SURE_OF_NUMBER else self.unfinished_ns
-        return self.sure_ns if text and over >= self.threshold else self.silence_ns
+        if ends_with_number(text) or lacks_mark(text):
+            return self.silence_ns if over >= VERY_SURE else self.unfinished_ns
+        if not text or over < self.threshold:
+            return self.silence_ns
+        return self.sure_ns if spoken_ns < LONG_NS else (self.sure_ns + self.silence_ns) // 2

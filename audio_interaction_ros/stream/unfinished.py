@@ -7,9 +7,10 @@ words never end a sentence. Knows nothing of time.
 
 import re
 
-__all__ = ['is_unfinished', 'leads_on']
+__all__ = ['ends_with_number', 'is_unfinished', 'lacks_mark', 'leads_on']
 
 _ENDS = tuple('.?!…。？！')
+_MANY_WORDS = 3
 _NUMBER = re.compile(
     r'(?:\d|[零一二三四五六七八九十百千万两]|\b(?:zero|one|two|three|four|five|six|seven|eight|nine|'
     r'ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|'
@@ -36,11 +37,16 @@ def ends_with_number(text: str) -> bool:
     return _NUMBER.search(text) is not None or _SPELLED.search(text) is not None
 
 
+def lacks_mark(text: str) -> bool:
+    """Tell whether three words or more have no mark at their end, as Whisper writes one."""
+    return len(text.split()) >= _MANY_WORDS and not text.rstrip('"\'”’ ').endswith(_ENDS)
+
+
 def leads_on(text: str) -> bool:
     """
     Tell whether a text stops where no sentence ends: at a comma, at dots, at "and" or "the".
 
-    That it lacks a full stop is no sign here: Whisper often writes none behind a few words.
+    That it lacks a full stop is no sign here: Whisper often writes none behind one or two words.
     """
     text = text.strip()
     return _OPEN_MARK.search(text) is not None or _OPEN_WORD.search(text) is not None

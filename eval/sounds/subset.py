@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.alert_figures import SINGLE, StreamOutcome
-from eval.psb import BenchmarkClip, score
+from eval.psb import score
+from eval.psb_rows import BenchmarkClip
 from measure.intervals import Estimate
 
 __all__ = ['DOMAINS', 'RESPOND_SHARE', 'domain_of', 'public_subset']

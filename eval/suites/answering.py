@@ -17,7 +17,7 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import Hearing, Listener
-from eval.suites.items import Answered, SuiteItem
+from eval.suites.items import Answered, Said, SuiteItem
 from held_out.clips import RATE, load
 from measure import report
 
@@ -55,17 +55,14 @@ def phrase_question(item: SuiteItem) -> str:
 def answer_all(runtime: Runtime, items: Sequence[SuiteItem], asking: Asking) -> list[Answered]:
     """Return every item with what was answered to it, in order."""
     answered: list[Answered] = []
-    listener: Listener | None = None
-    lane = asking.lane
+    listener = Listener(runtime, (asking.lane,), cache=asking.cache, variant=asking.variant,
+                        second_pass=asking.second_pass)
     with report.progress_bar() as bar:
         task = bar.add_task('asking', total=len(items))
         for group in _group(items, asking.in_one_stream):
-            wanted = _instruct(asking.lane, group[0])
-            if listener is None or wanted != lane:  # each reads the whole file of hearings
-                lane, listener = wanted, Listener(
-                    runtime, (wanted,), cache=asking.cache, variant=asking.variant,
-                    second_pass=asking.second_pass)
-            answered += _ask(listener, lane.name, group, asking.background)
+            lane = _instruct(asking.lane, group[0])
+            asked = listener if lane is asking.lane else listener.with_lanes((lane,))
+            answered += _ask(asked, lane.name, group, asking.background)
             bar.advance(task, len(group))
     return answered
 
@@ -86,23 +83,29 @@ def _instruct(lane: LaneConfig, item: SuiteItem) -> LaneConfig:
 
 def _ask(listener: Listener, lane: str, group: Sequence[SuiteItem],
          background: np.ndarray | None) -> Iterator[Answered]:
-    parts = [_recordings(item, item.groups.get('asked by', '')) for item in group]
-    ends = np.cumsum([len(part) for part in parts]) / RATE
-    samples = np.concatenate(parts)
+    parts = [_read_recording(item) for item in group]
+    room = np.zeros(round(ROOM_S * RATE), np.float32)
+    ends = np.cumsum([len(part) + len(room) for part in parts]) / RATE
+    samples = np.concatenate([piece for part in parts for piece in (part, room)])
     if background is not None:
         samples = samples + np.resize(background, len(samples))
     hearing = listener.hear('+'.join(item.id for item in group), samples)
-    for item, begin, end in zip(group, (0.0, *ends[:-1]), ends, strict=True):
-        yield Answered(item=item, text=_text_between(hearing, lane, begin, end))
+    for item, part, begin, end in zip(group, parts, (0.0, *ends[:-1]), ends, strict=True):
+        said = _find_said(hearing, lane, begin, end)
+        yield Answered(item=item, said=said, seconds=len(part) / RATE,
+                       text=' '.join(reply.final or reply.text for reply in said))
 
 
-def _recordings(item: SuiteItem, question: str) -> np.ndarray:
-    """Return the recording of an item, its spoken question behind it, and room."""
-    parts = [load(item.audio), *([load(Path(question))] if question else [])]
-    room = np.zeros(round(ROOM_S * RATE), np.float32)
-    return np.concatenate([part for each in parts for part in (each, room[:RATE // 2])] + [room])
+def _read_recording(item: SuiteItem) -> np.ndarray:
+    """Return the recording of an item and, after a short pause, its spoken question."""
+    question = item.groups.get('asked by')
+    if not question:
+        return load(item.audio)
+    pause = np.zeros(RATE // 2, np.float32)
+    return np.concatenate([load(item.audio), pause, load(Path(question))])
 
 
-def _text_between(hearing: Hearing, lane: str, begin: float, end: float) -> str:
-    return ' '.join(reply.final or reply.text for reply in hearing.replies_of(lane)
-                    if begin < reply.at <= end and (reply.final or reply.text)).strip()
+def _find_said(hearing: Hearing, lane: str, begin: float, end: float) -> tuple[Said, ...]:
+    return tuple(Said(reply.at - begin, reply.text.strip(), (reply.final or '').strip())
+                 for reply in hearing.replies_of(lane)
+                 if begin < reply.at <= end and (reply.final or reply.text).strip())

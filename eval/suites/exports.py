@@ -1,19 +1,26 @@
 """
 Files of answers as other harnesses read them, so that their own scorers can be run on us.
 
-Forms: VoiceBench (``result-*.jsonl``: the item with ``response``), MMAU (the item with
-``model_output``, which its script reads; its README names ``model_prediction``, so both are there)
-and UltraEval-Audio (its stored answers).
+Forms: ours (``answers``, for people to read), VoiceBench (``result-*.jsonl``: the item with
+``response``), MMAU (the item with ``model_output``, which its script reads; its README names
+``model_prediction``, so both are there) and UltraEval-Audio (its stored answers).
 """
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from eval.suites.items import Answered
 
 __all__ = ['EXPORTS', 'export']
+
+
+def _plain(answered: Answered) -> dict[str, Any]:
+    item = answered.item
+    return {'id': item.id, 'question': item.question, 'references': item.references,
+            'answer': answered.text, 'said': [asdict(part) for part in answered.said]}
 
 
 def _voicebench(answered: Answered) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def _ultraeval(answered: Answered) -> dict[str, Any]:
 
 
 EXPORTS: dict[str, Callable[[Answered], dict[str, Any]]] = {
-    'voicebench': _voicebench, 'mmau': _mmau, 'ultraeval': _ultraeval}
+    'answers': _plain, 'voicebench': _voicebench, 'mmau': _mmau, 'ultraeval': _ultraeval}
 """Name of a form to what makes a row of it."""
 
 

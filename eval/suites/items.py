@@ -12,7 +12,7 @@ from typing import Any
 
 from held_out.clips import MaterialError
 
-__all__ = ['Answered', 'SuiteItem', 'first_of', 'read_rows']
+__all__ = ['Answered', 'Said', 'SuiteItem', 'first_of', 'read_rows']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,28 @@ class SuiteItem:
     """The item as it is published, without its audio, for files of answers."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """One reply to an item."""
+
+    at: float
+    """When it was decided, in seconds since the recording of the item began."""
+    text: str
+    """As it was streamed."""
+    final: str = ''
+    """What a second pass made of it; empty where there was none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answered:
     """An item and the text that came back; empty where the model stayed silent."""
 
     item: SuiteItem
     text: str
+    said: tuple[Said, ...] = ()
+    """The replies that it is made of."""
+    seconds: float = 0.0
+    """Length of the recording, without what was put behind it."""
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,6 +8,7 @@ result: figures by other prompts or other judges are other figures. Verdicts are
 that a run that was stopped goes on and none is paid for twice.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Any
 from audio_interaction_ros.errors import ConfigurationError
 from eval.suites.items import Answered
 
-__all__ = ['PROMPT_VERSION', 'SAMPLES', 'Judge', 'connect']
+__all__ = ['PROMPT_VERSION', 'SAMPLES', 'Judge', 'add_judge_arguments', 'connect', 'make_judge']
 
 PROMPT_VERSION = 1
 SAMPLES = 3
@@ -48,7 +49,7 @@ class Judge:
 
     def __init__(self, complete: Complete, name: str, cache: Path) -> None:
         """Ask by ``complete``; ``name`` of the model is part of what is kept."""
-        self._complete, self._name, self._cache = complete, name, cache
+        self._complete, self.name, self._cache = complete, name, cache
         self._known: dict[str, str] = {}
         if cache.exists():
             for line in cache.read_text(encoding='utf-8').splitlines():
@@ -79,7 +80,7 @@ class Judge:
 
     def _ask_once(self, prompt: str, sample: int) -> str:
         key = hashlib.sha256(json.dumps(
-            [PROMPT_VERSION, self._name, sample, prompt]).encode()).hexdigest()
+            [PROMPT_VERSION, self.name, sample, prompt]).encode()).hexdigest()
         if key not in self._known:
             self._known[key] = self._complete(prompt, sample)
             self._cache.parent.mkdir(parents=True, exist_ok=True)
@@ -110,3 +111,20 @@ def connect(endpoint: str, model: str) -> Complete:
                 'kept') from error
         return str(reply.choices[0].message.content or '')
     return complete
+
+
+def add_judge_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a judge."""
+    parser.add_argument('--judge', default='', metavar='ENDPOINT',
+                        help="an endpoint of OpenAI's protocol, such as http://localhost:8000/v1")
+    parser.add_argument('--judge-model', default='gpt-4o-mini', metavar='NAME')
+
+
+def make_judge(options: argparse.Namespace, cache: Path) -> Judge | None:
+    """Return the judge that the options name, None for none; its verdicts lie in ``cache``."""
+    if not options.judge:
+        return None
+    if not options.judge.startswith(('http://', 'https://')):
+        raise ConfigurationError(f'--judge: expected an address such as http://localhost:8000/v1, '
+                                 f'found {options.judge!r}')
+    return Judge(connect(options.judge, options.judge_model), options.judge_model, cache)

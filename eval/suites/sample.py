@@ -16,16 +16,22 @@ from audio_interaction_ros.resources import shipped_path
 from eval.suites.forms import MMAU_FILES, MMAU_SPOKEN
 from held_out.clips import RATE, load
 
-__all__ = ['SPOKEN', 'make_samples']
+__all__ = ['NOTE', 'SOUNDS', 'SPOKEN', 'make_samples']
 
-SPOKEN = {'water': (0.8, 4.4, 'Please bring me a glass of water from the kitchen.',
-                    '请从厨房给我拿杯水。'),
-          'weather': (6.3, 8.8, 'What is the weather like today?', '今天天气怎么样？'),
-          'stop': (18.8, 21.6, 'Stop right there and open the door.', '站住，把门打开。')}
+NOTE = 'no_benchmark.txt'
+"""A file beside items of our own that says what they are: no figure of theirs is a benchmark's."""
+
+SPOKEN: dict[str, tuple[float, float, str, str]] = {
+    'water': (0.8, 4.4, 'Please bring me a glass of water from the kitchen.',
+              '请从厨房给我拿杯水。'),
+    'weather': (6.3, 8.8, 'What is the weather like today?', '今天天气怎么样？'),
+    'stop': (18.8, 21.6, 'Stop right there and open the door.', '站住，把门打开。')}
 """Name to its place in the scene in seconds, what is said and what that is in Chinese."""
-_SOUNDS = {'alarm': (10.8, 17.0, 'a smoke alarm', 'sound', 'easy'),
-           'bell': (23.8, 27.0, 'a door bell', 'sound', 'medium'),
-           'voice': (0.8, 4.4, 'a voice', 'speech', 'hard')}
+SOUNDS: dict[str, tuple[float, float, str, str, str]] = {
+    'alarm': (10.8, 17.0, 'a smoke alarm', 'sound', 'easy'),
+    'bell': (23.8, 27.0, 'a door bell', 'sound', 'medium'),
+    'voice': (0.8, 4.4, 'a voice', 'speech', 'hard')}
+"""Name to its place, what it is called, and its task and difficulty as MMAU has them."""
 _ANSWERS = {'water': 'the kitchen', 'weather': 'I do not know', 'stop': 'the door'}
 
 
@@ -34,6 +40,7 @@ def make_samples(folder: Path, names: Sequence[str]) -> Path:
     scene = load(shipped_path('samples/scene.flac'))
     for name in names:
         _MAKERS[name](folder / name, scene)
+        (folder / name / NOTE).write_text('three items of the sample scene\n', encoding='utf-8')
     return folder
 
 
@@ -44,9 +51,9 @@ def _write(path: Path, scene: np.ndarray, begin: float, end: float) -> None:
 
 
 def _make_mmau(folder: Path, scene: np.ndarray) -> None:
-    choices = [sound[2] for sound in _SOUNDS.values()]
+    choices = [sound[2] for sound in SOUNDS.values()]
     rows = []
-    for name, (begin, end, answer, task, difficulty) in _SOUNDS.items():
+    for name, (begin, end, answer, task, difficulty) in SOUNDS.items():
         _write(folder / 'test-mini-audios' / f'{name}.wav', scene, begin, end)
         _write(folder / MMAU_SPOKEN / f'{name}.wav', scene, *SPOKEN['weather'][:2])
         rows.append({'id': name, 'audio_id': f'./test-mini-audios/{name}.wav', 'task': task,

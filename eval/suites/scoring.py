@@ -12,6 +12,7 @@ from typing import Any
 
 from eval.suites.items import Answered
 from eval.suites.judge import PROMPT_VERSION, SAMPLES, Judge
+from eval.suites.lagging import score_streaming
 from eval.suites.rules import has_reference, is_mmau_right
 from measure.intervals import Estimate, bootstrap, wilson
 from measure.word_errors import UnderstoodUtterance, word_error_rate
@@ -64,7 +65,8 @@ def score_transcripts(answers: Sequence[Answered], judge: Judge | None = None) -
     said = [UnderstoodUtterance(one.item.references[0], one.text, one.item.groups['speaker'])
             for one in answers]
     return {'items': len(answers), 'silent': _count_silent(answers),
-            'word error rate': word_error_rate(said), 'always silent': 1.0}
+            'word error rate': word_error_rate(said), 'always silent': 1.0,
+            **score_streaming(answers, by_letter=False)}
 
 
 def score_translations(answers: Sequence[Answered], judge: Judge | None = None) -> dict[str, Any]:
@@ -79,7 +81,8 @@ def score_translations(answers: Sequence[Answered], judge: Judge | None = None) 
                                          [[one.item.references[0] for one in drawn]]).score)
     bleu = bootstrap(list(answers), corpus_bleu, rounds=_ROUNDS)
     return {'items': len(answers), 'silent': _count_silent(answers), 'BLEU': bleu,
-            'signature': str(metric.get_signature())}
+            'signature': str(metric.get_signature()),
+            **score_streaming(answers, by_letter=into_chinese)}
 
 
 def _score_shares(answers: Sequence[Answered], is_right: Callable[[Answered], bool],

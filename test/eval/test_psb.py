@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from eval import psb
+from eval import psb, psb_rows
+from eval.psb_quality import ANSWERS, judge_replies, read_standard_answers
+from eval.suites.judge import Judge
 from held_out.clips import MaterialError
 
 pytestmark = pytest.mark.unit
@@ -30,7 +32,7 @@ def lines(table=None):
     number = 0
     for domain, parts in (table or TABLE).items():
         for category, counts in parts.items():
-            for decision, count in zip(psb.DECISIONS, counts, strict=True):
+            for decision, count in zip(psb_rows.DECISIONS, counts, strict=True):
                 for _ in range(count):
                     name = f'{number:08x}'
                     number += 1
@@ -40,9 +42,9 @@ def lines(table=None):
 
 @pytest.fixture
 def rows(tmp_path):
-    path = tmp_path / psb.MANIFEST
+    path = tmp_path / psb_rows.MANIFEST
     path.write_text(''.join(json.dumps(line) + '\n' for line in lines()))
-    return psb.read_benchmark(tmp_path)
+    return psb_rows.read_benchmark(tmp_path)
 
 
 def test_always_ignore_scores_as_published(rows):
@@ -72,30 +74,31 @@ def test_what_is_missing_or_illegal_is_wrong_and_lowers_the_coverage(rows):
 
 
 @pytest.mark.parametrize(('values', 'expected'), [
-    ({'response': '<decision> respond </DECISION><Reply>Help!</Reply>'}, True),
-    ({'response': '<Decision>IGNORE</Decision>'}, False), ({'response': 'I would respond'}, None),
-    ({'response': 'Error: no audio'}, None), ({'decision': 'ignore'}, False),
+    ({'response': '<decision> respond </DECISION><Reply>Help!</Reply>'}, 'Help!'),
+    ({'_raw_reply': '<Decision>RESPOND</Decision>'}, '…'), ({'decision': 'RESPOND'}, '…'),
+    ({'response': '<Decision>IGNORE</Decision>'}, ''), ({'response': 'I would respond'}, None),
+    ({'response': 'Error: no audio'}, None), ({'decision': 'ignore'}, ''),
     ({'decision': 'maybe'}, None), ({}, None)])
 def test_a_decision_is_legal_in_its_tag_or_its_field(values, expected):
-    assert psb.decision_of(values) is expected
+    assert psb_rows.reply_of(values) == expected
 
 
 @pytest.mark.parametrize('line', [
     'no json', '{"id": "1", "path": "x.wav", "decision": "RESPOND"}',
     '{"id": "1", "path": "./p/D/S/RESPOND/1.wav", "decision": "SOMETIMES"}'])
 def test_a_wrong_row_is_named(tmp_path, line):
-    path = tmp_path / psb.MANIFEST
+    path = tmp_path / psb_rows.MANIFEST
     path.write_text(line + '\n')
-    with pytest.raises(MaterialError, match=f'{psb.MANIFEST}:1'):
-        psb.read_benchmark(path)
+    with pytest.raises(MaterialError, match=f'{psb_rows.MANIFEST}:1'):
+        psb_rows.read_benchmark(path)
 
 
 def test_a_row_that_comes_twice_is_refused(tmp_path):
-    path = tmp_path / psb.MANIFEST
+    path = tmp_path / psb_rows.MANIFEST
     line = json.dumps(next(lines())) + '\n'
     path.write_text(line * 2)
     with pytest.raises(MaterialError, match='twice'):
-        psb.read_benchmark(path)
+        psb_rows.read_benchmark(path)
 
 
 def test_streams_of_several_events_follow_from_the_seed_and_stay_in_a_category(rows):
@@ -128,7 +131,7 @@ def test_the_whole_command_with_audio(parts, tmp_path):
         loud = entry['decision'] == 'RESPOND'
         if number < 3:
             soundfile.write(path, parts.tone(1.2) if loud else parts.hiss(1.2), parts.RATE)
-    (tmp_path / psb.MANIFEST).write_text(''.join(json.dumps(e) + '\n' for e in entries))
+    (tmp_path / psb_rows.MANIFEST).write_text(''.join(json.dumps(e) + '\n' for e in entries))
     found = run(tmp_path, tmp_path / 'out', parts.loud_runtime())
     single = found['model, Single']
     assert single['coverage'] == single['accuracy']['value'] == 0.75
@@ -140,7 +143,27 @@ def test_without_audio_predictions_are_scored_or_it_is_said(parts, rows, tmp_pat
     assert 'NOT MEASURED' in capsys.readouterr().out
     given = tmp_path / 'given.jsonl'
     given.write_text(''.join(json.dumps(
-        {'id': row.id, 'response': f'<Decision>{psb.DECISIONS[not row.respond]}</Decision>'})
+        {'id': row.id, 'response': f'<Decision>{psb_rows.DECISIONS[not row.respond]}</Decision>'})
         + '\n' for row in rows))
     found = run(tmp_path, tmp_path / 'out', None, '--predictions', str(given))
     assert found['predictions, Single']['accuracy']['value'] == 1.0
+
+
+def test_replies_are_judged_against_the_standard_answers(rows, tmp_path):
+    due = [row for row in rows if row.respond][:3]
+    (tmp_path / ANSWERS).write_text(''.join(json.dumps(
+        {'id': row.id, 'standard_answers': ['Call for help.', 'Get out.']}) + '\n' for row in due))
+    answers = read_standard_answers(tmp_path)
+    asked = []
+
+    def complete(prompt, sample):
+        asked.append(prompt)
+        return 'yes' if 'Given answer: Get help' in prompt else 'no'
+    replies = {row.id: '' for row in rows} | {
+        due[0].id: 'Get help', due[1].id: 'Nice music', due[2].id: ''}
+    found = judge_replies(rows, replies, answers, Judge(complete, 'it', tmp_path / 'v.jsonl'))
+    assert found['replies that mean a standard answer'].value == 0.5  # silence is no reply
+    assert found['accuracy, where a reply must mean one'].value == (377 + 1) / 644
+    assert 'Call for help. / Get out.' in asked[0]
+    with pytest.raises(MaterialError, match='standard answers'):
+        read_standard_answers(tmp_path / 'elsewhere')

@@ -5,17 +5,20 @@ import json
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
-from eval import suite
+from eval import listening, suite
 from eval.listening import HeardReply, Hearing
 from eval.suites import answering, forms, judge, page, scoring
 from eval.suites.exports import export
-from eval.suites.items import Answered, SuiteItem
+from eval.suites.items import Answered, Said, SuiteItem
+from eval.suites.lagging import average_lagging
 from eval.suites.rules import has_reference, is_mmau_right
-from eval.suites.sample import SPOKEN, make_samples
+from eval.suites.sample import NOTE, SPOKEN, make_samples
 from eval.suites.table import SUITES
-from held_out.clips import MaterialError
+from held_out.clips import MaterialError, root_mean_square
 
 pytestmark = pytest.mark.unit
 
@@ -58,6 +61,9 @@ def answers(monkeypatch):
     class Scripted:
         def __init__(self, runtime, lanes, **_):
             self.lane = lanes[0]
+
+        def with_lanes(self, lanes):
+            return Scripted(None, lanes)
 
         def hear(self, name, samples):
             replies = []
@@ -117,6 +123,9 @@ def test_spoken_questions_score_as_counted_by_hand(options, answers):
     part = figures_of(chosen)['llama-questions']
     assert part['accuracy']['value'] == approx(2 / 3)
     assert part['judged accuracy'].startswith('not measured')
+    [first, *_] = (chosen.out / 'llama-questions.answers.jsonl').read_text().splitlines()
+    assert json.loads(first)['references'] == ['the kitchen']
+    assert json.loads(first)['said'][0]['text'] == 'From the kitchen.'
     rows = (chosen.out / 'llama-questions.ultraeval.jsonl').read_text().splitlines()
     assert json.loads(rows[1])['data']['content'] == 'Sunny'
 
@@ -127,6 +136,18 @@ def test_items_in_one_stream_keep_their_own_answers(options, answers):
     suite.run(chosen, RUNTIME)
     assert len(answers['prompts']) == 1
     assert figures_of(chosen)['web-questions']['accuracy']['value'] == approx(1 / 3)
+
+
+def test_a_background_plays_behind_everything_at_its_level(options, monkeypatch, tmp_path, parts):
+    soundfile.write(tmp_path / 'cafe.wav', parts.hiss(1.0, 0.3), parts.RATE)
+    heard = []
+    monkeypatch.setattr(answering, 'Listener', lambda *_, **__: SimpleNamespace(
+        hear=lambda name, samples: heard.append(samples) or Hearing(key='', name=name,
+                                                                    seconds=1.0)))
+    suite.run(options('sd-qa', '--background', str(tmp_path / 'cafe.wav'), '--background-dbfs',
+                      '-40'), RUNTIME)
+    room = heard[0][-parts.RATE:]  # behind the recording there is nothing else
+    assert 20 * np.log10(root_mean_square(room)) == pytest.approx(-40, abs=0.1) and len(heard) == 3
 
 
 def test_words_and_translations_score_as_counted_by_hand(options, answers):
@@ -142,6 +163,37 @@ def test_words_and_translations_score_as_counted_by_hand(options, answers):
     part = figures_of(chosen)['covost-en-zh']
     assert part['BLEU']['value'] == approx(100)
     assert 'tok:zh' in part['signature']
+
+
+def test_average_lagging_is_as_counted_by_hand():
+    # A word a second is ideal: 0 + 1, 2 - 1 and 4 - 2; what comes after the end is not counted.
+    assert average_lagging([1.0, 2.0, 4.0], 4.0, 4) == approx(4 / 3)
+    assert average_lagging([1.0, 2.0, 4.0, 9.0], 4.0, 2) == approx(4 / 3)
+    assert average_lagging([4.4], 4.0, 8) == approx(4.4)
+
+
+def test_delay_lagging_and_words_taken_back_stand_beside_word_errors():
+    item = SuiteItem(id='1', audio='x', references=('we go home',), groups={'speaker': '1'})
+    said = (Said(1.0, 'we', 'we'), Said(3.4, 'go hum', 'go home'))
+    part = scoring.score_transcripts([
+        Answered(item=item, text='we go home', said=said, seconds=3.0),
+        Answered(item=item, text='', seconds=3.0)])
+    assert part['last word after the end, s (p50)'] == approx(0.4)
+    assert part['LAAL, s'].value == approx((1.0 + 2.4) / 2)  # the third word is after the end
+    assert part['words taken back'].value == approx(1 / 3)
+    assert part['word error rate'].value == approx(0.5)
+
+
+def test_a_suite_reads_its_file_of_hearings_once(options, parts, monkeypatch):
+    """Each item of MMAU is an instruction of its own, and the file may be long."""
+    read = []
+    monkeypatch.setattr(listening, '_read', lambda path: read.append(path) or iter(()))
+    chosen = options('mmau')
+    for _ in range(2):
+        assert suite.run(chosen, parts.loud_runtime()) == 0
+    assert len(read) == 1  # the first time there was none
+    rows = (chosen.out / 'mmau.hearings.jsonl').read_text().splitlines()
+    assert len(rows) == 6 and len({json.loads(row)['key'] for row in rows}) == 3
 
 
 def answered(text, reference='Paris', question='What is the capital of France?'):
@@ -194,7 +246,11 @@ def test_the_papers_figure_stands_beside_a_benchmark_only(options, answers, tmp_
     assert 'no benchmark' in capsys.readouterr().out
     assert '0.5568' not in (tmp_path / 'out' / 'suites.html').read_text()
     make_samples(tmp_path / 'data', ['mmau'])
-    suite.run(options('mmau', '--data', str(tmp_path / 'data' / 'mmau')), RUNTIME)
+    theirs = options('mmau', '--data', str(tmp_path / 'data' / 'mmau'))
+    suite.run(theirs, RUNTIME)  # named as data, and still our own
+    assert '0.5568' not in (tmp_path / 'out' / 'suites.html').read_text()
+    (tmp_path / 'data' / 'mmau' / NOTE).unlink()
+    suite.run(theirs, RUNTIME)
     assert '0.5568' in (tmp_path / 'out' / 'suites.html').read_text()
 
 

@@ -43,7 +43,7 @@ class Witness:
         wait(lambda: self.books().decoder_present, 'the decoder offers credit')
 
     def books(self):
-        return self.encoder._fifo.stats(time.monotonic())
+        return self.encoder._outlet.fifo.stats(time.monotonic())
 
     def speak(self, chunks, **sound):
         self.robot.speak(self.microphone, chunks, **sound)

@@ -42,8 +42,8 @@ def ask(robot):
         microphone = robot.microphone()
         robot.wait(lambda: encoder._input._subscriptions
                    and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-        robot.wait(lambda: encoder._was_present, 'decoder offers credit')
-        robot.wait(lambda: decoder._board._has_second_pass('transcript'), 'drafts are wanted')
+        robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
+        robot.wait(lambda: decoder._board.has_reader('transcript'), 'drafts are wanted')
         before(decoder)
         for _ in range(7):
             robot.tell(microphone, encoder, 1, settle=False)

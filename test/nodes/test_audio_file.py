@@ -49,7 +49,7 @@ def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
     robot.watcher.create_subscription(AudioChunk, 'audio', look, qos.AUDIO_IN)
 
     def stats():
-        return encoder._fifo.stats(time.monotonic())
+        return encoder._outlet.fifo.stats(time.monotonic())
     robot.wait(lambda: node.finished and stats().consumed >= 30, 'all of it is heard')
     assert node.failure == '' and max(ahead) <= 3
     # without pace a queue of six chunks would have dropped most of it

@@ -14,7 +14,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Transcript, Translation
-from audio_interaction_ros.nodes.decoding import reply_board
+from audio_interaction_ros.nodes.decoding import draft_board
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
@@ -56,9 +56,9 @@ def hear(robot, decoder, encoder, *, drafts='translation', read=lambda: False):
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-    robot.wait(lambda: encoder._was_present, 'decoder offers credit')
+    robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
     if drafts:
-        robot.wait(lambda: decoder._board._has_second_pass(drafts), 'drafts are wanted')
+        robot.wait(lambda: decoder._board.has_reader(drafts), 'drafts are wanted')
     for _ in range(7):
         robot.tell(microphone, encoder, 1, settle=False)
         robot.wait(lambda: encoder.idle or read(), 'decided')
@@ -195,7 +195,7 @@ KINDS = {'transcript': (0, Transcript), 'translation': (1, Translation)}
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_draft_that_nobody_answers_becomes_final(robot, monkeypatch, kind):
     """Somebody listens there, but it is no encoder."""
-    monkeypatch.setattr(reply_board, '_PATIENCE_S', 0.5)
+    monkeypatch.setattr(draft_board, '_PATIENCE_S', 0.5)
     lane, message_type = KINDS[kind]
     messages = robot.watch(message_type, kind, qos.EVENTS)
     texts = robot.watch(String, f'{kind}/text', qos.FINAL_TEXT)
@@ -250,7 +250,7 @@ def test_without_an_encoder_that_reads_translations_are_final_at_once(robot):
     decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
     hear(robot, decoder, robot.encoder(), drafts='')
     robot.wait(lambda: robot.finals(translations), 'final translation')
-    assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.waiting_drafts
+    assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.waiting
 
 
 def test_a_translation_names_the_transcript_of_its_own_speech_only(robot):

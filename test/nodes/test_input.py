@@ -82,7 +82,7 @@ def test_a_publisher_that_comes_back_with_another_type_is_heard(robot, robots):
 
     def heard():
         microphone.publish(Int16MultiArray(data=[100] * 1600))
-        return encoder._fifo.stats(0.0).offered > 0
+        return encoder._outlet.fifo.stats(0.0).offered > 0
     robot.wait(heard, 'the new type is heard')
 
 
@@ -132,10 +132,10 @@ def test_the_robot_hears_again_when_who_said_that_it_speaks_is_gone(robot, look)
     voice = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
     robot.wait(lambda: voice.get_subscription_count() > 0, 'robot_speaking is heard')
     voice.publish(Bool(data=True))
-    robot.wait(lambda: encoder._speech.is_active(0.0), 'it speaks')
+    robot.wait(lambda: encoder._voice.speech.is_active(0.0), 'it speaks')
     robot.watcher.destroy_publisher(voice)
     robot.wait(lambda: look('the robot hears again'), 'it is said')
-    assert not encoder._speech.is_active(float('inf'))
+    assert not encoder._voice.speech.is_active(float('inf'))
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_audio_waits_until_its_description_is_there(robot, look, drivers, durabi
         robot.wait(lambda: encoder._input.received == 10, 'all of it arrived')
         assert encoder._input._format == (0, 0)
         info.publish(STEREO)
-    robot.wait(lambda: encoder._fifo.stats(0.0).offered == 2, 'it is heard')
+    robot.wait(lambda: encoder._outlet.fifo.stats(0.0).offered == 2, 'it is heard')
     assert encoder._input._format == (48000, 2)
     assert encoder._ears.stats.samples == 10 * 9600
     assert encoder._ears.stats.format_changes == 0

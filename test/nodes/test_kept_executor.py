@@ -264,6 +264,31 @@ def test_a_timer_that_its_own_group_puts_off_does_not_come_early(node, executor)
     assert times[1] - times[0] >= 0.9 * period_s
 
 
+def test_the_end_of_a_callback_wakes_only_where_something_had_to_wait_for_it(
+        node, executor, monkeypatch):
+    group, woken, calls = MutuallyExclusiveCallbackGroup(), [], []
+    first, second = (node.create_guard_condition(lambda name=name: calls.append(name),
+                                                 callback_group=group) for name in 'ab')
+    first.trigger()
+    task = executor.wait_for_ready_callbacks(timeout_sec=PATIENCE_S)[0]
+    with pytest.raises(TimeoutException):  # it is waited for more while that one runs
+        executor.wait_for_ready_callbacks(timeout_sec=0.0)
+    trigger = executor._trigger
+    monkeypatch.setattr(executor, '_trigger', lambda: (woken.append(1), trigger()))
+    executor.run_task(task)
+    assert calls == ['a'] and not woken
+    first.trigger()
+    task = executor.wait_for_ready_callbacks(timeout_sec=PATIENCE_S)[0]
+    second.trigger()
+    for _ in ('it is put off', 'its group is passed over'):
+        with pytest.raises(TimeoutException):
+            executor.wait_for_ready_callbacks(timeout_sec=0.0)
+    executor.run_task(task)
+    assert woken
+    executor.run_task(executor.wait_for_ready_callbacks(timeout_sec=PATIENCE_S)[0])
+    assert calls == ['a', 'a', 'b']
+
+
 def test_an_action_that_waits_is_cancelled(node, executor):
     group, cancelled, statuses = ReentrantCallbackGroup(), Future(), []
 

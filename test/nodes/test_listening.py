@@ -126,7 +126,8 @@ def pressed(robot, microphone, encoder):
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-    robot.wait(lambda: encoder._fifo.decoder_present(time.monotonic()), 'decoder offers credit')
+    robot.wait(lambda: encoder._outlet.fifo.decoder_present(time.monotonic()),
+               'decoder offers credit')
     robot.speak(microphone, 2)
 
 
@@ -155,7 +156,7 @@ def test_audio_that_stops_ends_the_utterance(robot, ending):
     if ending == 'mute':
         assert robot.call(SetBool, 'encoder_node/set_listening', data=True).success
     elif ending == 'deactivate':
-        robot.wait(lambda: encoder._fifo.stats(0.0).consumed == 5, 'all of it was taken')
+        robot.wait(lambda: encoder._outlet.fifo.stats(0.0).consumed == 5, 'all of it was taken')
         encoder.trigger_activate()
     later_ns = robot._stamp_ns
     pressed(robot, microphone, encoder)

@@ -187,7 +187,8 @@ def start(robot, script, settings=None):
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-    robot.wait(lambda: encoder._fifo.stats(time.monotonic()).decoder_present, 'decoder is there')
+    robot.wait(lambda: encoder._outlet.fifo.stats(time.monotonic()).decoder_present,
+               'decoder is there')
     return decoder, encoder, microphone
 
 
@@ -223,9 +224,9 @@ def test_threshold_and_refractory_time_take_effect(robot):
 def test_zero_is_the_models_own_threshold_also_at_run_time(robot):
     decoder = robot.decoder({'lane.assistant.threshold': 0.9})
     robot.wait(lambda: decoder.ready, 'ready')
-    assert decoder._thresholds['assistant'] == 0.9
+    assert decoder._health.thresholds['assistant'] == 0.9
     assert change(decoder, 'lane.assistant.threshold', 0.0).successful
-    robot.wait(lambda: decoder._thresholds['assistant'] == 0.5, 'adjusted')
+    robot.wait(lambda: decoder._health.thresholds['assistant'] == 0.5, 'adjusted')
 
 
 def test_min_confidence_takes_effect(robot):
@@ -242,10 +243,10 @@ def test_min_confidence_takes_effect(robot):
     # set while the model may still be loading
     assert change(decoder, 'lane.assistant.min_confidence', 0.5).successful
     decoder.trigger_activate()
-    robot.wait(lambda: decoder.ready and 'assistant' in decoder._unsure, 'ready')
+    robot.wait(lambda: decoder.ready and 'assistant' in decoder._health.unsure, 'ready')
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: any(one.respond for one in decisions), 'decided')
-    assert not alerts and decoder._unsure['assistant']._count == 1
+    assert not alerts and decoder._health.unsure['assistant']._count == 1
     assert change(decoder, 'lane.assistant.min_confidence', -1.0).successful
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: alerts, 'an alert')
@@ -267,7 +268,7 @@ def test_severities_take_effect(robot):
 def test_the_encoder_takes_hold_off_retention_and_the_queues_settings(robot, tmp_path):
     encoder = robot.encoder({'record.directory': str(tmp_path), 'record.retention_s': 3.0})
     old = tmp_path / 'audio-1.wav'
-    speech = encoder._speech
+    speech = encoder._voice.speech
     speech.set_speaking(True, 0.0)
     speech.set_speaking(False, 1.0)
     assert not speech.is_active(10.0)
@@ -282,8 +283,8 @@ def test_the_encoder_takes_hold_off_retention_and_the_queues_settings(robot, tmp
     robot.wait(lambda: not old.exists(), 'deleted')
     for name, value in (('credit_timeout_s', 7.0), ('overflow', 'drop_newest')):
         assert change(encoder, f'fifo.{name}', value).successful
-        assert getattr(encoder._fifo.settings, name) == value
-    assert dataclasses.replace(encoder.config.fifo) == encoder._fifo.settings
+        assert getattr(encoder._outlet.fifo.settings, name) == value
+    assert dataclasses.replace(encoder.config.fifo) == encoder._outlet.fifo.settings
 
 
 def test_a_log_level_is_set_by_service(robot):

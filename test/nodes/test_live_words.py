@@ -1,18 +1,22 @@
 """Words while they are spoken, in the nodes: one name up to the final, nothing told twice."""
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from whisper_stand_in import Whisper
 
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.io.messages import time_message
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
+from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, Emotion
+from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import read_settled
 from audio_interaction_ros.stream.span_reader import SpanReader
@@ -80,30 +84,73 @@ def test_words_that_nobody_ends_become_final_when_all_is_given_up(board):
     assert board.said[-1] == ('a', 3, 'Turn', True) and len(board.said) == 2
 
 
-class Whisper:
-    """Hears speech in what is louder than 0 and reads one word for each second."""
+class Topic:
+    """A publisher that keeps what it published, and how many listen."""
 
-    step_s = 0.04
-    fails = False
+    def __init__(self):
+        self.sent, self.listeners = [], 1
 
-    def open_voice(self):
-        return self
+    def publish(self, message):
+        self.sent.append(copy.deepcopy(message))
 
-    def reset(self):
-        pass
+    def get_subscription_count(self):
+        return self.listeners
 
-    def push(self, samples):
-        return (samples.reshape(-1, 640).max(axis=1) > 0).astype(np.float32)
 
-    def read_window(self, samples, *, agreed=(), before=(), language=''):
-        if self.fails:
-            raise RuntimeError('no')
-        words = [ReadWord(text=f' w{n}', start_s=float(n), end_s=n + 0.5)
-                 for n in range(len(samples) // 16_000)]
-        return WindowReading(words=(*agreed, *words[len(agreed):]), language='en')
+@pytest.fixture
+def replies():
+    """Return a board of replies with a lane of transcripts, its topics and who writes."""
+    topics, heard, told = {}, {}, []
+    node = SimpleNamespace(
+        managed_publisher=lambda kind, topic, *_, **__: topics.setdefault(topic, Topic()),
+        managed_subscription=lambda kind, topic, callback, *_, **__:
+            heard.__setitem__(topic, callback),
+        managed_timer=lambda *_, **__: None)
+    board = ReplyBoard(
+        node=node, lanes=[LaneConfig(name='words', kind='transcript')], draft=['transcript'],
+        group=None, translate=lambda *_: False,
+        outlets=SimpleNamespace(wrap=lambda kind, *publishers: publishers),
+        let_write=lambda *what: told.append(what))
 
-    def transcribe(self, samples, languages=()):
-        return Recognition(text=f'{round(len(samples) / 16_000)} s', language='en')
+    def answer(number, text=''):
+        """Let the lane answer what was heard up to a second."""
+        place = {'lane': 'words', 'stamp_ns': number * S, 'epoch': 1, 'seq': number,
+                 'reply_id': f'1-{number}-words'}
+        board.publish_event(ReplyStarted(**place, p_respond=0.9, start_ns=S), ChunkOrigin())
+        board.publish_event(ReplyFinished(
+            **place, text=text, emotion=Emotion.NORMAL, reason='end', start_ns=S,
+            end_ns=number * S, p_respond=0.9), ChunkOrigin())
+    return SimpleNamespace(board=board, topics=topics, heard=heard, told=told, answer=answer)
+
+
+def test_a_lane_writes_nothing_while_words_are_read_and_writes_again_where_they_are_not(replies):
+    shown, drafts = replies.topics['transcript'], replies.topics['transcript/draft']
+    replies.heard['transcript/partial'](message('Turn'))
+    assert replies.told == [('words', False)]
+    replies.answer(3)
+    draft, = drafts.sent
+    draft.text, draft.source = 'Turn on.', 'second_pass'
+    replies.heard['transcript/read'](draft)
+    assert [(it.text, it.utterance_id, it.is_final) for it in shown.sent] == [
+        ('Turn', 'a', False), ('Turn on.', 'a', True)]
+    replies.heard['transcript/partial'](message('Turn it', name='b', start=4, end=6))
+    replies.answer(6)
+    replies.heard['transcript/read'](drafts.sent[-1])  # as it was: the reader has failed
+    assert (shown.sent[-1].text, shown.sent[-1].is_final) == ('Turn it', True), 'what was shown'
+    assert replies.told[1:] == [('words', True)]
+
+
+def test_what_only_a_lane_heard_and_nobody_read_is_no_transcript(replies):
+    shown = replies.topics['transcript']
+    replies.heard['transcript/partial'](message('Turn', is_final=True, source='second_pass'))
+    replies.answer(9)
+    replies.heard['transcript/read'](Transcript(
+        utterance_id='1-9-words', source='second_pass', start=time_message(5 * S),
+        end=time_message(9 * S)))
+    replies.topics['transcript/draft'].listeners = 0
+    replies.answer(12)
+    assert [it.text for it in shown.sent] == ['Turn']
+    assert replies.told == [('words', False), ('words', True)], 'nobody reads any more'
 
 
 def link(whisper, pattern, **settings):
@@ -129,16 +176,16 @@ def feed(heard, place, sign):
 
 
 def test_words_come_during_speech_with_their_places_and_then_the_final():
-    heard = link(Whisper(), '#' * 8 + '.' * 7)
+    heard = link(Whisper(mark=''), '#' * 8 + '.' * 7)
     partial, final = heard.told[2], heard.told[-1]
-    assert not partial.is_final and partial.source == 'partial' and partial.text == 'w0 w1'
-    assert list(partial.words) == ['w0', 'w1'] and partial.word_starts[1].sec == 2
+    assert not partial.is_final and partial.source == 'partial' and partial.text == 'alpha bravo'
+    assert list(partial.words) == ['alpha', 'bravo'] and partial.word_starts[1].sec == 2
     assert final.is_final and final.source == 'second_pass' and final.text
     assert len({it.utterance_id for it in heard.told}) == 1
 
 
 def test_a_draft_gets_only_what_is_not_final_yet():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     heard = link(whisper, '#' * 8 + '.' * 7)
     late = Draft(text='late', confidence=0.9, start_ns=S, end_ns=S + 15 * CHUNK_NS)
     settled = heard.link.settle_draft(late)
@@ -150,14 +197,14 @@ def test_a_draft_gets_only_what_is_not_final_yet():
 
 
 def test_a_reading_that_fails_is_logged_and_the_final_comes():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     whisper.fails = True
     heard = link(whisper, '#' * 8 + '.' * 7)
     assert 'failed' in heard.logged[0] and [it.is_final for it in heard.told] == [True]
 
 
 def test_without_time_or_where_turned_off_nothing_is_read():
-    whisper = Whisper()
+    whisper = Whisper(mark='')
     assert not link(whisper, '#' * 8, partial_ms=0.0).told
     heard = link(whisper, '#')
     heard.link._rest_until = float('inf')
@@ -167,7 +214,7 @@ def test_without_time_or_where_turned_off_nothing_is_read():
 
 
 def test_a_button_makes_one_utterance_of_what_is_said_while_it_is_held():
-    heard = link(Whisper(), '')
+    heard = link(Whisper(mark=''), '')
     heard.link.hold(True)
     for place, sign in enumerate('##......##'):
         feed(heard, place, sign)

@@ -47,7 +47,7 @@ def held(robot, go_on):
 
 
 def books(encoder):
-    return encoder._fifo.stats(time.monotonic())
+    return encoder._outlet.fifo.stats(time.monotonic())
 
 
 def listen(robot, encoder, publisher):
@@ -232,14 +232,14 @@ def test_replies_to_the_robots_own_voice_are_suppressed(robot):
     listen(robot, encoder, microphone)
     robot.wait(lambda: speaking.get_subscription_count() > 0, 'robot_speaking is heard')
     speaking.publish(Bool(data=True))
-    robot.wait(lambda: encoder._speech.is_active(time.monotonic()), 'robot speaks')
+    robot.wait(lambda: encoder._voice.speech.is_active(time.monotonic()), 'robot speaks')
     robot.tell(microphone, encoder, 5)
     robot.wait(lambda: books(encoder).consumed >= 4, 'heard')
     robot.wait(lambda: alerts, 'a critical alert all the same')
-    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._replies == 0
+    assert [one.label for one in alerts] == ['smoke_alarm'] and decoder._health.replies == 0
     assert not any(one.respond for one in decisions)
     speaking.publish(Bool(data=False))
-    robot.wait(lambda: not encoder._speech.is_active(time.monotonic()), 'robot is silent')
+    robot.wait(lambda: not encoder._voice.speech.is_active(time.monotonic()), 'robot is silent')
     robot.tell(microphone, encoder, 8)
     robot.wait(lambda: robot.finals(replies), 'reply')
     assert robot.finals(replies) == ['a person']

@@ -143,7 +143,7 @@ def test_a_decoder_under_fire_reports_without_a_stumble(robot, capfd):
             robot.wait(lambda: encoder._ready, 'it hears')
             seen = decoder._worker
             robot.speak(microphone, 12)
-            robot.wait(lambda: decoder._nearest, 'decisions')
+            robot.wait(lambda: decoder._health.nearest, 'decisions')
             for node in (decoder, encoder):
                 robot.speak(microphone, 4)
                 node.trigger_deactivate()

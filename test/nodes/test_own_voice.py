@@ -101,11 +101,11 @@ def test_the_node_hears_what_is_played_and_says_where_it_is_missing(robot):
     robot.wait(lambda: all(one.get_subscription_count() for one in (voice, reference, microphone)),
                'it hears')
     voice.publish(Bool(data=True))
-    robot.wait(lambda: encoder._speech.believed, 'it speaks')
+    robot.wait(lambda: encoder._voice.speech.believed, 'it speaks')
     reference.publish(audio_message(AudioBlock(
         samples=np.ones(16_000, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
         seq=0, frame_id='loudspeaker'))
-    robot.wait(lambda: encoder._played == 1, 'what is played came')
+    robot.wait(lambda: encoder._voice.played == 1, 'what is played came')
     robot.tell(microphone, encoder, 2, settle=False)
     robot.wait(lambda: encoder._ears.canceller.cancelled > 50, 'it is taken out')
     assert encoder._ears.canceller.uncovered == 0
@@ -120,4 +120,4 @@ def test_the_node_hears_what_is_played_and_says_where_it_is_missing(robot):
     reference.publish(audio_message(AudioBlock(
         samples=np.ones(1600, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
         seq=1, frame_id='loudspeaker'))
-    robot.wait(lambda: encoder._played == 2, 'a block that cannot be read ends nothing')
+    robot.wait(lambda: encoder._voice.played == 2, 'a block that cannot be read ends nothing')

@@ -178,11 +178,25 @@ def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     options = assistant.parse_options(['--source', 'file', '--file', 'a', '--exit-at-end'])
     one = assistant.AssistantProcess(options, halves)
     one._file = types.SimpleNamespace(
-        failure='', finished=True, get_logger=lambda: types.SimpleNamespace(warning=said.append))
+        failure='', finished=True, held=False,
+        get_logger=lambda: types.SimpleNamespace(warning=said.append))
     assert not one.is_done() and not said
     monkeypatch.setattr(assistant, '_GIVE_UP_S', -1.0)
     assert one.is_done() and one.exit_code == 0
     assert 'decoder_node still busy' in said[0] and 'encoder_node' not in said[0]
+
+
+def test_a_recording_begins_when_what_reads_again_is_loaded_too():
+    busy = ['encoder_node']
+    halves = types.SimpleNamespace(failure='', ended='', list_busy=lambda: busy)
+    one = assistant.AssistantProcess(
+        assistant.parse_options(['--source', 'file', '--file', 'a']), halves)
+    one._file = types.SimpleNamespace(held=True)
+    assert not one.is_done() and one._file.held
+    busy.clear()
+    assert not one.is_done() and not one._file.held
+    busy.append('encoder_node')  # with the recording
+    assert not one.is_done() and not one._file.held
 
 
 def test_the_hold_off_follows_the_robots_voice():

@@ -126,7 +126,7 @@ def test_a_bad_chunk_is_refused_at_the_door_and_the_next_is_heard(robot, stream,
     stream.tell(1)
     robot.wait(lambda: stream.decided('assistant') == [0, 2], 'the others are decided')
     robot.wait(lambda: stream.says('decode', 'expected features'), 'it is named')
-    assert decoder._refusals == 1 and decoder._progress.counts['faults'] == 0
+    assert decoder._health.refusals == 1 and decoder._progress.counts['faults'] == 0
 
 
 def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
@@ -176,11 +176,11 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
         robot.wait(lambda: microphone.get_subscription_count() > 0, 'it listens')
         robot.wait(lambda: encoder._input and encoder._input._subscriptions
                    and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-        robot.wait(lambda: encoder._fifo.decoder_present(time.monotonic()), 'credit')
+        robot.wait(lambda: encoder._outlet.fifo.decoder_present(time.monotonic()), 'credit')
     listens()
     robot.tell(microphone, encoder, 3)
     robot.wait(lambda: encoded, 'something is encoded')
-    before, offered = encoded[-1], encoder._fifo.stats(0.0).offered
+    before, offered = encoded[-1], encoder._outlet.fifo.stats(0.0).offered
     broken.set()
 
     def gives_up():
@@ -199,7 +199,7 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
     apart_ns = stamp_ns(first.header.stamp) - stamp_ns(before.header.stamp)
     assert first.lost_samples_before == (apart_ns - 400_000_000) // 62_500 > 0
     robot.wait(lambda: encoder.idle, 'all is worked off')
-    books = encoder._fifo.stats(0.0)
+    books = encoder._outlet.fifo.stats(0.0)
     assert books.offered == books.consumed + books.dropped > offered
     robot.wait(lambda: any('were not heard because of a fault' in status.message
                            for message in diagnostics[-1:] for status in message.status),

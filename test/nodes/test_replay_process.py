@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from audio_interaction_ros.nodes import replay_process
 from audio_interaction_ros.nodes.scripted_process import scripted
+from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
@@ -108,3 +110,30 @@ def test_any_speed_and_any_family_give_the_same_and_a_wrong_one_is_told(replayed
     assert first[2]['end_s'] == 2.4 and first[1]['severity'] == 'CRITICAL'
     assert 'broken.wav' in wrong['error']
     assert fast == other == plain
+
+
+class Reader:
+    """Reads "Stop." in all that is said, and takes its time."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def transcribe(self, samples, languages=()):
+        time.sleep(self.seconds)  # a slow machine
+        return Recognition(text='Stop.', language='en')
+
+
+@pytest.mark.parametrize(('reading_s', 'step_s'), [(0.0, 0.01), (0.5, 0.0)])
+def test_who_is_slow_does_not_decide_whether_a_reply_was_stopped(tmp_path, reading_s, step_s):
+    """A word such as "stop" ends the reply under way at the same place, whoever is slow."""
+    (tmp_path / 'config.yaml').write_text(
+        '/**:\n  ros__parameters:\n    lanes: [transcript, assistant]\n'
+        '    transcript: {second_pass: whisper, partial_ms: 0}\n    alerts: {evidence: model}\n')
+    script = {0: {3: 'stop'}, 1: {3: 'Well, ' * 9 + 'a smoke alarm is sounding.'}}
+    heard = replay_process.replay(
+        {'recording': str(wave(tmp_path)), 'topic': '', 'speed': 0.0},
+        ['--ros-args', '--params-file', str(tmp_path / 'config.yaml')],
+        lambda model: scripted(model, script=script, step_s=step_s),
+        lambda name: Reader(reading_s))
+    assert [(one.kind, one.text) for one in heard] == [
+        ('transcript', 'Stop.'), ('reply', 'Stopping.')]  # and no alert of what was not said

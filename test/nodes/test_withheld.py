@@ -57,7 +57,8 @@ def hear(robot, settings):
     robot.wait(lambda: microphone.get_subscription_count() > 0, 'encoder listens')
     robot.wait(lambda: encoder._input._subscriptions
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-    robot.wait(lambda: encoder._fifo.stats(time.monotonic()).decoder_present, 'decoder is there')
+    robot.wait(lambda: encoder._outlet.fifo.stats(time.monotonic()).decoder_present,
+               'decoder is there')
     robot.tell(microphone, encoder, 5)
     return seen
 

@@ -87,6 +87,18 @@ def test_a_wrong_option_ends_with_2(recording, words, capsys):
     assert 'expected' in capsys.readouterr().err.lower()
 
 
+@pytest.mark.parametrize(('package', 'words'), [
+    ('jiwer', []), ('junitparser', ['--junit', 'out.xml'])])
+def test_a_package_that_will_be_needed_is_asked_for_before_anything_is_heard(
+        recording, monkeypatch, capsys, package, words):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(replay_sources.OfflineListener, 'load', lambda *_, **__: pytest.fail(
+        'something is heard in vain'))
+    assert main(['replay', str(recording), *words]) == 2
+    said = capsys.readouterr().err
+    assert package in said and 'pip install -r requirements/replay.txt' in said
+
+
 @pytest.mark.parametrize('speed', ['0', '-1', 'inf', 'fast'])
 def test_a_wrong_speed_is_refused(recording, speed):
     with pytest.raises(SystemExit):

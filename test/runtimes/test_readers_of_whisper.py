@@ -74,15 +74,20 @@ def begin_alike(one, other):
     return len(one) > 3 and ids_of(one)[:8] == ids_of(other)[:8]
 
 
+def read_all(reader, samples, agreed=()):
+    """Return a reading with what is only said again: a net by chance runs in circles."""
+    return reader._read_padded(samples, agreed, (), '', 4.0)
+
+
 def test_a_user_s_size_reads_the_same_in_both(folders, converted, cache):
     ours, other = load_onnx(folders.hub), load_other(converted)
     for seed in (1, 2):
         samples = folders.noise(seed=seed)
-        one, two = ours.read_window(samples), other.read_window(samples)
+        one, two = read_all(ours, samples), read_all(other, samples)
         assert begin_alike(one.words, two.words)
-        fed = ours.read_window(samples, agreed=one.words[:2])
+        fed = read_all(ours, samples, one.words[:2])
         assert fed.words[:2] == (*one.words[:1], fed.words[1])
-        again = other.read_window(samples, agreed=two.words[:2])
+        again = read_all(other, samples, two.words[:2])
         assert begin_alike(again.words, fed.words)
 
 

@@ -6,6 +6,7 @@ from test_second_pass import Numbers, Says
 
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord
+from audio_interaction_ros.runtimes.circles import is_said_again, say_once
 from audio_interaction_ros.runtimes.second_pass import START_OF_PREVIOUS
 from audio_interaction_ros.runtimes.whisper_words import WhisperWords
 
@@ -67,10 +68,33 @@ def test_what_was_agreed_is_fed_and_comes_back_as_it_was():
     assert net.starts[0][:2] == [START_OF_PREVIOUS, 99] and net.starts[0][-1] == 1
 
 
-def test_a_text_in_circles_is_read_again_in_a_longer_window_and_told():
+def test_a_text_in_circles_is_said_once_while_it_goes_on_and_else_read_again():
     net = Fed(50_259, transcribe=[7] * 60)
     read = words(net).read_window(sound(2.0))
-    assert read.doubt == 'in circles' and net.windows_s == [3.0, 6.0]
+    assert ([word.text for word in read.words], read.doubt) == ([' w7'], '')
+    assert net.windows_s == [3.0]
+    again = words(net).read_closed(sound(2.0))
+    assert again.doubt == 'in circles' and net.windows_s == [3.0, 6.0, 30.0]
+
+
+@pytest.mark.parametrize(('text', 'once'), [
+    ('Make me a light rose. Make me a light rose. Make me a', 'Make me a light rose.'),
+    ('Make me make me make me', 'Make me'), ('0, 0, 0, 0', '0,'), ('red, red, drive', ''),
+    ('no no no', ''), ('bye bye', ''), ('one two three', ''), ('', ''),
+    ('go home now go home now go home', ''), ('Yes. Go to the room. go to the room', 'Yes. Go to '
+                                              'the room.')])
+def test_words_that_are_only_said_again_are_left_out_and_people_may_repeat_themselves(text, once):
+    said = [ReadWord(text=f' {word.rstrip(".,")}', mark=word[len(word.rstrip('.,')):],
+                     start_s=0.0, end_s=0.0) for word in text.split()]
+    kept = say_once(said)
+    assert ' '.join(word.written.strip() for word in kept) == (once or text)
+    assert say_once(said, len(said)) == said, 'what was agreed on stays'
+
+
+def test_a_long_phrase_that_begins_again_is_written_no_further():
+    assert is_said_again([*range(12), *range(12)]) and not is_said_again([*range(24)])
+    net = Fed(50_259, transcribe=[*range(1, 13)] * 4)
+    assert len(words(net).read_window(sound(4.0)).words) == 12
 
 
 def test_a_guess_is_told():

@@ -7,11 +7,13 @@ import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES
-from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.final_text import Draft
-from audio_interaction_ros.stream.final_words import settle_draft
+from audio_interaction_ros.stream.final_words import finish_span, settle_draft
 from audio_interaction_ros.stream.live_words import LONGEST_NS, LiveWords
+from audio_interaction_ros.stream.pause_judge import PauseJudge
+from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.stream.turn_end import TurnEnd
 from audio_interaction_ros.stream.unfinished import is_unfinished, leads_on
 
@@ -92,10 +94,11 @@ class OneUtterance:
 class Stream:
     """Chunks one after the other; '#' is one of speech, '.' one of silence."""
 
-    def __init__(self, reader=None, *, mark='', **options):
+    def __init__(self, reader=None, *, mark='', judge=None, **options):
         self.reader = reader or Reader(mark)
-        self.live = LiveWords(self.reader, Voice(), **{
-            'period_s': 0.8, 'end': END} | options)
+        self.told = []
+        self.live = LiveWords(self.reader, Voice(), period_s=0.8, end=PauseJudge(
+            END, judge, tell=self.told.append), **options)
         self.at_ns, self.over, self.shown = 0, [], []
 
     def play(self, pattern):
@@ -209,9 +212,16 @@ def test_a_text_that_leads_on_is_told_from_one_that_only_lacks_its_mark():
     ('Go home.', None, 1.2), ('Go to the', None, 2.4), ('Go home.', 0.9, 0.3),
     ('Go home', 0.9, 0.3), ('Go home.', 0.1, 1.2), ('Go to the', 0.9, 2.4),
     ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2), ('I S L A', 0.7, 2.4),
-    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3)])
+    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3), ('A golden red drive', 0.7, 2.4),
+    ('Chapter of the end', 0.95, 1.2), ('He said "yes."', 0.7, 0.3)])
 def test_how_long_silence_lasts_until_it_is_over_follows_from_words_and_voice(text, over, wait):
     assert END.wait_ns(text, over) == round(wait * S)
+
+
+def test_who_has_spoken_for_long_may_pause_between_two_sentences():
+    assert [END.wait_ns('And so it was.', 0.9, spoken * S) for spoken in (3, 5)] == [
+        round(0.3 * S), round(0.75 * S)]
+    assert END.wait_ns('And so it was.', 0.1, 5 * S) == round(1.2 * S), 'as before'
 
 
 def test_the_reading_of_a_pause_is_the_final_text_and_nobody_reads_again():
@@ -230,6 +240,43 @@ def test_a_pause_in_which_speech_goes_on_is_read_but_not_final():
     assert stream.over[0].reading.text == 'w0 w1 w2 w3'
 
 
+def test_what_was_read_before_a_long_pause_stays_and_is_not_read_again():
+    stream = Stream(mark=',', judge=lambda _: 0.0)
+    stream.play('######...')
+    read = stream.reader.closed[-1]
+    stream.play('######')
+    assert max(stream.reader.windows[-2:]) < read + 1.2, 'the window begins in the pause'
+    newest = stream.shown[-1]
+    assert newest.text[:newest.stable_length] == 'alpha bravo, charlie', 'all of it is stable'
+    short = Stream(mark=',', judge=lambda _: 0.0).play('######.######')
+    assert short.reader.windows[-1] > 4.0, 'a short pause ends no sentence'
+
+
+@pytest.mark.parametrize(('confidence', 'text'), [(0.9, 'w0 w1'), (0.3, '')])
+def test_what_was_shown_surely_does_not_vanish_where_the_second_reading_is_in_doubt(
+        confidence, text):
+    class Unsure(Reader):
+        def read_closed(self, samples, **options):
+            return replace(super().read_closed(samples, **options), doubt='guessed')
+
+        def read_window(self, samples, **options):
+            read = super().read_window(samples, **options)
+            return replace(read, words=tuple(replace(word, confidence=confidence)
+                                             for word in read.words))
+
+        def transcribe(self, samples, languages=()):
+            return Recognition(text='Thank you.', language='en', no_speech=0.9,
+                               mean_log_prob=-1.0)
+
+    stream, history = Stream(Unsure()), SpanReader(seconds=30.0)
+    for place in range(12):
+        history.remember(AudioChunk(samples=np.full(CHUNK_SAMPLES, 0.1, np.float32),
+                                    stamp_ns=place * CHUNK_NS, lost_samples_before=0))
+    span, = stream.play('######......').over
+    final = finish_span(span, history, stream.reader)
+    assert (final.text, final.source) == (text, 'second_pass')
+
+
 def test_a_reading_that_is_unsure_of_its_words_is_not_final():
     words = (ReadWord(text=' maybe', start_s=0.0, end_s=0.5, confidence=0.3),)
     assert ClosedReading(words=words, language='en', start_ns=0).as_final(S) is None
@@ -242,6 +289,33 @@ def test_a_voice_that_sounds_through_ends_an_utterance_soon():
     assert [span.ended_by for span in soon.over] == ['silence'] and len(asked) == 1
     late = Stream(judge=lambda _: 0.1, mark='.').play('######..')
     assert not late.over and late.play('.').over
+
+
+def test_a_voice_is_asked_twice_in_a_pause_and_only_where_that_may_end_it():
+    asked = []
+
+    def ask(pattern, **options):
+        asked.clear()
+        Stream(judge=lambda samples: asked.append(len(samples)) or 0.0, **options).play(pattern)
+        return len(asked)
+
+    assert ask('######.', mark='.') == 1 and ask('######....', mark='.') == 2
+    assert ask('####.###.###', mark='.') == 2, 'each pause is another question'
+    assert ask('######......', mark=' and') == 0, 'more is to come, however it sounds'
+    assert ask('######...') == 1 and ask('######......') == 2, 'a number waits for longer anyhow'
+
+
+@pytest.mark.parametrize('answer', [float('nan'), 1.5, None, 'raises'])
+def test_where_the_judge_fails_silence_ends_utterances_and_that_is_told_once(answer):
+    def judge(samples):
+        if answer == 'raises':
+            raise RuntimeError('no graph')
+        return answer
+
+    stream = Stream(judge=judge, mark='.').play('######.')
+    assert not stream.over and 'silence alone' in stream.told[0]
+    assert len(stream.play('..######...').over) == 2
+    assert stream.told == [stream.live.judge_failure]
 
 
 def test_all_is_one_utterance_while_a_button_is_held_and_over_when_it_is_let_go():

@@ -65,6 +65,24 @@ def test_each_lane_replies_on_its_own_chunk():
     assert ''.join(deltas) == 'hello 你好' and '\ufffd' not in ''.join(deltas)
 
 
+def test_prompts_that_are_read_beforehand_are_the_same_passes(monkeypatch):
+    fed = []
+    for early in (True, False):
+        one, decoder = session({0: {1: (Emotion.NORMAL, 'hello')}})
+        passes, step = [], decoder.step
+        monkeypatch.setattr(decoder, 'step', lambda requests, passes=passes, step=step: (
+            passes.append([(request.lane, *request.ids) for request in requests])
+            or step(requests)))
+        if early:
+            one.read_prompts()
+            assert len(passes) == 1 and not one.busy
+        for seq in range(3):
+            one.push(chunk(seq))
+            one.drain()
+        fed.append(passes)
+    assert fed[0] == fed[1]
+
+
 def test_a_speaking_lane_blocks_no_other_and_leaves_its_queue_alone():
     """While one lane speaks, the other takes every chunk at once."""
     one, _ = session({0: {0: (Emotion.NORMAL, 'a long reply')}})
@@ -264,3 +282,23 @@ def test_a_reset_and_other_rules_end_sounds_with_the_next_step():
         end_it()
         assert one.busy and sum(isinstance(event, SoundEnded) for event in one.drain()) == 1
     assert isinstance(one.push(sounding(one._next_seq, 0.9))[0], SoundStarted)
+
+
+def test_a_lane_that_only_says_when_is_over_at_once_and_costs_no_pass():
+    one, decoder = session({0: {1: (Emotion.NORMAL, 'unread'), 3: (Emotion.NORMAL, 'written')}},
+                           LANES[:1])
+    one.let_write('transcript', False)
+    one.push(chunk(0))
+    one.drain()
+    one.push(chunk(1))
+    started, over = one.step()
+    assert (type(started), type(over)) == (ReplyStarted, ReplyFinished)
+    assert (over.reply_id, over.text, over.reason) == (started.reply_id, '', 'end')
+    assert not one.busy
+    one.push(chunk(2))
+    one.step()
+    fed = decoder.requests[0].ids.tolist()
+    assert fed[:2] == [SCRIPTED_TOKEN_IDS.respond, SCRIPTED_TOKEN_IDS.text_end], 'it knows'
+    one.let_write('transcript', True)
+    one.push(chunk(3))
+    assert [reply.text for reply in finished(one.drain())] == ['written']

@@ -137,3 +137,23 @@ def test_what_is_forgotten_while_it_is_read_serves_nobody_else(reader):
     reader.remember(AudioChunk(samples=np.zeros(6400, np.float32), stamp_ns=0,
                                lost_samples_before=0))
     assert reader.read(whisper, 0, 8 * CHUNK_NS).text == '6400 samples' and reader.reused == 0
+
+
+@pytest.mark.parametrize(('language', 'start', 'end', 'languages', 'again'), [
+    ('en', 0, 9, ('en', 'zh'), False), ('en', 0, 9, (), True), ('zh', 0, 9, ('en', 'zh'), True),
+    ('ja', 0, 9, ('en', 'zh'), True), ('en', 6, 9, ('en', 'zh'), True),
+    ('en', 0, 12, ('en', 'zh'), True)])
+def test_what_was_read_while_it_was_spoken_is_not_read_again_to_be_translated(
+        reader, language, start, end, languages, again):
+    """Unless its English must come from the audio, or it is not what the lane answered."""
+    whisper = Whisper()
+    reader.note('Go home.', language, 0.9, 4 * CHUNK_NS, 6 * CHUNK_NS)
+    read = reader.read(whisper, start * CHUNK_NS, end * CHUNK_NS, languages=languages)
+    assert (read.text != 'Go home.', bool(whisper.asked)) == (again, again)
+
+
+def test_of_two_utterances_neither_stands_for_both(reader):
+    whisper = Whisper()
+    reader.note('Go home.', 'en', 0.9, CHUNK_NS, 3 * CHUNK_NS)
+    reader.note('Stop.', 'en', 0.9, 4 * CHUNK_NS, 6 * CHUNK_NS)
+    assert 'samples' in reader.read(whisper, 0, 7 * CHUNK_NS, languages=('en',)).text

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 from safetensors import safe_open
 
 from train.__main__ import main
 from train.sound_head import pipeline
+from train.sound_head.baselines import Branch
 from train.sound_head.classes import read_classes
 from train.sound_head.embeddings import Amounts, Part, Workshop, plan_parts
 from train.sound_head.net import HeadShape
@@ -92,18 +94,25 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     plan = RunPlan(data=data, out=tmp_path / 'run', scenes=16, shaped=4, hours=0.06, seeds=2,
                    epochs=2, shape=shape)
     lines = []
-    make_head(plan, None, True, lines.append)
+    branch = Branch(('dog_bark', 'cough'), *(
+        torch.from_numpy(chance.standard_normal(shape).astype(np.float32))
+        for shape in ((3, WIDTH), 3, (2, 3), 2)))
+    monkeypatch.setattr(pipeline.Branch, 'read', lambda folder: branch)
+    make_head(plan, 'model', True, lines.append, across=True)
     with safe_open(plan.out / 'sounds.safetensors', 'np') as file:
         assert json.loads(file.metadata()['classes']) == list(read_classes().names)
     curves = json.loads((plan.out / 'curves.json').read_text())
     assert set(curves['classes']) == set(read_classes().names)
     assert curves['classes']['dog_bark']['events']['dry']['recorded'] == 10
     assert set(json.loads((plan.out / 'ablations.json').read_text())) == {
-        'head', 'seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context', 'yamnet'}
+        'head', 'seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context', 'yamnet', 'branch',
+        'branch + yamnet'}
+    assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5', 'yamnet'} < set(
+        json.loads((plan.out / 'across.json').read_text()))
     assert any('mean average precision of alerts: seed-0' in line for line in lines)
     first = {name: (plan.out / name).read_bytes() for name in (
-        'sounds.safetensors', 'curves.json', 'ablations.json')}
-    make_head(plan, None, True, lambda line: None)
+        'sounds.safetensors', 'curves.json', 'ablations.json', 'across.json')}
+    make_head(plan, 'model', True, lambda line: None, across=True)
     assert {name: (plan.out / name).read_bytes() for name in first} == first
     capsys.readouterr()
     assert main(['sounds', '--out', str(plan.out), '--choose', '0.5']) == 0

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from audio_interaction_ros.protocol import CHUNK_S, ChunkSize
 from train.compose.audio import ClipError, read_clip, write_clip
 from train.compose.bind import NOISE_PROBABILITY, Pool, UnboundError, bind, scripts_of
 from train.compose.curated import curated_plan
+from train.compose.lanes import Rules
 from train.compose.mix import Mix, compose
 from train.compose.script import Plan, PlanError, Script
 from train.corpora.licences import check_groups, write_attribution
@@ -27,8 +29,8 @@ from train.sounds.signals import LABELS
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed
 from train.tfjp import process
 
-__all__ = ['Built', 'add_arguments', 'bind_all', 'build_all', 'compose_all', 'compose_plan',
-           'read_cleaned', 'run']
+__all__ = ['Built', 'add_arguments', 'add_chunk_argument', 'bind_all', 'build_all',
+           'compose_all', 'compose_plan', 'mix_for', 'read_cleaned', 'run']
 
 SHARD = 16
 
@@ -156,6 +158,17 @@ def compose_all(plans: Sequence[Plan], *, root: Path, out: Path, workers: int, m
     return streams, report
 
 
+def add_chunk_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what chunks the streams are for."""
+    parser.add_argument('--chunk', type=float, default=CHUNK_S, metavar='S',
+                        help='seconds that the model will hear at once (default: %(default)s)')
+
+
+def mix_for(chunk_s: float) -> Mix:
+    """Return what composes streams of such chunks; raises ConfigurationError for odd ones."""
+    return Mix(rules=Rules(chunk_size=ChunkSize.of_seconds(chunk_s)))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument('--clips', type=Path, action='append', default=[],
@@ -172,6 +185,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-tfjp', action='store_true', help='take recordings as they are')
     parser.add_argument('--noise', type=float, default=NOISE_PROBABILITY,
                         help='share of streams with a bed of noise (%(default)s; the paper: 1)')
+    add_chunk_argument(parser)
     parser.add_argument('--anew', action='store_true', help='do not go on with an earlier build')
 
 
@@ -197,7 +211,8 @@ def run(options: argparse.Namespace) -> int:
                else scripts_of(clips))
     curated = (list(read_stage(options.curated / 'curated', CurationResult))
                if options.curated else [])
-    built = build_all(scripts, clips, root=Path('/'), out=out, workers=options.workers,
+    built = build_all(scripts, clips, root=Path('/'), out=out, mix=mix_for(options.chunk),
+                      workers=options.workers,
                       clean=not options.no_tfjp, resume=not options.anew,
                       backend=options.backend, noise_probability=options.noise, curated=curated)
     report = built.report

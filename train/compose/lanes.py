@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize, Emotion
 from train.compose.audio import FRAME, RATE, find_active
 from train.compose.script import LanePlan
 from train.records import Event, Lane, Reply
@@ -58,6 +58,8 @@ class Rules:
     critical: Mapping[str, tuple[str, str]] = field(default_factory=lambda: dict(CRITICAL))
     least_delay_s: float = 0.0
     """Shortest time from the end to the decision (field lesson: 0.12 s, the release: 0)."""
+    chunk_size: ChunkSize = RELEASED_CHUNK
+    """What the model will hear at once, and speaks after."""
     alert_latest_s: float | None = None
     """Alert at most so long after the onset; None: when the sound is over, as in the paper."""
 
@@ -112,9 +114,11 @@ def answer_events(plan: LanePlan, events: Sequence[Event],
     critical = {} if plan.kind == 'told' else rules.critical
     alerts = [Reply(chunk=reply.chunk, text=reply.text, emotion=reply.emotion,
                     event=None if reply.event is None else events.index(others[reply.event]))
-              for reply in alert_replies(others, critical, latest_s=rules.alert_latest_s)]
+              for reply in alert_replies(others, critical, latest_s=rules.alert_latest_s,
+                                         size=rules.chunk_size)]
     answers = [Reply(chunk=reply_chunk(events[answer.event].end_s,
-                                       least_delay_s=rules.least_delay_s), text=answer.text,
+                                       least_delay_s=rules.least_delay_s,
+                                       size=rules.chunk_size), text=answer.text,
                      emotion=answer.emotion, event=answer.event) for answer in plan.answers]
     replies = merge_replies([*answers, *alerts])
     place = {reply.event: index for index, reply in enumerate(replies)}
@@ -141,8 +145,9 @@ def lane_replies(plan: LanePlan, events: Sequence[Event], heard: Sequence[np.nda
             words = event.clip.text.split()
             ends = word_ends(words, samples, event.start_s)
             replies += asr_replies(list(zip(words, ends, strict=True)), event=index,
-                                   least_delay_s=rules.least_delay_s)
+                                   least_delay_s=rules.least_delay_s, size=rules.chunk_size)
         elif plan.kind == 'phrases' and event.clip.translation:
             replies += translation_replies(time_translation(event, samples), event=index,
-                                           least_delay_s=rules.least_delay_s)
+                                           least_delay_s=rules.least_delay_s,
+                                           size=rules.chunk_size)
     return Lane(prompt=plan.prompt, replies=merge_replies(replies))

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ as RATE
 from train.compose import audio
 from train.compose.lanes import Rules, lane_replies
@@ -57,7 +56,7 @@ class Mix:
 
 @dataclass(kw_only=True)
 class Layers:
-    """The tracks of a stream before they are summed, each [chunks * 6400] float32."""
+    """The tracks of a stream before they are summed, each [whole chunks] float32."""
 
     tracks: dict[str, np.ndarray]
     """foreground, background, ambient, noise_event, noise_ambient, gaps"""
@@ -100,7 +99,8 @@ def place_in_sequence(plan: Plan, mix: Mix, clips: list[np.ndarray],
         starts.append(position)
         position += len(samples)
     position += int(max(TAIL_S, rng.uniform(*plan.gap_s)) * RATE)
-    total = -(-position // CHUNK_SAMPLES) * CHUNK_SAMPLES
+    size = mix.rules.chunk_size
+    total = -(-position // size.samples) * size.samples
     if total > mix.longest_s * RATE:
         raise PlanError(f'plan {plan.id}: the stream would be {total / RATE:.1f} s long, at most '
                         f'{mix.longest_s:.0f} s are allowed; plan fewer or shorter events')
@@ -245,7 +245,7 @@ def make_layers(plan: Plan, *, root: Path, mix: Mix | None = None,
 def compose(plan: Plan, *, root: Path, mix: Mix | None = None,
             read: Reader = audio.read_clip) -> tuple[np.ndarray, Stream]:
     """
-    Return the samples [chunks * 6400] float32 of a plan's stream and its record.
+    Return the samples [whole chunks] float32 of a plan's stream and its record.
 
     The same plan, clips and mix give the same samples. ``gain_db`` of an event is what its file
     was multiplied by, device excepted. Raises PlanError and ClipError.
@@ -267,5 +267,5 @@ def compose(plan: Plan, *, root: Path, mix: Mix | None = None,
              for name, lane in plan.lanes.items()}
     return samples, Stream(
         id=plan.id, ability=plan.ability, task=plan.task, seed=plan.seed,
-        path=f'audio/{plan.id}.flac', chunks=len(samples) // CHUNK_SAMPLES, events=events,
-        lanes=lanes, scenario=plan.scenario)
+        path=f'audio/{plan.id}.flac', chunks=len(samples) // mix.rules.chunk_size.samples,
+        chunk_s=mix.rules.chunk_size.s, events=events, lanes=lanes, scenario=plan.scenario)

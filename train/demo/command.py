@@ -9,6 +9,7 @@ import argparse
 import itertools
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from pathlib import Path
 from rich.console import Console
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.compose.command import build_all, clips_of
+from audio_interaction_ros.protocol import CHUNK_S
+from train.compose.command import add_chunk_argument, build_all, clips_of, mix_for
+from train.compose.script import Script
 from train.demo.built import Demo
 from train.demo.page import write_page
 from train.demo.sounds import make_clip, make_plans, packaged_clips
@@ -25,9 +28,9 @@ from train.records import Clip, write_records
 from train.speech.command import speak_all
 from train.speech.engines import EngineSettings, find_present, make_engines
 from train.speech.make import choose_voices, list_lines
-from train.stages import read_stage, run_stage
+from train.stages import StageReport, read_stage, run_stage
 
-__all__ = ['OUT', 'add_arguments', 'build_demo', 'run']
+__all__ = ['OUT', 'add_arguments', 'build_demo', 'choose_speakers', 'make_clips', 'run']
 
 OUT = Path('work/corpus-demo')
 SPEAKERS = 8
@@ -47,14 +50,39 @@ def choose_speakers(settings: EngineSettings) -> list[str]:
     return list(dict.fromkeys(voice for voice in turns if voice))[:SPEAKERS]
 
 
+def make_clips(scripts: Iterable[Script], out: Path, *, settings: EngineSettings, seed: int = 0,
+               most: int | None = None, check: bool = True, workers: int = 2,
+               extra: tuple[Path, ...] = (), resume: bool = True
+               ) -> tuple[list[Clip], dict[str, StageReport]]:
+    """
+    Make what scripts are composed of: sounds, at most so many of a kind, and every line spoken.
+
+    Paths of the clips are relative to ``out`` or absolute. Also returns what either stage did.
+    """
+    said = Console(stderr=True)
+    plans = [plan for plan in make_plans(seed) if most is None or plan.number < most]
+    said.print(f'sounds: {len(plans)}')
+    sounds = run_stage('sounds-made', plans, partial(make_clip, out=out), out=out,
+                       workers=workers, resume=resume, shard_size=16)
+    todo = list_lines(scripts)
+    said.print(f'speech: {len(todo)} lines, {len({line.voice for line in todo})} voices'
+               + (', each heard by a recogniser (1.5 core-s)' if check else ''))
+    spoken, speech = speak_all(todo, settings=settings, check=check, out=out,
+                               workers=workers, resume=resume)
+    clips = [*read_stage(Path(sounds.folder), Clip), *packaged_clips(), *clips_of(extra, ())[0],
+             *spoken]
+    return clips, {'sounds': sounds, 'speech': speech}
+
+
 def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, check: bool = True,
                names: tuple[str, ...] = (), extra: tuple[Path, ...] = (),
-               resume: bool = True) -> Demo:
+               resume: bool = True, chunk_s: float = CHUNK_S) -> Demo:
     """
     Build the demo corpus in a folder and return what was built.
 
     ``names`` are the speech engines (default: those that are here), ``extra`` are further clips
-    (JSON lines). Raises ConfigurationError where nothing can speak, StageError for the disk.
+    (JSON lines), ``chunk_s`` what the model will hear at once. Raises
+    ConfigurationError where nothing can speak, StageError for the disk.
     """
     began = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
@@ -62,22 +90,14 @@ def build_demo(out: Path, *, hours: float, seed: int = 0, workers: int = 2, chec
     voices = choose_speakers(settings)
     scripts = Writer(voices, seed=seed).write_hours(hours)
     write_records(out / 'scripts.jsonl', scripts)
-    said = Console(stderr=True)
-    said.print(f'1/3 sounds: {len(make_plans(seed))}')
-    sounds = run_stage('sounds-made', make_plans(seed), partial(make_clip, out=out), out=out,
-                       workers=workers, resume=resume, shard_size=16)
-    clips = [*read_stage(Path(sounds.folder), Clip), *packaged_clips(), *clips_of(extra, ())[0]]
-    todo = list_lines(scripts)
-    said.print(f'2/3 speech: {len(todo)} lines, {len(voices)} voices'
-               + (', each heard by a recogniser (1.5 core-s)' if check else ''))
-    spoken, speech = speak_all(todo, settings=settings, check=check, out=out,
-                               workers=workers, resume=resume)
-    clips += spoken
+    clips, stages = make_clips(scripts, out, settings=settings, seed=seed, check=check,
+                               workers=workers, extra=extra, resume=resume)
+    Console(stderr=True).print(f'streams: {len(scripts)}')
     write_records(out / 'clips.jsonl', clips)
-    said.print(f'3/3 streams: {len(scripts)}')
-    built = build_all(scripts, clips, root=out, out=out, workers=workers, resume=resume)
+    built = build_all(scripts, clips, root=out, out=out, mix=mix_for(chunk_s),
+                      workers=workers, resume=resume)
     return Demo(out=out, built=built, scripts=scripts, voices=voices, clips=clips,
-                stages={'sounds': sounds, 'speech': speech, 'streams': built.report},
+                stages={**stages, 'streams': built.report},
                 seconds=time.perf_counter() - began)
 
 
@@ -94,6 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='speech engines (those that are here)')
     parser.add_argument('--clips', type=Path, action='append', default=[],
                         help='further clips, JSON lines; their labels join those of the demo')
+    add_chunk_argument(parser)
     parser.add_argument('--anew', action='store_true', help='do not go on with an earlier build')
 
 
@@ -118,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out.absolute()
     demo = build_demo(out, hours=options.hours, seed=options.seed, workers=options.workers,
                       check=not options.no_check, names=tuple(options.engine),
-                      extra=tuple(options.clips), resume=not options.anew)
+                      extra=tuple(options.clips), resume=not options.anew, chunk_s=options.chunk)
     page = write_page(demo)
     (out / 'demo.json').write_text(json.dumps({
         'seconds': demo.seconds, 'core_hours': demo.core_hours, 'voices': demo.voices,

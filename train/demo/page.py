@@ -13,7 +13,7 @@ from pathlib import Path
 import soundfile
 
 from train.demo.built import Demo
-from train.demo.picture import CHUNK_S, COLOURS, LANE_COLOURS, draw_stream, number_replies
+from train.demo.picture import COLOURS, LANE_COLOURS, draw_stream, number_replies
 from train.records import ABILITIES, Stream
 
 __all__ = ['write_page']
@@ -86,7 +86,7 @@ def counts_section(streams: list[Stream]) -> str:
         rows.append([
             TITLES[ability], f'<span class=bar style="width:{len(members) / most * 7:.1f}rem">'
             '</span>', str(len(members)),
-            f'{sum(stream.chunks for stream in members) * CHUNK_S / 60:.1f}', str(replies),
+            f'{sum(stream.seconds for stream in members) / 60:.1f}', str(replies),
             f'{(chunks - replies) / replies:.1f}' if replies else '–',
             ', '.join(f'{escape(task.replace("_", " "))} {count}'
                       for task, count in tasks.most_common())])
@@ -119,7 +119,7 @@ def stream_section(stream: Stream, out: Path) -> str:
         else '; the words are taken down.') + '</p>'
     return (f'<h3>{TITLES[stream.ability]}: {escape(stream.task.replace("_", " "))}</h3>'
             f'<p class=note>{escape(stream.scenario)} {stream.chunks} chunks, '
-            f'{stream.chunks * CHUNK_S:.1f} s, seed {stream.seed}, {escape(stream.id)}</p>'
+            f'{stream.seconds:.1f} s, seed {stream.seed}, {escape(stream.id)}</p>'
             f'<img alt="time line of {escape(stream.id)}" '
             f'src="{data_url("image/png", draw_stream(stream, samples))}">'
             f'<audio controls preload=none src="'

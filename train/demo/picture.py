@@ -9,7 +9,7 @@ import io
 
 import numpy as np
 
-from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from train.records import Reply, Stream
 
 __all__ = ['COLOURS', 'LANE_COLOURS', 'number_replies', 'draw_stream']
@@ -53,7 +53,7 @@ def draw_events(axis, stream: Stream) -> None:
         for event in events:
             axis.barh(-row, event.end_s - event.start_s, left=event.start_s, height=0.72,
                       color=COLOURS[role], alpha=0.9, linewidth=0)
-            room = int((event.end_s - event.start_s) / (stream.chunks * CHUNK_S) * 165)
+            room = int((event.end_s - event.start_s) / stream.seconds * 165)
             name = event.clip.text or event.clip.label.replace('_', ' ') or event.clip.id
             label = f'{name}  {event.gain_db:+.0f} dB'
             if len(label) > room:
@@ -72,22 +72,22 @@ def draw_replies(axis, stream: Stream) -> None:
         colour = LANE_COLOURS[name]
         for reply in stream.lanes[name].replies:
             if name == 'transcript':
-                axis.text((reply.chunk + 1) * CHUNK_S, -row - 0.38, reply.text, rotation=38,
+                axis.text((reply.chunk + 1) * stream.chunk_s, -row - 0.38, reply.text, rotation=38,
                           fontsize=7, color=colour, ha='left', va='bottom',
                           rotation_mode='anchor')
-                axis.plot((reply.chunk + 1) * CHUNK_S, -row - 0.42, marker=2, color=colour,
+                axis.plot((reply.chunk + 1) * stream.chunk_s, -row - 0.42, marker=2, color=colour,
                           markersize=4)
     for number, name, reply in number_replies(stream):
-        axis.plot((reply.chunk + 1) * CHUNK_S, -lanes.index(name), 'o', markersize=13,
+        axis.plot((reply.chunk + 1) * stream.chunk_s, -lanes.index(name), 'o', markersize=13,
                   color=LANE_COLOURS[name], markeredgewidth=0)
-        axis.text((reply.chunk + 1) * CHUNK_S, -lanes.index(name) - 0.02, str(number),
+        axis.text((reply.chunk + 1) * stream.chunk_s, -lanes.index(name) - 0.02, str(number),
                   ha='center', va='center', fontsize=7.5, color='white')
     axis.set_yticks([-row for row in range(len(lanes))], lanes)
     axis.set_ylim(-len(lanes) + 0.5, 0.85 if lanes and lanes[0] == 'transcript' else 0.5)
 
 
 def draw_stream(stream: Stream, samples: np.ndarray) -> bytes:
-    """Return a PNG of a stream, 1210 pixels wide; samples [chunks * 6400] at 16 kHz."""
+    """Return a PNG of a stream, 1210 pixels wide; samples [n] at 16 kHz."""
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot
@@ -98,7 +98,7 @@ def draw_stream(stream: Stream, samples: np.ndarray) -> bytes:
     draw_spectrogram(axes[0], samples)
     draw_events(axes[1], stream)
     draw_replies(axes[2], stream)
-    seconds = stream.chunks * CHUNK_S
+    seconds = stream.seconds
     for axis in axes:
         axis.set_facecolor(PAPER)
         axis.set_xlim(0, seconds)
@@ -108,9 +108,10 @@ def draw_stream(stream: Stream, samples: np.ndarray) -> bytes:
     for axis in axes[1:]:
         axis.set_xticks(np.arange(0, seconds + 0.01, 2.0))
         for chunk in range(stream.chunks + 1):
-            axis.axvline(chunk * CHUNK_S, color=FAINT, linewidth=0.5, zorder=0)
-    axes[2].set_xlabel('seconds; a line every chunk of 0.4 s; a reply stands at the end of the '
-                       'chunk after which it is given', fontsize=8, color=INK)
+            axis.axvline(chunk * stream.chunk_s, color=FAINT, linewidth=0.5, zorder=0)
+    axes[2].set_xlabel(f'seconds; a line every chunk of {stream.chunk_s:g} s; a reply '
+                       'stands at the end of the chunk after which it is given', fontsize=8,
+                       color=INK)
     figure.subplots_adjust(left=0.085, right=0.99, top=0.985, bottom=0.13, hspace=0.09)
     data = io.BytesIO()
     figure.savefig(data, dpi=110)

@@ -55,9 +55,17 @@ class Writer:
     """Writes the n-th script of an ability."""
 
     def __init__(self, voices: Sequence[str], *, seed: int = 0,
-                 book: Mapping[str, Any] | None = None) -> None:
-        """Take the English voices, the seed and the phrases (default: the shipped ones)."""
+                 book: Mapping[str, Any] | None = None, reviews: float = P_HISTORY_REVIEW,
+                 silent: float = P_SILENT) -> None:
+        """
+        Take the English voices, the seed and the phrases (default: the shipped ones).
+
+        ``reviews`` is the share of chats that look back, ``silent`` that of proactive scenes in
+        which nothing is to be said; without it no other scene of sounds is silent either. A script
+        that a share does not touch is the same at any share.
+        """
         self._voices, self._seed = list(voices), seed
+        self._reviews, self._silent = reviews, silent
         self._book = book or load_phrases()
         self._by_ability: dict[str, Callable[[np.random.Generator], Draft]] = {
             'voice_chat': self._voice_chat, 'instruction_following': self._instruction,
@@ -92,7 +100,7 @@ class Writer:
         return [entries[int(i)] for i in rng.permutation(len(entries))[:count]]
 
     def _voice_chat(self, rng: np.random.Generator) -> Draft:
-        if rng.random() < P_HISTORY_REVIEW:
+        if rng.random() < self._reviews:
             fact, = self._draw_entries(rng, 'facts', 1)
             x = str(rng.choice(fact['x']))
             between = [make_step(entry) for entry in self._draw_entries(
@@ -169,7 +177,7 @@ class Writer:
             self._book['harmless'])[:int(rng.integers(1, 4))]]
         label = str(rng.choice(list(self._book['critical'])))
         task = str(self._book['critical'][label])
-        if rng.random() < P_SILENT:
+        if rng.random() < self._silent:
             return task, tuple(harmless), {
                 **ambient, 'scenario': 'Harmless sounds only: the assistant stays silent.'}
         steps = [*harmless[:2], Step(sound=label)]
@@ -183,8 +191,10 @@ class Writer:
         labels = [str(name) for name in rng.permutation(self._book['harmless'])[
             :int(rng.integers(2, 4))]]
         heard = tuple(Step(sound=label) for label in labels)
-        task = str(rng.choice(['scene_description', 'recent_event', 'order_and_count',
-                               'silent_verification']))
+        asked = ['scene_description', 'recent_event', 'order_and_count']
+        task = str(rng.choice([*asked, 'silent_verification']))
+        if task == 'silent_verification' and not self._silent:
+            task = str(rng.choice(asked))
         if task == 'silent_verification':
             speech = Step(say=str(rng.choice(self._book['read'])))
             return task, (*heard, speech) if rng.random() < 0.5 else heard, more

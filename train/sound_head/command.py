@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--workers', type=int, default=2, help='processes')
     parser.add_argument('--ablations', action='store_true',
                         help='also train heads that lack a part, and print a table')
+    parser.add_argument('--across', action='store_true',
+                        help='also train nets that lack whole collections, and print a table of '
+                        'shares of the head and its helpers; takes --model')
     parser.add_argument('--model', metavar='FOLDER',
                         help='model whose sound branch helps the head, as YAMNet does; without it '
                         'nobody helps')
@@ -69,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     make_head(RunPlan(data=options.data, out=options.out, scenes=options.scenes,
                       shaped=options.shaped, hours=options.hours, seeds=options.seeds,
                       epochs=options.epochs, workers=options.workers),
-              options.model, options.ablations, tell)
+              options.model, options.ablations, tell, options.across)
     return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_rows
+from train.sound_head.across import compare_across
 from train.sound_head.baselines import Branch
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
 from train.sound_head.choose import recall_curves, rules_of_alerts
@@ -86,8 +87,11 @@ def _digest(plan: RunPlan) -> str:
 
 
 def make_head(plan: RunPlan, model: str | None, ablations: bool,
-              report: Callable[[str], None]) -> None:
-    """Make ``sounds.safetensors`` and ``curves.json``, and ``ablations.json`` where asked for."""
+              report: Callable[[str], None], across: bool = False) -> None:
+    """
+    Make ``sounds.safetensors`` and ``curves.json``; where asked for also ``ablations.json`` and,
+    with a model, ``across.json``.
+    """
     amounts = Amounts(scenes=plan.scenes, shaped=plan.shaped, hours=plan.hours)
     parts = write_parts(plan.data, plan.out / 'parts', amounts, plan.workers, report)
     branch = Branch.read(Path(model)) if model else None
@@ -101,6 +105,10 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     _compare_seeds(training, seeds, report)
     if ablations:
         _compare_parts(training, nets, seeds, branch, plan.out, report)
+    if across and branch:
+        table = compare_across(training, heads[0], branch, plan.data, report)
+        _write_json(plan.out / 'across.json', table)
+        report(say_rows(table))
     _finish(training, nets, branch, plan.out)
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 

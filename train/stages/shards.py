@@ -153,7 +153,7 @@ def hash_records(records: Iterable[Any]) -> str:
 def _audio_seconds(record: Any) -> float:
     values = _to_dict(record)
     if isinstance(values.get('chunks'), int):
-        return CHUNK_S * values['chunks']
+        return float(values.get('chunk_s', CHUNK_S)) * values['chunks']
     seconds = values.get('seconds')
     return float(seconds) if isinstance(seconds, (int, float)) else 0.0
 

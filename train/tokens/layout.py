@@ -37,7 +37,7 @@ class TokensError(AudioInteractionError, ValueError):
 
 @dataclass(frozen=True)
 class Layout:
-    """What a model fixes: its structural ids and its features per chunk of 0.4 s."""
+    """What a model fixes: its structural ids and its features per chunk."""
 
     ids: TokenIds
     features_per_chunk: int

@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder of the run')
     parser.add_argument('--set', metavar='KEY=VALUE', action='append', default=[], dest='changes',
                         help='replace one value, such as run.steps=100')
+    parser.add_argument('--chunk', type=float, metavar='S',
+                        help='seconds that the model hears at once, as the streams were built '
+                        '(default: what its shape says); same as --set model.chunk_s=S')
     parser.add_argument('--until', type=int, metavar='STEP', help='stop there, to go on later')
     parser.add_argument('--cpu', action='store_true', help='use no GPU')
 
@@ -59,7 +62,8 @@ def read_samples(recipe: Recipe, start: Start, folder: Path) -> tuple[Samples, S
 def run(options: argparse.Namespace) -> int:
     """Train and say where the model lies."""
     from train.trainer.loop import Trainer
-    recipe, path = load_recipe(options.recipe, options.changes)
+    chunk = [f'model.chunk_s={options.chunk}'] if options.chunk else []
+    recipe, path = load_recipe(options.recipe, [*options.changes, *chunk])
     recipe = _with_files(recipe, options)
     start = prepare(recipe, path)
     samples, held_out = read_samples(recipe, start, path.parent)

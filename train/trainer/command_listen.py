@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
-from audio_interaction_ros.protocol import CHUNK_S
 from train.records import Stream, read_records
 from train.trainer.evaluate import Counts
 from train.trainer.listen import LaneOutcome, listen
@@ -43,7 +42,7 @@ def _print_lane(stream: Stream, name: str, heard: LaneOutcome) -> Counts:
         wanted = due[chunk].text if chunk in due else '(silence)'
         came = given[chunk].text if chunk in given else '(silence)'
         mark = '=' if wanted == came else ' '
-        print(f'{(chunk + 1) * CHUNK_S:7.1f} s  {name:<12} {mark} due: {wanted}')
+        print(f'{(chunk + 1) * stream.chunk_s:7.1f} s  {name:<12} {mark} due: {wanted}')
         if wanted != came:
             print(f'{"":25}given: {came}')
     right = sum(chunk in due for chunk, decided in enumerate(heard.decided) if decided)
@@ -54,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was due and given, then the measures of all decisions."""
     total = Counts()
     for stream in _choose_streams(options):
-        print(f'{stream.id}: {stream.scenario or stream.task} ({stream.chunks * CHUNK_S:.1f} s)')
+        print(f'{stream.id}: {stream.scenario or stream.task} ({stream.seconds:.1f} s)')
         result = listen(stream, options.streams.parent, options.model, device=options.device,
                         dtype=options.dtype, threads=options.threads)
         for name, heard in result.items():

@@ -18,6 +18,7 @@ from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, RecordError, Reply, Stream, read_records
+from train.stages import stable_seed
 from train.tokens import Layout, Sample, a_t, a_t_t, lay_out_online, t_t
 from train.trainer.features import offline_windows, online_windows, read_chunks, why_unusable
 from train.trainer.recipe import Data
@@ -126,7 +127,13 @@ class Samples:
         return samples
 
     def _add(self, stream: Stream, audio: Path) -> None:
-        reason = why_unusable(audio, stream.chunks) or _why_wrong(stream)
+        size = self.config.audio_tower.chunk_size
+        if stream.chunk_size != size:
+            raise ConfigurationError(
+                f'data.streams: expected streams in chunks of {size.s:g} s, as the model hears, '
+                f'found {stream.id} in chunks of {stream.chunk_s:g} s; build them with --chunk '
+                f'{size.s:g}, or train for theirs with fit --chunk {stream.chunk_s:g}')
+        reason = why_unusable(audio, stream.chunks, size) or _why_wrong(stream)
         if reason:
             self.skipped[reason] += 1
             return
@@ -151,7 +158,8 @@ class Samples:
     def _mel(self, item: SampleSpan) -> tuple[np.ndarray, ...]:
         if self.data.layout == 't_t':
             return ()
-        samples = read_chunks(item.audio, item.first, item.chunks)
+        samples = read_chunks(item.audio, item.first, item.chunks,
+                              self.config.audio_tower.chunk_size)
         if self.data.layout == 'online':
             return (online_windows(samples, self.config.audio_tower, self.config.mel),)
         return tuple(offline_windows(samples, self.config))
@@ -205,12 +213,15 @@ def draw_order(items: Sequence[SampleSpan], data: Data, seed: int, epoch: int) -
     """
     Return the numbers of the samples of an epoch, as many as there are samples.
 
-    Without shares every sample comes once. With shares each draw picks a kind, then the next
+    Without shares every sample comes once, in an order drawn by name: a sample more or less leaves
+    that of the others as it is. With shares each draw picks a kind, then the next
     sample of a shuffled round over that kind.
     """
-    rng = np.random.default_rng([seed, epoch])
     if not data.shares:
-        return rng.permutation(len(items))
+        names = [stable_seed(seed, epoch, item.stream.id, item.lane, item.first)
+                 for item in items]
+        return np.argsort(np.array(names, np.int64), kind='stable')
+    rng = np.random.default_rng([seed, epoch])
     groups = _make_mixture(items, data.shares)
     weights = np.array([weight for weight, _ in groups])
     drawn = rng.choice(len(groups), size=len(items), p=weights / weights.sum())

@@ -17,7 +17,8 @@ from train.trainer.data import Prepared
 from train.trainer.loss import IGNORE, RESPOND
 from train.trainer.model import Trainee
 
-__all__ = ['Counts', 'Generation', 'count_batch', 'decide', 'generate_reply']
+__all__ = ['Counts', 'Generation', 'count_batch', 'decide', 'generate_reply',
+           'predict']
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,26 @@ def decide(trainee: Trainee, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def count_batch(trainee: Trainee, batch: Batch) -> Counts:
-    """Return the counts of one batch."""
+def predict(trainee: Trainee, batch: Batch) -> tuple[Tensor, Tensor]:
+    """
+    Return what is decided [n] bool (True: respond) and which ids are said [m] int64.
+
+    Both at the labels of their kind, sample by sample in order of time, each after what was due
+    before it.
+    """
     hidden, head = trainee.hidden(batch), trainee.head_weight()
     ids = trainee.config.token_ids
-    decides, says = batch.control != IGNORE, batch.text != IGNORE
-    pair = hidden[decides].float() @ head[[ids.silence, ids.respond]].float().T
-    given, due = pair[:, 1] > pair[:, 0], batch.control[decides] == RESPOND
-    words = (hidden[says] @ head.to(hidden.dtype).T).argmax(-1)
+    pair = hidden[batch.control != IGNORE].float() @ head[[ids.silence, ids.respond]].float().T
+    words = (hidden[batch.text != IGNORE] @ head.to(hidden.dtype).T).argmax(-1)
+    return pair[:, 1] > pair[:, 0], words
+
+
+def count_batch(trainee: Trainee, batch: Batch) -> Counts:
+    """Return the counts of one batch."""
+    given, words = predict(trainee, batch)
+    due = batch.control[batch.control != IGNORE] == RESPOND
     return Counts(int(due.sum()), int(given.sum()), int((given & due).sum()), len(due),
-                  len(words), int((words == batch.text[says]).sum()))
+                  len(words), int((words == batch.text[batch.text != IGNORE]).sum()))
 
 
 @torch.no_grad()

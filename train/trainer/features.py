@@ -17,15 +17,15 @@ from audio_interaction_ros.audio.mel import LOOK_AHEAD_SAMPLES, StreamingMel, wh
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, MelConfig
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.shapes import AudioTowerConfig
-from audio_interaction_ros.protocol import CHUNK_SAMPLES, MEL_FRAMES_PER_CHUNK, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import RELEASED_CHUNK, SAMPLE_RATE_HZ, ChunkSize
 from train.records import RecordError
 
 __all__ = ['encode', 'offline_windows', 'online_windows', 'read_chunks', 'why_unusable']
 
-OFFLINE_FRAMES = 5 * MEL_FRAMES_PER_CHUNK
+OFFLINE_FRAMES = 200
 
 
-def why_unusable(path: Path, chunks: int) -> str:
+def why_unusable(path: Path, chunks: int, size: ChunkSize) -> str:
     """Return why the audio of a stream cannot be used, '' where it can; reads the header only."""
     if not path.is_file():
         return 'audio file missing'
@@ -35,14 +35,15 @@ def why_unusable(path: Path, chunks: int) -> str:
         return 'audio file unreadable'
     if info.samplerate != SAMPLE_RATE_HZ or info.channels != 1:
         return f'audio not {SAMPLE_RATE_HZ} Hz mono'
-    return '' if info.frames >= chunks * CHUNK_SAMPLES else 'audio shorter than its chunks'
+    return '' if info.frames >= chunks * size.samples else 'audio shorter than its chunks'
 
 
-def read_chunks(path: Path, first: int, chunks: int) -> np.ndarray:
-    """Return samples [chunks * 6400] float32 of a stream; RecordError if they cannot be read."""
-    count = chunks * CHUNK_SAMPLES
+def read_chunks(path: Path, first: int, chunks: int,
+                size: ChunkSize = RELEASED_CHUNK) -> np.ndarray:
+    """Return samples [n] float32 of chunks of a stream; RecordError if they cannot be read."""
+    count = chunks * size.samples
     try:
-        samples, _ = soundfile.read(path, start=first * CHUNK_SAMPLES, frames=count,
+        samples, _ = soundfile.read(path, start=first * size.samples, frames=count,
                                     dtype='float32')
     except (RuntimeError, OSError) as error:
         raise RecordError(f'{path}: expected readable audio ({error}); build the stream again'
@@ -56,25 +57,27 @@ def read_chunks(path: Path, first: int, chunks: int) -> np.ndarray:
 def online_windows(samples: np.ndarray, tower: AudioTowerConfig, mel: MelConfig) -> np.ndarray:
     """Return mel [chunks, rows, window_frames] float32 of whole chunks of samples, as served."""
     stream = StreamingMel(bins=tower.mel_bins, decay_per_s=mel.decay_per_s,
-                          maximum_floor=mel.maximum_floor, magnitudes=tower.tagger)
+                          maximum_floor=mel.maximum_floor, magnitudes=tower.tagger,
+                          chunk_size=tower.chunk_size)
     # The runtime hears silence after the end; the last frame looks ahead into it.
     frames = stream.push(np.pad(samples, (0, LOOK_AHEAD_SAMPLES)))
-    left = tower.initial_mel(tower.window_frames - MEL_FRAMES_PER_CHUNK)
+    step = tower.chunk_size.frames
+    left = tower.initial_mel(tower.window_frames - step)
     whole = np.concatenate([left, *frames], axis=1)
     views = np.lib.stride_tricks.sliding_window_view(whole, tower.window_frames, axis=1)
-    return np.ascontiguousarray(views[:, ::MEL_FRAMES_PER_CHUNK].transpose(1, 0, 2), np.float32)
+    return np.ascontiguousarray(views[:, ::step].transpose(1, 0, 2), np.float32)
 
 
 def offline_windows(samples: np.ndarray, config: CheckpointConfig) -> list[np.ndarray]:
     """
-    Return mel windows [n, bins, 200] and, where chunks remain, [1, bins, 40 * rest].
+    Return mel windows [n, bins, 200] and, where chunks remain, [1, bins, frames of the rest].
 
-    Same count of features as online (10 per chunk in the released tower), but with the maximum
-    of the whole clip and attention over 2 s. A tower whose window is more than one chunk was
-    not made for that and hears its online windows.
+    Same count of features as online (10 per chunk of 0.4 s in the released tower), but with the
+    maximum of the whole clip and attention over 2 s. A tower whose window is more than one chunk
+    was not made for that and hears its online windows.
     """
     tower = config.audio_tower
-    if tower.window_frames != MEL_FRAMES_PER_CHUNK:
+    if tower.window_frames != tower.chunk_size.frames:
         return [online_windows(samples, tower, config.mel)]
     mel = whole_file_mel(samples, tower.mel_bins).astype(np.float32)
     whole = mel.shape[1] // OFFLINE_FRAMES

@@ -61,6 +61,8 @@ class StagePlan:
     """Trained parameters per part: tower, adapter, new_embeddings, head, lm, lora."""
     memory: dict[str, float]
     """Bytes per GPU, by use."""
+    chunk_s: float = CHUNK_S
+    """What the model hears at once."""
 
     @property
     def trainable_parameters(self) -> int:
@@ -112,7 +114,8 @@ def make_plan(recipe: Recipe, recipe_path: Path) -> StagePlan:
         trainable[part] = trainable.get(part, 0) + value.numel()
     added = trainable.get('lora', 0) + trainable.get('new_embeddings', 0)
     return StagePlan(recipe, *sizes, added, trainable,
-                     estimate_memory(recipe, config, sum(sizes) + added, sum(trainable.values())))
+                     estimate_memory(recipe, config, sum(sizes) + added, sum(trainable.values())),
+                     config.audio_tower.chunk_size.s)
 
 
 def estimate_memory(recipe: Recipe, config: CheckpointConfig, everything: int,
@@ -158,7 +161,7 @@ def check(plan: StagePlan) -> None:
 def text_of(plan: StagePlan) -> str:
     """Return a plan for people."""
     run = plan.recipe.run
-    hours = plan.effective_batch * plan.steps * plan.recipe.data.max_chunks * CHUNK_S / 3600
+    hours = plan.effective_batch * plan.steps * plan.recipe.data.max_chunks * plan.chunk_s / 3600
     parts = ', '.join(f'{part} {count:,}' for part, count in plan.trainable.items())
     lines = [
         f'{plan.recipe.name}',

@@ -45,6 +45,8 @@ class Model:
     """A ``config.yaml`` of the project's own layout, beside the recipe or a shipped one."""
     weights: str = ''
     """Folder (that an earlier stage wrote, or of Qwen2.5-Omni), repository id; '' = random."""
+    chunk_s: float = 0.0
+    """Seconds that the model hears at once, instead of what the shape says; 0: the shape's."""
     tokenizer: str = ''
     """tokenizer.json; '' = the one of the weights; 'bytes' = one id per byte."""
 
@@ -63,7 +65,7 @@ class Data:
     system: str = ''
     """System prompt of a_t_t, where the lane's prompt is what the user writes, and of a_t."""
     max_chunks: int = 60
-    """L_max: chunks of 0.4 s per sample; a longer stream becomes several samples."""
+    """L_max: chunks per sample; a longer stream becomes several samples."""
     max_positions: int = 2048
     """A sample with more positions than this is skipped and counted."""
     shares: dict[str, float] = field(default_factory=dict)

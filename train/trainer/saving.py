@@ -20,12 +20,13 @@ from torch import nn
 from audio_interaction_ros.errors import CheckpointError
 from train.trainer.recipe import Recipe, dump_recipe, load_recipe
 
-__all__ = ['check_same', 'find_newest', 'read_provenance', 'restore', 'save']
+__all__ = ['check_recipe', 'check_same', 'find_newest', 'read_provenance', 'restore', 'save']
 
 PREFIX = 'step-'
 FREE_KEYS = ('data.cache', 'run.log_every', 'run.evaluate_every', 'run.evaluation_batches',
              'run.generations', 'run.save_every', 'run.keep', 'run.workers')
 """What may change between a run and its continuation without changing its result."""
+ADVICE = 'name another output folder or the recipe that it was made with'
 
 
 def read_provenance() -> dict[str, Any]:
@@ -112,30 +113,34 @@ def _flatten(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
-def check_same(folder: Path, state: dict[str, Any], parameters: dict[str, nn.Parameter],
-               recipe: Recipe, expected: dict[str, Any]) -> None:
-    """Raise CheckpointError naming the first key in which a checkpoint differs from this run."""
-    advice = 'name another output folder or the recipe that it was made with'
-    wanted, saved = _shapes(parameters), state['shapes']
-    for name, shape in wanted.items():
-        if saved.get(name) != shape:
-            came = saved.get(name, 'no such key')
-            raise CheckpointError(f'{folder}: another model: expected {name} {shape}, found '
-                                  f'{came}; {advice}')
-    for name in saved:
-        if name not in wanted:
-            raise CheckpointError(f'{folder}: another model: found {name} {saved[name]}, which '
-                                  f'this recipe does not train; {advice}')
+def check_recipe(folder: Path, recipe: Recipe) -> None:
+    """Raise CheckpointError naming the first key in which the recipe in a folder is another."""
     before = _flatten(dataclasses.asdict(load_recipe(folder / 'recipe.yaml')[0]))
     now = _flatten(dataclasses.asdict(recipe))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key) and not key.startswith((*FREE_KEYS, 'expect.')):
             raise CheckpointError(f'{folder}: {key} was {before.get(key)!r}, is {now.get(key)!r};'
-                                  f' an exact continuation needs the same recipe: {advice}')
+                                  f' an exact continuation needs the same recipe: {ADVICE}')
+
+
+def check_same(folder: Path, state: dict[str, Any], parameters: dict[str, nn.Parameter],
+               recipe: Recipe, expected: dict[str, Any]) -> None:
+    """Raise CheckpointError naming the first key in which a checkpoint differs from this run."""
+    wanted, saved = _shapes(parameters), state['shapes']
+    for name, shape in wanted.items():
+        if saved.get(name) != shape:
+            came = saved.get(name, 'no such key')
+            raise CheckpointError(f'{folder}: another model: expected {name} {shape}, found '
+                                  f'{came}; {ADVICE}')
+    for name in saved:
+        if name not in wanted:
+            raise CheckpointError(f'{folder}: another model: found {name} {saved[name]}, which '
+                                  f'this recipe does not train; {ADVICE}')
+    check_recipe(folder, recipe)
     for key, value in expected.items():
         if state.get(key) != value:
             raise CheckpointError(f'{folder}: {key} was {state.get(key)!r}, is {value!r}; '
-                                  f'{advice}')
+                                  f'{ADVICE}')
 
 
 def restore(accelerator: Any, parameters: dict[str, nn.Parameter], recipe: Recipe, folder: Path,

@@ -7,7 +7,7 @@ Writes nothing; what comes out is the project's own AudioTower and Decoder in fl
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import tokenizers
@@ -24,6 +24,7 @@ from audio_interaction_ros.checkpoints.weights import locate
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.model.decoder import Decoder
+from audio_interaction_ros.protocol import ChunkSize
 from train.trainer.recipe import RECIPES, Recipe
 
 __all__ = ['Start', 'byte_tokenizer', 'grow_vocabulary', 'read_omni', 'prepare', 'shape_of']
@@ -55,7 +56,11 @@ def byte_tokenizer() -> str:
 def shape_of(recipe: Recipe, recipe_path: Path) -> CheckpointConfig:
     """Return the configuration that a recipe names, beside the recipe or a shipped one."""
     path = recipe_path.parent / recipe.model.shape
-    return load_config(path if path.is_file() else RECIPES / recipe.model.shape)
+    config = load_config(path if path.is_file() else RECIPES / recipe.model.shape)
+    if not recipe.model.chunk_s:
+        return config
+    size = ChunkSize.of_seconds(recipe.model.chunk_s)
+    return replace(config, audio_tower=config.audio_tower.with_chunk(size))
 
 
 def _make_random(config: CheckpointConfig, seed: int) -> tuple[AudioTower, Decoder]:

@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 from audio_interaction_ros.assembly import build_session, resolve_for
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
-from audio_interaction_ros.nodes.decoding.reply_board import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event
@@ -116,12 +115,12 @@ class DecoderTask:
                 item(self, emit)  # a command
         if not self.session.busy:
             return False
-        before, began = self.session.fifo.stats.consumed, time.monotonic()
+        fifo, size = self.session.fifo.stats, self.runtime.decoder.spec.chunk_size
+        before, began = fifo.consumed, time.monotonic()
         events = self.session.step()
         now = time.monotonic()
         self._timings.add(now - began)
-        self._busy.add(now, now - began,
-                       (self.session.fifo.stats.consumed - before) * CHUNK_NS / 1e9)
+        self._busy.add(now, now - began, (fifo.consumed - before) * size.s)
         emit(self._make_progress(events))
         return self.session.busy
 
@@ -137,7 +136,7 @@ class DecoderTask:
             self._note_chunk(item)  # there is credit for it again
             emit(self._make_progress([]))
             return
-        self._newest_end_ns = chunk.stamp_ns + CHUNK_NS
+        self._newest_end_ns = chunk.end_ns
         self._note_chunk(item)
         emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard))
 

@@ -103,6 +103,7 @@ class ListenAction:
         ends_at = time.monotonic() + limit_s if limit_s > 0 else float('inf')
         with self._lock:
             self._waiting.append(_Waiting(goal, ends_at))
+            self._timer.reset()
 
     def _on_transcript(self, message: Transcript) -> None:
         if not message.is_final:
@@ -122,6 +123,9 @@ class ListenAction:
             self._end(waiting, message='cancelled')
         for waiting in self._remove_goals(lambda waiting: waiting.ends_at <= now):
             self._end(waiting, message=_TIMED_OUT)
+        with self._lock:
+            if not self._waiting:  # it rests until somebody waits
+                self._timer.cancel()
 
     def _remove_goals(self, wanted: Any) -> list[_Waiting]:
         """Remove and return the goals that are wanted, so that each ends once."""

@@ -1,11 +1,10 @@
 """
 What lanes say, as transcript, translation and reply topics.
 
-Owns the publishers, the revision count of each running reply and the drafts that wait for their
-second pass. Which lane speaks on which topic comes from its configuration.
+Owns the publishers and the revision count of each running reply. Which lane speaks on which topic
+comes from its configuration; what is read again waits on the draft board.
 """
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,16 +17,17 @@ from std_msgs.msg import String
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes.decoding.answer_board import AnswerBoard
+from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.draft_board import Draft, DraftBoard
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.io.messages import (
     final_transcript,
-    recognised_of,
     time_message,
     words_transcript,
 )
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import (
@@ -42,28 +42,10 @@ from audio_interaction_ros.stream.events import (
 )
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
-__all__ = ['ChunkOrigin', 'ReplyBoard']
+__all__ = ['ReplyBoard']
 
 _NAN = float('nan')
-_PATIENCE_S = 30.0
-"""A draft that is not answered for so long becomes final as it is: nobody listens any more."""
 _REMEMBERED = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChunkOrigin:
-    """What is known of the chunk that an event belongs to."""
-
-    frame_id: str = ''
-    arrived_at: float = _NAN
-    """Steady second at which the decoder got it."""
-    encode_latency_s: float = _NAN
-    """From the end of its audio to its arrival, by the ROS clock; NaN for replayed audio."""
-
-    def latency_s(self) -> float:
-        """Return seconds since the end of its audio; of replayed audio, since its arrival."""
-        waited = time.monotonic() - self.arrived_at
-        return waited if math.isnan(self.encode_latency_s) else self.encode_latency_s + waited
 
 
 @dataclass
@@ -78,44 +60,31 @@ class _Running:
     """The newest message of it; None: there is none."""
 
 
-@dataclass
-class _Draft:
-    kind: str
-    message: Any
-    reply: ReplyFinished
-    heard: ChunkOrigin
-    until: float
-    """Steady second up to which somebody may still read it; infinite when that was done."""
-    seen: bool
-    """Revisions of it were published, which must come to an end."""
-
-
 class ReplyBoard:
     """
     Publishes the replies of all lanes.
 
-    ``draft`` has kinds of lanes (transcript, translation) whose finished replies go to
-    ``KIND/draft`` for a second pass, as long as somebody listens there, and come back on
-    ``KIND/read``. A transcript is final then; a translation goes to ``translate`` (reply, what
-    was said), which a FinalTranslation must answer; where it returns False nobody will, and the
-    streamed text is final. So it is where nobody listens any more, or no answer came for half a
-    minute. With ``answers`` a finished reply is handed over, and what is to be published comes
-    back as a FinalReply. All this happens in the callback group in which ``publish_event`` is
-    called.
+    ``draft`` has kinds of lanes (transcript, translation) whose finished replies are read again
+    (DraftBoard, which ``translate`` is for). With ``answers`` a finished reply is handed over,
+    and what is to be published comes back as a FinalReply. All this happens in the callback group
+    in which ``publish_event`` is called.
     """
 
     def __init__(self, *, node: ManagedNode, lanes: Sequence[LaneConfig],
                  draft: Collection[str], group: CallbackGroup,
                  translate: Callable[[ReplyFinished, RecognisedSpeech], bool],
                  outlets: Outlets, answers: AnswerBoard | None = None,
-                 hear: Callable[[Any], object] = lambda _: None) -> None:
+                 hear: Callable[[Any], object] = lambda _: None,
+                 let_write: Callable[[str, bool], object] = lambda *_: None) -> None:
         """
         Create the publishers; ``answers`` decides which replies are published, and when.
 
         ``hear`` is told of every transcript that was read, when it is published; ``outlets``
-        stand before the publishers.
+        stand before the publishers. ``let_write`` (lane, whether) is asked to let the lane of
+        transcripts write none while somebody reads words while they are spoken.
         """
-        self._answers, self._hear = answers, hear
+        self._answers, self._hear, self._tell_lane = answers, hear, let_write
+        self._writes = True
         self._waiting: OrderedDict[str, tuple[float, str]] = OrderedDict()
         # Of replies that wait for words: when each was decided, and the microphone.
         self._kinds = {lane.name: lane.kind for lane in lanes}
@@ -128,69 +97,30 @@ class ReplyBoard:
             self._publishers[kind], self._texts[kind] = outlets.wrap(
                 kind, node.managed_publisher(message_type, kind, qos.EVENTS),
                 node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT))
-        self._drafts = {kind: node.managed_publisher(types[kind], f'{kind}/draft', qos.EVENTS)
-                        for kind in draft}
-        self._awaited: dict[str, _Draft] = {}
-        self._unread, self._unread_why, self._unread_at = 0, '', -math.inf
-        self._translate = translate
-        shows = 'transcript' in draft and 'transcript' in self._kinds.values()
+        self._drafts = DraftBoard(node=node, kinds=draft, group=group, translate=translate,
+                                  finish=self._finish_draft, miss=self._miss_reader)
+        self._words_lane = next((lane.name for lane in lanes if lane.kind == 'transcript'), '')
         self._words = (WordBoard(node=node, group=group, publish=self._publish_words)
-                       if shows else None)
-        for kind in draft:
-            node.managed_subscription(types[kind], f'{kind}/read', self._on_read, qos.EVENTS,
-                                      callback_group=group)
-        if draft:
-            node.managed_timer(_PATIENCE_S / 30, self._finish_unread, callback_group=group)
-
-    @property
-    def waiting_drafts(self) -> int:
-        """How many drafts wait for their second pass."""
-        return len(self._awaited)
+                       if 'transcript' in draft and self._words_lane else None)
 
     @property
     def waiting(self) -> int:
         """How much is not published yet: drafts, and replies that wait for words."""
-        return len(self._awaited) + (self._answers.waiting if self._answers is not None else 0)
+        return self._drafts.waiting + (self._answers.waiting if self._answers is not None else 0)
+
+    def has_reader(self, kind: str) -> bool:
+        """Tell whether somebody reads finished replies of a kind again."""
+        return self._drafts.has_reader(kind)
 
     def report(self, report: StatusReport) -> None:
-        """Say how many drafts nobody read, and for a while why."""
-        report.values['unread'] = self._unread
-        if time.monotonic() - self._unread_at < 10.0:
-            report.add(WARN, f'final as it was streamed, for nobody read it again: '
-                             f'{self._unread_why}')
+        """Say what waits, what nobody read and what was answered."""
+        self._drafts.report(report)
         if self._answers is not None:
             self._answers.report(report)
 
-    def _on_read(self, message: Any) -> None:
-        draft = self._awaited.get(message.utterance_id)
-        if draft is None:  # it is final already
-            return
-        if draft.kind == 'transcript':
-            self._finish_draft(draft, message)
-        else:
-            self._settle_draft(draft, recognised_of(message))
-
-    def _finish_unread(self) -> None:
-        """Let drafts become final that nobody will read."""
-        now = time.monotonic()
-        for draft in [awaited for awaited in self._awaited.values() if awaited.until < math.inf]:
-            gone = not self._has_second_pass(draft.kind)
-            if gone or draft.until < now:
-                self._unread += 1
-                self._unread_at = now
-                self._unread_why = (f'no encoder listens on {draft.kind}/draft' if gone else
-                                    f'no answer on {draft.kind}/read in {_PATIENCE_S:g} s')
-                self._settle_draft(draft, RecognisedSpeech())
-
-    def _settle_draft(self, draft: _Draft, said: RecognisedSpeech) -> None:
-        draft.until = math.inf
-        if draft.kind == 'transcript' or not self._translate(draft.reply, said):
-            self._finish_draft(draft, draft.message)
-
     def give_up(self) -> None:
         """Publish every draft that waits and every reply under way, as they are."""
-        for draft in list(self._awaited.values()):
-            self._finish_draft(draft, draft.message)
+        self._drafts.give_up()
         for (lane, _), running in self._running.items():
             if running.shown is not None:
                 self._publish_last(self._kinds[lane], running.shown)
@@ -200,13 +130,24 @@ class ReplyBoard:
         if self._words is not None:
             self._words.give_up()
 
+    def _let_write(self, writes: bool) -> None:
+        """Let the lane of transcripts write its texts, or leave them to who reads."""
+        if writes != self._writes:
+            self._writes = writes
+            self._tell_lane(self._words_lane, writes)
+
+    def _miss_reader(self, kind: str) -> None:
+        if kind == 'transcript':
+            self._let_write(True)
+
     def _publish_words(self, message: Any) -> None:
         """Publish what was read of speech that goes on, or the final of what silence ended."""
+        self._let_write(False)
         self._publish('transcript', message)
         if self._answers is not None and message.is_final:
-            lane = next(lane for lane, kind in self._kinds.items() if kind == 'transcript')
-            self.publish_answers(self._answers.on_words(words_transcript(message, lane)),
-                                 message.header.frame_id)
+            self.publish_answers(
+                self._answers.on_words(words_transcript(message, self._words_lane)),
+                message.header.frame_id)
         elif self._answers is not None:
             self._answers.hear_partial(message.text)
 
@@ -244,7 +185,7 @@ class ReplyBoard:
             self._running[event.lane, event.reply_id] = _Running(
                 event.start_ns, event.p_respond, time.monotonic())
         elif isinstance(event, FinalTranslation):
-            self._publish_final(event)
+            self._drafts.take_translation(event)
         elif isinstance(event, FinalReply):
             self._publish_answer(event, heard.frame_id)
         elif self._answers is not None and self._kinds.get(event.lane) == 'reply':
@@ -302,12 +243,9 @@ class ReplyBoard:
             self._publish_transcript(kind, event, running, heard)
         running.revision += 1
         if isinstance(event, ReplyFinished):
-            if event.text and not self._has_second_pass(kind):
+            if event.text and not self.has_reader(kind):
                 self._texts[kind].publish(String(data=event.text))
             del self._running[event.lane, event.reply_id]
-
-    def _has_second_pass(self, kind: str) -> bool:
-        return kind in self._drafts and self._drafts[kind].get_subscription_count() > 0
 
     def _make_reply(self, event: ReplyText | ReplyFinished, running: _Running,
                     heard: ChunkOrigin) -> Reply:
@@ -331,7 +269,7 @@ class ReplyBoard:
         message.header.frame_id = heard.frame_id
         message.utterance_id, message.revision = event.reply_id, running.revision
         message.text, message.is_final = event.text, final
-        message.stable_length = 0 if self._has_second_pass(kind) else len(event.text)
+        message.stable_length = 0 if self.has_reader(kind) else len(event.text)
         message.confidence = running.p_respond
         message.source = 'streamed'
         message.word_confidence = (
@@ -346,40 +284,31 @@ class ReplyBoard:
                 message.transcript_utterance_id = name
         else:
             self._last_transcript = event.reply_id, event.stamp_ns
-        if isinstance(event, ReplyFinished) and self._has_second_pass(kind):
+        if isinstance(event, ReplyFinished) and self.has_reader(kind):
             message.is_final = False  # it becomes final when it was read again
-            self._awaited[event.reply_id] = _Draft(
-                kind, message, event, heard, time.monotonic() + _PATIENCE_S,
-                seen=running.shown is not None)
-            self._drafts[kind].publish(message)
+            self._drafts.put(Draft(kind, message, event, heard, seen=running.shown is not None))
             if kind == 'transcript' and self._answers is not None:
                 self._answers.note_reading(event)
-        elif not (kind == 'transcript' and self._words is not None
-                  and self._words.covers(running.start_ns, event.stamp_ns)):
+        elif kind != 'transcript' or self._is_news(event, running):
             running.shown = message
             self._publishers[kind].publish(message)
+        if kind == 'transcript' and not self.has_reader(kind):
+            self._let_write(True)  # whoever read is gone
 
-    def _publish_final(self, event: FinalTranslation) -> None:
-        draft = self._awaited.get(event.reply_id)
-        if draft is None:  # it became final before
-            return
-        message = draft.message
-        message.text, message.language = event.text, event.language
-        message.source_text, message.source_language = event.source_text, event.source_language
-        message.source, message.word_confidence = event.source, event.confidence
-        message.header.stamp = message.start = time_message(event.start_ns)
-        message.end = time_message(event.end_ns)
-        self._finish_draft(draft, message)
+    def _is_news(self, event: ReplyText | ReplyFinished, running: _Running) -> bool:
+        """Tell whether a lane's transcript is more than what is shown of those words already."""
+        return (self._writes or bool(event.text)) and not (
+            self._words is not None and self._words.covers(running.start_ns, event.stamp_ns))
 
-    def _finish_draft(self, draft: _Draft, message: Any) -> None:
-        """Publish what became of a draft, once."""
-        del self._awaited[draft.reply.reply_id]
+    def _finish_draft(self, draft: Draft, message: Any) -> None:
+        """Publish what became of a draft."""
         message.is_final, message.revision = True, draft.message.revision + 1
         message.stable_length = len(message.text)
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
         was_final = draft.kind == 'transcript' and self._words is not None and (
             self._words.take_over(message))
-        if draft.seen or not was_final:
+        ends_something = draft.seen or message.utterance_id != draft.reply.reply_id
+        if ends_something or message.text and not was_final:
             self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self.publish_answers(

@@ -53,6 +53,8 @@ class WordBoard:
         if self._shows(stamp_ns(message.start), stamp_ns(message.end)):
             message.utterance_id = self._open.utterance_id
             message.revision = self._open.revision + 1
+            if message.source == 'streamed' and not message.text:  # nobody could read all of it
+                message.text, message.source = self._open.text, self._open.source
             self._end()
         elif message.source == 'streamed' and self._are_final(stamp_ns(message.end)):
             message.text, message.source, message.stable_length = '', 'second_pass', 0

@@ -25,7 +25,7 @@ from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
@@ -178,7 +178,7 @@ class EncoderTask:
                 self._failures = 0
                 now = time.monotonic()
                 self.timings.add((now - began) / len(chunks))
-                self.busy.add(now, now - began, CHUNK_S * len(chunks))
+                self.busy.add(now, now - began, sum(chunk.duration_ns for chunk in chunks) / 1e9)
                 emit(chunks)
         return False
 
@@ -212,27 +212,29 @@ class EncoderTask:
         """Mark chunks during which the robot spoke, and the first one after a fault."""
         chunks, lost = self._interruption.mark(chunks)
         self.lost_in_faults += lost
-        chunks = [replace(chunk, robot_speaking=True) if self._is_own_voice(chunk.stamp_ns)
-                  else chunk for chunk in chunks]
+        chunks = [replace(chunk, robot_speaking=True)
+                  if self._is_own_voice(chunk.stamp_ns, chunk.end_ns) else chunk
+                  for chunk in chunks]
         if chunks:
             self._spoke = speaking
         return chunks
 
-    def _is_own_voice(self, stamp_ns: int) -> bool:
+    def _is_own_voice(self, stamp_ns: int, end_ns: int) -> bool:
         """Tell whether the robot spoke in a chunk, and is still to be heard in it."""
         settings = self._config.audio
         if not self._spoke or self.canceller is None or settings.while_speaking == 'alerts':
             return self._spoke
         holdoff_ns = round(settings.mute_holdoff_ms * 1_000_000)
-        return self.canceller.was_uncovered(stamp_ns - holdoff_ns, stamp_ns + CHUNK_NS)
+        return self.canceller.was_uncovered(stamp_ns - holdoff_ns, end_ns)
 
     def _on_chunk(self, chunk: AudioChunk) -> None:
         """See each chunk of audio before it is encoded."""
         self.level_dbfs = chunk.rms_dbfs
         self.loudest_dbfs = max(self.loudest_dbfs, self.level_dbfs)
         silent = not chunk.samples.any()
-        self.silent_s = self.silent_s + CHUNK_S if silent else 0.0
+        self.silent_s = self.silent_s + len(chunk.samples) / SAMPLE_RATE_HZ if silent else 0.0
         if self._second_pass is not None:
-            self._second_pass.remember(chunk, own_voice=self._is_own_voice(chunk.stamp_ns))
+            self._second_pass.remember(chunk, own_voice=self._is_own_voice(
+                chunk.stamp_ns, chunk.end_ns))
         if self._recorder is not None:
             self._recorder.write(chunk)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from audio_interaction_ros.protocol import CHUNK_NS, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.stream.chunk import EncodedChunk
 
 __all__ = ['Interruption']
@@ -52,7 +52,7 @@ class Interruption:
                             lost_samples_before=chunks[0].lost_samples_before + lost)
             chunks = [first, *chunks[1:]]
         self.pending = False
-        self._heard_to_ns, self._at_ns = chunks[-1].stamp_ns + CHUNK_NS, self._clock()
+        self._heard_to_ns, self._at_ns = chunks[-1].end_ns, self._clock()
         return chunks, lost
 
     def _lost_samples(self, stamp_ns: int) -> int:

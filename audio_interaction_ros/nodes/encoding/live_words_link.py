@@ -18,10 +18,12 @@ from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.messages import partial_message, put_final
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, nobody
 from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan, TurnJudge
+from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
 __all__ = ['LiveWordsLink']
@@ -41,12 +43,22 @@ class LiveWordsLink:
         self._run = f'{time.time_ns() // 1_000_000:x}'
         self._held = False
         self._rest_until = 0.0
+        self.hurried = True
+        """Readings are left out where there is no time for them."""
         self.read = self.skipped = 0
         """Readings of speech that went on, and those for which there was no time."""
+        self._judge_missing = ''
 
-    def adopt(self, transcriber: Transcriber | None, judge: TurnJudge | None = None) -> None:
-        """Take the models that were loaded; None: there is none any more."""
-        live = build_live_words(self._config, transcriber, judge=judge, run=self._run)
+    def adopt(self, transcriber: Transcriber | None, judge: TurnJudge | None = None, *,
+              judge_missing: str = '') -> None:
+        """
+        Take the models that were loaded; None: there is none any more.
+
+        ``judge_missing`` says why there is no judge where one is wanted.
+        """
+        live = build_live_words(self._config, transcriber, judge=judge, run=self._run,
+                                tell=self._log)
+        self._judge_missing = judge_missing
         with self._lock:
             self._live = live
             if live is not None and self._held:
@@ -57,10 +69,13 @@ class LiveWordsLink:
         """True where words are shown while they are spoken."""
         return self._live is not None
 
-    @property
-    def resting(self) -> bool:
-        """True while nothing is read, so that it takes at most half of the time."""
-        return time.monotonic() < self._rest_until
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the words."""
+        report.values.update(partials_read=self.read, partials_skipped=self.skipped)
+        live = self._live
+        why = self._judge_missing or (live.judge_failure if live is not None else '')
+        if why:
+            report.add(WARN, why)
 
     def remember(self, chunk: AudioChunk) -> None:
         """Remember a chunk; from any thread."""
@@ -99,7 +114,8 @@ class LiveWordsLink:
             return
         over = live.hear()
         if live.due:
-            if read and (live.pausing or time.monotonic() >= self._rest_until):
+            rested = live.pausing or time.monotonic() >= self._rest_until
+            if read and rested or not self.hurried:
                 self._read(live, emit)
             else:
                 self.skipped += 1
@@ -117,7 +133,7 @@ class LiveWordsLink:
         if shown is not None:
             emit(partial_message(shown))
         now = time.monotonic()
-        self._rest_until = now + (now - began)
+        self._rest_until = now + (now - began)  # so that it takes at most half of the time
 
     def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
         try:

@@ -25,18 +25,21 @@ from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_for_translation
 from audio_interaction_ros.stream.final_words import SettledDraft, read_settled
-from audio_interaction_ros.stream.live_words import TurnJudge
+from audio_interaction_ros.stream.pause_judge import TurnJudge
 
 __all__ = ['SecondPassLink']
 
 _BACKLOG = 8  # drafts; past that they go on as they are
 _HEARD = object()
 """Item of the worker: audio came."""
+_OVER = object()
+"""Item of the worker: the stream ended, and no answer to its last words comes any more."""
 _WAIT_FOR_DRAFT_S = 2.0
 """So long after the end of a stream an answer to its last words may still come."""
 
@@ -44,6 +47,8 @@ _WAIT_FOR_DRAFT_S = 2.0
 class _Models(NamedTuple):
     transcriber: Transcriber
     judge: TurnJudge | None
+    judge_missing: str
+    """Why there is no judge where one is wanted; or empty."""
 
 
 class SecondPassLink:
@@ -63,7 +68,8 @@ class SecondPassLink:
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
                                     log=node.get_logger().error) if words else None
-        self._told = False  # an item of the worker waits that says so
+        self._told = False  # an item of the worker waits that says that audio came
+        self._takes_time = False
         self._finish_at: float | None = None
         self.failure = self.frame_id = ''
         self.done = self.kept = 0
@@ -123,6 +129,28 @@ class SecondPassLink:
             if not self._worker.put(_HEARD, always=True):
                 self._told = False
 
+    def take_time(self) -> None:
+        """Read all that is due, and take a stream to be over when ``end`` says so: a replay."""
+        self._takes_time = True
+        if self._words is not None:
+            self._words.hurried = False
+
+    def end(self) -> bool:
+        """Make final what a stream that ended has left; False where none has ended."""
+        ended = self._finish_at is not None
+        if ended:
+            self._worker.put(_OVER, always=True)
+        return ended
+
+    def report(self, report: StatusReport) -> None:
+        """Add what diagnostics say of the readings."""
+        report.values.update(second_pass_done=self.done, second_pass_reused=self.reused,
+                             second_pass_kept=self.kept)
+        if self._words is not None:
+            self._words.report(report)
+        if self.failure:
+            report.add(WARN, self.failure)
+
     def forget(self) -> None:
         """Drop all audio."""
         self._reader.forget()
@@ -143,8 +171,9 @@ class SecondPassLink:
 
     def _look_after(self) -> None:
         self._retry_loading()
-        if self._finish_at is not None and time.monotonic() >= self._finish_at:
-            self._wake()
+        due = self._finish_at is not None and time.monotonic() >= self._finish_at
+        if due and not self._takes_time:
+            self.end()
 
     def _retry_loading(self) -> None:
         """Load the model once more where that failed; drafts go on as they are meanwhile."""
@@ -163,20 +192,20 @@ class SecondPassLink:
             transcriber = self._load(self._name)
         except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
             return WorkerFailure(error)
-        judge = None
+        judge, missing = None, ''
         if self._words is not None and self._load_judge is not None:
             try:
                 judge = self._load_judge()
             except Exception as error:  # noqa: BLE001 - silence ends utterances, only later
-                self._node.get_logger().error(
-                    f'transcript.end smart: {error}; silence alone ends utterances')
-        return _Models(transcriber, judge)
+                missing = f'transcript.end smart: {error}; silence alone ends utterances'
+                self._node.get_logger().error(missing)
+        return _Models(transcriber, judge, missing)
 
     def _compute(self, loaded: _Models | WorkerFailure, items: list[Any],
                  emit: Emit) -> bool:
         self._told = False
         transcriber = None if isinstance(loaded, WorkerFailure) else loaded.transcriber
-        drafts = [item for item in items if item is not _HEARD]
+        drafts = [item for item in items if item not in (_HEARD, _OVER)]
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
             try:
@@ -188,7 +217,7 @@ class SecondPassLink:
             self.kept += not better
             emit(draft)
         if self._words is not None and transcriber is not None:
-            over = self._finish_at is not None and time.monotonic() >= self._finish_at
+            over = _OVER in items and self._finish_at is not None  # else more was heard since
             self._words.work(transcriber, emit, read=not drafts, finish=over)
             if over:
                 self._finish_at = None
@@ -221,6 +250,7 @@ class SecondPassLink:
                 self._attempts.succeed()
                 self.failure = ''
                 if self._words is not None:
-                    self._words.adopt(output.result.transcriber, output.result.judge)
+                    self._words.adopt(output.result.transcriber, output.result.judge,
+                                      judge_missing=output.result.judge_missing)
         else:
             self._answers[type(output)].publish(output)

@@ -17,7 +17,6 @@ from audio_interaction_ros.alerts.alert import Alert
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import (
     AnswerText,
@@ -88,7 +87,7 @@ def chunk_message(chunk: EncodedChunk, *, frame_id: str) -> msg.EncodedChunk:
              | kind.ROBOT_SPEAKING * chunk.robot_speaking
              | kind.END_OF_STREAM * chunk.end_of_stream)
     message = kind(
-        epoch=chunk.epoch, seq=chunk.seq, duration=duration_message(CHUNK_NS),
+        epoch=chunk.epoch, seq=chunk.seq, duration=duration_message(chunk.duration_ns),
         lost_samples_before=min(chunk.lost_samples_before, 2 ** 32 - 1), flags=flags,
         rms_dbfs=chunk.rms_dbfs, model_id=chunk.model_id, dtype=_WIRE_DTYPE,
         shape=list(chunk.features.shape), data=_to_array(chunk.features.astype(_WIRE_DTYPE)),
@@ -124,8 +123,10 @@ def chunk_from_message(message: Any) -> EncodedChunk:
     flags = message.flags
     return EncodedChunk(
         features=features, stamp_ns=stamp_ns(message.header.stamp), epoch=message.epoch,
-        seq=message.seq, model_id=message.model_id, rms_dbfs=message.rms_dbfs,
-        lost_samples_before=message.lost_samples_before, quiet=bool(flags & message.SILENCE),
+        seq=message.seq, model_id=message.model_id,
+        duration_ns=message.duration.sec * _NS + message.duration.nanosec,
+        rms_dbfs=message.rms_dbfs, lost_samples_before=message.lost_samples_before,
+        quiet=bool(flags & message.SILENCE),
         discontinuity=bool(flags & message.DISCONTINUITY),
         robot_speaking=bool(flags & message.ROBOT_SPEAKING),
         end_of_stream=bool(flags & message.END_OF_STREAM),

@@ -75,6 +75,9 @@ class KeptExecutor(Executor):
         """Gather nothing yet; rclpy must be up in the context (None: the usual one)."""
         self._changed, self._gathered_at = True, 0.0
         self._passed_over = False
+        # Most callbacks are over before anything else of their group comes, so all is waited for
+        # until something comes that has to wait: else each callback would need another wait.
+        self._pass_over = False
         self._kept = KeptWaitSet()
         self._waiting = threading.RLock()
         self._ready: deque[Member] = deque()
@@ -186,7 +189,8 @@ class KeptExecutor(Executor):
                     self._changed = True  # something went while it was looked at; once more
                     raise
             self._passed_over = True  # before looking: who ends from here on wakes this thread
-            self._passed_over = self._kept.fill()
+            self._passed_over = self._kept.fill(pass_over=self._pass_over)
+            self._pass_over = self._passed_over  # until nothing is in the way any more
             if self._ready:  # looking at what was found failed the last time
                 limit = 0.0
             self._kept.wait(None if limit is None else limit - time.monotonic())
@@ -219,6 +223,7 @@ class KeptExecutor(Executor):
         """Take what came and return the task that calls back; None where that has to wait."""
         entity, group = member.entity, member.entity.callback_group
         if not group.beginning_execution(entity):  # another of its group runs
+            self._pass_over = True
             if member.kind == GUARD:
                 with suppress(InvalidHandle):  # destroyed meanwhile
                     entity.trigger()

@@ -88,8 +88,12 @@ class KeptWaitSet:
         self._asked, self._wait_set = [], None
         self._held.close()
 
-    def fill(self) -> bool:
-        """Put in what may run now; True where a group that is busy was passed over."""
+    def fill(self, *, pass_over: bool) -> bool:
+        """
+        Put in what may run, and unless ``pass_over`` also what must wait for another of its group.
+
+        Returns True where a group that is busy was passed over.
+        """
         add = {kind: getattr(self._wait_set, f'add_{kind}') for kind in KINDS}
         self._wait_set.clear_entities()
         self._asked = []
@@ -100,7 +104,7 @@ class KeptWaitSet:
         if with_events:
             self._events_at = now + _EVENTS_EVERY_S
         for group, members in self._groups:
-            if not group.can_execute(members[0].entity):
+            if pass_over and not group.can_execute(members[0].entity):
                 passed_over = True
                 continue
             for member in members:

@@ -33,6 +33,7 @@ from audio_interaction_ros.nodes.lifecycle.live_parameters import (
     name_unknown,
 )
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
+from audio_interaction_ros.nodes.lifecycle.turns import Turns
 
 __all__ = ['ManagedNode']
 
@@ -45,6 +46,9 @@ class ManagedNode(LockHolder, LifecycleNode):
 
     A subclass writes ``set_up``, ``start``, ``stop``, ``tear_down`` and ``apply``; each may raise.
     """
+
+    turns: Turns | None = None
+    """Where workers wait for their turn, as in a replay; None: they run freely."""
 
     def __init__(self, name: str, *, groups: tuple[str, ...], lanes: bool = False,
                  **options: Any) -> None:
@@ -71,8 +75,9 @@ class ManagedNode(LockHolder, LifecycleNode):
         if self._start_error:
             self.failure = self._last_failure = self._start_error  # said when it is configured
         self.add_on_set_parameters_callback(self.exclusive(self._on_set_parameters))
-        steady_timer(self, 0.2, self.exclusive(self._recover),
-                     callback_group=MutuallyExclusiveCallbackGroup())
+        # It rests while nothing fails: each timer wakes the executor, which costs in a quiet room.
+        self._recovery = steady_timer(self, 0.2, self.exclusive(self._recover),
+                                      callback_group=MutuallyExclusiveCallbackGroup())
 
     def set_parameters_atomically(self, parameter_list: list[Any]) -> SetParametersResult:
         """Set parameters; what the services ask for and nobody declared is refused by name."""
@@ -107,6 +112,7 @@ class ManagedNode(LockHolder, LifecycleNode):
     def report_failure(self, message: str) -> None:
         """Log and keep for diagnostics what stops the node from working."""
         self.failure = self._last_failure = message
+        self._recovery.reset()
         self.get_logger().error(message)
 
     def give_up(self, message: str, error: BaseException | None = None) -> None:
@@ -156,6 +162,9 @@ class ManagedNode(LockHolder, LifecycleNode):
 
     def _recover(self) -> None:
         """Leave the state in which the node cannot work, and start again when it is time."""
+        if not self.failure:
+            self._recovery.cancel()
+            return
         state = self.state
         try:
             if self._broken and state == 'active':

@@ -1,7 +1,7 @@
 """
 ROS parameters declared from the configuration dataclasses, and read back into them.
 
-A field's name, default and help are written once, in config.py; here they get the dotted name
+A field's name, default and help are written once, in config; here they get the dotted name
 and the range of a ROS parameter. Lanes are a list of names and one group per name.
 """
 

@@ -81,13 +81,13 @@ class Worker:
         With ``stand_back`` the thread, and those that it starts, give way to all others.
         """
         self._setup, self._compute, self._publish = setup, compute, publish
-        self._node = node
+        self._node, self._turns = node, node.turns
         self._capacity, self._stand_back = capacity, stand_back
         self._inbox: deque[Any] = deque()
         self._outbox: deque[Any] = deque()
         self._wake = threading.Condition()
         self._closing = False
-        self._busy = self._over = False
+        self._busy = self._over = self._handing = False
         self._guard = node.create_guard_condition(
             node.exclusive(self._drain), callback_group=group)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -96,7 +96,13 @@ class Worker:
     def idle(self) -> bool:
         """True when nothing waits, runs or is still to be published."""
         with self._wake:
-            return not (self._inbox or self._busy or self._outbox)
+            return not (self._inbox or self._busy or self._outbox or self._handing)
+
+    @property
+    def handed_over(self) -> bool:
+        """True when all that was emitted is published."""
+        with self._wake:
+            return not (self._outbox or self._handing)
 
     @property
     def alive(self) -> bool:
@@ -106,6 +112,8 @@ class Worker:
     def start(self) -> None:
         """Start the thread."""
         self._busy = True  # until setup is through
+        if self._turns is not None:
+            self._turns.join(self)
         self._thread.start()
 
     def put(self, item: Any, *, always: bool = False) -> bool:
@@ -136,6 +144,7 @@ class Worker:
             if not self._closing:
                 self._outbox.append(output)
                 self._guard.trigger()
+        self._wait_for_turn(begins=False)
 
     def close(self) -> None:
         """
@@ -147,6 +156,8 @@ class Worker:
         with self._wake:
             self._closing = True
             self._wake.notify_all()
+        if self._turns is not None:
+            self._turns.leave(self)
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(_PATIENCE_S)
             _left_behind[:] = [thread for thread in (*_left_behind, self._thread)
@@ -161,7 +172,8 @@ class Worker:
             result = self._setup()
             self.emit(Ready(result, time.monotonic() - began))
             self._busy = False
-            while (items := self._take_items()) is not None:
+            while self._wait_for_items():
+                items = self._take_items()
                 self._busy = self._compute(result, items, self.emit)
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must see it
             self.emit(WorkerFailure(error))
@@ -170,14 +182,23 @@ class Worker:
                 self._busy, self._over = False, True
                 self._wake.notify_all()
 
-    def _take_items(self) -> list[Any] | None:
-        """Return what was put, waiting for it unless busy; None when closing."""
+    def _wait_for_items(self) -> bool:
+        """Return when there is something to do; False when closing."""
         with self._wake:
             while not (self._inbox or self._busy or self._closing):
                 self._wake.notify_all()  # for finish
                 self._wake.wait()
-            if self._closing:
-                return None
+            begins = not self._busy
+        if begins:
+            self._wait_for_turn(begins=True)
+        return not self._closing
+
+    def _wait_for_turn(self, *, begins: bool) -> None:
+        if self._turns is not None:
+            self._turns.wait(self, begins=begins)
+
+    def _take_items(self) -> list[Any]:
+        with self._wake:
             items = list(self._inbox)
             self._inbox.clear()
             self._busy = True
@@ -185,7 +206,11 @@ class Worker:
 
     def _drain(self) -> None:
         while self._outbox and not self._closing:
-            self._publish(self._outbox.popleft())
+            self._handing = True  # first, for whoever asks whether all is handed over
+            try:
+                self._publish(self._outbox.popleft())
+            finally:
+                self._handing = False
 
 
 def _lower_priority() -> None:

@@ -1,0 +1,1 @@
+"""Recordings of a real place beside a matched synthetic split: docs/field_study.md."""

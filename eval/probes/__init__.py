@@ -1,0 +1,1 @@
+"""Probes: what happens inside a model while it listens, asked with hooks on its torch nets."""

@@ -1,0 +1,1 @@
+"""The paper's ablations on a tiny model: arms, their streams, units of training, figures."""
