@@ -52,7 +52,9 @@ def described(name):
 def declared(code):
     """Return the same of the ports that C++ declares."""
     pattern = r'(Input|Output)Port<([\w:]+)>\(\s*"(\w+)",(?:\s*("[^"]*"|[\d.]+),)?\s*"'
-    return {name: (direction.lower(), kind, default.strip('"'))
+    def write(kind, default):  # as BehaviorTree.CPP writes it into a model
+        return f'{float(default):f}' if kind == 'double' else default.strip('"')
+    return {name: (direction.lower(), kind, write(kind, default))
             for direction, kind, name, default in re.findall(pattern, code)}
 
 
@@ -97,7 +99,7 @@ def test_the_model_is_what_the_sources_register_and_declare():
     header = (FOLDER / 'include/audio_interaction_bt/nodes.hpp').read_text(encoding='utf-8')
     for name in registered:
         body = re.search(rf'BT::PortsList {name}::providedPorts\(\)\n{{(.*?)\n}}', text, re.S)
-        base = re.search(rf'class {name} : public BT::(\w+)', header).group(1)
+        base = re.search(rf'class {name} : public (?:BT::)?(\w+)', header).group(1)
         ports = described(name)
         if base in basic:  # what the base class declares; the model names no default for it
             assert ports.pop(basic[base]) == ('input', 'std::string', ''), name

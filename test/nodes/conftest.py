@@ -118,6 +118,25 @@ class Robot:
         from audio_interaction_ros.nodes.lifecycle import qos
         return self.watcher.create_publisher(kind or AudioChunk, 'audio', qos.AUDIO_OUT)
 
+    def voice(self):
+        """Return what a small speech node is told: it says each text at once."""
+        from rclpy.action import ActionServer, CancelResponse
+
+        from audio_interaction_msgs.action import Say
+        node, said = self.add_plain('voice'), []
+
+        def say(goal):
+            said.append((goal.request.text, goal.request.priority))
+            goal.succeed()
+            return Say.Result(success=True, spoken=1.0)
+        ActionServer(node, Say, 'say', say, cancel_callback=lambda _: CancelResponse.ACCEPT)
+        return said
+
+    def add_plain(self, name):
+        """Add a node without callbacks of its own."""
+        import rclpy
+        return self.add(rclpy.create_node(name, namespace=self.namespace, context=self.context))
+
     def speak(self, publisher, chunks=1, *, level=3000, rate=16000, block=1600):
         """Publish chunks of 0.4 s of noise, without waiting."""
         from audio_interaction_ros.audio.block import AudioBlock

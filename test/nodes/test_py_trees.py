@@ -14,7 +14,6 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 
 import py_trees
 from geometry_msgs.msg import Twist
-from rclpy.action import ActionServer, CancelResponse
 from rclpy.node import Node
 from std_msgs.msg import Bool, Empty, String
 
@@ -24,22 +23,6 @@ from audio_interaction_ros.nodes.lifecycle import qos
 
 EXAMPLES = Path(__file__).parents[2] / 'examples' / 'behaviour_trees' / 'python'
 pytestmark = pytest.mark.ros
-
-
-class Voice:
-    """A small speech node: says what it is told at once, or is still at it when cancelled."""
-
-    def __init__(self, robot):
-        self.said = []
-        self.node = robot.add(Node('voice', **{
-            key: value for key, value in robot.options().items() if key != 'parameter_overrides'}))
-        self.server = ActionServer(self.node, Say, 'say', self._say,
-                                   cancel_callback=lambda _: CancelResponse.ACCEPT)
-
-    def _say(self, goal):
-        self.said.append((goal.request.text, goal.request.priority))
-        goal.succeed()
-        return Say.Result(success=True, spoken=1.0)
 
 
 class Tree:
@@ -85,7 +68,7 @@ def plant(robot, monkeypatch):
 
 
 def test_it_stops_on_an_alarm_asks_acknowledges_and_goes_on(robot, plant):
-    voice = Voice(robot)
+    voice = robot.voice()
     wheels = robot.watch(Twist, 'cmd_vel', 10)
     hold = robot.watch(Bool, 'alerts/hold', qos.FLAG)
     tree = plant('stop_and_ask')
@@ -101,10 +84,10 @@ def test_it_stops_on_an_alarm_asks_acknowledges_and_goes_on(robot, plant):
     robot.tell(microphone, encoder, 3)
     tree.until_listening()
     robot.wait(lambda: wheels[-1].linear.x == 0, 'it stands')
-    assert voice.said[0] == (
+    assert voice[0] == (
         'A smoke alarm is sounding. I have stopped. Is everything all right?', Say.Goal.HIGH)
     robot.tell(microphone, encoder, 2)  # no: it asks again
-    robot.wait(lambda: len(voice.said) == 2, 'asked again')
+    robot.wait(lambda: len(voice) == 2, 'asked again')
     assert tree.ears.answer == 'No there is smoke'
     assert wheels[-1].linear.x == 0
     tree.until_listening()
@@ -120,7 +103,7 @@ def order(intent, **slots):
 
 
 def test_it_does_what_is_wanted_and_stops_at_once(robot, plant):
-    voice, goals = Voice(robot), robot.watch(String, 'task/goal', 10)
+    voice, goals = robot.voice(), robot.watch(String, 'task/goal', 10)
     tree = plant('follow_intent')
     replies = robot.watcher.create_publisher(Reply, 'reply', qos.EVENTS)
     done = robot.watcher.create_publisher(Empty, 'task/done', 10)
@@ -129,12 +112,12 @@ def test_it_does_what_is_wanted_and_stops_at_once(robot, plant):
     tree.until('task')
     robot.wait(lambda: [goal.data for goal in goals] == ['go place=kitchen'], 'it goes')
     done.publish(Empty())
-    robot.wait(lambda: voice.said == [('Done.', Say.Goal.NORMAL)], 'it says so')
+    robot.wait(lambda: voice == [('Done.', Say.Goal.NORMAL)], 'it says so')
     replies.publish(order('bring', object='cup', place='table'))
     tree.until('task')
     replies.publish(order('stop'))
-    robot.wait(lambda: len(voice.said) == 2, 'it says that it stopped')
-    assert voice.said[1] == ('I have stopped.', Say.Goal.HIGH)
+    robot.wait(lambda: len(voice) == 2, 'it says that it stopped')
+    assert voice[1] == ('I have stopped.', Say.Goal.HIGH)
     assert [goal.data for goal in goals][1:] == ['bring object=cup place=table', 'stop']
     tree.until('wait')
 

@@ -3,8 +3,7 @@
 // nav2 gives its nodes no RosNodeParams; they find their ROS node on the blackboard. Same ports and
 // same meaning as AudioHold in nodes.hpp; needs neither behaviortree_ros2 nor our messages.
 
-#include <chrono>
-#include <memory>
+#include <optional>
 #include <string>
 
 #include <rclcpp/rclcpp.hpp>
@@ -13,6 +12,8 @@
 #include <nav2_ros_common/lifecycle_node.hpp>
 #endif
 
+#include "audio_interaction_bt/hold_state.hpp"
+#include "audio_interaction_bt/inbox.hpp"
 #include "behaviortree_cpp/bt_factory.h"
 #include "behaviortree_cpp/condition_node.h"
 
@@ -42,43 +43,22 @@ public:
 
   BT::NodeStatus tick() override
   {
-    if (!subscription_) {
-      subscribe();
+    if (!inbox_) {
+      inbox_.emplace(
+        *config().blackboard->get<Nav2Node::SharedPtr>("node"),
+        getInput<std::string>("topic_name").value(), 1);
     }
-    executor_.spin_some();
-    double limit = 1.0;
-    getInput("silent_s", limit);
-    const double silent = std::chrono::duration<double>(Clock::now() - came_).count();
-    return held_ || silent > limit ? BT::NodeStatus::SUCCESS : BT::NodeStatus::FAILURE;
+    std::optional<bool> said;
+    for (std_msgs::msg::Bool message; inbox_->take(message); ) {
+      said = message.data;
+    }
+    return state_.look(said, getInput<double>("silent_s").value()) ?
+           BT::NodeStatus::SUCCESS : BT::NodeStatus::FAILURE;
   }
 
 private:
-  using Clock = std::chrono::steady_clock;
-  using Bool = std_msgs::msg::Bool;
-
-  // A callback group of its own: it is spun here, in the tick, and never beside it.
-  void subscribe()
-  {
-    const auto node = config().blackboard->get<Nav2Node::SharedPtr>("node");
-    std::string topic;
-    getInput("topic_name", topic);
-    const auto base = node->get_node_base_interface();
-    group_ = base->create_callback_group(rclcpp::CallbackGroupType::MutuallyExclusive, false);
-    executor_.add_callback_group(group_, base);
-    rclcpp::SubscriptionOptions options;
-    options.callback_group = group_;
-    subscription_ = rclcpp::create_subscription<Bool>(
-      *node, topic, rclcpp::QoS(1), [this](const Bool::SharedPtr message) {
-        held_ = message->data;
-        came_ = Clock::now();
-      }, options);
-  }
-
-  bool held_ = true;
-  Clock::time_point came_{};
-  rclcpp::CallbackGroup::SharedPtr group_;
-  rclcpp::executors::SingleThreadedExecutor executor_;
-  rclcpp::Subscription<Bool>::SharedPtr subscription_;
+  HoldState state_;
+  std::optional<Inbox<std_msgs::msg::Bool>> inbox_;
 };
 
 }  // namespace audio_interaction_bt

@@ -12,11 +12,6 @@ using BT::InputPort;
 using BT::NodeStatus;
 using BT::OutputPort;
 
-double seconds_since(const Clock::time_point & moment)
-{
-  return std::chrono::duration<double>(Clock::now() - moment).count();
-}
-
 bool lists(const std::string & names, const std::string & one)
 {
   if (names.empty()) {
@@ -93,26 +88,26 @@ BT::PortsList AudioHold::providedPorts()
 
 NodeStatus AudioHold::onTick(const std::shared_ptr<Message> & last_msg)
 {
-  if (last_msg) {
-    held_ = last_msg->data;
-    came_ = Clock::now();
-  }
-  const bool silent = seconds_since(came_) > value_of<double>(*this, "silent_s");
-  return held_ || silent ? NodeStatus::SUCCESS : NodeStatus::FAILURE;
+  const auto said = last_msg ? std::optional<bool>(last_msg->data) : std::nullopt;
+  return state_.look(said, value_of<double>(*this, "silent_s")) ?
+         NodeStatus::SUCCESS : NodeStatus::FAILURE;
 }
 
 BT::PortsList SoundHeard::providedPorts()
 {
-  return providedBasicPorts({
-    InputPort<std::string>("sounds", "", "names with ; between them; empty: any")});
+  return {
+    InputPort<std::string>("topic_name", "sounds", "where sounds are told"),
+    InputPort<std::string>("sounds", "", "names with ; between them; empty: any")};
 }
 
-NodeStatus SoundHeard::onTick(const std::shared_ptr<Message> & last_msg)
+NodeStatus SoundHeard::tick()
 {
-  if (last_msg && last_msg->state == Message::STARTED) {
-    on_.insert(last_msg->sound);
-  } else if (last_msg) {
-    on_.erase(last_msg->sound);
+  for (Message event; take(event); ) {
+    if (event.state == Message::STARTED) {
+      on_.insert(event.sound);
+    } else {
+      on_.erase(event.sound);
+    }
   }
   const auto names = value_of<std::string>(*this, "sounds");
   const bool heard = std::any_of(
@@ -122,29 +117,34 @@ NodeStatus SoundHeard::onTick(const std::shared_ptr<Message> & last_msg)
 
 BT::PortsList IntentHeard::providedPorts()
 {
-  return providedBasicPorts({
+  return {
+    InputPort<std::string>("topic_name", "reply", "where replies are told"),
     InputPort<std::string>("intents", "", "names with ; between them; empty: any"),
     InputPort<std::string>("slot", "", "the slot whose value is wanted, such as place"),
     OutputPort<std::string>("intent", "which one it was"),
-    OutputPort<std::string>("value", "value of the slot; empty where it has none")});
+    OutputPort<std::string>("value", "value of the slot; empty where it has none")};
 }
 
-NodeStatus IntentHeard::onTick(const std::shared_ptr<Message> & last_msg)
+NodeStatus IntentHeard::tick()
 {
-  if (!last_msg || !last_msg->is_final || last_msg->intent.empty() ||
-    !lists(value_of<std::string>(*this, "intents"), last_msg->intent))
-  {
+  Message order;  // the newest: what was wanted before a "stop" is wanted no more
+  for (Message reply; take(reply); ) {
+    if (reply.is_final && !reply.intent.empty()) {
+      order = reply;
+    }
+  }
+  if (order.intent.empty() || !lists(value_of<std::string>(*this, "intents"), order.intent)) {
     return NodeStatus::FAILURE;
   }
   const auto wanted = value_of<std::string>(*this, "slot");
   std::string value;
-  const auto count = std::min(last_msg->slot_names.size(), last_msg->slot_values.size());
+  const auto count = std::min(order.slot_names.size(), order.slot_values.size());
   for (size_t i = 0; i < count; ++i) {
-    if (last_msg->slot_names[i] == wanted) {
-      value = last_msg->slot_values[i];
+    if (order.slot_names[i] == wanted) {
+      value = order.slot_values[i];
     }
   }
-  setOutput("intent", last_msg->intent);
+  setOutput("intent", order.intent);
   setOutput("value", value);
   return NodeStatus::SUCCESS;
 }
@@ -248,8 +248,8 @@ void register_nodes(BT::BehaviorTreeFactory & factory, const std::shared_ptr<rcl
     };
   factory.registerNodeType<AudioAlert>("AudioAlert", params("alerts/active"));
   factory.registerNodeType<AudioHold>("AudioHold", params("alerts/hold"));
-  factory.registerNodeType<SoundHeard>("SoundHeard", params("sounds"));
-  factory.registerNodeType<IntentHeard>("IntentHeard", params("reply"));
+  factory.registerNodeType<SoundHeard>("SoundHeard", node);
+  factory.registerNodeType<IntentHeard>("IntentHeard", node);
   factory.registerNodeType<AcknowledgeAlert>("AcknowledgeAlert", params("alerts/acknowledge"));
   factory.registerNodeType<Listen>("Listen", params("listen"));
   factory.registerNodeType<Say>("Say", params("say"));

@@ -57,7 +57,7 @@ void register_stand_ins(BT::BehaviorTreeFactory & factory, int & plans)
   factory.registerNodeType<BT::ReactiveSequence>("PipelineSequence", BT::PortsList{});
   factory.registerNodeType<BT::FallbackNode>(
     "RecoveryNode", BT::PortsList{BT::InputPort<int>("number_of_retries")});
-  factory.registerNodeType<BT::RunOnceNode>(
+  factory.registerNodeType<BT::ForceSuccessNode>(
     "RateController", BT::PortsList{BT::InputPort<double>("hz")});
 }
 
@@ -86,10 +86,12 @@ TEST(Nav2AudioHold, PausesTheRouteWhileHeldOrSilentAndPlansAnew)
                hold->publish(message);
              };};
   tick_until(tree, "it drives", [] {return FollowPath::starts == 1;}, say(false));
-  EXPECT_EQ(plans, 1);
   tick_until(tree, "an alert halts it", [] {return FollowPath::halts == 1;}, say(true));
+  const int before = plans;
+  tree.tickOnce();
+  EXPECT_EQ(plans, before) << "it plans while it is held";
   tick_until(tree, "it drives on", [] {return FollowPath::starts == 2;}, say(false));
-  EXPECT_EQ(plans, 2) << "it drives the old path";
+  EXPECT_GT(plans, before) << "it drives the old path";
   tick_until(tree, "silence halts it", [] {return FollowPath::halts == 2;});
 }
 

@@ -1,13 +1,13 @@
 // What a robot hears, as nodes for BehaviorTree.CPP 4 on top of behaviortree_ros2.
 //
 // Each wraps one topic, service or action of the assistant. Names are relative to the namespace of
-// the node in RosNodeParams. A topic node sees the newest message since its last tick (depth 1), so
-// tick the tree ten times a second or more.
+// the node in RosNodeParams. Nodes of a state, such as AudioHold, look at the newest message; nodes
+// of events, such as SoundHeard, at every one since their last tick.
 
 #pragma once
 
-#include <chrono>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -21,6 +21,8 @@
 #include <audio_interaction_msgs/msg/sound_event.hpp>
 #include <audio_interaction_msgs/srv/acknowledge_alert.hpp>
 
+#include "audio_interaction_bt/hold_state.hpp"
+#include "audio_interaction_bt/inbox.hpp"
 #include "behaviortree_cpp/bt_factory.h"
 #include "behaviortree_ros2/bt_action_node.hpp"
 #include "behaviortree_ros2/bt_service_node.hpp"
@@ -29,11 +31,6 @@
 
 namespace audio_interaction_bt
 {
-
-using Clock = std::chrono::steady_clock;
-
-// Seconds since a moment; so many that any limit is passed where it never was.
-double seconds_since(const Clock::time_point & moment);
 
 // True where a list with semicolons between names this one, or is empty.
 bool lists(const std::string & names, const std::string & one);
@@ -61,31 +58,55 @@ public:
   BT::NodeStatus onTick(const std::shared_ptr<Message> & last_msg) override;
 
 private:
-  bool held_ = true;
-  Clock::time_point came_{};
+  HoldState state_;
+};
+
+// Takes each message of a topic, in the order in which they came.
+template<class T>
+class EventNode : public BT::ConditionNode
+{
+public:
+  using Message = T;
+  EventNode(
+    const std::string & name, const BT::NodeConfig & config,
+    const std::shared_ptr<rclcpp::Node> & node)
+  : BT::ConditionNode(name, config), node_(node) {}
+
+protected:
+  // Fills in the next message since the last tick; false where there is none.
+  bool take(Message & message)
+  {
+    if (!inbox_) {
+      inbox_.emplace(*node_, getInput<std::string>("topic_name").value(), 50);
+    }
+    return inbox_->take(message);
+  }
+
+private:
+  std::shared_ptr<rclcpp::Node> node_;
+  std::optional<Inbox<Message>> inbox_;
 };
 
 // SUCCESS while a sound goes on.
-class SoundHeard : public BT::RosTopicSubNode<audio_interaction_msgs::msg::SoundEvent>
+class SoundHeard : public EventNode<audio_interaction_msgs::msg::SoundEvent>
 {
 public:
-  using Message = audio_interaction_msgs::msg::SoundEvent;
-  using BT::RosTopicSubNode<Message>::RosTopicSubNode;
+  using EventNode::EventNode;
   static BT::PortsList providedPorts();
-  BT::NodeStatus onTick(const std::shared_ptr<Message> & last_msg) override;
+  BT::NodeStatus tick() override;
 
 private:
   std::set<std::string> on_;
 };
 
-// SUCCESS once for each reply with one of these intents; its slot of a name in an output.
-class IntentHeard : public BT::RosTopicSubNode<audio_interaction_msgs::msg::Reply>
+// SUCCESS once for a reply with one of these intents, if no newer order came since the last tick;
+// its slot of a name in an output.
+class IntentHeard : public EventNode<audio_interaction_msgs::msg::Reply>
 {
 public:
-  using Message = audio_interaction_msgs::msg::Reply;
-  using BT::RosTopicSubNode<Message>::RosTopicSubNode;
+  using EventNode::EventNode;
   static BT::PortsList providedPorts();
-  BT::NodeStatus onTick(const std::shared_ptr<Message> & last_msg) override;
+  BT::NodeStatus tick() override;
 };
 
 // Acknowledges an alert, or all of them.
