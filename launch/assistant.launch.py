@@ -111,8 +111,7 @@ def make_safety_events(values: dict[str, str], common: dict[str, Any]) -> list[N
         return []
     if file != 'shipped' and not Path(file).expanduser().is_file():
         raise FileNotFoundError(f'safety_events: expected a file, found none at {file}')
-    told = {'use_sim_time': values['use_sim_time'] == 'true',
-            'rules_file': '' if file == 'shipped' else file}
+    told = {'use_sim_time': values['use_sim_time'] == 'true', 'rules_file': file}
     return [Node(executable='safety_events_node', respawn=True, respawn_delay=1.0,
                  **{**common, 'parameters': [told]})]
 

@@ -224,7 +224,7 @@ def test_safety_events_run_where_a_file_is_named(launch, single):
 
 def test_the_shipped_safety_events_need_no_path(launch):
     _, told = launch(['assistant', 'safety_events_node'], safety_events='shipped')
-    assert told['safety_events_node']['parameters']['rules_file'] == ''
+    assert told['safety_events_node']['parameters']['rules_file'] == 'shipped'
 
 
 @pytest.mark.parametrize(('name', 'value'), [

@@ -39,9 +39,9 @@ __all__ = ['SafetyEventsNode', 'main']
 
 _STEP_S = 0.1
 _PARAMETERS: dict[str, tuple[Any, str]] = {
-    'rules_file': ('', 'Rules and outputs; empty: the shipped config/safety_events.yaml.'),
+    'rules_file': ('', 'Rules and outputs; shipped or empty: config/safety_events.yaml.'),
     'dry_run': (False, 'Publish nothing and call nobody; log what would have been. '
-                                     'The file may say so as well.'),
+                       'The file may say so as well.'),
 }
 
 
@@ -55,8 +55,8 @@ class SafetyEventsNode(Node):
             self.declare_parameter(name, default, ParameterDescriptor(
                 description=text, read_only=True))
         said = str(self.get_parameter('rules_file').value)
-        self._file = read_safety_events(Path(said).expanduser() if said
-                                        else shipped_path('config/safety_events.yaml'))
+        self._file = read_safety_events(shipped_path('config/safety_events.yaml')
+                                        if said in ('', 'shipped') else Path(said).expanduser())
         self._dry = bool(self._file.dry_run
                          or self.get_parameter('dry_run').value)
         self._machine = SafetyMachine(self._file)

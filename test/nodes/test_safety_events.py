@@ -165,6 +165,15 @@ def test_a_dry_run_tells_the_log_and_nobody_else(guarded):
     assert not one.lock and not one.alarms and not one.node._outputs.calls
 
 
+@pytest.mark.parametrize('said', ['', 'shipped'])
+def test_the_shipped_file_needs_no_path(robot, said):
+    node = SafetyEventsNode(**robot.options({'rules_file': said, 'dry_run': True}))
+    try:
+        assert 'told_to_stop' in node._file.rules
+    finally:
+        node.destroy_node()
+
+
 def test_a_wrong_file_ends_the_node_with_one_sentence(tmp_path, capfd):
     (tmp_path / 'wrong.yaml').write_text('format: nothing\nrules: {}\noutputs: {}\n')
     words = ['--ros-args', '-p', f'rules_file:={tmp_path / "wrong.yaml"}']
