@@ -290,6 +290,24 @@ def test_every_make_target_that_the_documents_name_exists():
     assert named <= targets
 
 
+WIDE = {'docs/messages.md', 'docs/parameters.md',  # made by programs
+        'docs/ablations.md', 'docs/benchmarks.md', 'docs/first_afternoon.md', 'docs/latency.md',
+        'docs/results.md'}  # take a name out when you wrap its page
+
+
+def test_the_prose_of_the_documents_is_wrapped():
+    """No line above 100 characters in any page; tables and code may be wider."""
+    wide = set()
+    for path in project_files():
+        if path.suffix == '.md':
+            text = re.sub(r'^ *```.*?^ *```$', '', path.read_text(encoding='utf-8'),
+                          flags=re.M | re.S)
+            if any(len(line) > 100 and not line.startswith(('|', '    '))
+                   for line in text.splitlines()):
+                wide.add(path.relative_to(ROOT).as_posix())
+    assert wide <= WIDE
+
+
 @pytest.mark.parametrize('name', ['.ci/run', 'scripts/setup_environment.sh'])
 def test_a_script_can_be_executed(name):
     assert os.access(ROOT / name, os.X_OK)
