@@ -69,8 +69,8 @@ DEVICES = (
     Device(name='RTX 3060, 12 GB', gb_per_s=360, tflops=25, pass_ms=1, memory_gb=12),
     Device(name='RTX 4090, 24 GB', gb_per_s=1008, tflops=165, pass_ms=1, memory_gb=24))
 """
-Bandwidth and dense 16-bit arithmetic of the GPU alone, sums in 32 bits on a card, from data sheets,
-rounded (of a Jetson a quarter of its sparse 8-bit figure); a guess of the rest.
+Bandwidth and dense 16-bit arithmetic of the GPU alone, rounded, from data sheets: of a card with
+sums in 32 bits, of a Jetson a quarter of its sparse 8-bit figure. The rest is a guess.
 """
 _BUILDS = (('edge', 'edge', 16, 512), ('3B, 16 bit', '3b', 16, 3072),
            ('3B, 4 bit', '3b', 4.25, 3072))
