@@ -28,6 +28,7 @@ from audio_interaction_ros.assembly import (
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.echo import EchoCanceller
+from audio_interaction_ros.audio.linear_echo import LinearEcho
 from audio_interaction_ros.audio.overhearing import Overhearing
 from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig, split_list
 from audio_interaction_ros.intents.barge_in import BargeIn
@@ -65,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='scenes of each kind: alarm, call, word, speech, silence (36)')
     parser.add_argument('--kinds', nargs='*', default=[*KINDS], choices=KINDS,
                         help='of scenes (default all)')
+    parser.add_argument('--hearings', nargs='*', default=[*LINE_UP], choices=LINE_UP,
+                        help='in which each scene is heard (default all)')
     parser.add_argument('--lead', type=float, default=40.0, metavar='MS',
                         help='audio.echo_lead_ms (40)')
 
@@ -85,8 +88,9 @@ class EchoListener:
 
         ``sounds`` and ``words`` say what to listen for.
         """
-        canceller = EchoCanceller(make_echo_processor(cancel), lead_s=self._lead_s
-                                  ) if cancel else None
+        canceller = EchoCanceller(
+            LinearEcho() if cancel == 'linear' else make_echo_processor(cancel),
+            lead_s=self._lead_s) if cancel else None
         chunks: list[AudioChunk] = []
         config = AssistantConfig()
         self._runtime.encoder.reset()
@@ -222,7 +226,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         encoding='utf-8').splitlines())} if path.is_file() else {}
     scenes = [scene for scene in list_scenes(items, options.limit or options.scenes)
               if scene[0] in options.kinds]
-    _hear_missing(scenes, rows, path, EchoListener(options, runtime))
+    _hear_missing(scenes, rows, path, EchoListener(options, runtime), options.hearings)
     heard = [rows[kind, name, which] for kind, name, *_ in scenes for which in LINE_UP
              if (kind, name, which) in rows]
     measured = figures(heard, BargeIn(split_list(AssistantConfig().assistant.barge_in)))
@@ -232,11 +236,11 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
 
 
 def _hear_missing(scenes: Sequence[Any], rows: dict[Any, Any], path: Path,
-                  listener: EchoListener) -> None:
+                  listener: EchoListener, hearings: Sequence[str]) -> None:
     engine = Hibari()
     with report.progress_bar() as bar, path.open('a', encoding='utf-8') as file:
         for kind, name, ratio, wanted, make in bar.track(scenes, description='scenes'):
-            which = [one for one in LINE_UP if not (kind == 'silence' and one == 'alone')]
+            which = [one for one in hearings if not (kind == 'silence' and one == 'alone')]
             if all((kind, name, one) in rows for one in which):
                 continue
             scene = make_scene(f'{kind} {name}', engine, make(), ratio)

@@ -18,8 +18,11 @@ from measure.word_errors import UnderstoodUtterance, normalise, word_error_rate
 
 __all__ = ['LINE_UP', 'figures', 'print_tables']
 
-LINE_UP = ('alone', 'own voice', 'webrtc', 'speex')
-"""The other sound alone; under the robot's own voice; with that voice taken out by each."""
+LINE_UP = ('alone', 'own voice', 'webrtc', 'speex', 'linear')
+"""
+The other sound alone; under the robot's own voice; with that voice taken out by each canceller,
+the last of which (audio.linear_echo) only helps the others.
+"""
 LATE_S = 3.0
 """So long after it is over something may still be told."""
 Row = Mapping[str, Any]
