@@ -63,12 +63,15 @@ class Story:
 
 DEVICES = (
     Device(name='Jetson Orin Nano 8 GB, 15 W', gb_per_s=68, tflops=10, pass_ms=3, memory_gb=8),
-    Device(name='Jetson Orin NX 16 GB', gb_per_s=102, tflops=25, pass_ms=3, memory_gb=16),
+    Device(name='Jetson Orin NX 16 GB', gb_per_s=102, tflops=15, pass_ms=3, memory_gb=16),
     Device(name='Jetson AGX Orin 64 GB', gb_per_s=204, tflops=42, pass_ms=3, memory_gb=64),
     Device(name='Jetson AGX Thor', gb_per_s=273, tflops=250, pass_ms=2, memory_gb=128),
-    Device(name='RTX 3060, 12 GB', gb_per_s=360, tflops=51, pass_ms=1, memory_gb=12),
+    Device(name='RTX 3060, 12 GB', gb_per_s=360, tflops=25, pass_ms=1, memory_gb=12),
     Device(name='RTX 4090, 24 GB', gb_per_s=1008, tflops=165, pass_ms=1, memory_gb=24))
-"""What the makers say of bandwidth and dense 16-bit arithmetic, rounded; a guess of the rest."""
+"""
+Bandwidth and dense 16-bit arithmetic of the GPU alone, rounded, from data sheets: of a card with
+sums in 32 bits, of a Jetson a quarter of its sparse 8-bit figure. The rest is a guess.
+"""
 _BUILDS = (('edge', 'edge', 16, 512), ('3B, 16 bit', '3b', 16, 3072),
            ('3B, 4 bit', '3b', 4.25, 3072))
 """What is simulated on each: name, shape, bits of a weight of the layers, slots."""
