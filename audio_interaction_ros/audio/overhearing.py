@@ -46,18 +46,25 @@ class Overhearing:
         self._linear = LinearEcho()
         self._lock = threading.Lock()
         self._frames: deque[np.ndarray] = deque(maxlen=_WINDOW)
+        self._start_anew(0)
+
+    def _start_anew(self, begin_ns: int) -> None:
+        self._frames.clear()
         self._heard = self._left = 0.0
-        self._end_ns = self._read_ns = 0
-        self._noted_ns = -_PERIOD_NS
+        self._end_ns = self._read_ns = begin_ns
+        self._noted_ns = begin_ns - _PERIOD_NS
+
+    def forget(self) -> None:
+        """Drop all audio; what was learnt of the room stays."""
+        with self._lock:
+            self._start_anew(self._end_ns)
 
     def take(self, frame: EchoFrame) -> None:
         """Take the next frame; after a pause all before it is forgotten."""
         softly = self._linear.process(frame.heard, frame.played)
         with self._lock:
             if abs(frame.stamp_ns - self._end_ns) > _FRAME_NS:
-                self._frames.clear()
-                self._heard = self._left = 0.0
-                self._read_ns, self._noted_ns = frame.stamp_ns, frame.stamp_ns - _PERIOD_NS
+                self._start_anew(frame.stamp_ns)
             self._end_ns = frame.stamp_ns + _FRAME_NS
             self._frames.append(softly)
             self._heard = _keep(_HEARD_KEPT, self._heard, frame.heard)

@@ -73,5 +73,7 @@ def test_two_seconds_are_kept_and_nothing_from_before_a_pause():
     assert len(ears.cut_out()) == 0
     listen(ears, 3.0, left=0.5)
     assert len(ears.cut_out()) == 2 * RATE
+    ears.forget()
+    assert len(ears.cut_out()) == 0 and not ears.due
     listen(ears, 0.5, left=0.01, begin_ns=60_000_000_000)
     assert len(ears.cut_out()) == RATE // 2 and not ears.due

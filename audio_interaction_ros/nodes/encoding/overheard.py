@@ -36,6 +36,10 @@ class Overheard:
         self._listens.take(frame)
         return self._due
 
+    def forget(self) -> None:
+        """Drop all audio; from any thread."""
+        self._listens.forget()
+
     @property
     def _due(self) -> bool:
         return self._listens.due and time.monotonic() >= self._rest_until

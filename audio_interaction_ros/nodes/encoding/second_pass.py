@@ -167,6 +167,8 @@ class SecondPassLink:
         self._reader.forget()
         if self._words is not None:
             self._words.forget()
+        if self._overheard is not None:
+            self._overheard.forget()
 
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
