@@ -28,7 +28,9 @@ from audio_interaction_ros.assembly import (
 )
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.audio.echo import EchoCanceller
-from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig
+from audio_interaction_ros.audio.linear_echo import LinearEcho
+from audio_interaction_ros.audio.overhearing import Overhearing
+from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig, split_list
 from audio_interaction_ros.intents.barge_in import BargeIn
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
@@ -64,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='scenes of each kind: alarm, call, word, speech, silence (36)')
     parser.add_argument('--kinds', nargs='*', default=[*KINDS], choices=KINDS,
                         help='of scenes (default all)')
+    parser.add_argument('--hearings', nargs='*', default=[*LINE_UP], choices=LINE_UP,
+                        help='in which each scene is heard (default all)')
     parser.add_argument('--lead', type=float, default=40.0, metavar='MS',
                         help='audio.echo_lead_ms (40)')
 
@@ -75,7 +79,7 @@ class EchoListener:
         self._runtime, self._lead_s = runtime, options.lead / 1000
         self._known = robot_rules()
         self._rules = read_sound_rules(AlertsConfig(profile=options.profile), self._known)
-        self._transcriber = load_transcriber(threads=options.threads, language='en')
+        self._transcriber: Any = load_transcriber(threads=options.threads, language='en')
 
     def hear(self, scene: EchoScene, samples: np.ndarray, *, cancel: str, sounds: bool,
              words: bool) -> dict[str, Any]:
@@ -84,14 +88,18 @@ class EchoListener:
 
         ``sounds`` and ``words`` say what to listen for.
         """
-        canceller = EchoCanceller(make_echo_processor(cancel), lead_s=self._lead_s
-                                  ) if cancel else None
+        canceller = EchoCanceller(
+            LinearEcho() if cancel == 'linear' else make_echo_processor(cancel),
+            lead_s=self._lead_s) if cancel else None
         chunks: list[AudioChunk] = []
         config = AssistantConfig()
         self._runtime.encoder.reset()
         pipeline = build_pipeline(config, self._runtime.encoder, self._runtime.sounds, (),
                                   canceller=canceller, on_chunk=chunks.append)
         ears = pipeline if sounds else pipeline.frontend
+        overhearing, overheard = Overhearing(), list[tuple[float, str]]()
+        if canceller is not None and words:
+            canceller.on_frame = overhearing.take
         heard: list[Any] = []
         played = scene.played_blocks()
         for at in range(0, len(samples), BLOCK):
@@ -103,11 +111,20 @@ class EchoListener:
                     canceller.reference.push(block)
             heard += ears.push(AudioBlock(
                 samples=samples[at:at + BLOCK], sample_rate_hz=RATE, stamp_ns=stamp_ns))
+            if overhearing.due:
+                overheard += self._read_beneath(overhearing, (at + BLOCK) / RATE)
         heard += ears.flush(1.2)
         chunks = chunks if sounds else heard
         left = np.concatenate([chunk.samples for chunk in chunks])[:len(samples)]
         return {'alerts': self._find_alerts(heard) if sounds else [],
-                'texts': self._read(chunks) if words else [], 'levels': _levels(scene, left)}
+                'texts': self._read(chunks) if words else [], 'overheard': overheard,
+                'levels': _levels(scene, left)}
+
+    def _read_beneath(self, overhearing: Overhearing, at: float) -> list[tuple[float, str]]:
+        """Return what may have been said over the robot's voice, and when it is read."""
+        read = self._transcriber.read_window(overhearing.cut_out(), language='en')
+        text = ''.join(word.written for word in read.words)
+        return [(at, text)] if text else []
 
     def _find_alerts(self, encoded: Sequence[Any]) -> list[tuple[float, str]]:
         detector, policy = SoundDetector(self._rules), AlertPolicy(self._known)
@@ -209,21 +226,21 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         encoding='utf-8').splitlines())} if path.is_file() else {}
     scenes = [scene for scene in list_scenes(items, options.limit or options.scenes)
               if scene[0] in options.kinds]
-    _hear_missing(scenes, rows, path, EchoListener(options, runtime))
+    _hear_missing(scenes, rows, path, EchoListener(options, runtime), options.hearings)
     heard = [rows[kind, name, which] for kind, name, *_ in scenes for which in LINE_UP
              if (kind, name, which) in rows]
-    measured = figures(heard, BargeIn([text.strip('.') for text in CALLS]))
+    measured = figures(heard, BargeIn(split_list(AssistantConfig().assistant.barge_in)))
     print_tables(measured)
     print(report.write(out, 'echo', options, measured, runtime.encoder.spec.model_id))
     return 0
 
 
 def _hear_missing(scenes: Sequence[Any], rows: dict[Any, Any], path: Path,
-                  listener: EchoListener) -> None:
+                  listener: EchoListener, hearings: Sequence[str]) -> None:
     engine = Hibari()
     with report.progress_bar() as bar, path.open('a', encoding='utf-8') as file:
         for kind, name, ratio, wanted, make in bar.track(scenes, description='scenes'):
-            which = [one for one in LINE_UP if not (kind == 'silence' and one == 'alone')]
+            which = [one for one in hearings if not (kind == 'silence' and one == 'alone')]
             if all((kind, name, one) in rows for one in which):
                 continue
             scene = make_scene(f'{kind} {name}', engine, make(), ratio)

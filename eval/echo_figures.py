@@ -18,8 +18,11 @@ from measure.word_errors import UnderstoodUtterance, normalise, word_error_rate
 
 __all__ = ['LINE_UP', 'figures', 'print_tables']
 
-LINE_UP = ('alone', 'own voice', 'webrtc', 'speex')
-"""The other sound alone; under the robot's own voice; with that voice taken out by each."""
+LINE_UP = ('alone', 'own voice', 'webrtc', 'speex', 'linear')
+"""
+The other sound alone; under the robot's own voice; with that voice taken out by each canceller,
+the last of which (audio.linear_echo) only helps the others.
+"""
 LATE_S = 3.0
 """So long after it is over something may still be told."""
 Row = Mapping[str, Any]
@@ -36,6 +39,12 @@ def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
             [row for row in groups['alarm', which] if row['ratio_db'] == ratio], _heard_alarm)
             for ratio in (0.0, -10.0, -20.0)},
         'call': _share(groups['call', which], lambda row: _heard_call(row, calls)),
+        'call, overheard too': _share(
+            groups['call', which],
+            lambda row: _heard_call(row, calls) or _overheard_call(row, calls)),
+        'false stops per hour': _false_stops(
+            [row for kind in ('word', 'speech', 'silence') for row in groups[kind, which]
+             if not calls.find_call(row.get('text', row.get('word', '')), '')], calls),
         'word': _share(groups['word', which], _heard_word),
         'wer': _word_errors(groups['speech', which]),
         'false alerts per hour': _false_alerts(groups['silence', which]),
@@ -71,6 +80,11 @@ def _heard_call(row: Row, calls: BargeIn) -> bool:
     return any(calls.is_called(text) for text in _texts(row))
 
 
+def _overheard_call(row: Row, calls: BargeIn) -> bool:
+    return any(calls.find_call(text, '') and _in_time(row, at)
+               for at, text in row.get('overheard', []))
+
+
 def _heard_word(row: Row) -> bool:
     return any(normalise(row['word']) in normalise(text).split() for text in _texts(row))
 
@@ -93,6 +107,13 @@ def _false_alerts(rows: Sequence[Row]) -> Estimate:
 def _false_calls(rows: Sequence[Row], calls: BargeIn) -> Estimate:
     return poisson(sum(any(calls.is_called(text) for _, text in row['texts']) for row in rows),
                    _hours(rows))
+
+
+def _false_stops(rows: Sequence[Row], calls: BargeIn) -> Estimate:
+    """Return how often the robot falls silent though nobody wants that, in an hour of speech."""
+    return poisson(sum(any(calls.is_called(text) for _, text in row['texts'])
+                       or any(calls.find_call(text, '') for _, text in row.get('overheard', []))
+                       for row in rows), _hours(rows))
 
 
 def _own_words(rows: Sequence[Row]) -> Estimate:

@@ -7,12 +7,14 @@ behind ``EchoProcessor``. Where nothing was played lately the audio passes bit f
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from audio_interaction_ros.audio.chunker import SAMPLE_NS
 from audio_interaction_ros.audio.echo_reference import EchoReference
+from audio_interaction_ros.audio.overhearing import EchoFrame
 
 __all__ = ['EchoCanceller', 'EchoProcessor', 'FRAME']
 
@@ -49,6 +51,8 @@ class EchoCanceller:
         self.reference = EchoReference()
         self.speaking = False
         """Whether the robot says that it speaks."""
+        self.on_frame: Callable[[EchoFrame], None] = lambda frame: None
+        """Is told each frame that was worked on."""
         self._processor = processor
         self._lead_ns, self._hold_ns = round(lead_s * 1e9), round(hold_s * 1e9)
         self._tail_frames = max(2, round(tail_s * 1e9) // _FRAME_NS)  # one for its delay
@@ -116,7 +120,9 @@ class EchoCanceller:
         if not self._working:
             self._working, self._written = True, self._decided
         frame = self._raw[self._decided:self._decided + FRAME]
-        self._write(self._processor.process(frame, piece.samples))
+        left = self._processor.process(frame, piece.samples)
+        self._write(left)
+        self.on_frame(EchoFrame(frame_ns, frame, piece.samples, left))
         self.cancelled += 1
         self._decided += FRAME
 

@@ -6,7 +6,7 @@ Owns when a text is such a call and no sentence about stopping. Knows no reply.
 
 from collections.abc import Iterable, Sequence
 
-from audio_interaction_ros.intents.words import FILLERS, is_negation, tokenise
+from audio_interaction_ros.intents.words import FILLERS, is_negation, join_tokens, tokenise
 
 __all__ = ['BargeIn']
 
@@ -36,6 +36,24 @@ class BargeIn:
                 return False
             tokens = tokens[len(skipped):]
         return called
+
+    def find_call(self, text: str, besides: str) -> str:
+        """
+        Return the call that a text holds somewhere and ``besides`` does not; empty for none.
+
+        For texts of two voices at once, of which one says ``besides``. A call of one character
+        counts for nothing here: too many other words begin with it.
+        """
+        tokens, others = tokenise(text), tokenise(besides)
+        negated = False
+        while tokens:
+            call = self._starting(self._calls, tokens)
+            if (len(''.join(call)) > 1 and not negated
+                    and not any(others[at:at + len(call)] == call for at in range(len(others)))):
+                return join_tokens(call)
+            negated = is_negation(tokens[0])
+            tokens = tokens[len(call) or 1:]
+        return ''
 
     @staticmethod
     def _starting(phrases: Sequence[list[str]], tokens: list[str]) -> list[str]:

@@ -6,6 +6,8 @@ that the encoder can take it out of what it hears. Falls silent when somebody wa
 CRITICAL alert.
 """
 
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +83,7 @@ class SpeechNode(ManagedNode):
         group = MutuallyExclusiveCallbackGroup()
         self._alerts, self._words = AlertWatch(), WordWatch(self.config)
         self._newest_loss = ''
+        self._said = deque[str](maxlen=2)  # it rings on while the next one begins
         self._flag = self.managed_publisher(Bool, 'robot_speaking', qos.FLAG)
         self._reference = self.managed_publisher(AudioChunk, 'speech/reference', qos.AUDIO_OUT)
         self._saying = self.managed_publisher(String, 'speech/saying', qos.FINAL_TEXT)
@@ -94,7 +97,8 @@ class SpeechNode(ManagedNode):
                 (String, 'speech/say', self._on_say, qos.EVENTS),
                 (Reply, 'reply', self._on_reply, qos.EVENTS),
                 (Alert, 'alerts', self._on_alert, qos.EVENTS),
-                (Transcript, 'transcript', self._on_transcript, qos.EVENTS)):
+                (Transcript, 'transcript', self._on_transcript, qos.EVENTS),
+                (String, 'speech/overheard', self._on_overheard, qos.EVENTS)):
             self.managed_subscription(kind, topic, callback, profile, callback_group=group)
         self.managed_service(Trigger, 'speech/stop', self._on_stop, callback_group=group)
         self.managed_timer(_LOOK_S, self.mouth.look_after, callback_group=group)
@@ -177,6 +181,15 @@ class SpeechNode(ManagedNode):
             if reason:
                 self._fall_silent(reason)
 
+    def _on_overheard(self, message: Any) -> None:
+        assert self.mouth is not None, 'subscriptions exist only after set_up'
+        if self.mouth.busy:
+            reason = self._words.why_silent_for_overheard(
+                message.data, self.config.speech.barge_in, said=' '.join(self._said),
+                now_s=time.monotonic())
+            if reason:
+                self._fall_silent(reason)
+
     def _on_stop(self, _request: Any, response: Any) -> Any:
         response.success = self._fall_silent('stopped by speech/stop')
         response.message = 'silent' if response.success else 'nothing was being said'
@@ -187,6 +200,7 @@ class SpeechNode(ManagedNode):
         return self.mouth.fall_silent(reason)
 
     def _note_begin(self, utterance: Utterance) -> None:
+        self._said.append(utterance.text)
         self._saying.publish(String(data=utterance.text))
 
     def _note_over(self, outcome: Outcome) -> None:

@@ -58,6 +58,18 @@ def test_what_is_told_in_time_and_in_the_right_words_counts():
     assert only['erle']['webrtc, second to fourth'].value == pytest.approx(20.0)
 
 
+def test_a_call_that_was_overheard_counts_and_one_that_nobody_made_is_a_false_stop():
+    rows = [
+        row('call', 'a', 'webrtc', texts=[], overheard=[(5.2, 'The door, stop')]),
+        row('call', 'b', 'webrtc', texts=[], overheard=[(1.0, 'stop'), (5.0, 'do not stop')]),
+        row('speech', 'c', 'webrtc', text='a step', overheard=[(4.8, 'The door to stop')]),
+        row('speech', 'd', 'webrtc', text='the last stop', overheard=[(4.8, 'the last stop')]),
+        row('silence', 'e', 'webrtc', overheard=[(2.0, 'The door')])]
+    found = figures(rows, BargeIn(['stop']))['webrtc']
+    assert found['call'].value == 0.0 and found['call, overheard too'].value == 0.5
+    assert found['false stops per hour'].value == pytest.approx(360.0), 'one in 10 s'
+
+
 def test_all_ratios_of_loudness_come_alike_often():
     ratios = [ratio for _, ratio in go_over(list('abcdef'))]
     assert sorted(ratios) == sorted(RATIOS_DB * 2)

@@ -69,3 +69,15 @@ def test_a_call_to_be_quiet_is_heard_and_a_sentence_about_stopping_is_not(text, 
 def test_any_text_and_any_name_are_survived(text, names):
     Address(mode='name', names=names).is_meant(text, 0, S)
     BargeIn(names, names).is_called(text)
+    BargeIn(names, names).find_call(text, text)
+
+
+@pytest.mark.parametrize(('text', 'said', 'call'), [
+    ('The door to the gate, stop!', 'The door to the garage is open.', 'stop'),
+    ('stop talking', '', 'stop talking'), ('Be quiet be quiet', 'I stop here.', 'be quiet'),
+    ('I stop here.', 'I stop here.', ''), ('do not be quiet', '', ''), ('停车', '', ''),
+    ('门开着别说了', '门开着。', '别说了'), ('the parcel is', 'The parcel is here.', ''),
+    ('', '', '')])
+def test_a_call_under_another_voice_is_found_unless_that_voice_says_it(text, said, call):
+    calls = BargeIn(['stop', 'stop talking', 'be quiet', 'quiet', '停', '别说了'])
+    assert calls.find_call(text, said) == call

@@ -8,7 +8,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
     pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 
 from audio_interaction_msgs.msg import AudioChunk
 from audio_interaction_ros.audio.block import AudioBlock
@@ -23,6 +23,7 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.io.messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 
 pytestmark = pytest.mark.ros
 
@@ -47,8 +48,29 @@ class SecondPass:
     def remember(self, chunk, *, own_voice):
         self.heard.append((chunk.samples, own_voice))
 
+    def overhear(self, frame):
+        pass
+
     def finish(self):
         pass
+
+
+class Faint(Gone):
+    """Takes out a half, so that somebody else seems to be heard."""
+
+    def process(self, heard, played):
+        return heard / 2
+
+
+class Reader:
+    """Reads the same in any window."""
+
+    def read_window(self, samples, *, language):
+        words = tuple(ReadWord(text=text, start_s=0.0, end_s=1.0) for text in (' The', ' stop'))
+        return WindowReading(words=words, language='en', doubt='guessed')
+
+    def open_voice(self):
+        return None
 
 
 def make_canceller(settings):
@@ -121,3 +143,25 @@ def test_the_node_hears_what_is_played_and_says_where_it_is_missing(robot):
         samples=np.ones(1600, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
         seq=1, frame_id='loudspeaker'))
     robot.wait(lambda: encoder._voice.played == 2, 'a block that cannot be read ends nothing')
+
+
+def test_what_was_said_over_its_voice_is_read_and_told(robot):
+    encoder = robot.encoder(
+        {'audio.echo': 'webrtc', 'transcript.second_pass': 'whisper'},
+        canceller=lambda settings: EchoCanceller(Faint(), lead_s=0.0),
+        transcriber=lambda name: Reader())
+    heard = robot.watch(String, 'speech/overheard', qos.EVENTS)
+    voice = robot.watcher.create_publisher(Bool, 'robot_speaking', qos.FLAG)
+    reference = robot.watcher.create_publisher(AudioChunk, 'speech/reference', qos.AUDIO_OUT)
+    microphone = robot.microphone()
+    robot.wait(lambda: all(one.get_subscription_count() for one in (voice, reference, microphone))
+               and robot.watcher.count_publishers(f'{robot.namespace}/speech/overheard'), 'ears')
+    voice.publish(Bool(data=True))
+    robot.wait(lambda: encoder._voice.speech.believed, 'it speaks')
+    reference.publish(audio_message(AudioBlock(
+        samples=np.ones(32_000, np.int16), sample_rate_hz=16_000, stamp_ns=robot._stamp_ns),
+        seq=0, frame_id='loudspeaker'))
+    robot.wait(lambda: encoder._voice.played == 1, 'what is played came')
+    robot.tell(microphone, encoder, 4, settle=False)
+    robot.wait(lambda: heard, 'it is told')
+    assert heard[0].data == 'The stop'

@@ -66,6 +66,7 @@ class Mouth:
         make = robot.watcher.create_publisher
         self.topics = {'speech/say': make(String, 'speech/say', qos.EVENTS),
                        'reply': make(Reply, 'reply', qos.EVENTS),
+                       'speech/overheard': make(String, 'speech/overheard', qos.EVENTS),
                        'alerts': make(Alert, 'alerts', qos.EVENTS),
                        'transcript': make(Transcript, 'transcript', qos.EVENTS)}
         self.node.autostart()
@@ -78,7 +79,7 @@ class Mouth:
 
     def tell(self, topic, **fields):
         self.topics[topic].publish(
-            {'speech/say': String, 'reply': Reply, 'alerts': Alert,
+            {'speech/say': String, 'speech/overheard': String, 'reply': Reply, 'alerts': Alert,
              'transcript': Transcript}[topic](**fields))
 
     def wait_for_text(self, text, after=0):
@@ -144,6 +145,28 @@ def test_it_falls_silent_within_ten_milliseconds_of_sound(mouth):
             mouth.wait_for_text(next_text)
             mouth.play_out()
         mouth.robot.wait(lambda: not mouth.node.mouth.busy, 'nothing more is said')
+
+
+def test_a_stop_that_was_overheard_ends_speech_unless_the_robot_says_it(mouth):
+    mouth.tell('speech/say', data='The bus does not stop here.')
+    mouth.wait_for_text('The bus does not stop here.')
+    mouth.hand.step(10)
+    mouth.tell('speech/overheard', data='The bus does stop here')
+    mouth.tell('speech/overheard', data='The bus be quiet')
+    mouth.robot.wait(lambda: mouth.node.mouth.counts.interrupted or mouth.hand.playback._fading,
+                     'it is silent')
+    mouth.hand.step(2)
+    mouth.robot.wait(lambda: mouth.node.mouth.counts.interrupted == 1, 'it is counted')
+    assert "'be quiet'" in mouth.node._newest_loss
+
+
+def test_one_stop_that_is_read_twice_ends_one_text():
+    words = WordWatch(AssistantConfig())
+
+    def ends(now_s, text='glass, stop', mode='words'):
+        return words.why_silent_for_overheard(text, mode, said='A glass.', now_s=now_s)
+    assert not ends(1.0, mode='off') and not ends(1.0, text='glass')
+    assert ends(1.0) and not ends(1.5) and not ends(3.5) and ends(6.0)
 
 
 def test_which_words_end_speech_can_be_chosen():

@@ -144,6 +144,8 @@ class EncoderTask:
     def load(self) -> EncoderSetup:
         """Load the model; slow."""
         self.canceller = self._make_canceller(self._config.audio)
+        if self.canceller is not None and self._second_pass is not None:
+            self.canceller.on_frame = self._second_pass.overhear
         runtime = self._runtime(self._config.model)
         return EncoderSetup(runtime, build_pipeline(
             self._config, runtime.encoder, runtime.sounds, canceller=self.canceller,

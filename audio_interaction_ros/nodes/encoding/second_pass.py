@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from audio_interaction_msgs.msg import Transcript, Translation
-from audio_interaction_ros.assembly import build_reader
+from audio_interaction_ros.assembly import build_reader, spoken_language
 from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.audio.overhearing import EchoFrame
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
+from audio_interaction_ros.nodes.encoding.overheard import Overheard
 from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
@@ -68,6 +70,8 @@ class SecondPassLink:
         words = 'transcript' in config.second_passes and config.transcript.partial_ms > 0
         self._words = LiveWordsLink(config=config, reader=self._reader,
                                     log=node.get_logger().error) if words else None
+        self._overheard = Overheard(node=node, language=spoken_language(config)
+                                    ) if words and config.audio.echo != 'none' else None
         self._told = False  # an item of the worker waits that says that audio came
         self._takes_time = False
         self._finish_at: float | None = None
@@ -113,6 +117,11 @@ class SecondPassLink:
             self._finish_at = None
             self._wake()
 
+    def overhear(self, frame: EchoFrame) -> None:
+        """Take audio of which the robot's voice was taken out; from the encoder's thread."""
+        if self._overheard is not None and self._overheard.take(frame):
+            self._wake()
+
     def hold(self, held: bool) -> None:
         """Take it that a button is held, so that all is one utterance, or was let go."""
         if self._words is not None:
@@ -148,6 +157,8 @@ class SecondPassLink:
                              second_pass_kept=self.kept)
         if self._words is not None:
             self._words.report(report)
+        if self._overheard is not None:
+            report.values['overheard_read'] = self._overheard.read
         if self.failure:
             report.add(WARN, self.failure)
 
@@ -156,6 +167,8 @@ class SecondPassLink:
         self._reader.forget()
         if self._words is not None:
             self._words.forget()
+        if self._overheard is not None:
+            self._overheard.forget()
 
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
@@ -221,6 +234,10 @@ class SecondPassLink:
             self._words.work(transcriber, emit, read=not drafts, finish=over)
             if over:
                 self._finish_at = None
+        if self._overheard is not None and not drafts:
+            text = self._overheard.read_on(transcriber)
+            if text:
+                emit(text)
         return False
 
     def _read_again(self, transcriber: Transcriber, message: Any) -> bool:
@@ -240,6 +257,9 @@ class SecondPassLink:
         if isinstance(output, Transcript) and output.utterance_id.endswith('-words'):
             output.header.frame_id = self.frame_id
             self._partials.publish(output)
+        elif isinstance(output, str):
+            assert self._overheard is not None, 'only it emits texts'
+            self._overheard.publish(output)
         elif isinstance(output, Ready):
             if isinstance(output.result, WorkerFailure):
                 wait_s = self._attempts.fail(time.monotonic())

@@ -16,6 +16,8 @@ __all__ = ['AlertWatch', 'WordWatch', 'alert_priority']
 
 _SILENCING = ('stop', 'quiet')
 _ALERTS_KNOWN = 64
+_OVERHEARD_S = 3.0
+"""So long a call may be read again: the window of audio.overhearing, and a reading."""
 
 
 def alert_priority(severity: int) -> Priority:
@@ -51,6 +53,7 @@ class WordWatch:
         """Take the calls and names of a configuration."""
         said = config.assistant
         self._calls = BargeIn(split_list(said.barge_in), split_list(said.names))
+        self._spent_until_s = 0.0
 
     def why_silent(self, text: str, mode: str) -> str:
         """Return why a transcript, partial or final, ends speech; empty where it does not."""
@@ -59,6 +62,19 @@ class WordWatch:
         if mode == 'any' or self._calls.is_called(text):
             return f'somebody said {text.strip()!r}'
         return ''
+
+    def why_silent_for_overheard(self, text: str, mode: str, *, said: str, now_s: float) -> str:
+        """
+        Return why a text that was read under the robot's own voice ends speech; or nothing.
+
+        ``said``: what the robot says meanwhile, whose words count for nothing. The same audio is
+        read again and again, so what ended speech does not end what is said right after it.
+        """
+        call = '' if mode == 'off' else self._calls.find_call(text, said)
+        if not call or now_s < self._spent_until_s:
+            return ''
+        self._spent_until_s = now_s + _OVERHEARD_S
+        return f'somebody said {call!r} over it'
 
     def why_silent_for_reply(self, reply: Any, mode: str) -> str:
         """Return why a reply ends what was said before it; empty where it does not."""
