@@ -16,11 +16,12 @@ from measure import report
 __all__ = ['CARD', 'add_arguments', 'list_commands', 'run']
 
 CARD: dict[str, tuple[str, ...]] = {
-    'alerts': ('--hours', '2', '--validation-hours', '1'),
+    'alerts': ('--evidence', 'model', '--hours', '2', '--validation-hours', '0.6',
+               '--pick', '1'),
     'asr': ('--per-kind', '20'),
     'dialogue': ('--per-sort', '40'),
     'translation': ('--per-direction', '60'),
-    'long': ('--count', '1'),
+    'long': ('--evidence', 'model', '--count', '1', '--minutes', '30'),
 }
 """Commands in their order, with the options that a model card's figures are taken with."""
 SHARED = ('model', 'runtime', 'device', 'dtype', 'threads', 'limit')

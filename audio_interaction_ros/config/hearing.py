@@ -59,7 +59,7 @@ class FifoConfig:
     """The bounded queue between encoder and decoder."""
 
     capacity: int = 32
-    """Chunks of 0.4 s that the queue holds."""
+    """Chunks that the queue holds, of 0.4 s in the edge model."""
     overflow: str = 'drop_oldest'
     """What goes when it is full: drop_oldest, drop_newest or merge_silence."""
     drain: str = 'A_prime'
