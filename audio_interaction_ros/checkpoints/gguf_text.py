@@ -20,7 +20,7 @@ from audio_interaction_ros.checkpoints.gguf_file import (
     read_field,
     read_tokenizer,
 )
-from audio_interaction_ros.checkpoints.text_model import OpenTextModel, shape_of
+from audio_interaction_ros.checkpoints.text_shape import OpenTextModel, shape_of
 from audio_interaction_ros.errors import CheckpointError
 
 __all__ = ['open_gguf']

@@ -1,5 +1,5 @@
 """
-A text model for answers and translations: where its files are, what shape it has, whose bits.
+A text model for answers and translations: where its files are, and whose bits.
 
 Owns the layout of such a model: a folder as the Hugging Face hub has it (``config.json``,
 ``model.safetensors`` or several, ``tokenizer.json``) or one GGUF file, of the families Qwen2 and
@@ -21,10 +21,11 @@ import numpy as np
 from audio_interaction_ros.checkpoints.arrays import LazyArray, open_arrays
 from audio_interaction_ros.checkpoints.base_weights import HubFiles, WeightSource, fetch_source
 from audio_interaction_ros.checkpoints.cache import sha256
+from audio_interaction_ros.checkpoints.gguf_text import open_gguf
+from audio_interaction_ros.checkpoints.text_shape import OpenTextModel, shape_of
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.model.shapes import DecoderConfig
 
-__all__ = ['NAMED', 'StoredTextModel', 'identify_text_model', 'shape_of']
+__all__ = ['NAMED', 'StoredTextModel', 'identify_text_model']
 
 NAMED = {
     # Apache-2.0
@@ -39,8 +40,6 @@ NAMED = {
                 'fdf756fa7fcbe7404d5c60e26bff1a0c8b8aa1f72ced49e7dd0210fe288fb7fe'}),
 }
 """What ``reply.model`` may name; anything else is a path."""
-_FAMILIES = {'qwen2': True, 'llama': False}
-"""Name of a family to whether its query, key and value projections have a bias."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +48,8 @@ class StoredTextModel:
 
     model_id: str
     """Name and beginning of the hash of everything that it is made of."""
-    open: Callable[[], 'OpenTextModel']
+    open: Callable[[], OpenTextModel]
     """Fetches it where it is missing. Raises CheckpointError for what cannot be read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenTextModel:
-    """Shape, weights and tokenizer."""
-
-    shape: DecoderConfig
-    tensors: Mapping[str, LazyArray]
-    """By their names in Hugging Face's Llama."""
-    write_tokenizer: Callable[[Path], object]
-    """Writes ``tokenizer.json`` to a path."""
 
 
 def identify_text_model(name: str) -> StoredTextModel:
@@ -75,7 +63,6 @@ def identify_text_model(name: str) -> StoredTextModel:
                                open=lambda: open_folder(fetch_source(name, NAMED[name])))
     path = Path(name).expanduser()
     if path.suffix == '.gguf' and path.is_file():
-        from audio_interaction_ros.checkpoints.gguf_text import open_gguf
         return StoredTextModel(model_id=_make_id(path.stem, {'gguf': sha256(path)}),
                                open=lambda: open_gguf(path))
     if (path / 'config.json').is_file():
@@ -119,27 +106,3 @@ def open_folder(folder: Path) -> OpenTextModel:
     return OpenTextModel(
         shape=shape, tensors=tensors,
         write_tokenizer=lambda path: shutil.copyfile(files[1], path))
-
-
-def shape_of(said: Mapping[str, Any]) -> DecoderConfig:
-    """
-    Return the shape that a ``config.json`` gives.
-
-    Raises KeyError for what it lacks, ValueError for what is computed otherwise here.
-    """
-    family, heads = said['model_type'], int(said['num_attention_heads'])
-    if family not in _FAMILIES:
-        raise ValueError(f'model_type: expected one of {", ".join(_FAMILIES)}, found {family!r}')
-    for key in ('rope_scaling', 'use_sliding_window', 'mlp_bias'):
-        if said.get(key):
-            raise ValueError(f'{key}: expected none, found {said[key]!r}')
-    rope = said.get('rope_parameters') or said
-    return DecoderConfig(
-        layers=int(said['num_hidden_layers']), width=int(said['hidden_size']),
-        mlp_width=int(said['intermediate_size']), heads=heads,
-        kv_heads=int(said['num_key_value_heads']),
-        head_dim=int(said.get('head_dim') or said['hidden_size'] // heads),
-        vocab_size=int(said['vocab_size']), rope_base=float(rope['rope_theta']),
-        norm_eps=float(said['rms_norm_eps']),
-        attention_bias=bool(said.get('attention_bias', _FAMILIES[family])),
-        tied_head=bool(said.get('tie_word_embeddings', False)))

@@ -9,7 +9,8 @@ import pytest
 from audio_interaction_ros.checkpoints import text_model
 from audio_interaction_ros.checkpoints.base_weights import HubFiles, WeightSource
 from audio_interaction_ros.checkpoints.cache import sha256
-from audio_interaction_ros.checkpoints.text_model import identify_text_model, shape_of
+from audio_interaction_ros.checkpoints.text_model import identify_text_model
+from audio_interaction_ros.checkpoints.text_shape import shape_of
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.runtimes.registry import load_text_model
 
