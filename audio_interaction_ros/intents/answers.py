@@ -122,6 +122,10 @@ class Answers:
         """Take it that a transcript is being read again: its words are worth waiting for."""
         self._being_read[draft.reply_id] = _Span(draft.start_ns, draft.end_ns)
 
+    def forget_reading(self, draft_id: str) -> None:
+        """Take it that no words come of a transcript; others may yet come of the same speech."""
+        self._being_read.pop(draft_id, None)
+
     def on_reply(self, reply: ReplyFinished) -> list[Answer]:
         """Take a finished reply of a lane; return it where it need not wait for any words."""
         if reply.robot_speaking or reply.reason in ('cancel', 'reset'):

@@ -153,6 +153,20 @@ def test_what_only_a_lane_heard_and_nobody_read_is_no_transcript(replies):
     assert replies.told == [('words', False), ('words', True)], 'nobody reads any more'
 
 
+def test_an_empty_transcript_of_a_lane_that_only_decides_does_not_say_that_nobody_spoke(replies):
+    asked, forgotten = [], []
+    replies.board._answers = SimpleNamespace(
+        note_reading=lambda _: None, hear_partial=lambda _: False, forget_reading=forgotten.append,
+        on_words=lambda heard: asked.append(heard.text) or [])
+    replies.heard['transcript/partial'](message('Turn'))
+    replies.answer(3)
+    draft, = replies.topics['transcript/draft'].sent
+    draft.source = 'second_pass'
+    replies.board._words.take_over = lambda _: False
+    replies.heard['transcript/read'](draft)  # empty still: its words come by silence
+    assert (asked, forgotten) == ([], ['1-3-words'])
+
+
 def link(whisper, pattern, **settings):
     """Return a link that heard a pattern of chunks ('#': speech), and what it told."""
     config = AssistantConfig(transcript=TranscriptConfig(second_pass='whisper', **settings))

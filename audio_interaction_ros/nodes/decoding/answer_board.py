@@ -87,6 +87,10 @@ class AnswerBoard:
         """Take it that a transcript is being read again."""
         self._answers.note_reading(draft)
 
+    def forget_reading(self, draft_id: str) -> None:
+        """Take it that no words come of a transcript."""
+        self._answers.forget_reading(draft_id)
+
     def on_reply(self, reply: ReplyFinished) -> list[FinalReply]:
         """Take a finished reply; return what is to be published at once."""
         return self._hand_on(self._answers.on_reply(reply))

@@ -310,7 +310,11 @@ class ReplyBoard:
         ends_something = draft.seen or message.utterance_id != draft.reply.reply_id
         if ends_something or message.text and not was_final:
             self._publish(draft.kind, message)
-        if draft.kind == 'transcript' and self._answers is not None:
+        if draft.kind != 'transcript' or self._answers is None:
+            return
+        if message.text or self._writes:
             self.publish_answers(
                 self._answers.on_words(final_transcript(message, draft.reply)),
                 draft.heard.frame_id)
+        else:  # the lane only decides, so that it is empty does not say that nobody spoke
+            self._answers.forget_reading(draft.reply.reply_id)
