@@ -96,18 +96,20 @@ def _judge_lane(happened: Sequence[tuple[float, Event]], found: Lateness, chunks
 
 def stall_share(late: Lateness) -> Estimate:
     """Return the share of chunks that stalled, with its interval over pieces of the stream."""
-    pieces: dict[int, list[bool]] = {}
-    for end, stalled in late.idle:
-        pieces.setdefault(int(end / _PIECE_S), []).append(stalled)
-    return bootstrap(list(pieces.values()), lambda drawn: float(np.mean(np.concatenate(drawn))))
+    return bootstrap(_pieces(late.idle), lambda drawn: float(np.mean(np.concatenate(drawn))))
 
 
 def _p95(late: Lateness) -> Estimate:
-    pieces: dict[int, list[float]] = {}
-    for end, seconds in late.decisions:
-        pieces.setdefault(int(end / _PIECE_S), []).append(1000 * seconds)
-    return bootstrap(list(pieces.values()),
+    return bootstrap(_pieces([(end, 1000 * seconds) for end, seconds in late.decisions]),
                      lambda drawn: float(np.percentile(np.concatenate(drawn), 95)))
+
+
+def _pieces(timed: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """Return what happened at seconds of the stream, one list for each piece of it."""
+    pieces: dict[int, list[float]] = {}
+    for at, value in timed:
+        pieces.setdefault(int(at / _PIECE_S), []).append(value)
+    return list(pieces.values())
 
 
 def figures_of(seen: Timeline) -> list[Figure]:

@@ -9,7 +9,6 @@ as many threads. Knows no audio and no figure.
 import argparse
 import multiprocessing
 import os
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_runtime
 from eval.batched_streams import run_batched
+from train.stages.workers import end_with_parent
 
 __all__ = ['WorkerPool', 'WorkerPoolError', 'add_pool_arguments', 'make_pool', 'processes_for']
 
@@ -114,20 +114,12 @@ def _take_result(outbox: Any, crew: list[Any]) -> Any:
 def _serve(make: Callable[[], Runtime], do: Callable[[Runtime, Any], Any], inbox: Any, outbox: Any,
            streams: int) -> None:
     """Hear what comes until every thread was told that nothing does, or who asked is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     try:
         for result in run_batched(make(), iter(inbox.get, None), do, streams):
             outbox.put((True, result))
     except BaseException:  # noqa: BLE001 - raised again by the one that asked
         outbox.put((False, traceback.format_exc()))
-
-
-def _end_with_parent() -> None:
-    # One that is killed ends nobody, and these would wait for work for ever.
-    parent = multiprocessing.parent_process()
-    assert parent is not None, 'a process of the crew was started by another'
-    parent.join()
-    os._exit(1)
 
 
 def add_pool_arguments(parser: argparse.ArgumentParser) -> None:

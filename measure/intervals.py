@@ -7,7 +7,7 @@ was drawn independently: a source recording, a speaker. Knows nothing of audio.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -88,11 +88,10 @@ def quotients(above: Any, below: Any, *, share: bool = False, rounds: int = ROUN
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), rounds)
     value = float(_mean_quotient(np.ones((1, count)), a, b)[0])
     drawn = _mean_quotient(weights.astype(float), a, b)
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(drawn, (2.5, 97.5)) if len(drawn) else (math.nan, math.nan)
-    if share and low == high and value in (0.0, 1.0):
+    found = _estimate(value, drawn, count)
+    if share and found.low == found.high and value in (0.0, 1.0):
         return wilson(value * count, count)
-    return Estimate(value=value, low=float(low), high=float(high), n=count)
+    return found
 
 
 def _mean_quotient(weights: np.ndarray, above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -127,9 +126,7 @@ def crossed_quotients(above: Any, below: Any, *, against: tuple[Any, Any] | None
     drawn = [_mean_quotient(weights, *(part.reshape(runs * items, -1) for part in pair))
              for pair in pairs]
     value, *others = drawn[0] if against is None else drawn[0] - drawn[1]
-    kept = [one for one in others if math.isfinite(one)] or [math.nan]
-    low, high = np.percentile(kept, (2.5, 97.5))
-    return Estimate(value=float(value), low=float(low), high=float(high), n=items)
+    return _estimate(float(value), others, items)
 
 
 def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], *,
@@ -140,10 +137,14 @@ def bootstrap(clusters: Sequence[T], statistic: Callable[[Sequence[T]], float], 
     rng = np.random.default_rng(seed)
     drawn = [statistic([clusters[i] for i in rng.integers(len(clusters), size=len(clusters))])
              for _ in range(rounds)]
-    kept = [value for value in drawn if math.isfinite(value)] or [math.nan]
+    return _estimate(float(statistic(clusters)), drawn, len(clusters))
+
+
+def _estimate(value: float, drawn: Iterable[float], count: int) -> Estimate:
+    """Return a figure with the middle 95 % of what was drawn, where that is a number."""
+    kept = [one for one in drawn if math.isfinite(one)] or [math.nan]
     low, high = np.percentile(kept, (2.5, 97.5))
-    return Estimate(value=float(statistic(clusters)), low=float(low), high=float(high),
-                    n=len(clusters))
+    return Estimate(value=value, low=float(low), high=float(high), n=count)
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from audio_interaction_ros.audio.block import SAMPLE_NS, AudioChunk
 from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize
 
-__all__ = ['SAMPLE_NS', 'Chunker']
+__all__ = ['Chunker']
 
 
 class Chunker:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from audio_interaction_ros.audio.chunker import SAMPLE_NS
+from audio_interaction_ros.audio.block import SAMPLE_NS
 from audio_interaction_ros.audio.echo_reference import EchoReference
 from audio_interaction_ros.audio.overhearing import EchoFrame
 

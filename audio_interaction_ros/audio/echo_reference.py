@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.audio.chunker import SAMPLE_NS
+from audio_interaction_ros.audio.block import SAMPLE_NS, AudioBlock
 from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.resample import Resampler
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
-from audio_interaction_ros.audio.chunker import SAMPLE_NS, Chunker
+from audio_interaction_ros.audio.block import SAMPLE_NS, AudioBlock, AudioChunk
+from audio_interaction_ros.audio.chunker import Chunker
 from audio_interaction_ros.audio.echo import EchoCanceller
 from audio_interaction_ros.audio.mono import to_mono_with_report
 from audio_interaction_ros.audio.resample import Resampler

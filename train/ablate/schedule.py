@@ -5,19 +5,18 @@ Owns which unit is next and what a person sees. Seeds go first, so that a run th
 has all arms with fewer seeds.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
-from multiprocessing import connection, get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 
 from audio_interaction_ros.errors import AudioInteractionError
 from measure.report import progress_bar
 from train.ablate.unit import Unit, advance, make_recipe
+from train.stages.workers import end_with_parent
 
 __all__ = ['UnitError', 'train_units']
 
@@ -40,19 +39,7 @@ def _open(workers: int) -> AbstractContextManager[Executor]:
         return _Here()
     # A fork of a process that has threads can leave a lock held.
     return ProcessPoolExecutor(workers, mp_context=get_context('spawn'),
-                               initializer=_end_with_parent)
-
-
-def _end_with_parent() -> None:
-    """See to it that a worker does not train on beside a run that was killed and begun again."""
-    parent = parent_process()
-    assert parent is not None, 'a worker has a parent'
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
+                               initializer=end_with_parent)
 
 
 def train_units(units: Sequence[Unit], *, workers: int, minutes: float | None,

@@ -16,18 +16,31 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from threading import Thread
 from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
 from train.stages.shards import Job, Shard, ShardReport, StageError, build
 
-__all__ = ['build_here', 'build_in_processes', 'build_on_ray']
+__all__ = ['build_here', 'build_in_processes', 'build_on_ray', 'end_with_parent']
 
 DEATHS = 2
 """As often may one record end its worker before it is given up."""
 WAVE = 512
 """Shards handed to Ray at once, which bounds the driver's memory."""
 Tick = Callable[[int], None]
+
+
+def end_with_parent() -> None:
+    """End this worker when the process that started it is gone; one that is killed ends nobody."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, 'a worker is started by another process'
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def build_here(job: Job, shards: Iterator[Shard], workers: int,
