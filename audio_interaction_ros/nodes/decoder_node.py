@@ -134,7 +134,7 @@ class DecoderNode(ManagedNode):
         self._directions = DirectionInput(node=self, settings=config.direction, group=self._flow)
         self._board = ReplyBoard(node=self, lanes=config.lanes,
                                  outlets=Outlets(gate=self._gate, directions=self._directions),
-                                 draft=config.second_passes, group=self._flow,
+                                 draft=config.drafted, group=self._flow,
                                  translate=self._translate, answers=self._answers,
                                  hear=self._hear_transcript, let_write=self._let_write)
         if answers is not None:
@@ -174,6 +174,8 @@ class DecoderNode(ManagedNode):
         if self._texts is not None:
             self._texts.cut_short()
         self._board.give_up()
+        if self._texts is not None:
+            self._texts.give_up()
         self._listen.give_up('the node was deactivated')
 
     def apply(self, config: AssistantConfig) -> None:
