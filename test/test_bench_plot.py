@@ -28,7 +28,8 @@ MACHINE = {'processor': 'any', 'cores': '2'}
 
 def runtime():
     ears = ScriptedEncoder(sounds={2: {'bell': 0.5}})
-    return Runtime(encoder=ears, sounds=ears.head, tokenizer=ScriptedTokenizer(), config=SimpleNamespace(lanes={}),
+    return Runtime(encoder=ears, sounds=ears.head, tokenizer=ScriptedTokenizer(),
+                   config=SimpleNamespace(lanes={}),
                    decoder=ScriptedDecoder(script={0: {3: (Emotion.NORMAL, 'Good morning.')}},
                                            max_positions=256))
 
