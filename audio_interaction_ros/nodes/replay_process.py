@@ -132,8 +132,11 @@ class _ReplayedEncoder(_Counted, EncoderNode):
 class _ReplayedDecoder(_Counted, DecoderNode):
     """A decoder for whom only audio lets time pass: a slow machine makes nobody wait in vain."""
 
-    def _tick_answers(self) -> None:
-        """Let replies wait until audio or the end of the recording says otherwise."""
+    def set_up(self) -> None:
+        """Be patient: a slow machine makes nobody wait in vain."""
+        super().set_up()
+        if self.boards.answers is not None:
+            self.boards.answers.be_patient()
 
 
 class _Player(_Counted, Node):

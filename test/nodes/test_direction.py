@@ -86,7 +86,7 @@ class Array:
         for message in messages:
             self._directions.publish(message)
         self._sent += len(messages)
-        self._robot.wait(lambda: self._decoder._directions._received == self._sent, 'told')
+        self._robot.wait(lambda: self._decoder.boards.directions._received == self._sent, 'told')
 
     def hear(self, *scores):
         for score in scores:
@@ -184,12 +184,12 @@ def test_answers_are_muted_while_nobody_listens_actively_and_alerts_are_not(robo
     array = Array(robot, decoder)
     robot.wait(lambda: word.get_subscription_count() > 0, 'somebody asks')
     word.publish(Bool(data=False))
-    robot.wait(lambda: not decoder._gate._open, 'muted')
+    robot.wait(lambda: not decoder.boards.gate._open, 'muted')
     array.hear(*[0.0] * 4)
-    robot.wait(lambda: alerts and decoder._gate._muted == 1, 'an alert, and an answer less')
+    robot.wait(lambda: alerts and decoder.boards.gate._muted == 1, 'an alert, and an answer less')
     assert not replies and not texts
     word.publish(Bool(data=True))
-    robot.wait(lambda: decoder._gate._open, 'not muted any more')
+    robot.wait(lambda: decoder.boards.gate._open, 'not muted any more')
     array.hear(*[0.0] * 4)
     robot.wait(lambda: texts, 'an answer')
     assert robot.finals(replies) == ['Hello.'] == [text.data for text in texts]

@@ -357,7 +357,7 @@ def test_commands_that_nobody_reads_are_refused_in_the_end(robot):
         assert go_on.wait(60)
         return robot.scripted(script={})()
     decoder = robot.decoder(runtime=slow)
-    taken = sum(decoder._put_command(lambda _model, _emit: None) for _
+    taken = sum(decoder._commands._put(lambda _model, _emit: None) for _
                 in range(5 * _MOST_COMMANDS))
     assert _MOST_COMMANDS <= taken < 3 * _MOST_COMMANDS
     go_on.set()

@@ -3,8 +3,7 @@ Answers from words, in the decoder node: what wakes it, what cuts a reply short,
 
 Owns the topic ``wake`` and the audio time at which answers are decided. What is answered to which
 words is ``intents.answers``'; what a text model shall answer goes to the text board; who publishes
-the rest is the reply board. Everything happens in the
-callback group of the board.
+the rest is the reply board. Everything happens in the callback group of the board.
 """
 
 import time
@@ -44,6 +43,7 @@ class AnswerBoard:
         self._answers, self._cancel = answers, cancel
         self._now_ns, self._since = 0, time.monotonic()
         self._woken_at: float | None = None  # steady second, where no audio had come by then
+        self._is_patient = False
         if config.assistant.address == 'after_wake':
             node.managed_subscription(Empty, 'wake', self._on_wake, qos.EVENTS,
                                       callback_group=group)
@@ -69,7 +69,11 @@ class AnswerBoard:
 
     def tick_without_audio(self) -> list[FinalReply]:
         """Let time pass also where no audio comes; return replies that wait no more."""
-        return self._answers.tick(self._guess_now_ns())
+        return [] if self._is_patient else self._answers.tick(self._guess_now_ns())
+
+    def be_patient(self) -> None:
+        """Let replies wait until audio or its end says otherwise: a replay may be slow."""
+        self._is_patient = True
 
     def give_up(self) -> list[FinalReply]:
         """Return every reply that waits, and forget all else: no audio comes any more."""

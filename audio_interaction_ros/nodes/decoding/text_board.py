@@ -95,10 +95,11 @@ class TextBoard:
         return self._worker is None or self._worker.idle
 
     def close(self) -> None:
-        """Stop the thread. Idempotent."""
+        """Stop the thread and let go of the models. Idempotent."""
         self.cut_short()
         if self._worker is not None:
             self._worker.close()
+        self._runtime = self._talker = None
 
     def ask(self, wanted: AnswerWanted) -> None:
         """Have a question answered; with an apology at once where nobody can."""
