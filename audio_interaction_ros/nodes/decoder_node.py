@@ -168,7 +168,7 @@ class DecoderNode(ManagedNode):
         """Take what the worker emitted (executor, flow group)."""
         match output:
             case WorkerFailure():
-                self.give_up(f'decoder cannot work: {output.error}', output.error)
+                self.recovery.give_up(f'decoder cannot work: {output.error}', output.error)
             case Ready(model, seconds):
                 self.get_logger().info(f'decoder ready after {seconds:.1f} s')
                 self._adopt_model(model)
@@ -204,7 +204,7 @@ class DecoderNode(ManagedNode):
                 event, frame_id=heard.frame_id,
                 queue_depth=self._progress.depths.get(event.lane, 0),
                 latency_s=heard.latency_s()))
-            self.note_success()
+            self.recovery.note_success()
         self._health.note_event(event)
         self.boards.publish_event(event, heard)
 
@@ -242,7 +242,7 @@ class DecoderNode(ManagedNode):
             timings=self._timings, busy=self._busy,
             too_slow='decoding is slower than real time; take a faster device, a smaller model '
                      'or fewer lanes')
-        self.report_attempts(report)
+        self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         return report
 

@@ -192,7 +192,7 @@ class EncoderNode(ManagedNode):
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
         if isinstance(output, WorkerFailure):
-            self.give_up(f'encoder cannot work: {output.error}', output.error)
+            self.recovery.give_up(f'encoder cannot work: {output.error}', output.error)
         elif isinstance(output, AudioFormatError):
             if self._input is not None:
                 self._input.refuse(str(output))
@@ -203,7 +203,7 @@ class EncoderNode(ManagedNode):
                 self._open_input()
         else:
             assert self._outlet is not None, 'set_up comes first'
-            self.note_success()
+            self.recovery.note_success()
             self._outlet.offer(output)
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
@@ -329,7 +329,7 @@ class EncoderNode(ManagedNode):
             self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
             timings=self._ears.timings, busy=self._ears.busy,
             too_slow='encoding is slower than real time; take a faster device')
-        self.report_attempts(report)
+        self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         if self._second_pass is not None:
             self._second_pass.report(report)

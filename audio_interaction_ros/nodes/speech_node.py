@@ -228,7 +228,7 @@ class SpeechNode(ManagedNode):
     def _make_report(self) -> StatusReport:
         report = StatusReport(values={'state': self.state, 'speaking': self._speaking})
         self.qos_watch.check(report)
-        self.report_attempts(report)
+        self.recovery.report(report)
         if self.mouth is None:
             return report
         voice, now = self.mouth.voice, self.mouth.current
