@@ -61,7 +61,7 @@ def alarmed(plant, robot):
                                      0: {3: 'No there is smoke', 5: 'Yes it is okay'}})
     encoder, microphone = robot.encoder(runtime=runtime), robot.microphone()
     decoder = robot.decoder(runtime=runtime)
-    robot.wait(lambda: decoder.ready and encoder._ready, 'ready')
+    robot.wait(lambda: decoder.ready and encoder.ready, 'ready')
     plant('stop_and_ask.xml')
     robot.wait(lambda: wheels, 'it stands until it hears')
     robot.tell(microphone, encoder, 3)

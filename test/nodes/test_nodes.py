@@ -521,7 +521,7 @@ def test_a_model_that_takes_long_to_load_says_for_how_long(robot):
                'it says so')
     assert says(diagnostics, 'encoder_node: audio input', 'not listening yet')
     go_on.set()
-    robot.wait(lambda: encoder._ready, 'ready')
+    robot.wait(lambda: encoder.ready, 'ready')
 
 
 def test_no_hold_is_lifted_before_the_model_is_loaded(robot):

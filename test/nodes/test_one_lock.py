@@ -140,7 +140,7 @@ def test_a_decoder_under_fire_reports_without_a_stumble(robot, capfd):
     try:
         for _ in range(3):
             robot.wait(lambda: decoder.ready and decoder.active, 'it decides')
-            robot.wait(lambda: encoder._ready, 'it hears')
+            robot.wait(lambda: encoder.ready, 'it hears')
             seen = decoder._worker
             robot.speak(microphone, 12)
             robot.wait(lambda: decoder._health.nearest, 'decisions')

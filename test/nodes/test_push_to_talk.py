@@ -86,6 +86,6 @@ def test_a_judge_that_fails_stops_nothing_and_diagnostics_say_so(robot):
 
 def test_where_no_words_are_read_the_button_says_what_to_change(robot):
     encoder = robot.encoder()
-    robot.wait(lambda: encoder._ready, 'loaded')
+    robot.wait(lambda: encoder.ready, 'loaded')
     answer = robot.call(SetBool, 'encoder_node/push_to_talk', data=True)
     assert not answer.success and 'transcript.partial_ms' in answer.message

@@ -78,7 +78,7 @@ def test_it_stops_on_an_alarm_asks_acknowledges_and_goes_on(robot, plant):
     runtime = robot.scripted(script=script)
     encoder, microphone = robot.encoder(runtime=runtime), robot.microphone()
     decoder = robot.decoder(runtime=runtime)
-    robot.wait(lambda: decoder.ready and encoder._ready, 'ready')
+    robot.wait(lambda: decoder.ready and encoder.ready, 'ready')
     tree.until('patrol')
     robot.wait(lambda: wheels[-1].linear.x > 0, 'it drives')
     robot.tell(microphone, encoder, 3)
