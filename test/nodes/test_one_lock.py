@@ -12,6 +12,7 @@ if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
@@ -120,6 +121,15 @@ def test_diagnostics_come_also_while_a_callback_keeps_the_node_busy(robot):
     with node.lock:
         robot.wait(lambda: 'busy in a callback' in diagnostics[-1].status[0].message, 'it says so')
     robot.wait(lambda: diagnostics[-1].status[0].message == 'ok', 'it is free again')
+
+
+def test_what_was_taken_before_a_cleanup_is_not_called_after_it(robot):
+    node, heard = robot.encoder(), []
+    subscription = node.managed_subscription(Bool, 'told', heard.append, qos.FLAG, always=True)
+    subscription.callback(Bool())
+    node.release()
+    subscription.callback(Bool())
+    assert len(heard) == 1, 'the topics that it would publish on are gone'
 
 
 def test_a_decoder_under_fire_reports_without_a_stumble(robot, capfd):

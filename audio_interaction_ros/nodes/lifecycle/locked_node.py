@@ -12,6 +12,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 
+from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.nodes.lifecycle.diagnostics import QosWatch
 from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
@@ -31,6 +32,8 @@ class LockedNode(LockHolder, LifecycleNode):
         self.qos_watch = QosWatch(node=self)
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
+        self._life = object()
+        """Another one after each cleanup: what was under way then must not be called."""
 
     def managed_publisher(self, kind: Any, topic: str, profile: QoSProfile, *,
                           always: bool = False) -> Any:
@@ -47,9 +50,11 @@ class LockedNode(LockHolder, LifecycleNode):
                              profile: QoSProfile, *, always: bool = False,
                              **options: Any) -> Any:
         """Create a subscription, heard only while active, or ``always``; it goes at cleanup."""
+        life = self._life
+
         def call_if_active(message: Any) -> None:
             with self.lock:
-                if self.active or always:
+                if life is self._life and (self.active or always):
                     callback(message)
         self.qos_watch.watch(topic, profile)
         subscription = self.create_subscription(kind, topic, call_if_active, profile, **options)
@@ -63,9 +68,11 @@ class LockedNode(LockHolder, LifecycleNode):
 
         It calls only while the node is active, or ``always``.
         """
+        life = self._life
+
         def call_if_active() -> None:
             with self.lock:
-                if self.active or always:
+                if life is self._life and (self.active or always):
                     callback()
         self._entities.append(
             (self.destroy_timer, steady_timer(self, period_s, call_if_active, **options)))
@@ -73,9 +80,13 @@ class LockedNode(LockHolder, LifecycleNode):
     def managed_service(self, kind: Any, name: str, callback: Callable[[Any, Any], Any],
                         **options: Any) -> None:
         """Create a service that goes at cleanup; what its callback raises becomes its answer."""
+        life = self._life
+
         def answer(request: Any, response: Any) -> Any:
             try:
                 with self.lock:
+                    if life is not self._life:
+                        raise AudioInteractionError('the node was cleaned up; try again')
                     return callback(request, response)
             except Exception as error:  # noqa: BLE001 - a bad request must not end the node
                 response.success, response.message = False, str(error)
@@ -84,7 +95,8 @@ class LockedNode(LockHolder, LifecycleNode):
             (self.destroy_service, self.create_service(kind, name, answer, **options)))
 
     def destroy_entities(self) -> None:
-        """Destroy all that was made with ``managed_…``."""
+        """Destroy all that was made with ``managed_…``; nothing of it is called any more."""
+        self._life = object()
         while self._entities:
             destroy, entity = self._entities.pop()
             destroy(entity)
