@@ -32,7 +32,7 @@ from audio_interaction_ros.nodes.decoding.decoder_task import (
 )
 from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
 from audio_interaction_ros.nodes.decoding.session_commands import SessionCommands
-from audio_interaction_ros.nodes.io.messages import chunk_from_message, decision_message
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     WARN,

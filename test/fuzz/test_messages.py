@@ -17,11 +17,8 @@ from audio_interaction_msgs.msg import EncodedChunk
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import SUPPORTED_TYPES, AudioConverter
-from audio_interaction_ros.nodes.io.messages import (
-    chunk_from_message,
-    sound_event_message,
-    sound_scores_message,
-)
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_from_message
+from audio_interaction_ros.nodes.io.sound_messages import sound_event_message, sound_scores_message
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 
 pytestmark = pytest.mark.ros

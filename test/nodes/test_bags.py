@@ -17,8 +17,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.io.bag import is_bag, read_bag
-from audio_interaction_ros.nodes.io.messages import audio_message
 
 pytestmark = pytest.mark.ros
 KIND = 'audio_interaction_msgs/msg/AudioChunk'

@@ -15,7 +15,7 @@ from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Transcript, Translation
 from audio_interaction_ros.nodes.decoding import draft_board
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
 

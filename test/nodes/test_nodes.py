@@ -345,7 +345,7 @@ def test_a_bad_message_is_named_and_the_node_lives(robot, name):
 def hear(robot, samples, *, times=1, rate=16000, stamps=None):
     """Publish float samples to a new pair of nodes; return the encoder's input statistics."""
     from audio_interaction_ros.audio.block import AudioBlock
-    from audio_interaction_ros.nodes.io.messages import audio_message
+    from audio_interaction_ros.nodes.io.audio_messages import audio_message
     robot.decoder()
     encoder = robot.encoder({'audio.silence_warning_s': 0.4})
     microphone = robot.microphone()

@@ -21,7 +21,7 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
     PlayedAudio,
 )
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 

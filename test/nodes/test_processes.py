@@ -198,7 +198,7 @@ def test_a_bag_is_played_as_recorded(robot, tmp_path):
     from audio_interaction_msgs.msg import AudioChunk
     from audio_interaction_ros.audio.block import AudioBlock
     from audio_interaction_ros.nodes.audio_file_node import AudioFileNode
-    from audio_interaction_ros.nodes.io.messages import audio_message
+    from audio_interaction_ros.nodes.io.audio_messages import audio_message
     store = get_typestore(Stores.ROS2_HUMBLE)
     text = (Path(__file__).parents[2] / 'audio_interaction_msgs/msg/AudioChunk.msg').read_text()
     store.register(get_types_from_msg(text, 'audio_interaction_msgs/msg/AudioChunk'))

@@ -13,8 +13,8 @@ from rclpy.parameter import Parameter
 
 from audio_interaction_msgs.msg import Alert, Decision, EncodedChunk, SoundEvent, SoundScores
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.parameters import read
 from audio_interaction_ros.protocol import CHUNK_NS

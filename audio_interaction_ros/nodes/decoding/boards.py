@@ -36,8 +36,6 @@ from audio_interaction_ros.stream.sound_events import SoundEvent
 
 __all__ = ['Boards']
 
-_ANSWERS_PERIOD_S = 1.0
-
 
 class Boards:
     """All boards of one configuration of a decoder node."""
@@ -52,10 +50,13 @@ class Boards:
         thresholds that cannot be read.
         """
         self._node, self._config, self._group, self._commands = node, config, group, commands
-        self.texts = self._make_texts(load_text_model)
-        self.answers = self._make_answers()
         self.gate = AnswerGate(node=node, topic=config.reply.active_topic, group=group)
         self.directions = DirectionInput(node=node, settings=config.direction, group=group)
+        self._outlets = Outlets(node=node, gate=self.gate, directions=self.directions)
+        self.texts = TextBoard(
+            node=node, config=config, group=group, load=load_text_model,
+            publish=self._outlets.publish) if config.uses_text else None
+        self.answers = self._make_answers()
         self.replies = self._make_replies()
         self.alerts: AlertBoard = AlertBoard(
             node=node, settings=config.alerts, group=group, lanes=config.lanes, hearing=hearing,
@@ -64,36 +65,27 @@ class Boards:
             node=node, alerts=config.alerts, sounds=config.sounds,
             rules=read_sound_rules(config.alerts, self.alerts.rules), directions=self.directions)
 
-    def _make_texts(self, load: Any) -> TextBoard | None:
-        if not self._config.uses_text:
-            return None
-        return TextBoard(
-            node=self._node, config=self._config, group=self._group, load=load,
-            publish=lambda kind, message: self.replies.publish(kind, message))
-
     def _make_answers(self) -> AnswerBoard | None:
-        """Make what answers words, with a timer for answers that no audio brings."""
         config = self._config
         answers = build_answers(config, reads='transcript' in config.second_passes)
-        if answers is None:
-            return None
-        self._node.managed_timer(_ANSWERS_PERIOD_S, self._tick_answers,
-                                 callback_group=self._group)
-        return AnswerBoard(node=self._node, answers=answers, config=config, group=self._group,
-                           cancel=self._commands.cancel_replies, texts=self.texts)
+        return None if answers is None else AnswerBoard(
+            node=self._node, answers=answers, config=config, group=self._group,
+            publish=self._outlets.publish, cancel=self._commands.cancel_replies,
+            texts=self.texts)
 
     def _make_replies(self) -> ReplyBoard:
         config, commands = self._config, self._commands
         return ReplyBoard(
             node=self._node, lanes=config.lanes, draft=config.second_passes, group=self._group,
-            outlets=Outlets(gate=self.gate, directions=self.directions), answers=self.answers,
-            hear=self._hear_transcript, translate=commands.translate,
-            let_write=commands.let_write)
+            outlets=self._outlets, answers=self.answers, hear=self._hear_transcript,
+            translate=commands.translate, let_write=commands.let_write)
 
     @property
     def idle(self) -> bool:
         """True when everything that was said is published."""
-        return not self.replies.waiting and (self.texts is None or self.texts.idle)
+        return not self.replies.waiting and (
+            self.answers is None or not self.answers.waiting) and (
+            self.texts is None or self.texts.idle)
 
     def adopt(self, runtime: Runtime) -> None:
         """Take the model that listens: texts are translated by it, too."""
@@ -125,7 +117,7 @@ class Boards:
         """Let pass what waits for audio time."""
         self.alerts.tick(now_ns)
         if self.answers is not None:
-            self.replies.publish_answers(self.answers.tick(now_ns))
+            self.answers.tick(now_ns)
 
     def hear_chunk(self, heard: ChunkHeard) -> None:
         """Tell what a chunk sounds like; no pass of the model is waited for."""
@@ -149,9 +141,9 @@ class Boards:
 
     def report_texts(self, report: StatusReport) -> None:
         """Say what waits for its text, and what was answered."""
-        self.replies.report(report)
-        if self.texts is not None:
-            self.texts.report(report)
+        for board in (self.replies, self.answers, self.texts):
+            if board is not None:
+                board.report(report)
 
     def _publish_sound(self, event: SoundEvent, heard: ChunkOrigin) -> None:
         self.alerts.on_sound(event, heard.frame_id)
@@ -160,7 +152,3 @@ class Boards:
     def _hear_transcript(self, message: Any) -> None:
         if self.texts is not None:
             self.texts.hear(message)
-
-    def _tick_answers(self) -> None:
-        if self.answers is not None:
-            self.replies.publish_answers(self.answers.tick_without_audio())
