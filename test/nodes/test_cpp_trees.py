@@ -7,11 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
 pytest.importorskip('geometry_msgs.msg', reason='geometry_msgs is not installed')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 
 from action_msgs.msg import GoalStatus, GoalStatusArray
 from ament_index_python.packages import get_packages_with_prefixes
