@@ -6,11 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 sys.path.append(str(Path(__file__).parents[1] / 'dialogue'))
 from scripted_text import scripted
 
@@ -56,8 +51,9 @@ def ask(robot):
         robot.wait(lambda: encoder._input._subscriptions
                    and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
         robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
-        robot.wait(lambda: decoder._board.has_reader('transcript'), 'drafts are wanted')
-        robot.wait(lambda: decoder._texts.ready or decoder._texts.failure, 'it is loaded or not')
+        robot.wait(lambda: decoder.boards.replies.has_reader('transcript'), 'drafts are wanted')
+        texts = decoder.boards.texts
+        robot.wait(lambda: texts.ready or texts.failure, 'it is loaded or not')
         before(decoder)
         for _ in range(7):
             robot.tell(microphone, encoder, 1, settle=False)
@@ -94,7 +90,7 @@ def test_a_call_ends_what_is_being_written(robot, ask):
     def answer(turns):
         made.append(turns)
         if len(made) == 3:
-            decoder_of[0]._answers.hear_partial('Stop!')
+            decoder_of[0].boards.answers.hear_partial('Stop!')
         return 'one two three four'
     decoder_of = []
     replies, *_ = ask('Robot, count for me.', answer, before=decoder_of.append)
@@ -108,7 +104,7 @@ def test_without_the_model_what_no_intent_explains_was_not_caught(robot, ask):
     assert [(reply.text, reply.is_final) for reply in replies] == [
         ('Sorry, I did not catch that.', True)]
     assert math.isnan(replies[0].first_text_latency_s)
-    assert 'no such file' in decoder._texts.failure and decoder.active
+    assert 'no such file' in decoder.boards.texts.failure and decoder.active
 
 
 def test_words_are_translated_when_they_are_final(robot, ask):
@@ -130,7 +126,7 @@ def say(robot):
     def start(settings=FOLLOWS):
         decoder = robot.decoder(settings, text_model=lambda config: scripted(
             lambda turns: turns[-1][1].upper())[0])
-        robot.wait(lambda: decoder._texts is not None and decoder._texts.ready, 'it is loaded')
+        robot.wait(lambda: decoder.boards.texts.ready, 'it is loaded')
         speaks = robot.watcher.create_publisher(Transcript, 'transcript/partial', qos.EVENTS)
         robot.wait(lambda: speaks.get_subscription_count() > 0, 'somebody listens')
 
@@ -163,7 +159,7 @@ def test_words_that_nobody_read_again_are_not_translated_and_it_says_so(robot, s
     robot.wait(lambda: robot.finals(translations), 'its end')
     assert robot.finals(translations) == ['A B C']  # what was stable
     report = StatusReport()
-    decoder._texts.report(report)
+    decoder.boards.texts.report(report)
     assert any('words are not translated: nobody read them again' in text
                for text in report.messages)
     assert report.values['translations.missing'] == 1
@@ -181,7 +177,7 @@ def test_whisper_writes_the_english_of_mandarin(robot, say, monkeypatch, english
     decoder, speak, translations = say(MANDARIN)
     reads = robot.watcher.create_publisher(Translation, 'translation/read', qos.EVENTS)
     robot.wait(lambda: reads.get_subscription_count() > 0
-               and decoder._texts.translations._english._drafts.get_subscription_count() > 0,
+               and decoder.boards.texts.translations._english._drafts.get_subscription_count() > 0,
                'they are connected')
     speak('早上好', language='zh', final=True)
     robot.wait(lambda: drafts, 'a draft')

@@ -12,7 +12,7 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_msgs.msg import Translation
-from audio_interaction_ros.nodes.io.messages import recognised_of
+from audio_interaction_ros.nodes.io.text_messages import recognised_of
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS

@@ -17,7 +17,7 @@ from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.decoding.english_board import EnglishBoard
-from audio_interaction_ros.nodes.io.messages import translation_message
+from audio_interaction_ros.nodes.io.text_messages import translation_message
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.events import FinalTranslation, PartialTranslation
