@@ -41,7 +41,7 @@ class TranslationBoard:
     """What one decoder node publishes of translated words."""
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig, group: CallbackGroup,
-                 put: Callable[[Any], str], publish: Callable[[Any], None]) -> None:
+                 put: Callable[[Any], str], publish: Callable[[Any], object]) -> None:
         """
         Create topics; ``publish`` takes a Translation.
 
