@@ -26,9 +26,9 @@ def sentence(**more):
                             **more)
 
 
-def partial(text, stable, at, spent=0.1):
+def partial(text, stable, at, spent=0.1, name='u'):
     return TimedEvent(at=at, spent=spent, event=PartialTranslation(
-        **PLACE, lane='translation', utterance_id='u', revision=0, text=text,
+        **PLACE, lane='translation', utterance_id=name, revision=0, text=text,
         stable_length=stable, language='zh', source_text='', source_language='en', start_ns=0,
         end_ns=1))
 
@@ -54,7 +54,7 @@ def heard(*events, lanes=()):
 def test_seconds_count_from_the_end_of_the_speech():
     one = heard(partial('早', 0, 2.0), partial('早上好', 1, 2.8), final(REFERENCE, 3.6),
                 streamed('another lane', 3.0, 'transcript'))
-    assert [(round(at, 3), text, stable) for at, _, text, stable in one.shown] == [
+    assert [(round(at, 3), text, stable) for at, _, _, text, stable in one.shown] == [
         (-1.0, '早', ''), (-0.2, '早上好', '早')]
     row = figures([one])
     assert row['final']['BLEU'].value == pytest.approx(100)
@@ -69,13 +69,15 @@ def test_seconds_count_from_the_end_of_the_speech():
 def test_what_a_lane_streams_is_a_draft_of_which_nothing_is_stable():
     one = heard(streamed('(Chinese)', 4.0), final('', 4.4), lanes=['translation'])
     row = figures([one])
-    assert one.shown[0][2:] == ('(Chinese)', '')
+    assert one.shown[0][2:] == ('r', '(Chinese)', '')
     assert (row['without_any'], row['shown_before_the_end'], row['taken_back']) == (1, 0, 0)
 
 
 def test_stable_text_that_changes_is_counted():
     assert figures([heard(partial('早上', 2, 2.0), partial('晚上好', 2, 2.4),
                           final('早上好', 3.0))])['taken_back'] == 2
+    assert figures([heard(partial('早上', 2, 2.0), final('早上好', 2.4),
+                          partial('我', 1, 2.8, name='v'))])['taken_back'] == 0
 
 
 def test_finals_of_two_utterances_are_joined_and_none_is_no_time():
