@@ -38,10 +38,10 @@ LEAD_S = 0.6
 class TranslatedStream(Sentence):
     """A sentence, and what one assistant showed of its translation; seconds from its end."""
 
-    finals: list[tuple[float, float, str]] = field(default_factory=list)
-    """When without computing, seconds of computing, text."""
-    shown: list[tuple[float, float, str, str]] = field(default_factory=list)
-    """The same of what was shown before: when, computing, text, what of it is stable."""
+    finals: list[tuple[float, float, str, str]] = field(default_factory=list)
+    """When without computing, seconds of computing, name of the utterance, text."""
+    shown: list[tuple[float, float, str, str, str]] = field(default_factory=list)
+    """The same of what was shown before, and what of the text is stable."""
     read: list[str] = field(default_factory=list)
     """What was read, of each final."""
     busy_s: float = 0.0
@@ -58,12 +58,13 @@ def note_events(sentence: TranslatedStream, events: Iterable[TimedEvent], end_s:
     for one in events:
         event, at = one.event, one.at - end_s
         if isinstance(event, FinalTranslation):
-            sentence.finals.append((at, one.spent, event.text))
+            sentence.finals.append((at, one.spent, event.reply_id, event.text))
             sentence.read.append(event.source_text)
         elif isinstance(event, PartialTranslation):
-            sentence.shown.append((at, one.spent, event.text, event.text[:event.stable_length]))
+            sentence.shown.append((at, one.spent, event.utterance_id, event.text,
+                                   event.text[:event.stable_length]))
         elif isinstance(event, ReplyText) and event.lane in lanes:
-            sentence.shown.append((at, one.spent, event.text, ''))
+            sentence.shown.append((at, one.spent, event.reply_id, event.text, ''))
 
 
 def _join(sentence: Sentence, texts: Iterable[str]) -> str:
@@ -74,9 +75,8 @@ def _join(sentence: Sentence, texts: Iterable[str]) -> str:
 def figures(sentences: Sequence[TranslatedStream]) -> dict[str, Any]:
     """Return what one assistant made of sentences of one direction."""
     finals = [_join(sentence, [text for *_, text in sentence.finals]) for sentence in sentences]
-    last = [(sentence.finals[-1][0], sentence.finals[-1][1]) for sentence in sentences
-            if sentence.finals]
-    drafts = [sentence.shown[-1][2] if sentence.shown else '' for sentence in sentences]
+    last = [sentence.finals[-1][:2] for sentence in sentences if sentence.finals]
+    drafts = [sentence.shown[-1][3] if sentence.shown else '' for sentence in sentences]
     before = [next((at + spent for at, spent, *_ in sentence.shown), None)
               for sentence in sentences]
     return {
@@ -94,10 +94,14 @@ def figures(sentences: Sequence[TranslatedStream]) -> dict[str, Any]:
 
 
 def _count_taken_back(sentence: TranslatedStream) -> int:
-    """Return how often what was stable was not in what came next, or not in the final text."""
-    stable = [text for *_, text in sentence.shown if text]
-    final = _join(sentence, [text for *_, text in sentence.finals])
-    return sum(not later.startswith(text) for text, later in pairwise([*stable, final]))
+    """Return how often an utterance went on, or ended, without what was stable of it."""
+    texts: dict[str, list[str]] = {}
+    for *_, name, _, stable in sentence.shown:
+        texts.setdefault(name, []).append(stable)
+    for *_, name, text in sentence.finals:
+        texts.setdefault(name, []).append(text)
+    return sum(not later.startswith(stable) for one in texts.values()
+               for stable, later in pairwise(one))
 
 
 class _Profile:

@@ -18,7 +18,7 @@ from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 __all__ = ['GrowingTranslation', 'Interprets', 'Shown', 'count_words']
 
 _SENTENCE = re.compile(r'.+?(?:[.!?]+(?=\s+[^a-z]|\s*$)|[。！？]+)|.+$', re.S)
-"""A small letter goes on with a sentence: readers end one where somebody paused within it."""
+"""A small letter goes on with a sentence: a reader ends one where somebody paused within it."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[\w'’])+")
 _FEWEST = {'en': 3, 'zh': 5}
 """Words, of Chinese characters, by which the source grows before it is translated again."""

@@ -165,6 +165,20 @@ def test_words_that_nobody_read_again_are_not_translated_and_it_says_so(robot, s
     assert report.values['translations.missing'] == 1
 
 
+def test_words_that_come_before_the_model_are_counted(robot):
+    def load(config):
+        raise CheckpointError('no such file')
+    decoder = robot.decoder(FOLLOWS, text_model=load)
+    robot.wait(lambda: decoder.boards.texts.failure, 'it is not loaded')
+    decoder.boards.texts.hear(Transcript(
+        utterance_id='u', text='One.', language='en', is_final=True, source='second_pass'))
+    report = StatusReport()
+    decoder.boards.texts.report(report)
+    assert 'words are not translated: the model is not loaded' in report.messages
+    assert any('no such file' in text for text in report.messages)
+    assert report.values['translations.missing'] == 1
+
+
 MANDARIN = {**FOLLOWS, 'translation.second_pass': 'whisper'}
 
 
