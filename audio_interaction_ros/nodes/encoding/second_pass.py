@@ -184,6 +184,8 @@ class SecondPassLink:
 
     def _look_after(self) -> None:
         self._retry_loading()
+        if self._overheard is not None:
+            self._overheard.look()
         due = self._finish_at is not None and time.monotonic() >= self._finish_at
         if due and not self._takes_time:
             self.end()
