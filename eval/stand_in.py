@@ -17,7 +17,7 @@ from pathlib import Path
 import soundfile
 
 from eval.psb_rows import DECISIONS, MANIFEST
-from eval.sounds.subset import domain_of
+from eval.sounds.subset import place_of
 from eval.suites.sample import NOTE
 from held_out.classes import kind_of
 from held_out.clips import RATE, HeldOutClip, MaterialError, by_label, load, read_held_out
@@ -58,11 +58,11 @@ def _write_psb(clips: Sequence[HeldOutClip], out: Path) -> int:
 def _psb_rows(clips: Sequence[HeldOutClip], out: Path) -> Iterator[dict[str, str]]:
     out.mkdir(parents=True, exist_ok=True)
     for number, clip in enumerate(clips):
-        domain, kind = domain_of(clip.label), kind_of(clip)
+        (domain, category), kind = place_of(clip.label), kind_of(clip)
         if not domain or kind not in ('event', 'harmless'):
             continue
         decision = DECISIONS[kind == 'harmless']
-        path = Path(domain) / clip.label / decision / f'{number:04d}.wav'
+        path = Path(domain) / category / decision / f'{number:04d}.wav'
         _write(out / path, clip)
         yield {'id': f'{number:04d}', 'path': str(path), 'decision': decision,
                'description': clip.label}

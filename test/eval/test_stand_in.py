@@ -33,10 +33,11 @@ def data(tmp_path, parts):
 
 def test_events_are_due_an_answer_and_harmless_sounds_are_not(data, tmp_path, capsys):
     assert make('psb', data, tmp_path / 'out') == 0
-    rows = {row.category: row for row in read_benchmark(tmp_path / 'out')}
+    rows = {row.description: row for row in read_benchmark(tmp_path / 'out')}
     assert {name: row.respond for name, row in rows.items()} == {'smoke_alarm': True,
                                                                 'rain': False}
-    assert rows['rain'].domain == 'Nature & Environment'
+    assert (rows['rain'].domain, rows['rain'].category) == ('Nature & Environment',
+                                                            'Meteorological Dynamics')
     assert all((tmp_path / 'out' / row.path).is_file() for row in rows.values())
     assert 'no figures of the benchmark' in capsys.readouterr().out
 
