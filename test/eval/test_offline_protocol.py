@@ -91,8 +91,9 @@ def test_a_whole_recording_has_the_features_of_its_chunks(parts):
 @pytest.mark.torch
 @pytest.mark.parametrize('runtime_name', ['torch', 'onnx'])
 def test_a_reply_is_the_same_whether_it_is_fed_word_by_word_or_at_once(runtime_name):
-    from audio_interaction_ros.runtimes.registry import load_runtime
-    runtime = load_runtime('random-tiny', runtime=runtime_name, dtype='float32', threads=1)
+    from bench import models
+    runtime = models.load('random-tiny', runtime=runtime_name, dtype='float32', threads=1,
+                          device='cpu')
     noise = np.random.default_rng(1).normal(0, 0.1, 3 * 16_000).astype(np.float32)
     features = encode_whole(runtime, noise)
     per_chunk, size = runtime.encoder.spec.features_per_chunk, runtime.encoder.spec.chunk_size
