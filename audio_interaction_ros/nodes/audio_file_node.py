@@ -28,10 +28,10 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
 )
 from audio_interaction_ros.nodes.encoding.audio_info import info_topic
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.io.bag import BagMessage, is_bag, read_bag
 from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service

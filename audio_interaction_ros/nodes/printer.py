@@ -25,8 +25,8 @@ from audio_interaction_msgs.msg import (
 )
 from audio_interaction_ros.alerts.alert import AlertState, Severity
 from audio_interaction_ros.cli.printer import describe_intent, describe_silence, describe_sound
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
 from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.terminal import one_line, silence_stream

@@ -2,12 +2,10 @@
 
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-
 from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
 from audio_interaction_ros.protocol import RELEASED_CHUNK, ChunkSize
 
-pytestmark = pytest.mark.ros
+pytestmark = pytest.mark.unit
 
 
 def test_two_chunks_in_a_row_tell_and_what_is_lost_between_does_not():

@@ -19,9 +19,9 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.talker import Talker, make_final
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.intents.answers import apology
-from audio_interaction_ros.nodes.io.messages import (
+from audio_interaction_ros.nodes.io.text_messages import (
+    answer_message,
     partial_transcript,
-    text_reply_message,
     translation_message,
     words_transcript,
 )
@@ -62,7 +62,7 @@ class TextBoard:
 
     def __init__(self, *, node: ManagedNode, config: AssistantConfig, group: CallbackGroup,
                  load: Callable[[AssistantConfig], TextModel | None],
-                 publish: Callable[[str, Any], None]) -> None:
+                 publish: Callable[[str, Any], object]) -> None:
         """
         Wait for the model that listens.
 
@@ -95,10 +95,11 @@ class TextBoard:
         return self._worker is None or self._worker.idle
 
     def close(self) -> None:
-        """Stop the thread. Idempotent."""
+        """Stop the thread and let go of the models. Idempotent."""
         self.cut_short()
         if self._worker is not None:
             self._worker.close()
+        self._runtime = self._talker = None
 
     def ask(self, wanted: AnswerWanted) -> None:
         """Have a question answered; with an apology at once where nobody can."""
@@ -223,5 +224,5 @@ class TextBoard:
         first_text_s = math.nan if math.isnan(asked_at) else self._first_text_s
         if isinstance(event, FinalReply):
             self.answered += 1
-        self._publish_message('reply', text_reply_message(
+        self._publish_message('reply', answer_message(
             event, frame_id=self._frame_id, first_text_s=first_text_s))

@@ -23,8 +23,8 @@ from audio_interaction_ros.audio.overhearing import EchoFrame
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.encoding.overheard import Overheard
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
+from audio_interaction_ros.nodes.io.text_messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
