@@ -32,6 +32,7 @@ from audio_interaction_ros.runtimes.onnx_session import (
     make_aligned,
 )
 from audio_interaction_ros.runtimes.onnx_text_net import OnnxTextNet
+from audio_interaction_ros.runtimes.row_file import Rows
 from audio_interaction_ros.runtimes.specs import decoder_spec
 
 __all__ = ['OnnxDecoder']
@@ -65,12 +66,12 @@ class OnnxDecoder:
     """Runs ragged requests of several lanes as one padded pass; lanes are rows."""
 
     def __init__(self, config: CheckpointConfig, *, model_id: str, step: ort.InferenceSession,
-                 head: ort.InferenceSession, embeddings: np.ndarray, controls: np.ndarray,
+                 head: ort.InferenceSession, embeddings: Rows, controls: np.ndarray,
                  rope_index_dtype: str = 'fp32') -> None:
         """
         Take the sessions of both graphs and what the host looks up.
 
-        ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
+        ``embeddings`` [vocab_size, width] may be a file, of any float type;
         ``controls`` [2, width] float32 are the head's rows of silence and respond.
         """
         self.spec = decoder_spec(config, model_id)
