@@ -21,6 +21,7 @@ from audio_interaction_ros.checkpoints.whisper_folder import WhisperFolder, find
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
+from audio_interaction_ros.process_memory import give_back_freed
 from audio_interaction_ros.runtimes.hot_words import MOST_BEFORE
 from audio_interaction_ros.runtimes.onnx_session import (
     bind_input,
@@ -87,9 +88,10 @@ class OnnxWhisper:
 
     def _run_into(self, session: ort.InferenceSession, inputs: Mapping[str, np.ndarray],
                   outputs: Mapping[str, np.ndarray]) -> None:
-        """Run over arrays of ours: what ONNX Runtime makes for results it keeps when we drop it."""
+        """Run over arrays of ours: room that ONNX Runtime makes for results it keeps for ever."""
         binding = session.io_binding()
-        given = {name: np.ascontiguousarray(array, np.float32) for name, array in inputs.items()}
+        given = {name: np.ascontiguousarray(array, np.float32)
+                 for name, array in inputs.items()}
         for name, array in given.items():
             bind_input(binding, name, array)
         for name, array in outputs.items():
@@ -236,7 +238,9 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
         embeddings=RowFile(graphs / manifest.EMBEDDINGS),
         positions=np.load(graphs / manifest.POSITIONS),
         slots=_SLOTS + (MOST_BEFORE if hot_words else 0))
+    tokenizer = Tokenizer.from_file(str(graphs / 'tokenizer.json'))
+    give_back_freed()
     return WhisperWords(
-        net, Tokenizer.from_file(str(graphs / 'tokenizer.json')),
+        net, tokenizer,
         find_speech=load_voice_activity() if find_speech else None, language=language, task=task,
         after_s=after_s, hot_words=hot_words)
