@@ -18,6 +18,7 @@ import numpy as np
 from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
@@ -25,6 +26,7 @@ from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
+from audio_interaction_ros.stream.final_text import FinalText
 from audio_interaction_ros.stream.final_words import finish_span
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
@@ -75,11 +77,14 @@ class HeardStream:
     """Seconds of computing."""
     readings: list[float] = field(default_factory=list)
     """Seconds that each reading of speech took, where they can be told apart."""
+    translated: list[tuple[str, Shown]] = field(default_factory=list)
+    """Translations as they were shown and, stable as a whole, as they became final."""
 
 
 Play = Callable[[np.ndarray], HeardStream]
 """Plays samples [n] at 16 kHz from the beginning of a stream."""
-CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
+CLOCKS: dict[str, Clock] = {'wall': time.perf_counter, 'processor': time.process_time,
+                            'none': lambda: 0.0}
 
 
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +96,8 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
                         'the second pass does alone')
     parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
                         help='processor: count the time of the processor, where other programs '
-                        'use the machine as well (default: %(default)s)')
+                        'use the machine as well; none: computing takes no time (default: '
+                        '%(default)s)')
 
 
 def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None) -> Play:
@@ -134,11 +140,11 @@ def _cut_into_chunks(samples: np.ndarray, tail_s: float) -> Iterator[np.ndarray]
 
 def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
          judge: TurnJudge | None = None, clock: Clock = time.perf_counter,
-         tail_s: float = TAIL_S) -> HeardStream:
+         tail_s: float = TAIL_S, interpreter: WordInterpreter | None = None) -> HeardStream:
     """
     Play samples [n] at 16 kHz to a second pass; as in the nodes it rests as long as it reads.
 
-    ``judge`` hears whether a voice is through.
+    ``judge`` hears whether a voice is through; ``interpreter`` translates the words.
     """
     live = build_live_words(AssistantConfig(transcript=settings), second, judge=judge)
     assert live is not None, 'a second pass that reads speech that goes on'
@@ -164,14 +170,35 @@ def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
                 heard.shown.append((shown.utterance_id, Shown(
                     at=at, spent=now - at, text=shown.text,
                     stable=shown.text[:shown.stable_length])))
+                if interpreter is not None:
+                    growing = interpreter.on_partial(PartialTranscript(**_NO_PLACE, **vars(shown)))
+                    if growing is not None:
+                        heard.translated.append((shown.utterance_id, Shown(
+                            at=at, spent=processor.now() - at, text=growing.text,
+                            stable=growing.text[:growing.stable_length])))
         for span in [*over, *live.end()]:
             final = finish_span(span, reader, second)
             heard.finals.append(HeardFinal(
                 at=at, spent=processor.now() - at, text=final.text, ended_by=span.ended_by,
                 start=final.start_ns / NS, end=final.end_ns / NS))
+            if interpreter is not None:
+                whole = interpreter.on_final(_make_final(span.utterance_id, final, span.ended_by))
+                if whole is not None:
+                    heard.translated.append((span.utterance_id, Shown(
+                        at=at, spent=processor.now() - at, text=whole.text, stable=whole.text)))
         processor.now()
         heard.busy_s += processor.spent()
     return heard
+
+
+_NO_PLACE: dict[str, Any] = {'lane': '', 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
+
+
+def _make_final(name: str, final: FinalText, ended_by: str) -> FinalTranscript:
+    return FinalTranscript(
+        **_NO_PLACE, reply_id=name, utterance_id=name, text=final.text, language=final.language,
+        streamed_text='', source=final.source, confidence=final.confidence,
+        start_ns=final.start_ns, end_ns=final.end_ns, words=final.words, ended_by=ended_by)
 
 
 @dataclass(frozen=True, kw_only=True)

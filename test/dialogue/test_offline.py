@@ -134,6 +134,26 @@ def test_without_a_second_pass_words_are_left_to_lanes():
     assert with_it.drafted == {'transcript'}
 
 
+def test_who_only_listens_never_reads_the_text_model():
+    """Its size costs memory, not time: it works for an answer, and for its first words once."""
+    model, nets = scripted(lambda turns: 'Nobody.')
+    assistant = Assistant(
+        config=dataclasses.replace(CONFIG, translation=TranslationConfig()),
+        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script={0: {10: (Emotion.NORMAL, 'a draft')},
+                                        1: {11: (Emotion.NORMAL, 'Cheese.')}}),
+        second_pass=Reader('Who made the moon?'), text_model=model)
+    before = sum(len(net.fed) for net in nets)
+    noise = np.random.default_rng(0).normal(0, 3000, 16_000).astype(np.int16)
+
+    def hear(seconds):
+        blocks = [AudioBlock(samples=noise, sample_rate_hz=16_000, stamp_ns=None)] * seconds
+        list(assistant.listen(blocks))
+        return sum(len(net.fed) for net in nets)
+    assert hear(1) == before
+    assert hear(8) > before  # the words of the second utterance are answered
+
+
 @pytest.mark.parametrize('key, wrong', [
     ('reply', ReplyConfig()), ('transcript', TranscriptConfig()),
     ('lanes', (*LANES, LaneConfig(name='translation', kind='translation', threshold=0.5)))])

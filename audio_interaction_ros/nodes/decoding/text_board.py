@@ -26,10 +26,10 @@ from audio_interaction_ros.nodes.io.text_messages import (
     partial_transcript,
     words_transcript,
 )
-from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
+from audio_interaction_ros.nodes.lifecycle.retried_worker import RetriedWorker
+from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.runtimes.base import Runtime, TextModel
 from audio_interaction_ros.stream.events import (
     AnswerText,
@@ -72,9 +72,9 @@ class TextBoard:
         """
         self._node, self._config, self._group = node, config, group
         self._load, self._publish_message = load, publish
-        self.failure, self.ready = '', False
         self.answered = 0
         self._frame_id = ''
+        self._ready = False
         self.translations = None if config.translation.source == 'lane' else TranslationBoard(
             node=node, config=config, group=group, put=self._put_words,
             publish=lambda message: publish('translation', message))
@@ -83,15 +83,27 @@ class TextBoard:
         self._asked_at: dict[str, float] = {}
         self._hurry = threading.Event()
         """Something waits for which the translation of a prefix gives way."""
-        self._attempts = BackOff()
         self._runtime: Runtime | None = None
-        self._worker: Worker | None = None
-        node.managed_timer(1.0, self._retry_loading, callback_group=group)
+        self._worker: RetriedWorker | None = None
+        node.managed_timer(1.0, self._look, callback_group=group)
 
     def adopt(self, runtime: Runtime) -> None:
         """Take the model that listens, which translates too, and load the text model."""
         self._runtime = runtime
-        self._worker = self._start_worker()
+        self._worker = RetriedWorker(
+            node=self._node, group=self._group, load=self._load_models, compute=self._compute,
+            publish=self._publish, adopt=self._adopt_models, capacity=_BACKLOG, name='text_model',
+            loss='words are not translated, and answered only by intent')
+
+    @property
+    def ready(self) -> bool:
+        """True when the models are loaded and work."""
+        return self._ready and not self.failure
+
+    @property
+    def failure(self) -> str:
+        """Why nothing is written of words; empty while it is, or while the model loads."""
+        return '' if self._worker is None else self._worker.failure
 
     @property
     def idle(self) -> bool:
@@ -155,33 +167,26 @@ class TextBoard:
         if self.failure:
             report.add(WARN, self.failure)
 
-    def _start_worker(self) -> Worker:
-        worker = Worker(
-            node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
-            publish=self._publish, capacity=_BACKLOG, name='text_model', stand_back=True)
-        worker.start()
-        return worker
+    def _look(self) -> None:
+        if self._worker is not None:
+            self._worker.look()
 
-    def _retry_loading(self) -> None:
-        if self._attempts.is_due(time.monotonic()) and self._worker is not None and (
-                self._worker.idle):
-            self._attempts.stop_waiting()
-            self._worker.close()
-            self._worker = self._start_worker()
+    def _load_models(self) -> _Loaded:
+        runtime, model = self._runtime, self._load(self._config)
+        assert runtime is not None, 'the thread starts when there is a model'
+        return _Loaded(
+            None if model is None else build_talker(self._config, model),
+            build_word_interpreter(self._config, model, decoder=runtime.decoder,
+                                   tokenizer=runtime.tokenizer, lanes=runtime.config.lanes))
 
-    def _set_up(self) -> _Loaded | WorkerFailure:
-        try:
-            runtime, model = self._runtime, self._load(self._config)
-            assert runtime is not None, 'the thread starts when there is a model'
-            return _Loaded(
-                None if model is None else build_talker(self._config, model),
-                build_word_interpreter(self._config, model, decoder=runtime.decoder,
-                                       tokenizer=runtime.tokenizer, lanes=runtime.config.lanes))
-        except Exception as error:  # noqa: BLE001 - the robot listens on without it
-            return WorkerFailure(error)
+    def _adopt_models(self, loaded: _Loaded, seconds: float) -> None:
+        self._talker, self._ready = loaded.talker, True
+        self._node.get_logger().info(f'ready to write after {seconds:.1f} s')
 
-    def _compute(self, loaded: _Loaded, items: list[Any], emit: Emit) -> bool:
+    def _compute(self, loaded: _Loaded | None, items: list[Any], emit: Emit) -> bool:
         self._hurry.clear()
+        if loaded is None:
+            return False
         heard = []
         for item in items:
             if not isinstance(item, FinalReply | _Question):
@@ -214,20 +219,6 @@ class TextBoard:
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, the board's group)."""
         match output:
-            case Ready(WorkerFailure() as failed):
-                wait_s = self._attempts.fail(time.monotonic())
-                self.failure = (f'words are not translated, and answered only by intent: '
-                                f'{failed.error}; next try in {wait_s:.0f} s')
-                self._node.get_logger().error(self.failure)
-            case Ready(loaded, seconds):
-                self._attempts.succeed()
-                self._talker, self.failure, self.ready = loaded.talker, '', True
-                self._node.get_logger().info(f'ready to write after {seconds:.1f} s')
-            case WorkerFailure():
-                self.ready = False
-                self._attempts.fail(time.monotonic())
-                self.failure = f'the text model stopped: {output.error!r}'
-                self._node.get_logger().error(self.failure)
             case _Question():
                 self._asked_at = {output.wanted.reply_id: output.asked_at}
                 self._first_text_s = math.nan
