@@ -85,6 +85,7 @@ class DecoderNode(ManagedNode):
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
         config, flow = self.config, MutuallyExclusiveCallbackGroup()
+        config.check_translation()  # before a model is loaded for it
         self._timings, self._busy = Timings(), BusyMeter()
         self._configured_at = time.monotonic()
         self._progress = Progress()

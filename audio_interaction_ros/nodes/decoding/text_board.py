@@ -2,7 +2,8 @@
 What is written of words beside a decoder node: answers of a text model, and translations.
 
 Owns its thread, which gives way to all others and works between no two decisions, the text model
-in it, and what becomes of a question that cannot be answered. What is written is ``dialogue``'s.
+in it, and what becomes of a question that cannot be answered. What is written is ``dialogue``'s,
+what is published of translations the translation board's.
 """
 
 import math
@@ -19,10 +20,10 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.talker import Talker, make_final
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.intents.answers import apology
+from audio_interaction_ros.nodes.decoding.translation_board import FinalHeard, TranslationBoard
 from audio_interaction_ros.nodes.io.text_messages import (
     answer_message,
     partial_transcript,
-    translation_message,
     words_transcript,
 )
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
@@ -71,10 +72,13 @@ class TextBoard:
         """
         self._node, self._config, self._group = node, config, group
         self._load, self._publish_message = load, publish
-        self._follows = config.translation.source != 'lane'
         self.answered = 0
         self._frame_id = ''
         self._ready = False
+        self.translations = None if config.translation.source == 'lane' else TranslationBoard(
+            node=node, config=config, group=group, put=self._put_words,
+            publish=lambda message: publish('translation', message))
+        """What is shown of translations; None where lanes translate."""
         self._talker: Talker | None = None
         self._asked_at: dict[str, float] = {}
         self._hurry = threading.Event()
@@ -104,7 +108,8 @@ class TextBoard:
     @property
     def idle(self) -> bool:
         """True while it neither writes nor has anything to write."""
-        return self._worker is None or self._worker.idle
+        waits = self.translations is not None and self.translations.waiting
+        return not waits and (self._worker is None or self._worker.idle)
 
     def close(self) -> None:
         """Stop the thread and let go of the models. Idempotent."""
@@ -137,14 +142,28 @@ class TextBoard:
     def hear(self, transcript: Any) -> None:
         """Take a Transcript that was published, partial or final, to be translated."""
         self._frame_id = transcript.header.frame_id
-        if self._follows and transcript.source in ('partial', 'second_pass'):
-            if transcript.is_final:
-                self._hurry.set()
-            self._put(transcript, always=transcript.is_final)
+        if self.translations is not None:
+            self.translations.hear(transcript)
+
+    def _put_words(self, heard: Any) -> str:
+        """Hand words over to be translated; return why they were not taken."""
+        final = isinstance(heard, FinalHeard)
+        if final:
+            self._hurry.set()
+        if self._put(heard, always=final):
+            return ''
+        return 'too many wait' if self.ready else 'the model is not loaded'
+
+    def give_up(self) -> None:
+        """Let what was shown of translations be final."""
+        if self.translations is not None:
+            self.translations.give_up()
 
     def report(self, report: StatusReport) -> None:
         """Say whether the model works, and how much it has answered."""
         report.values.update({'text_model.ready': self.ready, 'text_model.answers': self.answered})
+        if self.translations is not None:
+            self.translations.report(report)
         if self.failure:
             report.add(WARN, self.failure)
 
@@ -186,11 +205,12 @@ class TextBoard:
 
     def _translate(self, interpreter: WordInterpreter, heard: list[Any], emit: Emit) -> None:
         """Translate finals, and of partial ones the newest that nothing came after."""
-        for place, transcript in enumerate(heard):
-            if transcript.is_final:
-                made: Any = interpreter.on_final(words_transcript(transcript, 'transcript'))
+        for place, item in enumerate(heard):
+            if isinstance(item, FinalHeard):
+                made: Any = interpreter.on_final(
+                    words_transcript(item.transcript, 'transcript'), item.english)
             elif place == len(heard) - 1:
-                made = interpreter.on_partial(partial_transcript(transcript), self._hurry.is_set)
+                made = interpreter.on_partial(partial_transcript(item), self._hurry.is_set)
             else:
                 made = None
             if made is not None:
@@ -204,9 +224,8 @@ class TextBoard:
                 self._first_text_s = math.nan
             case AnswerText() | FinalReply():
                 self._publish_reply(output)
-            case PartialTranslation() | FinalTranslation():
-                self._publish_message('translation', translation_message(
-                    output, frame_id=self._frame_id))
+            case PartialTranslation() | FinalTranslation() if self.translations is not None:
+                self.translations.publish(output)
 
     def _publish_reply(self, event: AnswerText | FinalReply) -> None:
         asked_at = self._asked_at.get(event.reply_id, math.nan)
