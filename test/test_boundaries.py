@@ -65,8 +65,8 @@ ROWS = {
     'replay': (CORE | {'replay', 'intents.words', 'offline'}, {'jiwer', 'junitparser', 'numpy'}),
     'replay.heard': (FACTS | {'alerts.alert'}, set()),
     'replay.verdict': ({'replay'}, set()),
-    'assembly': (CORE | {'runtimes.registry', 'runtimes.reader_pair', 'taught', 'intents',
-                         'dialogue'}, set()),
+    'assembly': (CORE | {'assembly', 'runtimes.registry', 'runtimes.reader_pair', 'taught',
+                         'intents', 'dialogue'}, set()),
     # The nets. What a model is, its angles and its ids can be had without a framework.
     'model': (FACTS | {'model'}, {'numpy', 'torch'}),
     'model.shapes': (FACTS, {'numpy'}),
