@@ -6,6 +6,7 @@ Owns the measure. Knows no model and not where a translation comes from.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
@@ -44,9 +45,7 @@ def score(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]
     """
     result: dict[str, Any] = {}
     for name, metric in _metrics(sentences[0].direction[-2:]).items():
-        result[name] = bootstrap(
-            _group(sentences, texts), lambda drawn, metric=metric: _score(metric, drawn, 0),
-            rounds=ROUNDS)
+        result[name] = bootstrap(_group(sentences, texts), partial(_score, metric), rounds=ROUNDS)
         result[f'{name}_signature'] = str(metric.get_signature())
     return result
 
@@ -54,10 +53,9 @@ def score(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]
 def compare(sentences: Sequence[Sentence], texts: Sequence[str],
             others: Sequence[str]) -> dict[str, Estimate]:
     """Return by how much BLEU and chrF of texts are above those of others, in pairs."""
-    return {name: bootstrap(
-        _group(sentences, texts, others),
-        lambda drawn, metric=metric: _score(metric, drawn, 0) - _score(metric, drawn, 1),
-        rounds=ROUNDS) for name, metric in _metrics(sentences[0].direction[-2:]).items()}
+    return {name: bootstrap(_group(sentences, texts, others), partial(_lead, metric),
+                            rounds=ROUNDS)
+            for name, metric in _metrics(sentences[0].direction[-2:]).items()}
 
 
 def _group(sentences: Sequence[Sentence], *texts: Sequence[str]) -> list[_Group]:
@@ -68,7 +66,11 @@ def _group(sentences: Sequence[Sentence], *texts: Sequence[str]) -> list[_Group]
     return list(groups.values())
 
 
-def _score(metric: Any, drawn: Sequence[_Group], which: int) -> float:
+def _lead(metric: Any, drawn: Sequence[_Group]) -> float:
+    return _score(metric, drawn) - _score(metric, drawn, 1)
+
+
+def _score(metric: Any, drawn: Sequence[_Group], which: int = 0) -> float:
     both = [pair for group in drawn for pair in group]
     return float(metric.corpus_score([written[which] for _, written in both], _reference_streams(
         [sentence for sentence, _ in both])).score)
