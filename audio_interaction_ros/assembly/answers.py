@@ -75,8 +75,9 @@ def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, 
     """
     if config.translation.source == 'lane':
         return None
+    drafts = ('en',) if config.writes_english else ()
     if config.translation.source == 'reply_model' and model is not None:
-        return WordInterpreter(Interpreter(TextWriter(model)))
+        return WordInterpreter(Interpreter(TextWriter(model)), drafts=drafts)
     if not hasattr(decoder, 'open_text_net') or 'translation' not in lanes:
         raise ConfigurationError(
             'translation.source: expected a model on the runtime onnx that was taught to '
@@ -84,7 +85,7 @@ def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, 
             'lane translate (config/edge_lanes.yaml)')
     return WordInterpreter(LaneInterpreter(
         decoder.open_text_net(SLOTS), tokenizer, ids=decoder.spec.token_ids,
-        prompt=lanes['translation'].prompt))
+        prompt=lanes['translation'].prompt), drafts=drafts)
 
 
 @lru_cache

@@ -266,12 +266,10 @@ class Assistant:
         if self.answers is not None:
             self._cut_short(heard.text)
             yield from self._say(self.answers.on_words(heard))
-        if self._interpreter is not None:
-            written = '' if self._interpreter.has_stable(heard.utterance_id) else (
-                self._words.write_english(heard))
-            translated = self._interpreter.on_final(heard, written)
-            if translated:
-                yield translated
+        translated = self._interpreter and self._interpreter.on_final(
+            heard, self._words.write_english(heard))
+        if translated:
+            yield translated
 
     def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
         """Yield answers; what no intent explains is answered by the text model."""
