@@ -26,6 +26,7 @@ from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     ERROR,
     WARN,
     StatusReport,
+    have_other_fields,
     name_several,
     publisher_name,
     why_unheard,
@@ -282,6 +283,10 @@ class AudioInput:
                 report.add(WARN, f'{self._topic_name()}: {problem}')
             elif self._converter and info.topic_type != kind:
                 report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not {kind}')
+            elif have_other_fields(info, self._find_own()):
+                report.add(ERROR, f'{publisher_name(info)} publishes {kind} with other fields '
+                                  'than it has here, so nothing of it can be read; build both '
+                                  'from one version of the package')
 
     def _messages_per_s(self) -> float:
         """Return the rate since this was last asked."""
@@ -291,6 +296,11 @@ class AudioInput:
 
     def _find_publishers(self) -> list[Any]:
         return list(self._node.get_publishers_info_by_topic(self._topic_name()))
+
+    def _find_own(self) -> list[Any]:
+        name = self._node.get_fully_qualified_name()
+        return [info for info in self._node.get_subscriptions_info_by_topic(self._topic_name())
+                if publisher_name(info) == name]
 
     def _topic_name(self) -> str:
         return str(self._node.resolve_topic_name(_TOPIC))

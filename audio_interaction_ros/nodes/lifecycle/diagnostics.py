@@ -23,8 +23,8 @@ from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.stream.events import ReplyWithheld
 
 __all__ = ['ERROR', 'OK', 'STALE', 'WARN', 'BusyMeter', 'Diagnostics', 'QosWatch', 'StatusReport',
-           'Timings', 'WithheldReplies', 'model_report', 'publisher_name', 'name_several',
-           'why_unheard']
+           'Timings', 'WithheldReplies', 'have_other_fields', 'model_report', 'publisher_name',
+           'name_several', 'why_unheard']
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
@@ -227,6 +227,19 @@ def why_unheard(info: Any, profile: Any) -> str:
     """Return why a publisher never connects to a subscription; empty where it does."""
     reason = qos.find_mismatch(info.qos_profile, profile)
     return f'publisher {publisher_name(info)} has an incompatible QoS: {reason}' if reason else ''
+
+
+def have_other_fields(info: Any, own: Iterable[Any]) -> bool:
+    """
+    Tell whether an endpoint has our type's name and other fields, so that nothing of it is read.
+
+    ``own`` are endpoints of the topic made here. Distributions before Iron say nothing of fields.
+    """
+    theirs: Any = getattr(info, 'topic_type_hash', None)
+    if theirs is None:
+        return False
+    ours = [item.topic_type_hash for item in own if item.topic_type == info.topic_type]
+    return any(theirs.version == hash_.version > 0 and theirs != hash_ for hash_ in ours)
 
 
 def publisher_name(info: Any) -> str:

@@ -43,6 +43,7 @@ _TOO_OFTEN = 100
 _IMPATIENT_S = 10.0
 _FAREWELL_S = 2.0
 _SENDING_S = 0.3
+_NO_LOG = '; set ROS_LOG_DIR to a folder that can be written'
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
@@ -167,7 +168,8 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
             start_ros(args, signal_handler_options=SignalHandlerOptions.NO)
         except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
             said = find_wrong_arguments(sys.argv if args is None else args) or (
-                f'error: expected ROS 2 to start: {one_line(str(error))}')
+                f'error: expected ROS 2 to start: {one_line(str(error))}'
+                + _NO_LOG * ('log directory' in str(error)))
             print(said, file=sys.stderr)
             return 2
         spinner = Spinner()
