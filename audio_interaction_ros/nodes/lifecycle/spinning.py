@@ -12,6 +12,7 @@ from typing import Any
 
 import rclpy
 from rclpy.context import Context
+from rclpy.exceptions import ParameterException
 from rclpy.executors import (
     ExternalShutdownException,
     ShutdownException,
@@ -185,6 +186,10 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
             _take_leave(spinner, [node for node in nodes if isinstance(node, ManagedNode)])
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
+        except ParameterException as error:  # of another type than it is declared with
+            print(f'error: {one_line(str(error))}; correct it where the node is started',
+                  file=sys.stderr, flush=True)
+            os._exit(2)  # a node that is half made cannot be destroyed, which rclpy would do
         finally:
             spinner.close()
             rclpy.try_shutdown()
