@@ -92,8 +92,7 @@ def read_messages(path: Path, topic: str = '', *,
         if not played:
             raise AudioFormatError(
                 f'Expected a rosbag2 at {path}, it is none or damaged ({_describe_error(error)}); '
-                'name '
-                'another, or mend it: ros2 bag reindex, mcap recover') from error
+                'name another, or mend it: ros2 bag reindex, mcap recover') from error
         warn(f'{path}: expected a bag up to its end, it is damaged after {played} messages '
              f'({_describe_error(error)}); played so far')
         return
