@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_live_words, resolve_for
+from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
@@ -37,8 +37,8 @@ from audio_interaction_ros.stream.final_words import finish_span
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
-__all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Play', 'Shown', 'add_play_arguments',
-           'make_play', 'play', 'play_assistant']
+__all__ = ['CLOCKS', 'Clock', 'HeardFinal', 'HeardStream', 'Play', 'PlayedAssistant', 'Shown',
+           'TimedEvent', 'add_play_arguments', 'make_play', 'play', 'play_assistant']
 
 NS = 1e9
 TAIL_S = 3.0
@@ -119,16 +119,8 @@ def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None)
         return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock,
                                     look=ChunkSize.of_seconds(options.look_every))
     assert runtime is not None, 'the streaming model'
-    config = replace(config, lanes=resolve_for(runtime, config.lanes))
-
-    def play_shipped(samples: np.ndarray) -> HeardStream:
-        runtime.encoder.reset()
-        return play_assistant(Assistant(
-            config=config, encoder=runtime.encoder, decoder=runtime.decoder,
-            tokenizer=runtime.tokenizer, sounds=runtime.sounds, second_pass=second,
-            translation_second_pass=second, turn_judge=judge), samples, clock=clock)
-
-    return play_shipped
+    return lambda samples: play_assistant(
+        Assistant.over(runtime, config, reader=second, turn_judge=judge), samples, clock=clock)
 
 
 class _Processor:
@@ -222,29 +214,52 @@ def _make_final(name: str, final: FinalText, ended_by: str) -> FinalTranscript:
         start_ns=final.start_ns, end_ns=final.end_ns, words=final.words, ended_by=ended_by)
 
 
-def play_assistant(assistant: Assistant, samples: np.ndarray, *,
-                   clock: Clock = time.perf_counter, tail_s: float = TAIL_S) -> HeardStream:
-    """Play samples [n] at 16 kHz to a whole assistant, which hears nothing else any more."""
-    heard, processor, at = HeardStream(), _Processor(clock), 0.0
+@dataclass(frozen=True, kw_only=True)
+class TimedEvent:
+    """What an assistant said when; seconds of the stream, as of Shown."""
 
-    def hand_out() -> Iterator[AudioBlock]:
-        nonlocal at
+    at: float
+    spent: float
+    event: Any
+
+
+class PlayedAssistant:
+    """A whole assistant to which one stream is played; it hears nothing else any more."""
+
+    def __init__(self, assistant: Assistant, *, clock: Clock = time.perf_counter) -> None:
+        """Take it as it was made."""
+        self._assistant, self._processor = assistant, _Processor(clock)
+        self._at = self.busy_s = 0.0
+
+    def play(self, samples: np.ndarray, tail_s: float = TAIL_S) -> Iterator[TimedEvent]:
+        """Yield what it says to samples [n] at 16 kHz."""
+        for event in self._assistant.listen(self._hand_out(samples, tail_s)):
+            yield TimedEvent(at=self._at, spent=self._processor.now() - self._at, event=event)
+
+    def _hand_out(self, samples: np.ndarray, tail_s: float) -> Iterator[AudioBlock]:
         for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
             if place:
-                processor.now()
-                heard.busy_s += processor.spent()
-            at = (place + 1) * CHUNK_NS / NS
-            processor.begin(at)
+                self._processor.now()
+                self.busy_s += self._processor.spent()
+            self._at = (place + 1) * CHUNK_NS / NS
+            self._processor.begin(self._at)
             yield AudioBlock(samples=piece, sample_rate_hz=SAMPLE_RATE_HZ,
                              stamp_ns=place * CHUNK_NS)
 
-    for event in assistant.listen(hand_out()):
+
+def play_assistant(assistant: Assistant, samples: np.ndarray, *,
+                   clock: Clock = time.perf_counter, tail_s: float = TAIL_S) -> HeardStream:
+    """Play samples [n] at 16 kHz to a whole assistant, and return its words."""
+    heard, played = HeardStream(), PlayedAssistant(assistant, clock=clock)
+    for one in played.play(samples, tail_s):
+        event = one.event
         if isinstance(event, PartialTranscript):
             heard.shown.append((event.utterance_id, Shown(
-                at=at, spent=processor.now() - at, text=event.text,
+                at=one.at, spent=one.spent, text=event.text,
                 stable=event.text[:event.stable_length])))
         elif isinstance(event, FinalTranscript):
             heard.finals.append(HeardFinal(
-                at=at, spent=processor.now() - at, text=event.text, ended_by=event.ended_by,
+                at=one.at, spent=one.spent, text=event.text, ended_by=event.ended_by,
                 start=event.start_ns / NS, end=event.end_ns / NS))
+    heard.busy_s = played.busy_s
     return heard

@@ -141,7 +141,7 @@ def test_what_is_no_bag_is_named(tmp_path, make, named):
 
 def test_of_several_topics_one_must_be_chosen(tmp_path):
     bag = written(tmp_path / 'bag', topics=('/left', '/right'))
-    with pytest.raises(AudioFormatError, match='/left, /right; set the parameter topic'):
+    with pytest.raises(AudioFormatError, match='/left, /right; name one'):
         played(bag)
     assert len(played(bag, '/right')[0]) == COUNT
     with pytest.raises(AudioFormatError, match='audio topic /middle'):

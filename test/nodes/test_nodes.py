@@ -577,6 +577,7 @@ def test_weights_that_do_not_load_leave_the_node_alive(robot):
     ('fifo.capazity', 3, "unknown key 'fifo.capazity'"),
     ('fifo.overflow', 'explode', 'drop_oldest'),
     ('translation.to_english', 'nobody', 'whisper or model'),
+    ('translation.source', 'words', 'transcript.second_pass: expected a reader of words'),
     ('fifo.capacity', 0, 'fifo.capacity')])
 def test_a_wrong_parameter_is_named_and_the_node_lives(robot, key, value, words):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)

@@ -76,7 +76,7 @@ class Boards:
     def _make_replies(self) -> ReplyBoard:
         config, commands = self._config, self._commands
         return ReplyBoard(
-            node=self._node, lanes=config.lanes, draft=config.second_passes, group=self._group,
+            node=self._node, lanes=config.lanes, draft=config.drafted, group=self._group,
             outlets=self._outlets, answers=self.answers, hear=self._hear_transcript,
             translate=commands.translate, let_write=commands.let_write)
 
@@ -106,6 +106,8 @@ class Boards:
         if self.texts is not None:
             self.texts.cut_short()
         self.replies.give_up()
+        if self.texts is not None:
+            self.texts.give_up()
 
     def close(self) -> None:
         """Stop what has a thread. Idempotent."""
