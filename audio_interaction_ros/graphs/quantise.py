@@ -27,8 +27,8 @@ def quantise(weight: npt.ArrayLike, bits: int,
 
     A code stands for (code - half) * scale with half = 2 ** (bits - 1). The weight of a block that
     is furthest from zero becomes code 0 exactly, so the scale carries its sign and no code is
-    wasted. Two codes of 4 bits share a byte, the first below. ``block`` weights have a scale; None:
-    as BLOCKS says.
+    wasted. Two codes of 4 bits share a byte, the first below. ``block`` is how many weights have
+    a scale; None: as BLOCKS says.
     """
     if bits not in (4, 8):
         raise ValueError(f'expected 4 or 8 bits, found {bits}')

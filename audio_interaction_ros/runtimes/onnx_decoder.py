@@ -180,11 +180,12 @@ class OnnxDecoder:
         for name in STEP_INPUTS:
             bind_input(run.binding, name, getattr(run, name))
         bind_output(run.binding, HIDDEN_OUTPUT, run.hidden)
-        for layer, names in enumerate(zip(cache_names(config.layers), new_names(config.layers),
-                                          strict=True)):
-            for which, (past, fresh) in enumerate(zip(*names, strict=True)):
-                bind_input(run.binding, past, cache[layer, which, first:first + rows])
-                bind_output(run.binding, fresh, new[layer, which])
+        for layer, (past, written) in enumerate(zip(cache_names(config.layers),
+                                                    new_names(config.layers), strict=True)):
+            for which in (0, 1):
+                bind_input(run.binding, past[which],
+                           cache[layer, which, first:first + rows])
+                bind_output(run.binding, written[which], run.new[layer, which])
         return run
 
     def _take_room(self, *arrays: tuple[tuple[int, ...], Any]) -> list[np.ndarray]:
