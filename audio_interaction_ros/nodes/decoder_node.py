@@ -264,7 +264,7 @@ class DecoderNode(ManagedNode):
         self._alerts.note_classes(heard.chunk.sounds.names)
         for event, origin in heard.sounds:
             self._publish_sound(event, origin)
-        self._sounds.on_chunk(heard.chunk, heard.heard.frame_id)
+        self._sounds.on_chunk(heard.chunk, heard.thresholds, heard.heard.frame_id)
 
     def _publish_sound(self, event: SoundEvent, heard: ChunkOrigin) -> None:
         if self._alerts is not None and self._sounds is not None:
