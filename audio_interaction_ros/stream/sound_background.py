@@ -52,8 +52,17 @@ class SoundBackground:
 
     def raise_threshold(self, threshold: float) -> float:
         """Return what must be scored here, where in silence it were ``threshold``, 0 to 1."""
-        rise = self._share * (self._sorted[self._chunks // 2] - _SILENCE) if self._chunks else 0.0
+        rise = self._rise
         return _probability(_log_odds(threshold) + rise) if rise > 0 else threshold
+
+    def lower_score(self, score: float) -> float:
+        """Return what a score would have to be in silence to count as much as it does here."""
+        rise = self._rise
+        return _probability(_log_odds(score) - rise) if rise > 0 and score < 1.0 else score
+
+    @property
+    def _rise(self) -> float:
+        return self._share * (self._sorted[self._chunks // 2] - _SILENCE) if self._chunks else 0.0
 
 
 def _log_odds(probability: float) -> float:

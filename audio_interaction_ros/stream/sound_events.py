@@ -63,6 +63,10 @@ class SoundRule:
                 raise ConfigurationError(f'{name}: expected {expected}, found '
                                          f'{getattr(self, name)!r}; change it')
 
+    def make_background(self) -> SoundBackground:
+        """Return a memory of the place, which is taken for silent."""
+        return SoundBackground(share=self.background, seconds=self.background_s)
+
 
 @dataclass(kw_only=True)
 class _Track:
@@ -91,8 +95,7 @@ class _Track:
     def __post_init__(self) -> None:
         """Begin in silence."""
         self.threshold = self.rule.threshold
-        self.background = SoundBackground(share=self.rule.background,
-                                          seconds=self.rule.background_s)
+        self.background = self.rule.make_background()
 
     def forget(self, *, worn_out: bool = False) -> None:
         """Begin without a past."""

@@ -18,7 +18,7 @@ from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_
 from train.sound_head.across import compare_across
 from train.sound_head.baselines import Branch
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
-from train.sound_head.choose import recall_curves, rules_of_alerts
+from train.sound_head.choose import detection_of_alerts, recall_curves, rules_of_alerts
 from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
 from train.sound_head.clips import HELD_OUT
 from train.sound_head.curves import CheckedStream, draw_curves
@@ -143,7 +143,7 @@ def _finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | N
         tensors = helpers.merge(tensors, context, calibration)
     checked = [CheckedStream(stream, calibration.apply(one), target)
                for stream, one, target in zip(streams, logits, targets, strict=True)]
-    table = draw_curves(checked, training.classes) | {
+    table = draw_curves(checked, training.classes, detection_of_alerts()) | {
         'calibration_error': _errors(checked, training)}
     _write_json(out / 'curves.json', table)
     _write_json(out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
