@@ -11,9 +11,9 @@ from collections import deque
 
 from audio_interaction_ros.protocol import CHUNK_S
 
-__all__ = ['SoundBackground']
+__all__ = ['SILENCE', 'SoundBackground']
 
-_SILENCE = -6.0
+SILENCE = -6.0
 """Log-odds of a sound where nothing like it is heard; a place that scores less is as silent."""
 _MOST = 16.0
 """Log-odds beyond this are not told from 1 by scores of 32 bits."""
@@ -26,26 +26,29 @@ class SoundBackground:
     A stream begins as though it had been silent for as long as is remembered.
     """
 
-    def __init__(self, *, share: float, seconds: float) -> None:
+    def __init__(self, *, share: float, seconds: float, quantile: float = 0.5,
+                 silence: float = SILENCE) -> None:
         """
         Remember ``seconds``; ``share``, 0 to 1, of their median raises a threshold.
 
-        With a share of 0 nothing is remembered and no threshold moves.
+        With a share of 0 nothing is remembered and no threshold moves. Another ``quantile``, 0 to
+        1, may take the place of the median. Log-odds below ``silence`` raise nothing.
         """
-        self._share = share
+        self._share, self._silence = share, silence
         self._chunks = max(1, round(seconds / CHUNK_S)) if share else 0
+        self._place = min(int(quantile * self._chunks), self._chunks - 1)
         self.forget()
 
     def forget(self) -> None:
         """Take the past for silent."""
-        self._newest = deque([_SILENCE] * self._chunks)
-        self._sorted = [_SILENCE] * self._chunks
+        self._newest = deque([self._silence] * self._chunks)
+        self._sorted = [self._silence] * self._chunks
 
     def note(self, score: float) -> None:
         """Remember the score, 0 to 1, of one chunk more in place of the oldest."""
         if not self._chunks:
             return
-        odds = max(_SILENCE, _log_odds(score))
+        odds = max(self._silence, _log_odds(score))
         del self._sorted[bisect_left(self._sorted, self._newest.popleft())]
         self._newest.append(odds)
         insort(self._sorted, odds)
@@ -62,7 +65,7 @@ class SoundBackground:
 
     @property
     def _rise(self) -> float:
-        return self._share * (self._sorted[self._chunks // 2] - _SILENCE) if self._chunks else 0.0
+        return self._share * (self._sorted[self._place] - self._silence) if self._chunks else 0.0
 
 
 def _log_odds(probability: float) -> float:

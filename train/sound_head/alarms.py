@@ -13,9 +13,10 @@ import numpy as np
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import SoundStarted
+from audio_interaction_ros.stream.sound_background import SoundBackground
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
 
-__all__ = ['find_alarms', 'levels_of', 'lower_scores', 'series_of']
+__all__ = ['find_alarms', 'levels_of', 'lower_by', 'lower_scores', 'series_of']
 
 _NAME, _NOTHING = 'sound', np.empty((0, 0), np.float32)
 
@@ -33,9 +34,12 @@ def lower_scores(scores: np.ndarray, rule: SoundRule) -> np.ndarray:
 
     A chunk reaches its raised threshold just where its lowered score reaches the rule's own.
     """
-    if not rule.background:
-        return scores
-    background, lowered = rule.make_background(), np.empty(len(scores))
+    return lower_by(rule.make_background(), scores) if rule.background else scores
+
+
+def lower_by(background: SoundBackground, scores: np.ndarray) -> np.ndarray:
+    """Return scores [chunks] as far as they count beside those before them; takes these in."""
+    lowered = np.empty(len(scores))
     for place, score in enumerate(scores.tolist()):
         lowered[place] = background.lower_score(score)
         background.note(score)

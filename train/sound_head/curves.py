@@ -131,8 +131,7 @@ def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: SoundRule
     rates = [counts / max(_hours(streams), 1e-9)]
     for group in groups:
         peaks = [float(levels_of(one.scores[:, number], rule).max(initial=0.0)) for one in group]
-        if len(peaks) > TAIL_PEAKS:
-            rates.append(extrapolate(np.array(peaks), _hours(group)))
+        rates.append(extrapolate(np.array(peaks), _hours(group)))
     return np.max(rates, axis=0).round(4)
 
 
@@ -140,18 +139,23 @@ def _hours(streams: Sequence[CheckedStream]) -> float:
     return sum(one.stream.chunks for one in streams) * CHUNK_S / 3600
 
 
-def extrapolate(peaks: np.ndarray, hours: float) -> np.ndarray:
+def extrapolate(peaks: np.ndarray, hours: float,
+                thresholds: Sequence[float] | np.ndarray = THRESHOLDS) -> np.ndarray:
     """
     Return alarms per hour at each threshold by the highest score of each stream, ``peaks`` [n].
+
+    Of TAIL_PEAKS streams or fewer nothing can be told: 0.
 
     The excess of the highest peaks over the next one, as log-odds, is taken for exponential: so
     a rate can be told for thresholds that hardly any stream reached. Below the peaks that it is
     fitted on, it is the rate at the lowest of them.
     """
+    if len(peaks) <= TAIL_PEAKS:
+        return np.zeros(len(thresholds))
     odds = np.sort(_log_odds(peaks))[::-1]
     start = odds[TAIL_PEAKS]
     mean = max(float(np.mean(odds[:TAIL_PEAKS] - start)), LEAST_MEAN)
-    above = np.maximum(_log_odds(np.array(THRESHOLDS)) - start, 0.0)
+    above = np.maximum(_log_odds(np.array(thresholds)) - start, 0.0)
     return np.asarray(TAIL_PEAKS / hours * np.exp(-above / mean))
 
 
