@@ -148,7 +148,7 @@ def compare_the_head(data, out, tagger, monkeypatch, capsys):
                  '--compare', str(out / 'sounds.safetensors')]) == 0
     assert '| two chunks of three | ' in capsys.readouterr().out
     table = json.loads((out / 'forms.json').read_text())
-    assert set(table) == {'head', 'half head, half YAMNet', 'YAMNet'}
+    assert set(table) == {'head', 'half head, half YAMNet', 'YAMNet', 'lasting'}
     assert table['head']['as the rules file']['0.125'][2:] == [0.0, 0.0, 0.0]
 
 

@@ -1,6 +1,7 @@
 """Forms of detection beside each other: none is better by being looser or by knowing nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from audio_interaction_ros.stream.sound_events import SoundRule  # noqa: E402
 from train.sound_head.classes import SoundClass, SoundClasses  # noqa: E402
 from train.sound_head.curves import CheckedStream  # noqa: E402
 from train.sound_head.dataset import Stream  # noqa: E402
+from train.sound_head.lasting import follow_lasting, say_lasting  # noqa: E402
 from train.sound_head.promised import Form, compare_ways, say_ways  # noqa: E402
 from train.sound_head.scenes import SceneEvent  # noqa: E402
 
@@ -54,6 +56,20 @@ def test_an_event_in_a_place_that_sounds_like_it_is_as_hard_as_on_the_robot():
     """A second and a half of that place stands for the ten that the robot would have heard."""
     table = compare(*STEADY, *both('a.flac', [0.9], 0.95))
     assert table['rising']['0.125'][0] == 0.0
+
+
+def test_a_sound_that_lasts_is_followed_to_its_end():
+    lasts = (SceneEvent('siren', 1.6, 6.4, 'a.flac'),)
+    scores = np.array([0.0] * 4 + [0.9, 0.9, 0.9] * 4 + [0.0] * 4)[:, None]
+    one = CheckedStream(Stream('s', 0, 'dry', 0, len(scores), lasts), scores, scores * 0)
+    short = stream('dry', [0.9] * 11, 'b.flac')
+    told = follow_lasting([one, short], CLASSES, {'siren': SoundRule(threshold=0.8)})
+    assert {(row.events, row.begun, row.beginnings) for row in told.values()} == {(1, 1, 1.0)}
+    assert all(row.on == 1.0 for row in told.values())
+    assert '| 120 s, background 0.5 | 1 | 1 | 1.00 | 1.000 |' in say_lasting(told)
+    broken = replace(one, scores=np.array([0.0] * 4 + [0.9] * 6 + [0.0] * 10)[:, None])
+    told = follow_lasting([broken], CLASSES, {'siren': SoundRule(threshold=0.8)})
+    assert told['120 s, background 0'].beginnings > 20 and told['120 s, background 0'].on < 0.7
 
 
 def test_a_form_that_needs_more_is_no_better_for_having_fewer_false_alarms():

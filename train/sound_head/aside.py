@@ -8,7 +8,9 @@ heart. Owns who scores; streams are those of every run (``embeddings.ASIDE``).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +23,13 @@ from train.sound_head.curves import CheckedStream
 from train.sound_head.dataset import Dataset, read_dataset
 from train.sound_head.embeddings import Amounts, write_aside
 from train.sound_head.files import write_json
+from train.sound_head.lasting import follow_lasting, say_lasting
 from train.sound_head.promised import FORMS, Form, compare_ways, say_ways
 from train.sound_head.tagger import TaggerClasses, fetch_tagger_classes
 
 __all__ = ['compare_aside', 'score_windows']
 
+HEAD, PROFILE = 'head', 'home'
 MOST = 1e-7
 """Probabilities this near 0 or 1 are the least and the most of 32 bits."""
 
@@ -37,13 +41,17 @@ def compare_aside(data: Path, out: Path, head: Path, hours: float, workers: int,
     parts = write_aside(data, out / 'parts', Amounts(scenes=0, hours=hours), workers, report)
     dataset = read_dataset(out / 'parts', parts, classes)
     report(f'{len(dataset.streams)} streams, {len(dataset.targets)} chunks')
-    table = {}
+    table: dict[str, Any] = {}
     for name, scores in score_all(dataset, SoundHead.read(head), tagger, classes).items():
         checked = [CheckedStream(stream, one, dataset.targets[stream.places].numpy())
                    for stream, one in zip(dataset.streams, scores, strict=True)]
         table[name] = compare_ways({said: (checked, form) for said, form in forms.items()},
                                    classes, detection_of_alerts())
         report(f'\n{name}\n\n{say_ways(table[name])}')
+        if name == HEAD:
+            lasting = follow_lasting(checked, classes, detection_of_alerts(PROFILE))
+            table['lasting'] = {said: asdict(one) for said, one in lasting.items()}
+            report(f'\nsounds that last, {PROFILE}\n\n{say_lasting(lasting)}')
     write_json(out / 'forms.json', table)
 
 
@@ -53,7 +61,7 @@ def score_all(dataset: Dataset, head: SoundHead, tagger: TaggerClasses,
     embeddings = [dataset.embeddings[stream.places] for stream in dataset.streams]
     own = [_log_odds(score_windows(head, one.float().numpy())) for one in embeddings]
     others = [tagger_logits(one, tagger, classes) for one in embeddings]
-    return {'head': [sigmoid(one) for one in own],
+    return {HEAD: [sigmoid(one) for one in own],
             'half head, half YAMNet': [sigmoid((one + other) / 2)
                                        for one, other in zip(own, others, strict=True)],
             'YAMNet': [sigmoid(one) for one in others]}

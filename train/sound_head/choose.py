@@ -145,10 +145,10 @@ def say_rules(compared: Mapping[str, Mapping[str, float]]) -> str:
         for name, by_rule in compared.items())
 
 
-def detection_of_alerts() -> dict[str, SoundRule]:
-    """Return by class how the rules file that ships makes an alarm of scores."""
+def detection_of_alerts(profile: str = '') -> dict[str, SoundRule]:
+    """Return by class how the rules file that ships makes an alarm of scores, in a profile."""
     known = load_rules(shipped_path('config/alerts.yaml'))
-    return {name: rule for profile in known.profiles
+    return {name: rule for profile in ([profile] if profile else known.profiles)
             for name, rule in known.rules_of_sounds(profile).items()}
 
 

@@ -24,7 +24,7 @@ from train.sound_head.choose import HARMLESS_FACTOR
 from train.sound_head.classes import ABSENT, SoundClasses
 from train.sound_head.curves import STREAMS_OF, TAIL_S, CheckedStream, extrapolate
 
-__all__ = ['FORMS', 'RATES', 'Form', 'compare_ways', 'say_ways']
+__all__ = ['FORMS', 'RATES', 'Form', 'compare_ways', 'lengthen', 'say_ways']
 
 RATES = (0.025, 0.125, 0.5)
 """False alarms per hour of ambience that a class may have; ten times as many of close sounds."""
@@ -115,11 +115,11 @@ def _peak(one: CheckedStream, number: int, rule: SoundRule, form: Form) -> float
     """Return the highest threshold at which the event of a stream is heard in its time."""
     event = one.stream.events[0]
     begin, end = int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
-    scores, more = _lengthen(one.scores[:, number], begin)
+    scores, more = lengthen(one.scores[:, number], begin)
     return float(form.levels_of(scores, rule)[more + begin:more + end].max(initial=0.0))
 
 
-def _lengthen(scores: np.ndarray, lead: int) -> tuple[np.ndarray, int]:
+def lengthen(scores: np.ndarray, lead: int) -> tuple[np.ndarray, int]:
     """Return scores whose first ``lead`` chunks were heard before as well, and how many more."""
     more = round(LEAD_S / CHUNK_S)
     own = scores[min(1, lead - 1):lead]  # the very first window is not full yet
@@ -134,7 +134,7 @@ def _cost(checked: Sequence[CheckedStream], number: int, rule: SoundRule, form: 
         if one.stream.kind in STREAMS_OF.get(kind, (kind,)) and (
                 one.targets[:, number] == ABSENT).all():
             # single sounds stand in silence, and ambience is a place of its own
-            scores, more = _lengthen(one.scores[:, number], 0 if kind in STREAMS_OF else 2)
+            scores, more = lengthen(one.scores[:, number], 0 if kind in STREAMS_OF else 2)
             levels.append(form.levels_of(scores, rule)[more:])
     hours = sum(map(len, levels)) * CHUNK_S / 3600
     if not hours:
