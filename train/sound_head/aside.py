@@ -7,7 +7,7 @@ from none of our recordings, and half of each: what they gain is no matter of wh
 heart. Owns who scores; streams are those of every run (``embeddings.ASIDE``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from train.sound_head.dataset import Dataset, read_dataset
 from train.sound_head.embeddings import Amounts, write_aside
 from train.sound_head.files import write_json
 from train.sound_head.lasting import follow_lasting, say_lasting
-from train.sound_head.promised import FORMS, Form, compare_ways, say_ways
+from train.sound_head.promised import FORMS, LEAD_S, compare_ways, say_ways
 from train.sound_head.tagger import TaggerClasses, fetch_tagger_classes
 
 __all__ = ['compare_aside', 'score_windows']
@@ -35,7 +35,7 @@ MOST = 1e-7
 
 
 def compare_aside(data: Path, out: Path, head: Path, hours: float, workers: int,
-                  report: Callable[[str], None], forms: Mapping[str, Form] = FORMS) -> None:
+                  report: Callable[[str], None], lead_s: float = LEAD_S) -> None:
     """Write ``forms.json`` into ``out`` and tell its tables; hears what is missing."""
     classes, tagger = read_classes(), fetch_tagger_classes(out)
     parts = write_aside(data, out / 'parts', Amounts(scenes=0, hours=hours), workers, report)
@@ -45,8 +45,8 @@ def compare_aside(data: Path, out: Path, head: Path, hours: float, workers: int,
     for name, scores in score_all(dataset, SoundHead.read(head), tagger, classes).items():
         checked = [CheckedStream(stream, one, dataset.targets[stream.places].numpy())
                    for stream, one in zip(dataset.streams, scores, strict=True)]
-        table[name] = compare_ways({said: (checked, form) for said, form in forms.items()},
-                                   classes, detection_of_alerts())
+        table[name] = compare_ways({said: (checked, form) for said, form in FORMS.items()},
+                                   classes, detection_of_alerts(), lead_s)
         report(f'\n{name}\n\n{say_ways(table[name])}')
         if name == HEAD:
             lasting = follow_lasting(checked, classes, detection_of_alerts(PROFILE))

@@ -24,7 +24,7 @@ from train.sound_head.choose import HARMLESS_FACTOR
 from train.sound_head.classes import ABSENT, SoundClasses
 from train.sound_head.curves import STREAMS_OF, TAIL_S, CheckedStream, extrapolate
 
-__all__ = ['FORMS', 'RATES', 'Form', 'compare_ways', 'lengthen', 'say_ways']
+__all__ = ['FORMS', 'LEAD_S', 'RATES', 'Form', 'compare_ways', 'lengthen', 'say_ways']
 
 RATES = (0.025, 0.125, 0.5)
 """False alarms per hour of ambience that a class may have; ten times as many of close sounds."""
@@ -73,18 +73,18 @@ Table = dict[str, dict[str, list[float]]]
 
 
 def compare_ways(ways: Mapping[str, tuple[Sequence[CheckedStream], Form]], classes: SoundClasses,
-                 rules: Mapping[str, SoundRule]) -> Table:
+                 rules: Mapping[str, SoundRule], lead_s: float = LEAD_S) -> Table:
     """
     Return rows by way: at each rate recall dry and at 10 dB, and what it gains with its interval.
 
     A way is who scores the same streams, and a form. Recall is the mean over classes of recorded
     events. The gain is that of both conditions together over the first way, with a bootstrap over
-    recordings, 95 %.
+    recordings, 95 %. The place of an event or a close sound counts for ``lead_s`` more.
     """
     first: dict[float, Found] = {}
     table: Table = {}
     for name, (checked, form) in ways.items():
-        found = _listen(checked, classes, rules, form)
+        found = _listen(checked, classes, rules, form, lead_s)
         first = first or found
         table[name] = {f'{rate:g}': [*(_mean_recall(found[rate], kind) for kind in CONDITIONS),
                                      *_gain(first[rate], found[rate])] for rate in RATES}
@@ -92,7 +92,7 @@ def compare_ways(ways: Mapping[str, tuple[Sequence[CheckedStream], Form]], class
 
 
 def _listen(checked: Sequence[CheckedStream], classes: SoundClasses,
-            rules: Mapping[str, SoundRule], form: Form) -> dict[float, Found]:
+            rules: Mapping[str, SoundRule], form: Form, lead_s: float) -> dict[float, Found]:
     """Return by rate what a form hears at the thresholds that the rate allows it."""
     found: dict[float, Found] = {rate: {} for rate in RATES}
     for number, name in enumerate(classes.names):
@@ -101,8 +101,9 @@ def _listen(checked: Sequence[CheckedStream], classes: SoundClasses,
                   and one.stream.events[0].path]
         if name not in rules or not events:
             continue
-        costs = {kind: _cost(checked, number, rules[name], form, kind) for kind in BACKGROUNDS}
-        heard = [(one.stream, _peak(one, number, rules[name], form)) for one in events]
+        costs = {kind: _cost(checked, number, rules[name], form, kind, lead_s)
+                 for kind in BACKGROUNDS}
+        heard = [(one.stream, _peak(one, number, rules[name], form, lead_s)) for one in events]
         for rate in RATES:
             least = _lowest(costs, rate)
             for stream, peak in heard:
@@ -111,30 +112,31 @@ def _listen(checked: Sequence[CheckedStream], classes: SoundClasses,
     return found
 
 
-def _peak(one: CheckedStream, number: int, rule: SoundRule, form: Form) -> float:
+def _peak(one: CheckedStream, number: int, rule: SoundRule, form: Form, lead_s: float) -> float:
     """Return the highest threshold at which the event of a stream is heard in its time."""
     event = one.stream.events[0]
     begin, end = int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
-    scores, more = lengthen(one.scores[:, number], begin)
+    scores, more = lengthen(one.scores[:, number], begin, lead_s)
     return float(form.levels_of(scores, rule)[more + begin:more + end].max(initial=0.0))
 
 
-def lengthen(scores: np.ndarray, lead: int) -> tuple[np.ndarray, int]:
-    """Return scores whose first ``lead`` chunks were heard before as well, and how many more."""
-    more = round(LEAD_S / CHUNK_S)
+def lengthen(scores: np.ndarray, lead: int, lead_s: float = LEAD_S) -> tuple[np.ndarray, int]:
+    """Return scores whose first ``lead`` chunks last ``lead_s`` more, and how many more that is."""
+    more = round(lead_s / CHUNK_S)
     own = scores[min(1, lead - 1):lead]  # the very first window is not full yet
     return (np.concatenate([np.resize(own, more), scores]), more) if lead else (scores, 0)
 
 
 def _cost(checked: Sequence[CheckedStream], number: int, rule: SoundRule, form: Form,
-          kind: str) -> np.ndarray:
+          kind: str, lead_s: float) -> np.ndarray:
     """Return false alarms per hour of one kind of background at each of STEPS."""
     levels = []
     for one in checked:
         if one.stream.kind in STREAMS_OF.get(kind, (kind,)) and (
                 one.targets[:, number] == ABSENT).all():
             # single sounds stand in silence, and ambience is a place of its own
-            scores, more = lengthen(one.scores[:, number], 0 if kind in STREAMS_OF else 2)
+            scores, more = lengthen(one.scores[:, number], 0 if kind in STREAMS_OF else 2,
+                                    lead_s)
             levels.append(form.levels_of(scores, rule)[more:])
     hours = sum(map(len, levels)) * CHUNK_S / 3600
     if not hours:
