@@ -62,8 +62,8 @@ def _follow(checked: Sequence[CheckedStream], classes: SoundClasses,
                   for first, last in find_alarms(scores, rule, rule.threshold)
                   if first < end and last > begin]
         if alarms:
-            on = sum(last - first for first, last in alarms)
-            found.append((len(alarms), on / (end - alarms[0][0])))
+            sounding = sum(last - first for first, last in alarms)
+            found.append((len(alarms), sounding / (end - alarms[0][0])))
     beginnings, on = np.mean(found, axis=0).tolist() if found else (0.0, 0.0)
     return Lasting(events, len(found), beginnings, on)
 
