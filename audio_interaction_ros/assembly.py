@@ -119,7 +119,8 @@ def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, 
     if not hasattr(decoder, 'open_text_net') or 'translation' not in lanes:
         raise ConfigurationError(
             'translation.source: expected a model on the runtime onnx that was taught to '
-            'translate, for it shall translate words, found another; set it to lane')
+            'translate, for it shall translate words, found another; set it to lane and let a '
+            'lane translate (config/edge_lanes.yaml)')
     return WordInterpreter(LaneInterpreter(
         decoder.open_text_net(SLOTS), tokenizer, ids=decoder.spec.token_ids,
         prompt=lanes['translation'].prompt))

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from audio_interaction_ros.alerts.alert import AlertChange
@@ -33,9 +34,11 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
+from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
+    Runtime,
     SoundHead,
     TextModel,
     Tokenizer,
@@ -59,6 +62,7 @@ from audio_interaction_ros.stream.final_text import (
     choose_final,
     nobody,
     read_for_translation,
+    write_english,
 )
 from audio_interaction_ros.stream.final_words import (
     SettledDraft,
@@ -123,7 +127,7 @@ class Assistant:
         self._live: LiveWords | None = (build_live_words(config, second_pass, judge=turn_judge)
                                         if self._words_lane else None)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
-                                     translates=translates)
+                                     translates=translates and interpreter is None)
         if self._live is not None:  # what is read is better than what the lane would write
             self.session.let_write(self._words_lane, False)
         self.policy = build_policy(config.alerts, config.lanes)
@@ -135,6 +139,7 @@ class Assistant:
         """What answers words that were read; None where replies are the model's own."""
         self._talker = None if text_model is None else build_talker(config, text_model)
         self._interpreter = interpreter
+        self._english = translation_second_pass if config.writes_english else None
         self.stats = AssistantStats()
 
     @property
@@ -164,30 +169,37 @@ class Assistant:
         Each has heard nothing yet. They share the model, so only the newest one may listen.
         """
         tell(f'loading the model {config.model.path}')
-        runtime = load_model(config.model)
-        lanes = resolve_for(runtime, config.lanes)
-        wanted = config.second_passes
-        whisper: Transcriber | None = None
-        if wanted:
+        runtime, reader = load_model(config.model), None
+        if config.second_passes:
             tell('loading the model of the second pass')
-            whisper = load_reader(config, threads=config.model.threads)
-        judge = load_judge(config) if 'transcript' in wanted else None
+            reader = load_reader(config, threads=config.model.threads)
+        judge = load_judge(config) if 'transcript' in config.second_passes else None
         if config.reply.model:
             tell(f'loading the text model {config.reply.model}')
-        text_model = load_reply_model(config)
+        return partial(cls.over, runtime, config, reader=reader, turn_judge=judge,
+                       text_model=load_reply_model(config))
 
-        def make() -> 'Assistant':
-            runtime.encoder.reset()
-            return cls(config=replace(config, lanes=lanes), text_model=text_model,
-                       interpreter=build_word_interpreter(
-                           config, text_model, decoder=runtime.decoder,
-                           tokenizer=runtime.tokenizer, lanes=runtime.config.lanes),
-                       encoder=runtime.encoder, decoder=runtime.decoder,
-                       tokenizer=runtime.tokenizer, sounds=runtime.sounds,
-                       second_pass=whisper if 'transcript' in wanted else None,
-                       translation_second_pass=whisper if 'translation' in wanted else None,
-                       turn_judge=judge)
-        return make
+    @classmethod
+    def over(cls, runtime: Runtime, config: AssistantConfig, *, reader: Transcriber | None = None,
+             turn_judge: TurnJudge | None = None,
+             text_model: TextModel | None = None) -> 'Assistant':
+        """
+        Return an assistant over models that are loaded; it has heard nothing yet.
+
+        ``reader`` makes the second passes that the configuration wants, of which there are none
+        without it.
+        """
+        runtime.encoder.reset()
+        wanted = config.second_passes
+        return cls(
+            config=replace(config, lanes=resolve_for(runtime, config.lanes)),
+            encoder=runtime.encoder, decoder=runtime.decoder, tokenizer=runtime.tokenizer,
+            sounds=runtime.sounds, turn_judge=turn_judge, text_model=text_model,
+            second_pass=reader if 'transcript' in wanted else None,
+            translation_second_pass=reader if 'translation' in wanted else None,
+            interpreter=build_word_interpreter(
+                config, text_model, decoder=runtime.decoder, tokenizer=runtime.tokenizer,
+                lanes=runtime.config.lanes))
 
     def listen(self, blocks: Iterable[AudioBlock]) -> Iterator[Event | AlertChange]:
         """Yield events while the blocks come, to the end of the stream and a little beyond."""
@@ -252,9 +264,9 @@ class Assistant:
                 shown = None
             if shown is not None:
                 self._cut_short(shown.text)
-                partial = PartialTranscript(**place, **vars(shown))
-                yield partial
-                translated = self._interpreter and self._interpreter.on_partial(partial)
+                words = PartialTranscript(**place, **vars(shown))
+                yield words
+                translated = self._interpreter and self._interpreter.on_partial(words)
                 if translated:
                     yield translated
         for span in [*over, *live.end(), *(live.finish() if chunk.end_of_stream else [])]:
@@ -304,9 +316,24 @@ class Assistant:
         if self.answers is not None:
             self._cut_short(heard.text)
             yield from self._say(self.answers.on_words(heard))
-        translated = self._interpreter and self._interpreter.on_final(heard)
+        translated = self._interpreter and self._interpreter.on_final(
+            heard, self._write_english(heard))
         if translated:
             yield translated
+
+    def _write_english(self, heard: FinalTranscript) -> str:
+        """Return the English of words as who reads writes it of the audio; '' where none does."""
+        if self._english is None or self._interpreter is None or not heard.text or (
+                heard.source != 'second_pass'
+                or TRANSLATION_TARGETS.get(heard.language) != 'en'
+                or self._interpreter.has_stable(heard.utterance_id)):
+            return ''
+        try:
+            return write_english(self._reader, self._english, heard.language, heard.start_ns,
+                                 heard.end_ns)
+        except Exception:  # the words can still be translated
+            _LOG.exception('the second pass cannot translate, words are translated instead')
+            return ''
 
     def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
         """Yield answers; what no intent explains is answered by the text model."""

@@ -54,7 +54,7 @@ def _read(path: str | Path, block_ms: float, raw: PcmFormat | None,
     if str(path) == '-':
         yield from _read_stream(sys.stdin.buffer, 'standard input', block_ms, raw, warn)
         return
-    with _open(Path(path).expanduser()) as stream:
+    with _open(Path(os.path.expanduser(path))) as stream:
         yield from _read_stream(stream, str(path), block_ms, raw, warn)
 
 

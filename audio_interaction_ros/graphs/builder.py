@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from onnx.external_data_helper import set_external_data
 
 from audio_interaction_ros.graphs.quantise import (
-    BLOCK,
+    BLOCKS,
     COLUMN_BLOCK,
     quantise,
     quantise_columns,
@@ -216,13 +216,14 @@ class GraphBuilder:
             out = self.node('MatMul', x, self._blocks(parts, name))
         elif self.bits and not exact:
             made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
-            blocks = -(-columns // BLOCK)
+            block = BLOCKS[self.bits]
+            blocks = -(-columns // block)
             codes = self._add_weight(f'{name}.codes', np.dtype(np.uint8),
-                                     (rows, blocks, BLOCK * self.bits // 8), made.codes)
+                                     (rows, blocks, block * self.bits // 8), made.codes)
             scales = self._add_weight(f'{name}.scales', np.dtype(np.float32), (rows, blocks),
                                       made.scales)
             out = self.node('MatMulNBits', x, codes, scales, domain=_CONTRIB, K=columns,
-                            N=rows, bits=self.bits, block_size=BLOCK, accuracy_level=4)
+                            N=rows, bits=self.bits, block_size=block, accuracy_level=4)
         else:
             out = self.node('MatMul', x, self._add_weight(
                 f'{name}.weight', dtype, (columns, rows), lambda: np.concatenate(

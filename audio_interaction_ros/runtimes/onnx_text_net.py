@@ -19,6 +19,7 @@ from audio_interaction_ros.graphs.names import (
 )
 from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.model.shapes import DecoderConfig
+from audio_interaction_ros.runtimes.row_file import Rows
 
 __all__ = ['SLOTS', 'OnnxTextNet']
 
@@ -31,7 +32,7 @@ class OnnxTextNet:
     """The graphs of graphs.decoder as a TextNet."""
 
     def __init__(self, shape: DecoderConfig, *, step: ort.InferenceSession,
-                 head: ort.InferenceSession, embeddings: np.ndarray, slots: int = SLOTS) -> None:
+                 head: ort.InferenceSession, embeddings: Rows, slots: int = SLOTS) -> None:
         """Take the sessions; ``embeddings`` [vocab_size, width] are looked up row by row."""
         self.slots = slots
         self._shape, self._step, self._head = shape, step, head

@@ -121,7 +121,7 @@ def _peak(one: CheckedStream, number: int, rule: SoundRule, form: Form, lead_s: 
 
 
 def lengthen(scores: np.ndarray, lead: int, lead_s: float = LEAD_S) -> tuple[np.ndarray, int]:
-    """Return scores whose first ``lead`` chunks last ``lead_s`` more, and how many more that is."""
+    """Return scores whose first ``lead`` chunks last ``lead_s`` more, and how many these are."""
     more = round(lead_s / CHUNK_S)
     own = scores[min(1, lead - 1):lead]  # the very first window is not full yet
     return (np.concatenate([np.resize(own, more), scores]), more) if lead else (scores, 0)

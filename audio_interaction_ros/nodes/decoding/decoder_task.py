@@ -97,7 +97,7 @@ class DecoderTask:
         """Kept, for a shared one lives only as long as somebody keeps it."""
         self.session = build_session(
             config, resolve_for(self.runtime, config.lanes), decoder=self.runtime.decoder,
-            tokenizer=self.runtime.tokenizer, translates='translation' in config.second_passes)
+            tokenizer=self.runtime.tokenizer, translates='translation' in config.drafted)
         self._timings, self._busy = timings, busy
         self._chunks: OrderedDict[tuple[int, int], ChunkOrigin] = OrderedDict()
         self._joined, self._newest = (0, 0), (0, -1)  # epoch, seq
