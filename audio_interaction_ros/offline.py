@@ -323,10 +323,8 @@ class Assistant:
 
     def _write_english(self, heard: FinalTranscript) -> str:
         """Return the English of words as who reads writes it of the audio; '' where none does."""
-        if self._english is None or self._interpreter is None or not heard.text or (
-                heard.source != 'second_pass'
-                or TRANSLATION_TARGETS.get(heard.language) != 'en'
-                or self._interpreter.has_stable(heard.utterance_id)):
+        if self._english is None or not heard.text or heard.source != 'second_pass' or (
+                TRANSLATION_TARGETS.get(heard.language) != 'en'):
             return ''
         try:
             return write_english(self._reader, self._english, heard.language, heard.start_ns,

@@ -79,7 +79,7 @@ def _read_note(folder: Path) -> str:
 
 def _load_reader(options: argparse.Namespace, kind: str) -> Any:
     from audio_interaction_ros.runtimes.registry import load_transcriber
-    language = 'en' if kind == 'transcript' else 'auto'
+    language = 'en' if kind == 'transcript' else ''  # detected
     return load_transcriber(threads=options.threads, language=language)
 
 

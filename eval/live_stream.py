@@ -21,7 +21,13 @@ from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import (
+    CHUNK_NS,
+    CHUNK_S,
+    RELEASED_CHUNK,
+    SAMPLE_RATE_HZ,
+    ChunkSize,
+)
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_turn_judge
@@ -94,6 +100,9 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--as-shipped', action='store_true',
                         help='the whole assistant of config/edge.yaml hears the words; without it '
                         'the second pass does alone')
+    parser.add_argument('--look-every', type=float, default=CHUNK_S, metavar='S',
+                        help='how often the second pass looks whether an utterance is over; as '
+                        'shipped: once a chunk (default: %(default)s)')
     parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
                         help='processor: count the time of the processor, where other programs '
                         'use the machine as well; none: computing takes no time (default: '
@@ -107,7 +116,8 @@ def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None)
     config = load_configuration(shipped_path('config/edge.yaml'))
     config = replace(config, transcript=replace(config.transcript, end=options.end))
     if not options.as_shipped:
-        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock)
+        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock,
+                                    look=ChunkSize.of_seconds(options.look_every))
     assert runtime is not None, 'the streaming model'
     return lambda samples: play_assistant(
         Assistant.over(runtime, config, reader=second, turn_judge=judge), samples, clock=clock)
@@ -133,31 +143,34 @@ class _Processor:
         return self._clock() - self._began
 
 
-def _cut_into_chunks(samples: np.ndarray, tail_s: float) -> Iterator[np.ndarray]:
+def _cut_into_chunks(samples: np.ndarray, tail_s: float,
+                     size: ChunkSize = RELEASED_CHUNK) -> Iterator[np.ndarray]:
     padded = np.pad(samples, (0, round(tail_s * SAMPLE_RATE_HZ)))
-    yield from np.pad(padded, (0, -len(padded) % CHUNK_SAMPLES)).reshape(-1, CHUNK_SAMPLES)
+    yield from np.pad(padded, (0, -len(padded) % size.samples)).reshape(-1, size.samples)
 
 
 def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
          judge: TurnJudge | None = None, clock: Clock = time.perf_counter,
-         tail_s: float = TAIL_S, interpreter: WordInterpreter | None = None) -> HeardStream:
+         tail_s: float = TAIL_S, interpreter: WordInterpreter | None = None,
+         look: ChunkSize = RELEASED_CHUNK) -> HeardStream:
     """
     Play samples [n] at 16 kHz to a second pass; as in the nodes it rests as long as it reads.
 
-    ``judge`` hears whether a voice is through; ``interpreter`` translates the words.
+    ``judge`` hears whether a voice is through; ``interpreter`` translates the words. It is looked
+    for the end of an utterance once in each piece of the size ``look``.
     """
     live = build_live_words(AssistantConfig(transcript=settings), second, judge=judge)
     assert live is not None, 'a second pass that reads speech that goes on'
     reader, heard, processor = SpanReader(seconds=settings.buffer_s), HeardStream(), _Processor(
         clock)
     rest_until = 0.0
-    for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
-        chunk = AudioChunk(samples=piece, stamp_ns=place * CHUNK_NS, lost_samples_before=0)
+    for place, piece in enumerate(_cut_into_chunks(samples, tail_s, look)):
+        chunk = AudioChunk(samples=piece, stamp_ns=place * look.ns, lost_samples_before=0)
         reader.remember(chunk)
         live.remember(chunk)
-        at = (place + 1) * CHUNK_NS / NS
-        if processor.free > at + CHUNK_NS / NS:
-            continue  # the reader is busy until the next chunk is there as well
+        at = (place + 1) * look.s
+        if processor.free > at + look.s:
+            continue  # the reader is busy until the next piece is there as well
         processor.begin(at)
         over = live.hear()
         began = processor.now()

@@ -7,7 +7,7 @@ who reads.
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from audio_interaction_ros.dialogue.growing_translation import GrowingTranslation, Interprets
@@ -46,9 +46,14 @@ class WordInterpreter:
     The final of one may come while the next one is spoken already, so a few may be open at once.
     """
 
-    def __init__(self, interpreter: Interprets) -> None:
-        """Take who translates."""
-        self._interpreter = interpreter
+    def __init__(self, interpreter: Interprets, *, drafts: Collection[str] = ()) -> None:
+        """
+        Take who translates.
+
+        ``drafts`` are the languages into which somebody else writes the finals, so that nothing
+        that is shown before is called stable.
+        """
+        self._interpreter, self._drafts = interpreter, frozenset(drafts)
         self._open: dict[str, _Open] = {}
 
     def on_partial(self, heard: PartialTranscript,
@@ -68,28 +73,27 @@ class WordInterpreter:
         return PartialTranslation(
             lane=LANE, stamp_ns=heard.stamp_ns, epoch=heard.epoch, seq=heard.seq,
             utterance_id=heard.utterance_id, revision=open_.revision - 1, text=shown.text,
-            stable_length=shown.stable_length, language=open_.growing.target,
+            stable_length=0 if open_.growing.target in self._drafts else shown.stable_length,
+            language=open_.growing.target,
             source_text=heard.text[:heard.stable_length], source_language=open_.language,
             start_ns=heard.start_ns, end_ns=heard.end_ns)
-
-    def has_stable(self, utterance: str) -> bool:
-        """Tell whether something is shown of an utterance that its final must begin with."""
-        return utterance in self._open and bool(self._open[utterance].growing.stable_text)
 
     def on_final(self, heard: FinalTranscript, written: str = '') -> FinalTranslation | None:
         """
         Take the final words of an utterance; return its translation, which ends it.
 
-        ``written`` is what somebody else made of the same speech; it is the translation where
-        nothing of one is stable yet. None where there is nothing to translate and nothing was
-        shown of it.
+        ``written`` is what somebody else made of the same speech, and then the translation. None
+        where there is nothing to translate and nothing was shown of it.
         """
         name = heard.utterance_id or heard.reply_id
         open_ = self._find(name, heard.language)
         self._open.pop(name, None)
         if open_ is None:
             return None
-        text = _finish(open_.growing, heard, written) if heard.text or open_.revision else ''
+        growing = open_.growing
+        if growing.target in self._drafts:  # nothing of what was shown has to stay
+            growing = GrowingTranslation(self._interpreter, open_.language)
+        text = _finish(growing, heard, written) if heard.text or open_.revision else ''
         if not text and not open_.revision:
             return None
         return FinalTranslation(
@@ -117,7 +121,7 @@ def _finish(growing: GrowingTranslation, heard: FinalTranscript, written: str) -
     """Return the whole translation; what was stable, where nobody read or the model fails."""
     if heard.source == 'streamed':
         return growing.stable_text
-    if heard.text and written and not growing.stable_text:
+    if heard.text and written:
         return written
     try:
         return growing.finish(heard.text).text

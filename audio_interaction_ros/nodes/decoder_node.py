@@ -34,15 +34,9 @@ from audio_interaction_ros.nodes.decoding.listen_action import ListenAction
 from audio_interaction_ros.nodes.decoding.session_commands import SessionCommands
 from audio_interaction_ros.nodes.io.chunk_messages import chunk_from_message, decision_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    WARN,
-    BusyMeter,
-    Diagnostics,
-    StatusReport,
-    Timings,
-    model_report,
-)
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings, model_report
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure

@@ -32,13 +32,9 @@ from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.own_voice import OwnVoice
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
 from audio_interaction_ros.nodes.encoding.talk_button import TalkButton
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    WARN,
-    Diagnostics,
-    StatusReport,
-    model_report,
-)
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.model_load import model_report
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_encoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure

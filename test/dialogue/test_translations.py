@@ -176,7 +176,6 @@ def test_a_final_may_come_while_the_next_utterance_is_spoken():
     assert follows.on_partial(partial('four five six', name='u2')).revision == 0
     assert follows.on_final(final('One two three.')).revision == 1
     assert follows.on_partial(partial('four five six seven eight nine', name='u2')).revision == 1
-    assert follows.has_stable('u2') and not follows.has_stable('u1')
     for number in range(20):  # those of which no final ever comes are forgotten
         follows.on_partial(partial('one two three', name=f'lost {number}'))
     assert follows.on_final(final('Four five.', name='u2')).revision == 0
@@ -197,14 +196,18 @@ def test_a_text_that_nobody_read_ends_a_translation_with_what_is_stable():
     assert (last.text, last.revision) == ('ONE TWO THREE', 2)
 
 
-def test_what_another_wrote_of_the_speech_is_final_where_nothing_is_stable():
-    follows = WordInterpreter(interpret()[0])
+def test_where_another_writes_the_final_nothing_before_is_stable():
+    follows = WordInterpreter(interpret()[0], drafts=('en',))
     assert follows.on_final(final('你好。', 'zh'), 'Hello.').text == 'Hello.'
     assert follows.on_final(final('', 'zh', name='u2'), 'Hello.') is None
-    for text in ('one two three four five', 'one two three four five six seven eight nine ten'):
-        follows.on_partial(partial(text, 'zh', name='u3'))
-    last = follows.on_final(final('One two three four five.', 'zh', name='u3'), 'Hello.')
-    assert last.text == 'ONE TWO THREE FOUR FIVE.'
+    for name, written, text in (('u3', 'Hello.', 'Hello.'), ('u4', '', 'ONE TWO THREE.')):
+        for said in ('one two three four five', 'one two three four five six seven eight nine x'):
+            assert follows.on_partial(partial(said, 'zh', name=name)).stable_length == 0
+        last = follows.on_final(final('One two three.', 'zh', name=name), written)
+        assert (last.text, last.revision) == (text, 2)
+    follows.on_partial(partial('one two three', name='u5'))
+    shown = follows.on_partial(partial('one two three four five six', name='u5'))
+    assert shown.stable_length == len('ONE TWO THREE')  # of the other direction
 
 
 def test_where_the_model_fails_what_is_stable_becomes_final():

@@ -33,7 +33,7 @@ class Robot:
     def __init__(self, namespace):
         import rclpy
 
-        from audio_interaction_ros.nodes.lifecycle.spinning import Spinner
+        from audio_interaction_ros.nodes.lifecycle.spinner import Spinner
         self.namespace = namespace
         self.context = rclpy.Context()
         rclpy.init(context=self.context)

@@ -8,7 +8,7 @@ import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
 
-from audio_interaction_ros.nodes.lifecycle import spinning
+from audio_interaction_ros.nodes.lifecycle import spinner
 from audio_interaction_ros.nodes.lifecycle.kept_executor import KeptExecutor, is_supported
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
@@ -111,7 +111,7 @@ def test_a_second_signal_does_not_hurt_a_process_that_ends(capfd):
 def skip_where_not_supported():
     context = rclpy.Context()
     rclpy.init(context=context)
-    plain = spinning.SingleThreadedExecutor(context=context)
+    plain = spinner.SingleThreadedExecutor(context=context)
     supported = is_supported(plain)
     plain.shutdown()
     context.try_shutdown()
@@ -122,10 +122,10 @@ def skip_where_not_supported():
 @pytest.fixture(params=['kept', 'rclpy'])
 def executor(request, monkeypatch):
     """Choose who finds callbacks; the class of it."""
-    monkeypatch.setenv(spinning.EXECUTOR_VARIABLE, request.param)
+    monkeypatch.setenv(spinner.EXECUTOR_VARIABLE, request.param)
     if request.param == 'kept':
         skip_where_not_supported()
-    return {'kept': KeptExecutor, 'rclpy': spinning.SingleThreadedExecutor}[request.param]
+    return {'kept': KeptExecutor, 'rclpy': spinner.SingleThreadedExecutor}[request.param]
 
 
 def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch, executor):
@@ -152,7 +152,7 @@ def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch,
 
 def test_what_goes_while_everything_is_gathered_does_not_stop_the_others(monkeypatch, capfd):
     skip_where_not_supported()
-    monkeypatch.setenv(spinning.EXECUTOR_VARIABLE, 'kept')
+    monkeypatch.setenv(spinner.EXECUTOR_VARIABLE, 'kept')
     calls, stumbles = [], [InvalidHandle('a waitable that is gone')]
     look = KeptExecutor.get_nodes
 

@@ -191,7 +191,7 @@ def test_whisper_writes_the_english_of_mandarin(robot, say, monkeypatch, english
     decoder, speak, translations = say(MANDARIN)
     reads = robot.watcher.create_publisher(Translation, 'translation/read', qos.EVENTS)
     robot.wait(lambda: reads.get_subscription_count() > 0
-               and decoder.boards.texts.translations._english._drafts.get_subscription_count() > 0,
+               and decoder.boards.texts.translations._english._has_reader,
                'they are connected')
     speak('早上好', language='zh', final=True)
     robot.wait(lambda: drafts, 'a draft')
@@ -207,6 +207,21 @@ def test_whisper_writes_the_english_of_mandarin(robot, say, monkeypatch, english
     speak('Good day.', name='u-2-words', final=True)
     robot.wait(lambda: len(translations) == 2, 'English asks for nobody')
     assert (translations[-1].text, len(drafts)) == ('GOOD DAY.', 1)
+
+
+def test_where_nobody_is_left_to_write_english_the_words_are_translated(robot, say, monkeypatch):
+    monkeypatch.setattr(english_board, '_PATIENCE_S', 1e6)
+    drafts = []
+    reader = robot.watcher.create_subscription(
+        Translation, 'translation/draft', drafts.append, qos.EVENTS)
+    decoder, speak, translations = say(MANDARIN)
+    english = decoder.boards.texts.translations._english
+    robot.wait(lambda: english._has_reader, 'somebody reads')
+    speak('早上好', language='zh', final=True)
+    robot.wait(lambda: drafts and english.waiting, 'it is asked')
+    robot.watcher.destroy_subscription(reader)
+    robot.wait(lambda: translations, 'a translation')
+    assert [one.text for one in translations] == ['早上好']
 
 
 def test_words_are_translated_while_they_are_spoken(robot, say):

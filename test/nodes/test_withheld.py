@@ -8,8 +8,9 @@ from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Alert, Decision, Reply
 from audio_interaction_ros.config import LaneDefaults
+from audio_interaction_ros.nodes.decoding.withheld_replies import WithheldReplies
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, StatusReport, WithheldReplies
+from audio_interaction_ros.nodes.lifecycle.diagnostics import OK, StatusReport
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyWithheld
 

@@ -16,7 +16,7 @@ from audio_interaction_ros.assembly import build_session, resolve_for
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
-from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
+from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk

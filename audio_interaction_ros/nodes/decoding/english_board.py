@@ -5,6 +5,7 @@ Owns ``translation/draft`` and ``translation/read`` where no lane translates, an
 waits for an answer. Whoever has the English, or none, goes on with it.
 """
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,8 +45,8 @@ class EnglishBoard:
 
     def ask(self, transcript: Any) -> bool:
         """Ask for the English of a final transcript; False where nobody will write it."""
-        if not transcript.text or TRANSLATION_TARGETS.get(transcript.language) != 'en' or (
-                not self._drafts.get_subscription_count()):
+        if not transcript.text or not self._has_reader or (
+                TRANSLATION_TARGETS.get(transcript.language) != 'en'):
             return False
         self._waiting[transcript.utterance_id] = transcript, time.monotonic() + _PATIENCE_S
         nan = float('nan')
@@ -56,18 +57,17 @@ class EnglishBoard:
             encode_latency_s=nan, decode_latency_s=nan))
         return True
 
-    def give_up(self) -> None:
-        """Go on without the English of all that wait."""
-        for name in list(self._waiting):
-            self._finish(name, '')
-
     def _on_read(self, message: Any) -> None:
         self._finish(message.utterance_id, recognised_of(message).english or '')
 
     def _settle_late(self) -> None:
-        now = time.monotonic()
+        now = time.monotonic() if self._has_reader else math.inf
         for name in [name for name, (_, until) in self._waiting.items() if until < now]:
             self._finish(name, '')
+
+    @property
+    def _has_reader(self) -> bool:
+        return self._drafts.get_subscription_count() > 0
 
     def _finish(self, name: str, english: str) -> None:
         transcript, _ = self._waiting.pop(name, (None, 0.0))

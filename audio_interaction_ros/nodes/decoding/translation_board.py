@@ -74,10 +74,8 @@ class TranslationBoard:
             self._put_final(transcript)
 
     def _ask_for_english(self, transcript: Any) -> bool:
-        """Have the English of a final written of the audio, where that can be its translation."""
-        shown = self._shown.get(transcript.utterance_id)
+        """Have the English of a final written of the audio, where that is somebody's work."""
         return (self._english is not None and transcript.source == 'second_pass'
-                and not (shown is not None and shown.stable_length)
                 and self._english.ask(transcript))
 
     def _put_final(self, transcript: Any, english: str = '') -> None:

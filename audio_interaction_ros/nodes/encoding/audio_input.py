@@ -22,12 +22,8 @@ from audio_interaction_ros.nodes.io.audio_messages import (
     import_message,
 )
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    ERROR,
-    WARN,
-    StatusReport,
-    publisher_name,
-)
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.endpoints import publisher_name
 from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 
 __all__ = ['AudioInput']

@@ -10,9 +10,8 @@ from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import SUPPORTED_TYPES
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    WARN,
-    StatusReport,
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.endpoints import (
     name_several,
     publisher_name,
     why_unheard,

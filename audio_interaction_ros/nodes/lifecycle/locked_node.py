@@ -13,7 +13,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.nodes.lifecycle.diagnostics import QosWatch
+from audio_interaction_ros.nodes.lifecycle.endpoints import QosWatch
 from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
