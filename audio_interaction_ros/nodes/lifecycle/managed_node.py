@@ -32,6 +32,7 @@ from audio_interaction_ros.nodes.lifecycle.live_parameters import (
     make_answer,
     name_unknown,
 )
+from audio_interaction_ros.nodes.lifecycle.name_watch import NameWatch
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.nodes.lifecycle.turns import Turns
 
@@ -63,6 +64,7 @@ class ManagedNode(LockHolder, LifecycleNode):
         """Why the node cannot work; empty while it can."""
         self._last_failure = ''
         self.qos_watch = QosWatch(node=self)
+        self._name_watch = NameWatch(node=self)
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
         self._groups, self._has_lanes = groups, lanes
@@ -129,7 +131,8 @@ class ManagedNode(LockHolder, LifecycleNode):
         self._attempts.succeed()
 
     def report_attempts(self, report: StatusReport) -> None:
-        """Say what keeps the node from working, and how often it was configured again for it."""
+        """Say what keeps the node from working, and how often it was configured again."""
+        self._name_watch.check(report)
         report.values.update(failures=self._attempts.total, last_failure=self._last_failure)
         if self.failure:
             report.add(ERROR, self.failure)
