@@ -24,7 +24,7 @@ def sound_library() -> Any:
         import sounddevice
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f'Expected PortAudio, which microphone and loudspeaker need, and its Python package '
+            f'Expected PortAudio, which microphones and loudspeakers need, and its Python package '
             f'sounddevice, found {error}; on Debian and Ubuntu: apt install libportaudio2, and '
             f'pip install sounddevice (with conda, both: conda install -c conda-forge '
             f'python-sounddevice)'

@@ -18,7 +18,7 @@ from std_srvs.srv import Trigger
 from audio_interaction_msgs.msg import Alert, AudioChunk, Reply, Transcript
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig, SpeechConfig, split_list
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     ERROR,
@@ -239,7 +239,8 @@ class SpeechNode(ManagedNode):
     def _make_report(self) -> StatusReport:
         report = StatusReport(values={'state': self.state, 'speaking': self._speaking})
         self.qos_watch.check(report)
-        self.report_attempts(report)
+        self.name_watch.check(report)
+        self.recovery.report(report)
         if self.mouth is None:
             return report
         voice, now = self.mouth.voice, self.mouth.current

@@ -222,8 +222,9 @@ def test_detector_and_policy_read_the_rules_file_once_and_again_when_it_changes(
     reads, path = [], tmp_path / 'rules.yaml'
     text = SHIPPED.read_text(encoding='utf-8')
     path.write_text(text, encoding='utf-8')
-    load = assembly.load_rules
-    monkeypatch.setattr(assembly, 'load_rules', lambda path: reads.append(path) or load(path))
+    load = assembly.alerts.load_rules
+    monkeypatch.setattr(assembly.alerts, 'load_rules',
+                        lambda path: reads.append(path) or load(path))
     settings = AlertsConfig(rules=str(path))
     detector = assembly.build_detector(settings)
     policy = assembly.build_policy(settings, ())

@@ -12,7 +12,7 @@ from audio_interaction_msgs.msg import SoundEvent as SoundEventMessage
 from audio_interaction_msgs.msg import SoundScores as SoundScoresMessage
 from audio_interaction_ros.config import AlertsConfig, SoundsConfig
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
-from audio_interaction_ros.nodes.io.messages import sound_event_message, sound_scores_message
+from audio_interaction_ros.nodes.io.sound_messages import sound_event_message, sound_scores_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode

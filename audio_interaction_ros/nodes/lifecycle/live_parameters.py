@@ -35,8 +35,7 @@ LIVE = {
 
 UNUSED = {
     'encoder_node': frozenset(('fifo.drain', 'model.slots', 'translation.source')),
-    'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s',
-                               'translation.to_english')),
+    'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s')),
     'speech_node': frozenset(('assistant.address', 'assistant.window_s')),
 }
 """What each node declares, for one file serves both, and leaves to the other."""

@@ -231,7 +231,7 @@ class Mouth:
 
     def _take_spoken(self, output: Ready | WorkerFailure | _Spoken) -> None:
         if isinstance(output, WorkerFailure):
-            self._node.give_up(f'cannot speak: {output.error}', output.error)
+            self._node.recovery.give_up(f'cannot speak: {output.error}', output.error)
         elif isinstance(output, Ready):
             self.voice = output.result
             self._say_next()
@@ -267,7 +267,7 @@ class Mouth:
             return
         if not reason:
             self.counts.said += 1
-            self._node.note_success()
+            self._node.recovery.note_success()
         else:
             self.counts.interrupted += 1
         self._tell.on_over(Outcome(current.utterance, current.spoken if reason else 1.0, reason))
