@@ -236,8 +236,8 @@ class DecoderNode(ManagedNode):
         report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='step', loaded=self.ready, since=self._configured_at,
             timings=self._timings, busy=self._busy,
-            too_slow='decoding is slower than real time; take a faster device, a smaller model '
-                     'or fewer lanes')
+            too_slow='decoding is slower than real time; end other programs, or take a faster '
+                     'device, a smaller model or fewer lanes')
         self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         return report

@@ -322,7 +322,8 @@ class EncoderNode(ManagedNode):
         report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='chunk', loaded=self.ready, since=self._configured_at,
             timings=self._ears.timings, busy=self._ears.busy,
-            too_slow='encoding is slower than real time; take a faster device')
+            too_slow='encoding is slower than real time; end other programs, or take a '
+                     'faster device')
         self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         if self._second_pass is not None:
