@@ -1,6 +1,7 @@
 """The trees for BehaviorTree.CPP on real nodes with a scripted model, where they are built."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,3 +76,11 @@ def test_it_stops_on_an_alarm_asks_again_after_a_no_and_acknowledges_a_yes(robot
     assert alarmed.hold[-1].data
     alarmed.tell()
     robot.wait(lambda: not alarmed.hold[-1].data, 'acknowledged')
+
+
+def test_ctrl_c_while_it_listens_calls_the_question_off(robot, alarmed):
+    tree = robot.processes[-1]
+    tree.send_signal(signal.SIGINT)
+    robot.wait(lambda: tree.poll() is not None, 'the tree ended')
+    assert tree.returncode == 0
+    robot.wait(lambda: not listens(alarmed.goals), 'nobody listens any more')
