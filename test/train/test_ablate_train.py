@@ -31,7 +31,7 @@ from train.records import Clip, Event, Reply, Stream, to_dict
 from train.speech import command as speech_command
 from train.trainer.batch import collate
 from train.trainer.command_fit import read_samples
-from train.trainer.data import draw_order
+from train.trainer.draws import draw_order
 from train.trainer.model import Trainee
 from train.trainer.starting_model import prepare
 from train.trainer.tone_streams import write_streams
