@@ -164,6 +164,12 @@ def test_batches_go_on_where_they_stood_whatever_the_number_of_processes(records
     assert [left + right for left, right in zip(*halves, strict=True)] == whole
 
 
+@pytest.mark.parametrize('lanes, found', [((), 'ab'), (('b',), 'b'), (('c',), '')])
+def test_lanes_that_are_not_named_are_no_samples(records, lanes, found):
+    path = rewritten(records, 'lanes.jsonl', lanes={name: Lane(prompt='') for name in 'ab'})
+    assert [item.lane for item in samples_of(path, lanes=lanes).items] == list(found)
+
+
 def test_batches_of_like_lengths_bring_the_same_samples_and_go_on_the_same(records):
     samples = samples_of(records, group=3)
     samples.lengths = [30, 10, 50, 20, 40]

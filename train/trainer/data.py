@@ -81,6 +81,8 @@ def _why_wrong(stream: Stream) -> str:
 
 def _list_spans(stream: Stream, audio: Path, data: Data) -> Iterator[SampleSpan]:
     for name, lane in stream.lanes.items():
+        if data.lanes and name not in data.lanes:
+            continue
         if data.layout == 'online':
             for first in range(0, stream.chunks, data.max_chunks):
                 yield SampleSpan(stream, audio, name, first,

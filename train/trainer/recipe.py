@@ -62,6 +62,8 @@ class Data:
     evaluation_share: float = 0.02
     layout: str = 'online'
     """online, or an offline layout: a_t_t, a_t, t_t (docs/training.md)."""
+    lanes: tuple[str, ...] = ()
+    """Names of the lanes that are samples, held-out ones too; none: every lane."""
     system: str = ''
     """System prompt of a_t_t, where the lane's prompt is what the user writes, and of a_t."""
     max_chunks: int = 60
