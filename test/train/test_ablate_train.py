@@ -219,6 +219,8 @@ def test_the_command_builds_trains_measures_and_goes_on(tmp_path, monkeypatch, c
     assert '0 of 2 trainings are done; run the same command again' in capsys.readouterr().out
     assert main(command) == 0
     assert '2 of 2 trainings are done' in capsys.readouterr().out
+    assert main([*command, '--minutes', '0']) == 0
+    assert '2 of 2 trainings are done' in capsys.readouterr().out
     document = json.loads((tmp_path / 'ablate.json').read_text(encoding='utf-8'))
     assert set(document['figures']['arms']) == {'full', 'chunk-0.8'}
     assert document['figures']['arms']['chunk-0.8']['differences'].keys()
