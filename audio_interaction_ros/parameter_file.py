@@ -21,7 +21,7 @@ NODES = ('encoder_node', 'decoder_node', 'audio_file_node', 'microphone_node', '
          'foxglove_audio_node', 'hri_node', 'safety_events_node')
 """Nodes whose sections are read."""
 PLAIN = frozenset({
-    'autostart', 'path', 'raw', 'topic', 'pace', 'block_ms', 'chunk_ms', 'tail_s', 'frame_id',
+    'autostart', 'path', 'raw', 'topic', 'pace', 'block_ms', 'tail_s', 'frame_id',
     'max_ahead', 'wait_for_decoder', 'device', 'sample_rate_hz', 'channels', 'rules_file',
     'dry_run', 'voice_id', 'voices', 'use_sim_time', 'start_type_description_service',
     'qos_overrides'})

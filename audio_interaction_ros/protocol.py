@@ -34,6 +34,7 @@ __all__ = [
     'offline_block',
     'prefix_block',
     'reply_block',
+    'task_block',
     'text_block',
     'user_block',
 ]
@@ -207,8 +208,26 @@ def text_block(ids: TokenIds, prompt: Sequence[int], source: Sequence[int]) -> B
 
     Encoded system prompt and text of the user; RESPOND is the last id, for nothing is decided.
     """
-    return reply_block((*offline_block(ids, prompt).ids, *user_block(ids, source).ids,
-                        ids.assistant, ids.respond))
+    return task_block(ids, prompt, source=source)
+
+
+def task_block(ids: TokenIds, prompt: Sequence[int], *, features: int = 0,
+               source: Sequence[int] = ()) -> Block:
+    """
+    Return the block that stands before the reply of an offline task (A_T_T, A_T, T_T).
+
+    Encoded system prompt, a recording of so many features (0: none) and the encoded text of a
+    user (empty: none). RESPOND is the last id, and is read: nothing is decided.
+    """
+    fed, feature_at = [*offline_block(ids, prompt).ids], list[int]()
+    if features:
+        audio = audio_block(ids, features)
+        feature_at = [len(fed) + place for place in audio.feature_at]
+        fed.extend(audio.ids)
+    if source:
+        fed.extend(user_block(ids, source).ids)
+    fed.extend((ids.assistant, ids.respond))
+    return Block(ids=tuple(fed), feature_at=tuple(feature_at), read_at=(len(fed) - 1,))
 
 
 def reply_block(tokens: Sequence[int]) -> Block:

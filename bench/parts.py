@@ -2,9 +2,10 @@
 Where the time goes: the parts of the assistant over a recording, one after the other.
 
 Owns what a part is: front end with mel, audio tower, tagger, sound head, passes that listen,
-passes that reply, second passes. The assistant is the one without nodes, so nothing runs beside
-it; what it spends between the parts is the rest. The tower's graph holds the tagger; that is timed
-alone. All in processor time of all threads, which other programs on the machine change little.
+passes that reply, second passes, translations of words that were read. The assistant is the one
+without nodes, so nothing runs beside it; what it spends between the parts is the rest. The tower's
+graph holds the tagger; that is timed alone. All in processor time of all threads, which other
+programs on the machine change little.
 """
 
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_pipeline, resolve_for
+from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
@@ -36,7 +37,7 @@ from bench.tagger import PATCH_SAMPLES, load_tagger, spectrogram
 __all__ = ['PARTS', 'Watch', 'run', 'watch']
 
 PARTS = ('front end and mel', 'audio tower', 'tagger', 'sound head', 'listening passes',
-         'reply passes', 'second passes', 'rest')
+         'reply passes', 'second passes', 'translations of words', 'rest')
 
 
 class Watch:
@@ -98,6 +99,17 @@ class _Decoder(_Watched):
         self._watch.spend('reply passes' if replying else 'listening passes', began)
         return results
 
+    def open_text_net(self, slots: int) -> Any:
+        return _TextNet(self._inner.open_text_net(slots), self._watch)
+
+
+class _TextNet(_Watched):
+    def feed(self, ids: Sequence[int], at: int) -> np.ndarray:
+        began = time.process_time()
+        scores: np.ndarray = self._inner.feed(ids, at)
+        self._watch.spend('translations of words', began)
+        return scores
+
 
 class _Transcriber(_Watched):
     def transcribe(self, *arguments: Any, **options: Any) -> Any:
@@ -122,7 +134,6 @@ def run(runtime: Runtime, *, file: Path, seconds: float, threads: int,
         second_pass: bool = True) -> list[Figure]:
     """Let the assistant of config/edge.yaml hear a recording and return what each part took."""
     config = load_configuration(shipped_path('config/edge.yaml'))
-    config = replace(config, lanes=resolve_for(runtime, config.lanes))
     samples, origin = load_scene(seconds, file)
     reader = load_transcriber(threads=threads) if second_pass else None
     seen = watch(runtime, config, samples, reader)
@@ -135,14 +146,11 @@ def watch(runtime: Runtime, config: AssistantConfig, samples: np.ndarray,
           reader: Transcriber | None) -> Watch:
     """Return what each part took of each chunk of samples [n] at 16 kHz."""
     seen = Watch()
-    runtime.encoder.reset()
+    watched: Any = replace(
+        runtime, encoder=_Encoder(runtime.encoder, seen), decoder=_Decoder(runtime.decoder, seen),
+        sounds=None if runtime.sounds is None else _SoundHead(runtime.sounds, seen))
     second: Any = _Transcriber(reader, seen) if reader is not None else None
-    encoder: Any = _Encoder(runtime.encoder, seen)
-    decoder: Any = _Decoder(runtime.decoder, seen)
-    sounds: Any = None if runtime.sounds is None else _SoundHead(runtime.sounds, seen)
-    assistant = Assistant(config=config, encoder=encoder, decoder=decoder,
-                          tokenizer=runtime.tokenizer, sounds=sounds, second_pass=second,
-                          translation_second_pass=second)
+    assistant = Assistant.over(watched, config, reader=second)
     began = time.process_time()
     for _ in assistant.listen(cut_blocks(samples)):
         pass

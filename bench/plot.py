@@ -21,7 +21,8 @@ from measure.plots import BLUE, GREEN, GREY, ORANGE, new_figure, save_figure
 
 __all__ = ['PICTURES', 'draw', 'draw_queues', 'main']
 
-COLOURS = dict(zip(PARTS, (GREY, BLUE, '#8bbbe0', '#b9a3d6', ORANGE, '#efc08a', GREEN, '#d5d8dc'),
+COLOURS = dict(zip(PARTS, (GREY, BLUE, '#8bbbe0', '#b9a3d6', ORANGE, '#efc08a', GREEN,
+                         '#a5d3a0', '#d5d8dc'),
                    strict=True))
 _CHUNK_MS = CHUNK_NS / 1e6
 Figures = dict[str, dict[str, Any]]

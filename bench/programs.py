@@ -35,7 +35,7 @@ _HOP = round(0.48 * SAMPLE_RATE_HZ)
 
 
 def _assistant(threads: int, *, lanes: Sequence[str], second_pass: str) -> Program:
-    config = load_configuration(shipped_path('config/edge.yaml'))
+    config = load_configuration(shipped_path('config/edge_lanes.yaml'))
     assistant = Assistant.load(_with(config, threads, lanes, second_pass))
 
     def hear(samples: np.ndarray) -> str:

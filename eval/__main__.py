@@ -23,6 +23,7 @@ COMMANDS = {
     'all': ('eval.all_commands', 'alerts, asr, dialogue, translation and long, as a model card'),
     'psb': ('eval.psb', 'ProactiveSound-Bench, Single and Multiple'),
     'suite': ('eval.suite', 'MMAU, VoiceBench, spoken questions, LibriSpeech, CoVoST2'),
+    'curve': ('eval.curve', 'words that are wrong by delay, BLEU over LAAL, of a streamed suite'),
     'field': ('eval.field', 'recordings of a real place beside a matched synthetic split'),
     'stand-in': ('eval.stand_in', 'held-out clips in the public form of a benchmark'),
     'probe': ('eval.probe', 'inside the nets: seams of chunks by depth, heads that decide'),

@@ -15,22 +15,30 @@ from typing import Any
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_live_words, resolve_for
+from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
 from audio_interaction_ros.config import AssistantConfig, TranscriptConfig
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
-from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from audio_interaction_ros.protocol import (
+    CHUNK_NS,
+    CHUNK_S,
+    RELEASED_CHUNK,
+    SAMPLE_RATE_HZ,
+    ChunkSize,
+)
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
+from audio_interaction_ros.stream.final_text import FinalText
 from audio_interaction_ros.stream.final_words import finish_span
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 
-__all__ = ['Clock', 'HeardFinal', 'HeardStream', 'Play', 'Shown', 'add_play_arguments',
-           'make_play', 'play', 'play_assistant']
+__all__ = ['CLOCKS', 'Clock', 'HeardFinal', 'HeardStream', 'Play', 'PlayedAssistant', 'Shown',
+           'TimedEvent', 'add_play_arguments', 'make_play', 'play', 'play_assistant']
 
 NS = 1e9
 TAIL_S = 3.0
@@ -75,11 +83,14 @@ class HeardStream:
     """Seconds of computing."""
     readings: list[float] = field(default_factory=list)
     """Seconds that each reading of speech took, where they can be told apart."""
+    translated: list[tuple[str, Shown]] = field(default_factory=list)
+    """Translations as they were shown and, stable as a whole, as they became final."""
 
 
 Play = Callable[[np.ndarray], HeardStream]
 """Plays samples [n] at 16 kHz from the beginning of a stream."""
-CLOCKS = {'wall': time.perf_counter, 'processor': time.process_time}
+CLOCKS: dict[str, Clock] = {'wall': time.perf_counter, 'processor': time.process_time,
+                            'none': lambda: 0.0}
 
 
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,9 +100,13 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--as-shipped', action='store_true',
                         help='the whole assistant of config/edge.yaml hears the words; without it '
                         'the second pass does alone')
+    parser.add_argument('--look-every', type=float, default=CHUNK_S, metavar='S',
+                        help='how often the second pass looks whether an utterance is over; as '
+                        'shipped: once a chunk (default: %(default)s)')
     parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
                         help='processor: count the time of the processor, where other programs '
-                        'use the machine as well (default: %(default)s)')
+                        'use the machine as well; none: computing takes no time (default: '
+                        '%(default)s)')
 
 
 def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None) -> Play:
@@ -101,18 +116,11 @@ def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None)
     config = load_configuration(shipped_path('config/edge.yaml'))
     config = replace(config, transcript=replace(config.transcript, end=options.end))
     if not options.as_shipped:
-        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock)
+        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock,
+                                    look=ChunkSize.of_seconds(options.look_every))
     assert runtime is not None, 'the streaming model'
-    config = replace(config, lanes=resolve_for(runtime, config.lanes))
-
-    def play_shipped(samples: np.ndarray) -> HeardStream:
-        runtime.encoder.reset()
-        return play_assistant(Assistant(
-            config=config, encoder=runtime.encoder, decoder=runtime.decoder,
-            tokenizer=runtime.tokenizer, sounds=runtime.sounds, second_pass=second,
-            translation_second_pass=second, turn_judge=judge), samples, clock=clock)
-
-    return play_shipped
+    return lambda samples: play_assistant(
+        Assistant.over(runtime, config, reader=second, turn_judge=judge), samples, clock=clock)
 
 
 class _Processor:
@@ -135,31 +143,34 @@ class _Processor:
         return self._clock() - self._began
 
 
-def _cut_into_chunks(samples: np.ndarray, tail_s: float) -> Iterator[np.ndarray]:
+def _cut_into_chunks(samples: np.ndarray, tail_s: float,
+                     size: ChunkSize = RELEASED_CHUNK) -> Iterator[np.ndarray]:
     padded = np.pad(samples, (0, round(tail_s * SAMPLE_RATE_HZ)))
-    yield from np.pad(padded, (0, -len(padded) % CHUNK_SAMPLES)).reshape(-1, CHUNK_SAMPLES)
+    yield from np.pad(padded, (0, -len(padded) % size.samples)).reshape(-1, size.samples)
 
 
 def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
          judge: TurnJudge | None = None, clock: Clock = time.perf_counter,
-         tail_s: float = TAIL_S) -> HeardStream:
+         tail_s: float = TAIL_S, interpreter: WordInterpreter | None = None,
+         look: ChunkSize = RELEASED_CHUNK) -> HeardStream:
     """
     Play samples [n] at 16 kHz to a second pass; as in the nodes it rests as long as it reads.
 
-    ``judge`` hears whether a voice is through.
+    ``judge`` hears whether a voice is through; ``interpreter`` translates the words. It is looked
+    for the end of an utterance once in each piece of the size ``look``.
     """
     live = build_live_words(AssistantConfig(transcript=settings), second, judge=judge)
     assert live is not None, 'a second pass that reads speech that goes on'
     reader, heard, processor = SpanReader(seconds=settings.buffer_s), HeardStream(), _Processor(
         clock)
     rest_until = 0.0
-    for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
-        chunk = AudioChunk(samples=piece, stamp_ns=place * CHUNK_NS, lost_samples_before=0)
+    for place, piece in enumerate(_cut_into_chunks(samples, tail_s, look)):
+        chunk = AudioChunk(samples=piece, stamp_ns=place * look.ns, lost_samples_before=0)
         reader.remember(chunk)
         live.remember(chunk)
-        at = (place + 1) * CHUNK_NS / NS
-        if processor.free > at + CHUNK_NS / NS:
-            continue  # the reader is busy until the next chunk is there as well
+        at = (place + 1) * look.s
+        if processor.free > at + look.s:
+            continue  # the reader is busy until the next piece is there as well
         processor.begin(at)
         over = live.hear()
         began = processor.now()
@@ -172,39 +183,83 @@ def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
                 heard.shown.append((shown.utterance_id, Shown(
                     at=at, spent=now - at, text=shown.text,
                     stable=shown.text[:shown.stable_length])))
+                if interpreter is not None:
+                    growing = interpreter.on_partial(PartialTranscript(**_NO_PLACE, **vars(shown)))
+                    if growing is not None:
+                        heard.translated.append((shown.utterance_id, Shown(
+                            at=at, spent=processor.now() - at, text=growing.text,
+                            stable=growing.text[:growing.stable_length])))
         for span in [*over, *live.end()]:
             final = finish_span(span, reader, second)
             heard.finals.append(HeardFinal(
                 at=at, spent=processor.now() - at, text=final.text, ended_by=span.ended_by,
                 start=final.start_ns / NS, end=final.end_ns / NS))
+            if interpreter is not None:
+                whole = interpreter.on_final(_make_final(span.utterance_id, final, span.ended_by))
+                if whole is not None:
+                    heard.translated.append((span.utterance_id, Shown(
+                        at=at, spent=processor.now() - at, text=whole.text, stable=whole.text)))
         processor.now()
         heard.busy_s += processor.spent()
     return heard
 
 
-def play_assistant(assistant: Assistant, samples: np.ndarray, *,
-                   clock: Clock = time.perf_counter, tail_s: float = TAIL_S) -> HeardStream:
-    """Play samples [n] at 16 kHz to a whole assistant, which hears nothing else any more."""
-    heard, processor, at = HeardStream(), _Processor(clock), 0.0
+_NO_PLACE: dict[str, Any] = {'lane': '', 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
 
-    def hand_out() -> Iterator[AudioBlock]:
-        nonlocal at
+
+def _make_final(name: str, final: FinalText, ended_by: str) -> FinalTranscript:
+    return FinalTranscript(
+        **_NO_PLACE, reply_id=name, utterance_id=name, text=final.text, language=final.language,
+        streamed_text='', source=final.source, confidence=final.confidence,
+        start_ns=final.start_ns, end_ns=final.end_ns, words=final.words, ended_by=ended_by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedEvent:
+    """What an assistant said when; seconds of the stream, as of Shown."""
+
+    at: float
+    spent: float
+    event: Any
+
+
+class PlayedAssistant:
+    """A whole assistant to which one stream is played; it hears nothing else any more."""
+
+    def __init__(self, assistant: Assistant, *, clock: Clock = time.perf_counter) -> None:
+        """Take it as it was made."""
+        self._assistant, self._processor = assistant, _Processor(clock)
+        self._at = self.busy_s = 0.0
+
+    def play(self, samples: np.ndarray, tail_s: float = TAIL_S) -> Iterator[TimedEvent]:
+        """Yield what it says to samples [n] at 16 kHz."""
+        for event in self._assistant.listen(self._hand_out(samples, tail_s)):
+            yield TimedEvent(at=self._at, spent=self._processor.now() - self._at, event=event)
+
+    def _hand_out(self, samples: np.ndarray, tail_s: float) -> Iterator[AudioBlock]:
         for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
             if place:
-                processor.now()
-                heard.busy_s += processor.spent()
-            at = (place + 1) * CHUNK_NS / NS
-            processor.begin(at)
+                self._processor.now()
+                self.busy_s += self._processor.spent()
+            self._at = (place + 1) * CHUNK_NS / NS
+            self._processor.begin(self._at)
             yield AudioBlock(samples=piece, sample_rate_hz=SAMPLE_RATE_HZ,
                              stamp_ns=place * CHUNK_NS)
 
-    for event in assistant.listen(hand_out()):
+
+def play_assistant(assistant: Assistant, samples: np.ndarray, *,
+                   clock: Clock = time.perf_counter, tail_s: float = TAIL_S) -> HeardStream:
+    """Play samples [n] at 16 kHz to a whole assistant, and return its words."""
+    heard, played = HeardStream(), PlayedAssistant(assistant, clock=clock)
+    for one in played.play(samples, tail_s):
+        event = one.event
         if isinstance(event, PartialTranscript):
             heard.shown.append((event.utterance_id, Shown(
-                at=at, spent=processor.now() - at, text=event.text,
+                at=one.at, spent=one.spent, text=event.text,
                 stable=event.text[:event.stable_length])))
         elif isinstance(event, FinalTranscript):
             heard.finals.append(HeardFinal(
-                at=at, spent=processor.now() - at, text=event.text, ended_by=event.ended_by,
+                at=one.at, spent=one.spent, text=event.text, ended_by=event.ended_by,
                 start=event.start_ns / NS, end=event.end_ns / NS))
+    heard.busy_s = played.busy_s
     return heard

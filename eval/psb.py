@@ -1,18 +1,16 @@
 """
 ``python -m eval psb``: ProactiveSound-Bench, tiers Single and Multiple.
 
-Owns the scoring and the making of the Multiple tier. A model's
-decision on a clip is RESPOND when any chunk of it, or of the silence behind it, gets a reply. A
-row without a legal decision is wrong and lowers the coverage that is reported; the official
-scorer drops it. The benchmark's audio is not part of this project: without it, predictions in a
-file can be scored, and the two policies that need no ears always are.
+Owns the run and the making of the Multiple tier. A model's decision on a clip is RESPOND when any
+chunk of it, or of the silence behind it, gets a reply. The benchmark's audio is not part of this
+project: without it, predictions in a file can be scored, and the two policies that need no ears
+always are.
 """
 
 import argparse
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,54 +21,32 @@ from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import CHUNK_S, Hearing, Listener
 from eval.psb_quality import judge_replies, read_standard_answers
 from eval.psb_rows import BenchmarkClip, read_benchmark, read_predictions
+from eval.psb_scores import (
+    Decided,
+    ignore_all,
+    print_tables,
+    score,
+    score_decided,
+    score_policies,
+)
 from eval.suites.judge import add_judge_arguments, make_judge
 from held_out.clips import RATE, load
 from measure import plots, report
-from measure.intervals import Estimate, quotients, wilson
 
-__all__ = ['add_arguments', 'answer_windows', 'make_triples', 'run', 'score']
+__all__ = ['add_arguments', 'answer_windows', 'make_triples', 'run']
 
 LANE = 'assistant'
 LATE_CHUNKS = 2
 
 
-def _balanced_accuracy(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> Estimate:
-    """Return the mean of recall and specificity, with a bootstrap over rows."""
-    sides = np.array([[row.respond, not row.respond] for row, _ in pairs], float).reshape(-1, 2)
-    right = np.array([given == row.respond for row, given in pairs], float)
-    return quotients(sides * right[:, None], sides)
-
-
-def score(rows: Sequence[BenchmarkClip], decisions: Mapping[str, bool | None]) -> dict[str, Any]:
-    """Return accuracy in all and by domain, recall, specificity, F1 and coverage."""
-    pairs = [(row, decisions.get(row.id)) for row in rows]
-    due = [given is True for row, given in pairs if row.respond]
-    quiet = [given is False for row, given in pairs if not row.respond]
-    said = [row.respond for row, given in pairs if given is True]
-    hits = sum(due)
-    precision = hits / len(said) if said else float('nan')
-    domains = {}
-    for domain in sorted({row.domain for row in rows}):
-        mine = [pair for pair in pairs if pair[0].domain == domain]
-        domains[domain] = wilson(sum(given == row.respond for row, given in mine), len(mine))
-    return {
-        'rows': len(rows), 'coverage': sum(given is not None for _, given in pairs) / max(
-            1, len(pairs)),
-        'accuracy': wilson(sum(given == row.respond for row, given in pairs), len(pairs)),
-        'domains': domains, 'recall': wilson(hits, len(due)),
-        'specificity': wilson(sum(quiet), len(quiet)), 'precision': precision,
-        'f1': 2 * hits / (len(said) + len(due)) if said or due else float('nan'),
-        'balanced_accuracy': _balanced_accuracy(pairs),
-        'respond_rate': len(said) / max(1, len(pairs))}
-
-
 def make_triples(rows: Sequence[BenchmarkClip], *, seed: int = 0,
                  size: int = 3) -> list[tuple[BenchmarkClip, ...]]:
     """
-    Return the streams of the Multiple tier: ``size`` clips of one sub-category each, in order.
+    Return the streams of the Multiple tier: ``size`` clips of one sub-category each, mixed.
 
     The authors did not release theirs; these follow from the seed and the ids alone. Each clip
-    is the first of exactly one stream, so that all are asked at least once.
+    is the first of exactly one stream, so that all are asked at least once; the first few
+    streams are as good a sample as any.
     """
     groups: dict[tuple[str, str], list[BenchmarkClip]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.id):
@@ -82,6 +58,7 @@ def make_triples(rows: Sequence[BenchmarkClip], *, seed: int = 0,
             others = [other for other in mine if other is not row]
             rng.shuffle(others)
             streams.append((row, *others[:size - 1]))
+    random.Random(seed).shuffle(streams)
     return streams
 
 
@@ -107,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_judge_arguments(parser)
     parser.add_argument('--threshold', type=float, default=0.0)
     parser.add_argument('--seed', type=int, default=0, help='of the Multiple tier')
+    parser.add_argument('--streams', type=int, default=0, metavar='N',
+                        help='at most N streams of the Multiple tier (default: as many as clips)')
     parser.add_argument('--tier', default='both', choices=('single', 'multiple', 'both'))
 
 
@@ -132,33 +111,20 @@ def listen_single(listener: Listener, folder: Path, rows: Sequence[BenchmarkClip
 
 
 def listen_multiple(listener: Listener, folder: Path,
-                    streams: Sequence[tuple[BenchmarkClip, ...]]) -> list[
-        tuple[BenchmarkClip, bool | None]]:
+                    streams: Sequence[tuple[BenchmarkClip, ...]]) -> list[Decided]:
     """Return the decision on each event of each stream, None where audio is missing."""
-    decisions: list[tuple[BenchmarkClip, bool | None]] = []
+    decisions: list[Decided] = []
     for stream in report.track('Multiple', streams):
         clips = [_load_samples(folder, row) for row in stream]
         there = [clip for clip in clips if clip is not None]
         if len(there) < len(clips):
-            decisions += [(row, None) for row in stream]
+            decisions += [Decided(row, None, place) for place, row in enumerate(stream)]
             continue
         hearing = listener.hear('+'.join(row.id for row in stream), np.concatenate(there))
         spans = answer_windows([len(clip) / RATE for clip in there])
-        decisions += [(row, bool(_reply_in(hearing, *span)))
-                      for row, span in zip(stream, spans, strict=True)]
+        decisions += [Decided(row, bool(_reply_in(hearing, *span)), place)
+                      for place, (row, span) in enumerate(zip(stream, spans, strict=True))]
     return decisions
-
-
-def _score_multiple(pairs: Sequence[tuple[BenchmarkClip, bool | None]]) -> dict[str, Any]:
-    """Score events of streams; a clip that stands in several streams counts each time."""
-    rows = [replace(row, id=f'{row.id} {number}') for number, (row, _) in enumerate(pairs)]
-    return score(rows, {row.id: given for row, (_, given) in zip(rows, pairs, strict=True)})
-
-
-def score_policies(rows: Sequence[BenchmarkClip]) -> dict[str, Any]:
-    """Return the scores of the two policies that need no ears."""
-    return {'always IGNORE': score(rows, {row.id: False for row in rows}),
-            'always RESPOND': score(rows, {row.id: True for row in rows})}
 
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
@@ -197,8 +163,10 @@ def _score_model(options: argparse.Namespace, runtime: Runtime, rows: Sequence[B
         scores['model, Single'] = _score_replies(
             options, rows, listen_single(listener, folder, rows), out)
     if options.tier != 'single':
-        scores['model, Multiple'] = _score_multiple(listen_multiple(
-            listener, folder, make_triples(rows, seed=options.seed)))
+        streams = make_triples(rows, seed=options.seed)[:options.streams or None]
+        heard = listen_multiple(listener, folder, streams)
+        scores |= {'always IGNORE, Multiple': ignore_all(heard),
+                   'model, Multiple': score_decided(heard)}
     return scores
 
 
@@ -218,20 +186,3 @@ def _folder_of(options: argparse.Namespace) -> Path:
     """Return the folder of the benchmark, where the manifest itself may be named."""
     data: Path = options.data
     return data if data.is_dir() else data.parent
-
-
-def print_tables(scores: dict[str, Any]) -> None:
-    """Print the tables."""
-    report.print_table('ProactiveSound-Bench', ['', 'rows', 'coverage', 'accuracy', 'recall',
-                                                'specificity', 'F1', 'balanced accuracy'],
-                       [(name, part['rows'], part['coverage'], part['accuracy'], part['recall'],
-                         part['specificity'], part['f1'], part['balanced_accuracy'])
-                        for name, part in scores.items()])
-    for name, part in scores.items():
-        if 'quality' in part:
-            print(f'{name}, replies: {part["quality"]}')
-    domains = list(next(iter(scores.values()))['domains'])
-    report.print_table('Accuracy by domain', ['', *domains],
-                       [(name, *(f'{100 * part["domains"][domain].value:.1f}' for domain
-                                 in domains))
-                        for name, part in scores.items()])

@@ -21,7 +21,7 @@ from measure.intervals import percentiles, quotients
 from measure.word_errors import count_erased, count_errors, normalise
 
 __all__ = ['ShownClip', 'count_wrong', 'figures', 'make_clip', 'measure_words', 'note_words',
-           'print_words']
+           'place_words', 'print_words']
 
 AFTER_S = 1.0
 """So long after a word was spoken the screen is looked at."""
@@ -71,24 +71,27 @@ def note_words(clip: ShownClip, heard: HeardStream) -> ShownClip:
     return clip
 
 
-def _text_at(clip: ShownClip, seconds: float, computing: bool) -> str:
+def _text_at(clip: ShownClip, seconds: float, *, computing: bool, stable: bool) -> str:
     """Return what is on the screen at a time, with the seconds of computing or without."""
-    seen = [text for at, spent, text, _ in clip.shown if at + spent * computing <= seconds]
+    seen = [kept if stable else text for at, spent, text, kept in clip.shown
+            if at + spent * computing <= seconds]
     return seen[-1] if seen else ''
 
 
-def count_wrong(clip: ShownClip, *, computing: bool = True) -> tuple[int, int]:
+def count_wrong(clip: ShownClip, *, computing: bool = True, after_s: float = AFTER_S,
+                stable: bool = False) -> tuple[int, int]:
     """
-    Return how many words were not on the screen a second after they were spoken, of how many.
+    Return how many words were not on the screen ``after_s`` after they were spoken, of how many.
 
     A word is right where the best alignment of all that was said so far with all that is shown
-    has it; words too many in what is shown a second after the last count as well.
+    has it; words too many in what is shown so long after the last count as well. ``stable``: only
+    what is never taken back counts as shown.
     """
     import jiwer
     words, wrong = clip.reference.split(), 0
     for place, end in enumerate(clip.ends):
         said, seen = ' '.join(words[:place + 1]), normalise(
-            _text_at(clip, end + AFTER_S, computing))
+            _text_at(clip, end + after_s, computing=computing, stable=stable))
         if not seen:
             wrong += 1
             continue
@@ -101,20 +104,30 @@ def count_wrong(clip: ShownClip, *, computing: bool = True) -> tuple[int, int]:
     return wrong, len(words)
 
 
+def place_words(words: Sequence[str], placed: Sequence[tuple[str, float]],
+                seconds: float) -> list[float]:
+    """
+    Return where each word of a text ends, in seconds of a clip that is ``seconds`` long.
+
+    ``placed`` are the words that were read of it and where they end: where a text has other
+    words, in proportion to their places in it; where none was read, evenly over the clip.
+    """
+    known = [end for _, end in placed] or [seconds * (place + 1) / len(words)
+                                           for place in range(len(words))]
+    return [float(end) for end in np.interp(np.linspace(0, 1, len(words)),
+                                            np.linspace(0, 1, len(known)), known)]
+
+
 def make_clip(second: Any, item: HeldOutClip, samples: np.ndarray) -> ShownClip | None:
     """Return a clip with its reference and where its words end; None where there are none."""
     read = second.transcribe(samples)
     placed = [(word, at.end_s) for at in read.words for word in normalise(at.written).split()]
     text = normalise(item.text) if item.text else ' '.join(word for word, _ in placed)
-    words = text.split()
-    if not words or not placed:
+    if not text or not placed:
         return None
-    # Where a text has other words than were read, in proportion to their places in it.
-    ends = [float(end) for end in np.interp(np.linspace(0, 1, len(words)),
-                                            np.linspace(0, 1, len(placed)),
-                                            [end for _, end in placed])]
-    return ShownClip(group=item.group, reference=text, ends=ends, whole=read.text,
-                     seconds=len(samples) / SAMPLE_RATE_HZ, name=item.name)
+    seconds = len(samples) / SAMPLE_RATE_HZ
+    return ShownClip(group=item.group, reference=text, whole=read.text, seconds=seconds,
+                     ends=place_words(text.split(), placed, seconds), name=item.name)
 
 
 def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.suites.answering import Asking, answer_all
 from eval.suites.exports import export
@@ -37,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f'{", ".join(SUITES)} or all')
     report.add_common_arguments(parser, data=False)
     parser.add_argument('--part', default='', help='part of the data set: a folder, file or split')
+    parser.add_argument('--protocol', default='streaming', choices=('streaming', 'offline'),
+                        help='offline: the whole recording, then the answer, in the layout of the '
+                        'paper (default: %(default)s)')
     parser.add_argument('--in-one-stream', type=int, default=1, metavar='N',
                         help='play N items one after the other in one context')
     parser.add_argument('--background', type=Path, metavar='FILE',
@@ -50,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where a suite of ``all`` had no data."""
+    _check_protocol(options)
     out = report.make_folder(options, 'suite')
     runtime = runtime or report.load_model(options)
     wanted = list(SUITES) if options.suite == 'all' else [options.suite]
@@ -64,7 +69,8 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
             answers = answer_all(runtime, items, Asking(
                 lane=SUITES[name].lane, cache=out / f'{name}.hearings.jsonl',
                 variant=report.describe_variant(options), background=background,
-                in_one_stream=options.in_one_stream, second_pass=second_pass))
+                in_one_stream=options.in_one_stream, second_pass=second_pass,
+                protocol=options.protocol))
             figures[name] = _note_ours(folder) | _score(options, name, answers, out)
         except MaterialError as error:
             if options.suite != 'all':
@@ -75,6 +81,13 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     page = write_page(out / 'suites.html', figures, json.loads(path.read_text(encoding='utf-8')))
     print(f'written to {path} and {page}')
     return int(any('not measured' in part for part in figures.values()))
+
+
+def _check_protocol(options: argparse.Namespace) -> None:
+    streamed = options.in_one_stream > 1 or options.background or options.second_pass != 'none'
+    if options.protocol == 'offline' and streamed:
+        raise ConfigurationError('--protocol offline: expected recordings one by one, found '
+                                 '--in-one-stream, --background or --second-pass; leave them out')
 
 
 def _read_items(options: argparse.Namespace, suite: Suite, folder: Path) -> list[SuiteItem]:

@@ -20,7 +20,9 @@ import numpy as np
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
 from eval.listening import TO_ENGLISH, Hearing, Listener
+from eval.live_stream import CLOCKS
 from eval.text_translation import add_text_arguments, measure_texts, translate_read
+from eval.translation_streams import measure_profiles
 from eval.translators import stand_beside
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.clips import RATE, MaterialError, find_sounding, load, read_held_out
@@ -75,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--to-english', default=TO_ENGLISH, choices=('whisper', 'model'),
                         help='who writes the English of final translations')
     add_text_arguments(parser)
+    parser.add_argument('--profiles', type=Path, nargs='+', default=[], metavar='FILE',
+                        help='parameter files: whole assistants as these configure them hear the '
+                        'sentences, instead of the lane alone')
+    parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
+                        help='of --profiles; processor: count the time of the processor, where '
+                        'other programs use the machine as well (default: %(default)s)')
     parser.add_argument('--beside', default='auto', choices=('auto', 'faster-whisper', 'own',
                                                              'none'),
                         help='which Whisper base stands beside')
@@ -203,6 +211,9 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
             raise MaterialError('--texts without --pairs: expected the sentence pairs of the '
                                 'training, for they tell what is held out; give both')
         return measure_texts(options, out, runtime)
+    if options.profiles:
+        pairs = SentencePairs.read(options.pairs) if options.pairs else None
+        return measure_profiles(options, out, choose_material(options, pairs))
     crew = make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     lane = make_lane(runtime, options.prompt, options.threshold)

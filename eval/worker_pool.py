@@ -102,9 +102,9 @@ def _take_result(outbox: Any, crew: list[Any]) -> Any:
         except Empty:
             dead = [process.exitcode for process in crew if process.exitcode]
             if dead:
-                raise WorkerPoolError(f'expected processes that go on, one ended with code '
-                                      f'{dead[0]}; '
-                                      'for want of memory, give fewer --workers') from None
+                raise WorkerPoolError(
+                    f'expected processes that go on, one ended with code {dead[0]}; for want of '
+                    f'memory, give fewer --workers') from None
             continue
         if not fine:
             raise WorkerPoolError(f'a process that heard streams failed:\n{value}')

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='recording that both listen to; empty: none (default: the sample '
                              'scene)')
     parser.add_argument('--config', type=Path,
-                        help='YAML file of an assistant (default: config/edge.yaml)')
+                        help='YAML file of an assistant (default: config/edge_lanes.yaml)')
     clips = parser.add_argument_group(
         'clips', 'heard by these graphs and by graphs in float32 (where these are in float32, '
         'by torch): word errors, alerts and probabilities, paired')
@@ -93,7 +93,7 @@ def _seeded(options: argparse.Namespace, precisions: dict[str, str]) -> list[Ver
 def _scene(options: argparse.Namespace, bar: Bar) -> list[Verdict]:
     if not options.scene:
         return []
-    config = load_configuration(options.config or shipped_path('config/edge.yaml'))
+    config = load_configuration(options.config or shipped_path('config/edge_lanes.yaml'))
     scene = Path(options.scene)
     scene = scene if scene.is_file() else shipped_path(options.scene)
     ours = {'runtime': 'onnx', 'model': str(options.folder), 'dtype': 'auto'}

@@ -159,25 +159,27 @@ def draw_bars(path: Path, groups: dict[str, dict[str, Estimate]], *, title: str,
 
 def draw_curves(path: Path, curves: dict[str, dict[float, Estimate]], *, title: str, x: str,
                 y: str, beside: dict[str, dict[float, float]] | None = None,
-                logarithmic: bool = False) -> Path:
+                logarithmic: bool = False, ticks: bool = True) -> Path:
     """
     Draw figures with their intervals over a number: {curve: {place: estimate}}.
 
-    ``beside`` are curves of others, without intervals: dotted.
+    ``beside`` are curves of others, without intervals: dotted. ``ticks``: a mark at each place.
     """
     figure, axes = new_figure(6.2, 4.2)
-    for (name, points), colour in zip(curves.items(), (BLUE, ORANGE, GREEN), strict=False):
+    looks = [(colour, line) for line in ('-', '--', ':') for colour in (BLUE, ORANGE, GREEN, GREY)]
+    for (name, points), (colour, line) in zip(curves.items(), looks, strict=False):
         places, estimates = list(points), list(points.values())
         ends = [[max(0.0, e.value - e.low) for e in estimates],
                 [max(0.0, e.high - e.value) for e in estimates]]
         axes.errorbar(places, [e.value for e in estimates], yerr=ends, color=colour, marker='o',
-                      markersize=4, capsize=2, linewidth=1.4, label=name)
+                      markersize=4, capsize=2, linewidth=1.4, linestyle=line, label=name)
     for name, others in (beside or {}).items():
         axes.plot(list(others), list(others.values()), color=GREY, marker='s', markersize=4,
                   linestyle=':', linewidth=1.2, label=name)
     if logarithmic:
         axes.set_xscale('log', base=2)
-    axes.set_xticks(sorted({place for points in curves.values() for place in points}))
+    if ticks:
+        axes.set_xticks(sorted({place for points in curves.values() for place in points}))
     axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.legend(fontsize=7.5, frameon=False)

@@ -9,6 +9,7 @@ the README promises may hang on a test that is named there.
 import contextlib
 import ctypes
 import os
+import re
 from collections import Counter
 
 import hypothesis
@@ -35,6 +36,25 @@ MAY_BE_LEFT_OUT = {
     'hri_msgs is not installed': 'on no package index; what goes into its fields is tested',
     'this CPU does not compute in bfloat16': 'weights are packed on such CPUs only',
 }
+
+
+class RosModule(pytest.Module):
+    """A module of tests that is imported only where ROS 2 and our messages are there."""
+
+    def collect(self):
+        """Leave the module out, or collect it as any other."""
+        pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
+        # the sources of the messages look like a package; only built ones have classes
+        if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
+            pytest.skip('the messages are not built: run make setup', allow_module_level=True)
+        return super().collect()
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    """Take a module for one of ROS 2 by its marker, so that none need guard its imports."""
+    if re.search(r'^pytestmark = .*\bmark\.ros\b', module_path.read_text('utf-8'), re.MULTILINE):
+        return RosModule.from_parent(parent, path=module_path)
+    return None
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -353,9 +353,9 @@ def test_a_transcript_that_fails_keeps_its_streamed_text():
     ('whisper', 'whisper', 1)])
 def test_one_model_serves_both_second_passes(transcript, translation, loaded, monkeypatch):
     made = []
-    monkeypatch.setattr(offline, 'load_reader',
+    monkeypatch.setattr(offline.assistant, 'load_reader',
                         lambda *_, **__: made.append(Whisper()) or made[-1])
-    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
+    monkeypatch.setattr(offline.assistant, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))
@@ -363,7 +363,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
         translation=TranslationConfig(second_pass=translation)))
     assert len(made) == loaded
-    assert (one._second_pass is None, one._translation_second_pass is None) == (
+    assert (one._words.second_pass is None, one._words.translation_second_pass is None) == (
         transcript == 'none', translation == 'none')
 
 
@@ -435,8 +435,9 @@ def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
 
 
 def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(offline, 'load_reader', lambda *_, **__: Whisper())
-    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
+    monkeypatch.setattr(offline.assistant, 'build_word_interpreter', lambda *_, **__: None)
+    monkeypatch.setattr(offline.assistant, 'load_reader', lambda *_, **__: Whisper())
+    monkeypatch.setattr(offline.assistant, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))
@@ -464,7 +465,7 @@ def test_a_recording_of_which_nothing_is_heard_ends_with_a_word(tmp_path, capsys
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['missing.wav'], 'missing.wav'),
     (['-', '--lanes', 'nobody'], "no lane is called 'nobody'"),
-    (['-', '--lanes', ''], "no lane is called ''; expected some of transcript, translation")])
+    (['-', '--lanes', ''], "no lane is called ''; expected some of transcript, assistant")])
 def test_mistakes_are_one_line_on_stderr(arguments, message, capsys, monkeypatch):
     """A wrong file or lane ends with status 2 and says what is wrong."""
     monkeypatch.setattr('audio_interaction_ros.cli.stream.read_blocks', lambda f, **_: iter(())) \

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ MACHINE = {'processor': 'any', 'cores': '2'}
 
 def runtime():
     ears = ScriptedEncoder(sounds={2: {'bell': 0.5}})
-    return Runtime(encoder=ears, sounds=ears.head, tokenizer=ScriptedTokenizer(), config=None,
+    return Runtime(encoder=ears, sounds=ears.head, tokenizer=ScriptedTokenizer(),
+                   config=SimpleNamespace(lanes={}),
                    decoder=ScriptedDecoder(script={0: {3: (Emotion.NORMAL, 'Good morning.')}},
                                            max_positions=256))
 

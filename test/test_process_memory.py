@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from audio_interaction_ros import process_memory
+from bench.measure import resident_mib
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +79,15 @@ def test_threads_share_one_heap():
         return said.count('Arena')
     assert count_heaps('small') == 1
     assert count_heaps() > 1
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells what is mapped')
+def test_pages_of_a_mapped_file_are_given_back_and_come_again(tmp_path):
+    path = tmp_path / 'weights file'
+    path.write_bytes(bytes(range(256)) * 4096 * 32)  # 32 MiB
+    mapped = np.memmap(path, np.uint8, mode='c')
+    total = int(mapped.sum(dtype=np.int64))
+    before = resident_mib()
+    process_memory.give_back_pages(path)
+    assert before - resident_mib() > 24
+    assert int(mapped.sum(dtype=np.int64)) == total

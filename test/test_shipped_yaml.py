@@ -1,5 +1,6 @@
 """Every YAML file that ships loads with the loader that reads it in service."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def test_a_configuration_loads(path):
     elif path.name in SAFETY_EVENTS:
         assert isinstance(read_safety_events(path), SafetyEventsFile)
     else:
-        assert isinstance(load_configuration(path), AssistantConfig)
+        config = load_configuration(path)
+        assert isinstance(config, AssistantConfig)
+        config.check_translation()
 
 
 @pytest.mark.torch
@@ -43,6 +46,16 @@ def test_a_model_configuration_loads(path):
     pytest.importorskip('torch', reason='the configuration of a model names torch modules')
     from audio_interaction_ros.checkpoints.config import load_config
     assert load_config(path).model
+
+
+def test_translations_follow_the_words_unless_a_lane_makes_them():
+    edge, lanes = (load_configuration(ROOT / 'config' / name)
+                   for name in ('edge.yaml', 'edge_lanes.yaml'))
+    assert (edge.translation.source, edge.writes_english) == ('words', True)
+    assert [lane.name for lane in edge.lanes] == ['transcript', 'assistant']
+    assert (lanes.translation.source, lanes.writes_english) == ('lane', False)
+    alike = dataclasses.replace(edge, translation=lanes.translation, lanes=lanes.lanes)
+    assert alike == lanes and edge.second_passes == lanes.second_passes
 
 
 def test_the_alert_rules_ship():

@@ -1,46 +1,28 @@
 """
 From sounds and replies to alerts: debounce, merge, latch, cool down, expire.
 
-Owns every open alert and the timers behind it. Time is audio time, in nanoseconds of message
-stamps; there is no other clock, so a replay at any speed gives the same alerts. Knows no
-topics: whoever publishes turns the returned changes into messages. Not thread-safe.
+Owns which sightings count and the account of them; what one does to the alert of its label is the
+matter of ``track``. Time is audio time, in nanoseconds of message stamps; there is no other clock,
+so a replay at any speed gives the same alerts. Knows no topics: whoever publishes turns the
+returned changes into messages. Not thread-safe.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, ChangeKind, Severity
+from audio_interaction_ros.alerts.alert import Alert, AlertChange, AlertState, Severity
 from audio_interaction_ros.alerts.label_rule import LabelRule
 from audio_interaction_ros.alerts.monotonic_clock import MonotonicClock
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.alerts.settings import AlertSettings, AlertStats
-from audio_interaction_ros.alerts.sighting import Sighting, note_end
+from audio_interaction_ros.alerts.sighting import Sighting
+from audio_interaction_ros.alerts.track import Track
 from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.stream.events import ReplyFinished, SoundEnded, SoundStarted
 
 __all__ = ['AlertPolicy']
 
 _NS_PER_S = 1_000_000_000
-
-
-@dataclass(kw_only=True)
-class _Track:
-    """Everything remembered of one label; times are those of the time line."""
-
-    alert: Alert | None = None
-    pending: deque[int] = field(default_factory=deque)
-    seen_ns: int | None = None
-    """Newest sighting, debounced ones included."""
-    renewed_ns: int = 0
-    """Newest counted sighting or acknowledgement: expiry counts from here."""
-    cooled_until_ns: int | None = None
-    sounding: dict[str, SoundStarted] = field(default_factory=dict)
-    """Sounds of the label that began, counted, and go on."""
-    ended_ns: int = 0
-    """When the newest of them ended."""
-    covered: bool = False
-    """The newest sighting was left out, for an alert of another label stands for it."""
 
 
 class AlertPolicy:
@@ -53,7 +35,7 @@ class AlertPolicy:
         """May be replaced at any time, but for the tolerance."""
         self._line = MonotonicClock(
             tolerance_ns=round(self.settings.backwards_tolerance_s * _NS_PER_S))
-        self._tracks: dict[str, _Track] = {}
+        self._tracks: dict[str, Track] = {}
         self._classes: frozenset[str] = frozenset()
         self._raised = 0
         self._restored_ids: set[str] = set()
@@ -67,7 +49,7 @@ class AlertPolicy:
         an open alert keeps it. Expiry counts from the first stamp on.
         """
         for alert in alerts:
-            track = self._tracks.setdefault(alert.label, _Track())
+            track = self._tracks.setdefault(alert.label, Track())
             if alert.state.open and track.alert is None:
                 track.alert, track.renewed_ns = alert, self._line.now_ns
                 self._restored_ids.add(alert.id)
@@ -106,11 +88,9 @@ class AlertPolicy:
             if self._is_left_to_sounds(rule):
                 self.stats.left_to_sounds += 1
                 continue
-            severity = max(rule.severity, self.rules.urgent.severity) if urgent \
-                else rule.severity
-            if self._is_drowned(reply.robot_speaking, severity):
-                continue
-            changes.extend(self._count_sighting(rule, Sighting.of_reply(reply, severity)))
+            severity = max(rule.severity, self.rules.urgent.severity) if urgent else rule.severity
+            if not self._is_drowned(reply.robot_speaking, severity):
+                changes.extend(self._count_sighting(rule, Sighting.of_reply(reply, severity)))
         return changes
 
     def on_sound(self, event: SoundStarted | SoundEnded) -> list[AlertChange]:
@@ -124,7 +104,8 @@ class AlertPolicy:
         if rule is None:
             return changes
         if isinstance(event, SoundEnded):
-            self._end_sound(rule, event)
+            if rule.label in self._tracks:
+                self._tracks[rule.label].end_sound(event, self._line.now_ns)
             return changes
         self.stats.sounds += 1
         if self.settings.evidence == 'model' or self._is_drowned(event.robot_speaking,
@@ -152,15 +133,6 @@ class AlertPolicy:
         return self._count_sighting(
             rule, Sighting.of_sound(heard, rule, self.settings.language))
 
-    def _end_sound(self, rule: LabelRule, ended: SoundEnded) -> None:
-        """Let time of expiry and of cooling down count from the end of a sound."""
-        track = self._tracks.get(rule.label)
-        if track is None or track.sounding.pop(ended.sound, None) is None:
-            return
-        track.renewed_ns = track.ended_ns = self._line.now_ns
-        if track.alert is not None:
-            track.alert = note_end(track.alert, ended)
-
     def tick(self, now_ns: int) -> list[AlertChange]:
         """
         Let audio time pass; return the alerts that expired.
@@ -170,42 +142,39 @@ class AlertPolicy:
         now = self._line.advance(now_ns)
         changes = []
         for label, track in self._tracks.items():
-            self._forget_pending(label, track, now)
+            window_ns = self._rule_of(label).timing.repeat_window_s * _NS_PER_S
+            self.stats.debounced += track.forget_pending(now, window_ns)
             if track.sounding:
                 changes.extend(self._hear_on(label, track, now_ns))
-                continue
-            alert = track.alert
-            if alert is None or now - track.renewed_ns < alert.ttl_ns:
-                continue
-            if alert.requires_ack and alert.state is AlertState.ACTIVE:
-                continue  # latched: only a person ends it
-            changes.append(self._end(track, AlertState.EXPIRED, ChangeKind.EXPIRED, ''))
+            elif track.is_over(now):
+                changes.append(track.expire(self._cooldown_ns(track)))
         return changes
 
-    def _hear_on(self, label: str, track: _Track, now_ns: int) -> list[AlertChange]:
+    def _hear_on(self, label: str, track: Track, stamp_ns: int) -> list[AlertChange]:
         """Keep alive what still sounds; raise it again where its alert ended meanwhile."""
+        now = self._line.now_ns
         if track.alert is not None:
-            track.renewed_ns = self._line.now_ns
-            track.alert = replace(track.alert,
-                                  last_seen_ns=max(track.alert.last_seen_ns, now_ns))
-        elif (track.cooled_until_ns is not None and self.settings.evidence != 'model'
-              and self._line.now_ns >= track.cooled_until_ns):
-            heard = next(iter(track.sounding.values()))
-            return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
-        elif track.covered and self.settings.evidence != 'model' and not self._is_covered(label):
-            heard = next(iter(track.sounding.values()))  # it outlasts what stood for it
-            return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=now_ns))
-        return []
+            track.hear_on(now, stamp_ns)
+            return []
+        outlasts = track.has_cooled(now) or track.covered and not self._is_covered(label)
+        if not outlasts or self.settings.evidence == 'model':
+            return []
+        heard = next(iter(track.sounding.values()))
+        return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=stamp_ns))
 
     def _is_covered(self, label: str) -> bool:
         """Tell whether an open alert of another label, heard lately, stands for this one."""
-        for other, seconds in self.rules.covering.get(label, {}).items():
-            track = self._tracks.get(other)
-            if track is not None and track.alert is not None and (
-                    track.sounding or self._line.now_ns - max(track.seen_ns or 0, track.ended_ns)
-                    <= seconds * _NS_PER_S):
-                return True
-        return False
+        return any(other in self._tracks and self._tracks[other].stands_for_others(
+                       self._line.now_ns, seconds * _NS_PER_S)
+                   for other, seconds in self.rules.covering.get(label, {}).items())
+
+    def _rule_of(self, label: str) -> LabelRule:
+        """Return the rule of a label, also of an alert from before that the rules do not know."""
+        return self.rules.labels.get(label, self.rules.urgent)
+
+    def _cooldown_ns(self, track: Track) -> int:
+        assert track.alert is not None, 'only an open alert can end'
+        return round(self._rule_of(track.alert.label).timing.cooldown_s * _NS_PER_S)
 
     def acknowledge(self, alert_id: str, operator: str,
                     now_ns: int | None) -> list[AlertChange]:
@@ -218,13 +187,9 @@ class AlertPolicy:
         """
         changes = [] if now_ns is None else self.tick(now_ns)
         for track in self._select_tracks(alert_id):
-            alert = track.alert
-            if alert is None or alert.state is not AlertState.ACTIVE:
-                continue
-            track.alert = replace(alert, state=AlertState.ACKNOWLEDGED)
-            track.renewed_ns = self._line.now_ns
-            changes.append(AlertChange(alert=track.alert, kind=ChangeKind.ACKNOWLEDGED,
-                                       previous=alert.state, operator=operator))
+            change = track.acknowledge(operator, self._line.now_ns)
+            if change is not None:
+                changes.append(change)
         return changes
 
     def clear(self, alert_id: str, now_ns: int | None,
@@ -232,50 +197,39 @@ class AlertPolicy:
         """End one open alert, or all of them when the id is empty; return what changed."""
         changes = [] if now_ns is None else self.tick(now_ns)
         for track in self._select_tracks(alert_id):
-            track.seen_ns = self._line.now_ns
-            changes.append(self._end(track, AlertState.CLEARED, ChangeKind.CLEARED, operator))
+            changes.append(track.clear(operator, self._line.now_ns, self._cooldown_ns(track)))
         return changes
 
-    def _select_tracks(self, alert_id: str) -> list[_Track]:
+    def _select_tracks(self, alert_id: str) -> list[Track]:
         return [track for track in self._tracks.values() if track.alert is not None
                 and alert_id in ('', track.alert.id)]
 
     def _count_sighting(self, rule: LabelRule, sighting: Sighting) -> list[AlertChange]:
         """Count one sighting: covered, debounced, cooled down, pending, merged or raised."""
-        track = self._tracks.setdefault(rule.label, _Track())
+        track = self._tracks.setdefault(rule.label, Track())
         now, timing = self._line.now_ns, rule.timing
         self.stats.sightings += 1
         track.covered = track.alert is None and self._is_covered(rule.label)
         if track.covered:
             self.stats.covered += 1
             return []
-        before, track.seen_ns = track.seen_ns, now
-        escalates = (track.alert is not None
-                     and sighting.severity > track.alert.severity)
-        if (before is not None and now - before < timing.min_interval_s * _NS_PER_S
-                and track.cooled_until_ns is None and not escalates):
-            track.seen_ns = before  # or a steady stream of bounces would never count again
+        if track.bounces(sighting, now, timing.min_interval_s * _NS_PER_S):
             self.stats.debounced += 1
             return []
         if track.alert is not None:
-            return [self._merge(track, sighting)]
-        if track.cooled_until_ns is not None and now < track.cooled_until_ns:
+            self.stats.counted += 1
+            return [track.merge(sighting, now)]
+        if track.is_cooling(now):
             self.stats.cooled_down += 1
             return []
         track.cooled_until_ns = None
         track.pending.append(now)
         if len(track.pending) < timing.min_repeats:
             return []
-        return [self._raise_alert(track, rule, sighting)]
-
-    def _raise_alert(self, track: _Track, rule: LabelRule, sighting: Sighting) -> AlertChange:
         self.stats.raised += 1
         self.stats.counted += len(track.pending)
-        track.alert = sighting.open_alert(
-            self._new_id(rule.label, sighting.start_ns), rule, count=len(track.pending))
-        track.pending.clear()
-        track.renewed_ns = self._line.now_ns
-        return AlertChange(alert=track.alert, kind=ChangeKind.RAISED, previous=None)
+        return [track.raise_alert(self._new_id(rule.label, sighting.start_ns), rule, sighting,
+                                  now)]
 
     def _new_id(self, label: str, start_ns: int) -> str:
         while True:  # a recording that begins again has the stamps of the alerts it raised before
@@ -283,31 +237,3 @@ class AlertPolicy:
             alert_id = f'{label}-{start_ns // _NS_PER_S}-{self._raised}'
             if alert_id not in self._restored_ids:
                 return alert_id
-
-    def _merge(self, track: _Track, sighting: Sighting) -> AlertChange:
-        before = track.alert
-        assert before is not None, 'only an open alert can be merged into'
-        self.stats.counted += 1
-        track.renewed_ns = self._line.now_ns
-        track.alert = sighting.merge_into(before)
-        kind = (ChangeKind.ESCALATED if track.alert.severity > before.severity
-                else ChangeKind.REPEATED)
-        return AlertChange(alert=track.alert, kind=kind, previous=before.state)
-
-    def _end(self, track: _Track, state: AlertState, kind: ChangeKind,
-             operator: str) -> AlertChange:
-        alert = track.alert
-        assert alert is not None, 'only an open alert can end'
-        ended = replace(alert, state=state)
-        rule = self.rules.labels.get(alert.label, self.rules.urgent)
-        seen = max(track.renewed_ns if track.seen_ns is None else track.seen_ns, track.ended_ns)
-        track.cooled_until_ns = seen + round(rule.timing.cooldown_s * _NS_PER_S)
-        track.alert = None
-        return AlertChange(alert=ended, kind=kind, previous=alert.state, operator=operator)
-
-    def _forget_pending(self, label: str, track: _Track, now: int) -> None:
-        rule = self.rules.labels.get(label, self.rules.urgent)
-        window = rule.timing.repeat_window_s * _NS_PER_S
-        while track.pending and now - track.pending[0] > window:
-            track.pending.popleft()
-            self.stats.debounced += 1

@@ -17,6 +17,7 @@ from audio_interaction_ros.audio.messages import (
     SUPPORTED_TYPES,
     MessageReader,
 )
+from audio_interaction_ros.audio.mono import check_samples
 from audio_interaction_ros.errors import (
     AudioFormatError,
     AudioInteractionError,
@@ -28,6 +29,8 @@ __all__ = ['RecordedFields', 'RecordedMessage', 'is_bag', 'read_bag_blocks', 're
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = ('.mcap', '.db3')
+_REFUSED_IN_VAIN = 100
+"""Where so many messages cannot be read and none before them could, no other will."""
 
 
 class RecordedMessage(NamedTuple):
@@ -89,8 +92,7 @@ def read_messages(path: Path, topic: str = '', *,
         if not played:
             raise AudioFormatError(
                 f'Expected a rosbag2 at {path}, it is none or damaged ({_describe_error(error)}); '
-                'name '
-                'another, or mend it: ros2 bag reindex, mcap recover') from error
+                'name another, or mend it: ros2 bag reindex, mcap recover') from error
         warn(f'{path}: expected a bag up to its end, it is damaged after {played} messages '
              f'({_describe_error(error)}); played so far')
         return
@@ -104,26 +106,56 @@ def read_bag_blocks(path: Path, topic: str = '', *,
     """
     Yield the audio of a bag as blocks, stamped as its messages are.
 
-    Errors are those of ``read_messages``; AudioFormatError too for messages whose fields neither
-    the bag nor the rosbags package knows.
+    A message that cannot be read is left out, as a node refuses it, and ``warn`` is told how many
+    were. Errors are those of ``read_messages``; AudioFormatError too where no message can be read,
+    and for messages whose fields neither the bag nor the rosbags package knows.
     """
     stores: dict[str, Any] = {}
-    reader: MessageReader | None = None
-    info: Any = None
+    audio = _AudioMessages()
+    read, refused, why = 0, 0, ''
     for message in read_messages(path, topic, warn=warn):
         if message.type_name not in stores:
             stores[message.type_name] = _make_store(message, path)
-        fields = stores[message.type_name].deserialize_cdr(message.data, message.type_name)
-        if message.is_info:
-            info = fields
-            if reader is not None:
-                reader.on_info(info)
+        try:
+            block = audio.take(message, stores[message.type_name])
+        except Exception as error:  # noqa: BLE001 - damaged fields raise whatever they make
+            refused, why = refused + 1, why or _describe_error(error)
+            if not read and refused == _REFUSED_IN_VAIN:
+                break
             continue
-        if reader is None:
-            reader = MessageReader(type_name=message.type_name)
-            if info is not None:
-                reader.on_info(info)
-        yield reader.to_block(fields, message.stamp_ns)
+        if block is not None:
+            read += 1
+            yield block
+    if refused and not read:
+        raise AudioFormatError(f'Expected messages of audio in {path}, none of {refused} can be '
+                               f'read: {why}')
+    if refused:
+        warn(f'{path}: {refused} messages of audio cannot be read and are left out; the first: '
+             f'{why}')
+
+
+class _AudioMessages:
+    """The messages of one audio topic, and what describes them, as blocks."""
+
+    def __init__(self) -> None:
+        self._reader: MessageReader | None = None
+        self._info: Any = None
+
+    def take(self, message: RecordedMessage, store: Any) -> AudioBlock | None:
+        """Return the block of a message; None of one that describes the others."""
+        fields = store.deserialize_cdr(message.data, message.type_name)
+        if message.is_info:
+            self._info = fields
+            if self._reader is not None:
+                self._reader.on_info(fields)
+            return None
+        if self._reader is None:
+            self._reader = MessageReader(type_name=message.type_name)
+            if self._info is not None:
+                self._reader.on_info(self._info)
+        block = self._reader.to_block(fields, message.stamp_ns)
+        check_samples(block)
+        return block
 
 
 def read_topics(path: Path, choose: Callable[[str, str], bool], *,
@@ -212,6 +244,8 @@ def _check_uncompressed(data: bytes, path: Path) -> bytes:
 
 
 def _describe_error(error: Exception) -> str:
+    if isinstance(error, AudioInteractionError):
+        return str(error)
     return ' '.join(f'{type(error).__name__}: {error}'.split()).rstrip('.')
 
 
@@ -220,10 +254,11 @@ def _choose_topic(connections: Any, topic: str, path: Path) -> Any:
                  and item.msgcount]
     chosen = [item for item in supported if topic in ('', item.topic)]
     if len(chosen) != 1:
-        topics = ', '.join(sorted(item.topic for item in supported)) or 'none'
+        topics = ', '.join(sorted(item.topic for item in supported))
         raise AudioFormatError(
-            f'Expected one audio topic{f" {topic}" if topic else ""} in {path}, found {topics}; '
-            f'set the parameter topic')
+            f'Expected one audio topic{f" {topic}" if topic else ""} in {path}, found '
+            + (f'{topics}; name one (--topic, of audio_file_node the parameter topic)' if topics
+               else f'none with messages of {", ".join(SUPPORTED_TYPES)}; record one of these'))
     return chosen[0]
 
 

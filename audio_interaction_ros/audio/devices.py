@@ -24,9 +24,10 @@ def sound_library() -> Any:
         import sounddevice
     except (ImportError, OSError) as error:
         raise MissingDependencyError(
-            f'Expected PortAudio, which a microphone needs, and its Python package sounddevice, '
-            f'found {error}; on Debian and Ubuntu: apt install libportaudio2, and pip install '
-            f'sounddevice (with conda, both: conda install -c conda-forge python-sounddevice)'
+            f'Expected PortAudio, which microphones and loudspeakers need, and its Python package '
+            f'sounddevice, found {error}; on Debian and Ubuntu: apt install libportaudio2, and '
+            f'pip install sounddevice (with conda, both: conda install -c conda-forge '
+            f'python-sounddevice)'
         ) from error
     return sounddevice
 

@@ -12,7 +12,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import RATES_HZ
 from audio_interaction_ros.errors import AudioFormatError
 
-__all__ = ['Mono', 'SampleFaults', 'to_mono', 'to_mono_with_report']
+__all__ = ['Mono', 'SampleFaults', 'check_samples', 'to_mono', 'to_mono_with_report']
 
 _INTEGER_SCALES = {  # the zero and the full scale of each
     'int8': (0, 2 ** 7), 'uint8': (2 ** 7, 2 ** 7), 'int16': (0, 2 ** 15),
@@ -51,14 +51,14 @@ def to_mono(block: AudioBlock, channel_select: int | None = None) -> np.ndarray:
 
 def to_mono_with_report(block: AudioBlock, channel_select: int | None = None) -> Mono:
     """Like ``to_mono``, with counts of what was wrong."""
-    selected = _select_channel(_check_samples(block), channel_select)
+    selected = _select_channel(check_samples(block), channel_select)
     if selected.dtype.name in _FLOATS:
         return _from_float(selected)
     return _from_integer(selected)
 
 
-def _check_samples(block: AudioBlock) -> np.ndarray:
-    """Return the samples [frames, channels] of a block that can be understood."""
+def check_samples(block: AudioBlock) -> np.ndarray:
+    """Return the samples [frames, channels] of a block; AudioFormatError where it is wrong."""
     samples = block.samples
     if not isinstance(samples, np.ndarray):
         raise AudioFormatError(

@@ -51,8 +51,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
         if weights_file.relative_to(folder).as_posix() not in hashes:
             raise CheckpointError(
                 f'{weights_file}: the manifest of this model does not name this file, so nobody '
-                'knows '
-                f'what it would change; move it away, or fetch the model again')
+                f'knows what it would change; move it away, or fetch the model again')
     return hashes
 
 

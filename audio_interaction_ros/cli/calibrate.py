@@ -22,7 +22,8 @@ from audio_interaction_ros.assembly import build_pipeline, load_model, read_rule
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.devices import hear_device, sound_library
 from audio_interaction_ros.checkpoints.weights import locate
-from audio_interaction_ros.cli.recording import list_recordings, open_recording, print_notice
+from audio_interaction_ros.cli.numbers import above_zero, share
+from audio_interaction_ros.cli.recording import expect_writable, open_recordings, print_notice
 from audio_interaction_ros.cli.sounds import add_model_arguments, hear_blocks, make_configuration
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
@@ -43,17 +44,18 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         description='Hears the home with its motors, fans and voices and raises thresholds of the '
                     'profile until at most the stated number of false alarms per hour would have '
                     'come of it. Whatever is heard counts as a false alarm: let nothing happen.')
-    parser.add_argument('--minutes', type=float, help='how long to hear (default: 10 of the '
-                                                      'microphone, all of a recording)')
+    parser.add_argument('--minutes', type=above_zero,
+                        help='how long to hear (default: 10 of the microphone, all of a '
+                             'recording)')
     parser.add_argument('--from', dest='source', metavar='FILE|BAG|FOLDER',
                         help='hear a recording, or all of a folder, instead of the microphone')
     parser.add_argument('--device', default='', help='input device: part of its name, or its '
                                                      'index')
-    parser.add_argument('--rate', type=float, default=0.5,
+    parser.add_argument('--rate', type=above_zero, default=0.5,
                         help='false alarms per hour of all sounds together (default: %(default)s)')
     parser.add_argument('--out', type=Path, default=Path('thresholds.yaml'), metavar='YAML',
                         help='where to write (default: %(default)s)')
-    parser.add_argument('--keep-recall', type=float, default=LEAST_RECALL_KEPT, metavar='SHARE',
+    parser.add_argument('--keep-recall', type=share, default=LEAST_RECALL_KEPT, metavar='SHARE',
                         help='of what a critical sound hears in the profile, by the curves of '
                              'the model, it must keep this share (default: %(default)s)')
     parser.add_argument('--force', action='store_true',
@@ -63,12 +65,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if not options.rate > 0 or (options.minutes is not None and not options.minutes > 0):
-        raise ConfigurationError('expected --rate and --minutes above 0, found '
-                                 f'{options.rate} and {options.minutes}; correct them')
-    if not 0 <= options.keep_recall <= 1:
-        raise ConfigurationError('expected --keep-recall from 0 to 1, found '
-                                 f'{options.keep_recall}; correct it')
+    expect_writable(options.out, '--out')
     streams = _open_source(options)
     config = make_configuration(options)
     rules = read_rules(config.alerts)
@@ -101,14 +98,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _open_source(options: argparse.Namespace) -> list[Iterator[AudioBlock]]:
+def _open_source(options: argparse.Namespace) -> Iterator[Iterator[AudioBlock]]:
     if options.source:
-        found = ['-'] if options.source == '-' else list_recordings(options.source)
-        return [open_recording(path, options.topic) for path in found]
+        return (blocks for _, blocks in open_recordings(options.source, options.topic))
     options.minutes = options.minutes or _MINUTES
     library = sound_library()
     print_notice(f'hearing the microphone for {options.minutes:g} min; Ctrl-C writes nothing')
-    return [hear_device(library, options.device)]
+    return iter([hear_device(library, options.device)])
 
 
 def _hear_all(pipeline: ListeningPipeline, streams: Iterable[Iterable[AudioBlock]]

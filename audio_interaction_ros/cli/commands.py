@@ -1,8 +1,8 @@
 """
 A program of several commands, each in a module of its own that is loaded only when asked for.
 
-Owns how commands are listed and how an error reaches a person. A command's module has
-``add_arguments(parser)`` and ``run(options) -> int``; what it does is not known here.
+Owns how commands are listed. A command's module has ``add_arguments(parser)`` and
+``run(options) -> int``; what it does is not known here.
 """
 
 import argparse
@@ -10,8 +10,7 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
-from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.terminal import make_printable, silence_stream
+from audio_interaction_ros.cli.endings import end_in_good_order
 
 __all__ = ['Commands', 'run_command']
 
@@ -28,8 +27,11 @@ def _describe_usage(program: str, commands: Commands) -> str:
 
 def run_command(program: str, commands: Commands, arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; 2 for an error that a person can correct."""
-    make_printable()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    return end_in_good_order('error', lambda: _run(program, commands, words))
+
+
+def _run(program: str, commands: Commands, words: Sequence[str]) -> int:
     if not words or words[0] in ('-h', '--help'):
         print(_describe_usage(program, commands))
         return 0 if words else 2
@@ -39,14 +41,7 @@ def run_command(program: str, commands: Commands, arguments: Sequence[str] | Non
               file=sys.stderr)
         return 2
     module_name, about = commands[name]
-    try:
-        module = importlib.import_module(module_name)
-        parser = argparse.ArgumentParser(prog=f'{program} {name}', description=about)
-        module.add_arguments(parser)
-        return module.run(parser.parse_args(rest)) or 0
-    except AudioInteractionError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        silence_stream(sys.stdout)
-        return 0
+    module = importlib.import_module(module_name)
+    parser = argparse.ArgumentParser(prog=f'{program} {name}', description=about)
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(rest)) or 0

@@ -8,7 +8,7 @@ from audio_interaction_ros.replay.day import Day, Hour
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.terminal import one_line
 
-__all__ = ['describe_day']
+__all__ = ['describe_day', 'describe_length']
 
 _MOST_WORDS = 200
 """So many utterances stand on the page; the JSON beside it has all."""
@@ -20,8 +20,8 @@ def describe_day(day: Day, picture: str = '') -> Iterator[str]:
     yield ''
     if day.has_time_of_day:
         yield f'From {_when(day, 0.0)} to {_when(day, day.seconds)} (UTC).'
-    yield (f'{day.seconds / 3600:.2f} hours, of which {sum(day.listened.values()) / 3600:.2f} '
-           'were listened to.')
+    yield (f'{describe_length(day.seconds)}, of which '
+           f'{describe_length(sum(day.listened.values()))} were listened to.')
     if picture:
         yield from ('', f'![time line]({picture})')
     yield from _list_alerts(day)
@@ -29,6 +29,13 @@ def describe_day(day: Day, picture: str = '') -> Iterator[str]:
     yield from _list_hours(day)
     yield from _list_measures(day)
     yield from _list_words(day)
+
+
+def describe_length(seconds: float) -> str:
+    """Return a length in the unit that suits it: 32 s, 12.5 minutes, 24.0 hours."""
+    if seconds < 60:
+        return f'{seconds:.0f} s'
+    return f'{seconds / 60:.1f} minutes' if seconds < 3600 else f'{seconds / 3600:.1f} hours'
 
 
 def _when(day: Day, seconds: float) -> str:

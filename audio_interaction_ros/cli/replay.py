@@ -2,16 +2,17 @@
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from audio_interaction_ros.cli.recording import print_notice
-from audio_interaction_ros.cli.replay_sources import WAYS, Hear, choose_source
+from audio_interaction_ros.cli.numbers import above_zero
+from audio_interaction_ros.cli.recording import expect_writable, holds_bag, print_notice
+from audio_interaction_ros.cli.replay_sources import WAYS, choose_source
 from audio_interaction_ros.cli.sounds import add_model_arguments
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.replay.corpus import find_cases
 from audio_interaction_ros.replay.expectation import write_expectation
-from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.record import record_expectation
 from audio_interaction_ros.replay.report import describe, load_writer, to_json, write_junit
 from audio_interaction_ros.replay.verdict import Verdict, hold_against
@@ -50,10 +51,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def parse_speed(text: str) -> float:
     """Return how many times as fast as it was recorded; 0 for max."""
-    speed = 0.0 if text == 'max' else float(text)
-    if not 0 <= speed < float('inf') or speed == 0 and text != 'max':
-        raise argparse.ArgumentTypeError(f'expected a number above 0, or max, got {text}')
-    return speed
+    return 0.0 if text == 'max' else above_zero(text, 'a number above 0, or max')
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -64,6 +62,7 @@ def _run(options: argparse.Namespace) -> int:
         load_counter()  # or all is heard in vain
     if options.junit:
         load_writer()
+        expect_writable(options.junit, '--junit')
     verdicts: list[Verdict] = []
     with choose_source(options) as hear:
         for case in cases:
@@ -80,8 +79,10 @@ def _record(options: argparse.Namespace) -> int:
     if options.expect is not None or options.junit is not None:
         raise ConfigurationError('expected --record alone, found --expect or --junit beside it; '
                                  'leave one out')
+    expect_writable(options.record, '--record')
+    recording = _find_recording(options)
     with choose_source(options) as hear:
-        heard = _hear_once(hear, options)
+        heard = hear(recording, options.topic, options.speed)
     write_expectation(options.record, record_expectation(heard, topic=options.topic))
     for one in heard:
         print(f'  {one.describe()}')
@@ -90,11 +91,15 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
-def _hear_once(hear: Hear, options: argparse.Namespace) -> list[Heard]:
-    recording = options.recording.expanduser()
+def _find_recording(options: argparse.Namespace) -> Path:
+    """Return the one recording that is asked for; raises ConfigurationError."""
+    recording = Path(os.path.expanduser(options.recording))
     if not recording.exists():
         raise ConfigurationError(f'{recording}: expected a recording, found none; name another')
-    return hear(recording, options.topic, options.speed)
+    if recording.is_dir() and not holds_bag(recording):
+        raise ConfigurationError(f'{recording}: expected one recording or bag with --record, '
+                                 'found a folder; name one of those in it')
+    return recording
 
 
 def _show(verdict: Verdict, options: argparse.Namespace) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from audio_interaction_ros.assembly import build_pipeline, load_model, read_rules, read_sound_rules
 from audio_interaction_ros.audio.block import AudioBlock
-from audio_interaction_ros.cli.recording import open_recording, print_notice
+from audio_interaction_ros.cli.numbers import at_least_one
+from audio_interaction_ros.cli.recording import expect_writable, open_recording, print_notice
 from audio_interaction_ros.cli.sound_picture import draw_sounds, load_pyplot
 from audio_interaction_ros.cli.sound_timeline import SoundTimeline, follow_sounds
 from audio_interaction_ros.config import AssistantConfig
@@ -40,7 +41,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_model_arguments(parser)
     parser.add_argument('--thresholds', metavar='YAML',
                         help='file of audio-interaction calibrate, which lies over the profile')
-    parser.add_argument('--top', type=int, default=5, help='likeliest sounds per second')
+    parser.add_argument('--top', type=at_least_one, default=5, help='likeliest sounds per second')
     parser.add_argument('--png', type=Path, metavar='PATH', help='draw the timeline as well')
     parser.add_argument('--json', action='store_true', help='one JSON object instead of a table')
     parser.set_defaults(run=_run)
@@ -67,6 +68,7 @@ def hear_blocks(pipeline: ListeningPipeline, blocks: Iterable[AudioBlock]
 def _run(options: argparse.Namespace) -> int:
     if options.png:
         load_pyplot()  # or a long recording is heard in vain
+        expect_writable(options.png, '--png')
     blocks = open_recording(options.file, options.topic)
     config = make_configuration(options)
     rules = read_sound_rules(config.alerts, read_rules(config.alerts))

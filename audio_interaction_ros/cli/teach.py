@@ -11,7 +11,8 @@ import numpy as np
 from audio_interaction_ros.assembly import build_pipeline, load_model
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli.calibrate import describe_bound
-from audio_interaction_ros.cli.recording import list_recordings, open_recording, print_notice
+from audio_interaction_ros.cli.numbers import above_zero
+from audio_interaction_ros.cli.recording import open_recording, open_recordings, print_notice
 from audio_interaction_ros.cli.sounds import make_configuration
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
@@ -49,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('clips', nargs='*', metavar='CLIP', help='one recording of it each')
     parser.add_argument('--background', type=Path, metavar='BAG|FOLDER|FILE',
                         help='the place without the sound: ten minutes or more')
-    parser.add_argument('--rate', type=float, default=1.0,
+    parser.add_argument('--rate', type=above_zero, default=1.0,
                         help='false alarms per hour (default: %(default)s)')
     parser.add_argument('--force', action='store_true',
                         help='store also what cannot be told from the background')
@@ -103,7 +104,7 @@ def _describe_all(folder: Path) -> Iterator[str]:
 def _teach(options: argparse.Namespace, folder: Path) -> int:
     _check(options)
     name = make_name(options.name)
-    clips = [_read(path, options.topic) for path in options.clips]
+    clips = [_read(path, open_recording(path, options.topic)) for path in options.clips]
     background = _read_background(options.background, options.topic)
     config = make_configuration(options)
     print_notice(f'loading the model {config.model.path}')
@@ -132,13 +133,13 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
 def _check(options: argparse.Namespace) -> None:
     if not options.name or not LEAST_CLIPS <= len(options.clips) <= MOST_CLIPS:
         raise ConfigurationError(
-            f'expected a name and {LEAST_CLIPS} to {MOST_CLIPS} recordings, got '
-            f'{options.name!r} and {len(options.clips)}; record it again')
+            f'expected a name and {LEAST_CLIPS} to {MOST_CLIPS} recordings of the sound, got '
+            f'{repr(options.name) if options.name else "no name"} and {len(options.clips)}; add '
+            'what is missing: teach "our doorbell" bell_1.wav bell_2.wav bell_3.wav --background '
+            'home.wav')
     if options.background is None:
         raise ConfigurationError('expected --background, a recording of the place without the '
                                  'sound, got none; record ten minutes')
-    if not options.rate > 0:
-        raise ConfigurationError(f'expected --rate above 0, got {options.rate}; correct it')
 
 
 def _check_name(name: str, runtime: Runtime) -> None:
@@ -150,8 +151,8 @@ def _check_name(name: str, runtime: Runtime) -> None:
                                  'use the edge model')
 
 
-def _read(path: str | Path, topic: str) -> np.ndarray:
-    samples = read_samples(open_recording(path, topic))
+def _read(path: str | Path, blocks: Iterator[AudioBlock]) -> np.ndarray:
+    samples = read_samples(blocks)
     if not len(samples):
         raise AudioFormatError(f'{path}: expected a recording, found no samples; name another')
     return samples
@@ -159,7 +160,7 @@ def _read(path: str | Path, topic: str) -> np.ndarray:
 
 def _read_background(path: Path, topic: str) -> np.ndarray:
     """Return a file, a bag, or all recordings of a folder one after another."""
-    return np.concatenate([_read(item, topic) for item in list_recordings(path)])
+    return np.concatenate([_read(*opened) for opened in open_recordings(path, topic)])
 
 
 class _Tap:

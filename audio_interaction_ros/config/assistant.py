@@ -68,19 +68,37 @@ class AssistantConfig:
         require(self.translation.source == 'words' or bool(self.reply.model), 'reply.model',
                  f'a text model{why}', self.reply.model)
         require(self.transcript.second_pass != 'none', 'transcript.second_pass',
-                 f'a reader of words{why}', self.transcript.second_pass)
+                 f'a reader of words{why} (with lane, what streams is translated)',
+                 self.transcript.second_pass)
         require(all(lane.kind != 'translation' for lane in self.lanes), 'lanes',
                  f'no lane of kind translation{why}', [lane.name for lane in self.lanes])
 
     @property
+    def drafted(self) -> frozenset[str]:
+        """Kinds of lanes whose finished replies are drafts, to be read again."""
+        by_lane = self.translation.source == 'lane'
+        return self.second_passes if by_lane else self.second_passes - {'translation'}
+
+    @property
+    def writes_english(self) -> bool:
+        """True where the English of words that follow no lane is written by who reads."""
+        return (self.translation.source != 'lane' and self.translation.to_english == 'whisper'
+                and 'translation' in self.second_passes)
+
+    @property
     def second_passes(self) -> frozenset[str]:
-        """Kinds of lanes whose finished replies are read again: transcript, translation."""
+        """What is read again: transcript, translation."""
         return frozenset(kind for kind, part in (('transcript', self.transcript),
                                                  ('translation', self.translation))
                          if part.second_pass != 'none')
 
     def with_second_pass(self, name: str) -> 'AssistantConfig':
-        """Return the same with this second pass for transcripts and translations alike."""
+        """
+        Return the same with this second pass for transcripts and translations alike.
+
+        With none nobody reads words, so none are translated: a lane translates, or nobody does.
+        """
+        source = 'lane' if name == 'none' else self.translation.source
         return dataclasses.replace(
             self, transcript=dataclasses.replace(self.transcript, second_pass=name),
-            translation=dataclasses.replace(self.translation, second_pass=name))
+            translation=dataclasses.replace(self.translation, second_pass=name, source=source))

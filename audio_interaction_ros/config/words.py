@@ -63,9 +63,9 @@ class TranslationConfig:
     """How final translations are made."""
 
     second_pass: str = 'none'
-    """whisper: Whisper re-reads the utterance and its text is translated; none: as streamed."""
+    """whisper: Whisper reads an utterance again for its final translation; none: it does not."""
     to_english: str = 'whisper'
-    """Who writes the English in a second pass: whisper, from the audio; model, from the text."""
+    """Who writes English in a second pass: whisper, from the audio; model, from the text."""
     source: str = 'lane'
     """lane; words, which the model translates as they are read; reply_model: reply.model does."""
 

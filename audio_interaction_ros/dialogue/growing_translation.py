@@ -17,10 +17,14 @@ from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 
 __all__ = ['GrowingTranslation', 'Interprets', 'Shown', 'count_words']
 
-_SENTENCE = re.compile(r'.+?(?:[.!?]+(?=\s|$)|[。！？]+)|.+$', re.S)
+_SENTENCE = re.compile(r'.+?(?:[.!?]+(?=\s+[^a-z]|\s*$)|[。！？]+)|.+$', re.S)
+"""A small letter goes on with a sentence: a reader ends one where somebody paused within it."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|(?:(?![\u3040-\u30ff\u3400-\u9fff])[\w'’])+")
 _FEWEST = {'en': 3, 'zh': 5}
 """Words, of Chinese characters, by which the source grows before it is translated again."""
+_MOST = {'en': 60, 'zh': 40}
+"""As many are translated at once; more ids than these have would not fit (LaneInterpreter)."""
+_CLAUSE = re.compile(r'[,;:，；：、]+')
 _MARKS = ' \t\n.,;:!?…。，；：！？、'
 
 
@@ -77,7 +81,7 @@ class GrowingTranslation:
 
         Where it was cancelled nothing is taken of it, and the next reading makes up for it.
         """
-        *over, open_ = _sentences(_after(text[:stable_length], self._closed_words)) or ['']
+        *over, open_ = self._split(_after(text[:stable_length], self._closed_words)) or ['']
         grown = False
         for sentence in over:
             if not self._close(sentence, cancelled):
@@ -89,7 +93,7 @@ class GrowingTranslation:
 
     def finish(self, text: str) -> Shown:
         """Take the final text; return the whole translation, which begins with what is stable."""
-        for sentence in _sentences(_after(text, self._closed_words)):
+        for sentence in self._split(_after(text, self._closed_words)):
             self._close(sentence, lambda: False)
         shown = self._show()
         return Shown(shown.text, len(shown.text))
@@ -100,12 +104,22 @@ class GrowingTranslation:
         shown = self._show()
         return shown.text[:shown.stable_length]
 
+    def _split(self, text: str) -> list[str]:
+        """Return the sentences of a text; of one that is too long for the model, its parts."""
+        return [part for sentence in _sentences(text)
+                for part in _cut(sentence, _MOST[self._language])]
+
     def _close(self, sentence: str, cancelled: Callable[[], bool]) -> bool:
-        """Translate a sentence to its end; False, and nothing is done, where it was cancelled."""
+        """
+        Translate a sentence to its end; False, and nothing is done, where it was cancelled.
+
+        Of a translation that runs in circles no more is taken than was stable before.
+        """
         written = self._translate(sentence, cancelled)
         if written is None:
             return False
-        self._closed.append(written.text.strip())
+        self._closed.append(written.text.strip() if written.reason != 'loop' else
+                            self._agreed_text)
         self._closed_words += count_words(sentence)
         self._open_words, self._newest, self._agreed, self._agreed_text = 0, None, (), ''
         return True
@@ -113,7 +127,7 @@ class GrowingTranslation:
     def _extend(self, open_: str, cancelled: Callable[[], bool]) -> bool:
         """Translate the sentence that goes on, and agree with what was written before."""
         written = self._translate(open_, cancelled)
-        if written is None:
+        if written is None or written.reason == 'loop':
             return False
         if self._newest is not None:
             self._agree(self._newest, written)
@@ -142,7 +156,7 @@ class GrowingTranslation:
         return None if last.reason == 'cancel' else last
 
     def _show(self) -> Shown:
-        closed = self._between.join(self._closed)
+        closed = self._between.join(filter(None, self._closed))
         open_ = '' if self._newest is None else self._newest.text.strip()
         between = self._between if closed and open_ else ''
         stable = len(closed) + (len(between + self._agreed_text) if self._agreed_text else 0)
@@ -151,6 +165,22 @@ class GrowingTranslation:
 
 def _sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE.findall(text) if count_words(part)]
+
+
+def _cut(sentence: str, most: int) -> list[str]:
+    """
+    Return a sentence in parts of at most so many words, cut behind a mark where there is one.
+
+    Where it is cut follows from the words before, so that more words change nothing.
+    """
+    parts: list[str] = []
+    while count_words(sentence) > most:
+        end = list(_WORD.finditer(sentence))[most - 1].end()
+        marks = [mark.end() for mark in _CLAUSE.finditer(sentence, 0, end)]
+        at = marks[-1] if marks and 2 * marks[-1] > end else end
+        parts.append(sentence[:at].strip())
+        sentence = sentence[at:].strip()
+    return [*parts, sentence] if count_words(sentence) else parts
 
 
 def _after(text: str, words: int) -> str:

@@ -21,7 +21,7 @@ __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FO
            'check_spec', 'has_graphs', 'ensure_cached', 'numbers', 'read', 'describe_remedy',
            'write']
 
-FORMAT = 'audio-interaction-graphs/7'
+FORMAT = 'audio-interaction-graphs/8'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
 """Name of a precision to the bits of its weights; None: they are floating-point numbers."""
 DELTA, STATIC = 'delta', 'static'

@@ -69,39 +69,40 @@ class AssistantProcess:
 
     def is_done(self) -> bool:
         """Return whether to exit: the recording is over and everything heard is worked off."""
-        now = time.monotonic()
-        failure = self._halves.failure
-        if self._file is not None and self._file.held:  # what reads again may still be loaded
-            self._file.held = bool(self._halves.list_busy())
+        file, failure = self._file, self._halves.failure
+        if file is not None and file.held:  # what reads again may still be loaded
+            file.held = bool(self._halves.list_busy())
         if self._halves.ended:
             print(self._halves.ended, file=sys.stderr, flush=True)
             self.exit_code = 1
             return True
-        if not self._options.exit_at_end or self._file is None:
+        if not self._options.exit_at_end or file is None:
             return False
-        if failure or self._file.failure:
+        if failure or file.failure:
             self.exit_code = 1
             return True
-        if not self._file.finished:
-            return False
+        return file.finished and self._is_worked_off(file)
+
+    def _is_worked_off(self, file: AudioFileNode) -> bool:
+        """Return whether nothing is still to come of a recording that is over."""
+        now = time.monotonic()
         self._ended_at = self._ended_at or now
         if self._printer is not None:
             self._printer.note_recording_over()
         busy = self._halves.list_busy()
         if busy:
             self._idle_since = None
-            if now - self._ended_at > _GIVE_UP_S:
-                self._file.get_logger().warning(
+            late = now - self._ended_at > _GIVE_UP_S
+            if late:
+                file.get_logger().warning(
                     f'{" and ".join(busy)} still busy {_GIVE_UP_S:.0f} s after the end of the '
                     f'recording; what is missing now will not come')
-                return True
-            return False
+            return late
         self._idle_since = self._idle_since or now
-        if now - self._idle_since <= _SETTLED_S:
-            return False
-        if self._printer is not None:
-            self._printer.conclude(self._file.recorded_s)
-        return True
+        settled = now - self._idle_since > _SETTLED_S
+        if settled and self._printer is not None:
+            self._printer.conclude(file.recorded_s)
+        return settled
 
 
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:

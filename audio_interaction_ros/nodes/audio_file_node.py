@@ -18,7 +18,7 @@ import numpy as np
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 
-from audio_interaction_msgs.msg import AudioChunk, FifoCredit
+from audio_interaction_msgs.msg import AudioChunk, Decision, FifoCredit
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.pcm import PcmFormat
 from audio_interaction_ros.audio.read_blocks import read_blocks
@@ -28,13 +28,14 @@ from audio_interaction_ros.errors import (
     ConfigurationError,
 )
 from audio_interaction_ros.nodes.encoding.audio_info import info_topic
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.io.bag import BagMessage, is_bag, read_bag
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service
 from audio_interaction_ros.nodes.lifecycle.spinning import run
-from audio_interaction_ros.protocol import CHUNK_S
 
 __all__ = ['AudioFileNode', 'main']
 
@@ -53,7 +54,6 @@ _PARAMETERS = {
     'wait_for_decoder': (True, 'Start when a decoder offers credit; false: when somebody '
                                'listens.'),
     'max_ahead': (4, 'Chunks that may be under way with pace consumed.'),
-    'chunk_ms': (round(CHUNK_S * 1000), 'Length of a chunk of the model, for pace consumed.'),
 }
 
 
@@ -76,9 +76,11 @@ class AudioFileNode(Node):
         self._info_publisher: Any = None
         self._epoch, self._base = 0, 0.0
         self._moved_at, self._stalled = 0.0, False
+        self._pace = ChunkPace()
         self._news = threading.Condition()
         self._closing = False
         self.create_subscription(FifoCredit, 'encoded/credit', self._on_credit, qos.CREDIT)
+        self.create_subscription(Decision, 'decisions', self._on_decision, qos.DECISIONS)
         self.diagnostics = Diagnostics(node=self, tasks={'file': self._make_report})
         self._thread = threading.Thread(target=self._run, name='audio_file', daemon=True)
         self._thread.start()
@@ -225,14 +227,14 @@ class AudioFileNode(Node):
 
     def _wait_for_room(self, due_s: float) -> None:
         """Wait until no more than max_ahead chunks are under way."""
-        sent_chunks = 1000 * due_s / self._parameter_value('chunk_ms')
         with self._news:
             while (not self._closing
-                   and self._count_under_way(sent_chunks) > self._parameter_value('max_ahead')):
+                   and self._count_under_way(due_s) > self._parameter_value('max_ahead')):
                 self._news.wait(0.5)
 
-    def _count_under_way(self, sent_chunks: float) -> float:
-        """Return how many of the chunks sent so far are not consumed yet."""
+    def _count_under_way(self, sent_s: float) -> float:
+        """Return how many of the chunks of the seconds sent so far are not consumed yet."""
+        sent_chunks = sent_s * self._pace.size.per_s
         if self._consumed is None:
             return sent_chunks
         epoch, consumed = self._consumed
@@ -261,6 +263,12 @@ class AudioFileNode(Node):
             self._consumed = consumed
             if self._parameter_value('pace') == 'consumed':
                 self._news.notify_all()
+
+    def _on_decision(self, message: Any) -> None:
+        with self._news:
+            if self._pace.note(message.epoch, message.seq, stamp_ns(message.header.stamp)):
+                # What was counted before was counted in chunks of another size.
+                self._stalled = bool(self._base)
 
     def _make_report(self) -> StatusReport:
         report = StatusReport(values={'path': self._parameter_value('path'),

@@ -5,11 +5,11 @@ Callbacks convert and enqueue; a worker thread runs the listening pipeline; the 
 is touched with the node's lock held, like all else of the node, and needs none of its own.
 """
 
-import functools
 import time
+from functools import partial
 from typing import Any
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from std_srvs.srv import SetBool, Trigger
 
 from audio_interaction_ros.assembly import build_canceller, load_reader
@@ -26,19 +26,15 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
     Flush,
     IncomingBlock,
     PauseDetector,
-    PushToTalk,
 )
 from audio_interaction_ros.nodes.encoding.input_report import InputReport
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.own_voice import OwnVoice
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    WARN,
-    Diagnostics,
-    StatusReport,
-    model_report,
-)
+from audio_interaction_ros.nodes.encoding.talk_button import TalkButton
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
+from audio_interaction_ros.nodes.lifecycle.model_load import model_report
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_encoder
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
@@ -78,13 +74,19 @@ class EncoderNode(ManagedNode):
         self._second_pass: SecondPassLink | None = None
         self._recorder: Recorder | None = None
         self._outlet: ChunkOutlet | None = None
+        self._model: EncoderSetup | None = None
+        self._button: TalkButton | None = None
         self._interruption = Interruption()
         self._epoch = 0
         self._listening = True
-        self._ready = self._held = False
         self.diagnostics = Diagnostics(node=self, tasks={
             'audio input': self._report_input, 'fifo': self._report_fifo,
             'model': self._report_model}, lock=self.lock)
+
+    @property
+    def ready(self) -> bool:
+        """True when the model is loaded."""
+        return self._model is not None
 
     @property
     def idle(self) -> bool:
@@ -96,43 +98,50 @@ class EncoderNode(ManagedNode):
 
     def set_up(self) -> None:
         """Create topics and services and start loading the model."""
-        self._flow = MutuallyExclusiveCallbackGroup()
-        self._outlet = ChunkOutlet(node=self, group=self._flow, fifo=self._choose_fifo())
-        self._voice = OwnVoice(
-            node=self, settings=self.config.audio,
-            put=lambda played: self._worker is not None and self._worker.put(played))
+        config, flow = self.config, MutuallyExclusiveCallbackGroup()
         self._configured_at = time.monotonic()
-        self._model: EncoderSetup | None = None
-        self._pause = PauseDetector(after_s=self.config.audio.idle_flush_s, period_s=_TICK_S)
-        self._blocks = 0
         self._forget_at: float | None = None
-        if self.config.record.directory:
-            self._recorder = Recorder(settings=self.config.record)
-        self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=self._flow)
-        self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
-                             callback_group=self._flow)
-        self.managed_service(SetBool, '~/push_to_talk', self._on_push_to_talk,
-                             callback_group=self._flow)
-        self.managed_timer(_TICK_S, self._tick, always=True, callback_group=self._flow)
-        self._input = AudioInput(node=self, settings=self.config.audio, on_block=self._on_block,
+        self._blocks = 0
+        self._pause = PauseDetector(after_s=config.audio.idle_flush_s, period_s=_TICK_S)
+        self._outlet = ChunkOutlet(node=self, group=flow, fifo=self._choose_fifo())
+        if config.record.directory:
+            self._recorder = Recorder(settings=config.record)
+        self._second_pass = self._make_second_pass()
+        self._worker = worker = self._make_worker(flow)
+        self._voice = OwnVoice(node=self, settings=config.audio, put=worker.put)
+        self._input = AudioInput(node=self, settings=config.audio, on_block=self._on_block,
                                  group=MutuallyExclusiveCallbackGroup(), infos=self._infos)
-        if self.config.second_passes:
-            self._second_pass = SecondPassLink(
-                node=self, config=self.config, load=self._load_transcriber or (
-                    lambda _: load_reader(self.config,
-                                          threads=max(1, self.config.model.threads - 1))),
-                load_judge=functools.partial(self._load_turn_judge, threads=1)
-                if self.config.transcript.end == 'smart' else None)
+        self._button = TalkButton(
+            node=self, group=flow, put=self._put, listens=lambda: self.active and self._listening,
+            words=None if self._second_pass is None else self._second_pass.words)
+        self.managed_service(Trigger, '~/reset', self._on_reset, callback_group=flow)
+        self.managed_service(SetBool, '~/set_listening', self._on_set_listening,
+                             callback_group=flow)
+        self.managed_timer(_TICK_S, self._tick, always=True, callback_group=flow)
+        worker.start()
+
+    def _make_second_pass(self) -> SecondPassLink | None:
+        config = self.config
+        if not config.second_passes:
+            return None
+        smart = config.transcript.end == 'smart'
+        return SecondPassLink(
+            node=self, config=config,
+            load=self._load_transcriber or (
+                lambda _: load_reader(config, threads=max(1, config.model.threads - 1))),
+            load_judge=partial(self._load_turn_judge, threads=1) if smart else None)
+
+    def _make_worker(self, group: CallbackGroup) -> Worker:
+        """Make what hears, and the thread in which it does."""
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
             interruption=self._interruption, make_canceller=self._make_canceller)
         self._input_report = InputReport(
             ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
-        self._worker = Worker(
-            node=self, group=self._flow, setup=self._ears.load, compute=self._ears.compute,
+        return Worker(
+            node=self, group=group, setup=self._ears.load, compute=self._ears.compute,
             publish=self._publish, capacity=_INBOX_BLOCKS, name='encoder')
-        self._worker.start()
 
     def _choose_fifo(self) -> OutboundFifo:
         """Return the queue: after a fault it goes on, for what was under way in it is counted."""
@@ -147,27 +156,30 @@ class EncoderNode(ManagedNode):
         """Begin a new epoch and listen once the model is there."""
         self._begin_epoch()
         self._forget_audio()
-        if self._ready:
-            self._open_input()
+        self._open_input()
 
     def stop(self) -> None:
         """Stop capture and hand over what was heard before; it is decided and becomes final."""
-        assert self._input is not None and self._worker is not None, 'set_up comes first'
-        assert self._outlet is not None, 'set_up comes first'
-        self._input.close()
-        self._let_go()
-        if self._ready and self._worker.alive:
-            self._worker.put(Flush(tail_s=TAIL_S), always=True)
-            done = self._worker.finish(_FINISH_S)
-            self._outlet.publish(ending=True)
-            left = self._outlet.waiting
-            if left or not done:
-                self.get_logger().warning(
-                    f'deactivated before all was handed over: {left} chunks wait, and '
-                    f'{"nothing is" if done else "more may be"} still being encoded; the '
-                    f'decoder or the encoder is behind, and these are counted as lost')
+        self._close_input()
+        if self._model is not None:
+            self._hand_over_the_rest()
         if self._forget_at is None:
             self._forget_at = time.monotonic() + _FORGET_AFTER_S
+
+    def _hand_over_the_rest(self) -> None:
+        """Have the end of what was heard encoded, and publish it, for a moment."""
+        assert self._worker is not None and self._outlet is not None, 'set_up comes first'
+        if not self._worker.alive:
+            return
+        self._put(Flush(tail_s=TAIL_S))
+        done = self._worker.finish(_FINISH_S)
+        self._outlet.publish(ending=True)
+        left = self._outlet.waiting
+        if left or not done:
+            self.get_logger().warning(
+                f'deactivated before all was handed over: {left} chunks wait, and '
+                f'{"nothing is" if done else "more may be"} still being encoded; the decoder or '
+                f'the encoder is behind, and these are counted as lost')
 
     def apply(self, config: AssistantConfig) -> None:
         """Take the settings that may change while the node works."""
@@ -180,31 +192,33 @@ class EncoderNode(ManagedNode):
 
     def tear_down(self) -> None:
         """Stop the threads, forget all audio."""
-        self._ready = self._held = False
-        if self._input is not None:
-            self._input.close()
-        for part in (self._second_pass, self._worker, self._recorder):
+        for part in (self._input, self._second_pass, self._worker, self._recorder):
             if part is not None:
                 part.close()
         self._second_pass = self._worker = self._recorder = self._input = None
-        self._model = None
+        self._model = self._button = None
+
+    def _put(self, command: Any) -> bool:
+        """Hand a command to the worker; False where it has too many of them, or is none."""
+        return self._worker is not None and self._worker.put(command, always=True)
 
     def _publish(self, output: Any) -> None:
         """Take what the worker emitted (executor, flow group)."""
-        if isinstance(output, WorkerFailure):
-            self.give_up(f'encoder cannot work: {output.error}', output.error)
-        elif isinstance(output, AudioFormatError):
-            if self._input is not None:
-                self._input.refuse(str(output))
-        elif isinstance(output, Ready):
-            self.get_logger().info(f'encoder ready after {output.seconds:.1f} s')
-            self._model, self._ready = output.result, True
-            if self.active:
-                self._open_input()
-        else:
-            assert self._outlet is not None, 'set_up comes first'
-            self.note_success()
-            self._outlet.offer(output)
+        assert self._outlet is not None, 'set_up comes first'
+        match output:
+            case WorkerFailure():
+                self.recovery.give_up(f'encoder cannot work: {output.error}', output.error)
+            case AudioFormatError():
+                if self._input is not None:
+                    self._input.refuse(str(output))
+            case Ready(model, seconds):
+                self.get_logger().info(f'encoder ready after {seconds:.1f} s')
+                self._model = model
+                if self.active:
+                    self._open_input()
+            case chunks:
+                self.recovery.note_success()
+                self._outlet.offer(chunks)
 
     def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
         assert self._outlet is not None, 'the input is opened after set_up'
@@ -224,23 +238,30 @@ class EncoderNode(ManagedNode):
             self._look_around()
 
     def _look_around(self) -> None:
+        assert self._outlet is not None, 'timers exist only after set_up'
         if self._input is not None:
             self._input.poll()
-        assert self._outlet is not None, 'timers exist only after set_up'
         self._voice.look()
-        if self._pause.has_paused(self._blocks) and self._worker is not None:
-            self._worker.put(Flush(tail_s=TAIL_S, for_good=False), always=True)
+        if self._pause.has_paused(self._blocks):
+            self._put(Flush(tail_s=TAIL_S, for_good=False))
         self._outlet.look()
 
     def _open_input(self) -> None:
-        if self._listening and self._input is not None:
+        """Listen, where that is wanted and the model is there."""
+        if self._listening and self.ready and self._input is not None:
             self._input.open()
+
+    def _close_input(self) -> None:
+        """Listen no more; a button that is held is let go."""
+        if self._input is not None:
+            self._input.close()
+        if self._button is not None:
+            self._button.let_go()
 
     def _begin_epoch(self) -> None:
         """Name a new epoch; no earlier process of this node can have used it."""
         self._epoch = max(self._epoch + 1, int(time.time()))
-        assert self._worker is not None, 'set_up comes first'
-        self._worker.put(BeginEpoch(self._epoch), always=True)
+        self._put(BeginEpoch(self._epoch))
 
     def _on_reset(self, _request: Any, response: Any) -> Any:
         self._begin_epoch()
@@ -249,47 +270,19 @@ class EncoderNode(ManagedNode):
         return response
 
     def _on_set_listening(self, request: Any, response: Any) -> Any:
-        assert self._input is not None and self._worker is not None, 'set_up comes first'
         if request.data and not self._listening:
             self._listening = True
             if self._forget_at is not None:
                 self._forget_audio()
-            if self.active and self._ready:
+            if self.active:
                 self._open_input()
         elif not request.data and self._listening:
             self._listening = False
-            self._input.close()
-            self._let_go()
-            self._worker.put(Flush(tail_s=TAIL_S), always=True)
+            self._close_input()
+            self._put(Flush(tail_s=TAIL_S))
             self._forget_at = time.monotonic() + _FORGET_AFTER_S
         response.success = True
         response.message = 'listening' if self._listening else 'not listening'
-        return response
-
-    def _let_go(self) -> None:
-        """Take it that the button was let go, where nothing more is heard."""
-        if self._held and self._worker is not None:
-            self._worker.put(PushToTalk(False), always=True)
-        self._held = False
-
-    def _on_push_to_talk(self, request: Any, response: Any) -> Any:
-        assert self._worker is not None, 'set_up comes first'
-        words = self._second_pass.words if self._second_pass is not None else None
-        if words is None:
-            response.message = ('expected words while they are spoken, found them turned off; set '
-                                'transcript.second_pass and transcript.partial_ms')
-        elif not words.working:
-            response.message = 'the model that reads words is being loaded; try again'
-        elif request.data and not (self.active and self._listening):
-            response.message = ('not listening; activate the node, and call ~/set_listening with '
-                                'true')
-        elif not self._worker.put(PushToTalk(request.data), always=True):
-            response.message = 'the encoder has stopped; see its diagnostics'
-        else:
-            response.success = True
-            response.message = 'held: all is one utterance' if request.data else (
-                'let go: the utterance ends')
-        self._held = bool(request.data and response.success)
         return response
 
     def _forget_audio(self) -> None:
@@ -301,13 +294,14 @@ class EncoderNode(ManagedNode):
     def _report_input(self) -> StatusReport:
         report = StatusReport()
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         report.values.update(state=self.state, listening=self._listening,
-                             push_to_talk=self._held)
+                             push_to_talk=self._button is not None and self._button.held)
         if not self.active:
             report.add(WARN, f'not listening: the node is {self.state}')
         if not self._listening:
             report.add(WARN, 'muted by ~/set_listening: no audio is captured')
-        elif self.active and not self._ready:
+        elif self.active and not self.ready:
             report.add(WARN, 'not listening yet: the model is being loaded')
         if self._input is None:
             return report
@@ -326,10 +320,11 @@ class EncoderNode(ManagedNode):
 
     def _report_model(self) -> StatusReport:
         report = StatusReport() if self._worker is None else model_report(
-            self.config.model, unit='chunk', loaded=self._ready, since=self._configured_at,
+            self.config.model, unit='chunk', loaded=self.ready, since=self._configured_at,
             timings=self._ears.timings, busy=self._ears.busy,
-            too_slow='encoding is slower than real time; take a faster device')
-        self.report_attempts(report)
+            too_slow='encoding is slower than real time; end other programs, or take a '
+                     'faster device')
+        self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         if self._second_pass is not None:
             self._second_pass.report(report)

@@ -20,7 +20,7 @@ from audio_interaction_ros.errors import (
 )
 from audio_interaction_ros.nodes.encoding.audio_input import AudioInput
 from audio_interaction_ros.nodes.io.audio_messages import import_message
-from audio_interaction_ros.nodes.io.messages import time_message
+from audio_interaction_ros.nodes.io.stamps import time_message
 from audio_interaction_ros.nodes.lifecycle import parameters, qos
 from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
 from audio_interaction_ros.nodes.lifecycle.spinning import run_or_say_why_not

@@ -24,7 +24,7 @@ from audio_interaction_ros.errors import (
     AudioInteractionError,
     MissingDependencyError,
 )
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
     ERROR,

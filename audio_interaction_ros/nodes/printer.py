@@ -25,9 +25,10 @@ from audio_interaction_msgs.msg import (
 )
 from audio_interaction_ros.alerts.alert import AlertState, Severity
 from audio_interaction_ros.cli.printer import describe_intent, describe_silence, describe_sound
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.protocol import CHUNK_NS, Emotion
+from audio_interaction_ros.protocol import Emotion
 from audio_interaction_ros.terminal import one_line, silence_stream
 
 __all__ = ['PrinterNode']
@@ -44,6 +45,7 @@ class PrinterNode(Node):
         super().__init__('printer', **options)
         self._grace_s = grace_s
         self._zero_ns: int | None = None
+        self._paces = {'decisions': ChunkPace(), 'scores': ChunkPace()}
         self._printed = 0
         self._over = False
         self._nearest: dict[str, float] = {}
@@ -76,13 +78,19 @@ class PrinterNode(Node):
         _print_line(f'{clear}{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
 
     def _on_decision(self, message: Any) -> None:
-        if self._zero_ns is None:  # the stamp is the end of a chunk, seq counts those before it
-            self._zero_ns = stamp_ns(message.header.stamp) - (message.seq + 1) * CHUNK_NS
+        # The stamp is the end of a chunk, seq counts those before it.
+        self._note_chunk('decisions', message, message.seq + 1)
         self._nearest[message.lane] = max(message.p_respond, self._nearest.get(message.lane, 0.0))
 
     def _on_scores(self, message: Any) -> None:
-        if self._zero_ns is None:
-            self._zero_ns = stamp_ns(message.header.stamp) - message.seq * CHUNK_NS
+        self._note_chunk('scores', message, message.seq)
+
+    def _note_chunk(self, topic: str, message: Any, chunks_before: int) -> None:
+        """Find where the audio began, from the first chunk on, and again as chunks are known."""
+        stamp, pace = stamp_ns(message.header.stamp), self._paces[topic]
+        changed = pace.note(message.epoch, message.seq, stamp)
+        if self._zero_ns is None or changed:
+            self._zero_ns = stamp - chunks_before * pace.size.ns
 
     def _on_sound(self, message: Any) -> None:
         if message.state == SoundEvent.STARTED:

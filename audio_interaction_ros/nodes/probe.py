@@ -16,7 +16,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from audio_interaction_msgs.msg import Decision
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 

@@ -40,7 +40,7 @@ from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError, ResourceError
 from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.spinning import run
@@ -132,8 +132,11 @@ class _ReplayedEncoder(_Counted, EncoderNode):
 class _ReplayedDecoder(_Counted, DecoderNode):
     """A decoder for whom only audio lets time pass: a slow machine makes nobody wait in vain."""
 
-    def _tick_answers(self) -> None:
-        """Let replies wait until audio or the end of the recording says otherwise."""
+    def set_up(self) -> None:
+        """Be patient: a slow machine makes nobody wait in vain."""
+        super().set_up()
+        if self.boards.answers is not None:
+            self.boards.answers.be_patient()
 
 
 class _Player(_Counted, Node):

@@ -26,7 +26,8 @@ from audio_interaction_msgs.srv import SetPrompt
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.read_blocks import read_blocks
-from audio_interaction_ros.nodes.io.messages import audio_message, time_message
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
+from audio_interaction_ros.nodes.io.stamps import time_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.probe import ProbeNode

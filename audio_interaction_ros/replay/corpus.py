@@ -4,6 +4,7 @@ Which recordings are replayed, and the expectation of each.
 Owns how an expectation and its recording find each other in a folder. Reads no audio.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def find_cases(path: Path, expect: Path | None = None) -> list[Case]:
     ``expect`` or with the expectation beside it. Raises ConfigurationError where something is
     missing, and for a file that is wrong.
     """
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     if expect is None and path.is_dir():
         found = sorted(path.rglob(f'*{SUFFIX}'))
         if found:

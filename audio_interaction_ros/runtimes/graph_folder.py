@@ -5,6 +5,7 @@ Owns the check that the configuration is that of the graphs. Runs nothing.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
 from audio_interaction_ros.model.sound_head import SoundHead
 from audio_interaction_ros.model.tokenizer import Tokenizer
+from audio_interaction_ros.runtimes.row_file import RowFile
 
 __all__ = ['describe', 'read_sound_head', 'read_tables', 'read_tokenizer']
 
@@ -24,11 +26,10 @@ def describe(folder: Path, half: str) -> tuple[GraphManifest, CheckpointConfig]:
     return said, config
 
 
-def read_tables(folder: Path) -> dict[str, np.ndarray]:
+def read_tables(folder: Path) -> dict[str, Any]:
     """Return what the host of a decoder looks up: ``embeddings`` and ``controls``."""
-    # Mapped: of the table only the rows in use come into memory.
-    embeddings = np.asarray(np.load(folder / manifest.EMBEDDINGS, mmap_mode='r'))
-    return {'embeddings': embeddings, 'controls': np.load(folder / manifest.CONTROLS)}
+    return {'embeddings': RowFile(folder / manifest.EMBEDDINGS),
+            'controls': np.load(folder / manifest.CONTROLS)}
 
 
 def read_tokenizer(folder: Path, config: CheckpointConfig) -> Tokenizer:

@@ -17,6 +17,7 @@ from audio_interaction_ros.checkpoints.weights import StoredModel, identify
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.manifest import GraphManifest
+from audio_interaction_ros.process_memory import give_back_freed
 from audio_interaction_ros.runtimes.base import NotLoaded, Runtime
 from audio_interaction_ros.runtimes.graph_folder import (
     describe,
@@ -57,6 +58,7 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
         decoder = load_decoder(folders['decoder'], threads=threads,
                                rope_index_dtype=rope_index_dtype)
         tokenizer = read_tokenizer(folders['decoder'], config)
+    give_back_freed()  # what reading a tokenizer leaves, above all
     return Runtime(encoder=encoder, decoder=decoder, tokenizer=tokenizer, config=config,
                    sounds=sounds)
 

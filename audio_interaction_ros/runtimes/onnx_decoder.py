@@ -8,6 +8,7 @@ came with a request. Knows nothing of phases, prompts or eviction.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -26,21 +27,25 @@ from audio_interaction_ros.runtimes.base import StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.choice import choose_rows, suppressed_ids
 from audio_interaction_ros.runtimes.onnx_session import (
+    ALIGNMENT,
     bind_input,
     bind_output,
     cache_dtype,
     make_aligned,
 )
 from audio_interaction_ros.runtimes.onnx_text_net import OnnxTextNet
+from audio_interaction_ros.runtimes.row_file import Rows
 from audio_interaction_ros.runtimes.specs import decoder_spec
 
 __all__ = ['OnnxDecoder']
 
 _UNSEEN = np.float32(-1e30)
 """Added to the score of what is not seen: no infinity, so that a row without sight is no NaN."""
-_KEPT_BYTES = 16 * 2 ** 20
-"""Buffers of the last shapes of a pass are kept up to this; a stream has about five, of 1 to 4 MiB
-each. Those of a backlog, of which hardly two are alike, take up to 30 MiB each and go again."""
+_ROOM_BYTES = 8 * 2 ** 20
+"""Buffers of passes up to this lie in one room, for passes come one after the other; a stream has
+about five shapes, of 1 to 5 MiB. Those of a prompt or a backlog take up to 30 MiB and go again."""
+_SHAPES = 16
+"""Of passes whose bindings are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,22 +60,17 @@ class _Pass:
     hidden: np.ndarray  # [R, T, width]
     new: np.ndarray  # [layers, 2, R, kv_heads, T, head_dim]
 
-    @property
-    def nbytes(self) -> int:
-        return self.hidden.nbytes + self.new.nbytes + sum(
-            getattr(self, name).nbytes for name in STEP_INPUTS)
-
 
 class OnnxDecoder:
     """Runs ragged requests of several lanes as one padded pass; lanes are rows."""
 
     def __init__(self, config: CheckpointConfig, *, model_id: str, step: ort.InferenceSession,
-                 head: ort.InferenceSession, embeddings: np.ndarray, controls: np.ndarray,
+                 head: ort.InferenceSession, embeddings: Rows, controls: np.ndarray,
                  rope_index_dtype: str = 'fp32') -> None:
         """
         Take the sessions of both graphs and what the host looks up.
 
-        ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
+        ``embeddings`` [vocab_size, width] may be a file, of any float type;
         ``controls`` [2, width] float32 are the head's rows of silence and respond.
         """
         self.spec = decoder_spec(config, model_id)
@@ -84,6 +84,7 @@ class OnnxDecoder:
         self._rope_index_dtype = rope_index_dtype
         self._cache: np.ndarray | None = None  # [layers, 2, lanes, kv_heads, slots, head_dim]
         self._passes: OrderedDict[tuple[int, int, int], _Pass] = OrderedDict()
+        self._room = np.empty(0, np.uint8)
 
     def open(self, *, lanes: int, slots: int) -> None:
         """
@@ -156,38 +157,49 @@ class OnnxDecoder:
         if key in self._passes:
             self._passes.move_to_end(key)
             return self._passes[key]
-        made = self._passes[key] = self._bind_pass(cache, first, rows, time)
-        room = _KEPT_BYTES - made.nbytes
-        for other in reversed(list(self._passes)[:-1]):  # the newest first
-            room -= self._passes[other].nbytes
-            if room < 0:
-                del self._passes[other]
+        made = self._bind_pass(cache, first, rows, time)
+        if np.may_share_memory(made.hidden, self._room):
+            self._passes[key] = made
+            if len(self._passes) > _SHAPES:
+                self._passes.popitem(last=False)
         return made
 
     def _bind_pass(self, cache: np.ndarray, first: int, rows: int, time: int) -> _Pass:
         config = self._config
         group = config.heads // config.kv_heads
         causal = np.where(np.tri(time, dtype=np.bool_), np.float32(0), _UNSEEN)
+        angles = (rows, time, config.head_dim)
+        embeddings, hidden, cos, sin, past_mask, new = self._take_room(
+            *(((rows, time, config.width), np.float32),) * 2, *((angles, np.float32),) * 2,
+            ((rows, 1, 1, cache.shape[4]), np.float32),
+            ((config.layers, 2, rows, config.kv_heads, time, config.head_dim), self._dtype))
         run = _Pass(
-            binding=self._step.io_binding(),
-            embeddings=make_aligned((rows, time, config.width)),
-            cos=make_aligned((rows, time, config.head_dim)),
-            sin=make_aligned((rows, time, config.head_dim)),
-            past_mask=make_aligned((rows, 1, 1, cache.shape[4])),
-            new_mask=np.tile(causal, (group, 1))[None, None],
-            hidden=make_aligned((rows, time, config.width)),
-            new=make_aligned((config.layers, 2, rows, config.kv_heads, time, config.head_dim),
-                             self._dtype))
+            binding=self._step.io_binding(), embeddings=embeddings, cos=cos, sin=sin,
+            past_mask=past_mask, new_mask=np.tile(causal, (group, 1))[None, None], hidden=hidden,
+            new=new)
         for name in STEP_INPUTS:
             bind_input(run.binding, name, getattr(run, name))
         bind_output(run.binding, HIDDEN_OUTPUT, run.hidden)
-        for layer, (past, new) in enumerate(zip(cache_names(config.layers),
-                                                new_names(config.layers), strict=True)):
+        for layer, (past, written) in enumerate(zip(cache_names(config.layers),
+                                                    new_names(config.layers), strict=True)):
             for which in (0, 1):
                 bind_input(run.binding, past[which],
                            cache[layer, which, first:first + rows])
-                bind_output(run.binding, new[which], run.new[layer, which])
+                bind_output(run.binding, written[which], run.new[layer, which])
         return run
+
+    def _take_room(self, *arrays: tuple[tuple[int, ...], Any]) -> list[np.ndarray]:
+        """Return arrays of these shapes and dtypes, which those of other passes may overlap."""
+        sizes = [int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in arrays]
+        *starts, total = np.cumsum([0, *(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)])
+        room = self._room
+        if total > len(room):
+            room = make_aligned((int(total),), np.uint8)
+            if total <= _ROOM_BYTES:
+                self._passes.clear()  # they are bound to the old one
+                self._room = room
+        return [room[start:start + size].view(dtype).reshape(shape)
+                for start, size, (shape, dtype) in zip(starts, sizes, arrays, strict=True)]
 
     def _score(self, hidden: np.ndarray) -> np.ndarray:
         scores: np.ndarray = self._head.run([LOGITS_OUTPUT], {'hidden': hidden})[0]

@@ -21,8 +21,16 @@ from audio_interaction_ros.checkpoints.whisper_folder import WhisperFolder, find
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest, names
 from audio_interaction_ros.model.shapes import AudioTowerConfig, WhisperDecoderConfig
+from audio_interaction_ros.process_memory import give_back_freed
 from audio_interaction_ros.runtimes.hot_words import MOST_BEFORE
-from audio_interaction_ros.runtimes.onnx_session import make_tidy, open_session
+from audio_interaction_ros.runtimes.onnx_session import (
+    bind_input,
+    bind_output,
+    make_aligned,
+    make_tidy,
+    open_session,
+)
+from audio_interaction_ros.runtimes.row_file import RowFile, Rows
 from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
     END,
@@ -55,24 +63,40 @@ class OnnxWhisper:
 
     def __init__(self, config: WhisperDecoderConfig, *, encoder: ort.InferenceSession,
                  cross: ort.InferenceSession, step: ort.InferenceSession,
-                 embeddings: np.ndarray, positions: np.ndarray, slots: int = _SLOTS) -> None:
+                 embeddings: Rows, positions: np.ndarray, slots: int = _SLOTS) -> None:
         """Take sessions and the host's tables, float16 or float32; ``slots`` bounds a text."""
         self._config, self._slots = config, slots
         self._encoder, self._cross, self._step = encoder, cross, step
         self._embeddings, self._positions = embeddings, positions
-        self._cross_names = [name for pair in names.cross_names(config.layers) for name in pair]
+        self._cross_names = list(names.cross_names(config.layers))
         self._tidy = make_tidy()  # for half a minute at once
 
     def encode(self, mel: np.ndarray) -> np.ndarray:
         """Return encoder frames [frames, width] of mel [bins, window_frames]."""
-        encoded: np.ndarray = self._encoder.run(
-            [names.ENCODED], {names.MEL_INPUT: mel[None].astype(np.float32)}, self._tidy)[0]
+        encoded = make_aligned((mel.shape[1] // 2, self._config.width))
+        self._run_into(self._encoder, {names.MEL_INPUT: mel[None]}, {names.ENCODED: encoded})
         return encoded
 
     def attend(self, encoded: np.ndarray) -> dict[str, np.ndarray]:
         """Return keys and values of encoder frames for every layer, by their names."""
-        outputs = self._cross.run(self._cross_names, {names.ENCODED: encoded}, self._tidy)
-        return dict(zip(self._cross_names, outputs, strict=True))
+        heads, dim, frames = self._config.heads, self._config.head_dim, len(encoded)
+        attended = {name: make_aligned(shape) for names_of_layer in self._cross_names
+                    for name, shape in zip(names_of_layer, ((heads, dim, frames),
+                                                            (heads, frames, dim)), strict=True)}
+        self._run_into(self._cross, {names.ENCODED: encoded}, attended)
+        return attended
+
+    def _run_into(self, session: ort.InferenceSession, inputs: Mapping[str, np.ndarray],
+                  outputs: Mapping[str, np.ndarray]) -> None:
+        """Run over arrays of ours: room that ONNX Runtime makes for results it keeps for ever."""
+        binding = session.io_binding()
+        given = {name: np.ascontiguousarray(array, np.float32)
+                 for name, array in inputs.items()}
+        for name, array in given.items():
+            bind_input(binding, name, array)
+        for name, array in outputs.items():
+            bind_output(binding, name, array)
+        session.run_with_iobinding(binding, self._tidy)
 
     def begin(self, frames: Mapping[str, np.ndarray]) -> Callable[[Sequence[int]], np.ndarray]:
         """Begin a text with an empty cache."""
@@ -211,11 +235,12 @@ def load(*, threads: int | None = None, language: str = '', task: str = 'transcr
         for name in (manifest.WHISPER_ENCODER, manifest.WHISPER_CROSS, manifest.WHISPER_STEP))
     net = OnnxWhisper(
         _read_shape(graphs), encoder=encoder, cross=cross, step=step,
-        # Mapped: of the table only the rows in use come into memory.
-        embeddings=np.load(graphs / manifest.EMBEDDINGS, mmap_mode='r'),
+        embeddings=RowFile(graphs / manifest.EMBEDDINGS),
         positions=np.load(graphs / manifest.POSITIONS),
         slots=_SLOTS + (MOST_BEFORE if hot_words else 0))
+    tokenizer = Tokenizer.from_file(str(graphs / 'tokenizer.json'))
+    give_back_freed()
     return WhisperWords(
-        net, Tokenizer.from_file(str(graphs / 'tokenizer.json')),
+        net, tokenizer,
         find_speech=load_voice_activity() if find_speech else None, language=language, task=task,
         after_s=after_s, hot_words=hot_words)

@@ -17,10 +17,13 @@ import numpy as np
 import onnxruntime as ort
 
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.process_memory import give_back_pages
 
-__all__ = ['bind_input', 'bind_output', 'cache_dtype', 'make_aligned', 'make_tidy', 'open_session']
+__all__ = ['ALIGNMENT', 'bind_input', 'bind_output', 'cache_dtype', 'make_aligned', 'make_tidy',
+           'open_session']
 
-_ALIGNMENT = 64
+ALIGNMENT = 64
+"""Bytes, of arrays that a session reads and writes in place."""
 _LARGE = 4 * 2 ** 20
 """Bytes from which numpy asks for large pages."""
 _FLUSH_TO_ZERO, _DENORMALS_ARE_ZERO = 0x8000, 0x0040
@@ -57,6 +60,9 @@ def open_session(graph: Path, *, threads: int | None = None, expected: Mapping[s
             raise CheckpointError(f'{graph}: expected {key} {value!r}, found '
                                   f'{metadata.get(key)!r}; '
                                   f'{remedy}')
+    # Most weights were laid out anew. ONNX Runtime keeps the scales of those in 8 bits mapped
+    # besides, though it never reads them again: a tenth of the file.
+    give_back_pages(graph.with_name(f'{graph.name}.data'))
     return session
 
 
@@ -95,6 +101,8 @@ def _flush_denormals() -> None:
     """
     if platform.machine() != 'x86_64' or platform.libc_ver()[0] != 'glibc':
         return
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # looks for the smallest number once, and warns where there is none
     environment = (ctypes.c_uint32 * 8)()  # fenv_t; the last word is MXCSR
     libm = ctypes.CDLL('libm.so.6')
     if libm.fegetenv(environment) == 0:
@@ -110,8 +118,8 @@ def make_aligned(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     numpy's pages of 2 MiB would make all of it resident. A step takes the same time with either.
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    raw = (_map_small_pages if size >= _LARGE else np.zeros)(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
+    raw = (_map_small_pages if size >= _LARGE else np.zeros)(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
     return raw[start:start + size].view(dtype).reshape(shape)
 
 

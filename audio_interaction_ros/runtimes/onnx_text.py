@@ -19,6 +19,7 @@ from audio_interaction_ros.model.tokenizer import Tokenizer
 from audio_interaction_ros.runtimes.base import TextModel
 from audio_interaction_ros.runtimes.onnx_session import open_session
 from audio_interaction_ros.runtimes.onnx_text_net import OnnxTextNet
+from audio_interaction_ros.runtimes.row_file import RowFile
 
 __all__ = ['ensure_graphs', 'load']
 
@@ -48,8 +49,7 @@ def load(name: str, *, threads: int | None = None, precision: str = 'int8') -> T
     step, head = (open_session(folder / graph, threads=threads, expected=said.facts,
                                remedy=manifest.describe_remedy(folder))
                   for graph in (manifest.DECODER_STEP, manifest.VOCABULARY_HEAD))
-    # Mapped: of the table only the rows in use come into memory.
-    embeddings = np.load(folder / manifest.EMBEDDINGS, mmap_mode='r')
+    embeddings = RowFile(folder / manifest.EMBEDDINGS)
     return TextModel(
         name=stored.model_id, tokenizer=Tokenizer(folder / 'tokenizer.json'),
         open_net=partial(OnnxTextNet, shape, step=step, head=head, embeddings=embeddings))

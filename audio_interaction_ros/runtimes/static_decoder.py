@@ -17,6 +17,7 @@ from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.runtimes.base import StepRequest, StepResult
 from audio_interaction_ros.runtimes.batch import StepBatch, pack
 from audio_interaction_ros.runtimes.choice import choose_rows, suppressed_ids
+from audio_interaction_ros.runtimes.row_file import Rows
 from audio_interaction_ros.runtimes.specs import decoder_spec
 from audio_interaction_ros.runtimes.static_pass import Layout, Move, lay_out, pass_length, pieces
 
@@ -73,12 +74,12 @@ class StaticDecoder:
     """Runs ragged requests of several lanes as passes over all of them; lanes are rows."""
 
     def __init__(self, config: CheckpointConfig, device: StepDevice, *, model_id: str,
-                 embeddings: np.ndarray, controls: np.ndarray,
+                 embeddings: Rows, controls: np.ndarray,
                  rope_index_dtype: str = 'fp32') -> None:
         """
         Take the device, and what the host looks up.
 
-        ``embeddings`` [vocab_size, width] may be mapped from a file, of any float type;
+        ``embeddings`` [vocab_size, width] may be a file, of any float type;
         ``controls`` [2, width] float32 are the head's rows of silence and respond.
         """
         self.spec = decoder_spec(config, model_id)

@@ -17,7 +17,7 @@ from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['Draft', 'FinalText', 'agreement', 'choose_final', 'nobody', 'read_again',
-           'read_for_translation', 'why_doubtful']
+           'read_for_translation', 'why_doubtful', 'write_english']
 
 SURE = 0.6
 """A streamed text as sure as this stands against a reading that says nobody spoke."""
@@ -154,3 +154,14 @@ def read_for_translation(reader: SpanReader, transcriber: Transcriber,
     return RecognisedSpeech(text=final.text, language=final.language, english=reading.in_english(),
                             confidence=final.confidence, start_ns=final.start_ns,
                             end_ns=final.end_ns)
+
+
+def write_english(reader: SpanReader, transcriber: Transcriber, language: str, start_ns: int,
+                  end_ns: int) -> str:
+    """
+    Return the English of speech in a language, as the transcriber writes it of the audio.
+
+    Empty where it does not, or the audio is gone. Raises what the transcriber raises.
+    """
+    reading = reader.read(transcriber, start_ns, end_ns, languages=(language,))
+    return (reading.in_english() or '') if reading is not None else ''

@@ -13,33 +13,17 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.errors import ModelFaultError
-from audio_interaction_ros.protocol import (
-    Block,
-    listening_block,
-    prefix_block,
-    reply_block,
-)
+from audio_interaction_ros.protocol import Block, listening_block, prefix_block, reply_block
 from audio_interaction_ros.runtimes.base import Allowed, DecoderSpec, StepRequest, StepResult
 from audio_interaction_ros.stream.capacity import chunks_at_once
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.confidence import Confidence
 from audio_interaction_ros.stream.context import Allocation, Context
 from audio_interaction_ros.stream.decision import DecisionGate, respond_probability
-from audio_interaction_ros.stream.detokenizer import Detokenizer
-from audio_interaction_ros.stream.events import (
-    ContextRolled,
-    Event,
-    ReplyEmotion,
-    ReplyFinished,
-    ReplyStarted,
-    ReplyText,
-    ReplyWithheld,
-    Silence,
-    StreamReset,
-)
+from audio_interaction_ros.stream.events import ContextRolled, Event, Silence, StreamReset
 from audio_interaction_ros.stream.machine import Machine, Outcome, Phase, State
 from audio_interaction_ros.stream.onset import OnsetGuess
 from audio_interaction_ros.stream.quiet import HELD_CHUNKS, HeldBack
+from audio_interaction_ros.stream.written_reply import WrittenReply
 
 __all__ = ['Lane', 'check_finite']
 
@@ -64,7 +48,6 @@ class Lane:
         self._token_bytes = token_bytes
         self._machine = Machine(ids=spec.token_ids, max_reply_tokens=config.max_reply_tokens)
         self._gate = DecisionGate(**_gate_settings(config))
-        self._gated = config.min_confidence > 0
         self._newest: EncodedChunk | None = None
         self.writes = True
         """False: the lane only says when; its replies are empty and cost no pass."""
@@ -120,8 +103,6 @@ class Lane:
     def chunks_under_way(self) -> int:
         """How many chunks the last request took, which no result has come for."""
         return len(self._batch)
-
-    # -- what the lane wants -------------------------------------------------------------
 
     def request(self, take: Callable[[int], list[EncodedChunk]]) -> StepRequest | None:
         """
@@ -193,8 +174,6 @@ class Lane:
         self._newest = chunk
         self._onset.push(chunk)
 
-    # -- what came back ------------------------------------------------------------------
-
     def on_result(self, result: StepResult) -> list[Event]:
         """
         Turn the result of the lane's last request into events.
@@ -240,70 +219,34 @@ class Lane:
         outcome = self._machine.on_token(self._state, ids.respond if respond else ids.silence)
         if outcome is Outcome.SILENCE:
             return [Silence(**where, p_respond=p_respond)]
-        self._begin_reply(where, p_respond)
-        self._own_voice = own_voice
-        started = ReplyStarted(**where, reply_id=self._reply_id, p_respond=p_respond,
-                               start_ns=self._reply_start_ns, robot_speaking=own_voice)
+        self._reply = self._begin_reply(where, p_respond, own_voice)
+        started = self._reply.start(where)
         if self.writes:
             return [started]
         self._machine.cancel(self._state)
         return [started, *self._finish_reply(Outcome.END)]
 
-    def _begin_reply(self, where: dict, p_respond: float) -> None:
+    def _begin_reply(self, where: dict, p_respond: float, own_voice: bool) -> WrittenReply:
         # A lane begins at most one reply on a chunk, and a chunk comes once, so that no other
         # lane and no decoder before or after this one names a reply of the stream the same.
-        self._reply_id = f'{where["epoch"]}-{where["seq"]}-{self.config.name}'
-        self._reply_p = p_respond
-        self._reply_end_ns = where['stamp_ns']
-        self._reply_start_ns = self._onset.take_onset(self._reply_end_ns)
-        self._gated = self.config.min_confidence > 0  # for the whole reply
-        self._text = Detokenizer()
-        self._confidence = Confidence()
+        return WrittenReply(
+            reply_id=f'{where["epoch"]}-{where["seq"]}-{self.config.name}', p_respond=p_respond,
+            start_ns=self._onset.take_onset(where['stamp_ns']), end_ns=where['stamp_ns'],
+            own_voice=own_voice, min_confidence=self.config.min_confidence)
 
     def _speak(self, token: int, log_prob: float) -> list[Event]:
         if token != self._spec.token_ids.text_end:
-            self._confidence.add(log_prob)
+            self._reply.weigh(log_prob)
         outcome = self._machine.on_token(self._state, token)
         if outcome is Outcome.EMOTION:
-            return [] if self._gated or self._own_voice else [self._make_emotion()]
+            return self._reply.set_emotion(self._state.emotion, self._place_in_stream)
         if outcome is Outcome.END:
             return self._finish_reply(outcome)
-        events = self._make_texts(self._text.push(self._token_bytes(token)))
+        events = self._reply.add(self._token_bytes(token), self._place_in_stream)
         return events + self._finish_reply(outcome) if outcome.is_end else events
 
-    def _make_emotion(self) -> ReplyEmotion:
-        return ReplyEmotion(**self._place_in_stream, reply_id=self._reply_id,
-                            emotion=self._state.emotion)
-
-    def _make_texts(self, delta: str) -> list[Event]:
-        if not delta or self._gated or self._own_voice:
-            return []
-        return [self._make_text(delta)]
-
-    def _make_text(self, delta: str) -> ReplyText:
-        return ReplyText(**self._place_in_stream, reply_id=self._reply_id, delta=delta,
-                         text=self._text.text)
-
     def _finish_reply(self, outcome: Outcome) -> list[Event]:
-        events = self._make_texts(self._text.flush())
-        what: dict[str, Any] = {
-            **self._place_in_stream, 'reply_id': self._reply_id, 'text': self._text.text.strip(),
-            'emotion': self._state.emotion, 'start_ns': self._reply_start_ns,
-            'end_ns': self._reply_end_ns, 'p_respond': self._reply_p,
-            'confidence': self._confidence.value}
-        if self._gated:
-            if not what['confidence'] >= self.config.min_confidence:  # also where it is NaN
-                return [ReplyWithheld(**what)]
-            events = [] if self._own_voice else self._make_held_back()
-        return [*events, ReplyFinished(**what, reason=outcome.value,
-                                       robot_speaking=self._own_voice)]
-
-    def _make_held_back(self) -> list[Event]:
-        """Return what a reply that is sure enough would have shown meanwhile, in one piece."""
-        tokens, text = self._state.tokens, self._text.text
-        toned = bool(tokens) and self._spec.token_ids.emotion_of(tokens[0]) is not None
-        return [*([self._make_emotion()] if toned else []),
-                *([self._make_text(text)] if text else [])]
+        return self._reply.finish(outcome.value, self._place_in_stream)
 
 
 def check_finite(result: StepResult) -> None:

@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.config import LaneConfig, resolve_lanes
 from audio_interaction_ros.runtimes.base import Runtime
 from eval.listening import Hearing, Listener
 from eval.suites.items import Answered, Said, SuiteItem
-from held_out.clips import RATE, load
+from eval.suites.offline import answer_offline
+from eval.suites.questions import phrase_question, read_recording
+from held_out.clips import RATE
 from measure import report
 
-__all__ = ['Asking', 'answer_all', 'phrase_question']
+__all__ = ['Asking', 'answer_all']
 
 ROOM_S = 2.0
 """Silence behind a recording, in which a late answer still counts."""
-_LETTERS = 'ABCDEFGHIJ'
 
 
 class Asking(NamedTuple):
@@ -41,19 +42,15 @@ class Asking(NamedTuple):
     """Samples [n] at 16 kHz that play behind everything, over and over."""
     second_pass: Any = None
     """What reads finished transcripts again (runtimes.base.Transcriber)."""
-
-
-def phrase_question(item: SuiteItem) -> str:
-    """Return a written question with its choices as one instruction."""
-    if not item.choices:
-        return item.question
-    options = ' '.join(f'({letter}) {choice}.'
-                       for letter, choice in zip(_LETTERS, item.choices, strict=False))
-    return f'{item.question} Answer with one of: {options}'
+    protocol: str = 'streaming'
+    """streaming, or offline: the whole recording, then the answer (eval.suites.offline)."""
 
 
 def answer_all(runtime: Runtime, items: Sequence[SuiteItem], asking: Asking) -> list[Answered]:
     """Return every item with what was answered to it, in order."""
+    if asking.protocol == 'offline':
+        return answer_offline(runtime, items, _resolve(runtime, asking.lane), asking.cache,
+                              asking.variant)
     answered: list[Answered] = []
     listener = Listener(runtime, (asking.lane,), cache=asking.cache, variant=asking.variant,
                         second_pass=asking.second_pass)
@@ -65,6 +62,10 @@ def answer_all(runtime: Runtime, items: Sequence[SuiteItem], asking: Asking) -> 
             answered += _ask(asked, lane.name, group, asking.background)
             bar.advance(task, len(group))
     return answered
+
+
+def _resolve(runtime: Runtime, lane: LaneConfig) -> LaneConfig:
+    return resolve_lanes((lane,), runtime.config.lanes)[0]
 
 
 def _group(items: Sequence[SuiteItem], size: int) -> Iterator[Sequence[SuiteItem]]:
@@ -83,7 +84,7 @@ def _instruct(lane: LaneConfig, item: SuiteItem) -> LaneConfig:
 
 def _ask(listener: Listener, lane: str, group: Sequence[SuiteItem],
          background: np.ndarray | None) -> Iterator[Answered]:
-    parts = [_read_recording(item) for item in group]
+    parts = [read_recording(item) for item in group]
     room = np.zeros(round(ROOM_S * RATE), np.float32)
     ends = np.cumsum([len(part) + len(room) for part in parts]) / RATE
     samples = np.concatenate([piece for part in parts for piece in (part, room)])
@@ -94,15 +95,6 @@ def _ask(listener: Listener, lane: str, group: Sequence[SuiteItem],
         said = _find_said(hearing, lane, begin, end)
         yield Answered(item=item, said=said, seconds=len(part) / RATE,
                        text=' '.join(reply.final or reply.text for reply in said))
-
-
-def _read_recording(item: SuiteItem) -> np.ndarray:
-    """Return the recording of an item and, after a short pause, its spoken question."""
-    question = item.groups.get('asked by')
-    if not question:
-        return load(item.audio)
-    pause = np.zeros(RATE // 2, np.float32)
-    return np.concatenate([load(item.audio), pause, load(Path(question))])
 
 
 def _find_said(hearing: Hearing, lane: str, begin: float, end: float) -> tuple[Said, ...]:

@@ -12,7 +12,7 @@ from eval.suites.items import Answered
 from measure.intervals import Estimate, bootstrap, percentiles, quotients
 from measure.word_errors import measure_erasure
 
-__all__ = ['average_lagging', 'score_streaming']
+__all__ = ['average_lagging', 'count_units', 'score_streaming']
 
 
 def average_lagging(delays: Sequence[float], seconds: float, wanted: int) -> float:
@@ -53,8 +53,13 @@ _NONE = Estimate(value=0.0, low=0.0, high=0.0, n=0)
 """Nobody read again: what is streamed only grows."""
 
 
+def count_units(text: str, *, by_letter: bool) -> int:
+    """Return how many words a text has; by letter, as in Chinese, how many characters."""
+    return len(''.join(text.split())) if by_letter else len(text.split())
+
+
 def _lagging_of(one: Answered, by_letter: bool) -> float:
-    def count(text: str) -> int:
-        return len(text.replace(' ', '')) if by_letter else len(text.split())
-    delays = [part.at for part in one.said for _ in range(count(part.final or part.text))]
-    return average_lagging(delays, one.seconds, count(one.item.references[0]))
+    delays = [part.at for part in one.said
+              for _ in range(count_units(part.final or part.text, by_letter=by_letter))]
+    return average_lagging(delays, one.seconds,
+                           count_units(one.item.references[0], by_letter=by_letter))

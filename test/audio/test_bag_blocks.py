@@ -23,13 +23,15 @@ def make_store(kind=KIND):
     return store
 
 
-def write_bag(path, storage, messages, kind=KIND, store=None):
+def write_bag(path, storage, messages, kind=KIND, store=None, cut=None):
+    """Write messages, those in ``cut`` only up to so many bytes."""
     store = store or make_store()
     writer = rosbag2.Writer(path, version=9, storage_plugin=rosbag2.StoragePlugin[storage])
     with writer:
         connection = writer.add_connection('/mic', kind, typestore=store)
         for index, message in enumerate(messages):
-            writer.write(connection, 10 ** 9 + index * 10 ** 8, store.serialize_cdr(message, kind))
+            data = bytes(store.serialize_cdr(message, kind))[:(cut or {}).get(index)]
+            writer.write(connection, 10 ** 9 + index * 10 ** 8, data)
     return path
 
 
@@ -63,6 +65,26 @@ def test_a_type_that_ros_itself_has_is_stamped_by_its_recording(tmp_path):
     (block,) = read_bag_blocks(path)
     assert block.samples[:, 0].tolist() == list(range(1600))
     assert block.stamp_ns == 10 ** 9 - 10 ** 8 and block.stamped_on_arrival
+
+
+def test_a_message_that_cannot_be_read_is_left_out_and_told(tmp_path):
+    store, told = make_store(), []
+    chunks = list(make_chunks(store, np.ones(16_000, np.int16)))
+    chunks[3].encoding, chunks[5].sample_rate = 'mp3', 0
+    path = write_bag(tmp_path / 'bag', 'MCAP', chunks, store=store, cut={0: 30, 7: 60})
+    assert [round(block.stamp_ns / 1e8) for block in read_bag_blocks(path, warn=told.append)] == [
+        11, 12, 14, 16, 18, 19]
+    assert len(told) == 1 and '4 messages of audio cannot be read' in told[0]
+
+
+def test_a_bag_of_which_no_message_can_be_read_is_refused_soon(tmp_path):
+    store = make_store()
+    chunks = list(make_chunks(store, np.ones(16_000, np.int16), per_chunk=100))
+    for chunk in chunks:
+        chunk.encoding = 'mp3'
+    path = write_bag(tmp_path / 'bag', 'MCAP', chunks, store=store)
+    with pytest.raises(AudioFormatError, match='none of 100 can be read: Expected encoding'):
+        next(read_bag_blocks(path))
 
 
 def test_what_is_no_bag_is_refused(tmp_path):

@@ -82,6 +82,78 @@ def test_an_intent_is_answered_without_it_and_remembered():
     assert not any(turns[0][1] == CONFIG.reply.prompt for turns in asked if turns)
 
 
+class Mandarin:
+    """Reads Chinese of everything, and writes its English where it is asked."""
+
+    def __init__(self, english):
+        self.english, self.asked = english, []
+
+    def transcribe(self, samples, languages=()):
+        self.asked.append(tuple(languages))
+        return Recognition(text='早上好。', language='zh', mean_log_prob=-0.1,
+                           write_english=self._write)
+
+    def _write(self):
+        if isinstance(self.english, Exception):
+            raise self.english
+        return self.english
+
+
+@pytest.mark.parametrize(('settings', 'english', 'text'), [
+    ({}, 'Hello!', '早上好。'), ({'second_pass': 'whisper'}, 'Hello!', 'Hello!'),
+    ({'second_pass': 'whisper'}, '', '早上好。'),
+    ({'second_pass': 'whisper'}, RuntimeError('no'), '早上好。'),
+    ({'second_pass': 'whisper', 'to_english': 'model'}, 'Hello!', '早上好。')])
+def test_the_english_of_mandarin_is_written_by_who_reads(settings, english, text):
+    """Without it the model, which gives all back as it is, translates the words."""
+    reader = Mandarin(english)
+    config = dataclasses.replace(CONFIG, translation=TranslationConfig(
+        source='words', **settings))
+    script = {0: {4: (Emotion.NORMAL, 'a draft')}, 1: {}}
+    assistant = Assistant(
+        config=config, encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script=script), second_pass=reader,
+        translation_second_pass=reader if 'translation' in config.second_passes else None,
+        interpreter=WordInterpreter(Interpreter(TextWriter(
+            scripted(lambda turns: turns[-1][1])[0]))))
+    noise = np.random.default_rng(0).normal(0, 3000, 16_000 * 4).astype(np.int16)
+    events = list(assistant.listen([
+        AudioBlock(samples=noise, sample_rate_hz=16_000, stamp_ns=None)]))
+    final, = (event for event in events if isinstance(event, FinalTranslation))
+    assert (final.text, final.language, final.source_text) == (text, 'en', '早上好。')
+    assert len(assistant.session.lanes) == 2  # and none for text
+    assert reader.asked == [()]  # its English needs no second reading
+
+
+def test_without_a_second_pass_words_are_left_to_lanes():
+    without = CONFIG.with_second_pass('none')
+    without.check_translation()
+    assert (without.translation.source, without.drafted) == ('lane', frozenset())
+    with_it = CONFIG.with_second_pass('whisper')
+    assert with_it.translation.source == 'reply_model' and with_it.writes_english
+    assert with_it.drafted == {'transcript'}
+
+
+def test_who_only_listens_never_reads_the_text_model():
+    """Its size costs memory, not time: it works for an answer, and for its first words once."""
+    model, nets = scripted(lambda turns: 'Nobody.')
+    assistant = Assistant(
+        config=dataclasses.replace(CONFIG, translation=TranslationConfig()),
+        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+        decoder=ScriptedDecoder(script={0: {10: (Emotion.NORMAL, 'a draft')},
+                                        1: {11: (Emotion.NORMAL, 'Cheese.')}}),
+        second_pass=Reader('Who made the moon?'), text_model=model)
+    before = sum(len(net.fed) for net in nets)
+    noise = np.random.default_rng(0).normal(0, 3000, 16_000).astype(np.int16)
+
+    def hear(seconds):
+        blocks = [AudioBlock(samples=noise, sample_rate_hz=16_000, stamp_ns=None)] * seconds
+        list(assistant.listen(blocks))
+        return sum(len(net.fed) for net in nets)
+    assert hear(1) == before
+    assert hear(8) > before  # the words of the second utterance are answered
+
+
 @pytest.mark.parametrize('key, wrong', [
     ('reply', ReplyConfig()), ('transcript', TranscriptConfig()),
     ('lanes', (*LANES, LaneConfig(name='translation', kind='translation', threshold=0.5)))])

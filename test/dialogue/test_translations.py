@@ -90,11 +90,17 @@ def test_a_sentence_that_is_over_is_translated_to_its_end_and_never_again():
         asked.append(turns[-1][1])
         return turns[-1][1].upper()
     growing = GrowingTranslation(interpret(answer)[0], 'zh')
-    shown = grow(growing, 'one two three. four')
+    shown = grow(growing, 'one two three. Four')
     assert (shown.text, shown.stable_length) == ('ONE TWO THREE.', len('ONE TWO THREE.'))
     assert growing.finish('One two three. Four five.').text == 'ONE TWO THREE. FOUR FIVE.'
     assert [text for text in asked if 'ee.' in text.lower()].count('One two three.') == 0
     assert 'Four five.' in asked
+
+
+def test_a_pause_in_mid_sentence_does_not_end_it():
+    growing = GrowingTranslation(interpret()[0], 'en')
+    assert grow(growing, 'Plastic does. not burn').stable_length == 0
+    assert growing.finish('Plastic does not burn.').text == 'PLASTIC DOES NOT BURN.'
 
 
 def test_chinese_is_joined_without_spaces():
@@ -102,9 +108,26 @@ def test_chinese_is_joined_without_spaces():
     assert growing.finish('One. Two.').text == '好。好。'
 
 
+def test_a_sentence_that_is_too_long_is_translated_in_parts():
+    asked = []
+    growing = GrowingTranslation(interpret(
+        lambda turns: asked.append(turns[-1][1]) or turns[-1][1])[0], 'zh')
+    said = '一二三四五六七八九十' * 3 + '，' + '一二三四五六七八九十' * 2 + '甲'
+    assert grow(growing, said[:45]).stable_length == 31  # the part before the mark
+    assert growing.finish(said).text.replace(' ', '') == said
+    assert max(len(text) for text in asked if set(text) <= set(said)) <= 41
+
+
+def test_what_runs_in_circles_is_no_translation():
+    growing = GrowingTranslation(interpret(
+        lambda turns: 'la ' * 40 if 'four' in turns[-1][1].lower() else 'GOOD')[0], 'en')
+    assert grow(growing, 'one two three four') is None
+    assert growing.finish('One two. Three four. Five.').text == 'GOODGOOD'
+
+
 def test_a_cancelled_translation_takes_nothing():
     growing = GrowingTranslation(interpret()[0], 'en')
-    assert growing.grow('one two three. four', 19, lambda: True) is None
+    assert growing.grow('one two three. Four', 19, lambda: True) is None
     assert growing.grow('one two three', 13, lambda: True) is None
     assert growing.finish('One two three.').text == 'ONE TWO THREE.'
 
@@ -145,6 +168,46 @@ def test_a_final_without_partials_is_translated_and_another_language_is_not():
     assert follows.on_final(final('Eins zwei.', language='de')) is None
     assert follows.on_final(final('', name='u2')) is None
     assert follows.on_final(final('Hi.', name='u3', source='streamed')) is None
+
+
+def test_a_final_may_come_while_the_next_utterance_is_spoken():
+    follows = WordInterpreter(interpret()[0])
+    follows.on_partial(partial('one two three'))
+    assert follows.on_partial(partial('four five six', name='u2')).revision == 0
+    assert follows.on_final(final('One two three.')).revision == 1
+    assert follows.on_partial(partial('four five six seven eight nine', name='u2')).revision == 1
+    for number in range(20):  # those of which no final ever comes are forgotten
+        follows.on_partial(partial('one two three', name=f'lost {number}'))
+    assert follows.on_final(final('Four five.', name='u2')).revision == 0
+
+
+def test_words_that_stay_as_they_were_shown_are_translated_too():
+    follows = WordInterpreter(interpret()[0])
+    follows.on_partial(partial('one two three'))
+    last = follows.on_final(final('One two three four.', source='partial'))
+    assert last.text == 'ONE TWO THREE FOUR.'
+
+
+def test_a_text_that_nobody_read_ends_a_translation_with_what_is_stable():
+    follows = WordInterpreter(interpret()[0])
+    follows.on_partial(partial('one two three'))
+    follows.on_partial(partial('one two three four five six'))
+    last = follows.on_final(final('won too', language='', source='streamed'))
+    assert (last.text, last.revision) == ('ONE TWO THREE', 2)
+
+
+def test_where_another_writes_the_final_nothing_before_is_stable():
+    follows = WordInterpreter(interpret()[0], drafts=('en',))
+    assert follows.on_final(final('你好。', 'zh'), 'Hello.').text == 'Hello.'
+    assert follows.on_final(final('', 'zh', name='u2'), 'Hello.') is None
+    for name, written, text in (('u3', 'Hello.', 'Hello.'), ('u4', '', 'ONE TWO THREE.')):
+        for said in ('one two three four five', 'one two three four five six seven eight nine x'):
+            assert follows.on_partial(partial(said, 'zh', name=name)).stable_length == 0
+        last = follows.on_final(final('One two three.', 'zh', name=name), written)
+        assert (last.text, last.revision) == (text, 2)
+    follows.on_partial(partial('one two three', name='u5'))
+    shown = follows.on_partial(partial('one two three four five six', name='u5'))
+    assert shown.stable_length == len('ONE TWO THREE')  # of the other direction
 
 
 def test_where_the_model_fails_what_is_stable_becomes_final():

@@ -2,9 +2,12 @@
 
 import argparse
 import importlib
+import itertools
+import re
 
 import pytest
 
+from audio_interaction_ros.resources import shipped_path
 from eval import all_commands
 from eval.__main__ import COMMANDS
 
@@ -36,6 +39,16 @@ def test_every_command_understands_what_it_is_given(tmp_path):
         tmp_path / 'a', tmp_path / 'b']
     assert options_of('dialogue', found['dialogue']).speech == tmp_path / 'speech'
     assert options_of('alerts', found['alerts']).tagger == tmp_path / 't'
+
+
+@pytest.mark.parametrize('name', list(all_commands.CARD))
+def test_the_model_card_names_the_options_that_its_figures_are_taken_with(name):
+    card = ' '.join(shipped_path('models/edge/README.md').read_text(encoding='utf-8').split())
+    said = re.search(rf'python -m eval {name} ([^`]*)`', card)
+    assert said is not None
+    for option, value in itertools.pairwise(all_commands.CARD[name]):
+        if option.startswith('--'):
+            assert f'{option} {value}' in said[1]
 
 
 def test_one_that_fails_costs_no_other_and_is_said(tmp_path, monkeypatch, capsys):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from eval import psb, psb_rows
+from eval import psb, psb_rows, psb_scores
 from eval.psb_quality import ANSWERS, judge_replies, read_standard_answers
 from eval.suites.judge import Judge
 from held_out.clips import MaterialError
@@ -48,7 +48,7 @@ def rows(tmp_path):
 
 
 def test_always_ignore_scores_as_published(rows):
-    found = psb.score_policies(rows)['always IGNORE']
+    found = psb_scores.score_policies(rows)['always IGNORE']
     assert len(rows) == 644 and round(100 * found['accuracy'].value, 2) == 58.54
     assert {domain: round(100 * share.value, 1) for domain, share in found['domains'].items()} == {
         'Human Sound Signals': 53.2, 'Daily Living Sounds': 75.1, 'Equipment': 52.9,
@@ -57,7 +57,7 @@ def test_always_ignore_scores_as_published(rows):
 
 
 def test_always_respond_scores_as_published(rows):
-    found = psb.score_policies(rows)['always RESPOND']
+    found = psb_scores.score_policies(rows)['always RESPOND']
     assert round(100 * found['accuracy'].value, 2) == 41.46
     assert [round(100 * share.value, 1) for share in found['domains'].values()] == [
         24.9, 47.1, 46.8, 46.7, 52.4, 44.9]
@@ -66,10 +66,11 @@ def test_always_respond_scores_as_published(rows):
 
 def test_what_is_missing_or_illegal_is_wrong_and_lowers_the_coverage(rows):
     right = {row.id: row.respond for row in rows}
-    assert psb.score(rows, right)['accuracy'].value == psb.score(rows, right)['f1'] == 1.0
+    found = psb_scores.score(rows, right)
+    assert found['accuracy'].value == found['f1'] == 1.0
     few = {row.id: row.respond for row in rows[:161]}
     few[rows[1].id] = None
-    found = psb.score(rows, few)
+    found = psb_scores.score(rows, few)
     assert found['accuracy'].value == found['coverage'] == 160 / 644
 
 
@@ -112,6 +113,22 @@ def test_streams_of_several_events_follow_from_the_seed_and_stay_in_a_category(r
 
 def test_windows_end_two_chunks_after_the_next_onset_and_do_not_overlap():
     assert psb.answer_windows([2.0, 3.0]) == [(0.0, 2.8), (2.8, 5.8)]
+
+
+def test_a_clip_in_several_streams_counts_each_time_and_is_drawn_once(rows):
+    due, quiet = next(row for row in rows if row.respond), next(
+        row for row in rows if not row.respond)
+    found = psb_scores.score_decided([
+        psb_scores.Decided(due, True, 0), psb_scores.Decided(due, False, 1),
+        psb_scores.Decided(due, None, 2), psb_scores.Decided(quiet, False, 0)])
+    assert found['rows'] == 4 and found['coverage'] == 0.75
+    assert (found['recall'].value, found['recall'].n) == (1 / 3, 1)
+    assert found['balanced_accuracy'].value == (1 / 3 + 1) / 2
+    assert {place: share.value for place, share in found['by_place'].items()} == {
+        1: 1.0, 2: 0.0, 3: 0.0}
+    assert found['recall_by_domain'][due.domain].value == 1 / 3
+    assert found['specificity_by_domain'][quiet.domain].value == 1.0
+    assert psb_scores.ignore_all([psb_scores.Decided(due, True)])['accuracy'].value == 0.0
 
 
 def run(folder, out, runtime, *words):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.config import TranscriptConfig
+from audio_interaction_ros.protocol import ChunkSize
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 from eval.live_stream import play
 from eval.shown_words import ShownClip, count_wrong, figures, note_words
@@ -99,3 +100,14 @@ def test_pictures_show_words_and_latencies(tmp_path):
                                   'kinds': {'speech_command': figures([spoken])}})
     assert [path.name for path in paths] == ['words.png', 'latency.png']
     assert all(path.stat().st_size > 1_000 for path in paths)
+
+
+@pytest.mark.parametrize(('seconds', 'after_s'), [(0.4, 1.2), (0.2, 1.0)])
+def test_who_looks_more_often_finds_the_end_sooner(seconds, after_s):
+    """A second of silence is over 1.0 s after a voice that stopped at the end of a chunk."""
+    whisper = Whisper()
+    played = play(whisper, np.full(32_000, 0.1, np.float32),
+                  TranscriptConfig(second_pass='whisper', end_unfinished_ms=1000.0),
+                  clock=whisper.clock, look=ChunkSize.of_seconds(seconds))
+    final, = played.finals
+    assert final.at - 2.0 == pytest.approx(after_s)

@@ -50,7 +50,7 @@ class Witness:
 
     def publish(self, samples, *, rate=16000, stamp_ns=10 ** 12, seq=0):
         from audio_interaction_ros.audio.block import AudioBlock
-        from audio_interaction_ros.nodes.io.messages import audio_message
+        from audio_interaction_ros.nodes.io.audio_messages import audio_message
         self.microphone.publish(audio_message(AudioBlock(
             samples=samples, sample_rate_hz=rate, stamp_ns=stamp_ns), seq=seq, frame_id='mic'))
 

@@ -3,11 +3,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 pytestmark = pytest.mark.ros
 
 HOUR_NS = 3600 * 10 ** 9
@@ -67,3 +62,14 @@ def test_a_clock_that_jumps_an_hour_costs_no_audio(witness, jump_ns):
     assert counts.lost_samples == 0
     witness.robot.wait(lambda: witness.says(INPUT, 'stamps jumped'), 'named')
     witness.hears_on()
+
+
+def test_blocks_that_are_too_long_are_named_and_what_they_cost_is_counted(witness):
+    witness.start()
+    noise = np.random.default_rng(0).normal(0, 3000, 320_000).astype(np.int16)  # 50 chunks
+    witness.publish(noise)
+    witness.robot.wait(lambda: witness.books().offered >= 49, 'it is encoded')
+    witness.robot.wait(lambda: witness.says(INPUT, 'blocks of 20.0 s'), 'named')
+    assert witness.everything_accounted().dropped > 0
+    witness.hears_on()
+    witness.robot.wait(lambda: not witness.says(INPUT, 'blocks of'), 'over')

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from audio_interaction_ros.graphs.builder import GraphBuilder
-from audio_interaction_ros.graphs.quantise import dequantise, quantise, quantise_rows
+from audio_interaction_ros.graphs.quantise import BLOCKS, dequantise, quantise, quantise_rows
 
 ort = pytest.importorskip('onnxruntime')
 pytestmark = pytest.mark.unit
@@ -95,14 +95,14 @@ def test_a_saved_graph_computes_the_same_and_keeps_its_metadata(tmp_path, bits):
 
 
 @pytest.mark.parametrize(('bits', 'step'), [(8, 1 / 128), (4, 1 / 8)])
-@pytest.mark.parametrize('columns', [64, 40])  # whole blocks, and one that is filled up
+@pytest.mark.parametrize('columns', [128, 40])  # whole blocks, and one that is filled up
 def test_a_quantised_weight_is_off_by_one_step_at_most(bits, step, columns):
     weight = normal(5, columns)
     weight[1] = 0
     codes, scales = quantise(weight, bits)
     found = dequantise(codes, scales, bits, columns)
-    for start in range(0, columns, 32):
-        block = slice(start, start + 32)
+    for start in range(0, columns, BLOCKS[bits]):
+        block = slice(start, start + BLOCKS[bits])
         largest = np.abs(weight[:, block]).max(axis=1, keepdims=True)
         assert np.all(np.abs(found - weight)[:, block] <= step * largest + 1e-7)
         furthest = np.abs(weight[:, block]).argmax(axis=1)[:, None]
@@ -111,12 +111,12 @@ def test_a_quantised_weight_is_off_by_one_step_at_most(bits, step, columns):
 
 
 @pytest.mark.parametrize('bits', [8, 4])
-@pytest.mark.parametrize('columns', [96, 48])
+@pytest.mark.parametrize('columns', [128, 96, 48])
 def test_the_runtime_reads_quantised_weights_as_we_do(bits, columns):
     weight, x = normal(40, columns), normal(2, 3, columns)
     model = graph(lambda b, x: b.linear(x, weight, name='one'), bits=bits, width=columns).finish()
     expected = x @ dequantise(*quantise(weight, bits), bits, columns).T
-    # The runtime rounds x to 8 bits per block of 32.
+    # The runtime rounds x to 8 bits per block.
     np.testing.assert_allclose(run(model, x=x), expected, atol=0.3)
     exact = np.sign(x) * 127  # which that rounding leaves alone
     np.testing.assert_allclose(run(model, x=exact),

@@ -193,7 +193,7 @@ def test_answers_come_from_the_model_where_that_is_chosen_or_nobody_reads():
 def test_answers_ask_for_no_taught_sounds_for_those_have_no_words(monkeypatch):
     def refuse(_folder):
         raise AssertionError('the folder of taught sounds was read')
-    monkeypatch.setattr('audio_interaction_ros.assembly.list_sounds', refuse)
+    monkeypatch.setattr('audio_interaction_ros.assembly.alerts.list_sounds', refuse)
     assert make() is not None
 
 

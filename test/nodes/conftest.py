@@ -33,7 +33,7 @@ class Robot:
     def __init__(self, namespace):
         import rclpy
 
-        from audio_interaction_ros.nodes.lifecycle.spinning import Spinner
+        from audio_interaction_ros.nodes.lifecycle.spinner import Spinner
         self.namespace = namespace
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
@@ -140,7 +140,7 @@ class Robot:
     def speak(self, publisher, chunks=1, *, level=3000, rate=16000, block=1600):
         """Publish chunks of 0.4 s of noise, without waiting."""
         from audio_interaction_ros.audio.block import AudioBlock
-        from audio_interaction_ros.nodes.io.messages import audio_message
+        from audio_interaction_ros.nodes.io.audio_messages import audio_message
         noise = np.random.default_rng(0)
         for _ in range(round(chunks * 0.4 * rate / block)):
             samples = noise.normal(0, level, block).astype(np.int16)

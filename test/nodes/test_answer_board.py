@@ -3,9 +3,6 @@
 from types import SimpleNamespace
 
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-
 from std_msgs.msg import Empty
 
 from audio_interaction_ros.config import AddressConfig, AssistantConfig
@@ -24,9 +21,11 @@ def board(monkeypatch):
     monkeypatch.setattr(answer_board, 'time', SimpleNamespace(monotonic=lambda: clock.now))
     answers = SimpleNamespace(wake=woken.append, tick=lambda now_ns: [], give_up=list,
                               reset=lambda: None)
-    node = SimpleNamespace(managed_subscription=lambda kind, topic, callback, *_, **__:
-                           heard.append(callback))
-    one = AnswerBoard(node=node, answers=answers, group=None, cancel=lambda: None,
+    node = SimpleNamespace(
+        managed_timer=lambda *_, **__: None,
+        managed_subscription=lambda kind, topic, callback, *_, **__: heard.append(callback))
+    one = AnswerBoard(node=node, answers=answers, group=None, publish=lambda *_: None,
+                      cancel=lambda: None,
                       config=AssistantConfig(assistant=AddressConfig(address='after_wake')))
     return SimpleNamespace(board=one, wake=lambda: heard[0](Empty()), woken=woken, clock=clock)
 

@@ -5,17 +5,11 @@ import os
 import threading
 
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from std_msgs.msg import String
 
 from audio_interaction_msgs.msg import Transcript, Translation
 from audio_interaction_ros.nodes.decoding import draft_board
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
 
@@ -58,7 +52,7 @@ def hear(robot, decoder, encoder, *, drafts='translation', read=lambda: False):
                and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
     robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
     if drafts:
-        robot.wait(lambda: decoder._board.has_reader(drafts), 'drafts are wanted')
+        robot.wait(lambda: decoder.boards.replies.has_reader(drafts), 'drafts are wanted')
     for _ in range(7):
         robot.tell(microphone, encoder, 1, settle=False)
         robot.wait(lambda: encoder.idle or read(), 'decided')
@@ -250,7 +244,7 @@ def test_without_an_encoder_that_reads_translations_are_final_at_once(robot):
     decoder = robot.decoder(TRANSLATING, runtime=robot.scripted(script={1: {3: '(Chinese)'}}))
     hear(robot, decoder, robot.encoder(), drafts='')
     robot.wait(lambda: robot.finals(translations), 'final translation')
-    assert robot.finals(translations) == ['(Chinese)'] and not decoder._board.waiting
+    assert robot.finals(translations) == ['(Chinese)'] and not decoder.boards.replies.waiting
 
 
 def test_a_translation_names_the_transcript_of_its_own_speech_only(robot):

@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
 pytest.importorskip('geometry_msgs.msg')
 
 from geometry_msgs.msg import Twist

@@ -4,12 +4,6 @@ import threading
 import time
 
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 import rclpy
 from action_msgs.msg import GoalStatus
 from lifecycle_msgs.srv import GetState
@@ -23,7 +17,7 @@ from rclpy.waitable import NumberOfEntities, Waitable
 from std_msgs.msg import String
 
 from audio_interaction_msgs.action import Say
-from audio_interaction_ros.nodes.lifecycle import kept_executor, spinning
+from audio_interaction_ros.nodes.lifecycle import kept_executor, spinner
 from audio_interaction_ros.nodes.lifecycle.kept_executor import KeptExecutor
 
 pytestmark = pytest.mark.ros
@@ -325,8 +319,8 @@ def test_what_a_topic_says_of_itself_is_told(node, executor):
 
 def test_a_release_with_another_inside_gets_its_own_executor(context, monkeypatch, capfd):
     monkeypatch.setattr(rclpy.executors.Executor, '_call_task_in_next_spin', None, raising=False)
-    monkeypatch.delenv(spinning.EXECUTOR_VARIABLE, raising=False)
-    made = spinning._make_finder(context)
+    monkeypatch.delenv(spinner.EXECUTOR_VARIABLE, raising=False)
+    made = spinner._make_finder(context)
     assert type(made) is rclpy.executors.SingleThreadedExecutor
     assert "rclpy's own" in ''.join(capfd.readouterr())
     made.shutdown()
@@ -336,8 +330,8 @@ def test_a_release_with_another_inside_gets_its_own_executor(context, monkeypatc
     ('', KeptExecutor), ('kept', KeptExecutor), ('fast', KeptExecutor),
     ('rclpy', rclpy.executors.SingleThreadedExecutor)])
 def test_the_environment_chooses(context, executor, monkeypatch, capfd, said, kind):
-    monkeypatch.setenv(spinning.EXECUTOR_VARIABLE, said)
-    made = spinning._make_finder(context)
+    monkeypatch.setenv(spinner.EXECUTOR_VARIABLE, said)
+    made = spinner._make_finder(context)
     assert type(made) is kind
     assert ('expected AUDIO_INTERACTION_EXECUTOR' in ''.join(capfd.readouterr())) == (
         said == 'fast')

@@ -6,12 +6,6 @@ import time
 
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 from std_msgs.msg import Bool
@@ -178,7 +172,7 @@ def test_a_set_of_changes_is_taken_as_a_whole_or_not_at_all(robot):
         Parameter('alerts.hold_min_severity', value=0), Parameter('model.path', value='other')])
     assert not answer.successful and 'deactivate and clean it up' in answer.reason
     assert decoder.config.alerts.hold_min_severity == 3
-    assert decoder._alerts._settings.hold_min_severity == 3
+    assert decoder.boards.alerts._settings.hold_min_severity == 3
 
 
 def start(robot, script, settings=None):
@@ -262,7 +256,7 @@ def test_severities_take_effect(robot):
     assert change(decoder, 'alerts.hold_min_severity', 0).successful
     robot.wait(lambda: holds[-1].data, 'it holds')
     assert change(decoder, 'alerts.while_speaking_min_severity', 4).successful
-    assert decoder._alerts._policy.settings.while_speaking_min_severity == 4
+    assert decoder.boards.alerts._policy.settings.while_speaking_min_severity == 4
 
 
 def test_the_encoder_takes_hold_off_retention_and_the_queues_settings(robot, tmp_path):

@@ -11,10 +11,11 @@ from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
+from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
-from audio_interaction_ros.nodes.io.messages import time_message
+from audio_interaction_ros.nodes.io.stamps import time_message
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, Emotion
 from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted
 from audio_interaction_ros.stream.final_text import Draft
@@ -109,7 +110,9 @@ def replies():
     board = ReplyBoard(
         node=node, lanes=[LaneConfig(name='words', kind='transcript')], draft=['transcript'],
         group=None, translate=lambda *_: False,
-        outlets=SimpleNamespace(wrap=lambda kind, *publishers: publishers),
+        outlets=Outlets(
+            node=node, gate=SimpleNamespace(lets_pass=lambda _: True),
+            directions=SimpleNamespace(find_bearing=lambda *_: float('nan'))),
         let_write=lambda *what: told.append(what))
 
     def answer(number, text=''):
@@ -157,7 +160,7 @@ def test_an_empty_transcript_of_a_lane_that_only_decides_does_not_say_that_nobod
     asked, forgotten = [], []
     replies.board._answers = SimpleNamespace(
         note_reading=lambda _: None, hear_partial=lambda _: False, forget_reading=forgotten.append,
-        on_words=lambda heard: asked.append(heard.text) or [])
+        on_words=lambda heard, _frame_id: asked.append(heard.text))
     replies.heard['transcript/partial'](message('Turn'))
     replies.answer(3)
     draft, = replies.topics['transcript/draft'].sent

@@ -6,12 +6,6 @@ import time
 
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import Bool, Empty, Int16MultiArray
 from std_srvs.srv import SetBool, Trigger
@@ -345,7 +339,7 @@ def test_a_bad_message_is_named_and_the_node_lives(robot, name):
 def hear(robot, samples, *, times=1, rate=16000, stamps=None):
     """Publish float samples to a new pair of nodes; return the encoder's input statistics."""
     from audio_interaction_ros.audio.block import AudioBlock
-    from audio_interaction_ros.nodes.io.messages import audio_message
+    from audio_interaction_ros.nodes.io.audio_messages import audio_message
     robot.decoder()
     encoder = robot.encoder({'audio.silence_warning_s': 0.4})
     microphone = robot.microphone()
@@ -521,7 +515,7 @@ def test_a_model_that_takes_long_to_load_says_for_how_long(robot):
                'it says so')
     assert says(diagnostics, 'encoder_node: audio input', 'not listening yet')
     go_on.set()
-    robot.wait(lambda: encoder._ready, 'ready')
+    robot.wait(lambda: encoder.ready, 'ready')
 
 
 def test_no_hold_is_lifted_before_the_model_is_loaded(robot):
@@ -583,6 +577,7 @@ def test_weights_that_do_not_load_leave_the_node_alive(robot):
     ('fifo.capazity', 3, "unknown key 'fifo.capazity'"),
     ('fifo.overflow', 'explode', 'drop_oldest'),
     ('translation.to_english', 'nobody', 'whisper or model'),
+    ('translation.source', 'words', 'transcript.second_pass: expected a reader of words'),
     ('fifo.capacity', 0, 'fifo.capacity')])
 def test_a_wrong_parameter_is_named_and_the_node_lives(robot, key, value, words):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)

@@ -1,13 +1,9 @@
 """The encoder beside a robot that speaks: what is its own voice, and what was taken out of it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from std_msgs.msg import Bool, String
 
 from audio_interaction_msgs.msg import AudioChunk
@@ -21,7 +17,8 @@ from audio_interaction_ros.nodes.encoding.encoder_task import (
     PlayedAudio,
 )
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
-from audio_interaction_ros.nodes.io.messages import audio_message
+from audio_interaction_ros.nodes.encoding.overheard import Overheard
+from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 
@@ -156,6 +153,7 @@ def test_what_was_said_over_its_voice_is_read_and_told(robot):
     microphone = robot.microphone()
     robot.wait(lambda: all(one.get_subscription_count() for one in (voice, reference, microphone))
                and robot.watcher.count_publishers(f'{robot.namespace}/speech/overheard'), 'ears')
+    robot.wait(lambda: encoder._second_pass._overheard.wanted, 'somebody wants to know')
     voice.publish(Bool(data=True))
     robot.wait(lambda: encoder._voice.speech.believed, 'it speaks')
     reference.publish(audio_message(AudioBlock(
@@ -165,3 +163,18 @@ def test_what_was_said_over_its_voice_is_read_and_told(robot):
     robot.tell(microphone, encoder, 4, settle=False)
     robot.wait(lambda: heard, 'it is told')
     assert heard[0].data == 'The stop'
+
+
+def test_nothing_is_computed_of_its_voice_where_nobody_wants_to_know():
+    listeners, computed = 0, []
+    publisher = SimpleNamespace(get_subscription_count=lambda: listeners)
+    one = Overheard(node=SimpleNamespace(managed_publisher=lambda *_: publisher), language='')
+    one._listens = SimpleNamespace(take=computed.append, due=True, forget=computed.clear)
+    one.look()
+    assert not one.take('frame') and not computed
+    listeners = 1
+    one.look()
+    assert one.take('frame') and computed == ['frame']
+    listeners = 0
+    one.look()
+    assert not one.take('frame') and not computed, 'what was kept is dropped'

@@ -1,12 +1,6 @@
 """What a person reads beside the nodes: times of the audio, and true reasons of a silence."""
 
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from audio_interaction_ros.nodes import assistant
@@ -71,6 +65,24 @@ def test_times_count_from_the_begin_of_the_audio(screen, robot):
     robot.tell(microphone, encoder, 5)
     robot.wait(lambda: 'hello' in screen.look().out, 'the reply')
     assert '     1.6 s  reply        hello' in screen.out
+
+
+@pytest.mark.parametrize('seconds', [0.2, 0.4, 0.8])
+def test_the_begin_of_the_audio_is_found_whatever_the_size_of_chunks(screen, robot, seconds):
+    from audio_interaction_msgs.msg import Decision
+    decisions = robot.watcher.create_publisher(Decision, 'decisions', qos.DECISIONS)
+    robot.wait(decisions.get_subscription_count, 'the printer listens')
+    seq = 4
+
+    def is_known():
+        nonlocal seq
+        seq += 1
+        message = Decision(epoch=7, seq=seq, lane='assistant')
+        ns = round(100e9 + (seq + 1) * seconds * 1e9)
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(ns, 1_000_000_000)
+        decisions.publish(message)
+        return screen.node._zero_ns == 100_000_000_000
+    robot.wait(is_known, 'it knows when the audio began')
 
 
 def test_a_sound_that_begins_is_a_line_with_score_and_threshold(screen, robot):

@@ -8,12 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 
@@ -21,8 +15,8 @@ from audio_interaction_msgs.msg import Decision, FifoCredit
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.srv import SetPrompt
 from audio_interaction_ros.errors import CheckpointError
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import chunk_message
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
@@ -141,7 +135,7 @@ def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
 
         def gives_up(round_=round_):
             stream.send()
-            return decoder._attempts.total > round_
+            return decoder.recovery.attempts.total > round_
         robot.wait(gives_up, 'it gives up')
         robot.wait(lambda: stream.says('model', 'device lost'), 'it says so')
     lost.clear()
@@ -152,8 +146,8 @@ def test_a_decoder_whose_every_step_fails_is_configured_again_until_it_works(
         stream.send()
         return stream.decisions
     robot.wait(decides, 'it decides')
-    robot.wait(lambda: decoder._attempts.failures == 0, 'the failures are forgiven')
-    assert decoder._attempts.total >= 2
+    robot.wait(lambda: decoder.recovery.attempts.failures == 0, 'the failures are forgiven')
+    assert decoder.recovery.attempts.total >= 2
 
 
 def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatch):
@@ -186,10 +180,10 @@ def test_an_encoder_that_is_configured_again_says_what_it_lost(robot, monkeypatc
     def gives_up():
         if encoder._input is not None:
             robot.speak(microphone)
-        return encoder._attempts.total
+        return encoder.recovery.attempts.total
     robot.wait(gives_up, 'it gives up')
     broken.clear()
-    robot.wait(lambda: encoder.state == 'active' and encoder._ready
+    robot.wait(lambda: encoder.state == 'active' and encoder.ready
                and encoder._epoch > before.epoch, 'it is active again')
     listens()
     robot.tell(microphone, encoder, 3)
@@ -249,10 +243,11 @@ def test_a_wrong_configuration_waits_for_another_parameter(robot, stream, monkey
     ticks = len(stream.diagnostics)
     robot.wait(lambda: len(stream.diagnostics) >= ticks + 2, 'time passes')
     # it is counted, and makes nobody wait longer
-    assert len(asked) == 1 and decoder._attempts.total == 1 and decoder._attempts.failures == 0
+    attempts = decoder.recovery.attempts
+    assert len(asked) == 1 and attempts.total == 1 and attempts.failures == 0
     decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=96)])
     robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works')
-    assert decoder.failure == '' and decoder._attempts.total == 1
+    assert decoder.failure == '' and decoder.recovery.attempts.total == 1
 
 
 def test_a_change_is_waited_for_until_it_can_be_read(robot):
@@ -264,8 +259,8 @@ def test_a_change_is_waited_for_until_it_can_be_read(robot):
         accepted = decoder._on_set_parameters(
             [Parameter('lane.assistant.max_reply_tokens', value=96)])
         assert accepted.successful
-        decoder._recover()  # between the answer and the storing
-        assert decoder.state == 'unconfigured' and not decoder._attempts.is_waiting
+        decoder.recovery._look()  # between the answer and the storing
+        assert decoder.state == 'unconfigured' and not decoder.recovery.attempts.is_waiting
     decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=96)])
     robot.wait(lambda: decoder.ready and decoder.state == 'active', 'it works')
 
@@ -300,7 +295,7 @@ def test_a_wrong_parameter_file_is_named_once_with_what_to_do(
     assert f"{path}: model: unknown key 'pth'" in decoder.failure
     assert decoder.failure.endswith('; then start the node again')
     assert capfd.readouterr().err.count("unknown key 'pth'") == 1
-    assert decoder._attempts.total == 1 and not decoder._attempts.is_waiting
+    assert decoder.recovery.attempts.total == 1 and not decoder.recovery.attempts.is_waiting
 
 
 def test_a_node_that_somebody_cleaned_up_stays_so(robot, monkeypatch):
@@ -308,8 +303,8 @@ def test_a_node_that_somebody_cleaned_up_stays_so(robot, monkeypatch):
     robot.wait(lambda: decoder.ready, 'ready')
     decoder.trigger_deactivate()
     decoder.trigger_cleanup()
-    decoder._recover()
-    assert decoder.state == 'unconfigured' and not decoder._attempts.is_waiting
+    decoder.recovery._look()
+    assert decoder.state == 'unconfigured' and not decoder.recovery.attempts.is_waiting
 
 
 def test_without_autostart_nobody_starts_the_node_again(robot, monkeypatch):
@@ -319,7 +314,7 @@ def test_without_autostart_nobody_starts_the_node_again(robot, monkeypatch):
     decoder.trigger_configure()
     robot.wait(lambda: 'no network' in decoder.failure, 'it says so')
     robot.wait(lambda: decoder.state == 'unconfigured', 'it falls back')
-    assert not decoder._attempts.is_waiting and 'next try' not in decoder.failure
+    assert not decoder.recovery.attempts.is_waiting and 'next try' not in decoder.failure
 
 
 def test_set_prompt_answers_after_the_prompt_was_tried(robot, stream):
@@ -357,7 +352,7 @@ def test_commands_that_nobody_reads_are_refused_in_the_end(robot):
         assert go_on.wait(60)
         return robot.scripted(script={})()
     decoder = robot.decoder(runtime=slow)
-    taken = sum(decoder._put_command(lambda _model, _emit: None) for _
+    taken = sum(decoder._commands._put(lambda _model, _emit: None) for _
                 in range(5 * _MOST_COMMANDS))
     assert _MOST_COMMANDS <= taken < 3 * _MOST_COMMANDS
     go_on.set()

@@ -2,19 +2,13 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'SoundEvent'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
 
 from audio_interaction_msgs.msg import Alert, Decision, EncodedChunk, SoundEvent, SoundScores
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_from_message, chunk_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.parameters import read
 from audio_interaction_ros.protocol import CHUNK_NS
@@ -106,6 +100,7 @@ def test_an_alert_of_a_sound_does_not_wait_for_a_pass_of_the_model(robot, rules)
     made = robot.scripted(script={})()
     decoder, ears = start(robot, rules, runtime=lambda _: made)
     import threading
+    robot.wait(lambda: decoder.idle, 'the prompts are read')
     free, step = threading.Event(), made.decoder.step
     made.decoder.step = lambda requests: free.wait(30) and step(requests)
     try:
@@ -122,7 +117,7 @@ def test_the_likeliest_sounds_of_each_chunk_are_told(robot, rules):
     decoder, ears = start(robot, rules, {'sounds.top': 2})
     robot.wait(lambda: robot.watcher.count_publishers(f'{robot.namespace}/sounds/scores'), 'there')
     ears.hear(*[{'bark': 0.125, 'speech': 0.75, 'rain': 0.5}] * 3)
-    robot.wait(lambda: scores and len(decoder._sounds._newest) == 3, 'scores')
+    robot.wait(lambda: scores and len(decoder.boards.sounds._newest) == 3, 'scores')
     newest = scores[-1]
     assert (newest.sounds, list(newest.scores)) == (['speech', 'rain'], [0.75, 0.5])
     assert list(newest.thresholds) == [2, 2] and newest.rms_dbfs == -30
@@ -132,6 +127,24 @@ def test_the_likeliest_sounds_of_each_chunk_are_told(robot, rules):
     robot.wait(lambda: len(scores[-1].sounds) == 3, 'three')
     assert (scores[-1].sounds, list(scores[-1].thresholds)) == (['speech', 'bark', 'rain'],
                                                                 [2, 0.75, 2])
+
+
+def test_a_threshold_that_the_place_has_raised_is_told_beside_the_score_that_was_heard(
+        robot, rules, tmp_path):
+    rising = tmp_path / 'rising.yaml'
+    rising.write_text(RULES.replace('{hits: 1}', '{hits: 1, background: 0.5, background_s: 0.4}'),
+                      encoding='utf-8')
+    scores = robot.watch(SoundScores, 'sounds/scores', qos.DECISIONS)
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    _, ears = start(robot, str(rising))
+    robot.wait(lambda: robot.watcher.count_publishers(f'{robot.namespace}/sounds/scores'), 'there')
+    ears.hear({'bark': 0.5}, {'bark': 0.9375})
+    robot.wait(lambda: scores and scores[-1].seq == 1, 'scores')
+    assert list(scores[-1].scores) == [0.9375]
+    assert list(scores[-1].thresholds) == [pytest.approx(0.983675, abs=1e-6)]  # 3 e^(6 / 2) to 1
+    robot.wait(lambda: values(diagnostics).get('nearest'), 'diagnostics')
+    assert values(diagnostics)['nearest'] == 'bark 0.94 of 0.98'
+    assert values(diagnostics)['events'] == '0'
 
 
 def test_diagnostics_say_what_it_thinks_it_hears_and_what_was_too_unsure(robot, rules):
@@ -169,7 +182,8 @@ def test_replies_count_only_where_the_model_tells_no_such_sound_apart(robot, rul
     decoder, ears = start(robot, rules, runtime=robot.scripted(
         script={2: {0: 'A dog barks', 1: 'A dog and a smoke alarm'}}))
     ears.hear({'bark': 0.0})
-    robot.wait(lambda: decoder._alerts._policy.stats.left_to_sounds == 1, 'left to the sounds')
+    stats = decoder.boards.alerts._policy.stats
+    robot.wait(lambda: stats.left_to_sounds == 1, 'left to the sounds')
     robot.wait(lambda: decoder.idle, 'decided')
     ears.hear({'bark': 0.0})
     robot.wait(lambda: alerts, 'an alert')
@@ -189,14 +203,14 @@ def test_profile_language_and_thresholds_take_effect_while_it_listens(robot, rul
     assert (alerts[0].message, alerts[0].threshold) == ('有狗在叫。', 0.25)
     assert 'expected one of home, shed' in change('profile', 'attic').reason
     assert 'alerts.thresholds' in change('thresholds', str(tmp_path / 'nowhere')).reason
-    assert decoder.config.alerts.profile == 'shed' and decoder._alerts.rules.profiles
+    assert decoder.config.alerts.profile == 'shed' and decoder.boards.alerts.rules.profiles
     (tmp_path / 'here.yaml').write_text('format: audio-interaction-thresholds/1\nchosen: {}\n'
                                         'thresholds: {smoke_alarm: 0.125}\n')
     assert change('thresholds', str(tmp_path / 'here.yaml')).successful
     ears.hear(*[{'smoke_alarm': 0.25}] * 2)
     robot.wait(lambda: len(alerts) == 2, 'the file counts')
     assert alerts[1].threshold == 0.125
-    assert decoder._sounds._rules['smoke_alarm'].threshold == 0.125
+    assert decoder.boards.sounds._rules['smoke_alarm'].threshold == 0.125
 
 
 def test_a_profile_that_the_rules_do_not_have_stops_the_configuration(robot, rules):

@@ -4,17 +4,11 @@ import signal
 import threading
 
 import pytest
-
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
 
-from audio_interaction_ros.nodes.lifecycle import spinning
+from audio_interaction_ros.nodes.lifecycle import spinner, spinning
 from audio_interaction_ros.nodes.lifecycle.kept_executor import KeptExecutor, is_supported
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
@@ -37,6 +31,16 @@ def test_a_callback_that_fails_is_named_and_the_others_go_on(capfd):
     said = capfd.readouterr().err
     assert 'this one fails' in said and 'one_of_two' in said
     assert 'never retrieved' not in said
+
+
+def test_a_log_folder_that_cannot_be_made_is_named_with_the_variable_to_set(capfd, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError('failed to initialize logging: Failed to create log directory /ro/log')
+    monkeypatch.setattr(spinning, 'start_ros', refuse)
+    assert run(list, []) == 2
+    said = capfd.readouterr().err
+    assert '/ro/log; set ROS_LOG_DIR to a folder that can be written' in said
+    assert said.count('\n') == 1
 
 
 def test_the_end_waits_for_a_callback_under_way(capfd):
@@ -117,7 +121,7 @@ def test_a_second_signal_does_not_hurt_a_process_that_ends(capfd):
 def skip_where_not_supported():
     context = rclpy.Context()
     rclpy.init(context=context)
-    plain = spinning.SingleThreadedExecutor(context=context)
+    plain = spinner.SingleThreadedExecutor(context=context)
     supported = is_supported(plain)
     plain.shutdown()
     context.try_shutdown()
@@ -128,10 +132,10 @@ def skip_where_not_supported():
 @pytest.fixture(params=['kept', 'rclpy'])
 def executor(request, monkeypatch):
     """Choose who finds callbacks; the class of it."""
-    monkeypatch.setenv(spinning.EXECUTOR_VARIABLE, request.param)
+    monkeypatch.setenv(spinner.EXECUTOR_VARIABLE, request.param)
     if request.param == 'kept':
         skip_where_not_supported()
-    return {'kept': KeptExecutor, 'rclpy': spinning.SingleThreadedExecutor}[request.param]
+    return {'kept': KeptExecutor, 'rclpy': spinner.SingleThreadedExecutor}[request.param]
 
 
 def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch, executor):
@@ -158,7 +162,7 @@ def test_what_goes_while_it_is_waited_for_is_taken_in_stride(capfd, monkeypatch,
 
 def test_what_goes_while_everything_is_gathered_does_not_stop_the_others(monkeypatch, capfd):
     skip_where_not_supported()
-    monkeypatch.setenv(spinning.EXECUTOR_VARIABLE, 'kept')
+    monkeypatch.setenv(spinner.EXECUTOR_VARIABLE, 'kept')
     calls, stumbles = [], [InvalidHandle('a waitable that is gone')]
     look = KeptExecutor.get_nodes
 

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip('rclpy', reason='ROS 2 is not installed: run make setup')
-# the sources of the messages look like a package; only built ones have classes
-if not hasattr(pytest.importorskip('audio_interaction_msgs.msg'), 'AudioChunk'):
-    pytest.skip('the messages are not built: run make setup', allow_module_level=True)
-
 sys.path.append(str(Path(__file__).parents[1] / 'dialogue'))
 from scripted_text import scripted
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.nodes.decoding import english_board
 from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
 from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
@@ -54,8 +51,9 @@ def ask(robot):
         robot.wait(lambda: encoder._input._subscriptions
                    and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
         robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
-        robot.wait(lambda: decoder._board.has_reader('transcript'), 'drafts are wanted')
-        robot.wait(lambda: decoder._texts.ready or decoder._texts.failure, 'it is loaded or not')
+        robot.wait(lambda: decoder.boards.replies.has_reader('transcript'), 'drafts are wanted')
+        texts = decoder.boards.texts
+        robot.wait(lambda: texts.ready or texts.failure, 'it is loaded or not')
         before(decoder)
         for _ in range(7):
             robot.tell(microphone, encoder, 1, settle=False)
@@ -92,7 +90,7 @@ def test_a_call_ends_what_is_being_written(robot, ask):
     def answer(turns):
         made.append(turns)
         if len(made) == 3:
-            decoder_of[0]._answers.hear_partial('Stop!')
+            decoder_of[0].boards.answers.hear_partial('Stop!')
         return 'one two three four'
     decoder_of = []
     replies, *_ = ask('Robot, count for me.', answer, before=decoder_of.append)
@@ -106,7 +104,7 @@ def test_without_the_model_what_no_intent_explains_was_not_caught(robot, ask):
     assert [(reply.text, reply.is_final) for reply in replies] == [
         ('Sorry, I did not catch that.', True)]
     assert math.isnan(replies[0].first_text_latency_s)
-    assert 'no such file' in decoder._texts.failure and decoder.active
+    assert 'no such file' in decoder.boards.texts.failure and decoder.active
 
 
 def test_words_are_translated_when_they_are_final(robot, ask):
@@ -120,18 +118,116 @@ def test_words_are_translated_when_they_are_final(robot, ask):
     assert final.stable_length == len(final.text) and final.header.frame_id == 'mic'
 
 
-def test_words_are_translated_while_they_are_spoken(robot):
+@pytest.fixture
+def say(robot):
+    """Return a function that says words to a robot that translates them, and what it shows."""
     translations = robot.watch(Translation, 'translation', qos.EVENTS)
-    decoder = robot.decoder(FOLLOWS, text_model=lambda config: scripted(
-        lambda turns: turns[-1][1].upper())[0])
-    robot.wait(lambda: decoder._texts is not None and decoder._texts.ready, 'it is loaded')
-    speaks = robot.watcher.create_publisher(Transcript, 'transcript/partial', qos.EVENTS)
-    robot.wait(lambda: speaks.get_subscription_count() > 0, 'somebody listens')
+
+    def start(settings=FOLLOWS):
+        decoder = robot.decoder(settings, text_model=lambda config: scripted(
+            lambda turns: turns[-1][1].upper())[0])
+        robot.wait(lambda: decoder.boards.texts.ready, 'it is loaded')
+        speaks = robot.watcher.create_publisher(Transcript, 'transcript/partial', qos.EVENTS)
+        robot.wait(lambda: speaks.get_subscription_count() > 0, 'somebody listens')
+
+        def speak(text, *, name='u-1-words', language='en', final=False, source=None):
+            speaks.publish(Transcript(
+                utterance_id=name, text=text, stable_length=len(text), is_final=final,
+                language=language, source=source or ('second_pass' if final else 'partial')))
+        return decoder, speak, translations
+    return start
+
+
+def test_a_translation_that_goes_on_is_final_when_the_node_stops(robot, say):
+    decoder, speak, translations = say()
+    speak('a b c')
+    robot.wait(lambda: translations, 'a translation')
+    decoder.trigger_deactivate()
+    robot.wait(lambda: robot.finals(translations), 'its end')
+    last = translations[-1]
+    assert (last.text, last.revision, last.stable_length) == ('A B C', 1, 5)
+    assert len(robot.finals(translations)) == 1
+
+
+def test_words_that_nobody_read_again_are_not_translated_and_it_says_so(robot, say):
+    decoder, speak, translations = say()
+    for text in ('a b c', 'a b c d e f'):
+        speak(text)
+        robot.wait(lambda text=text: translations and len(translations[-1].text) == len(text),
+                   'a translation')
+    speak('x y', final=True, source='streamed')
+    robot.wait(lambda: robot.finals(translations), 'its end')
+    assert robot.finals(translations) == ['A B C']  # what was stable
+    report = StatusReport()
+    decoder.boards.texts.report(report)
+    assert any('words are not translated: nobody read them again' in text
+               for text in report.messages)
+    assert report.values['translations.missing'] == 1
+
+
+def test_words_that_come_before_the_model_are_counted(robot):
+    def load(config):
+        raise CheckpointError('no such file')
+    decoder = robot.decoder(FOLLOWS, text_model=load)
+    robot.wait(lambda: decoder.boards.texts.failure, 'it is not loaded')
+    decoder.boards.texts.hear(Transcript(
+        utterance_id='u', text='One.', language='en', is_final=True, source='second_pass'))
+    report = StatusReport()
+    decoder.boards.texts.report(report)
+    assert 'words are not translated: the model is not loaded' in report.messages
+    assert any('no such file' in text for text in report.messages)
+    assert report.values['translations.missing'] == 1
+
+
+MANDARIN = {**FOLLOWS, 'translation.second_pass': 'whisper'}
+
+
+@pytest.mark.parametrize(('english', 'text'), [
+    ('Good morning.', 'Good morning.'), ('', '早上好'), (None, '早上好')])
+def test_whisper_writes_the_english_of_mandarin(robot, say, monkeypatch, english, text):
+    """Where it writes none, or nobody answers in time, the words are translated."""
+    monkeypatch.setattr(english_board, '_PATIENCE_S', 1.0)
+    drafts = robot.watch(Translation, 'translation/draft', qos.EVENTS)
+    decoder, speak, translations = say(MANDARIN)
+    reads = robot.watcher.create_publisher(Translation, 'translation/read', qos.EVENTS)
+    robot.wait(lambda: reads.get_subscription_count() > 0
+               and decoder.boards.texts.translations._english._has_reader,
+               'they are connected')
+    speak('早上好', language='zh', final=True)
+    robot.wait(lambda: drafts, 'a draft')
+    assert not decoder.idle and not translations
+    if english is not None:
+        reads.publish(Translation(
+            utterance_id=drafts[0].utterance_id, text=english, language='en',
+            source='second_pass', source_text='早上好', source_language='zh'))
+    robot.wait(lambda: translations, 'a translation')
+    last, = translations
+    assert (last.text, last.language, last.is_final) == (text, 'en', True)
+    assert (last.source_text, last.utterance_id) == ('早上好', 'u-1-words')
+    speak('Good day.', name='u-2-words', final=True)
+    robot.wait(lambda: len(translations) == 2, 'English asks for nobody')
+    assert (translations[-1].text, len(drafts)) == ('GOOD DAY.', 1)
+
+
+def test_where_nobody_is_left_to_write_english_the_words_are_translated(robot, say, monkeypatch):
+    monkeypatch.setattr(english_board, '_PATIENCE_S', 1e6)
+    drafts = []
+    reader = robot.watcher.create_subscription(
+        Translation, 'translation/draft', drafts.append, qos.EVENTS)
+    decoder, speak, translations = say(MANDARIN)
+    english = decoder.boards.texts.translations._english
+    robot.wait(lambda: english._has_reader, 'somebody reads')
+    speak('早上好', language='zh', final=True)
+    robot.wait(lambda: drafts and english.waiting, 'it is asked')
+    robot.watcher.destroy_subscription(reader)
+    robot.wait(lambda: translations, 'a translation')
+    assert [one.text for one in translations] == ['早上好']
+
+
+def test_words_are_translated_while_they_are_spoken(robot, say):
+    _, speak, translations = say()
     for count, final in ((3, False), (6, False), (7, True)):
-        text = ' '.join('abcdefg'[:count])
-        speaks.publish(Transcript(
-            utterance_id='u-1-words', revision=count, text=text, stable_length=len(text),
-            is_final=final, language='en', source='second_pass' if final else 'partial'))
+        speak(' '.join('abcdefg'[:count]), final=final)
         robot.wait(lambda count=count: any(
             len(one.text) == 2 * count - 1 for one in translations), 'its translation')
     assert [(one.text, one.stable_length, one.is_final) for one in translations] == [

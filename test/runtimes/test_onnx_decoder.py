@@ -91,17 +91,22 @@ def test_a_graph_of_something_else_is_refused_with_the_remedy(tmp_path):
         open_session(path, remedy='run it')
 
 
-def test_buffers_of_a_long_backlog_are_let_go(pair, monkeypatch):
+def test_passes_share_one_room_and_a_long_backlog_keeps_none(pair, monkeypatch):
     decoder = pair[0]
     decoder.open(lanes=1, slots=SLOTS)
-    one = decoder._bind_pass(decoder._cache, 0, 1, 1).nbytes
-    monkeypatch.setattr(onnx_decoder, '_KEPT_BYTES', 20 * one)
-    for time in (1, 2, 3, 1, SLOTS // 2):
-        decoder._find_pass(decoder._cache, 0, 1, time)
-    assert [key[2] for key in decoder._passes] == [SLOTS // 2]  # it alone is beyond the bound
-    for time in (1, 2, 3):
-        decoder._find_pass(decoder._cache, 0, 1, time)
-    assert [key[2] for key in decoder._passes] == [1, 2, 3]
+    monkeypatch.setattr(decoder, '_room', np.empty(0, np.uint8))
+    monkeypatch.setattr(onnx_decoder, '_SHAPES', 3)
+    lengths = [1, 2, 3, 1, 4]
+    passes = [decoder._find_pass(decoder._cache, 0, 1, time) for time in lengths]
+    assert [key[2] for key in decoder._passes] == [4], 'a larger room binds them all anew'
+    passes = [decoder._find_pass(decoder._cache, 0, 1, time) for time in (1, 2, 3, 1, 4)]
+    assert [key[2] for key in decoder._passes] == [3, 1, 4]
+    assert all(np.shares_memory(made.hidden, decoder._room) for made in passes)
+    room = decoder._room
+    monkeypatch.setattr(onnx_decoder, '_ROOM_BYTES', room.nbytes)
+    long = decoder._find_pass(decoder._cache, 0, 1, SLOTS // 2)
+    assert decoder._room is room and not np.shares_memory(long.hidden, room)
+    assert SLOTS // 2 not in {key[2] for key in decoder._passes}
 
 
 def test_of_a_large_cache_only_what_is_written_is_resident():

@@ -61,6 +61,14 @@ def test_where_both_have_nothing_nobody_spoke(streamed, signs):
     assert math.isnan(final.confidence)
 
 
+def test_a_remark_that_stands_for_words_is_never_what_was_said():
+    """A lane that was taught "(Chinese)" is as sure of it as can be; people want the words."""
+    said = choose_final(draft('(Chinese)', 1.0), reading('请开灯。', mean_log_prob=-0.3))
+    assert (said.text, said.source) == ('请开灯。', 'second_pass')
+    unread = choose_final(draft('(Chinese)', 1.0), reading('请开灯。', **GUESSED))
+    assert (unread.text, unread.source) == ('', 'second_pass')
+
+
 def test_a_reading_in_doubt_counts_where_both_heard_the_same():
     final = choose_final(draft(confidence=0.1), reading('Turn on a light!', **NOBODY))
     assert (final.text, final.source) == ('Turn on a light!', 'second_pass')

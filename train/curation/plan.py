@@ -175,8 +175,7 @@ def check(plan: ScenarioPlan) -> ScenarioPlan:
     """
     if texts := find_problems(plan):
         raise ScenarioPlanError(f'expected a plan without contradictions, got {len(texts)} '
-                                'problems: '
-                                + '; '.join(texts) + '. Its planner must make another')
+                                f'problems: {"; ".join(texts)}. Its planner must make another')
     return plan
 
 

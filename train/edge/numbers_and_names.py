@@ -25,8 +25,7 @@ _ODD = {'one': 'first', 'two': 'second', 'three': 'third', 'five': 'fifth', 'eig
         'nine': 'ninth', 'twelve': 'twelfth'}
 _DAYS = split_list('Monday Tuesday Wednesday Thursday Friday Saturday Sunday')
 _MONTHS = split_list('January February March April May June July August September October '
-                     'November '
-                     'December')
+                     'November December')
 _MINUTES = ('five past', 'ten past', 'twenty past', 'twenty to', 'ten to')
 
 

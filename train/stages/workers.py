@@ -60,14 +60,13 @@ def _explain_failure(shard: Shard, error: Exception) -> StageError:
     return StageError(f'Shard {shard.index} failed: {type(error).__name__}: {error}')
 
 
-def _serve(pipe: Connection, job: Job, at: Any, parent: int) -> None:
+def _serve(pipe: Connection, job: Job, at: Any) -> None:
     """Life of a worker: shards in, reports or failures out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
+    end_with_parent()  # or it would go on behind the back of the next build
 
     def record(position: int) -> None:
         at.value = position
-        if os.getppid() != parent:  # killed: do not go on behind the back of the next build
-            os._exit(1)
 
     while True:
         try:
@@ -91,8 +90,7 @@ class _Worker:
         context = multiprocessing.get_context('spawn')
         self.at = context.RawValue('q', -1)
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, daemon=True,
-                                       args=(theirs, job, self.at, os.getpid()))
+        self.process = context.Process(target=_serve, daemon=True, args=(theirs, job, self.at))
         self.process.start()
         theirs.close()
         self.shard: Shard | None = None
@@ -138,44 +136,70 @@ class _Deaths:
         return replace(shard, doomed=shard.doomed | {at})
 
 
+class _Crew:
+    """The workers of one build, and the shards that are to be built again."""
+
+    def __init__(self, job: Job, size: int) -> None:
+        self._job, self._size = job, size
+        self._workers: list[_Worker] = []
+        self._again: deque[Shard] = deque()
+        self._deaths = _Deaths(job)
+
+    @property
+    def busy(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.shard is not None]
+
+    def give(self, shards: Iterator[Shard]) -> None:
+        """Give whoever is idle a shard, as long as there are any; hire where that needs more."""
+        for place in range(self._size):
+            hired = place < len(self._workers)
+            if hired and self._workers[place].shard is not None:
+                continue
+            shard = self._again.popleft() if self._again else next(shards, None)
+            if shard is None:
+                return
+            if not hired:
+                self._workers.append(_Worker(self._job))
+            self._workers[place].give(shard)
+
+    def take(self, worker: _Worker, ready: list[Any]) -> ShardReport | None:
+        """Return a report; None where the worker died. Raises StageError for a failed shard."""
+        answer = worker.answer(ready)
+        if isinstance(answer, str):
+            raise StageError(answer)
+        if answer is None:
+            self._again.append(self._deaths.count(worker))
+            worker.stop()
+            self._workers[self._workers.index(worker)] = _Worker(self._job)
+        else:
+            worker.shard = None
+        return answer
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+
 def build_in_processes(job: Job, shards: Iterator[Shard], workers: int, tick: Tick
                        ) -> Iterator[ShardReport]:
     """Yield reports as shards finish in worker processes; ``tick`` gets records under way."""
-    crew: list[_Worker] = []
-    again: deque[Shard] = deque()
-    deaths = _Deaths(job)
+    crew = _Crew(job, workers)
     try:
         while True:
-            for place in range(workers):
-                idle = place >= len(crew) or crew[place].shard is None
-                shard = (again.popleft() if again else next(shards, None)) if idle else None
-                if shard is None:
-                    continue
-                if place >= len(crew):
-                    crew.append(_Worker(job))
-                crew[min(place, len(crew) - 1)].give(shard)
-            busy = [worker for worker in crew if worker.shard is not None]
+            crew.give(shards)
+            busy = crew.busy
             if not busy:
                 return
             ready = wait([each for worker in busy
                           for each in (worker.pipe, worker.process.sentinel)], timeout=0.2)
             tick(sum(max(0, worker.at.value) for worker in busy))
             for worker in busy:
-                if worker.pipe not in ready and worker.process.sentinel not in ready:
-                    continue
-                answer = worker.answer(ready)
-                if isinstance(answer, str):
-                    raise StageError(answer)
-                if answer is None:
-                    again.append(deaths.count(worker))
-                    worker.stop()
-                    crew[crew.index(worker)] = _Worker(job)
-                else:
-                    worker.shard = None
-                    yield answer
+                if worker.pipe in ready or worker.process.sentinel in ready:
+                    report = crew.take(worker, ready)
+                    if report is not None:
+                        yield report
     finally:
-        for worker in crew:
-            worker.stop()
+        crew.stop()
 
 
 def _build_row(job: bytes, row: dict[str, Any]) -> dict[str, Any]:

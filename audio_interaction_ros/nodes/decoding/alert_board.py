@@ -24,7 +24,7 @@ from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.assembly import build_policy, make_policy_settings
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
-from audio_interaction_ros.nodes.io.messages import alert_message
+from audio_interaction_ros.nodes.io.sound_messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode

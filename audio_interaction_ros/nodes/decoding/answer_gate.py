@@ -30,7 +30,6 @@ class AnswerGate:
         self._open = True
         self._under_way: set[str] = set()
         self._muted = 0
-        self._last_passed = True
         for profile in (qos.INFO_LATCHED, qos.INFO) if topic else ():
             node.managed_subscription(Bool, topic, self._on_word, profile, always=True,
                                       callback_group=group, **qos.unwarned())
@@ -47,12 +46,7 @@ class AnswerGate:
         else:
             self._under_way.discard(reply.reply_id)
         self._muted += reply.is_final and not passes
-        self._last_passed = passes
         return passes
-
-    def lets_text_pass(self) -> bool:
-        """Tell whether the text of the reply that was asked for last is published."""
-        return self._last_passed
 
     def report(self, report: StatusReport) -> None:
         """Say whether answers are muted, and how many were."""

@@ -12,11 +12,8 @@ from typing import Any
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.nodes.decoding.decoder_task import Progress
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    ERROR,
-    StatusReport,
-    WithheldReplies,
-)
+from audio_interaction_ros.nodes.decoding.withheld_replies import WithheldReplies
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, StatusReport
 from audio_interaction_ros.stream.events import (
     ContextRolled,
     Event,

@@ -16,7 +16,7 @@ from audio_interaction_ros.assembly import build_session, resolve_for
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, ModelConfig
 from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
-from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
+from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -59,6 +59,8 @@ class ChunkHeard:
     chunk: EncodedChunk
     sounds: tuple[tuple[SoundEvent, ChunkOrigin], ...]
     heard: ChunkOrigin
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """What each sound had to score in it, by its name."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class DecoderTask:
         """Kept, for a shared one lives only as long as somebody keeps it."""
         self.session = build_session(
             config, resolve_for(self.runtime, config.lanes), decoder=self.runtime.decoder,
-            tokenizer=self.runtime.tokenizer, translates='translation' in config.second_passes)
+            tokenizer=self.runtime.tokenizer, translates='translation' in config.drafted)
         self._timings, self._busy = timings, busy
         self._chunks: OrderedDict[tuple[int, int], ChunkOrigin] = OrderedDict()
         self._joined, self._newest = (0, 0), (0, -1)  # epoch, seq
@@ -138,7 +140,8 @@ class DecoderTask:
             return
         self._newest_end_ns = chunk.end_ns
         self._note_chunk(item)
-        emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard))
+        emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard,
+                        self.session.sound_thresholds))
 
     def _note_chunk(self, item: IncomingChunk) -> None:
         chunk = item.chunk

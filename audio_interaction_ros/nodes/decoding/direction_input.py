@@ -12,7 +12,8 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_ros.config import DirectionConfig
-from audio_interaction_ros.nodes.io.audio_messages import import_message, stamp_ns
+from audio_interaction_ros.nodes.io.audio_messages import import_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode

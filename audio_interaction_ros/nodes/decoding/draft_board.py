@@ -15,7 +15,8 @@ from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_msgs.msg import Transcript, Translation
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
-from audio_interaction_ros.nodes.io.messages import recognised_of, time_message
+from audio_interaction_ros.nodes.io.stamps import time_message
+from audio_interaction_ros.nodes.io.text_messages import recognised_of
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode

@@ -1,69 +1,45 @@
 """
-What happens to a message on its way out: replies pass the gate, transcripts get their bearing.
+The way out of what is said: transcripts, translations and replies, each with its text alone.
 
-Owns nothing but that. Whoever publishes calls ``publish`` as on a publisher of ROS.
+Owns these topics. A transcript gets its bearing here, and a reply passes the gate or not; all else
+of a message is whose who publishes it.
 """
 
 from typing import Any
 
+from std_msgs.msg import String
+
+from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.nodes.decoding.answer_gate import AnswerGate
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
+from audio_interaction_ros.nodes.lifecycle import qos
+from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 
-__all__ = ['BearingOutlet', 'GatedReplies', 'GatedTexts', 'Outlets']
+__all__ = ['Outlets']
 
-
-class BearingOutlet:
-    """A publisher of transcripts that says where each came from."""
-
-    def __init__(self, publisher: Any, directions: DirectionInput) -> None:
-        """Publish with ``publisher``."""
-        self._publisher, self._directions = publisher, directions
-
-    def publish(self, message: Any) -> None:
-        """Publish with the bearing of the span that the message has now."""
-        message.bearing = self._directions.find_bearing(
-            stamp_ns(message.start), stamp_ns(message.end), message.header.frame_id)
-        self._publisher.publish(message)
-
-
-class GatedReplies:
-    """A publisher of replies that publishes those which may pass."""
-
-    def __init__(self, publisher: Any, gate: AnswerGate) -> None:
-        """Publish with ``publisher``."""
-        self._publisher, self._gate = publisher, gate
-
-    def publish(self, message: Any) -> None:
-        """Publish, unless answers are muted."""
-        if self._gate.lets_pass(message):
-            self._publisher.publish(message)
-
-
-class GatedTexts:
-    """A publisher of the texts of replies, each right after its reply."""
-
-    def __init__(self, publisher: Any, gate: AnswerGate) -> None:
-        """Publish with ``publisher``."""
-        self._publisher, self._gate = publisher, gate
-
-    def publish(self, message: Any) -> None:
-        """Publish where the reply was."""
-        if self._gate.lets_text_pass():
-            self._publisher.publish(message)
+_TYPES = {'transcript': Transcript, 'translation': Translation, 'reply': Reply}
 
 
 class Outlets:
-    """What stands before the publishers of a kind of text: transcript, translation or reply."""
+    """The topics of a decoder node on which texts appear."""
 
-    def __init__(self, *, gate: AnswerGate, directions: DirectionInput) -> None:
-        """Take the gate and the directions of a decoder node."""
+    def __init__(self, *, node: ManagedNode, gate: AnswerGate,
+                 directions: DirectionInput) -> None:
+        """Create the publishers."""
         self._gate, self._directions = gate, directions
+        self._messages = {kind: node.managed_publisher(message_type, kind, qos.EVENTS)
+                          for kind, message_type in _TYPES.items()}
+        self._texts = {kind: node.managed_publisher(String, f'{kind}/text', qos.FINAL_TEXT)
+                       for kind in _TYPES}
 
-    def wrap(self, kind: str, messages: Any, texts: Any) -> tuple[Any, Any]:
-        """Return what is to be called instead of the two publishers of a kind."""
-        if kind == 'reply':
-            return GatedReplies(messages, self._gate), GatedTexts(texts, self._gate)
+    def publish(self, kind: str, message: Any) -> None:
+        """Publish a transcript, translation or reply; a final that says something as text, too."""
+        if kind == 'reply' and not self._gate.lets_pass(message):
+            return
         if kind == 'transcript':
-            return BearingOutlet(messages, self._directions), texts
-        return messages, texts
+            message.bearing = self._directions.find_bearing(
+                stamp_ns(message.start), stamp_ns(message.end), message.header.frame_id)
+        self._messages[kind].publish(message)
+        if message.is_final and message.text:
+            self._texts[kind].publish(String(data=message.text))

@@ -12,7 +12,7 @@ from typing import Any
 from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_msgs.msg import Transcript
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 

@@ -1,7 +1,7 @@
 """
 The subscription to the audio topic, whatever type it turns out to have.
 
-Owns finding the topic's type, converting its messages and what diagnostics say of the input.
+Owns when to subscribe, and anew, converting the messages, and what diagnostics say of the input.
 Knows nothing of chunks; blocks go to a callback.
 """
 
@@ -15,28 +15,24 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.nodes.encoding.audio_info import InfoTopic, info_topic
+from audio_interaction_ros.nodes.encoding.audio_publishers import AudioPublishers
 from audio_interaction_ros.nodes.io.audio_messages import (
     AUDIO_INFO,
-    SUPPORTED_TYPES,
     AudioConverter,
     import_message,
 )
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import (
-    ERROR,
-    WARN,
-    StatusReport,
-    name_several,
-    publisher_name,
-    why_unheard,
-)
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.endpoints import publisher_name
 from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 
 __all__ = ['AudioInput']
 
 _TOPIC = 'audio'
+_LONG_BLOCK_S = 1.0
 _QUIET_AFTER_S = 2.0
 _LOOK_S = 1.0
+_SHOWN_S = 10.0
 _RENEW_AFTER_S, _RENEW_AT_MOST_S = 10.0, 600.0
 """A silent publisher is subscribed to anew, ever more rarely: a connection can be lost on one
 side only, and whoever pushes to talk rarely does so in the instant that this takes."""
@@ -55,13 +51,14 @@ class AudioInput:
                  infos: dict[tuple[str, str], Any]) -> None:
         """Do nothing yet."""
         self._node, self._settings, self._group = node, settings, group
+        self._publishers = AudioPublishers(node=node, topic=_TOPIC, settings=settings)
         self._infos = infos
         self._on_block = on_block
         self._converter: AudioConverter | None = None
         self._subscriptions: list[Any] = []
         self._info: InfoTopic | None = None
         self._looked_at = float('-inf')
-        self._crowd = ''
+        self._mixing = ''
         self._wanted = False
         self._problem = ''
         self._opened_at = self._last_at = 0.0
@@ -71,6 +68,7 @@ class AudioInput:
         self._renewed_at, self._patience_s = 0.0, self._renew_after_s
         self.received = self.refused = self.dropped = self.renewed = 0
         self._format = (0, 0)
+        self._block_s = 0.0
         self._counted = (time.monotonic(), 0)
 
     def be_patient(self, seconds: float) -> None:
@@ -109,14 +107,14 @@ class AudioInput:
         if self._subscriptions and not self._renew_subscription():
             return
         try:
-            type_name = self._find_type()
+            type_name = self._publishers.find_type()
             if type_name:
                 self._subscribe(type_name)
             problem = ''
         except AudioInteractionError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - rclpy has its own exceptions
-            problem = f'cannot listen to {self._topic_name()}: {error}'
+            problem = f'cannot listen to {self._publishers.topic}: {error}'
         if problem and problem != self._problem:
             self._node.get_logger().error(problem)
         self._problem = problem
@@ -127,68 +125,45 @@ class AudioInput:
         if now - self._looked_at < _LOOK_S:
             return
         self._looked_at = now
-        publishers, converter = self._find_publishers(), self._converter
-        crowd = self._name_several(publishers)
-        if crowd and crowd != self._crowd:
-            self._node.get_logger().warning(self._explain_mixing(crowd))
-        self._crowd = crowd
-        if (converter is None or not publishers or self._settings.msg_type != 'auto'
-                or any(info.topic_type == converter.type_name for info in publishers)):
+        if self._converter is None:
+            self._mixing = ''
             return
-        self._node.get_logger().warning(
-            f'{self._topic_name()}: nobody publishes {converter.type_name} any more, but '
-            f'{publisher_name(publishers[0])} does {publishers[0].topic_type}')
-        self._unsubscribe()
+        type_name = self._converter.type_name
+        mixing = self._publishers.explain_mixing(type_name)
+        if mixing and mixing != self._mixing:
+            self._node.get_logger().warning(mixing)
+        self._mixing = mixing
+        successor = self._publishers.find_successor(type_name)
+        if successor is not None:
+            self._node.get_logger().warning(
+                f'{self._publishers.topic}: nobody publishes {type_name} any more, but '
+                f'{publisher_name(successor)} does {successor.topic_type}')
+            self._unsubscribe()
 
     def _renew_subscription(self) -> bool:
         """Give a subscription up on which nothing comes from publishers that are there."""
         now = time.monotonic()
         if (now - max(self._last_at, self._renewed_at) < self._patience_s
-                or not self._find_publishers()):
+                or not self._publishers.find()):
             return False
         self._node.get_logger().info(
-            f'{self._topic_name()}: no audio for {now - self._last_at:.0f} s from a publisher '
-            'that is '
-            f'there; subscribing anew')
+            f'{self._publishers.topic}: no audio for {now - self._last_at:.0f} s from a publisher '
+            f'that is there; subscribing anew')
         self._unsubscribe()
         self._group = MutuallyExclusiveCallbackGroup()  # whatever held up the old one
         self._renewed_at, self._patience_s = now, min(2 * self._patience_s, _RENEW_AT_MOST_S)
         self.renewed += 1
         return True
 
-    def _name_several(self, publishers: list[Any]) -> str:
-        """Name the publishers that are heard, where there are several."""
-        return name_several(info for info in publishers
-                            if self._converter and info.topic_type == self._converter.type_name
-                            and not why_unheard(info, qos.AUDIO_IN))
-
-    def _explain_mixing(self, crowd: str) -> str:
-        return (f'more than one publisher on {self._topic_name()}, whose audio is mixed up: '
-                f'{crowd} '
-                f'(one that was killed is listed for a while); stop all but one, or remap them')
-
-    def _find_type(self) -> str:
-        if self._settings.msg_type != 'auto':
-            return self._settings.msg_type
-        types = [info.topic_type for info in self._find_publishers()]
-        for type_name in SUPPORTED_TYPES:
-            if type_name in types:
-                return type_name
-        if types:
-            raise AudioFormatError(
-                f'{self._topic_name()}: expected one of {", ".join(SUPPORTED_TYPES)}, found '
-                f'{types[0]}; remap audio to another topic')
-        return ''
-
     def _subscribe(self, type_name: str) -> None:
         converter = AudioConverter(
             type_name=type_name, sample_rate_hz=self._settings.sample_rate_hz)
         if not converter.stamped:
             self._node.get_logger().warning(
-                f'{self._topic_name()}: {type_name} has no stamps; arrival time stands in')
+                f'{self._publishers.topic}: {type_name} has no stamps; arrival time stands in')
         self._converter = converter
         if converter.wants_info:
-            name = info_topic(self._node, self._topic_name(), self._settings.info_topic)
+            name = info_topic(self._node, self._publishers.topic, self._settings.info_topic)
             key = (converter.type_name, name)
 
             def take_info(message: Any) -> None:
@@ -230,6 +205,7 @@ class AudioInput:
             return
         channels = block.samples.shape[1] if block.samples.ndim > 1 else 1
         self._format = (block.sample_rate_hz, channels)
+        self._block_s = len(block.samples) / max(1, block.sample_rate_hz)
         header = getattr(message, 'header', None)
         if not self._on_block(block, header.frame_id if header is not None else ''):
             self.dropped += 1
@@ -240,57 +216,51 @@ class AudioInput:
         self.refused += 1
         now = time.monotonic()
         if reason != self._refusal or now - self._last_refusal_at > 5.0:
-            self._node.get_logger().error(f'{self._topic_name()}: {reason}')
+            self._node.get_logger().error(f'{self._publishers.topic}: {reason}')
             self._last_refusal_at = now
         self._refusal = reason
 
     def report(self, report: StatusReport) -> None:
         """Say how the input does."""
-        publishers = self._find_publishers()
-        age = time.monotonic() - self._last_at
-        kind = self._converter.type_name if self._converter else 'unknown'
+        count, age_s = len(self._publishers.find()), time.monotonic() - self._last_at
+        type_name = self._converter.type_name if self._converter else ''
         report.values.update(
-            topic=self._topic_name(), type=kind, publishers=len(publishers),
-            received=self.received,
-            refused=self.refused, dropped_blocks=self.dropped, renewed=self.renewed,
-            age_s=age,
-            messages_per_s=self._messages_per_s(), sample_rate_hz=self._format[0],
-            channels=self._format[1])
-        if not self._wanted:
-            return
+            topic=self._publishers.topic, type=type_name or 'unknown', publishers=count,
+            received=self.received, refused=self.refused, dropped_blocks=self.dropped,
+            renewed=self.renewed, age_s=age_s, messages_per_s=self._messages_per_s(),
+            sample_rate_hz=self._format[0], channels=self._format[1],
+            block_ms=round(self._block_s * 1000, 3))
+        if self._wanted:
+            self._report_silence(report, count, age_s)
+            self._report_losses(report)
+            self._publishers.report(report, type_name)
+
+    def _report_silence(self, report: StatusReport, publishers: int, age_s: float) -> None:
+        topic = self._publishers.topic
         if self._problem:
             report.add(ERROR, self._problem)
         elif not publishers:
-            report.add(WARN,
-                       f'no publisher on {self._topic_name()}; start a microphone or remap audio')
-        elif age > _QUIET_AFTER_S:
-            report.add(WARN, f'no audio for {age:.0f} s on {self._topic_name()}')
-        if time.monotonic() - self._last_refusal_at < 10.0:
+            report.add(WARN, f'no publisher on {topic}; start a microphone or remap audio')
+        elif age_s > _QUIET_AFTER_S:
+            report.add(WARN, f'no audio for {age_s:.0f} s on {topic}')
+
+    def _report_losses(self, report: StatusReport) -> None:
+        now = time.monotonic()
+        if now - self._last_refusal_at < _SHOWN_S:
             report.add(ERROR, self._refusal)
-        if time.monotonic() - self._last_drop_at < 10.0:
+        if now - self._last_drop_at < _SHOWN_S:
             report.add(WARN, f'{self.dropped} blocks of audio dropped so far: the encoder is too '
                              f'slow')
+        if self._block_s > _LONG_BLOCK_S:
+            report.add(WARN, f'blocks of {self._block_s:.1f} s: nothing of one is heard before it '
+                             'is whole, and what the queue does not hold of it is dropped; '
+                             'publish 10 to 100 ms at a time')
         if self._info is not None:
             self._info.report(report, taken_as=f'{self._settings.sample_rate_hz} Hz mono s16le '
                                                f'(audio.sample_rate_hz)')
-        crowd = self._name_several(publishers)
-        if crowd:
-            report.add(WARN, self._explain_mixing(crowd))
-        for info in publishers:
-            problem = why_unheard(info, qos.AUDIO_IN)
-            if problem:
-                report.add(WARN, f'{self._topic_name()}: {problem}')
-            elif self._converter and info.topic_type != kind:
-                report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not {kind}')
 
     def _messages_per_s(self) -> float:
         """Return the rate since this was last asked."""
         now, (then, count) = time.monotonic(), self._counted
         self._counted = (now, self.received)
         return (self.received - count) / max(now - then, 1e-3)
-
-    def _find_publishers(self) -> list[Any]:
-        return list(self._node.get_publishers_info_by_topic(self._topic_name()))
-
-    def _topic_name(self) -> str:
-        return str(self._node.resolve_topic_name(_TOPIC))

@@ -12,9 +12,10 @@ from typing import Any
 from audio_interaction_msgs.msg import EncodedChunk as EncodedChunkMessage
 from audio_interaction_msgs.msg import FifoCredit
 from audio_interaction_ros.nodes.encoding.input_report import RecentGrowth
-from audio_interaction_ros.nodes.io.messages import chunk_message
+from audio_interaction_ros.nodes.io.chunk_messages import chunk_message
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport, name_several
+from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.endpoints import name_several
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.outbound import OutboundFifo

@@ -22,7 +22,7 @@ from audio_interaction_ros.config import AssistantConfig, AudioConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.encoding.interruption import Interruption
 from audio_interaction_ros.nodes.encoding.second_pass import SecondPassLink
-from audio_interaction_ros.nodes.lifecycle.diagnostics import BusyMeter, Timings
+from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ

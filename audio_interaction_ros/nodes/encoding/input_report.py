@@ -58,8 +58,7 @@ class InputReport:
         report.values.update(counters, level_dbfs=self._ears.level_dbfs)
         grown = self._recent.growth(now, counters)
         for words in (*_find_gaps(grown), *_find_sample_faults(grown), *_find_stamp_jumps(grown),
-                      *_find_faults(grown),
-                      *self._find_level_faults(now, grown)):
+                      *_find_faults(grown), *self._find_level_faults(now, grown)):
             report.add(WARN, words)
 
     def _find_level_faults(self, now: float, grown: Mapping[str, float]) -> list[str]:
@@ -77,8 +76,7 @@ class InputReport:
                             f'microphone?')
         elif now - self._loud_at > _QUIET_AFTER_S:
             findings.append(f'nothing above {_QUIET_DBFS:.0f} dBFS for {now - self._loud_at:.0f} '
-                            's: '
-                            f'raise the gain of the microphone')
+                            f's: raise the gain of the microphone')
         return findings
 
 
@@ -95,8 +93,7 @@ def _find_sample_faults(grown: Mapping[str, float]) -> list[str]:
     if grown['clipped_samples'] > _CLIPPED_SHARE * grown['samples']:
         share = grown['clipped_samples'] / grown['samples']
         findings.append(f'clipping: {share:.1%} of the samples of the last {_WINDOW_S:.0f} s are '
-                        'at '
-                        f'full scale; lower the gain of the microphone')
+                        f'at full scale; lower the gain of the microphone')
     if grown['nonfinite_samples']:
         findings.append(f'{grown["nonfinite_samples"]:.0f} samples of the last {_WINDOW_S:.0f} s '
                         f'were not finite and became 0; the publisher must correct them')
@@ -108,8 +105,7 @@ def _find_stamp_jumps(grown: Mapping[str, float]) -> list[str]:
     for name, direction in (('backwards_stamps', 'back'), ('forward_stamps', 'forward')):
         if grown[name]:
             findings.append(f'stamps jumped {direction} in the last {_WINDOW_S:.0f} s and no '
-                            'audio '
-                            f'was missing: a clock was set, or a recording began again')
+                            f'audio was missing: a clock was set, or a recording began again')
     if grown['format_changes']:
         findings.append(f'the format of the audio changed {grown["format_changes"]:.0f} times in '
                         f'the last {_WINDOW_S:.0f} s')
@@ -123,6 +119,5 @@ def _find_faults(grown: Mapping[str, float]) -> list[str]:
                         f'{_WINDOW_S:.0f} s after a fault, which is in the log')
     if grown['lost_in_faults']:
         findings.append(f'{grown["lost_in_faults"] / SAMPLE_RATE_HZ:.1f} s of audio were not '
-                        'heard '
-                        f'because of a fault, which is in the log')
+                        f'heard because of a fault, which is in the log')
     return findings

@@ -17,7 +17,7 @@ from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.assembly import build_live_words
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.nodes.io.messages import partial_message, put_final
+from audio_interaction_ros.nodes.io.text_messages import partial_message, put_final
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, nobody

@@ -3,7 +3,8 @@ What may have been said over the robot's own voice, read for those who can tell 
 
 Owns the topic ``speech/overheard``. It may hold the robot's own words, so nobody answers it, and
 it is no transcript: ``speech_node``, which knows what the robot says, looks for calls to stop in
-it. Frames come from the encoder's thread, the rest runs in that of the second pass.
+it. Where nobody listens to the topic, nothing is computed. Frames come from the encoder's thread;
+what reads them runs in that of the second pass.
 """
 
 import time
@@ -28,11 +29,21 @@ class Overheard:
         self._node, self._language = node, language
         self._publisher = node.managed_publisher(String, 'speech/overheard', qos.EVENTS)
         self._rest_until = 0.0
+        self.wanted = False
+        """Somebody listened to the topic at the last look."""
         self.read = 0
         """Readings so far."""
 
+    def look(self) -> None:
+        """Look whether anybody wants to know (the executor's thread)."""
+        before, self.wanted = self.wanted, self._publisher.get_subscription_count() > 0
+        if before and not self.wanted:
+            self.forget()
+
     def take(self, frame: EchoFrame) -> bool:
         """Take the next audio; tell whether it is time to read (the encoder's thread)."""
+        if not self.wanted:
+            return False
         self._listens.take(frame)
         return self._due
 

@@ -23,13 +23,13 @@ from audio_interaction_ros.audio.overhearing import EchoFrame
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
 from audio_interaction_ros.nodes.encoding.overheard import Overheard
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
-from audio_interaction_ros.nodes.io.messages import put_final, put_recognised
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
+from audio_interaction_ros.nodes.io.text_messages import put_final, put_recognised
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.backoff import BackOff
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
-from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
+from audio_interaction_ros.nodes.lifecycle.retried_worker import RetriedWorker
+from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.runtimes.base import Transcriber
 from audio_interaction_ros.stream.final_text import Draft, read_for_translation
 from audio_interaction_ros.stream.final_words import SettledDraft, read_settled
@@ -75,7 +75,7 @@ class SecondPassLink:
         self._told = False  # an item of the worker waits that says that audio came
         self._takes_time = False
         self._finish_at: float | None = None
-        self.failure = self.frame_id = ''
+        self.frame_id = ''
         self.done = self.kept = 0
         """Drafts that were read again, and that went on as they were."""
         self._group = MutuallyExclusiveCallbackGroup()
@@ -90,14 +90,21 @@ class SecondPassLink:
         if self._words is not None:
             self._partials = node.managed_publisher(Transcript, 'transcript/partial', qos.EVENTS,
                                                     always=True)
-        self._attempts = BackOff()
-        self._worker = self._start_worker()
+        self._worker = RetriedWorker(
+            node=node, group=self._group, load=self._load_models, compute=self._compute,
+            publish=self._publish, adopt=self._adopt_models, capacity=_BACKLOG,
+            name='second_pass', loss='second pass does not work, drafts become final')
         node.managed_timer(1.0, self._look_after, always=True, callback_group=self._group)
 
     @property
     def idle(self) -> bool:
         """True when no draft waits."""
         return self._worker.idle and self._finish_at is None
+
+    @property
+    def failure(self) -> str:
+        """Why drafts go on as they are; empty while they are read, or while the model loads."""
+        return self._worker.failure
 
     @property
     def words(self) -> LiveWordsLink | None:
@@ -175,36 +182,21 @@ class SecondPassLink:
         self._worker.close()
         self.forget()
 
-    def _start_worker(self) -> Worker:
-        worker = Worker(
-            node=self._node, group=self._group, setup=self._set_up, compute=self._compute,
-            publish=self._publish, capacity=_BACKLOG, name='second_pass', stand_back=True)
-        worker.start()
-        return worker
-
     def _look_after(self) -> None:
-        self._retry_loading()
+        self._worker.look()
+        if self._overheard is not None:
+            self._overheard.look()
         due = self._finish_at is not None and time.monotonic() >= self._finish_at
         if due and not self._takes_time:
             self.end()
-
-    def _retry_loading(self) -> None:
-        """Load the model once more where that failed; drafts go on as they are meanwhile."""
-        if self._attempts.is_due(time.monotonic()) and self._worker.idle:
-            self._attempts.stop_waiting()
-            self._worker.close()
-            self._worker = self._start_worker()
 
     def _on_draft(self, draft: Any) -> None:
         if self.failure or not self._worker.put(draft):
             self.kept += 1
             self._publish(draft)
 
-    def _set_up(self) -> _Models | WorkerFailure:
-        try:
-            transcriber = self._load(self._name)
-        except Exception as error:  # noqa: BLE001 - drafts that wait must still go on
-            return WorkerFailure(error)
+    def _load_models(self) -> _Models:
+        transcriber = self._load(self._name)
         judge, missing = None, ''
         if self._words is not None and self._load_judge is not None:
             try:
@@ -214,10 +206,14 @@ class SecondPassLink:
                 self._node.get_logger().error(missing)
         return _Models(transcriber, judge, missing)
 
-    def _compute(self, loaded: _Models | WorkerFailure, items: list[Any],
-                 emit: Emit) -> bool:
+    def _adopt_models(self, models: _Models, _seconds: float) -> None:
+        if self._words is not None:
+            self._words.adopt(models.transcriber, models.judge,
+                              judge_missing=models.judge_missing)
+
+    def _compute(self, models: _Models | None, items: list[Any], emit: Emit) -> bool:
         self._told = False
-        transcriber = None if isinstance(loaded, WorkerFailure) else loaded.transcriber
+        transcriber = None if models is None else models.transcriber
         drafts = [item for item in items if item not in (_HEARD, _OVER)]
         # Transcripts first: their language is free, so that a translation can share the reading.
         for draft in sorted(drafts, key=lambda draft: isinstance(draft, Translation)):
@@ -260,17 +256,5 @@ class SecondPassLink:
         elif isinstance(output, str):
             assert self._overheard is not None, 'only it emits texts'
             self._overheard.publish(output)
-        elif isinstance(output, Ready):
-            if isinstance(output.result, WorkerFailure):
-                wait_s = self._attempts.fail(time.monotonic())
-                self.failure = (f'second pass does not work, drafts become final: '
-                                f'{output.result.error}; next try in {wait_s:.0f} s')
-                self._node.get_logger().error(self.failure)
-            else:
-                self._attempts.succeed()
-                self.failure = ''
-                if self._words is not None:
-                    self._words.adopt(output.result.transcriber, output.result.judge,
-                                      judge_missing=output.result.judge_missing)
         else:
             self._answers[type(output)].publish(output)

@@ -29,14 +29,13 @@ LIVE = {
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
         'lane.release', 'lane.refractory_s', 'sounds.top')),
     'speech_node': frozenset((
-        'speech.says', 'speech.alerts_min_severity', 'speech.barge_in')),
+        'speech.says', 'speech.alerts_min_severity', 'speech.barge_in', 'speech.duck_db')),
 }
 """What each node takes while it is configured."""
 
 UNUSED = {
     'encoder_node': frozenset(('fifo.drain', 'model.slots', 'translation.source')),
-    'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s',
-                               'translation.to_english')),
+    'decoder_node': frozenset(('fifo.credit_timeout_s', 'transcript.buffer_s')),
     'speech_node': frozenset(('assistant.address', 'assistant.window_s')),
 }
 """What each node declares, for one file serves both, and leaves to the other."""

@@ -12,8 +12,6 @@ from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rclpy
-
 from audio_interaction_ros.resources import shipped_path
 
 __all__ = ['leave_out_shared_memory', 'start_ros']
@@ -44,5 +42,6 @@ def leave_out_shared_memory(environment: MutableMapping[str, str]) -> None:
 
 def start_ros(arguments: Sequence[str] | None = None, **options: Any) -> None:
     """Bring rclpy up in this process (None: with its own command line)."""
+    import rclpy  # what is above is for machines without it, too
     leave_out_shared_memory(os.environ)
     rclpy.init(args=None if arguments is None else list(arguments), **options)

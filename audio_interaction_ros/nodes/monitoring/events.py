@@ -9,7 +9,7 @@ from typing import Any
 
 from audio_interaction_msgs.msg import SoundEvent
 from audio_interaction_ros.alerts.alert import AlertState, Severity
-from audio_interaction_ros.nodes.io.audio_messages import stamp_ns
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 
 __all__ = ['alert_event', 'decision_event', 'number_or_none', 'scores_event', 'seconds_of',
            'sound_event', 'text_event']

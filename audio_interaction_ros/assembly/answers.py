@@ -1,0 +1,93 @@
+"""What is made of words that were read: intents, answers and translations."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from audio_interaction_ros.assembly.alerts import load_file_rules
+from audio_interaction_ros.config import AssistantConfig, split_list
+from audio_interaction_ros.dialogue.chat import Chat
+from audio_interaction_ros.dialogue.interpreter import Interpreter
+from audio_interaction_ros.dialogue.lane_interpreter import SLOTS, LaneInterpreter
+from audio_interaction_ros.dialogue.talker import Talker
+from audio_interaction_ros.dialogue.text_writer import TextWriter
+from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.intents.address import Address
+from audio_interaction_ros.intents.answers import Answers
+from audio_interaction_ros.intents.barge_in import BargeIn
+from audio_interaction_ros.intents.intents_file import IntentsFile, join_files, read_intents
+from audio_interaction_ros.intents.matching import IntentMatcher
+from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.runtimes.base import TextModel, Tokenizer
+
+__all__ = ['build_answers', 'build_matcher', 'build_talker', 'build_word_interpreter']
+
+
+def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
+    """
+    Return what answers words that were read; None where replies are the model's own.
+
+    ``reads``: a second pass reads transcripts. Raises ConfigurationError for a bad file of
+    intents, of an own one also where no answer comes from words.
+    """
+    lanes = [lane.name for lane in config.lanes if lane.kind == 'reply']
+    matcher = build_matcher(config)
+    if config.reply.source == 'model' or not reads or not lanes:
+        return None
+    said, rules = config.assistant, load_file_rules(config.alerts)  # taught sounds have no words
+    names = split_list(said.names)
+    return Answers(
+        lane=lanes[0], matcher=matcher,
+        address=Address(mode=said.address, names=names, window_s=said.window_s),
+        barge_in=BargeIn(split_list(said.barge_in), names),
+        min_confidence=config.intents.min_confidence,
+        min_word_confidence=config.reply.min_word_confidence,
+        converses=bool(config.reply.model),
+        tells_of_sound=lambda text: bool(rules.match(text)))
+
+
+def build_matcher(config: AssistantConfig) -> IntentMatcher:
+    """Return what finds intents in texts; raises ConfigurationError for a bad file."""
+    rules = _read_shipped_intents()
+    if config.intents.file:
+        rules = join_files(rules, read_intents(config.intents.file))
+    return IntentMatcher(rules, split_list(config.assistant.names))
+
+
+def build_talker(config: AssistantConfig, model: TextModel) -> Talker:
+    """Return what answers with a text model; its first words are read here."""
+    said = config.reply
+    chat = Chat(TextWriter(model), prompt=said.prompt, most_turns=said.history,
+                most_tokens=said.max_tokens)
+    chat.warm_up()
+    return Talker(chat)
+
+
+def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, decoder: Any,
+                           tokenizer: Tokenizer, lanes: Mapping[str, Any]
+                           ) -> WordInterpreter | None:
+    """
+    Return what translates words as they are read; None where lanes translate.
+
+    ``model`` is the text model, ``lanes`` what the model that listens says of its lanes, the one
+    that translates among them. Raises ConfigurationError where nobody can translate so.
+    """
+    if config.translation.source == 'lane':
+        return None
+    drafts = ('en',) if config.writes_english else ()
+    if config.translation.source == 'reply_model' and model is not None:
+        return WordInterpreter(Interpreter(TextWriter(model)), drafts=drafts)
+    if not hasattr(decoder, 'open_text_net') or 'translation' not in lanes:
+        raise ConfigurationError(
+            'translation.source: expected a model on the runtime onnx that was taught to '
+            'translate, for it shall translate words, found another; set it to lane and let a '
+            'lane translate (config/edge_lanes.yaml)')
+    return WordInterpreter(LaneInterpreter(
+        decoder.open_text_net(SLOTS), tokenizer, ids=decoder.spec.token_ids,
+        prompt=lanes['translation'].prompt), drafts=drafts)
+
+
+@lru_cache
+def _read_shipped_intents() -> IntentsFile:
+    return read_intents(shipped_path('config/intents.yaml'))

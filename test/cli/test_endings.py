@@ -1,0 +1,94 @@
+"""How a command ends: one sentence for what the system refuses, and quietly after Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audio_interaction_ros.cli.commands import run_command
+from audio_interaction_ros.cli.endings import end_in_good_order
+from audio_interaction_ros.errors import ConfigurationError
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+
+
+def raise_(error):
+    raise error
+
+
+@pytest.mark.parametrize(('error', 'code', 'said'), [
+    (ConfigurationError('a key is wrong; change it'), 2, 'prog: a key is wrong; change it\n'),
+    (OSError(28, 'No space left', 'x.wav'), 2, "No space left: 'x.wav'; look at the disk"),
+    (KeyboardInterrupt(), 130, ''), (BrokenPipeError(), 0, '')])
+def test_each_way_to_end_has_a_code_and_no_traceback(error, code, said, capsys, monkeypatch):
+    monkeypatch.setattr('audio_interaction_ros.cli.endings.silence_stream', lambda _: None)
+    assert end_in_good_order('prog', lambda: raise_(error)) == code
+    found = capsys.readouterr().err
+    assert said in found and found.count('\n') == bool(said)
+
+
+def test_a_program_of_several_commands_ends_in_the_same_ways(monkeypatch):
+    module = type(sys)('stopped_command')
+    module.add_arguments = lambda _: None
+    module.run = lambda _: raise_(KeyboardInterrupt())
+    monkeypatch.setitem(sys.modules, 'stopped_command', module)
+    assert run_command('prog', {'go': ('stopped_command', 'goes')}, ['go']) == 130
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no /dev/full here')
+@pytest.mark.parametrize('words', [['intent', 'go to the kitchen'], ['model', 'list']])
+def test_a_full_disk_is_one_sentence(words):
+    with open('/dev/full', 'w') as full:
+        ended = subprocess.run([sys.executable, '-m', 'audio_interaction_ros.cli.main', *words],
+                               cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 2
+    assert 'No space left on device' in ended.stderr and ended.stderr.count('\n') == 1
+
+
+SAY = ('import sys\nfrom audio_interaction_ros.cli import main\n'
+       'class Slow:\n'
+       '    def find_spec(self, name, *_):\n'
+       '        if name == "audio_interaction_ros.cli.stream":\n'
+       '            print("importing", flush=True)\n'
+       '            import time; time.sleep(60)\n'
+       'sys.meta_path.insert(0, Slow())\n'
+       'sys.exit(main.main(["stream", "x.wav"]))')
+
+
+def test_ctrl_c_while_the_program_is_being_read_is_quiet():
+    process = subprocess.Popen([sys.executable, '-c', SAY], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'importing\n'
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (130, '')
+
+
+NODE = ('import sys\n'
+        'class Slow:\n'
+        '    def find_spec(self, name, *_):\n'
+        '        if name == "rclpy":\n'
+        '            print("importing", flush=True)\n'
+        '            import time; time.sleep(60)\n'
+        'sys.meta_path.insert(0, Slow())\n'
+        'import audio_interaction_ros.nodes.printer')
+
+
+def test_ctrl_c_while_a_node_is_being_read_is_quiet():
+    process = subprocess.Popen([sys.executable, '-c', NODE], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'importing\n'
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (-signal.SIGINT, '')
+
+
+def test_what_else_a_node_raises_is_not_hidden():
+    raised = subprocess.run([sys.executable, '-c', 'import audio_interaction_ros.nodes\n1 / 0'],
+                            cwd=ROOT, capture_output=True, text=True)
+    assert raised.returncode == 1 and 'ZeroDivisionError' in raised.stderr
