@@ -226,6 +226,7 @@ class DecoderNode(ManagedNode):
         elif not self.get_publishers_info_by_topic(self.resolve_topic_name('encoded')):
             report.add(WARN, f'no encoder on {self.resolve_topic_name("encoded")}')
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         self._health.report_input(report)
         if self._worker is not None:
             self.boards.report_inputs(report)

@@ -294,6 +294,7 @@ class EncoderNode(ManagedNode):
     def _report_input(self) -> StatusReport:
         report = StatusReport()
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         report.values.update(state=self.state, listening=self._listening,
                              push_to_talk=self._button is not None and self._button.held)
         if not self.active:
