@@ -123,10 +123,21 @@ def read_yaml(path: str | Path, *, aliases: bool = False) -> Any:
                 f'{path}: expected up to {_LARGEST_BYTES} bytes of YAML, found {len(data)}; name '
                 'the right file')
         text = data.decode('utf-8-sig')
+    except FileNotFoundError as error:
+        raise ConfigurationError(f'{path}: expected a YAML file, found none{_say_from_where(path)}'
+                                 '; correct the path') from error
     except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f'{path}: expected a readable YAML file in UTF-8, got {error}; '
                                  'name another or correct it') from error
     return parse_yaml(text, str(path), aliases=aliases)
+
+
+def _say_from_where(path: str | Path) -> str:
+    """Return where a relative path was looked for: a node may have been started elsewhere."""
+    try:
+        return '' if str(path).startswith(('/', '~')) else f' in {Path.cwd()}'
+    except OSError:
+        return ' in a folder that is gone'
 
 
 def dump_yaml(values: Any) -> str:

@@ -25,6 +25,7 @@ from bench import (
     page,
     parts,
     plot,
+    products,
     report,
     simulate,
     soak,
@@ -37,7 +38,7 @@ from measure import machine
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
 # Too long for all, or of no interest to a robot.
-ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream')
+ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream', 'products')
 
 
 def _parse_options() -> argparse.Namespace:
@@ -123,6 +124,8 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
                                    seconds=options.seconds, threads=options.threads),
         'compare': lambda: compare.run(file=options.file or SAMPLE_SCENE,
                                        seconds=options.seconds, threads=options.threads),
+        'products': lambda: products.run(models.read_shape(options.model), threads=options.threads,
+                                         repeat=options.repeat),
         'export': lambda: exporting.run(model=options.model, precision=options.precision)}
 
 

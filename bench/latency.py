@@ -25,6 +25,7 @@ from audio_interaction_ros.config import (
     FifoConfig,
     LaneConfig,
     ModelConfig,
+    TranslationConfig,
 )
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parameter_file import load_configuration
@@ -167,7 +168,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> int:
     """Measure, print the table, write JSON and picture."""
     options = parse_options(arguments)
-    config = load_configuration(options.params_file)
+    # Nobody reads words here, so no translation can follow them.
+    config = replace(load_configuration(options.params_file), translation=TranslationConfig())
     config = replace(config, fifo=replace(config.fifo, capacity=options.capacity,
                                           overflow=options.overflow, drain=options.drain))
     samples, origin = load_scene(options.seconds, options.file)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_interaction_ros.checkpoints.config import CheckpointConfig, load_config
+from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import ChunkSize, TokenIds
@@ -27,7 +28,7 @@ from audio_interaction_ros.runtimes.registry import load_runtime
 if TYPE_CHECKING:
     import torch
 
-__all__ = ['NEXT_SIZE', 'RANDOM', 'RELEASED', 'is_random', 'load', 'random_config',
+__all__ = ['NEXT_SIZE', 'RANDOM', 'RELEASED', 'is_random', 'load', 'random_config', 'read_shape',
            'save_random', 'scratch_model']
 
 RANDOM = 'random'
@@ -132,6 +133,11 @@ def _with_chunk(config: CheckpointConfig, size: ChunkSize) -> CheckpointConfig:
     """Return a model for other chunks, without its sound branch, which there is for 0.4 s only."""
     silent = dataclasses.replace(config.audio_tower, sounds=(), sound_levels=(), tagger=False)
     return dataclasses.replace(config, audio_tower=silent.with_chunk(size))
+
+
+def read_shape(model: str) -> DecoderConfig:
+    """Return the shape of a model's decoder, without its weights."""
+    return (random_config(model) if is_random(model) else identify(model).config).decoder
 
 
 def random_config(name: str) -> CheckpointConfig:

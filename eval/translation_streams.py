@@ -26,7 +26,7 @@ from eval.live_stream import CLOCKS, PlayedAssistant, TimedEvent
 from held_out.clips import find_sounding, load
 from held_out.spoken_sentences import Sentence
 from measure import report
-from measure.bleu import score
+from measure.bleu import compare, score
 from measure.intervals import percentiles
 
 __all__ = ['TranslatedStream', 'figures', 'measure_profiles', 'note_events']
@@ -72,9 +72,13 @@ def _join(sentence: Sentence, texts: Iterable[str]) -> str:
     return between.join(text.strip() for text in texts).strip()
 
 
+def _final_of(sentence: TranslatedStream) -> str:
+    return _join(sentence, [text for *_, text in sentence.finals])
+
+
 def figures(sentences: Sequence[TranslatedStream]) -> dict[str, Any]:
     """Return what one assistant made of sentences of one direction."""
-    finals = [_join(sentence, [text for *_, text in sentence.finals]) for sentence in sentences]
+    finals = [_final_of(sentence) for sentence in sentences]
     last = [sentence.finals[-1][:2] for sentence in sentences if sentence.finals]
     drafts = [sentence.shown[-1][3] if sentence.shown else '' for sentence in sentences]
     before = [next((at + spent for at, spent, *_ in sentence.shown), None)
@@ -131,13 +135,18 @@ def measure_profiles(options: argparse.Namespace, out: Path,
                      by_direction: Mapping[str, Sequence[Sentence]]) -> int:
     """Measure all profiles on all sentences; return 0. The model is loaded once for each."""
     rows: dict[str, dict[str, Any]] = {}
+    first: dict[str, list[str]] = {}
     said: list[dict[str, Any]] = []
     for path in options.profiles:
         profile = _Profile(path, options)
         for direction, sentences in by_direction.items():
             heard = [profile.hear(sentence) for sentence in report.track(
                 f'{profile.name}: {direction}', sentences)]
-            rows.setdefault(direction, {})[profile.name] = figures(heard)
+            finals = [_final_of(sentence) for sentence in heard]
+            rows.setdefault(direction, {})[profile.name] = {
+                **figures(heard), 'above_first': compare(
+                    heard, finals, first[direction]) if direction in first else {}}
+            first.setdefault(direction, finals)
             said += [{'profile': profile.name, **report.to_json(one)} for one in heard]
         (out / 'profiles.jsonl').write_text(''.join(
             json.dumps(row, ensure_ascii=False) + '\n' for row in said), encoding='utf-8')
@@ -155,6 +164,10 @@ def print_profiles(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         [(direction, name, row['sentences'], row['final']['BLEU'], row['final']['chrF'],
           row['draft']['BLEU'], row['draft']['chrF'], row['without_any'])
          for direction, of in rows.items() for name, row in of.items()])
+    report.print_table(
+        'Finals above those of the first profile, in pairs', ['', 'profile', 'BLEU', 'chrF'],
+        [(direction, name, *row['above_first'].values())
+         for direction, of in rows.items() for name, row in of.items() if row['above_first']])
     report.print_table(
         'When', ['', 'profile', 'final p50', 'p95', 'computing too', 'p95', 'shown before the end',
                  'first shown p50', 'taken back', 'processor s/s'],

@@ -64,7 +64,7 @@ def build(trt: Any, graph: Path, sizes: Sizes, *,
     if not parser.parse(model.SerializeToString(), str(graph)):
         errors = [parser.get_error(number).desc() for number in range(parser.num_errors)]
         raise CheckpointError(f'{graph}: TensorRT {trt.__version__} cannot read it '
-                              f'({_short(errors)}); {_remedy(trt, model)}')
+                              f'({_short(errors)}); {_remedy(model)}')
     config = builder.create_builder_config()
     for profile in sizes.profiles:
         config.add_optimization_profile(_profile(builder, network, model, profile))
@@ -72,7 +72,7 @@ def build(trt: Any, graph: Path, sizes: Sizes, *,
     engine = builder.build_serialized_network(network, config)
     if engine is None:
         raise CheckpointError(f'{graph}: TensorRT {trt.__version__} cannot build it '
-                              f'({_short(messages.errors)}); {_remedy(trt, model)}')
+                              f'({_short(messages.errors)}); {_remedy(model)}')
     return bytes(engine)
 
 
@@ -126,7 +126,7 @@ def _short(messages: Sequence[str]) -> str:
     return text if len(text) < 600 else f'{text[:600]} …'
 
 
-def _remedy(trt: Any, model: onnx.ModelProto) -> str:
+def _remedy(model: onnx.ModelProto) -> str:
     """Say what may help against a graph that a library does not take."""
     opset = next(entry.version for entry in model.opset_import if not entry.domain)
     if any(entry.domain for entry in model.opset_import):

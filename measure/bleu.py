@@ -6,16 +6,18 @@ Owns the measure. Knows no model and not where a translation comes from.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from audio_interaction_ros.errors import MissingDependencyError
 from held_out.pairs import sentence_key
 from held_out.spoken_sentences import Sentence
-from measure.intervals import bootstrap
+from measure.intervals import Estimate, bootstrap
 
-__all__ = ['score']
+__all__ = ['compare', 'score']
 
 ROUNDS = 200
+_Group = list[tuple[Sentence, list[str]]]
 
 
 def _metrics(target: str) -> dict[str, Any]:
@@ -41,16 +43,34 @@ def score(sentences: Sequence[Sentence], texts: Sequence[str]) -> dict[str, Any]
 
     The bootstrap draws sentences; one that several voices say is drawn with all of them.
     """
-    groups: dict[str, list[tuple[Sentence, str]]] = defaultdict(list)
-    for sentence, text in zip(sentences, texts, strict=True):
-        groups[sentence_key(sentence.text)].append((sentence, text))
     result: dict[str, Any] = {}
     for name, metric in _metrics(sentences[0].direction[-2:]).items():
-        def corpus_score(drawn: Sequence[list[tuple[Sentence, str]]],
-                         metric: Any = metric) -> float:
-            both = [pair for group in drawn for pair in group]
-            return float(metric.corpus_score([text for _, text in both], _reference_streams(
-                [sentence for sentence, _ in both])).score)
-        result[name] = bootstrap(list(groups.values()), corpus_score, rounds=ROUNDS)
+        result[name] = bootstrap(_group(sentences, texts), partial(_score, metric), rounds=ROUNDS)
         result[f'{name}_signature'] = str(metric.get_signature())
     return result
+
+
+def compare(sentences: Sequence[Sentence], texts: Sequence[str],
+            others: Sequence[str]) -> dict[str, Estimate]:
+    """Return by how much BLEU and chrF of texts are above those of others, in pairs."""
+    return {name: bootstrap(_group(sentences, texts, others), partial(_lead, metric),
+                            rounds=ROUNDS)
+            for name, metric in _metrics(sentences[0].direction[-2:]).items()}
+
+
+def _group(sentences: Sequence[Sentence], *texts: Sequence[str]) -> list[_Group]:
+    """Return sentences with what each wrote, those of the same words together."""
+    groups: dict[str, _Group] = defaultdict(list)
+    for sentence, *written in zip(sentences, *texts, strict=True):
+        groups[sentence_key(sentence.text)].append((sentence, written))
+    return list(groups.values())
+
+
+def _lead(metric: Any, drawn: Sequence[_Group]) -> float:
+    return _score(metric, drawn) - _score(metric, drawn, 1)
+
+
+def _score(metric: Any, drawn: Sequence[_Group], which: int = 0) -> float:
+    both = [pair for group in drawn for pair in group]
+    return float(metric.corpus_score([written[which] for _, written in both], _reference_streams(
+        [sentence for sentence, _ in both])).score)

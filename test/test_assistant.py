@@ -353,9 +353,9 @@ def test_a_transcript_that_fails_keeps_its_streamed_text():
     ('whisper', 'whisper', 1)])
 def test_one_model_serves_both_second_passes(transcript, translation, loaded, monkeypatch):
     made = []
-    monkeypatch.setattr(offline, 'load_reader',
+    monkeypatch.setattr(offline.assistant, 'load_reader',
                         lambda *_, **__: made.append(Whisper()) or made[-1])
-    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
+    monkeypatch.setattr(offline.assistant, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))
@@ -363,7 +363,7 @@ def test_one_model_serves_both_second_passes(transcript, translation, loaded, mo
         lanes=BOTH, transcript=TranscriptConfig(second_pass=transcript),
         translation=TranslationConfig(second_pass=translation)))
     assert len(made) == loaded
-    assert (one._second_pass is None, one._translation_second_pass is None) == (
+    assert (one._words.second_pass is None, one._words.translation_second_pass is None) == (
         transcript == 'none', translation == 'none')
 
 
@@ -435,9 +435,9 @@ def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
 
 
 def test_who_waits_is_told_what_is_loaded(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(offline, 'build_word_interpreter', lambda *_, **__: None)
-    monkeypatch.setattr(offline, 'load_reader', lambda *_, **__: Whisper())
-    monkeypatch.setattr(offline, 'load_model', lambda _: types.SimpleNamespace(
+    monkeypatch.setattr(offline.assistant, 'build_word_interpreter', lambda *_, **__: None)
+    monkeypatch.setattr(offline.assistant, 'load_reader', lambda *_, **__: Whisper())
+    monkeypatch.setattr(offline.assistant, 'load_model', lambda _: types.SimpleNamespace(
         encoder=ScriptedEncoder(), decoder=ScriptedDecoder(script={}),
         tokenizer=ScriptedTokenizer(), sounds=None,
         config=types.SimpleNamespace(lanes={})))

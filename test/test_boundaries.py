@@ -100,8 +100,8 @@ ROWS = {
     # Graphs are made where they are missing; what that needs is imported then.
     'runtimes.onnx': (RUNTIME | {'graphs', 'checkpoints', 'model'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_session': (FACTS, {'numpy', 'onnxruntime'}),
-    'runtimes.onnx_text_net': ({'graphs.names', 'model.rope', 'model.shapes', 'runtimes.row_file'},
-                               {'numpy', 'onnxruntime'}),
+    'runtimes.onnx_text_net': ({'graphs.names', 'model.rope', 'model.shapes', 'runtimes.row_file',
+                                'runtimes.onnx_session'}, {'numpy', 'onnxruntime'}),
     'runtimes.onnx_decoder': (RUNTIME | {'graphs.names', 'checkpoints.config', 'model.rope'},
                               {'numpy', 'onnxruntime'}),
     'runtimes.onnx_encoder': (RUNTIME | {'graphs.names', 'checkpoints.config'},

@@ -128,3 +128,14 @@ def test_a_number_out_of_its_range_is_refused_whoever_gives_it(name):
     for wrong in (RANGES[name][0] - 1, RANGES[name][1] + 1):
         with pytest.raises(ConfigurationError, match=key):
             dataclasses.replace(part, **{key: wrong})
+
+
+def test_a_file_that_is_not_there_is_named_with_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=f'rules.yaml: .* found none in {tmp_path};'):
+        read_yaml('rules.yaml')
+    with pytest.raises(ConfigurationError, match='found none; correct the path'):
+        read_yaml(tmp_path / 'rules.yaml')
+    tmp_path.rmdir()
+    with pytest.raises(ConfigurationError, match='in a folder that is gone'):
+        read_yaml('rules.yaml')

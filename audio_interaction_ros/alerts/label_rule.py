@@ -33,11 +33,14 @@ class Detection:
     min_s: float = 0.0
     max_s: float = 600.0
     release: float = 0.5
+    background: float = 0.0
+    background_s: float = 10.0
 
     def with_threshold(self, threshold: float) -> SoundRule:
         """Return the rule of a class with this threshold; raises ConfigurationError."""
         return SoundRule(threshold=threshold, hits=self.hits, of=self.of, min_s=self.min_s,
-                         max_s=self.max_s, release=self.release)
+                         max_s=self.max_s, release=self.release, background=self.background,
+                         background_s=self.background_s)
 
 
 @dataclass(frozen=True, kw_only=True)

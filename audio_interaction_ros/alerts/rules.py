@@ -87,7 +87,8 @@ class AlertRules:
             name: replace(self.urgent, label=name, category=Category.UNKNOWN,
                           severity=Severity.INFO, requires_ack=False, sounds=(name,),
                           say=Sentences(en=f'I hear this: {title}.', zh=f'听到:{title}。'),
-                          detect=replace(self.detect, hits=_TAUGHT_HITS, of=_TAUGHT_OF))
+                          detect=replace(self.detect, hits=_TAUGHT_HITS, of=_TAUGHT_OF,
+                                         background=0.0))
             for name, title in titles.items()
             if name not in self.of_sound and name not in (*self.labels, self.urgent.label)}
         return replace(self, labels={**self.labels, **taught}, taught=dict(thresholds))

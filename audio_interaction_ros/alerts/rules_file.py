@@ -75,6 +75,8 @@ class _Detect:
     min_s: float | None = None
     max_s: float | None = None
     release: float | None = None
+    background: float | None = None
+    background_s: float | None = None
 
     def override(self, inherited: Detection) -> Detection:
         chosen: Detection = _override(self, inherited)

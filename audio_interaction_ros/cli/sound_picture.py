@@ -83,8 +83,8 @@ def _draw_row(axes: Any, timeline: SoundTimeline, index: int, base: int) -> None
                       linewidth=0)
     axes.axhline(base, color='#e4e6e9', linewidth=0.7)
     if name in timeline.rules:
-        axes.axhline(base + 0.8 * timeline.rules[name].threshold, color=_GREY, linewidth=0.7,
-                     linestyle='--')
+        axes.plot(times, base + 0.8 * timeline.thresholds[:, index], color=_GREY, linewidth=0.7,
+                  linestyle='--')
     for item in timeline.heard:
         if item.sound == name:
             axes.plot((item.onset_s, item.offset_s), (base + 0.87, base + 0.87), color=_ORANGE,

@@ -65,6 +65,8 @@ class SoundTimeline:
     names: tuple[str, ...]
     scores: np.ndarray
     """[chunks, names] float32."""
+    thresholds: np.ndarray
+    """[chunks, names]: what each had to score; no number where no rule asks for it."""
     starts_s: np.ndarray
     """[chunks], from the start of the recording."""
     loudness_dbfs: np.ndarray
@@ -100,16 +102,19 @@ class SoundTimeline:
         elif scores[peak] < rule.threshold:
             why = f'stayed below its threshold {rule.threshold:.2f}'
         else:
-            why = _explain_hits(scores, rule)
+            why = _explain_hits(scores, self.thresholds[:, index], rule)
         return StoppedSound(sound=name, score=float(scores[peak]),
                             at_s=float(self.starts_s[peak]),
                             threshold=rule.threshold if rule else None, why=why)
 
 
-def _explain_hits(scores: np.ndarray, rule: SoundRule) -> str:
-    """Say what else than its threshold a sound did not reach."""
-    hits = (scores >= rule.threshold).astype(int)
+def _explain_hits(scores: np.ndarray, thresholds: np.ndarray, rule: SoundRule) -> str:
+    """Say what else than its threshold in silence a sound did not reach."""
+    hits = (scores >= thresholds).astype(int)
     most = int(np.convolve(hits, np.ones(rule.of, int))[:len(hits)].max())
+    if not most:
+        return (f'stayed below its threshold, which the background before it had raised from '
+                f'{rule.threshold:.2f} to {thresholds[int(scores.argmax())]:.3g}')
     if most < rule.hits:
         return (f'reached its threshold {rule.threshold:.2f} in {most} of {rule.of} chunks, '
                 f'{rule.hits} are asked for')
@@ -124,16 +129,19 @@ def follow_sounds(chunks: Iterable[EncodedChunk], rules: Mapping[str, SoundRule]
     Raises ConfigurationError where the model tells no sounds apart.
     """
     detector, kept, events = SoundDetector(rules), list[EncodedChunk](), list[Any]()
+    asked = list[Mapping[str, float]]()
     for chunk in chunks:
         kept.append(chunk)
         events += detector.push(chunk)
+        asked.append(detector.thresholds)
     events += detector.reset()
     if not kept or not kept[0].sounds.names:
         raise ConfigurationError('expected a model that tells sounds apart, this one gives no '
                                  'scores; use a model folder with a file of sounds')
-    start_ns = kept[0].stamp_ns
+    start_ns, names = kept[0].stamp_ns, kept[0].sounds.names
     return SoundTimeline(
-        names=kept[0].sounds.names,
+        names=names, thresholds=np.array([[one.get(name, np.nan) for name in names]
+                                          for one in asked]),
         scores=np.stack([chunk.sounds.scores for chunk in kept]).astype(np.float32),
         starts_s=np.array([(chunk.stamp_ns - start_ns) / _NS for chunk in kept]),
         loudness_dbfs=np.array([chunk.rms_dbfs for chunk in kept], np.float32), rules=rules,

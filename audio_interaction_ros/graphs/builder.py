@@ -112,16 +112,18 @@ class GraphBuilder:
     """Collects nodes in the order in which they are computed; every value is named by a str."""
 
     def __init__(self, name: str, *, bits: int | None = None, half: bool = False,
-                 opset: int = OPSET) -> None:
+                 opset: int = OPSET, block: int | None = None) -> None:
         """
         Begin a graph.
 
         With ``bits`` (8 or 4) the weights of ``linear`` are quantised to so many; opset 24 knows
-        4. With ``half`` products are of float16: ``narrow`` what goes into one, and ``wide`` what
-        comes out where it is added to a sum that goes through all layers.
+        4. ``block`` of them have a scale, a power of two (None: as BLOCKS says). With ``half``
+        products are of float16: ``narrow`` what goes into one, and ``wide`` what comes out where
+        it is added to a sum that goes through all layers.
         """
         self.name = name
         self.bits = bits
+        self.block = block or (BLOCKS[bits] if bits else 0)
         self.half = half
         self.opset = opset
         self._nodes: list[onnx.NodeProto] = []
@@ -215,8 +217,8 @@ class GraphBuilder:
         if self.bits and not exact and self.opset >= OPSET_OF_CACHES:
             out = self.node('MatMul', x, self._blocks(parts, name))
         elif self.bits and not exact:
-            made = _CodesAndScales(partial(quantise, bits=self.bits), parts)
-            block = BLOCKS[self.bits]
+            block = self.block
+            made = _CodesAndScales(partial(quantise, bits=self.bits, block=block), parts)
             blocks = -(-columns // block)
             codes = self._add_weight(f'{name}.codes', np.dtype(np.uint8),
                                      (rows, blocks, block * self.bits // 8), made.codes)

@@ -20,31 +20,34 @@ COLUMN_BLOCK = 64
 """The same for quantise_columns: the fewest that TensorRT takes."""
 
 
-def quantise(weight: npt.ArrayLike, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def quantise(weight: npt.ArrayLike, bits: int,
+             block: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """
     Return weight [out, in] as codes [out, blocks, bytes] uint8 and scales [out, blocks] float32.
 
     A code stands for (code - half) * scale with half = 2 ** (bits - 1). The weight of a block that
     is furthest from zero becomes code 0 exactly, so the scale carries its sign and no code is
-    wasted. Two codes of 4 bits share a byte, the first below.
+    wasted. Two codes of 4 bits share a byte, the first below. ``block`` is how many weights have
+    a scale; None: as BLOCKS says.
     """
     if bits not in (4, 8):
         raise ValueError(f'expected 4 or 8 bits, found {bits}')
-    array = np.asarray(weight)
-    blocks = -(-array.shape[1] // BLOCKS[bits])
-    codes = np.empty((len(array), blocks, BLOCKS[bits] * bits // 8), np.uint8)
+    array, block = np.asarray(weight), block or BLOCKS[bits]
+    blocks = -(-array.shape[1] // block)
+    codes = np.empty((len(array), blocks, block * bits // 8), np.uint8)
     scales = np.empty((len(array), blocks), np.float32)
     for first in range(0, len(array), _ROWS):
         part = slice(first, first + _ROWS)
-        codes[part], scales[part] = _quantise_part(array[part], bits, blocks)
+        codes[part], scales[part] = _quantise_part(array[part], bits, block)
     return codes, scales
 
 
-def _quantise_part(weight: np.ndarray, bits: int, blocks: int) -> tuple[np.ndarray, np.ndarray]:
+def _quantise_part(weight: np.ndarray, bits: int, block: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = weight.shape
-    filled = np.zeros((rows, blocks * BLOCKS[bits]), np.float32)
+    blocks = -(-columns // block)
+    filled = np.zeros((rows, blocks * block), np.float32)
     filled[:, :columns] = weight
-    padded = filled.reshape(rows, blocks, BLOCKS[bits])
+    padded = filled.reshape(rows, blocks, block)
     half = 1 << (bits - 1)
     furthest = np.take_along_axis(padded, np.abs(padded).argmax(axis=2)[..., None], axis=2)
     scales = furthest / np.float32(-half)

@@ -19,6 +19,7 @@ from audio_interaction_ros.graphs.names import (
 )
 from audio_interaction_ros.model.rope import rope_angles
 from audio_interaction_ros.model.shapes import DecoderConfig
+from audio_interaction_ros.runtimes.onnx_session import make_aligned
 from audio_interaction_ros.runtimes.row_file import Rows
 
 __all__ = ['SLOTS', 'OnnxTextNet']
@@ -38,8 +39,7 @@ class OnnxTextNet:
         self._shape, self._step, self._head = shape, step, head
         self._embeddings = embeddings
         past, new = list(cache_names(shape.layers)), new_names(shape.layers)
-        self._cache = np.zeros((shape.layers, 2, 1, shape.kv_heads, slots, shape.head_dim),
-                               np.float32)
+        self._cache = make_aligned((shape.layers, 2, 1, shape.kv_heads, slots, shape.head_dim))
         self._mask = np.full((1, 1, 1, slots), _UNSEEN, np.float32)
         self._inputs = {name: self._cache[layer, which] for layer, pair in enumerate(past)
                         for which, name in enumerate(pair)}

@@ -61,11 +61,6 @@ class ListeningPipeline:
         """The epoch that chunks are marked with."""
         return self._epoch
 
-    @property
-    def next_seq(self) -> int:
-        """Sequence number of the next chunk that ``push`` or ``flush`` returns."""
-        return self._seq
-
     def push(self, block: AudioBlock) -> list[EncodedChunk]:
         """
         Take a block of any length and return the chunks encoded now.

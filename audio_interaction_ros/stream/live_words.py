@@ -208,10 +208,6 @@ class LiveWords:
             samples, agreed=now.agreement.stable, before=now.agreement.past,
             language=self._language or now.language)
 
-    def end(self) -> list[OverSpan]:
-        """Return the utterance where it is over by what was read of it by now."""
-        return self._end_if_over()
-
     def settle(self, end_ns: int) -> str | None:
         """
         Take it that all speech up to a time is final; return the name of that utterance.
@@ -282,7 +278,7 @@ class LiveWords:
         if self._releasing:
             self._held = self._releasing = False
             over += self._close('push_to_talk', self._heard.until_ns) if self._open else []
-        over += self._end_if_over()
+        over += self.end()
         now = self._open
         self._heard.keep_from(self._heard.until_ns - 2 * CHUNK_NS if now is None else min(
             now.window_ns, self._heard.until_ns - SOFTEST_NS - CHUNK_NS))
@@ -308,7 +304,8 @@ class LiveWords:
             speech_ns=speech_ns, read_at_ns=start_ns,
             spoken_ns=max(0, speech_ns - start_ns) if spoken_ns is None else spoken_ns)
 
-    def _end_if_over(self) -> list[OverSpan]:
+    def end(self) -> list[OverSpan]:
+        """Return the utterance where it is over by what was heard and read of it by now."""
         now = self._open
         if now is None:
             return []

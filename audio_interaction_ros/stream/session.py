@@ -373,6 +373,11 @@ class Session:
         """
         self._lanes[self._index_of(lane)].writes = writes
 
+    @property
+    def sound_thresholds(self) -> Mapping[str, float]:
+        """What each sound had to score in the newest chunk, by its name."""
+        return self._sounds.thresholds
+
     def adjust_sounds(self, rules: Mapping[str, SoundRule]) -> None:
         """Let sounds begin and end by other rules; ends of those that change come with a step."""
         self._outbox.extend(self._sounds.adjust(rules))

@@ -15,6 +15,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.events import SoundEnded, SoundStarted
+from audio_interaction_ros.stream.sound_background import SoundBackground
 
 __all__ = ['SoundDetector', 'SoundEvent', 'SoundRule', 'list_likeliest']
 
@@ -38,6 +39,13 @@ class SoundRule:
     """The sound must have lasted so long, from its first hit, before it counts."""
     max_s: float = 600.0
     """A sound that lasts longer is over, and must once not be heard before it may begin anew."""
+    background: float = 0.0
+    """
+    Share, 0 to 1, of how much the place itself sounds like it by which the threshold rises there:
+    of the median of its newest scores, as log-odds above silence.
+    """
+    background_s: float = 10.0
+    """So long is the place listened to; while the sound is on, its threshold stays."""
 
     def __post_init__(self) -> None:
         """Check that a sound can begin, and end."""
@@ -48,10 +56,16 @@ class SoundRule:
                 ('hits', 1 <= self.hits <= self.of, f'1 to {self.of}, which is of'),
                 ('min_s', 0 <= self.min_s <= 3600, '0 to 3600'),
                 ('max_s', max(self.min_s, CHUNK_S) < self.max_s <= 86_400,
-                 f'more than {max(self.min_s, CHUNK_S):g} (min_s and one chunk), up to a day')):
+                 f'more than {max(self.min_s, CHUNK_S):g} (min_s and one chunk), up to a day'),
+                ('background', 0 <= self.background <= 1, '0 to 1'),
+                ('background_s', CHUNK_S <= self.background_s <= 60, f'{CHUNK_S:g} to 60')):
             if not holds:
                 raise ConfigurationError(f'{name}: expected {expected}, found '
                                          f'{getattr(self, name)!r}; change it')
+
+    def make_background(self) -> SoundBackground:
+        """Return a memory of the place, which is taken for silent."""
+        return SoundBackground(share=self.background, seconds=self.background_s)
 
 
 @dataclass(kw_only=True)
@@ -59,6 +73,9 @@ class _Track:
     """What is remembered of one sound."""
 
     rule: SoundRule
+    threshold: float = field(init=False)
+    """What the newest chunk had to score: at least that of the rule."""
+    background: SoundBackground = field(init=False)
     recent: deque[int | None] = field(default_factory=deque)
     """Of the newest ``rule.of`` chunks: the start of one that was a hit, else None."""
     score: float = 0.0
@@ -74,6 +91,11 @@ class _Track:
     """The robot spoke in one of the chunks that made it begin."""
     worn_out: bool = False
     """It lasted too long: no hit counts until it is once not heard."""
+
+    def __post_init__(self) -> None:
+        """Begin in silence."""
+        self.threshold = self.rule.threshold
+        self.background = self.rule.make_background()
 
     def forget(self, *, worn_out: bool = False) -> None:
         """Begin without a past."""
@@ -95,6 +117,11 @@ class SoundDetector:
     new epoch, or the end of a stream. A score that is no number, and a class that a chunk does
     not name, count as 0.
 
+    Where a place sounds like something all the time, what must be scored to be it rises with that
+    (``SoundRule.background``), and stays as it is while the sound is on: an alarm that sounds for
+    minutes neither becomes its own background nor ends early. A score is never changed: a sound
+    that begins tells the threshold that it reached. The robot's own voice is no background.
+
     What began while the robot spoke may be its own voice. When the robot is silent again, such a
     sound ends and must be heard anew: then it is certain.
     """
@@ -108,6 +135,11 @@ class SoundDetector:
     def rules(self) -> Mapping[str, SoundRule]:
         """The rule of each sound."""
         return {name: track.rule for name, track in self._tracks.items()}
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """What each sound had to score in the newest chunk, or has to in the first."""
+        return {name: track.threshold for name, track in self._tracks.items()}
 
     def push(self, chunk: EncodedChunk) -> list[SoundEvent]:
         """Take in the next chunk; return what ended and what began, ends first."""
@@ -123,14 +155,15 @@ class SoundDetector:
                 track.worn_out = is_heard
             elif not track.begun and self._has_begun(track, chunk):
                 begun.append(self._begin(name, track, chunk))
+            self._note_background(track, chunk, scores.get(name, 0.0))
         events += begun
         return events + self.reset() if chunk.end_of_stream else events
 
     def reset(self) -> list[SoundEvent]:
         """Forget everything; return the ends of the sounds that were on."""
         ended = self._end_where(lambda _: True)
-        for track in self._tracks.values():
-            track.forget()
+        for name, track in self._tracks.items():
+            self._tracks[name] = _Track(rule=track.rule)
         self._last = None
         return ended
 
@@ -162,11 +195,13 @@ class SoundDetector:
     def _score_chunk(track: _Track, score: float, chunk: EncodedChunk) -> None:
         """Note what a chunk says of one sound."""
         rule = track.rule
-        if score >= rule.release * rule.threshold:
+        if not track.begun:
+            track.threshold = track.background.raise_threshold(rule.threshold)
+        if score >= rule.release * track.threshold:
             track.heard_ns, track.misses = chunk.stamp_ns + CHUNK_NS, 0
         else:
             track.misses, track.worn_out = track.misses + 1, False
-        hit = score >= rule.threshold and not track.worn_out
+        hit = score >= track.threshold and not track.worn_out
         track.recent.append(chunk.stamp_ns if hit else None)
         if len(track.recent) > rule.of:
             track.recent.popleft()
@@ -178,6 +213,12 @@ class SoundDetector:
         track.score = max(track.score, score) if hits or track.begun else 0.0
         track.spoken_over = (track.begun or bool(hits)) and (
             track.spoken_over or not track.begun and chunk.robot_speaking)
+
+    @staticmethod
+    def _note_background(track: _Track, chunk: EncodedChunk, score: float) -> None:
+        """Remember what the place sounds like, where it is not the sound that is awaited."""
+        if track.onset_ns is None and not chunk.robot_speaking:
+            track.background.note(_as_number(score))
 
     @staticmethod
     def _has_begun(track: _Track, chunk: EncodedChunk) -> bool:
@@ -195,7 +236,7 @@ class SoundDetector:
         track.begun = True
         return SoundStarted(
             lane='', stamp_ns=chunk.stamp_ns + CHUNK_NS, epoch=chunk.epoch, seq=chunk.seq,
-            sound=name, score=track.score, threshold=track.rule.threshold,
+            sound=name, score=track.score, threshold=track.threshold,
             onset_ns=track.onset_ns, robot_speaking=track.spoken_over)
 
     def _end_where(self, chosen: Callable[[str], bool]) -> list[SoundEvent]:
@@ -207,7 +248,7 @@ class SoundDetector:
         assert last is not None and track.onset_ns is not None, 'what ends was heard in a chunk'
         ended = SoundEnded(
             lane='', stamp_ns=last.stamp_ns + CHUNK_NS, epoch=last.epoch, seq=last.seq,
-            sound=name, score=track.score, threshold=track.rule.threshold,
+            sound=name, score=track.score, threshold=track.threshold,
             onset_ns=track.onset_ns, offset_ns=track.heard_ns)
         track.forget()
         return ended

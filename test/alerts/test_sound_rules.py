@@ -59,6 +59,16 @@ def test_a_profile_names_the_sounds_that_count_and_their_thresholds():
         rules().rules_of_sounds('attic')
 
 
+def test_a_threshold_rises_in_a_place_that_sounds_like_it_where_the_rules_say_so():
+    changed = rules(RULES.replace('{hits: 3, of: 4}', '{hits: 3, of: 4, background: 0.5}').replace(
+        'release: 0.8', 'background: 0, background_s: 20'))
+    found = changed.with_taught({'our_kettle': 'our kettle'}, {'our_kettle': 0.3}
+                                ).rules_of_sounds()
+    assert {name: (rule.background, rule.background_s) for name, rule in found.items()} == {
+        'bell': (0.0, 20.0), 'bark': (0.5, 10.0),
+        'our_kettle': (0.0, 10.0)}  # its threshold was found without
+
+
 def test_chosen_thresholds_lie_over_the_profile_and_may_add_to_it():
     found = rules().rules_of_sounds('shed', {'bell': 0.7, 'our_kettle': 0.4})
     assert {name: rule.threshold for name, rule in found.items()} == {
@@ -93,6 +103,7 @@ def test_a_taught_sound_has_a_mild_label_of_its_own_unless_one_lists_it():
     ('of: 5', 'many: 5', "labels.doorbell.detect: unknown key 'many'"),
     ('of: 4', 'of: 1', 'hits: expected 1 to 1'),
     ('release: 0.8', 'release: 2', 'release: expected above 0'),
+    ('release: 0.8', 'background: 2', 'background: expected 0 to 1'),
     ('sounds: [bell, chime],\n             say: {en: The bell rings., zh: 门铃在响。}',
      'en: [bell]', 'labels.doorbell: detect'),
     ('bark: 0.9', 'bark: 0', 'profiles.shed.bark: expected a threshold above 0, up to 1'),

@@ -177,3 +177,9 @@ def test_another_raw_format_is_refused(text):
 def test_a_block_of_no_length_is_refused():
     with pytest.raises(AudioFormatError, match='longer than 0 ms'):
         read_blocks('-', block_ms=0)
+
+
+def test_standard_input_that_is_closed_is_named(monkeypatch):
+    monkeypatch.setattr(sys, 'stdin', None)
+    with pytest.raises(AudioFormatError, match='standard input, it is closed'):
+        next(read_blocks('-'))

@@ -59,6 +59,17 @@ def test_sounds_shows_what_was_heard_and_what_stopped_the_rest(scripted, recordi
     assert 'in 1 of 3 chunks, 2 are asked for' in said
 
 
+def test_sounds_says_which_threshold_the_background_had_raised(
+        scripted, recording, monkeypatch, capsys):
+    scripted({chunk: {'doorbell': 0.3 if chunk < 20 else 0.8} for chunk in range(23)})
+    monkeypatch.setattr(sounds, 'read_sound_rules', lambda *_: {
+        'doorbell': SoundRule(threshold=0.5, background=0.5)})
+    assert main(['sounds', recording]) == 0
+    said = ' '.join(capsys.readouterr().out.split())
+    assert 'doorbell 0.80 at 8.0 s: stayed below its threshold, which the background before it ' \
+        'had raised from 0.50 to 0.929' in said
+
+
 def test_sounds_as_json_has_the_same(scripted, recording, capsys):
     scripted(LOUD)
     assert main(['sounds', recording, '--json', '--top', '1']) == 0

@@ -1,5 +1,6 @@
 """Whole assistants side by side: what is shown of a translation when, and what becomes final."""
 
+import json
 import math
 from pathlib import Path
 
@@ -102,6 +103,10 @@ def test_each_file_hears_each_sentence(monkeypatch, tmp_path, capsys):
     assert measure_profiles(options, tmp_path, {'en-zh': [mine]}) == 0
     assert asked == [('one', 'Hi.'), ('two', 'Hi.')]
     assert 'en-zh' in capsys.readouterr().out
+    row = json.loads((tmp_path / 'translation_by_profile.json').read_text())['figures'][
+        'directions']['en-zh']
+    assert row['one']['above_first'] == {}
+    assert row['two']['above_first']['BLEU']['value'] == 0.0
     assert len((tmp_path / 'profiles.jsonl').read_text().splitlines()) == 2
     assert (tmp_path / 'translation_by_profile.json').exists()
 

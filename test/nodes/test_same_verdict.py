@@ -1,5 +1,8 @@
 """The same YAML gives the same verdict, read by the command line and given to a node."""
 
+import subprocess
+import sys
+
 import pytest
 import rclpy
 from rclpy.lifecycle import LifecycleNode
@@ -150,3 +153,16 @@ def test_what_ros_alone_refuses_ends_the_assistant_with_one_sentence(capfd):
 def test_every_parameter_of_a_plain_node_may_stand_in_a_file():
     assert {*audio_file_node._PARAMETERS, *microphone_node._PARAMETERS,
             *safety_events_node._PARAMETERS} <= PLAIN
+
+
+@pytest.mark.parametrize(('node', 'parameter'), [
+    ('safety_events_node', 'rules_file:=5'), ('audio_file_node', 'path:=5'),
+    ('hri_node', 'voice_id:=5'), ('microphone_node', 'sample_rate_hz:=fast'),
+    ('encoder_node', 'autostart:=5')])
+def test_a_parameter_of_the_wrong_type_ends_a_node_with_one_sentence(node, parameter):
+    ended = subprocess.run(
+        [sys.executable, '-m', f'audio_interaction_ros.nodes.{node}', '--ros-args', '-p',
+         parameter], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.startswith('error: ') and ended.stderr.count('\n') == 1, ended.stderr
+    assert parameter.partition(':')[0] in ended.stderr

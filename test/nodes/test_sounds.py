@@ -129,6 +129,24 @@ def test_the_likeliest_sounds_of_each_chunk_are_told(robot, rules):
                                                                 [2, 0.75, 2])
 
 
+def test_a_threshold_that_the_place_has_raised_is_told_beside_the_score_that_was_heard(
+        robot, rules, tmp_path):
+    rising = tmp_path / 'rising.yaml'
+    rising.write_text(RULES.replace('{hits: 1}', '{hits: 1, background: 0.5, background_s: 0.4}'),
+                      encoding='utf-8')
+    scores = robot.watch(SoundScores, 'sounds/scores', qos.DECISIONS)
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    _, ears = start(robot, str(rising))
+    robot.wait(lambda: robot.watcher.count_publishers(f'{robot.namespace}/sounds/scores'), 'there')
+    ears.hear({'bark': 0.5}, {'bark': 0.9375})
+    robot.wait(lambda: scores and scores[-1].seq == 1, 'scores')
+    assert list(scores[-1].scores) == [0.9375]
+    assert list(scores[-1].thresholds) == [pytest.approx(0.983675, abs=1e-6)]  # 3 e^(6 / 2) to 1
+    robot.wait(lambda: values(diagnostics).get('nearest'), 'diagnostics')
+    assert values(diagnostics)['nearest'] == 'bark 0.94 of 0.98'
+    assert values(diagnostics)['events'] == '0'
+
+
 def test_diagnostics_say_what_it_thinks_it_hears_and_what_was_too_unsure(robot, rules):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     _, ears = start(robot, rules)

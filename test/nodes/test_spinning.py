@@ -8,7 +8,7 @@ import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.exceptions import InvalidHandle
 
-from audio_interaction_ros.nodes.lifecycle import spinner
+from audio_interaction_ros.nodes.lifecycle import spinner, spinning
 from audio_interaction_ros.nodes.lifecycle.kept_executor import KeptExecutor, is_supported
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
@@ -31,6 +31,16 @@ def test_a_callback_that_fails_is_named_and_the_others_go_on(capfd):
     said = capfd.readouterr().err
     assert 'this one fails' in said and 'one_of_two' in said
     assert 'never retrieved' not in said
+
+
+def test_a_log_folder_that_cannot_be_made_is_named_with_the_variable_to_set(capfd, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError('failed to initialize logging: Failed to create log directory /ro/log')
+    monkeypatch.setattr(spinning, 'start_ros', refuse)
+    assert run(list, []) == 2
+    said = capfd.readouterr().err
+    assert '/ro/log; set ROS_LOG_DIR to a folder that can be written' in said
+    assert said.count('\n') == 1
 
 
 def test_the_end_waits_for_a_callback_under_way(capfd):

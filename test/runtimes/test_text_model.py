@@ -12,7 +12,10 @@ from audio_interaction_ros.checkpoints.cache import sha256
 from audio_interaction_ros.checkpoints.text_model import identify_text_model
 from audio_interaction_ros.checkpoints.text_shape import shape_of
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
+from audio_interaction_ros.model.shapes import DecoderConfig
+from audio_interaction_ros.runtimes.onnx_text_net import OnnxTextNet
 from audio_interaction_ros.runtimes.registry import load_text_model
+from bench.measure import resident_mib
 
 pytestmark = pytest.mark.torch
 
@@ -206,3 +209,12 @@ def test_what_cannot_be_computed_is_refused(tmp_path, cache):
     (tmp_path / 'model.gguf').write_bytes(b'GGUF')
     with pytest.raises(CheckpointError, match='expected a GGUF file'):
         load_text_model(str(tmp_path / 'model.gguf'))
+
+
+def test_of_a_long_cache_only_what_is_written_is_resident():
+    shape = DecoderConfig(layers=16, width=64, mlp_width=64, heads=4, kv_heads=4, head_dim=64,
+                          vocab_size=8, rope_base=1e4, norm_eps=1e-5)
+    before = resident_mib()
+    net = OnnxTextNet(shape, step=None, head=None, embeddings=None, slots=2048)  # 64 MiB
+    net._cache[..., :8, :] = 1.0
+    assert resident_mib() - before < 8

@@ -147,11 +147,64 @@ def test_other_rules_end_only_what_they_change():
     assert [event.sound for event in detector.reset()] == ['dog']
 
 
+PLACE = replace(PLAIN, background=0.5)
+
+
+def test_a_place_that_sounds_like_it_must_be_outdone():
+    steady = [0.4, 0.5] * 25
+    assert kinds(hear([*steady, 0.9, 0.9])) == [(51, 'started')]
+    assert kinds(hear([*steady, 0.9, 0.9], PLACE)) == []
+    (_, start), = hear([*steady, 0.99, 0.99], PLACE)
+    # what it tells are the score that was heard and the threshold of that place
+    assert start.score == pytest.approx(0.99) and 0.95 < start.threshold < 0.99
+    assert kinds(hear([*steady, *[0.0] * 13, 0.7, 0.7], PLACE)) == [(64, 'started')]
+
+
+def test_thresholds_are_those_of_the_newest_chunk():
+    detector = SoundDetector({'dog': PLACE, 'cat': PLAIN})
+    assert detector.thresholds == {'dog': 0.6, 'cat': 0.6}
+    for seq in range(40):
+        detector.push(chunk(seq, {'dog': 0.4, 'cat': 0.4}))
+    assert detector.thresholds['dog'] > 0.9 and detector.thresholds['cat'] == 0.6
+    detector.push(chunk(40, {'dog': 0.4}, discontinuity=True))  # another place, for all it knows
+    assert detector.thresholds['dog'] == 0.6
+
+
+@pytest.mark.parametrize('share', [0.3, 0.5, 1.0])
+@pytest.mark.parametrize('seconds', [30, 120])
+@pytest.mark.parametrize('pattern', [[0.95], [0.7], [0.95, 0.4], [0.95, 0.9, 0.1, 0.1]])
+def test_an_alarm_of_minutes_neither_ends_early_nor_becomes_its_own_background(
+        pattern, seconds, share):
+    """Steady, just above its threshold, beeping, and beeping with pauses."""
+    rule, before = replace(PLAIN, background=share), [0.002] * 30
+    count = round(seconds / 0.4)
+    alarm = (pattern * count)[:count]
+    heard = hear([*before, *alarm, *[0.002] * 5, *alarm[:10]], rule)
+    assert [kind for _, kind in kinds(heard)] == ['started', 'ended', 'started']
+    (began, start), (_, end), (again, _) = heard
+    assert began <= 30 + 2 and again <= 30 + count + 5 + 2  # the next alarm is heard as soon
+    assert end.offset_ns >= at(30 + count - 2) and end.onset_ns == start.onset_ns == at(30)
+
+
+def test_a_sound_that_must_last_does_not_become_its_own_background_meanwhile():
+    assert kinds(hear([0.0] * 5 + [0.7] * 60, replace(PLACE, min_s=20.0))) == [(54, 'started')]
+
+
+def test_the_robots_own_voice_is_no_background():
+    speaking = [True] * 40 + [False] * 3
+    assert kinds(hear([0.55] * 40 + [0.7] * 3, PLACE, robot_speaking=speaking)) == [
+        (41, 'started')]
+    assert kinds(hear([0.55] * 40 + [0.7] * 3, PLACE)) == []
+
+
 @pytest.mark.parametrize(('wrong', 'named'), [
     ({'threshold': 0.0}, 'threshold'), ({'threshold': 1.5}, 'threshold'),
     ({'threshold': math.nan}, 'threshold'), ({'release': 0.0}, 'release'),
     ({'release': 1.1}, 'release'), ({'hits': 4}, 'hits'), ({'hits': 0}, 'hits'),
-    ({'of': 0, 'hits': 0}, 'of'), ({'min_s': -1.0}, 'min_s'), ({'max_s': 0.2}, 'max_s'),
+    ({'of': 0, 'hits': 0}, 'of'), ({'background': 1.1}, 'background'),
+    ({'background': math.nan}, 'background'), ({'background_s': 0.1}, 'background_s'),
+    ({'background_s': 61.0}, 'background_s'), ({'min_s': -1.0}, 'min_s'),
+    ({'max_s': 0.2}, 'max_s'),
     ({'min_s': 5.0, 'max_s': 4.0}, 'max_s')])
 def test_a_rule_by_which_nothing_could_begin_or_end_is_refused(wrong, named):
     with pytest.raises(ConfigurationError, match=f'^{named}: expected'):
@@ -160,11 +213,12 @@ def test_a_rule_by_which_nothing_could_begin_or_end_is_refused(wrong, named):
 
 SCORES = st.lists(st.one_of(st.floats(0, 1, width=32), st.just(math.nan)), max_size=60)
 RULES = st.builds(
-    lambda threshold, release, of, hits, min_s, max_s: SoundRule(
+    lambda threshold, release, of, hits, min_s, max_s, background, background_s: SoundRule(
         threshold=threshold, release=release, of=of, hits=min(hits, of), min_s=min_s,
-        max_s=min_s + max_s),
+        max_s=min_s + max_s, background=background, background_s=background_s),
     st.floats(0.05, 1), st.floats(0.05, 1), st.integers(1, 6), st.integers(1, 6),
-    st.sampled_from([0.0, 0.4, 1.0, 2.5]), st.sampled_from([0.5, 3.0, 600.0]))
+    st.sampled_from([0.0, 0.4, 1.0, 2.5]), st.sampled_from([0.5, 3.0, 600.0]),
+    st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.4, 2.0, 10.0]))
 
 
 @given(SCORES, RULES, st.data())
@@ -173,14 +227,14 @@ def test_events_of_a_sound_are_pairs_in_order_within_their_bounds(scores, rule, 
     begun = None
     for seq, event in hear(scores, rule, robot_speaking=speaking):
         if isinstance(event, SoundStarted):
-            assert begun is None and event.score >= rule.threshold
+            assert begun is None and event.score >= event.threshold >= rule.threshold
             assert event.onset_ns <= at(seq)
             assert event.stamp_ns - event.onset_ns >= rule.min_s * 1e9
             begun = event
         else:
             assert begun is not None and event.onset_ns == begun.onset_ns
             assert begun.onset_ns < event.offset_ns <= event.stamp_ns
-            assert event.score >= begun.score
+            assert event.score >= begun.score and event.threshold == begun.threshold
             assert event.stamp_ns - event.onset_ns <= rule.max_s * 1e9 + CHUNK_NS
             begun = None
 

@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.stream.sound_events import SoundRule
+from train.sound_head.alarms import find_alarms, levels_of, series_of
 from train.sound_head.calibration import calibration_error, fit_calibration, sigmoid
 from train.sound_head.choose import choose_thresholds, compare_rules, recall_curves, to_yaml
 from train.sound_head.classes import SoundClass, SoundClasses
@@ -17,7 +21,6 @@ from train.sound_head.curves import (
     draw_curves,
     extrapolate,
     is_heard,
-    series_of,
 )
 from train.sound_head.dataset import Stream
 from train.sound_head.scenes import SceneEvent
@@ -25,6 +28,7 @@ from train.sound_head.scenes import SceneEvent
 pytestmark = pytest.mark.unit
 
 RULES = {'siren': '1 of 1'}
+ONE = SoundRule(threshold=1.0, hits=1, of=1)
 CLASSES = SoundClasses(alerts={'siren': SoundClass(('siren',), ()),
                                'cough': SoundClass(('cough',), ())}, others={})
 
@@ -65,17 +69,43 @@ def test_two_of_three_chunks_make_an_alarm_where_two_of_the_last_three_reach_the
 
 
 def test_an_alarm_that_lasts_counts_once():
-    counts = dict(zip(THRESHOLDS, count_alarms(np.array([0.6, 0.6, 0.0, 0.9]), 1, 1),
+    counts = dict(zip(THRESHOLDS, count_alarms(np.array([0.6, 0.6, 0.0, 0.9]), ONE),
                       strict=True))
     assert counts[0.5] == 2 and counts[0.7] == 1 and counts[0.95] == 0
 
 
 def test_an_event_is_heard_in_its_time_only():
     early, late = ([0.9, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0.9])
-    assert not is_heard(stream('dry', early, 'siren'), 0, 1, 1).any()
-    assert not is_heard(stream('dry', late, 'siren'), 0, 1, 1).any()
-    heard = is_heard(stream('dry', [0, 0.5, 0, 0, 0, 0, 0], 'siren'), 0, 1, 1)
+    assert not is_heard(stream('dry', early, 'siren'), 0, ONE).any()
+    assert not is_heard(stream('dry', late, 'siren'), 0, ONE).any()
+    heard = is_heard(stream('dry', [0, 0.5, 0, 0, 0, 0, 0], 'siren'), 0, ONE)
     assert heard[THRESHOLDS.index(0.5)] and not heard[THRESHOLDS.index(0.55)]
+
+
+scores_of_chunks = st.lists(st.sampled_from([0.0, 0.05, 0.3, 0.6, 0.9, 0.99, 1.0]), min_size=1,
+                            max_size=60).map(np.array)
+
+
+@given(scores_of_chunks, st.sampled_from([(1, 1), (1, 3), (2, 3)]),
+       st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.8, 4.0]),
+       st.sampled_from([0.05, 0.3, 0.55, 0.95, 0.999]))
+def test_one_row_of_levels_tells_where_the_robot_hears_its_first_alarm(scores, chunks, share,
+                                                                       seconds, threshold):
+    rule = SoundRule(threshold=1.0, hits=chunks[0], of=chunks[1], background=share,
+                     background_s=seconds)
+    alarms = find_alarms(scores, rule, threshold)
+    reached = np.flatnonzero(levels_of(scores, rule) >= threshold - 1e-12)
+    assert [first for first, _ in alarms[:1]] == reached[:1].tolist()
+
+
+def test_a_steady_background_costs_recall_and_false_alarms_where_the_rules_say_so():
+    noisy, rises = [*[0.3] * 30, 0.6], {'siren': SoundRule(threshold=1.0, background=0.5)}
+    streams = [stream('ambience', noisy), stream('dry', [0, 0.6, 0, 0], 'siren')]
+    place = THRESHOLDS.index(0.5)
+    for detect, counted in (({}, 1), (rises, 0)):
+        told = draw_curves(streams, CLASSES, detect)['classes']['siren']
+        assert told['false_alarms']['ambience']['1 of 1'][place] == counted
+        assert told['recall']['dry']['1 of 1'][place] == 1.0
 
 
 @pytest.fixture

@@ -8,11 +8,15 @@ import soundfile
 import torch
 from safetensors import safe_open
 
+from audio_interaction_ros.model.sound_head import SoundHead
+from audio_interaction_ros.stream.sound_scores import SoundScorer
 from train.__main__ import main
-from train.sound_head import pipeline
+from train.sound_head import aside, pipeline
 from train.sound_head.baselines import Branch
 from train.sound_head.classes import read_classes
-from train.sound_head.embeddings import Amounts, Part, Workshop, plan_parts
+from train.sound_head.clips import HELD_OUT
+from train.sound_head.embeddings import ASIDE, Amounts, Part, Workshop, plan_parts
+from train.sound_head.hours import HOURS
 from train.sound_head.net import HeadShape
 from train.sound_head.pipeline import RunPlan, make_head
 from train.sound_head.tagger import TaggerClasses
@@ -107,14 +111,15 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     assert set(json.loads((plan.out / 'ablations.json').read_text())) == {
         'head', 'seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context', 'yamnet', 'branch',
         'branch + yamnet'}
-    assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5', 'yamnet'} < set(
-        json.loads((plan.out / 'across.json').read_text()))
+    across = json.loads((plan.out / 'across.json').read_text())
+    assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5', 'yamnet'} < set(across['parts'])
+    assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5; background 0.5'} < set(across['rates'])
     assert any('mean average precision of alerts: seed-0' in line for line in lines)
     first = {name: (plan.out / name).read_bytes() for name in (
         'sounds.safetensors', 'curves.json', 'ablations.json', 'across.json')}
     make_head(plan, 'model', True, lambda line: None, across=True)
     assert {name: (plan.out / name).read_bytes() for name in first} == first
-    capsys.readouterr()
+    compare_the_head(data, plan.out, tagger, monkeypatch, capsys)
     assert main(['sounds', '--out', str(plan.out), '--choose', '0.5']) == 0
     assert 'dog_bark: 0.' in capsys.readouterr().out
     assert main(['sounds', '--out', str(plan.out), '--table', 'home']) == 0
@@ -122,6 +127,40 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     assert '| `dog_bark` | 10 |  | 0.' in told and 'Hours that were heard: ambience ' in told
     assert main(['sounds', '--out', str(plan.out), '--table', 'nowhere']) == 2
     assert 'alerts.profile' in capsys.readouterr().err
+
+
+def compare_the_head(data, out, tagger, monkeypatch, capsys):
+    """Compare forms of detection by a finished head, on what is put aside."""
+    def write(data, folder, amounts, workers, report):
+        workshop = Workshop(data, encode)
+        workshop.checks = [check for check in workshop.checks if not check.signal]
+        scenes = [make() for make in workshop.aside(amounts)]
+        assert {scene.fold for scene in scenes} == {HELD_OUT}
+        assert [scene.kind for scene in scenes[-2:]] == [HOURS, HOURS]
+        parts = [Part(ASIDE, number) for number in range(-(-len(scenes) // 8))]
+        for one in parts:
+            workshop.write(one, amounts, folder)
+        return parts
+    monkeypatch.setattr(aside, 'write_aside', write)
+    monkeypatch.setattr(aside, 'fetch_tagger_classes', lambda folder: tagger)
+    capsys.readouterr()
+    assert main(['sounds', '--data', str(data), '--out', str(out), '--hours', '0.1',
+                 '--compare', str(out / 'sounds.safetensors')]) == 0
+    assert '| two chunks of three | ' in capsys.readouterr().out
+    table = json.loads((out / 'forms.json').read_text())
+    assert set(table) == {'head', 'half head, half YAMNet', 'YAMNet', 'lasting'}
+    assert table['head']['as the rules file']['0.125'][2:] == [0.0, 0.0, 0.0]
+
+
+def test_a_stream_scored_at_once_is_scored_as_on_the_robot():
+    chance = np.random.default_rng(1)
+    tensors = {name: chance.standard_normal(shape).astype(np.float32) for name, shape in {
+        'hidden.weight': (3, 5), 'hidden.bias': 3, 'context.weight': (4, 6), 'context.bias': 4,
+        'classes.weight': (2, 4), 'classes.bias': 2}.items()}
+    head = SoundHead(('a', 'b'), 2, tensors)
+    heard, scorer = chance.standard_normal((7, 5)).astype(np.float32), SoundScorer(head)
+    np.testing.assert_allclose(aside.score_windows(head, heard),
+                               [scorer.push(one).scores for one in heard], rtol=1e-5)
 
 
 def test_without_data_there_is_nothing_to_train_on(tmp_path, capsys):

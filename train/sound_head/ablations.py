@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from train.sound_head.alarms import series_of
 from train.sound_head.baselines import Branch, branch_logits, tagger_logits
 from train.sound_head.calibration import fit_calibration
 from train.sound_head.checks import CONDITIONS
 from train.sound_head.classes import SoundClasses
-from train.sound_head.curves import RULES, CheckedStream, series_of
+from train.sound_head.curves import RULES, CheckedStream
 from train.sound_head.dataset import Stream
 from train.sound_head.heads import HeadPlan, Training, mean_precision
 from train.sound_head.net import HeadShape

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +20,18 @@ from torch import Tensor
 
 from audio_interaction_ros.protocol import CHUNK_S
 from held_out.clips import read_manifest
-from train.sound_head.ablations import make_table
+from train.sound_head.ablations import make_table, say_rows
 from train.sound_head.baselines import Branch
 from train.sound_head.calibration import fit_calibration
 from train.sound_head.checks import CONDITIONS
+from train.sound_head.choose import detection_of_alerts
 from train.sound_head.clips import FOLDS
+from train.sound_head.curves import CheckedStream
 from train.sound_head.dataset import Stream
 from train.sound_head.fit import score_streams
 from train.sound_head.heads import HeadPlan, Training
 from train.sound_head.helpers import Helpers, Shares
+from train.sound_head.promised import FORMS, Form, compare_ways, say_ways
 
 __all__ = ['compare_across', 'group_of', 'weigh_without']
 
@@ -37,6 +41,8 @@ GROUPS = (('karolpiczak/ESC-10', 'ESC-50'), ('Fris0uman/CDDA-Soundpacks',),
 LATELY_S = 2.4
 """So long after its end an event is still heard by the context of a head."""
 TAGGER_SHARES = (0.0, 0.1, 0.3, 0.5, 0.7)
+HALF = 'head 0.5, YAMNet 0.5'
+"""With these shares the forms of detection are compared."""
 
 
 def group_of(source: str) -> int:
@@ -46,9 +52,12 @@ def group_of(source: str) -> int:
 
 
 def compare_across(training: Training, plan: HeadPlan, branch: Branch, data: Path,
-                   report: Callable[[str], None]) -> dict[str, dict[str, float]]:
+                   report: Callable[[str], None]) -> dict[str, Any]:
     """
-    Return a row of figures by who decides: the head and YAMNet's classes with several shares.
+    Return and tell two tables of the head and YAMNet's classes with several shares.
+
+    ``parts`` has the columns of the ablations, ``rates`` recall at equal promised rates, of half
+    of each with every form of detection as well.
 
     Fits a net as ``plan`` for each group. Neither the group nor one fold of all other sounds is
     learned from, and these are scored. The branch heard all collections: its rows flatter it.
@@ -62,7 +71,25 @@ def compare_across(training: Training, plan: HeadPlan, branch: Branch, data: Pat
                if stream.kind not in training.composed and _part_of(stream, groups) == number]
         streams += own
         logits += score_streams(net, training.dataset, own)
-    return make_table(training, _share_out(training, branch, streams, logits), streams, branch)
+    rows = _share_out(training, branch, streams, logits)
+    parts = make_table(training, rows, streams, branch)
+    rates = compare_ways(_find_ways(training, rows, streams), training.classes,
+                         detection_of_alerts())
+    report(f'{say_rows(parts)}\n\n{say_ways(rates)}')
+    return {'parts': parts, 'rates': rates}
+
+
+def _find_ways(training: Training, rows: Mapping[str, Sequence[np.ndarray]],
+               streams: Sequence[Stream]) -> dict[str, tuple[list[CheckedStream], Form]]:
+    """Return each row calibrated, with today's form, and one of them with all forms."""
+    targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
+    checked = {}
+    for name, logits in rows.items():
+        calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+        checked[name] = [CheckedStream(stream, calibration.apply(one), target)
+                         for stream, one, target in zip(streams, logits, targets, strict=True)]
+    return {**{name: (own, Form()) for name, own in checked.items()},
+            **{f'{HALF}; {said}': (checked[HALF], form) for said, form in FORMS.items()}}
 
 
 def weigh_without(training: Training, number: int, groups: Mapping[str, int]) -> Tensor:

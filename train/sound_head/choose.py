@@ -13,11 +13,13 @@ from typing import Any
 from audio_interaction_ros.alerts.rules import load_rules
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.stream.sound_events import SoundRule
 from train.sound_head.checks import BACKGROUNDS
 from train.sound_head.curves import rate_of
 
-__all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'compare_rules', 'recall_curves',
-           'rules_of_alerts', 'say_rules', 'to_yaml', 'weights_of_alerts']
+__all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'compare_rules',
+           'detection_of_alerts', 'recall_curves', 'rules_of_alerts', 'say_rules', 'to_yaml',
+           'weights_of_alerts']
 
 HARMLESS_FACTOR = 10.0
 """Single close sounds, one after the other, are many days' worth in an hour: so many times the
@@ -143,13 +145,17 @@ def say_rules(compared: Mapping[str, Mapping[str, float]]) -> str:
         for name, by_rule in compared.items())
 
 
+def detection_of_alerts(profile: str = '') -> dict[str, SoundRule]:
+    """Return by class how the rules file that ships makes an alarm of scores, in a profile."""
+    known = load_rules(shipped_path('config/alerts.yaml'))
+    return {name: rule for profile in ([profile] if profile else known.profiles)
+            for name, rule in known.rules_of_sounds(profile).items()}
+
+
 def rules_of_alerts() -> dict[str, str]:
     """Return by class how the rules file that ships makes an alarm of chunks."""
-    known = load_rules(shipped_path('config/alerts.yaml'))
-    rules = {name: rule for profile in known.profiles
-             for name, rule in known.rules_of_sounds(profile).items()}
     return {name: '1 of 1' if rule.hits == 1 else f'{rule.hits} of {rule.of}'
-            for name, rule in rules.items()}
+            for name, rule in detection_of_alerts().items()}
 
 
 def weights_of_alerts() -> dict[str, float]:

@@ -24,6 +24,7 @@ from train.sound_head.choose import (
     weights_of_alerts,
 )
 from train.sound_head.class_table import say_classes
+from train.sound_head.promised import LEAD_S
 
 __all__ = ['add_arguments', 'run']
 
@@ -50,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', metavar='FOLDER',
                         help='model whose sound branch helps the head, as YAMNet does; without it '
                         'nobody helps')
+    parser.add_argument('--compare', type=Path, metavar='HEAD',
+                        help='sounds.safetensors of a finished head: print which form of '
+                        'detection (chunks, thresholds that rise with the background) hears most '
+                        'at equal rates of false alarms, on what is put aside; trains nothing')
+    parser.add_argument('--lead', type=float, default=LEAD_S, metavar='SECONDS',
+                        help='with --compare: so much longer counts the place of an event before '
+                        'it (default: %(default)g; 0: streams as short as they are)')
     parser.add_argument('--choose', type=float, metavar='RATE',
                         help='print thresholds for so many false alarms per hour of ambience and '
                         'of speech (ten times as many of single close sounds)')
@@ -68,6 +76,11 @@ def run(options: argparse.Namespace) -> int:
     if options.data is None:
         raise ConfigurationError('expected --data, a folder with manifest.jsonl, to train on; '
                                  'give it, or --choose or --table to read curves')
+    if options.compare is not None:
+        from train.sound_head.aside import compare_aside
+        compare_aside(options.data, options.out, options.compare, options.hours, options.workers,
+                      tell, options.lead)
+        return 0
     from train.sound_head.pipeline import RunPlan, make_head
     make_head(RunPlan(data=options.data, out=options.out, scenes=options.scenes,
                       shaped=options.shaped, hours=options.hours, seeds=options.seeds,

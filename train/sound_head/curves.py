@@ -1,17 +1,20 @@
 """
 What a threshold costs and brings: recall per event and false alarms per hour, for each class.
 
-Owns the rule by which a row of scores becomes an alarm (N of the last M chunks reach a threshold)
-and the table of curves. Scores are calibrated ones of heads that were not trained on the stream.
+Owns the table of curves and the rules of chunks (N of the last M reach a threshold) in it; what
+else makes an alarm is as in the rules file. Alarms are those of the robot's own detector. Scores
+are calibrated ones of heads that were not trained on the stream.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
+from audio_interaction_ros.stream.sound_events import SoundRule
+from train.sound_head.alarms import find_alarms, levels_of
 from train.sound_head.checks import BACKGROUNDS, CONDITIONS
 from train.sound_head.classes import ABSENT, SoundClasses
 from train.sound_head.clips import HELD_OUT
@@ -19,7 +22,7 @@ from train.sound_head.dataset import Stream
 from train.sound_head.hours import HOURS
 
 __all__ = ['FORMAT', 'RULES', 'THRESHOLDS', 'CheckedStream', 'count_alarms', 'draw_curves',
-           'extrapolate', 'is_heard']
+           'extrapolate', 'is_heard', 'rate_of']
 
 FORMAT = 'audio-interaction-sound-curves/1'
 THRESHOLDS = (0.02, 0.05, *(round(0.05 * step, 2) for step in range(2, 20)), 0.97, 0.98, 0.99,
@@ -46,41 +49,44 @@ class CheckedStream:
     targets: np.ndarray
 
 
-def series_of(scores: np.ndarray, hits: int, of: int) -> np.ndarray:
-    """Return the highest threshold that makes an alarm at each chunk [chunks] of scores."""
-    padded = np.concatenate([np.zeros(of - 1), scores])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, of)
-    return np.asarray(np.sort(windows, axis=1)[:, -hits])
-
-
-def count_alarms(scores: np.ndarray, hits: int, of: int) -> np.ndarray:
+def count_alarms(scores: np.ndarray, rule: SoundRule) -> np.ndarray:
     """Return how often an alarm begins in a stream of scores [chunks], per threshold."""
-    alarms = series_of(scores, hits, of)[None] >= np.array(THRESHOLDS)[:, None]
-    return np.asarray(alarms[:, 0].astype(int) + (alarms[:, 1:] & ~alarms[:, :-1]).sum(1))
+    highest = levels_of(scores, rule).max(initial=0.0)  # above it nothing begins
+    return np.array([len(find_alarms(scores, rule, threshold)) if threshold <= highest else 0
+                     for threshold in THRESHOLDS])
 
 
-def is_heard(checked: CheckedStream, number: int, hits: int, of: int) -> np.ndarray:
+def is_heard(checked: CheckedStream, number: int, rule: SoundRule) -> np.ndarray:
     """Tell per threshold whether the event of a stream makes an alarm of a class in its time."""
-    event = checked.stream.events[0]
+    event, scores = checked.stream.events[0], checked.scores[:, number]
     begin, end = int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
-    series = series_of(checked.scores[:, number], hits, of)[begin:end]
-    return np.asarray(float(series.max(initial=0.0)) >= np.array(THRESHOLDS))
+    highest = levels_of(scores, rule).max(initial=0.0)
+    return np.array([threshold <= highest and any(
+        first < end and last > begin for first, last in find_alarms(scores, rule, threshold))
+        for threshold in THRESHOLDS])
 
 
-def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses) -> dict[str, Any]:
-    """Return the table of ``curves.json``: recall and counts of false alarms per threshold."""
+def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses,
+                detect: Mapping[str, SoundRule] | None = None) -> dict[str, Any]:
+    """
+    Return the table of ``curves.json``: recall and counts of false alarms per threshold.
+
+    ``detect`` says by class what makes an alarm beside threshold and chunks; none: the defaults.
+    """
     table: dict[str, Any] = {'format': FORMAT, 'thresholds': list(THRESHOLDS),
                              'rules': {name: list(rule) for name, rule in RULES.items()},
                              'classes': {}}
     for number, name in enumerate(classes.names):
-        rules = RULES if name in classes.alerts else ONE
+        base = (detect or {}).get(name, SoundRule(threshold=1.0))
+        rules = {said: replace(base, hits=hits, of=of) for said, (hits, of) in (
+            RULES if name in classes.alerts else ONE).items()}
         told: dict[str, Any] = {'events': {}, 'recall': {}, 'hours': {}, 'false_alarms': {},
                                 'rates': {}}
         if name in classes.alerts:
             for kind in CONDITIONS:
                 _add_recall(told, kind, [one for one in checked if one.stream.kind == kind
                                          and classes.name_of(one.stream.events[0].label) == name],
-                            number)
+                            number, rules)
         for kind in BACKGROUNDS:
             _add_alarms(told, kind, [
                 one for one in checked if one.stream.kind in STREAMS_OF.get(kind, (kind,))
@@ -93,28 +99,28 @@ def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses) -> dict
 
 
 def _add_recall(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream],
-                number: int) -> None:
+                number: int, rules: Mapping[str, SoundRule]) -> None:
     recorded = sum(bool(one.stream.events[0].path) for one in streams)
     told['events'][kind] = {'recorded': recorded, 'computed': len(streams) - recorded}
     if streams:
         told['recall'][kind] = {
-            rule: np.mean([is_heard(one, number, *parts) for one in streams],
-                          axis=0).round(4).tolist() for rule, parts in RULES.items()}
+            said: np.mean([is_heard(one, number, rule) for one in streams],
+                          axis=0).round(4).tolist() for said, rule in rules.items()}
 
 
 def _add_alarms(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream],
-                number: int, rules: Mapping[str, tuple[int, int]]) -> None:
+                number: int, rules: Mapping[str, SoundRule]) -> None:
     told['hours'][kind] = round(sum(one.stream.chunks for one in streams) * CHUNK_S / 3600, 4)
     told['false_alarms'][kind] = {
-        rule: sum((count_alarms(one.scores[:, number], *parts) for one in streams),
-                  np.zeros(len(THRESHOLDS), int)).tolist() for rule, parts in rules.items()}
+        said: sum((count_alarms(one.scores[:, number], rule) for one in streams),
+                  np.zeros(len(THRESHOLDS), int)).tolist() for said, rule in rules.items()}
     if kind in STREAMS_OF:
-        told['rates'][kind] = {rule: _rates_beyond(
-            streams, number, parts, np.array(told['false_alarms'][kind][rule])).tolist()
-            for rule, parts in rules.items()}
+        told['rates'][kind] = {said: _rates_beyond(
+            streams, number, rule, np.array(told['false_alarms'][kind][said])).tolist()
+            for said, rule in rules.items()}
 
 
-def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: tuple[int, int],
+def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: SoundRule,
                   counts: np.ndarray) -> np.ndarray:
     """
     Return false alarms per hour at each threshold: as counted, or as a tail says, if more.
@@ -124,9 +130,8 @@ def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: tuple[int
     groups = [streams, [one for one in streams if one.stream.fold == HELD_OUT]]
     rates = [counts / max(_hours(streams), 1e-9)]
     for group in groups:
-        peaks = [float(series_of(one.scores[:, number], *rule).max(initial=0.0)) for one in group]
-        if len(peaks) > TAIL_PEAKS:
-            rates.append(extrapolate(np.array(peaks), _hours(group)))
+        peaks = [float(levels_of(one.scores[:, number], rule).max(initial=0.0)) for one in group]
+        rates.append(extrapolate(np.array(peaks), _hours(group)))
     return np.max(rates, axis=0).round(4)
 
 
@@ -134,18 +139,23 @@ def _hours(streams: Sequence[CheckedStream]) -> float:
     return sum(one.stream.chunks for one in streams) * CHUNK_S / 3600
 
 
-def extrapolate(peaks: np.ndarray, hours: float) -> np.ndarray:
+def extrapolate(peaks: np.ndarray, hours: float,
+                thresholds: Sequence[float] | np.ndarray = THRESHOLDS) -> np.ndarray:
     """
     Return alarms per hour at each threshold by the highest score of each stream, ``peaks`` [n].
+
+    Of TAIL_PEAKS streams or fewer nothing can be told: 0.
 
     The excess of the highest peaks over the next one, as log-odds, is taken for exponential: so
     a rate can be told for thresholds that hardly any stream reached. Below the peaks that it is
     fitted on, it is the rate at the lowest of them.
     """
+    if len(peaks) <= TAIL_PEAKS:
+        return np.zeros(len(thresholds))
     odds = np.sort(_log_odds(peaks))[::-1]
     start = odds[TAIL_PEAKS]
     mean = max(float(np.mean(odds[:TAIL_PEAKS] - start)), LEAST_MEAN)
-    above = np.maximum(_log_odds(np.array(THRESHOLDS)) - start, 0.0)
+    above = np.maximum(_log_odds(np.array(thresholds)) - start, 0.0)
     return np.asarray(TAIL_PEAKS / hours * np.exp(-above / mean))
 
 

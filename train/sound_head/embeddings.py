@@ -23,16 +23,18 @@ from train.edge.features import SOUND_LEVELS, load_tower, make_windows
 from train.sound_head.audible import label_chunks
 from train.sound_head.checks import Check, compose_check, list_checks
 from train.sound_head.classes import SoundClasses, read_classes
-from train.sound_head.clips import FOLDS, SoundClip, read_clips
+from train.sound_head.clips import FOLDS, HELD_OUT, SoundClip, read_clips
 from train.sound_head.files import write_tensors
 from train.sound_head.hours import HOUR_SECONDS, HOURS, compose_hours
 from train.sound_head.material import Material
 from train.sound_head.scenes import SHAPED, Scene, compose_training_scene, fold_of_scene
 from train.sounds.signals import LABELS
 
-__all__ = ['Amounts', 'Part', 'Workshop', 'label_vocabulary', 'load_sound_tower', 'plan_parts',
-           'write_parts']
+__all__ = ['ASIDE', 'Amounts', 'Part', 'Workshop', 'label_vocabulary', 'load_sound_tower',
+           'plan_parts', 'write_aside', 'write_parts']
 
+ASIDE = 'aside'
+"""Parts of what is put aside alone: its checks, then its hours."""
 SCENES_PER_PART = 8
 BATCH = 32
 
@@ -42,7 +44,7 @@ class Part:
     """Some scenes or checks that are heard together and kept in one file."""
 
     kind: str
-    """train, shaped, hours or check."""
+    """train, shaped, hours, check or aside."""
     number: int
 
     @property
@@ -114,17 +116,28 @@ class Workshop:
     def compose(self, part: Part, amounts: Amounts) -> Iterator[Scene]:
         """Yield the scenes of a part; the last part of a kind has what is left of it."""
         numbers = range(part.number * SCENES_PER_PART, (part.number + 1) * SCENES_PER_PART)
-        if part.kind == 'check':
+        if part.kind == ASIDE:
+            for make in self.aside(amounts)[numbers[0]:numbers[-1] + 1]:
+                yield make()
+        elif part.kind == 'check':
             chosen: list[Check] = self.checks[numbers[0]:numbers[-1] + 1]
             for check in chosen:
                 yield compose_check(self.material[check.fold], check)
-            return
-        for number in numbers[:max(0, amounts.streams[part.kind] - numbers[0])]:
-            if part.kind == HOURS:
-                yield compose_hours(self.material[number % FOLDS], number)
-            else:
-                yield compose_training_scene(self.material[fold_of_scene(number)], number,
-                                             part.kind)
+        else:
+            for number in numbers[:max(0, amounts.streams[part.kind] - numbers[0])]:
+                if part.kind == HOURS:
+                    yield compose_hours(self.material[number % FOLDS], number)
+                else:
+                    yield compose_training_scene(self.material[fold_of_scene(number)], number,
+                                                 part.kind)
+
+    def aside(self, amounts: Amounts) -> list[Callable[[], Scene]]:
+        """Return all scenes of what is put aside, as they are composed when they are called."""
+        own = self.material[HELD_OUT]
+        return [*(partial(compose_check, own, check) for check in self.checks
+                  if check.fold == HELD_OUT),
+                *(partial(compose_hours, own, number)
+                  for number in range(HELD_OUT, amounts.streams[HOURS], FOLDS))]
 
     def write(self, part: Part, amounts: Amounts, folder: Path) -> int:
         """Make one part and return how many chunks it has; what exists is left as it is."""
@@ -161,8 +174,23 @@ def _write_part(folder: Path, amounts: Amounts, part: Part) -> int:
 def write_parts(data: Path, folder: Path, amounts: Amounts, workers: int,
                 report: Callable[[str], None] = print) -> list[Part]:
     """Make what is missing of the parts of that much and of all checks; return all parts."""
+    checks = list_checks(read_clips(data), read_classes())
+    return _write_missing(plan_parts(amounts, len(checks)), data, folder, amounts, workers, report)
+
+
+def write_aside(data: Path, folder: Path, amounts: Amounts, workers: int,
+                report: Callable[[str], None] = print) -> list[Part]:
+    """Make what is missing of the checks and hours that are put aside; return their parts."""
+    checks = list_checks(read_clips(data), read_classes())
+    count = sum(check.fold == HELD_OUT for check in checks) + len(
+        range(HELD_OUT, amounts.streams[HOURS], FOLDS))
+    parts = [Part(ASIDE, number) for number in range(-(-count // SCENES_PER_PART))]
+    return _write_missing(parts, data, folder, amounts, workers, report)
+
+
+def _write_missing(parts: list[Part], data: Path, folder: Path, amounts: Amounts, workers: int,
+                   report: Callable[[str], None]) -> list[Part]:
     folder.mkdir(parents=True, exist_ok=True)
-    parts = plan_parts(amounts, len(list_checks(read_clips(data), read_classes())))
     missing = [part for part in parts if not (folder / part.file_name).exists()]
     if not missing:
         return parts

@@ -1,18 +1,19 @@
 """
-Safetensors files that are the same bytes for the same content, written whole or not at all.
+Files that are the same bytes for the same content, written whole or not at all.
 
-The library writes metadata in any order; here it is in the order of the alphabet.
+The library of safetensors writes metadata in any order; here it is in the order of the alphabet.
 """
 
 import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
 
-__all__ = ['write_tensors']
+__all__ = ['write_json', 'write_tensors']
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
@@ -25,4 +26,11 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
     text = header.encode() + b' ' * (-len(header.encode()) % 8)  # data begin at a multiple of 8
     scratch = path.with_suffix('.part')
     scratch.write_bytes(struct.pack('<Q', len(text)) + text + content[8 + size:])
+    scratch.replace(path)
+
+
+def write_json(path: Path, table: dict[str, Any]) -> None:
+    """Write a table to a path, on one line."""
+    scratch = path.with_suffix('.part')
+    scratch.write_text(json.dumps(table, separators=(',', ':')) + '\n', encoding='utf-8')
     scratch.replace(path)

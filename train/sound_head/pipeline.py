@@ -6,11 +6,9 @@ so a run that was stopped goes on where it was.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,12 +16,13 @@ from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_
 from train.sound_head.across import compare_across
 from train.sound_head.baselines import Branch
 from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
-from train.sound_head.choose import recall_curves, rules_of_alerts
+from train.sound_head.choose import detection_of_alerts, recall_curves, rules_of_alerts
 from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
 from train.sound_head.clips import HELD_OUT
 from train.sound_head.curves import CheckedStream, draw_curves
 from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Amounts, Part, write_parts
+from train.sound_head.files import write_json
 from train.sound_head.heads import (
     FIRST,
     FIRST_EPOCHS,
@@ -107,8 +106,7 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
         _compare_parts(training, nets, seeds, branch, plan.out, report)
     if across and branch:
         table = compare_across(training, heads[0], branch, plan.data, report)
-        _write_json(plan.out / 'across.json', table)
-        report(say_rows(table))
+        write_json(plan.out / 'across.json', table)
     _finish(training, nets, branch, plan.out)
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 
@@ -143,10 +141,10 @@ def _finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | N
         tensors = helpers.merge(tensors, context, calibration)
     checked = [CheckedStream(stream, calibration.apply(one), target)
                for stream, one, target in zip(streams, logits, targets, strict=True)]
-    table = draw_curves(checked, training.classes) | {
+    table = draw_curves(checked, training.classes, detection_of_alerts()) | {
         'calibration_error': _errors(checked, training)}
-    _write_json(out / 'curves.json', table)
-    _write_json(out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
+    write_json(out / 'curves.json', table)
+    write_json(out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
     save_head(tensors, training.classes.names, context, out / 'sounds.safetensors')
 
 
@@ -185,7 +183,7 @@ def _compare_parts(training: Training, nets: Mapping[str, SoundNet],
         name: [nets[name]] for name in ('seed-0', *LACKING)}
     table = make_table(training, {name: score_mean(training, own, streams)
                                   for name, own in rows.items()}, streams, branch)
-    _write_json(out / 'ablations.json', table)
+    write_json(out / 'ablations.json', table)
     report(say_rows(table))
 
 
@@ -199,9 +197,3 @@ def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, f
         errors[name] = round(calibration_error(scores[known, column],
                                                targets[known, column] == PRESENT), 4)
     return errors
-
-
-def _write_json(path: Path, table: dict[str, Any]) -> None:
-    scratch = path.with_suffix('.part')
-    scratch.write_text(json.dumps(table, separators=(',', ':')) + '\n', encoding='utf-8')
-    scratch.replace(path)

@@ -126,7 +126,7 @@ class Boards:
         self.alerts.note_classes(heard.chunk.sounds.names)
         for event, origin in heard.sounds:
             self._publish_sound(event, origin)
-        self.sounds.on_chunk(heard.chunk, heard.heard.frame_id)
+        self.sounds.on_chunk(heard.chunk, heard.thresholds, heard.heard.frame_id)
 
     def publish_event(self, event: Event, heard: ChunkOrigin) -> None:
         """Tell what a session came to on a chunk."""

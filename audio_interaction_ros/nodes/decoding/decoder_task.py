@@ -59,6 +59,8 @@ class ChunkHeard:
     chunk: EncodedChunk
     sounds: tuple[tuple[SoundEvent, ChunkOrigin], ...]
     heard: ChunkOrigin
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """What each sound had to score in it, by its name."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ class DecoderTask:
             return
         self._newest_end_ns = chunk.end_ns
         self._note_chunk(item)
-        emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard))
+        emit(ChunkHeard(chunk, self._with_origin(sounds), item.heard,
+                        self.session.sound_thresholds))
 
     def _note_chunk(self, item: IncomingChunk) -> None:
         chunk = item.chunk

@@ -40,7 +40,7 @@ class SoundBoard:
         self._counts: Counter[str] = Counter()
         self._on: dict[str, SoundStarted] = {}
         self._newest: deque[EncodedChunk] = deque(maxlen=_SHOWN_CHUNKS)
-        self._below: deque[dict[str, float]] = deque(maxlen=_REMEMBERED_CHUNKS)
+        self._below: deque[dict[str, tuple[float, float]]] = deque(maxlen=_REMEMBERED_CHUNKS)
         self.apply(alerts, sounds, rules)
 
     def apply(self, alerts: AlertsConfig, sounds: SoundsConfig,
@@ -49,16 +49,17 @@ class SoundBoard:
         self._settings, self._top, self._rules = alerts, sounds.top, rules
         self._below.clear()
 
-    def on_chunk(self, chunk: EncodedChunk, frame_id: str) -> None:
-        """Publish what a chunk sounds like."""
+    def on_chunk(self, chunk: EncodedChunk, thresholds: Mapping[str, float],
+                 frame_id: str) -> None:
+        """Publish what a chunk sounds like, beside what each sound had to score in it."""
         self._newest.append(chunk)
         scores = dict(zip(chunk.sounds.names, chunk.sounds.scores.tolist(), strict=True))
-        self._below.append({name: scores[name] for name in self._rules
+        self._below.append({name: (scores[name], threshold)
+                            for name, threshold in thresholds.items()
                             if name in scores and name not in self._on})
         if self._top and scores:
             self._scores.publish(sound_scores_message(
-                chunk, frame_id=frame_id, top=self._top,
-                thresholds={name: rule.threshold for name, rule in self._rules.items()}))
+                chunk, frame_id=frame_id, top=self._top, thresholds=thresholds))
 
     def on_event(self, event: SoundEvent, frame_id: str) -> None:
         """Publish that a sound began or ended."""
@@ -102,12 +103,9 @@ class SoundBoard:
 
     def _describe_nearest(self) -> str:
         """Return which sound came nearest to its threshold in half a minute and did not begin."""
-        best: dict[str, float] = {}
-        for scores in self._below:
-            for name, score in scores.items():
-                best[name] = max(score, best.get(name, 0.0))
-        near = max(best, key=lambda name: best[name] / self._rules[name].threshold, default='')
-        return f'{near} {best[near]:.2f} of {self._rules[near].threshold:.2f}' if near else ''
+        near = max(((score / threshold, name, score, threshold) for told in self._below
+                    for name, (score, threshold) in told.items()), default=None)
+        return f'{near[1]} {near[2]:.2f} of {near[3]:.2f}' if near else ''
 
     def _check_classes(self, told_apart: frozenset[str], report: StatusReport) -> None:
         report.values['classes'] = len(told_apart)

@@ -10,8 +10,9 @@ from audio_interaction_ros.config import AudioConfig
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.nodes.io.audio_messages import SUPPORTED_TYPES
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
+from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.endpoints import (
+    have_other_fields,
     name_several,
     publisher_name,
     why_unheard,
@@ -36,6 +37,12 @@ class AudioPublishers:
     def find(self) -> list[Any]:
         """Return the endpoints that publish now."""
         return list(self._node.get_publishers_info_by_topic(self.topic))
+
+    def find_own(self) -> list[Any]:
+        """Return the endpoints by which this node listens."""
+        name = self._node.get_fully_qualified_name()
+        return [info for info in self._node.get_subscriptions_info_by_topic(self.topic)
+                if publisher_name(info) == name]
 
     def find_type(self) -> str:
         """
@@ -82,3 +89,7 @@ class AudioPublishers:
             elif type_name and info.topic_type != type_name:
                 report.add(WARN, f'{publisher_name(info)} publishes {info.topic_type}, not '
                                  f'{type_name}')
+            elif have_other_fields(info, self.find_own()):
+                report.add(ERROR, f'{publisher_name(info)} publishes {info.topic_type} with other '
+                                  'fields than it has here, so nothing of it can be read; build '
+                                  'both from one version of the package')

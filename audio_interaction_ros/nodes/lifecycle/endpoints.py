@@ -13,7 +13,7 @@ from rclpy.node import Node
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 
-__all__ = ['QosWatch', 'name_several', 'publisher_name', 'why_unheard']
+__all__ = ['QosWatch', 'have_other_fields', 'name_several', 'publisher_name', 'why_unheard']
 
 
 class QosWatch:
@@ -42,6 +42,19 @@ def why_unheard(info: Any, profile: Any) -> str:
     """Return why a publisher never connects to a subscription; empty where it does."""
     reason = qos.find_mismatch(info.qos_profile, profile)
     return f'publisher {publisher_name(info)} has an incompatible QoS: {reason}' if reason else ''
+
+
+def have_other_fields(info: Any, own: Iterable[Any]) -> bool:
+    """
+    Tell whether an endpoint has our type's name and other fields, so that nothing of it is read.
+
+    ``own`` are endpoints of the topic made here. Distributions before Iron say nothing of fields.
+    """
+    theirs: Any = getattr(info, 'topic_type_hash', None)
+    if theirs is None:
+        return False
+    ours = [item.topic_type_hash for item in own if item.topic_type == info.topic_type]
+    return any(theirs.version == hash_.version > 0 and theirs != hash_ for hash_ in ours)
 
 
 def publisher_name(info: Any) -> str:

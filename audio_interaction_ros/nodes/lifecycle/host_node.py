@@ -16,9 +16,11 @@ class HostNode(Protocol):
     create_timer: Any
     destroy_timer: Any
     get_clock: Any
+    get_fully_qualified_name: Any
     get_logger: Any
     get_namespace: Any
     get_publishers_info_by_topic: Any
+    get_subscriptions_info_by_topic: Any
     resolve_topic_name: Any
 
     def exclusive(self, callback: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -28,6 +29,7 @@ __all__ = ['find_wrong_arguments', 'run', 'run_or_say_why_not']
 _IMPATIENT_S = 10.0
 _FAREWELL_S = 2.0
 _SENDING_S = 0.3
+_NO_LOG = '; set ROS_LOG_DIR to a folder that can be written'
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
 busy executor in the same process made steps ten times slower."""
@@ -70,7 +72,8 @@ def _start_ros(args: Sequence[str] | None) -> str:
         start_ros(args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # noqa: BLE001 - of no public kind: what ROS cannot parse
         return find_wrong_arguments(sys.argv if args is None else args) or (
-            f'error: expected ROS 2 to start: {one_line(str(error))}')
+            f'error: expected ROS 2 to start: {one_line(str(error))}'
+            + _NO_LOG * ('log directory' in str(error)))
     return ''
 
 
@@ -79,7 +82,7 @@ def _spin(make_nodes: Callable[[], Sequence[Node]], stopping: threading.Event,
     """Make the nodes and run their callbacks until it is over, then take ROS down."""
     spinner = Spinner()
     try:
-        nodes = list(make_nodes())
+        nodes = _make(make_nodes)
         for node in nodes:
             spinner.add(node)
         managed = [node for node in nodes if isinstance(node, ManagedNode)]
@@ -94,6 +97,16 @@ def _spin(make_nodes: Callable[[], Sequence[Node]], stopping: threading.Event,
     finally:
         spinner.close()
         rclpy.try_shutdown()
+
+
+def _make(make_nodes: Callable[[], Sequence[Node]]) -> list[Node]:
+    """Return the nodes; a parameter of another type than a node declares ends the process."""
+    try:
+        return list(make_nodes())
+    except ParameterException as error:
+        print(f'error: {one_line(str(error))}; correct it where the node is started',
+              file=sys.stderr, flush=True)
+        os._exit(2)  # a node that is half made cannot be destroyed, which rclpy would do
 
 
 def run_or_say_why_not(kind: Callable[[], Any], args: Sequence[str] | None = None) -> int:

@@ -1,9 +1,9 @@
 """
 The whole assistant in one object without ROS: blocks of audio in, events and alerts out.
 
-Joins the listening pipeline, the session, the second passes and the alert policy. Every chunk is
-worked off before the next one enters, so the events of a recording depend on its samples only,
-not on how it was cut or how fast it came.
+Joins the listening pipeline, the session, the words that second passes read and the alert policy.
+Every chunk is worked off before the next one enters, so the events of a recording depend on its
+samples only, not on how it was cut or how fast it came.
 """
 
 import logging
@@ -16,10 +16,8 @@ from typing import Any
 from audio_interaction_ros.alerts.alert import AlertChange
 from audio_interaction_ros.assembly import (
     build_answers,
-    build_live_words,
     build_pipeline,
     build_policy,
-    build_reader,
     build_session,
     build_talker,
     build_word_interpreter,
@@ -29,12 +27,12 @@ from audio_interaction_ros.assembly import (
     load_reply_model,
     resolve_for,
 )
-from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.answers import Answer
-from audio_interaction_ros.protocol import TRANSLATION_TARGETS
+from audio_interaction_ros.offline.words import Words
 from audio_interaction_ros.runtimes.base import (
     Decoder,
     Encoder,
@@ -56,26 +54,10 @@ from audio_interaction_ros.stream.events import (
     SoundEnded,
     StreamReset,
 )
-from audio_interaction_ros.stream.final_text import (
-    Draft,
-    FinalText,
-    choose_final,
-    nobody,
-    read_for_translation,
-    write_english,
-)
-from audio_interaction_ros.stream.final_words import (
-    SettledDraft,
-    finish_span,
-    read_settled,
-    settle_draft,
-)
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.sound_events import SoundEvent
-from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
-__all__ = ['Assistant', 'AssistantStats']
+__all__ = ['TAIL_S', 'Assistant', 'AssistantStats']
 
 _LOG = logging.getLogger(__name__)
 TAIL_S = 1.2
@@ -120,33 +102,30 @@ class Assistant:
         read, and ``interpreter`` translates it where no lane does.
         """
         translates = translation_second_pass is not None
-        self._reader = build_reader(config, translates=translates)
-        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._remember)
         self._words_lane = next((lane.name for lane in config.lanes if lane.kind == 'transcript'),
                                 '')
-        self._live: LiveWords | None = (build_live_words(config, second_pass, judge=turn_judge)
-                                        if self._words_lane else None)
+        self._words = Words(
+            config, lane=self._words_lane, second_pass=second_pass, turn_judge=turn_judge,
+            translation_second_pass=translation_second_pass)
+        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._words.remember)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates and interpreter is None)
-        if self._live is not None:  # what is read is better than what the lane would write
+        if self._words.are_shown:  # what is read is better than what the lane would write
             self.session.let_write(self._words_lane, False)
         self.policy = build_policy(config.alerts, config.lanes)
         self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
-        self._second_pass = second_pass
-        self._translation_second_pass = translation_second_pass
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
         self._talker = None if text_model is None else build_talker(config, text_model)
         self._interpreter = interpreter
-        self._english = translation_second_pass if config.writes_english else None
         self.stats = AssistantStats()
 
     @property
     def read_again(self) -> frozenset[str]:
         """Lanes whose finished replies are drafts: what is read in a second pass decides."""
-        passes = {'transcript': self._second_pass, 'translation': self._translation_second_pass,
-                  'reply': self.answers}
+        passes = {'transcript': self._words.second_pass,
+                  'translation': self._words.translation_second_pass, 'reply': self.answers}
         return frozenset(lane for lane, kind in self._kinds.items()
                          if passes.get(kind) is not None)
 
@@ -213,12 +192,7 @@ class Assistant:
     @property
     def shows_words(self) -> frozenset[str]:
         """Lanes whose words are shown while they are spoken, and not as the lane streams them."""
-        return frozenset([self._words_lane] if self._live is not None else [])
-
-    def _remember(self, chunk: AudioChunk) -> None:
-        self._reader.remember(chunk)
-        if self._live is not None:
-            self._live.remember(chunk)
+        return frozenset([self._words_lane] if self._words.are_shown else [])
 
     def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
@@ -234,8 +208,8 @@ class Assistant:
         for sound in self._push_chunk(chunk):  # before any pass: an alert waits for no model
             yield sound
             yield from self._count_alerts(self.policy.on_sound(sound))
-        if self._live is not None:  # before what a lane writes, which takes longer
-            yield from self._show_words(self._live, chunk)
+        for words in self._words.read_on(chunk):  # before what a lane writes, which takes longer
+            yield from self._take_words(words)
         while self.session.busy:
             for event in self.session.step():
                 yield event
@@ -250,41 +224,17 @@ class Assistant:
             yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
 
-    def _show_words(self, live: LiveWords, chunk: EncodedChunk) -> Iterator[Event]:
-        """Yield what is read of the speech that goes on, and the finals of what silence ended."""
-        place: dict[str, Any] = {
-            'lane': self._words_lane, 'stamp_ns': chunk.end_ns,
-            'epoch': chunk.epoch, 'seq': chunk.seq}
-        over = live.hear(chunk.stamp_ns)
-        if live.due:
-            try:
-                shown = live.read()
-            except Exception:  # the final is still to come
-                _LOG.exception('reading speech that goes on failed')
-                shown = None
-            if shown is not None:
-                self._cut_short(shown.text)
-                words = PartialTranscript(**place, **vars(shown))
-                yield words
-                translated = self._interpreter and self._interpreter.on_partial(words)
-                if translated:
-                    yield translated
-        for span in [*over, *live.end(), *(live.finish() if chunk.end_of_stream else [])]:
-            final = self._end_words(span, place)
-            yield final
-            yield from self._answer(final)
-
-    def _end_words(self, span: OverSpan, place: dict[str, Any]) -> FinalTranscript:
-        """Return the final of an utterance that was over before a lane answered it."""
-        assert self._second_pass is not None, 'words are shown by the second pass'
-        try:
-            final = finish_span(span, self._reader, self._second_pass)
-        except Exception:  # what was shown must come to an end
-            _LOG.exception('second pass failed, an utterance has no text')
-            final = nobody(Draft(text='', confidence=0.0, start_ns=span.start_ns,
-                                 end_ns=span.end_ns))
-        return _final_event(final, reply_id=span.utterance_id, utterance_id=span.utterance_id,
-                            streamed_text='', ended_by=span.ended_by, **place)
+    def _take_words(self, words: PartialTranscript | FinalTranscript) -> Iterator[Event]:
+        """Yield words that were read, and what follows them."""
+        if isinstance(words, FinalTranscript):
+            yield words
+            yield from self._answer(words)
+            return
+        self._cut_short(words.text)
+        yield words
+        translated = self._interpreter and self._interpreter.on_partial(words)
+        if translated:
+            yield translated
 
     def _push_chunk(self, chunk: EncodedChunk) -> list[SoundEvent]:
         try:
@@ -297,13 +247,13 @@ class Assistant:
         self.stats.replies += 1
         yield from self._count_alerts(self.policy.on_reply(reply))
         kind = self._kinds[reply.lane]
-        if kind == 'transcript' and self._second_pass is not None:
-            final, was_final = self._read_again(reply, self._second_pass)
+        if kind == 'transcript' and self._words.second_pass is not None:
+            final, was_final = self._words.read_again(reply)
             if not was_final:
                 yield final
             yield from self._answer(final)
-        if kind == 'translation' and self._translation_second_pass is not None:
-            self._translate(reply, self._translation_second_pass)
+        if kind == 'translation' and self._words.translation_second_pass is not None:
+            self.session.translate(reply, self._words.read_for_translation(reply))
         if kind == 'reply' and self.answers is not None:
             yield from self._say(self.answers.on_reply(reply))
 
@@ -317,21 +267,9 @@ class Assistant:
             self._cut_short(heard.text)
             yield from self._say(self.answers.on_words(heard))
         translated = self._interpreter and self._interpreter.on_final(
-            heard, self._write_english(heard))
+            heard, self._words.write_english(heard))
         if translated:
             yield translated
-
-    def _write_english(self, heard: FinalTranscript) -> str:
-        """Return the English of words as who reads writes it of the audio; '' where none does."""
-        if self._english is None or not heard.text or heard.source != 'second_pass' or (
-                TRANSLATION_TARGETS.get(heard.language) != 'en'):
-            return ''
-        try:
-            return write_english(self._reader, self._english, heard.language, heard.start_ns,
-                                 heard.end_ns)
-        except Exception:  # the words can still be translated
-            _LOG.exception('the second pass cannot translate, words are translated instead')
-            return ''
 
     def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
         """Yield answers; what no intent explains is answered by the text model."""
@@ -353,40 +291,3 @@ class Assistant:
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)
         return changes
-
-    def _read_again(self, reply: ReplyFinished,
-                    reading_model: Transcriber) -> tuple[FinalTranscript, bool]:
-        """Return what was said, and whether that was final already, so that nothing is left."""
-        draft = _make_draft(reply)
-        settled = SettledDraft(draft=draft) if self._live is None else settle_draft(
-            self._live, draft)
-        try:
-            final = read_settled(settled, self._reader, reading_model)
-        except Exception:  # the streamed text is still there
-            _LOG.exception('second pass failed, keeping the streamed transcript')
-            final = choose_final(draft, None)
-        return _final_event(
-            final, lane=reply.lane, stamp_ns=reply.stamp_ns, epoch=reply.epoch, seq=reply.seq,
-            reply_id=reply.reply_id, streamed_text=reply.text, utterance_id=settled.utterance_id,
-            ended_by=settled.was_final or 'model'), bool(settled.was_final)
-
-    def _translate(self, reply: ReplyFinished, reading_model: Transcriber) -> None:
-        """Have what was said translated; without it the streamed text becomes final."""
-        said = RecognisedSpeech()
-        try:
-            said = read_for_translation(self._reader, reading_model, _make_draft(reply))
-        except Exception:  # the streamed text is still there
-            _LOG.exception('second pass failed, keeping the streamed translation')
-        self.session.translate(reply, said)
-
-
-def _make_draft(reply: ReplyFinished) -> Draft:
-    return Draft(text=reply.text, confidence=reply.confidence, start_ns=reply.start_ns,
-                 end_ns=reply.end_ns)
-
-
-def _final_event(final: FinalText, **event: Any) -> FinalTranscript:
-    return FinalTranscript(
-        text=final.text, language=final.language, source=final.source,
-        confidence=final.confidence, start_ns=final.start_ns, end_ns=final.end_ns,
-        words=final.words, **event)
