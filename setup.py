@@ -17,6 +17,16 @@ def shared_files(folder: str) -> list[tuple[str, list[str]]]:
     return list(by_place.items())
 
 
+def interpreter() -> str:
+    """
+    Return what runs the commands: the Python of ``make setup``, which has what they import.
+
+    Where there is none, a sourced environment decides, never the Python that ran colcon.
+    """
+    python = Path(__file__).resolve().parent / '.venv' / 'bin' / 'python'
+    return str(python) if python.exists() else '/usr/bin/env python3'
+
+
 def requirements(name: str) -> list[str]:
     """Return the requirements of one file under requirements/."""
     lines = Path('requirements', name).read_text(encoding='utf-8').splitlines()
@@ -50,6 +60,7 @@ setup(
                  *requirements('replay.txt'), *requirements('monitor.txt')],
     },
     zip_safe=True,
+    options={'build_scripts': {'executable': interpreter()}},
     entry_points={
         'console_scripts': [
             'audio-interaction = audio_interaction_ros.cli.main:main',

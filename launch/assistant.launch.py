@@ -6,12 +6,13 @@ node that dies is started again. Without ``discovery`` and without a variable th
 the nodes are found on this machine only: nobody else in the network hears what they hear.
 """
 
+import difflib
 import os
 from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
@@ -55,7 +56,15 @@ def generate_launch_description() -> LaunchDescription:
         *(DeclareLaunchArgument(name, default_value=default, description=text,
                                 **({'choices': list(choices)} if choices else {}))
           for name, (default, text, choices) in ARGUMENTS.items()),
-        OpaqueFunction(function=make_nodes)])
+        OpaqueFunction(function=name_typos), OpaqueFunction(function=make_nodes)])
+
+
+def name_typos(context: LaunchContext) -> list[LogInfo]:
+    """Return a line for each argument that is like one of ours: launch takes any name."""
+    near = {name: difflib.get_close_matches(name, ARGUMENTS, 1, 0.8)
+            for name in context.launch_configurations if name not in ARGUMENTS}
+    return [LogInfo(msg=f'{name}: there is no such argument; did you mean {meant[0]}?')
+            for name, meant in near.items() if meant]
 
 
 def make_nodes(context: LaunchContext) -> list[Node]:
@@ -80,8 +89,9 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
     alive = {'respawn': True, 'respawn_delay': 1.0}
-    # Lookers-on have processes of their own, so that nothing of theirs holds up the ears.
-    nodes = [Node(executable='monitor_node', **alive, **common)
+    # Lookers-on have processes of their own, so that nothing of theirs holds up the ears. The page
+    # comes back later: without its package it would fill the log.
+    nodes = [Node(executable='monitor_node', **{**alive, 'respawn_delay': 30.0}, **common)
              ] if values['monitor'] == 'true' else []
     nodes += [Node(executable='foxglove_audio_node', **common)
               ] if values['foxglove_audio'] == 'true' else []

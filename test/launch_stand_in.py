@@ -35,6 +35,15 @@ class Opaque:
         return self.function(context)
 
 
+class Logged:
+    def __init__(self, *, msg):
+        self.message = msg
+
+    def visit(self, context):
+        print(f'launch: {self.message}', file=sys.stderr)
+        return []
+
+
 class Variable:
     def __init__(self, name, value):
         self.name, self.value = name, value
@@ -80,7 +89,8 @@ def modules(share):
     """Return the modules to put into ``sys.modules``, with a folder as the package's share."""
     contents = {
         'launch': {'LaunchContext': Context, 'LaunchDescription': list},
-        'launch.actions': {'DeclareLaunchArgument': Declared, 'OpaqueFunction': Opaque,
+        'launch.actions': {'DeclareLaunchArgument': Declared, 'LogInfo': Logged,
+                           'OpaqueFunction': Opaque,
                            'SetEnvironmentVariable': Variable},
         'launch_ros': {}, 'launch_ros.actions': {'Node': Node},
         'ament_index_python': {},

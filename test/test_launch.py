@@ -56,12 +56,18 @@ def executables():
             for keyword in node.keywords if keyword.arg == 'executable'}
 
 
-def console_scripts(monkeypatch):
-    """Return {command: (module, function)} of setup.py."""
+def told_to_setup(monkeypatch, script=ROOT / 'setup.py'):
+    """Return what setup.py gives to setuptools."""
     seen = {}
     monkeypatch.setattr(setuptools, 'setup', seen.update)
     monkeypatch.chdir(ROOT)
-    runpy.run_path(str(ROOT / 'setup.py'))
+    runpy.run_path(str(script))
+    return seen
+
+
+def console_scripts(monkeypatch):
+    """Return {command: (module, function)} of setup.py."""
+    seen = told_to_setup(monkeypatch)
     pairs = (line.split(' = ') for line in seen['entry_points']['console_scripts'])
     return {name: tuple(target.split(':')) for name, target in pairs}
 
@@ -93,6 +99,21 @@ def test_every_executable_is_a_command_of_the_package(monkeypatch):
         assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+@pytest.mark.parametrize('set_up', [True, False])
+def test_commands_run_in_the_environment_that_has_what_they_import(monkeypatch, tmp_path, set_up):
+    script = tmp_path / 'setup.py'
+    script.write_text((ROOT / 'setup.py').read_text(encoding='utf-8'))
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    if set_up:
+        python.parent.mkdir(parents=True)
+        python.touch()
+    link = tmp_path / 'build' / 'setup.py'  # as colcon build --symlink-install makes it
+    link.parent.mkdir()
+    link.symlink_to(script)
+    told = told_to_setup(monkeypatch, link)['options']['build_scripts']['executable']
+    assert told == (str(python) if set_up else '/usr/bin/env python3')
+
+
 def stand_in():
     spec = importlib.util.spec_from_file_location(
         'launch_stand_in', Path(__file__).with_name('launch_stand_in.py'))
@@ -106,6 +127,11 @@ def launch(request, tmp_path, monkeypatch):
     """Return a function that launches with arguments and returns what each command was told."""
     if request.param == 'launch':
         return really(tmp_path, monkeypatch)
+    return by_stand_in(monkeypatch)
+
+
+def by_stand_in(monkeypatch):
+    """Return the function that works out what each command would be told."""
     package = stand_in()
     for name, module in package.modules(ROOT).items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -233,6 +259,13 @@ def test_the_shipped_safety_events_need_no_path(launch):
 def test_a_wrong_argument_ends_the_launch(launch, name, value):
     code, told = launch([], **{name: value})
     assert code != 0 and told == {}
+
+
+def test_a_mistyped_name_of_an_argument_is_told(monkeypatch, capsys):
+    code, told = by_stand_in(monkeypatch)(['assistant'], sorce='file', of_another_launch_file='x')
+    assert code == 0 and told['assistant']['arguments'][:2] == ['--source', 'mic']
+    said = capsys.readouterr().err
+    assert said == 'launch: sorce: there is no such argument; did you mean source?\n'
 
 
 RANGE, OLDER = 'ROS_AUTOMATIC_DISCOVERY_RANGE', 'ROS_LOCALHOST_ONLY'

@@ -36,6 +36,7 @@ RANGES: dict[str, tuple[float, float]] = {
     'speech.speed': (0.5, 2.0), 'speech.volume_db': (-60.0, 20.0),
     'speech.rate_hz': (0, 192_000), 'speech.queue': (1, 1000),
     'speech.alerts_min_severity': (0, 3), 'speech.repeat_s': (0.0, 86_400.0),
+    'speech.duck_db': (0.0, 60.0),
     'lane.threshold': (0.0, 1.0), 'lane.min_confidence': (-1.0, 1.0),
     'lane.release': (0.0, 1.0),
     'lane.refractory_s': (0.0, 86_400.0), 'lane.max_reply_tokens': (1, 100_000),

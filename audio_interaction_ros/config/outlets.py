@@ -48,6 +48,8 @@ class SpeechConfig:
     """So many texts wait at most; what is least urgent goes, and is named in the log."""
     barge_in: str = 'words'
     """What ends speech: words (assistant.barge_in), any words that are heard, or off."""
+    duck_db: float = 0.0
+    """So many dB softer while somebody else speaks, unless it is CRITICAL; 0: as loud as ever."""
 
     def __post_init__(self) -> None:
         """Check names and ranges."""

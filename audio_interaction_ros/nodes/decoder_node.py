@@ -226,6 +226,7 @@ class DecoderNode(ManagedNode):
         elif not self.get_publishers_info_by_topic(self.resolve_topic_name('encoded')):
             report.add(WARN, f'no encoder on {self.resolve_topic_name("encoded")}')
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         self._health.report_input(report)
         if self._worker is not None:
             self.boards.report_inputs(report)
@@ -235,8 +236,8 @@ class DecoderNode(ManagedNode):
         report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='step', loaded=self.ready, since=self._configured_at,
             timings=self._timings, busy=self._busy,
-            too_slow='decoding is slower than real time; take a faster device, a smaller model '
-                     'or fewer lanes')
+            too_slow='decoding is slower than real time; end other programs, or take a faster '
+                     'device, a smaller model or fewer lanes')
         self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         return report

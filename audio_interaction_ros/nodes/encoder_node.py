@@ -294,6 +294,7 @@ class EncoderNode(ManagedNode):
     def _report_input(self) -> StatusReport:
         report = StatusReport()
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         report.values.update(state=self.state, listening=self._listening,
                              push_to_talk=self._button is not None and self._button.held)
         if not self.active:
@@ -321,7 +322,8 @@ class EncoderNode(ManagedNode):
         report = StatusReport() if self._worker is None else model_report(
             self.config.model, unit='chunk', loaded=self.ready, since=self._configured_at,
             timings=self._ears.timings, busy=self._ears.busy,
-            too_slow='encoding is slower than real time; take a faster device')
+            too_slow='encoding is slower than real time; end other programs, or take a '
+                     'faster device')
         self.recovery.report(report)
         report.values.update(idle=self.idle, failure=self.failure)
         if self._second_pass is not None:

@@ -180,6 +180,8 @@ class SpeechNode(ManagedNode):
             reason = self._words.why_silent(message.text, self.config.speech.barge_in)
             if reason:
                 self._fall_silent(reason)
+            elif not message.is_final:  # a final one may be of what was said before
+                self._duck_for(message.text)
 
     def _on_overheard(self, message: Any) -> None:
         assert self.mouth is not None, 'subscriptions exist only after set_up'
@@ -189,6 +191,15 @@ class SpeechNode(ManagedNode):
                 now_s=time.monotonic())
             if reason:
                 self._fall_silent(reason)
+            else:
+                self._duck_for(message.data)
+
+    def _duck_for(self, text: str) -> None:
+        """Speak softer where a text holds words that are not the robot's own."""
+        assert self.mouth is not None, 'only a configured node hears'
+        decibels = self.config.speech.duck_db
+        if decibels and self._words.is_other(text, said=' '.join(self._said)):
+            self.mouth.duck(decibels)
 
     def _on_stop(self, _request: Any, response: Any) -> Any:
         response.success = self._fall_silent('stopped by speech/stop')
@@ -228,6 +239,7 @@ class SpeechNode(ManagedNode):
     def _make_report(self) -> StatusReport:
         report = StatusReport(values={'state': self.state, 'speaking': self._speaking})
         self.qos_watch.check(report)
+        self.name_watch.check(report)
         self.recovery.report(report)
         if self.mouth is None:
             return report

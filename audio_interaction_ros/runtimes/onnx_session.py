@@ -101,6 +101,8 @@ def _flush_denormals() -> None:
     """
     if platform.machine() != 'x86_64' or platform.libc_ver()[0] != 'glibc':
         return
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # looks for the smallest number once, and warns where there is none
     environment = (ctypes.c_uint32 * 8)()  # fenv_t; the last word is MXCSR
     libm = ctypes.CDLL('libm.so.6')
     if libm.fegetenv(environment) == 0:

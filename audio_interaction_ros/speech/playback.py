@@ -15,6 +15,8 @@ __all__ = ['PlayedBlock', 'Playback']
 
 _FADE_S = 0.01
 _PAUSE_S = 0.2
+_RAMP_S = 0.1
+"""From full loudness to none and back; a step would click."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Playback:
         self._spoken = 0.0
         self._complete = self._fading = False
         self._pause = 0
+        self._gain = self._soft_gain = 1.0
+        self._soft_left = 0
 
     @property
     def number(self) -> int:
@@ -64,6 +68,7 @@ class Playback:
             self._parts.clear()
             self._number, self._offset, self._spoken, self._pause = number, 0, 0.0, 0
             self._complete = self._fading = False
+            self._gain, self._soft_left = 1.0, 0
 
     def put(self, number: int, samples: np.ndarray, share: float) -> bool:
         """Append a part [n] float32; False where that utterance is under way no more."""
@@ -84,12 +89,18 @@ class Playback:
             self._fading = self._number != 0
             return self._number
 
+    def soften(self, gain: float, seconds: float) -> None:
+        """Play this utterance softer for so many seconds from now on; 1 is as loud as it is."""
+        with self._lock:
+            self._soft_gain, self._soft_left = gain, round(seconds * self.rate_hz)
+
     def take(self, frames: int) -> PlayedBlock:
         """Return the next block, silence where nothing is to be said."""
         with self._lock:
             number = self._number
             block = np.zeros(frames, np.float32)
             filled = self._fade(block) if self._fading else self._fill(block)
+            self._apply_gain(block)
             over = number != 0 and (self._fading or self._complete and not self._parts)
             spoken = 1.0 if over and not self._fading else self._spoken
             if over:
@@ -117,6 +128,17 @@ class Playback:
                     self._pause = max(0, round(_PAUSE_S * self.rate_hz) - (len(block) - at))
                     break
         return spoke
+
+    def _apply_gain(self, block: np.ndarray) -> None:
+        soft = min(self._soft_left, len(block))
+        self._soft_left -= soft
+        for part, target in ((block[:soft], self._soft_gain), (block[soft:], 1.0)):
+            way = target - self._gain
+            if len(part) and (way or target != 1.0):
+                steps = np.arange(1, len(part) + 1) / (_RAMP_S * self.rate_hz)
+                gains = self._gain + np.sign(way) * np.minimum(steps, abs(way))
+                part *= gains.astype(np.float32)
+                self._gain = float(gains[-1])
 
     def _fade(self, block: np.ndarray) -> bool:
         """Play 10 ms more, ever softer, so that there is no click."""

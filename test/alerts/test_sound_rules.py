@@ -249,3 +249,10 @@ def test_detector_and_policy_read_the_rules_file_once_and_again_when_it_changes(
     path.unlink()
     with pytest.raises(ConfigurationError, match='rules.yaml'):
         assembly.build_policy(settings, ())
+
+
+@pytest.mark.parametrize('profile', ['alarms', 'quiet_home', 'home', 'workshop'])
+def test_the_shipped_rules_let_no_place_raise_the_thresholds_of_the_standard_alarms(profile):
+    found = load_rules(SHIPPED).rules_of_sounds(profile)
+    assert {name for name, rule in found.items() if not rule.background} == {
+        'smoke_alarm', 'co_alarm', 'fire_alarm'}

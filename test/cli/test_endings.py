@@ -67,3 +67,28 @@ def test_ctrl_c_while_the_program_is_being_read_is_quiet():
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, '')
+
+
+NODE = ('import sys\n'
+        'class Slow:\n'
+        '    def find_spec(self, name, *_):\n'
+        '        if name == "rclpy":\n'
+        '            print("importing", flush=True)\n'
+        '            import time; time.sleep(60)\n'
+        'sys.meta_path.insert(0, Slow())\n'
+        'import audio_interaction_ros.nodes.printer')
+
+
+def test_ctrl_c_while_a_node_is_being_read_is_quiet():
+    process = subprocess.Popen([sys.executable, '-c', NODE], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'importing\n'
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (-signal.SIGINT, '')
+
+
+def test_what_else_a_node_raises_is_not_hidden():
+    raised = subprocess.run([sys.executable, '-c', 'import audio_interaction_ros.nodes\n1 / 0'],
+                            cwd=ROOT, capture_output=True, text=True)
+    assert raised.returncode == 1 and 'ZeroDivisionError' in raised.stderr

@@ -62,3 +62,14 @@ def test_a_clock_that_jumps_an_hour_costs_no_audio(witness, jump_ns):
     assert counts.lost_samples == 0
     witness.robot.wait(lambda: witness.says(INPUT, 'stamps jumped'), 'named')
     witness.hears_on()
+
+
+def test_blocks_that_are_too_long_are_named_and_what_they_cost_is_counted(witness):
+    witness.start()
+    noise = np.random.default_rng(0).normal(0, 3000, 320_000).astype(np.int16)  # 50 chunks
+    witness.publish(noise)
+    witness.robot.wait(lambda: witness.books().offered >= 49, 'it is encoded')
+    witness.robot.wait(lambda: witness.says(INPUT, 'blocks of 20.0 s'), 'named')
+    assert witness.everything_accounted().dropped > 0
+    witness.hears_on()
+    witness.robot.wait(lambda: not witness.says(INPUT, 'blocks of'), 'over')

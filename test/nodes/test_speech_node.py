@@ -163,6 +163,39 @@ def test_one_stop_that_is_read_twice_ends_one_text():
     assert ends(1.0) and not ends(1.5) and not ends(3.5) and ends(6.0)
 
 
+SIGNS = [('transcript', {'text': 'What about'}, 0.25), ('speech/overheard', {'data': 'Hm'}, 0.25),
+         ('speech/overheard', {'data': 'bus does not'}, 1.0),
+         ('transcript', {'text': 'It is late.', 'is_final': True}, 1.0)]
+
+
+@pytest.mark.parametrize(('topic', 'fields', 'loudness'), SIGNS)
+def test_it_speaks_softer_while_somebody_else_does(robot, topic, fields, loudness):
+    mouth = Mouth(robot, {'speech.duck_db': 12.04})
+    text = 'The bus does not stop here, and it goes on like this for a while.'
+    mouth.tell('speech/say', data=text)
+    mouth.wait_for_text(text)
+    mouth.tell(topic, **fields)
+    mouth.tell('speech/say', data='That came.')
+    mouth.robot.wait(lambda: len(mouth.node.mouth.queue), 'all was heard')
+    mouth.hand.step(20)
+    tone = play_tone(text)
+    assert mouth.hand.blocks[-1].samples == pytest.approx(
+        loudness * tone[19 * BLOCK:20 * BLOCK], abs=1e-4)
+
+
+def test_what_is_critical_is_said_as_loud_as_ever(robot):
+    mouth = Mouth(robot, {'speech.duck_db': 12.0})
+    text = 'There is smoke in the kitchen, and it is getting more and more.'
+    mouth.tell('alerts', id='1', label='smoke', message=text, state=0, severity=3)
+    mouth.wait_for_text(text)
+    mouth.tell('speech/overheard', data='What is it')
+    mouth.tell('speech/say', data='That came.')
+    mouth.robot.wait(lambda: len(mouth.node.mouth.queue), 'all was heard')
+    mouth.hand.step(20)
+    assert mouth.hand.blocks[-1].samples == pytest.approx(
+        play_tone(text)[19 * BLOCK:20 * BLOCK])
+
+
 def test_which_words_end_speech_can_be_chosen():
     words = WordWatch(AssistantConfig())
     for text, ends in (('Stop!', 'words any'), ('robot, be quiet please', 'words any'),

@@ -118,3 +118,30 @@ def test_speech_that_is_not_made_yet_is_waited_for():
     playback.finish(1)
     playback.begin(2)
     assert not playback.take(20).over
+
+
+def test_softened_speech_gets_softer_and_loud_again_without_a_step():
+    playback = Playback(rate_hz=1000)
+    playback.begin(1)
+    playback.put(1, ones(1000), 1.0)
+    playback.take(100)
+    playback.soften(0.25, 0.4)
+    heard = np.concatenate([playback.take(70).samples for _ in range(10)])
+    assert np.abs(np.diff(heard)).max() <= 1 / 100 + 1e-6, 'from one to none in 0.1 s'
+    assert heard[75:400] == pytest.approx(0.25) and heard[400] > 0.25
+    assert np.all(heard[475:] == 1.0)
+
+
+def test_another_sign_of_somebody_keeps_it_soft_and_the_next_text_is_loud():
+    playback = Playback(rate_hz=1000)
+    playback.begin(1)
+    playback.put(1, ones(1000), 1.0)
+    for _ in range(5):
+        playback.soften(0.5, 0.1)
+        last = playback.take(90).samples
+    assert last == pytest.approx(0.5)
+    playback.stop()
+    assert playback.take(20).over
+    playback.begin(2)
+    playback.put(2, ones(100), 1.0)
+    assert np.all(playback.take(50).samples == 1.0)

@@ -16,6 +16,7 @@ import math
 import random
 import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import jiwer
@@ -182,14 +183,36 @@ def make_speller(items: list[Example], used: list[int], base: Path) -> Speller:
                    torch.from_numpy(some.std(0) + 1e-3))
 
 
-def main() -> None:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--scenes', type=Path, required=True)
     parser.add_argument('--validation', type=Path, required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--recipe', default='edge')
     parser.add_argument('--start', type=Path, help='file with a projector to go on from')
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def train_epoch(model: Speller, optimizer: torch.optim.Optimizer, batches: list[list[Example]],
+                index: dict[int, int], clock: Clock, steps: Iterator[int]) -> list[float]:
+    """Learn from the batches while there is time; return the loss of each step."""
+    losses = []
+    for batch in batches:
+        done = clock.spent_share()
+        if done >= 1.0:
+            break
+        set_rates(optimizer, rate_share(next(steps), done))
+        loss = loss_of(model, batch, index)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def main() -> None:
+    arguments = parse_options()
     asked = read_edge_recipe(arguments.recipe).words
     rng = random.Random(0)
     torch.manual_seed(0)
@@ -204,27 +227,15 @@ def main() -> None:
     if arguments.start:
         model.unfold(load_file(arguments.start))
     optimizer = torch.optim.AdamW(model.parameters(), lr=asked.rate, weight_decay=0.05)
-    best, clock, epoch, number = math.inf, Clock(asked.minutes), 0, 0
+    best, clock, epoch, steps = math.inf, Clock(asked.minutes), 0, count()
     print(f'{len(items)} examples, {len(used)} tokens in use', flush=True)
-    while (done := clock.spent_share()) < 1.0:
-        losses = []
-        for batch in draw_batches(items, 16, rng):
-            done = clock.spent_share()
-            if done >= 1.0:
-                break
-            set_rates(optimizer, rate_share(number, done))
-            number += 1
-            loss = loss_of(model, batch, index)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            losses.append(loss.item())
-        figures = validate(model, held, used, tokenizer)
+    while clock.spent_share() < 1.0:
+        losses = train_epoch(model, optimizer, draw_batches(items, 16, rng), index, clock, steps)
+        minutes, figures = clock.spent_minutes(), validate(model, held, used, tokenizer)
         epoch += 1
         print(f'epoch {epoch}: loss {np.mean(losses or [0]):.3f}, validation '
               + ', '.join(f'{name} {value:.3f}' for name, value in figures.items())
-              + f', {done * asked.minutes:.1f} min', flush=True)
+              + f', {minutes:.1f} min', flush=True)
         if figures['wer'] < best:
             best = figures['wer']
             write_weights(arguments.out, model.fold())

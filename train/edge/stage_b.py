@@ -16,7 +16,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 
@@ -171,7 +171,7 @@ def train(model: Edge, optimizer: torch.optim.Optimizer, drawn: Iterator[list[It
         save()
 
 
-def main() -> None:
+def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--scenes', type=Path, required=True,
                         help='folder of train.edge.scenes with its features')
@@ -189,6 +189,23 @@ def main() -> None:
     arguments = parser.parse_args()
     if the_processes().num_processes > 1:
         arguments.device = 'cpu'
+    return arguments
+
+
+def begin(model: Edge, optimizer: torch.optim.Optimizer, starts: Mapping[str, Path], out: Path,
+          begun_from: dict[str, str]) -> float:
+    """Load what an earlier run left, or what it begins from; return the minutes spent on it."""
+    before = resume_progress(out, model.load_trained, optimizer, begun_from)
+    if not before:
+        for name, start in starts.items():
+            model.load_trained({tensor: value for tensor, value in load_file(start).items()
+                                if tensor.startswith(PARTS[name])})
+    the_processes().wait_for_everyone()  # nobody writes what another still reads
+    return before.get('minutes', 0.0)
+
+
+def main() -> None:
+    arguments = parse_options()
     recipe = read_edge_recipe(arguments.recipe)
     asked = recipe.replies
     minutes = asked.minutes_again if arguments.begin else asked.minutes
@@ -200,13 +217,7 @@ def main() -> None:
     model = Edge(read_sounds(arguments.sound), recipe.sound_feature).to(arguments.device)
     optimizer = torch.optim.AdamW(parameter_groups(model, asked), weight_decay=0.0,
                                   betas=(0.9, 0.98))
-    before = resume_progress(out, model.load_trained, optimizer, begun_from)
-    if not before:
-        for name, start in starts.items():
-            model.load_trained({tensor: value for tensor, value in load_file(start).items()
-                                if tensor.startswith(PARTS[name])})
-    spent = before.get('minutes', 0.0)
-    the_processes().wait_for_everyone()  # nobody writes what another still reads
+    spent = begin(model, optimizer, starts, out, begun_from)
     pairs = split_pairs(read_pairs(arguments.pairs))[0] if arguments.pairs else []
     streams = read_streams(arguments.scenes)
     print(f'{len(streams)} streams, {spent:.1f} of {minutes:.1f} min spent', flush=True)

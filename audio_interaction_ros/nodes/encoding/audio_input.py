@@ -29,6 +29,7 @@ from audio_interaction_ros.nodes.lifecycle.host_node import HostNode
 __all__ = ['AudioInput']
 
 _TOPIC = 'audio'
+_LONG_BLOCK_S = 1.0
 _QUIET_AFTER_S = 2.0
 _LOOK_S = 1.0
 _SHOWN_S = 10.0
@@ -67,6 +68,7 @@ class AudioInput:
         self._renewed_at, self._patience_s = 0.0, self._renew_after_s
         self.received = self.refused = self.dropped = self.renewed = 0
         self._format = (0, 0)
+        self._block_s = 0.0
         self._counted = (time.monotonic(), 0)
 
     def be_patient(self, seconds: float) -> None:
@@ -203,6 +205,7 @@ class AudioInput:
             return
         channels = block.samples.shape[1] if block.samples.ndim > 1 else 1
         self._format = (block.sample_rate_hz, channels)
+        self._block_s = len(block.samples) / max(1, block.sample_rate_hz)
         header = getattr(message, 'header', None)
         if not self._on_block(block, header.frame_id if header is not None else ''):
             self.dropped += 1
@@ -225,7 +228,8 @@ class AudioInput:
             topic=self._publishers.topic, type=type_name or 'unknown', publishers=count,
             received=self.received, refused=self.refused, dropped_blocks=self.dropped,
             renewed=self.renewed, age_s=age_s, messages_per_s=self._messages_per_s(),
-            sample_rate_hz=self._format[0], channels=self._format[1])
+            sample_rate_hz=self._format[0], channels=self._format[1],
+            block_ms=round(self._block_s * 1000, 3))
         if self._wanted:
             self._report_silence(report, count, age_s)
             self._report_losses(report)
@@ -247,6 +251,10 @@ class AudioInput:
         if now - self._last_drop_at < _SHOWN_S:
             report.add(WARN, f'{self.dropped} blocks of audio dropped so far: the encoder is too '
                              f'slow')
+        if self._block_s > _LONG_BLOCK_S:
+            report.add(WARN, f'blocks of {self._block_s:.1f} s: nothing of one is heard before it '
+                             'is whole, and what the queue does not hold of it is dropped; '
+                             'publish 10 to 100 ms at a time')
         if self._info is not None:
             self._info.report(report, taken_as=f'{self._settings.sample_rate_hz} Hz mono s16le '
                                                f'(audio.sample_rate_hz)')

@@ -29,7 +29,7 @@ LIVE = {
         'alerts.while_speaking_min_severity', 'lane.threshold', 'lane.min_confidence',
         'lane.release', 'lane.refractory_s', 'sounds.top')),
     'speech_node': frozenset((
-        'speech.says', 'speech.alerts_min_severity', 'speech.barge_in')),
+        'speech.says', 'speech.alerts_min_severity', 'speech.barge_in', 'speech.duck_db')),
 }
 """What each node takes while it is configured."""
 

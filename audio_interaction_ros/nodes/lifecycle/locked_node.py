@@ -15,6 +15,7 @@ from rclpy.qos import QoSProfile
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.nodes.lifecycle.endpoints import QosWatch
 from audio_interaction_ros.nodes.lifecycle.host_node import LockHolder
+from audio_interaction_ros.nodes.lifecycle.name_watch import NameWatch
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 
 __all__ = ['LockedNode']
@@ -30,6 +31,7 @@ class LockedNode(LockHolder, LifecycleNode):
         """Held by whatever reads or changes the state of the node; never for long."""
         self.active = False
         self.qos_watch = QosWatch(node=self)
+        self.name_watch = NameWatch(node=self)
         self._lifecycle_publishers: list[Any] = []
         self._entities: list[tuple[Callable[[Any], Any], Any]] = []
         self._life = object()

@@ -19,13 +19,15 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.worker import Emit, Ready, Worker, WorkerFailure
 from audio_interaction_ros.speech.loudspeaker import Loudspeaker
 from audio_interaction_ros.speech.playback import Playback, PlayedBlock
-from audio_interaction_ros.speech.queue import Dropped, SpeechQueue, Utterance
+from audio_interaction_ros.speech.queue import Dropped, Priority, SpeechQueue, Utterance
 from audio_interaction_ros.speech.voice import Voice
 
 __all__ = ['Listeners', 'Mouth', 'Outcome']
 
 _NS = 1_000_000_000
 _JOBS = 4
+_DUCKED_S = 1.5
+"""After the newest sign of somebody else; words are read every 0.4 or 0.8 s."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,12 @@ class Mouth:
         lost = self.queue.clear(reason)
         self._report(lost)
         return self.hush(reason) or bool(lost)
+
+    def duck(self, decibels: float) -> None:
+        """Say what is being said so much softer for a while, unless it is CRITICAL."""
+        if self._current and self._current.utterance.priority < Priority.CRITICAL:
+            assert self._playback is not None, 'only what is played can be softer'
+            self._playback.soften(10.0 ** (-decibels / 20.0), _DUCKED_S)
 
     def withdraw(self, number: int, reason: str) -> None:
         """End one text, whether it waits or is being said."""
