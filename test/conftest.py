@@ -32,7 +32,7 @@ MAY_BE_LEFT_OUT = {
     'Node is not installed': 'the page is tested in Chromium too; apt install nodejs',
     'Chromium is not installed': 'server and modules of the page are tested without a browser',
     'foxglove_msgs is not installed': 'on no package index; what goes into its fields is tested',
-    'audio_interaction_bt is not built': 'needs BehaviorTree.CPP and BehaviorTree.ROS2',
+    'audio_interaction_bt is not built': 'needs BehaviorTree.CPP',
     'hri_msgs is not installed': 'on no package index; what goes into its fields is tested',
     'this CPU does not compute in bfloat16': 'weights are packed on such CPUs only',
 }

@@ -1,7 +1,7 @@
 // AudioHold as a plugin of nav2's bt_navigator: SUCCESS while the robot must stand.
 //
-// nav2 gives its nodes no RosNodeParams; they find their ROS node on the blackboard. Same ports and
-// same meaning as AudioHold in nodes.hpp; needs neither behaviortree_ros2 nor our messages.
+// nav2 hands nothing to its nodes; they find their ROS node on the blackboard. Same ports and same
+// meaning as AudioHold in nodes.hpp; needs none of our messages.
 
 #include <optional>
 #include <string>

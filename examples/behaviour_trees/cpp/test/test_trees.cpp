@@ -189,9 +189,7 @@ TEST_F(Trees, StandsAsksAgainAfterANoAcknowledgesAYesAndWorksOn)
   tick_until(tree, "it works on", [&] {return runs(tree, "work");}, repeat);
 }
 
-// BehaviorTree.ROS2 of March 2024 loses a result that comes with the acceptance of its goal, as it
-// does here; not tried with a newer one.
-TEST_F(Trees, DISABLED_GoesWhereItIsToldStopsAtOnceAndTellsOfTheDoor)
+TEST_F(Trees, GoesWhereItIsToldStopsAtOnceAndTellsOfTheDoor)
 {
   auto tree = load("follow_intent.xml");
   const auto said = [&](const std::string & text) {

@@ -1,8 +1,8 @@
 // Every message of a topic, taken by whoever ticks.
 //
-// RosTopicSubNode of behaviortree_ros2 keeps one message between two ticks. That is right for a
-// state, such as alerts/hold. Of events each counts: two sounds of one chunk come within a
-// millisecond, and a sound whose end was missed would go on for ever.
+// One message kept between two ticks is right for a state, such as alerts/hold. Of events each
+// counts: two sounds of one chunk come within a millisecond, and a sound whose end was missed would
+// go on for ever.
 
 #pragma once
 
