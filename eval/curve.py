@@ -32,7 +32,8 @@ __all__ = ['STREAMED', 'add_arguments', 'run']
 
 STREAMED = tuple(name for name in SUITES if name.startswith(('librispeech', 'covost')))
 VARIED = ('partial_ms=400,800,1600', 'end_silence_ms=500,2000')
-LANE, STABLE = 'lane of the model', ', stable words'
+LANE, STABLE = 'lane of the model', ', stable'
+_TITLE = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +65,13 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None, second: Any
         runtime = report.load_model(options)
     second = second or _load_reader(options, suite.lane.kind)
     heard = (_hear_translations if translates else _hear_words)(options, items, runtime, second)
-    figures = {'note': _read_note(folder), 'clock': options.clock, 'curves': heard}
+    figures = {'note': _read_note(folder), 'clock': options.clock, 'items': len(items),
+               'curves': heard}
     path = report.write(out, 'curve', options, figures,
                         runtime.encoder.spec.model_id if runtime else '')
-    picture = (_print_translations if translates else _print_words)(out, options.suite, heard)
+    title = f'{suite.title} ({figures["note"] or "as published"})'
+    picture = out / f'{options.suite}.png'
+    (_print_translations if translates else _print_words)(picture, title, heard)
     print(f'written to {path} and {picture}')
     return 0
 
@@ -119,22 +123,21 @@ def _hear_translations(options: argparse.Namespace, items: Sequence[SuiteItem], 
     return curves
 
 
-def _print_words(out: Path, name: str, curves: dict[str, Any]) -> Path:
+def _print_words(path: Path, title: str, curves: dict[str, Any]) -> None:
     delays = list(next(iter(curves.values())))
-    report.print_table(f'{SUITES[name].title}: wrong words so long after each was spoken',
+    report.print_table(f'{title}: wrong words so long after each was spoken',
                        ['', *(f'{delay:g} s' for delay in delays)],
                        [(who, *curve.values()) for who, curve in curves.items()])
-    return plots.draw_curves(
-        out / f'{name}.png', {who: curve for who, curve in curves.items()
-                              if not who.endswith(STABLE) or who.startswith('as shipped')},
-        title=SUITES[name].title, x='seconds after each word was spoken', y='wrong words')
+    plots.draw_curves(
+        path, {who: curve for who, curve in curves.items()
+               if not who.endswith(STABLE) or who.startswith('as shipped')},
+        title=title[:_TITLE], x='seconds after each word was spoken', y='wrong words')
 
 
-def _print_translations(out: Path, name: str, curves: dict[str, Any]) -> Path:
-    report.print_table(f'{SUITES[name].title}: BLEU over LAAL', ['', 'LAAL, s', 'BLEU', 'silent'],
+def _print_translations(path: Path, title: str, curves: dict[str, Any]) -> None:
+    report.print_table(f'{title}: BLEU over LAAL', ['', 'LAAL, s', 'BLEU', 'silent'],
                        [(who, row['LAAL, s'], row['BLEU'], row['silent'])
                         for who, row in curves.items()])
-    return plots.draw_curves(
-        out / f'{name}.png', {who: {row['LAAL, s'].value: row['BLEU']}
-                              for who, row in curves.items()},
-        title=SUITES[name].title, x='LAAL, s', y='BLEU', ticks=False)
+    plots.draw_curves(
+        path, {who: {row['LAAL, s'].value: row['BLEU']} for who, row in curves.items()},
+        title=title[:_TITLE], x='LAAL, s', y='BLEU', ticks=False)

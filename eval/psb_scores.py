@@ -71,6 +71,7 @@ def score_decided(decided: Sequence[Decided]) -> dict[str, Any]:
         'silent_by_domain': _split([replace(one, responds=False) for one in decided],
                                    lambda one: one.row.domain),
         'by_place': _split(decided, lambda one: one.place + 1),
+        'recall_by_place': _split(due, lambda one: one.place + 1),
         'precision': sum(said) / len(said) if said else float('nan'),
         'f1': 2 * sum(said) / (len(said) + len(due)) if said or due else float('nan'),
         'balanced_accuracy': _balance(decided),
@@ -130,5 +131,6 @@ def _print_domains(name: str, part: Mapping[str, Any]) -> None:
           part['recall_by_domain'].get(domain), part['specificity_by_domain'].get(domain),
           accuracy.n) for domain, accuracy in part['domains'].items()])
     if len(part['by_place']) > 1:
-        print(f'{name}, accuracy by place in the stream: ' + ', '.join(
-            f'{place}: {share}' for place, share in part['by_place'].items()))
+        for what, key in (('accuracy', 'by_place'), ('recall', 'recall_by_place')):
+            print(f'{name}, {what} by place in the stream: ' + ', '.join(
+                f'{place}: {share}' for place, share in part[key].items()))

@@ -8,6 +8,7 @@ hub's. Nothing is logged of a request, so no token can be. Needs aiohttp
 
 import asyncio
 import contextlib
+import errno
 import json
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -222,9 +223,12 @@ class PageServer:
             port = self._call(self._listen())
         except OSError as error:
             self.close()
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
             raise ResourceError(
-                f'monitor.port: expected to listen on {self._host} port {self._port}, found '
-                f'{error}; end what listens there, or set another monitor.port') from error
+                f'{"monitor.port" if taken else "monitor.host"}: expected to listen on '
+                f'{self._host} port {self._port}, found {error}; '
+                + ('end what listens there, or set another monitor.port' if taken else
+                   'set monitor.host to an address of this machine')) from error
         host = f'[{self._host}]' if ':' in self._host else self._host
         self.address = f'http://{host}:{port}/'
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.protocol import CHUNK_NS
+from audio_interaction_ros.runtimes.base import DecoderSpec
 
-__all__ = ['EncodedChunk', 'SoundScores']
+__all__ = ['EncodedChunk', 'SoundScores', 'check_features']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +45,27 @@ class EncodedChunk:
     def end_ns(self) -> int:
         """Time at which the chunk's last sample ends."""
         return self.stamp_ns + self.duration_ns
+
+
+def check_features(chunk: EncodedChunk, spec: DecoderSpec) -> None:
+    """
+    Raise where a decoder cannot take the features of a chunk.
+
+    ForeignModelError for those of another model, AudioFormatError for those of another shape or
+    that are no finite numbers.
+    """
+    features = chunk.features
+    if chunk.model_id != spec.model_id:
+        raise ForeignModelError(
+            f'expected features of model {spec.model_id}, got features of {chunk.model_id}; '
+            f'start encoder and decoder with the same model')
+    shape = (spec.features_per_chunk, spec.feature_width)
+    if features.shape != shape or features.dtype.kind != 'f':
+        raise AudioFormatError(
+            f'expected features of shape {list(shape)}, got {list(features.shape)} of '
+            f'{features.dtype}; the publisher of encoded must be an encoder_node of the '
+            f'same version')
+    if not np.isfinite(features).all():
+        raise AudioFormatError(
+            f'expected features that are finite numbers, got others in chunk {chunk.seq}; '
+            f'look at the encoder and at its weights')

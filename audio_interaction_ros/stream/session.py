@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from audio_interaction_ros.config import FifoConfig, LaneConfig
 from audio_interaction_ros.errors import (
     AudioFormatError,
@@ -20,10 +18,11 @@ from audio_interaction_ros.errors import (
     ModelFaultError,
 )
 from audio_interaction_ros.runtimes.base import Decoder, StepRequest, StepResult, Tokenizer
-from audio_interaction_ros.stream.chunk import EncodedChunk
+from audio_interaction_ros.stream.chunk import EncodedChunk, check_features
 from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
+from audio_interaction_ros.stream.shared_pass import run_pass
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundEvent, SoundRule
 from audio_interaction_ros.stream.text_lane import (
     TEXT_SLOTS,
@@ -140,7 +139,7 @@ class Session:
         chunk that came before is counted and left out.
         """
         try:
-            self._check_chunk(chunk)
+            check_features(chunk, self._decoder.spec)
         except (ForeignModelError, AudioFormatError) as error:
             self.stats.refused += 1
             if isinstance(error, AudioFormatError) and (chunk.epoch, chunk.seq) == (
@@ -156,23 +155,6 @@ class Session:
         self._next_seq = chunk.seq + 1
         self._fifo.push(chunk)
         return self._sounds.push(chunk)
-
-    def _check_chunk(self, chunk: EncodedChunk) -> None:
-        spec, features = self._decoder.spec, chunk.features
-        if chunk.model_id != spec.model_id:
-            raise ForeignModelError(
-                f'expected features of model {spec.model_id}, got features of {chunk.model_id}; '
-                f'start encoder and decoder with the same model')
-        shape = (spec.features_per_chunk, spec.feature_width)
-        if features.shape != shape or features.dtype.kind != 'f':
-            raise AudioFormatError(
-                f'expected features of shape {list(shape)}, got {list(features.shape)} of '
-                f'{features.dtype}; the publisher of encoded must be an encoder_node of the '
-                f'same version')
-        if not np.isfinite(features).all():
-            raise AudioFormatError(
-                f'expected features that are finite numbers, got others in chunk {chunk.seq}; '
-                f'look at the encoder and at its weights')
 
     def _begin_epoch(self, chunk: EncodedChunk) -> None:
         if self._epoch is not None:
@@ -204,7 +186,7 @@ class Session:
                 events.extend(self._take_unasked(index))
         if due:
             self.stats.steps += 1
-            answers = self._run_pass(due)
+            answers = run_pass(self._decoder, due)
             for request, answer in zip(due, answers, strict=True):
                 events.extend(self._give_result(request, answer))
         self._check_failures(self.stats.faults > faults)
@@ -220,20 +202,6 @@ class Session:
         events = self._lanes[index].take_unasked() if index < len(self._lanes) else []
         self.stats.unasked += len(events)
         return events
-
-    def _run_pass(self, due: list[StepRequest]) -> list[StepResult | Exception]:
-        """
-        Run a pass; where it fails, one for each request, to find out whose fault it is.
-
-        That is sound, for what a failed pass wrote to the cache the next one writes again.
-        """
-        try:
-            results: list[StepResult | Exception] = [*self._decoder.step(due)]
-            if len(results) != len(due):
-                raise ModelFaultError(f'expected {len(due)} results of a pass, got {len(results)}')
-            return results
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything
-            return [error] if len(due) == 1 else [self._run_pass([request])[0] for request in due]
 
     def _give_result(self, request: StepRequest, answer: StepResult | Exception) -> list[Event]:
         """Give a lane its result; its failure becomes a restart."""

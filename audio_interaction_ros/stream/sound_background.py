@@ -56,7 +56,8 @@ class SoundBackground:
     def raise_threshold(self, threshold: float) -> float:
         """Return what must be scored here, where in silence it were ``threshold``, 0 to 1."""
         rise = self._rise
-        return _probability(_log_odds(threshold) + rise) if rise > 0 else threshold
+        raised = _probability(_log_odds(threshold) + rise) if rise > 0 else threshold
+        return max(threshold, raised)  # one so near to 1 as log-odds do not tell stays
 
     def lower_score(self, score: float) -> float:
         """Return what a score would have to be in silence to count as much as it does here."""

@@ -133,8 +133,8 @@ def test_the_whole_command_on_items_of_our_own(tmp_path, monkeypatch, parts, cap
     assert curve.run(options, parts.loud_runtime(text='please'), Reader()) == 0
     found = json.loads((tmp_path / 'curve.json').read_text())['figures']
     assert list(found['curves']) == [
-        'lane of the model', 'as shipped', 'as shipped, stable words', 'partial_ms 1600',
-        'partial_ms 1600, stable words']
+        'lane of the model', 'as shipped', 'as shipped, stable', 'partial_ms 1600',
+        'partial_ms 1600, stable']
     assert all(list(row) == [str(delay) for delay in DELAYS_S]
                for row in found['curves'].values())
     assert 'sample scene' in found['note'] and (tmp_path / 'librispeech-clean.png').is_file()

@@ -126,6 +126,7 @@ def test_a_clip_in_several_streams_counts_each_time_and_is_drawn_once(rows):
     assert found['balanced_accuracy'].value == (1 / 3 + 1) / 2
     assert {place: share.value for place, share in found['by_place'].items()} == {
         1: 1.0, 2: 0.0, 3: 0.0}
+    assert found['recall_by_place'][1].value == 1.0 and found['recall_by_place'][3].value == 0.0
     assert found['recall_by_domain'][due.domain].value == 1 / 3
     assert found['specificity_by_domain'][quiet.domain].value == 1.0
     assert psb_scores.ignore_all([psb_scores.Decided(due, True)])['accuracy'].value == 0.0

@@ -220,3 +220,9 @@ def test_the_server_ends_and_its_port_is_free_again(page, pages):
 def test_a_host_that_is_open_to_strangers_is_refused_before_anything_listens(pages):
     with pytest.raises(ConfigurationError, match=r'monitor\.host'):
         pages(host='0.0.0.0').start()
+
+
+def test_an_address_that_this_machine_does_not_have_is_named(pages):
+    page = pages(host='203.0.113.7', token='a' * 16)  # RFC 5737: nobody's
+    with pytest.raises(ResourceError, match=r'monitor\.host: .* an address of this machine'):
+        page.start()

@@ -31,7 +31,7 @@ from train.records import Clip, Event, Reply, Stream, to_dict
 from train.speech import command as speech_command
 from train.trainer.batch import collate
 from train.trainer.command_fit import read_samples
-from train.trainer.data import draw_order
+from train.trainer.draws import draw_order
 from train.trainer.model import Trainee
 from train.trainer.starting_model import prepare
 from train.trainer.tone_streams import write_streams
@@ -218,6 +218,8 @@ def test_the_command_builds_trains_measures_and_goes_on(tmp_path, monkeypatch, c
     assert main([*command, '--minutes', '0']) == 0
     assert '0 of 2 trainings are done; run the same command again' in capsys.readouterr().out
     assert main(command) == 0
+    assert '2 of 2 trainings are done' in capsys.readouterr().out
+    assert main([*command, '--minutes', '0']) == 0
     assert '2 of 2 trainings are done' in capsys.readouterr().out
     document = json.loads((tmp_path / 'ablate.json').read_text(encoding='utf-8'))
     assert set(document['figures']['arms']) == {'full', 'chunk-0.8'}

@@ -1,6 +1,8 @@
 """From streams to samples: what is heard, what is learned, in which order."""
 
 import dataclasses
+import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -22,7 +24,8 @@ from audio_interaction_ros.model.audio_tower import AudioTower
 from audio_interaction_ros.runtimes.torch import TorchEncoder
 from train.records import Lane, RecordError, Reply, Stream, read_records, write_records
 from train.trainer.batch import collate
-from train.trainer.data import Samples, draw_batches, draw_order, is_held_out, kind_of
+from train.trainer.data import Samples, is_held_out, kind_of
+from train.trainer.draws import draw_batches, draw_order
 from train.trainer.features import encode, offline_windows, online_windows, read_chunks
 from train.trainer.loss import IGNORE, RESPOND
 from train.trainer.recipe import RECIPES, Data
@@ -158,6 +161,31 @@ def test_batches_go_on_where_they_stood_whatever_the_number_of_processes(records
     whole = drawn(6, batch=4)
     assert drawn(4, batch=4, first=2) == whole[2:]
     halves = [drawn(6, batch=2, world=2, rank=rank) for rank in (0, 1)]
+    assert [left + right for left, right in zip(*halves, strict=True)] == whole
+
+
+@pytest.mark.parametrize('lanes, found', [((), 'ab'), (('b',), 'b'), (('c',), '')])
+def test_lanes_that_are_not_named_are_no_samples(records, lanes, found):
+    path = rewritten(records, 'lanes.jsonl', lanes={name: Lane(prompt='') for name in 'ab'})
+    assert [item.lane for item in samples_of(path, lanes=lanes).items] == list(found)
+
+
+def test_batches_of_like_lengths_bring_the_same_samples_and_go_on_the_same(records):
+    samples = samples_of(records, group=3)
+    samples.lengths = [30, 10, 50, 20, 40]
+
+    def drawn(count, **options):
+        source = draw_batches(samples,
+                              **({'seed': 3, 'world': 1, 'rank': 0, 'first': 0} | options))
+        return [next(source) for _ in range(count)]
+
+    whole = drawn(15, batch=2)
+    assert Counter(itertools.chain.from_iterable(whole)) == dict.fromkeys(range(5), 6)
+    for group in (whole[:3], whole[3:6]):
+        ranges = sorted(sorted(samples.lengths[number] for number in run) for run in group)
+        assert all(left[-1] <= right[0] for left, right in itertools.pairwise(ranges))
+    assert drawn(11, batch=2, first=4) == whole[4:]
+    halves = [drawn(15, batch=1, world=2, rank=rank) for rank in (0, 1)]
     assert [left + right for left, right in zip(*halves, strict=True)] == whole
 
 

@@ -251,6 +251,14 @@ def test_random_weights_depend_on_the_seed_alone():
     assert not torch.equal(states[0]['lm_head.weight'], states[2]['lm_head.weight'])
 
 
+def test_random_weights_are_as_large_as_their_columns_are_few():
+    weights = start_from('', tokenizer='bytes').decoder.state_dict()
+    for name in ('lm_head.weight', 'model.embed_tokens.weight',
+                 'model.layers.0.mlp.down_proj.weight'):
+        spread = float(weights[name].std())
+        assert spread * weights[name].shape[1] ** 0.5 == pytest.approx(0.64, rel=0.05)
+
+
 def test_bytes_as_tokens_carry_any_text(tmp_path):
     path = tmp_path / 'tokenizer.json'
     path.write_text(byte_tokenizer())

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     if seeds < 1:
         raise ConfigurationError(f'--seeds: expected 1 or more, got {seeds}; correct it')
     from train.ablate.schedule import train_units
-    from train.ablate.unit import Unit
+    from train.ablate.unit import Unit, read_counts
     arms, out = choose_arms(options.arms), options.out.absolute()
     sizes: dict[str, Any] = SMOKE if options.smoke else {
         'hours': options.hours, 'held_out_hours': options.held_out_hours}
@@ -68,8 +68,9 @@ def run(options: argparse.Namespace) -> int:
                   settings=CorpusSettings(**sizes), workers=workers)
     units = [Unit(run=out, arm=arm, seed=seed, changes=changes, cpu=options.cpu)
              for seed in range(seeds) for arm in arms]
-    done = train_units(units, workers=workers, minutes=options.minutes)
+    train_units(units, workers=workers, minutes=options.minutes)
     report(units, options)
+    done = sum(read_counts(unit) is not None for unit in units)
     print(f'{done} of {len(units)} trainings are done'
           + ('' if done == len(units) else '; run the same command again'))
     return 0

@@ -1,15 +1,14 @@
 """
-Streams to samples: what a stage learns from, in an order that depends on seed and number only.
+Streams to samples: what a stage learns from.
 
-Owns which lanes and chunks become samples, what is left out and why, and the mixture of kinds.
-Token layout comes from ``train.tokens``, mel from ``features``. Knows no model weights.
+Owns which lanes and chunks become samples, and what is left out and why. Token layout comes from
+``train.tokens``, mel from ``features``. Knows no model weights.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,11 @@ from audio_interaction_ros.checkpoints.config import CheckpointConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import Emotion
 from train.records import Lane, RecordError, Reply, Stream, read_records
-from train.stages import stable_seed
 from train.tokens import Layout, Sample, a_t, a_t_t, lay_out_online, t_t
 from train.trainer.features import offline_windows, online_windows, read_chunks, why_unusable
 from train.trainer.recipe import Data
 
-__all__ = ['SampleSpan', 'Prepared', 'Samples', 'draw_batches', 'is_held_out', 'kind_of',
-           'draw_order']
+__all__ = ['Prepared', 'SampleSpan', 'Samples', 'is_held_out', 'kind_of']
 
 Encode = Callable[[str], list[int]]
 
@@ -84,6 +81,8 @@ def _why_wrong(stream: Stream) -> str:
 
 def _list_spans(stream: Stream, audio: Path, data: Data) -> Iterator[SampleSpan]:
     for name, lane in stream.lanes.items():
+        if data.lanes and name not in data.lanes:
+            continue
         if data.layout == 'online':
             for first in range(0, stream.chunks, data.max_chunks):
                 yield SampleSpan(stream, audio, name, first,
@@ -107,6 +106,8 @@ class Samples:
     encode: Encode
     data: Data
     items: list[SampleSpan] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    """Positions of each sample."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Why streams or samples were left out, and how often."""
     _cache: dict[int, Prepared] = field(default_factory=dict)
@@ -138,10 +139,12 @@ class Samples:
             self.skipped[reason] += 1
             return
         for item in _list_spans(stream, audio, self.data):
-            if len(self._sample(item).ids) > self.data.max_positions:
+            length = len(self._sample(item).ids)
+            if length > self.data.max_positions:
                 self.skipped['more positions than data.max_positions'] += 1
             else:
                 self.items.append(item)
+                self.lengths.append(length)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -190,68 +193,3 @@ class Samples:
             prompt = item.stream.lanes[item.lane].prompt
             counts.setdefault(item.lane, Counter())[prompt] += 1
         return {name: count.most_common(1)[0][0] for name, count in sorted(counts.items())}
-
-
-def _make_mixture(items: Sequence[SampleSpan],
-                  shares: dict[str, float]) -> list[tuple[float, np.ndarray]]:
-    kinds = [kind_of(item.stream, item.stream.lanes[item.lane]) for item in items]
-    named = {kind: np.array([i for i, k in enumerate(kinds) if k == kind], np.int64)
-             for kind in shares}
-    for kind, members in named.items():
-        if shares[kind] > 0 and not len(members):
-            raise ConfigurationError(f'data.shares: {shares[kind]} of {kind} is wanted, found no '
-                                     'such stream; build some or change the recipe')
-    others = np.array([i for i, kind in enumerate(kinds) if kind not in shares], np.int64)
-    rest = 1.0 - sum(shares.values())
-    if rest > 1e-9 and not len(others):
-        raise ConfigurationError(f'data.shares: {rest:.2f} is left to other streams, found none; '
-                                 'make the shares sum to 1')
-    return [*((shares[kind], named[kind]) for kind in shares), (max(0.0, rest), others)]
-
-
-def draw_order(items: Sequence[SampleSpan], data: Data, seed: int, epoch: int) -> np.ndarray:
-    """
-    Return the numbers of the samples of an epoch, as many as there are samples.
-
-    Without shares every sample comes once, in an order drawn by name: a sample more or less leaves
-    that of the others as it is. With shares each draw picks a kind, then the next
-    sample of a shuffled round over that kind.
-    """
-    if not data.shares:
-        names = [stable_seed(seed, epoch, item.stream.id, item.lane, item.first)
-                 for item in items]
-        return np.argsort(np.array(names, np.int64), kind='stable')
-    rng = np.random.default_rng([seed, epoch])
-    groups = _make_mixture(items, data.shares)
-    weights = np.array([weight for weight, _ in groups])
-    drawn = rng.choice(len(groups), size=len(items), p=weights / weights.sum())
-    numbers = np.empty(len(items), np.int64)
-    for index, (_, members) in enumerate(groups):
-        places = np.flatnonzero(drawn == index)
-        if len(places):
-            rounds = -(-len(places) // len(members))
-            numbers[places] = np.concatenate(
-                [rng.permutation(members) for _ in range(rounds)])[:len(places)]
-    return numbers
-
-
-def draw_batches(samples: Samples, *, seed: int, batch: int, world: int, rank: int,
-                 first: int) -> Iterator[list[int]]:
-    """
-    Yield the sample numbers of this process's micro-batch ``first``, ``first`` + 1, … for ever.
-
-    Micro-batch m of all processes together is a run of world * batch samples of the endless
-    order, so a run that is resumed goes on where it stood.
-    """
-    count = len(samples)
-    if not count:
-        raise ConfigurationError(
-            f'data.streams: expected at least one sample, found none (left out: '
-            f'{dict(samples.skipped)}); build streams or correct data.streams')
-    epoch_order = lru_cache(maxsize=2)(lambda epoch: draw_order(samples.items, samples.data, seed,
-                                                                epoch))
-    start = (first * world + rank) * batch
-    while True:
-        numbers = range(start, start + batch)
-        yield [int(epoch_order(number // count)[number % count]) for number in numbers]
-        start += world * batch

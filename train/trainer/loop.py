@@ -22,7 +22,8 @@ from audio_interaction_ros.errors import ConfigurationError, MissingDependencyEr
 from audio_interaction_ros.model.tokenizer import Tokenizer
 from train.trainer import saving
 from train.trainer.batch import Batch, collate
-from train.trainer.data import Prepared, Samples, draw_batches
+from train.trainer.data import Prepared, Samples
+from train.trainer.draws import draw_batches
 from train.trainer.evaluate import Counts, count_batch, generate_reply
 from train.trainer.export import export
 from train.trainer.model import Trainee

@@ -62,6 +62,8 @@ class Data:
     evaluation_share: float = 0.02
     layout: str = 'online'
     """online, or an offline layout: a_t_t, a_t, t_t (docs/training.md)."""
+    lanes: tuple[str, ...] = ()
+    """Names of the lanes that are samples, held-out ones too; none: every lane."""
     system: str = ''
     """System prompt of a_t_t, where the lane's prompt is what the user writes, and of a_t."""
     max_chunks: int = 60
@@ -72,10 +74,13 @@ class Data:
     """Share of samples drawn per kind (p_hr, p_sil, p_pro); the rest comes from all others."""
     cache: int = 0
     """Samples whose mel is kept in memory."""
+    group: int = 1
+    """Micro-batches that are sorted by length together, so that less of each is padding."""
 
     def __post_init__(self) -> None:
         _require(self.layout in LAYOUTS, 'data.layout', f'one of {LAYOUTS}', self.layout)
         _require(self.max_chunks >= 1, 'data.max_chunks', '1 or more', self.max_chunks)
+        _require(self.group >= 1, 'data.group', '1 or more', self.group)
         _require(0 <= self.evaluation_share < 1, 'data.evaluation_share', '0 up to below 1',
                  self.evaluation_share)
         _require(set(self.shares) <= set(KINDS) and all(p >= 0 for p in self.shares.values())
