@@ -50,7 +50,9 @@ def test_a_full_disk_is_one_sentence(words):
     assert 'No space left on device' in ended.stderr and ended.stderr.count('\n') == 1
 
 
-SAY = ('import sys\nfrom audio_interaction_ros.cli import main\n'
+# A shell has what it runs in the background ignore Ctrl-C, and what that runs inherits it.
+HEARS_CTRL_C = 'import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
+SAY = (HEARS_CTRL_C + 'from audio_interaction_ros.cli import main\n'
        'class Slow:\n'
        '    def find_spec(self, name, *_):\n'
        '        if name == "audio_interaction_ros.cli.stream":\n'
@@ -69,7 +71,7 @@ def test_ctrl_c_while_the_program_is_being_read_is_quiet():
     assert (process.returncode, said) == (130, '')
 
 
-NODE = ('import sys\n'
+NODE = (HEARS_CTRL_C +
         'class Slow:\n'
         '    def find_spec(self, name, *_):\n'
         '        if name == "rclpy":\n'
