@@ -17,12 +17,16 @@ class ChunkPace:
         """Begin with nothing heard."""
         self.size = RELEASED_CHUNK
         self._newest: tuple[int, int, int] | None = None
+        self._known = False
+        self._doubt: ChunkSize | None = None
+        """Another size that one pair of chunks had."""
 
     def note(self, epoch: int, seq: int, stamp_ns: int) -> bool:
         """
         Take the number and the stamp of a chunk; True where the size changed.
 
-        Stamps are all of begins or all of ends. A gap in the audio gives no size that chunks have.
+        Stamps are all of begins or all of ends. The first two in a row are believed. Later on
+        another size must come twice in a row: a gap in the audio may look like a longer chunk.
         """
         before, self._newest = self._newest, (epoch, seq, stamp_ns)
         if before is None or (epoch, seq) != (before[0], before[1] + 1):
@@ -31,5 +35,8 @@ class ChunkPace:
             size = ChunkSize.of_seconds(round((stamp_ns - before[2]) / 1e8) / 10)
         except ConfigurationError:
             return False
-        changed, self.size = size != self.size, size
+        doubt, self._doubt = self._doubt, None if size == self.size else size
+        if self._known and size != doubt:
+            return False
+        changed, self.size, self._known, self._doubt = size != self.size, size, True, None
         return changed
