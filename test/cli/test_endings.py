@@ -51,43 +51,31 @@ def test_a_full_disk_is_one_sentence(words):
 
 
 # A shell has what it runs in the background ignore Ctrl-C, and what that runs inherits it.
-HEARS_CTRL_C = 'import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
-SAY = (HEARS_CTRL_C + 'from audio_interaction_ros.cli import main\n'
-       'class Slow:\n'
-       '    def find_spec(self, name, *_):\n'
-       '        if name == "audio_interaction_ros.cli.stream":\n'
-       '            print("importing", flush=True)\n'
-       '            import time; time.sleep(60)\n'
-       'sys.meta_path.insert(0, Slow())\n'
-       'sys.exit(main.main(["stream", "x.wav"]))')
+IMPORTS_SLOWLY = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Slow:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            print('importing', flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+"""
+COMMAND = ('from audio_interaction_ros.cli import main\n'
+           'sys.exit(main.main(["stream", "x.wav"]))')
 
 
-def test_ctrl_c_while_the_program_is_being_read_is_quiet():
-    process = subprocess.Popen([sys.executable, '-c', SAY], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize(('module', 'program', 'code'), [
+    ('audio_interaction_ros.cli.stream', COMMAND, 130),
+    ('rclpy', 'import audio_interaction_ros.nodes.printer', -signal.SIGINT)])
+def test_ctrl_c_while_a_program_is_being_read_is_quiet(module, program, code):
+    process = subprocess.Popen(
+        [sys.executable, '-c', IMPORTS_SLOWLY.format(module=module) + program], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == 'importing\n'
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
-    assert (process.returncode, said) == (130, '')
-
-
-NODE = (HEARS_CTRL_C +
-        'class Slow:\n'
-        '    def find_spec(self, name, *_):\n'
-        '        if name == "rclpy":\n'
-        '            print("importing", flush=True)\n'
-        '            import time; time.sleep(60)\n'
-        'sys.meta_path.insert(0, Slow())\n'
-        'import audio_interaction_ros.nodes.printer')
-
-
-def test_ctrl_c_while_a_node_is_being_read_is_quiet():
-    process = subprocess.Popen([sys.executable, '-c', NODE], cwd=ROOT, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == 'importing\n'
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert (process.returncode, said) == (-signal.SIGINT, '')
+    assert (process.returncode, said) == (code, '')
 
 
 def test_what_else_a_node_raises_is_not_hidden():
