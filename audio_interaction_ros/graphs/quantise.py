@@ -12,8 +12,8 @@ __all__ = ['BLOCKS', 'COLUMN_BLOCK', 'dequantise', 'quantise', 'quantise_columns
            'quantise_rows']
 
 BLOCKS = {8: 64, 4: 32}
-"""Bits to how many weights share a scale. With 8 bits 64 are as good as 32 (docs/export.md), take
-a tenth less memory as ONNX Runtime lays them out, and a tenth less time (docs/benchmarks.md)."""
+"""Bits to how many weights share a scale. With 8 bits 64 are as good as 32 (docs/export.md) and,
+on the one processor that was tried, took a tenth less memory and time (docs/benchmarks.md)."""
 _ROWS = 4096
 """Of a weight that are quantised at a time; what is computed on the way takes five times that."""
 COLUMN_BLOCK = 64
