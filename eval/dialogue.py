@@ -18,9 +18,10 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.alerts import LANE, make_lanes
-from eval.asr import LEAD_S, SpeechClip, read_speech, read_unheard_voices
-from eval.listening import Hearing, Listener
+from eval.hearing.listener import Listener
+from eval.hearing.record import Hearing
+from eval.replies.listener import LANE, make_lanes
+from eval.speech_clips import LEAD_S, SpeechClip, read_speech, read_unheard_voices
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.classes import robot_rules
 from held_out.clips import RATE, MaterialError, load, read_held_out

@@ -38,10 +38,10 @@ from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.speech.engines import EspeakNg, Hibari
 from audio_interaction_ros.stream.final_text import Draft, read_again
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundStarted
-from eval.asr import read_speech
 from eval.echo_figures import LINE_UP, figures, print_tables
 from eval.echo_scenes import BEGAN_NS, NS, EchoScene, go_over, make_scene
 from eval.scenes import cut_event
+from eval.speech_clips import read_speech
 from held_out.classes import accepted_labels, kind_of, robot_rules
 from held_out.clips import RATE, HeldOutClip, by_label, load, read_held_out, side_of
 from measure import report

@@ -16,10 +16,10 @@ import numpy as np
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.alert_figures import StreamOutcome
-from eval.alerts import LANE, AlertListener
-from eval.listening import TRACE
+from eval.alert_figures.outcome import StreamOutcome
+from eval.hearing.playing import TRACE
 from eval.matching import Matches, count_bursts, match
+from eval.replies.listener import LANE, AlertListener
 from eval.scenes import ScenePlan, long_scene
 from eval.sounds import beside
 from eval.sounds import run as sounds

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.listening import CHUNK_S, Hearing, Listener
+from eval.hearing.listener import Listener
+from eval.hearing.record import Hearing
 from eval.psb_quality import judge_replies, read_standard_answers
 from eval.psb_rows import BenchmarkClip, read_benchmark, read_predictions
 from eval.psb_scores import (

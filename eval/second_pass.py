@@ -24,9 +24,9 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.final_text import Draft, choose_final
 from audio_interaction_ros.stream.onset import OnsetGuess
 from audio_interaction_ros.stream.span_reader import SpanReading
-from eval.asr import LONGEST_S
 from eval.second_pass_streams import CONDITIONS, make_plain_stream, make_stream
 from eval.second_pass_windows import measure_windows
+from eval.speech_clips import LONGEST_S
 from held_out.clips import RATE, HeldOutClip, MaterialError, load, read_held_out
 from held_out.splits import chance_of
 from measure import report

@@ -11,7 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.alert_figures import CHUNK_S, StreamOutcome
+from audio_interaction_ros.protocol import CHUNK_S
+from eval.alert_figures.outcome import StreamOutcome
 from eval.matching import ExpectedEvent
 from held_out.classes import kind_of
 from held_out.clips import HeldOutClip, MaterialError

@@ -19,7 +19,9 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
-from eval.listening import TO_ENGLISH, Hearing, Listener
+from eval.hearing.listener import Listener
+from eval.hearing.playing import TO_ENGLISH
+from eval.hearing.record import Hearing
 from eval.live_stream import CLOCKS
 from eval.text_translation import add_text_arguments, measure_texts, translate_read
 from eval.translation_streams import measure_profiles

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.asr import LEAD_S, choose_clips, read_speech
 from eval.scenes import ScenePlan, background_plans, event_plans
+from eval.speech_clips import LEAD_S, choose_clips, read_speech
 from held_out.classes import robot_rules
 from held_out.clips import RATE, MaterialError, load, read_held_out
 

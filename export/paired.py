@@ -14,7 +14,8 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.listening import Hearing, Listener
+from eval.hearing.listener import Listener
+from eval.hearing.record import Hearing
 from export.bars import Bar, Verdict
 from export.clips import Clip
 from measure import report

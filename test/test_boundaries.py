@@ -233,11 +233,11 @@ def trespasses(path, room):
 
 def test_a_room_sees_who_trespasses(tmp_path):
     wrong = tmp_path / 'wrong.py'
-    wrong.write_text('def f():\n    from eval.listening import Listener\n'
+    wrong.write_text('def f():\n    from eval.hearing.listener import Listener\n'
                      f'import train.records\nfrom {PACKAGE}.nodes import assistant\n'
                      'from measure import intervals\nimport rclpy\nimport numpy\n')
     assert sorted(trespasses(wrong, 'train')) == [
-        f'{PACKAGE}.nodes.assistant', 'eval.listening.Listener', 'rclpy']
+        f'{PACKAGE}.nodes.assistant', 'eval.hearing.listener.Listener', 'rclpy']
     assert 'train.records' in trespasses(wrong, 'bench')
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.sound_events import SoundRule
-from eval.alert_figures import StreamOutcome
+from eval.alert_figures.outcome import StreamOutcome
 from eval.matching import GRACE_S, ExpectedEvent, match
 from eval.sounds.detection import ScoredStream
 from eval.sounds.figures import CLASS_OF

@@ -17,7 +17,7 @@ from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_NS
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundRule
-from eval.alert_figures import StreamOutcome
+from eval.alert_figures.outcome import StreamOutcome
 from eval.matching import GivenReply
 from eval.sounds.embeddings import HeardScene
 

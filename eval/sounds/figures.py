@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
-from eval.alert_figures import StreamOutcome, figures, mean_of_classes
+from eval.alert_figures.outcome import StreamOutcome
+from eval.alert_figures.recall import mean_of_classes
+from eval.alert_figures.summary import figures
 from eval.matching import GRACE_S, ExpectedEvent
 from eval.sounds.detection import ScoredStream
 from eval.sounds.scorers import BRANCH

@@ -14,8 +14,9 @@ from typing import Any
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.stream.sound_events import SoundRule
-from eval.alert_figures import StreamOutcome, apply_constant
-from eval.scenes import ScenePlan, background_plans, event_plans, single_plans
+from eval.alert_figures.outcome import StreamOutcome, apply_constant
+from eval.alert_plans import plans_of
+from eval.scenes import ScenePlan
 from eval.sounds import beside, pictures, tables
 from eval.sounds.confusion import confusions, misses
 from eval.sounds.embeddings import BatchedEars, EmbeddingCache, HeardScene
@@ -66,16 +67,6 @@ def parse_rates(text: str) -> dict[str, float]:
     return rates
 
 
-def plans_of(options: argparse.Namespace, items: Sequence[HeldOutClip], known: AlertRules,
-             conditions: Sequence[float | None]) -> list[ScenePlan]:
-    """Return events, single sounds, and backgrounds of both sides."""
-    return [*event_plans(items, known, snrs=conditions, per_class=options.per_class,
-                         limit=options.limit),
-            *single_plans(items, options.limit),
-            *background_plans(items, options.validation_hours, options.limit, 'validation'),
-            *background_plans(items, options.hours, options.limit, 'test')]
-
-
 def hear(options: argparse.Namespace, items: Sequence[HeldOutClip], plans: Sequence[ScenePlan],
          known: AlertRules, out: Path) -> list[HeardScene]:
     """Return all streams as heard, from the cache where they are."""
@@ -87,12 +78,11 @@ def hear(options: argparse.Namespace, items: Sequence[HeldOutClip], plans: Seque
     return heard
 
 
-def run(options: argparse.Namespace, conditions: Sequence[float | None],
-        hear_model: HearModel | None = None) -> int:
+def run(options: argparse.Namespace, hear_model: HearModel | None = None) -> int:
     """Measure; return 0. With ``hear_model`` the model's replies count beside sounds as well."""
     known, out = robot_rules(), report.make_folder(options, 'alerts')
     items, rates = read_held_out(options.data), parse_rates(options.rates)
-    plans = plans_of(options, items, known, conditions)
+    plans = plans_of(options, items, known)
     heard = hear(options, items, plans, known, out)
     scorers = beside.make_scorers(options)
     measured = measure(heard, scorers, known.rules_of_sounds(options.profile), known, rates,

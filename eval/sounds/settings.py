@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.stream.sound_events import SoundRule
-from eval.alert_figures import SINGLE, StreamOutcome
+from eval.alert_figures.outcome import SINGLE, StreamOutcome
 from eval.matching import GivenReply
 from eval.sounds.detection import ScoredStream, raise_alerts
 from eval.sounds.embeddings import HeardScene

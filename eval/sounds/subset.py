@@ -10,7 +10,7 @@ always-silent has 58.5 %. Knows no model.
 from collections.abc import Sequence
 from typing import Any
 
-from eval.alert_figures import SINGLE, StreamOutcome
+from eval.alert_figures.outcome import SINGLE, StreamOutcome
 from eval.psb_rows import BenchmarkClip
 from eval.psb_scores import score
 from measure.intervals import Estimate

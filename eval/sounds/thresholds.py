@@ -14,7 +14,8 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.stream.sound_events import SoundRule
-from eval.alert_figures import StreamOutcome, false_alarms_by_kind
+from eval.alert_figures.false_alarms import false_alarms_by_kind
+from eval.alert_figures.outcome import StreamOutcome
 from eval.sounds.detection import ScoredStream, raise_alerts
 from eval.sounds.scorers import logits_of, probabilities_of
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig, resolve_lanes
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.listening import Hearing, Listener
+from eval.hearing.listener import Listener
+from eval.hearing.record import Hearing
 from eval.suites.items import Answered, Said, SuiteItem
 from eval.suites.offline import answer_offline
 from eval.suites.questions import phrase_question, read_recording

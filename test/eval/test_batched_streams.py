@@ -20,7 +20,7 @@ from audio_interaction_ros.model.shapes import AudioTowerConfig, DecoderConfig
 from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.torch import TorchDecoder, TorchEncoder
-from eval.listening import VERSION, Listener
+from eval.hearing.listener import VERSION, Listener
 from eval.reply_probe import FLOOR
 from eval.worker_pool import WorkerPool
 

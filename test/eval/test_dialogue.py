@@ -10,10 +10,10 @@ import soundfile
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.protocol import Emotion
 from eval import dialogue
-from eval.alerts import make_lanes
-from eval.asr import SpeechClip
 from eval.dialogue import AskedUtterance, figures
-from eval.listening import Listener
+from eval.hearing.listener import Listener
+from eval.replies.listener import make_lanes
+from eval.speech_clips import SpeechClip
 from held_out.classes import robot_rules
 from train.edge.dialogue import reply_to
 

@@ -18,6 +18,7 @@ from held_out.clips import (
     mix_over,
     read_held_out,
     root_mean_square,
+    side_of,
 )
 from held_out.splits import is_validation, recording_of
 
@@ -42,6 +43,18 @@ def test_a_session_is_on_one_side(parts):
             for source in (parts.SEEN, parts.HELD_OUT)]
     assert {recording_of(row) for row in rows} == {'room'}
     assert recording_of({**rows[0], 'speaker': 'Ann'}) == 'Ann'
+
+
+def test_sides_share_no_recording(parts, tmp_path):
+    folder = parts.write_folder(tmp_path, [
+        ('a.wav', parts.tone(1.0), {'label': 'siren', 'source_id': parts.HELD_OUT,
+                                    'licence_group': 'free'}),
+        ('b.wav', parts.tone(1.0), {'label': 'siren'}),
+        *((f's{i}.wav', parts.tone(1.0), {'label': 'speech_word', 'speaker': parts.HELD_OUT,
+                                          'licence_group': 'free'}) for i in range(4))])
+    sides = {item.path.name: side_of(item) for item in read_held_out(folder)}
+    assert (sides['a.wav'], sides['b.wav']) == ('validation', 'test')
+    assert len({sides[f's{i}.wav'] for i in range(4)}) == 1
 
 
 def test_what_training_took_by_source_or_by_session_is_never_held_out(parts, tmp_path):

@@ -12,7 +12,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.model.sound_head import SoundHead
 from audio_interaction_ros.stream.sound_events import SoundRule
 from audio_interaction_ros.stream.sound_scores import SoundScorer
-from eval.alert_figures import StreamOutcome
+from eval.alert_figures.outcome import StreamOutcome
 from eval.matching import ExpectedEvent, GivenReply
 from eval.scenes import Scene
 from eval.sounds.beside import HEAD, _split

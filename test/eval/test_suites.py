@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from eval import listening, suite
-from eval.listening import HeardReply, Hearing
+from eval import suite
+from eval.hearing import cache
+from eval.hearing.record import HeardReply, Hearing
 from eval.suites import answering, forms, judge, page, scoring
 from eval.suites.exports import export
 from eval.suites.items import Answered, Said, SuiteItem
@@ -187,7 +188,7 @@ def test_delay_lagging_and_words_taken_back_stand_beside_word_errors():
 def test_a_suite_reads_its_file_of_hearings_once(options, parts, monkeypatch):
     """Each item of MMAU is an instruction of its own, and the file may be long."""
     read = []
-    monkeypatch.setattr(listening, '_read', lambda path: read.append(path) or iter(()))
+    monkeypatch.setattr(cache, '_read', lambda path: read.append(path) or iter(()))
     chosen = options('mmau')
     for _ in range(2):
         assert suite.run(chosen, parts.loud_runtime()) == 0

@@ -10,7 +10,7 @@ from audio_interaction_ros.runtimes import registry
 from audio_interaction_ros.runtimes.base import Recognition
 from eval import translation
 from eval.__main__ import COMMANDS, main
-from eval.listening import HeardReply, Hearing
+from eval.hearing.record import HeardReply, Hearing
 from eval.translation import (
     LANE,
     LEAD_S,

@@ -11,7 +11,7 @@ import pytest
 
 from audio_interaction_ros.config import LaneConfig
 from audio_interaction_ros.runtimes.base import Runtime
-from eval.listening import Listener
+from eval.hearing.listener import Listener
 from eval.worker_pool import WorkerPool, WorkerPoolError
 
 pytestmark = pytest.mark.unit

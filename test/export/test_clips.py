@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parents[1] / 'runtimes'))
 
 from audio_interaction_ros.audio.read_blocks import read_blocks  # noqa: E402
 from audio_interaction_ros.resources import shipped_path  # noqa: E402
-from eval.listening import HeardReply, Hearing  # noqa: E402
+from eval.hearing.record import HeardReply, Hearing  # noqa: E402
 from export.__main__ import main as export  # noqa: E402
 from export.bars import BARS  # noqa: E402
 from export.clips import Clip, from_folder  # noqa: E402

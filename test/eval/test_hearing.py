@@ -1,4 +1,4 @@
-"""A hearing holds both passes of a translation, whoever hears it."""
+"""What a model makes of a stream is kept, with both passes of a translation, whoever hears it."""
 
 import importlib
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from audio_interaction_ros.config import LaneConfig
-from eval.listening import Listener
+from eval.hearing.listener import Listener
+from eval.replies.listener import make_lanes
 from eval.worker_pool import WorkerPool
 
 pytestmark = pytest.mark.unit
@@ -29,6 +30,29 @@ def streams(parts):
 def decided(heard):
     return {place: [(reply.at, reply.text, reply.final, reply.read, reply.kept)
                     for reply in one.replies] for place, one in heard}
+
+
+def test_a_cache_is_of_one_model_and_survives_a_line_cut_off(parts, tmp_path):
+    cache = tmp_path / 'hearings.jsonl'
+    first = Listener(parts.loud_runtime(), make_lanes()[:1], cache=cache)
+    before = first.hear('x', parts.tone(2.0))
+    cache.write_text(cache.read_text() + '{"key": "cut')
+    same = Listener(parts.loud_runtime(), make_lanes()[:1], cache=cache)
+    assert same.hear('x', parts.tone(2.0)) == before and same.fresh == 0
+    for fresh in (1, 0):
+        other = Listener(parts.loud_runtime(), make_lanes(0.99)[:1], cache=cache)
+        assert other.hear('x',
+                          parts.tone(2.0)).replies_of('assistant') == [] and other.fresh == fresh
+
+
+def test_a_lane_that_traces_never_replies_and_has_one_p_per_chunk(parts, tmp_path):
+    lane, trace = (Listener(parts.loud_runtime(), (one,), cache=tmp_path / 'h').hear(
+        'x', parts.tone(2.0)) for one in make_lanes())
+    assert lane.replies_of('assistant')[0].at == pytest.approx(0.4) and not trace.replies
+    assert len(trace.p['assistant_trace']) == 8 == len(lane.p['assistant'])
+    assert trace.p['assistant_trace'][0] > 0.5 > trace.p['assistant_trace'][1]
+    assert [one[:3] for one in trace.muttered] == [(0, True, 'Smoke alarm.')]
+    assert 0.98 < trace.muttered[0][3] < 0.99
 
 
 @pytest.mark.parametrize(('to_english', 'end'), [('whisper', 'of Whisper'), ('model', 'samples')])
