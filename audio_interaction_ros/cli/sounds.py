@@ -67,7 +67,7 @@ def hear_blocks(pipeline: ListeningPipeline, blocks: Iterable[AudioBlock]
     """
     Yield the chunks of a stream to its end, without their features.
 
-    Only a decoder reads these, and those of a day take 2.5 GB.
+    Only a decoder reads these, and those of a day take 3 GB.
     """
     for block in blocks:
         yield from map(_leave_features, pipeline.push(block))

@@ -86,7 +86,7 @@ def test_a_clock_that_was_set_leaves_no_second_out(set_s):
 
 
 def test_what_is_kept_of_a_day_is_no_features(scripted, recording, monkeypatch):
-    """216,000 chunks: 12 kB each with what only a decoder reads, half a kilobyte without."""
+    """216,000 chunks: 14 kB each with what only a decoder reads, 0.7 without."""
     scripted(LOUD)
     kept = []
     monkeypatch.setattr(calibrate, 'choose_thresholds', lambda chunks, *_, **__: (
