@@ -424,6 +424,13 @@ def test_people_read_lines(tmp_path, scripted_cli, capsys):
     assert out.count('Glass breaking.') == 1, 'an alert does not repeat the reply before it'
 
 
+def test_an_output_that_is_closed_is_no_mistake(tmp_path, scripted_cli, monkeypatch):
+    path = tmp_path / 'sound.flac'
+    soundfile.write(path, noise(), 16_000)
+    monkeypatch.setattr('sys.stdout', None)  # what Python makes of >&-
+    assert cli.main(['stream', str(path)]) == 0
+
+
 def test_a_terminal_shows_the_draft_until_the_final_comes(monkeypatch, capsys):
     monkeypatch.setattr('sys.stdout.isatty', lambda: True)
     one = translating(Whisper(), {1: {4: (Emotion.NORMAL, '(Chinese)')}})

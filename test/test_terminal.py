@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audio_interaction_ros.terminal import one_line
+from audio_interaction_ros.terminal import (
+    draw_in_place,
+    is_live,
+    one_line,
+    print_on,
+    print_result,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +61,35 @@ def test_any_text_becomes_one_printable_line(text, most):
     line = one_line(text, most)
     assert len(line) <= most and line.isprintable() and line == line.strip()
     assert one_line(line, most) == line
+
+
+@pytest.mark.parametrize(('text', 'row'), [
+    ('short …', '   1.2 s  short …'), ('go to the kitchen please …', '   1.2 s  …tchen please …'),
+    ('今天天气怎么样今天 …', '   1.2 s  …气怎么样今天 …'), ('', '   1.2 s  ')])
+def test_what_is_drawn_in_place_keeps_to_one_row(text, row):
+    """A row that wraps stays on the screen for ever: only the last one is written over."""
+    assert draw_in_place('   1.2 s  ', text, columns=26) == f'\r\033[K{row}'
+
+
+def test_an_output_that_was_closed_before_the_start_is_no_terminal():
+    assert not is_live(None)
+    print_on(None, 'nobody reads this')  # and nothing is raised
+
+
+def test_a_command_with_more_to_do_goes_on_when_its_reader_leaves(monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, 'w') as left:
+        monkeypatch.setattr(sys, 'stdout', left)
+        print_result('nobody reads this')
+        print_result('nor this')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no /dev/full here')
+def test_a_program_that_goes_on_keeps_what_a_full_disk_does_not_take(tmp_path):
+    with open('/dev/full', 'w') as full:
+        print_on(full, 'once')
+        with open(tmp_path / 'log', 'w') as log:
+            os.dup2(log.fileno(), full.fileno())  # there is room again
+        print_on(full, 'again')
+    assert (tmp_path / 'log').read_text() == 'once\nagain\n'

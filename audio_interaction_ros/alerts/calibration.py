@@ -103,7 +103,7 @@ class _Class:
                  curve: Sequence[Sequence[float]] | None, critical: bool) -> None:
         self.name, self.rule, self.critical, self._curve = name, rule, critical, curve
         self._before = rule.threshold
-        self._chunks = [replace(chunk, sounds=_only(chunk.sounds, name)) for chunk in chunks]
+        self._chunks = chunks
         self.events = self._count(rule)
         self._events_before = len(self.events)
         self.can_rise = bool(self.events)
@@ -146,8 +146,9 @@ class _Class:
 
     def _count(self, rule: SoundRule) -> list[SoundEnded]:
         detector, found = SoundDetector({self.name: rule}), list[SoundEnded]()
-        for chunk in self._chunks:
-            found += [event for event in detector.push(chunk) if isinstance(event, SoundEnded)]
+        for chunk in self._chunks:  # a copy of each for every class would be gigabytes of a day
+            one = replace(chunk, sounds=_only(chunk.sounds, self.name))
+            found += [event for event in detector.push(one) if isinstance(event, SoundEnded)]
         found += [event for event in detector.reset() if isinstance(event, SoundEnded)]
         return found
 

@@ -51,9 +51,10 @@ def read_blocks(path: str | Path, block_ms: float = 100, *, raw: PcmFormat | Non
 
 def _read(path: str | Path, block_ms: float, raw: PcmFormat | None,
           warn: Warn) -> Iterator[AudioBlock]:
-    if str(path) == '-' and sys.stdin is None:
-        raise AudioFormatError('Expected a recording on standard input, it is closed; name a '
-                               'file, or pipe one in')
+    if str(path) == '-' and (sys.stdin is None or sys.stdin.buffer.isatty()):
+        found = 'it is closed' if sys.stdin is None else 'it is the keyboard'
+        raise AudioFormatError(f'Expected a recording on standard input, {found}; name a file, or '
+                               'pipe one in')
     if str(path) == '-':
         yield from _read_stream(sys.stdin.buffer, 'standard input', block_ms, raw, warn)
         return

@@ -29,6 +29,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser', 'describe_bound']
 
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
         is_critical=lambda sound: (sound in rules.of_sound and
                                    rules.of_sound[sound].severity == Severity.CRITICAL))
     for line in describe(choices, hours, options.rate):
-        print(line)
+        print_result(line)
     refused = find_refusals(choices, options.keep_recall)
     if refused and not options.force:
         raise ConfigurationError(

@@ -4,6 +4,7 @@ import argparse
 
 from audio_interaction_ros.assembly import build_matcher
 from audio_interaction_ros.config import AssistantConfig, IntentsConfig
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser']
 
@@ -27,11 +28,12 @@ def _run(options: argparse.Namespace) -> int:
     for text in options.texts:
         intent = matcher.match(text)
         if intent is None:
-            print(f'{text!r}: none')
+            print_result(f'{text!r}: none')
         else:
             slots = ', '.join(f'{name}: {value}' for name, value in intent.slots.items())
             low = '' if intent.confidence >= bar else f', below {bar:g}: does not count'
-            print(f'{text!r}: {intent.name} {intent.confidence:.2f}{low}'
-                  + f' [{slots}]' * bool(slots) + f' "{intent.answer}"' * bool(intent.answer))
+            print_result(f'{text!r}: {intent.name} {intent.confidence:.2f}{low}'
+                         + f' [{slots}]' * bool(slots)
+                         + f' "{intent.answer}"' * bool(intent.answer))
         counted = counted and intent is not None and intent.confidence >= bar
     return 0 if counted else 1

@@ -7,8 +7,10 @@ get, so that a robot then starts without a network, `check` reads every byte and
 """
 
 import argparse
+import shlex
 
 from audio_interaction_ros.cli import model_export
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser']
 
@@ -21,7 +23,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     listing.set_defaults(run=_print_list)
     for name, run, about in (
             ('fetch', _fetch, 'get what a first start would get'),
-            ('check', _check, 'compare every file with its hash; exit code 1 where one differs')):
+            ('check', _check, 'compare every file with its hash; exit code 1 where one differs or '
+             'is not here yet')):
         action = actions.add_parser(name, help=about, description=about)
         action.add_argument('model', nargs='?', default='edge', metavar='MODEL',
                             help='folder, name of a shipped model or repository id, or a text '
@@ -54,11 +57,18 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from audio_interaction_ros.cli.model_files import find_faults
+    from audio_interaction_ros.cli.model_files import find_faults, find_missing
 
     faults = list(find_faults(options.model))
-    for fault in faults:
-        print(fault)
-    print(f'{options.model}: {len(faults)} faults' if faults
-          else f'{options.model}: every file is as it was made')
-    return 1 if faults else 0
+    missing = [] if faults else list(find_missing(options.model))
+    for text in (*faults, *(f'{folder}: not here yet' for folder in missing)):
+        print_result(text)
+    if faults:
+        print_result(f'{options.model}: {len(faults)} faults')
+    elif missing:
+        print_result(
+            f'{options.model}: what is here is as it was made, {len(missing)} parts are missing; '
+            f'get them: audio-interaction model fetch {shlex.quote(options.model)}')
+    else:
+        print_result(f'{options.model}: every file is here, and as it was made')
+    return 1 if faults or missing else 0

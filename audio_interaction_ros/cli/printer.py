@@ -23,7 +23,7 @@ from audio_interaction_ros.stream.events import (
     Silence,
     SoundStarted,
 )
-from audio_interaction_ros.terminal import one_line
+from audio_interaction_ros.terminal import draw_in_place, is_live, one_line
 
 __all__ = ['JsonPrinter', 'TextPrinter', 'describe_intent', 'describe_silence',
            'describe_sound']
@@ -97,7 +97,7 @@ class TextPrinter:
     def __init__(self, assistant: Assistant, *, silent_too: bool = False) -> None:
         self._assistant = assistant
         self._silent_too = silent_too
-        self._live = sys.stdout.isatty()
+        self._live = is_live(sys.stdout)
         self._printed = 0
         self._said = ''
         self._nearest: dict[str, float] = {}
@@ -157,8 +157,8 @@ class TextPrinter:
 
     def _in_place(self, event: Event, text: str) -> None:
         if self._live:
-            print(f'\r\033[K{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} {one_line(text)}',
-                  end='', flush=True)
+            start = f'{event.stamp_ns / 1e9:8.1f} s  {event.lane:<11} '
+            print(draw_in_place(start, text), end='', flush=True)
 
     def close(self) -> None:
         """Say what was heard and how fast."""

@@ -17,6 +17,7 @@ from audio_interaction_ros.replay.record import record_expectation
 from audio_interaction_ros.replay.report import describe, load_writer, to_json, write_junit
 from audio_interaction_ros.replay.verdict import Verdict, hold_against
 from audio_interaction_ros.replay.words import load_counter
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser', 'parse_speed']
 
@@ -104,15 +105,15 @@ def _find_recording(options: argparse.Namespace) -> Path:
 
 def _show(verdict: Verdict, options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps(to_json(verdict), ensure_ascii=False), flush=True)
+        print_result(json.dumps(to_json(verdict), ensure_ascii=False))
         return
     for line in describe(verdict, verbose=not options.quiet):
-        print(line, flush=True)
+        print_result(line)
 
 
 def _conclude(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
     failed = [verdict for verdict in verdicts if not verdict.passed]
     if len(verdicts) > 1 and not options.json:
-        print(f'{len(verdicts) - len(failed)} of {len(verdicts)} recordings as expected'
-              + (f'; not {", ".join(one.name for one in failed)}' if failed else ''))
+        print_result(f'{len(verdicts) - len(failed)} of {len(verdicts)} recordings as expected'
+                     + (f'; not {", ".join(one.name for one in failed)}' if failed else ''))
     return 1 if failed else 0

@@ -4,6 +4,7 @@ What was heard of a recording, as numbers: guesses per second, sounds that began
 Owns what is said of each; prints and draws nothing.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,16 +75,19 @@ class SoundTimeline:
     heard: tuple[HeardSound, ...]
 
     def seconds(self, top: int = 5) -> list[Second]:
-        """Return each second with its ``top`` likeliest sounds."""
-        found = []
-        for start in range(int(self.starts_s[-1]) + 1):
-            mine = np.flatnonzero(self.starts_s.astype(int) == start)
-            if not len(mine):  # a gap
-                continue
-            best = self.scores[mine].max(axis=0)
+        """
+        Return each second that was heard, in that order, with its ``top`` likeliest sounds.
+
+        A clock that was set, back or by years, leaves none out.
+        """
+        found, whole = [], np.floor(self.starts_s)
+        bounds = [0, *(np.flatnonzero(np.diff(whole)) + 1), len(whole)]
+        for first, last in itertools.pairwise(bounds):
+            best = self.scores[first:last].max(axis=0)
             order = np.argsort(-best, kind='stable')[:top]
             found.append(Second(
-                start_s=float(start), loudness_dbfs=float(self.loudness_dbfs[mine].max()),
+                start_s=float(whole[first]),
+                loudness_dbfs=float(self.loudness_dbfs[first:last].max()),
                 guesses=tuple((self.names[i], float(best[i])) for i in order)))
         return found
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from audio_interaction_ros.assembly import build_pipeline, load_model, read_rules, read_sound_rules
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli.numbers import at_least_one
@@ -17,8 +19,11 @@ from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_model_arguments', 'add_parser', 'hear_blocks', 'make_configuration']
+
+_NO_FEATURES = np.empty((0, 0), np.float32)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +64,18 @@ def make_configuration(options: argparse.Namespace) -> AssistantConfig:
 
 def hear_blocks(pipeline: ListeningPipeline, blocks: Iterable[AudioBlock]
                 ) -> Iterator[EncodedChunk]:
-    """Yield the chunks of a stream to its end."""
+    """
+    Yield the chunks of a stream to its end, without their features.
+
+    Only a decoder reads these, and those of a day take 3 GB.
+    """
     for block in blocks:
-        yield from pipeline.push(block)
-    yield from pipeline.flush()
+        yield from map(_leave_features, pipeline.push(block))
+    yield from map(_leave_features, pipeline.flush())
+
+
+def _leave_features(chunk: EncodedChunk) -> EncodedChunk:
+    return replace(chunk, features=_NO_FEATURES)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -77,10 +90,10 @@ def _run(options: argparse.Namespace) -> int:
     pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
     timeline = follow_sounds(hear_blocks(pipeline, blocks), rules)
     if options.json:
-        print(json.dumps(_to_json(timeline, options.top), ensure_ascii=False))
+        print_result(json.dumps(_to_json(timeline, options.top), ensure_ascii=False))
     else:
         for line in describe(timeline, options.top):
-            print(line)
+            print_result(line)
     if options.png:
         print_notice(f'drawn in {draw_sounds(timeline, options.png, Path(options.file).name)}')
     return 0

@@ -30,6 +30,7 @@ from audio_interaction_ros.taught.folder import (
 )
 from audio_interaction_ros.taught.head import TaughtSound, make_name
 from audio_interaction_ros.taught.recordings import Embed, hear_recording, read_samples
+from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser', 'make_embedder', 'teach']
 
@@ -112,8 +113,8 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
     _check_name(name, runtime)
     sound, lesson = teach(options.name, clips, background, make_embedder(config, runtime.encoder),
                           runtime.encoder, options.rate)
-    print(_describe(lesson, len(clips)))
-    print(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
+    print_result(_describe(lesson, len(clips)))
+    print_result(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
     if lesson.recall < LEAST_RECALL and not options.force:
         raise ConfigurationError(
             f'{options.name!r} cannot be told from the background: expected {LEAST_RECALL:g} of '

@@ -17,9 +17,9 @@ from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 
 __all__ = ['AUDIO_TOWER', 'CONTROLS', 'DECODER_STEP', 'DELTA', 'EMBEDDINGS', 'FORMAT', 'FORMS',
            'MANIFEST', 'POSITIONS', 'PRECISIONS', 'STATIC', 'VOCABULARY_HEAD', 'WHISPER_CROSS',
-           'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'differing_files', 'find_fault',
-           'check_spec', 'has_graphs', 'ensure_cached', 'numbers', 'read', 'describe_remedy',
-           'write']
+           'WHISPER_ENCODER', 'WHISPER_STEP', 'GraphManifest', 'cached_folder',
+           'differing_files', 'find_fault', 'check_spec', 'has_graphs', 'ensure_cached', 'numbers',
+           'read', 'describe_remedy', 'write']
 
 FORMAT = 'audio-interaction-graphs/8'
 PRECISIONS: Mapping[str, int | None] = {'fp32': None, 'fp16': None, 'int8': 8, 'int4': 4}
@@ -145,6 +145,12 @@ def find_fault(folder: Path, *, model_id: str, half: str, precision: str) -> str
     return ''
 
 
+def cached_folder(model_id: str, half: str, precision: str) -> Path:
+    """Return where these graphs lie in the cache, in this format; they need not be there."""
+    version = FORMAT.rpartition('/')[2]
+    return cache_root() / 'onnx' / f'{model_id}-{half}-{precision}-{version}'
+
+
 def ensure_cached(build: Callable[[Path], None], *, model_id: str, half: str, precision: str,
                   space_mb: int = 0) -> Path:
     """
@@ -152,13 +158,13 @@ def ensure_cached(build: Callable[[Path], None], *, model_id: str, half: str, pr
 
     Where it does, the same graphs of older formats go, which no version to come reads.
     """
-    name, version = f'{model_id}-{half}-{precision}-', int(FORMAT.rpartition('/')[2])
-    entry = cache_root() / 'onnx' / f'{name}{version}'
+    entry = cached_folder(model_id, half, precision)
+    name, _, version = entry.name.rpartition('-')
 
     def build_anew(folder: Path) -> None:
         build(folder)
-        for older in range(1, version):
-            shutil.rmtree(entry.with_name(f'{name}{older}'), ignore_errors=True)
+        for older in range(1, int(version)):
+            shutil.rmtree(entry.with_name(f'{name}-{older}'), ignore_errors=True)
     return ensure_filled(
         entry, build=build_anew, space_mb=space_mb, fault=lambda folder: find_fault(
             folder, model_id=model_id, half=half, precision=precision))

@@ -29,6 +29,7 @@ from audio_interaction_ros.nodes.lifecycle.spinning import find_wrong_arguments,
 from audio_interaction_ros.nodes.microphone_node import MicrophoneNode, sound_library
 from audio_interaction_ros.nodes.printer import PrinterNode
 from audio_interaction_ros.nodes.speech_node import SpeechNode
+from audio_interaction_ros.terminal import print_on
 
 __all__ = ['AssistantProcess', 'main', 'parse_options']
 
@@ -73,7 +74,7 @@ class AssistantProcess:
         if file is not None and file.held:  # what reads again may still be loaded
             file.held = bool(self._halves.list_busy())
         if self._halves.ended:
-            print(self._halves.ended, file=sys.stderr, flush=True)
+            print_on(sys.stderr, self._halves.ended)
             self.exit_code = 1
             return True
         if not self._options.exit_at_end or file is None:

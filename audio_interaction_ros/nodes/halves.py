@@ -20,6 +20,7 @@ from audio_interaction_ros.nodes.decoder_node import DecoderNode
 from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
+from audio_interaction_ros.terminal import print_on
 
 __all__ = ['Halves', 'MonitorProcess', 'OwnProcesses', 'SameProcess', 'ros_arguments']
 
@@ -130,7 +131,7 @@ class OwnProcesses:
             try:
                 process.wait(_END_S)
             except subprocess.TimeoutExpired:
-                print(f'{name} did not end within {_END_S:.0f} s and is killed', file=sys.stderr)
+                print_on(sys.stderr, f'{name} did not end within {_END_S:.0f} s and is killed')
                 process.kill()
                 process.wait()
 

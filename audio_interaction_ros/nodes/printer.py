@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
@@ -29,7 +29,7 @@ from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
 from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.terminal import one_line, silence_stream
+from audio_interaction_ros.terminal import draw_in_place, is_live, one_line, print_on
 
 __all__ = ['PrinterNode']
 
@@ -69,13 +69,13 @@ class PrinterNode(Node):
     def conclude(self, audio_s: float) -> None:
         """Say so where nothing was printed of so many seconds of audio."""
         if not self._printed:
-            _print_line(describe_silence(audio_s, self._nearest, self._thresholds), sys.stdout)
+            print_on(sys.stdout, describe_silence(audio_s, self._nearest, self._thresholds))
 
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         self._printed += 1
         when = '?' if self._zero_ns is None else f'{(time_ns - self._zero_ns) / 1e9:.1f}'
-        clear = '\r\033[K' if sys.stdout.isatty() else ''
-        _print_line(f'{clear}{when:>8s} s  {topic:12s} {one_line(text)}', sys.stdout)
+        clear = '\r\033[K' if is_live(sys.stdout) else ''
+        print_on(sys.stdout, f'{clear}{when:>8s} s  {topic:12s} {one_line(text)}')
 
     def _on_decision(self, message: Any) -> None:
         # The stamp is the end of a chunk, seq counts those before it.
@@ -101,7 +101,8 @@ class PrinterNode(Node):
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
             self._thresholds.update(_read_thresholds(values))
-            if values.get('loaded') == 'False' and status.level != DiagnosticStatus.ERROR:
+            loads = values.get('loaded') == 'False' or values.get('second_pass_loading') == 'True'
+            if loads and status.level != DiagnosticStatus.ERROR:
                 self._loading.add(status.name)
             else:
                 self._loading.discard(status.name)
@@ -124,15 +125,15 @@ class PrinterNode(Node):
             since, printed = now, False
         if not printed and now - since >= self._grace_s:
             mark = 'note' if status.name == _ALERTS else 'quiet?'
-            _print_line(f'  {mark:6s}  {status.name}: {one_line(status.message)}', sys.stderr)
+            print_on(sys.stderr, f'  {mark:6s}  {status.name}: {one_line(status.message)}')
             printed = True
         self._findings[topic] = (finding, since, printed)
 
     def _on_transcript(self, message: Any) -> None:
-        if message.source == 'partial' and not message.is_final and sys.stdout.isatty():
+        if message.source == 'partial' and not message.is_final and is_live(sys.stdout):
             # In place, for what comes next is written over it.
-            sys.stdout.write(f'\r\033[K            transcript   {one_line(message.text)} …')
-            sys.stdout.flush()
+            print_on(sys.stdout, draw_in_place('            transcript   ', f'{message.text} …'),
+                     end='')
         if message.is_final and message.text:  # without text nobody spoke
             language = f' [{message.language}]' if message.language else ''
             self._print(stamp_ns(message.end), 'transcript', message.text + language)
@@ -162,11 +163,3 @@ def _read_thresholds(values: Mapping[str, str]) -> dict[str, float]:
     """Return the threshold of each lane that diagnostics name."""
     return {key.removesuffix('.threshold'): float(value) for key, value in values.items()
             if key.endswith('.threshold')}
-
-
-def _print_line(line: str, stream: TextIO) -> None:
-    """Print a line; the assistant goes on when the reader has left."""
-    try:
-        print(line, file=stream, flush=True)
-    except BrokenPipeError:
-        silence_stream(stream)

@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.intents.words import tokenise
 from audio_interaction_ros.replay.heard import Heard, in_order
 
-__all__ = ['Day', 'Hour', 'join_days']
+__all__ = ['Day', 'Hour', 'join_days', 'settle']
 
 _NS = 1_000_000_000
 _HOUR_S, _MINUTE_S = 3600, 60
 _REAL_NS = 365 * 86_400 * _NS
 """Stamps later than a year after 1970 are taken for times of day."""
+_LONGEST_S = 366 * 86_400
+"""More than this lies between two stamps only where a clock was set between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,13 +103,36 @@ class Day:
                 None if one.severity is None else one.severity.name)} for one in self.heard]}
 
 
+def settle(day: Day) -> Day:
+    """
+    Return a recording in which nothing lies before its beginning or after its end.
+
+    A clock that was set back puts what followed before the first audio, and hours would not have
+    it. AudioFormatError where it was set by years, as on a robot without a battery for it.
+    """
+    first_s = min([0.0, *(one.start_s for one in day.heard),
+                   *(60.0 * minute for minute in (*day.listened, *day.loudness))])
+    last_s = max([day.seconds, *(one.end_s for one in day.heard)])
+    if last_s - first_s > _LONGEST_S:
+        raise AudioFormatError(
+            f'{day.name}: expected a recording of a year at most, its stamps lie '
+            f'{(last_s - first_s) / 86_400:.0f} days apart: the clock was set on the way; cut it '
+            'there, and report each part')
+    later_s = -_MINUTE_S * (first_s // _MINUTE_S)
+    begin_ns = day.begin_ns - round(later_s) * _NS if day.has_time_of_day else day.begin_ns
+    return replace(_move(day, later_s), seconds=last_s + later_s, begin_ns=begin_ns)
+
+
 def join_days(name: str, days: Sequence[Day]) -> Day:
     """
     Return several recordings as one: at their times of day, or one after another.
 
-    They are laid one after another where the time of day of one of them is not known.
+    They are laid one after another where the time of day of one of them is not known, or is so
+    far from that of another that a clock was set between them.
     """
-    timed = all(day.has_time_of_day for day in days)
+    begins = [day.begin_ns for day in days]
+    timed = (all(day.has_time_of_day for day in days)
+             and max(begins) - min(begins) < _LONGEST_S * _NS)
     ordered = sorted(days, key=lambda day: day.begin_ns) if timed else list(days)
     begin_ns, end_s = ordered[0].begin_ns if timed else 0, 0.0
     moved: list[Day] = []

@@ -16,7 +16,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.messages import stamp_ns
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import CHUNK_S
-from audio_interaction_ros.replay.day import Day
+from audio_interaction_ros.replay.day import Day, settle
 from audio_interaction_ros.replay.listener import OfflineListener
 from audio_interaction_ros.replay.recorded import OUR_PACKAGE, hear_recorded_from
 
@@ -62,9 +62,9 @@ def recorded_day(path: Path, namespace: str, warn: Callable[[str], object]) -> D
         else:
             loudness[minute] = max(loudness.get(minute, -np.inf), float(message.rms_dbfs))
     seconds = max([(end_ns - zero_ns) / _NS, *(one.end_s for one in heard)])
-    return Day(name=path.name, begin_ns=zero_ns, seconds=seconds, heard=tuple(heard),
-               listened=dict(listened), loudness=loudness, latencies_s=tuple(latencies),
-               drops=counts)
+    return settle(Day(name=path.name, begin_ns=zero_ns, seconds=seconds, heard=tuple(heard),
+                      listened=dict(listened), loudness=loudness, latencies_s=tuple(latencies),
+                      drops=counts))
 
 
 def _note_drops(message: Any, counts: dict[str, int]) -> None:
@@ -95,9 +95,9 @@ def hear_day(name: str, blocks: Iterable[AudioBlock], listener: OfflineListener)
     heard = listener.hear(watch())
     if not begin:
         raise AudioFormatError(f'{name}: expected audio, found none; name another recording')
-    return Day(name=name, begin_ns=begin[0], seconds=heard_s[0], heard=tuple(heard),
-               listened={minute: count / 1000 for minute, count in listened.items()},
-               loudness=levels)
+    return settle(Day(name=name, begin_ns=begin[0], seconds=heard_s[0], heard=tuple(heard),
+                      listened={minute: count / 1000 for minute, count in listened.items()},
+                      loudness=levels))
 
 
 def _level_dbfs(samples: np.ndarray) -> float:

@@ -41,7 +41,7 @@ from audio_interaction_ros.runtimes.second_pass import (
 )
 from audio_interaction_ros.runtimes.whisper_words import WhisperWords
 
-__all__ = ['ENCODER', 'OnnxWhisper', 'graph_folder', 'load']
+__all__ = ['ENCODER', 'HALF', 'OnnxWhisper', 'base_id', 'graph_folder', 'load']
 
 ENCODER = AudioTowerConfig(
     mel_bins=80, width=512, layers=6, heads=8, mlp_width=2048, window_frames=WINDOW_S * 100,
@@ -50,7 +50,8 @@ ENCODER = AudioTowerConfig(
 _SLOTS = LONGEST_TEXT + 36
 """Of the decoder's cache: the longest text, and what stands before it."""
 _UNSEEN = np.float32(-1e9)
-_HALF = 'second_pass'
+HALF = 'second_pass'
+"""Of graphs, beside those of a model's encoder and decoder."""
 _SHAPE = 'decoder_shape.json'
 """Of the decoder, beside its graphs."""
 PRECISION = 'int8'
@@ -148,6 +149,11 @@ class _Text:
         return last_scores
 
 
+def base_id() -> str:
+    """Return the name of Whisper base, with these very weights, for what is made of them."""
+    return f'whisper-base-{identity("whisper-base")[:16]}'
+
+
 def graph_folder(precision: str = PRECISION, folder: str = '') -> Path:
     """
     Return the folder of the graphs, made in the cache where it is missing.
@@ -155,9 +161,9 @@ def graph_folder(precision: str = PRECISION, folder: str = '') -> Path:
     ``folder`` holds a Whisper of the user's; empty: Whisper base.
     """
     brought = find_whisper(folder) if folder else None
-    model_id = brought.identity if brought else f'whisper-base-{identity("whisper-base")[:16]}'
+    model_id = brought.identity if brought else base_id()
     said = manifest.GraphManifest(
-        model_id=model_id, half=_HALF, precision=precision,
+        model_id=model_id, half=HALF, precision=precision,
         versions={'onnxruntime': ort.__version__, 'numpy': np.__version__})
 
     def build(target: Path) -> None:
@@ -172,7 +178,7 @@ def graph_folder(precision: str = PRECISION, folder: str = '') -> Path:
         manifest.write(target, said)
 
     space_mb = 600 if brought is None else 100 + 4 * brought.weights.stat().st_size // 1_000_000
-    return manifest.ensure_cached(build, model_id=model_id, half=_HALF, precision=precision,
+    return manifest.ensure_cached(build, model_id=model_id, half=HALF, precision=precision,
                                   space_mb=space_mb)
 
 

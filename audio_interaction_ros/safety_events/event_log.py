@@ -5,9 +5,11 @@ Owns the file and its rotation (the standard library's). A disk that is full or 
 tried again with the next line; it stops nothing.
 """
 
+import contextlib
 import json
 import logging
 import logging.handlers
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -53,6 +55,8 @@ class EventLog:
         self.failure = handler.failure
 
     def _open(self) -> _Handler | None:
+        if self._is_elsewhere():
+            self.close()
         if self._handler is None and self._settings is not None:
             path = Path(self._settings.file)
             try:
@@ -65,8 +69,19 @@ class EventLog:
                 self.failure = f'{path}: expected to write there, cannot ({error})'
         return self._handler
 
+    def _is_elsewhere(self) -> bool:
+        """Tell whether the file was removed or moved away, as logrotate does."""
+        if self._handler is None or self._handler.stream is None:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self._handler.baseFilename),
+                                        os.fstat(self._handler.stream.fileno()))
+        except OSError:
+            return True
+
     def close(self) -> None:
-        """Close the file. Idempotent."""
+        """Close the file, whatever its disk says to that. Idempotent."""
         handler, self._handler = self._handler, None
         if handler is not None:
-            handler.close()
+            with contextlib.suppress(OSError):  # a full disk, told when the line was written
+                handler.close()

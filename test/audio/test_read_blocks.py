@@ -183,3 +183,10 @@ def test_standard_input_that_is_closed_is_named(monkeypatch):
     monkeypatch.setattr(sys, 'stdin', None)
     with pytest.raises(AudioFormatError, match='standard input, it is closed'):
         next(read_blocks('-'))
+
+
+def test_nobody_waits_for_a_recording_from_the_keyboard(monkeypatch):
+    monkeypatch.setattr(sys, 'stdin', types.SimpleNamespace(
+        buffer=types.SimpleNamespace(isatty=lambda: True)))
+    with pytest.raises(AudioFormatError, match='it is the keyboard; name a file, or pipe one in'):
+        next(read_blocks('-'))

@@ -6,7 +6,8 @@ from small_model import random_model, save_model
 from audio_interaction_ros.checkpoints.weights import identify
 from audio_interaction_ros.cli import model_files
 from audio_interaction_ros.cli.main import main
-from audio_interaction_ros.runtimes import onnx
+from audio_interaction_ros.graphs import manifest
+from audio_interaction_ros.runtimes import onnx, onnx_second_pass
 
 pytestmark = pytest.mark.torch
 
@@ -22,10 +23,39 @@ def make_graphs(folder):
     return onnx.ensure_graphs(identify(folder), 'encoder', 'int8')
 
 
-def test_what_is_as_it_was_made_passes(folder, capsys):
+@pytest.fixture
+def complete(monkeypatch):
+    """Let nothing be missing; what is here is checked all the same."""
+    monkeypatch.setattr(model_files, 'find_missing', lambda model: iter(()))
+
+
+def test_what_is_as_it_was_made_passes(folder, complete, capsys):
     make_graphs(folder)
     assert main(['model', 'check', str(folder)]) == 0
-    assert 'every file is as it was made' in capsys.readouterr().out
+    assert 'every file is here, and as it was made' in capsys.readouterr().out
+
+
+def test_what_a_start_would_have_to_get_is_missing_and_no_pass(folder, tmp_path, capsys):
+    assert main(['model', 'check', str(folder)]) == 1
+    said = capsys.readouterr().out
+    for part in ('base/silero-vad', 'base/smart-turn', 'encoder-int8', 'second_pass-int8'):
+        assert any(part in line and 'not here yet' in line for line in said.splitlines()), part
+    assert f'model fetch {folder}' in said
+    make_graphs(folder)
+    assert main(['model', 'check', str(folder)]) == 1
+    assert 'encoder-int8' not in capsys.readouterr().out
+
+
+def test_a_changed_byte_of_the_second_pass_is_named(folder, tmp_path, complete, capsys):
+    graphs = manifest.cached_folder(onnx_second_pass.base_id(), onnx_second_pass.HALF, 'int8')
+    graphs.mkdir(parents=True)
+    (graphs / 'whisper_step.onnx').write_bytes(b'graph')
+    manifest.write(graphs, manifest.GraphManifest(
+        model_id=onnx_second_pass.base_id(), half=onnx_second_pass.HALF, precision='int8'))
+    assert main(['model', 'check', str(folder)]) == 0
+    (graphs / 'whisper_step.onnx').write_bytes(b'graqh')
+    assert main(['model', 'check', str(folder)]) == 1
+    assert str(graphs / 'whisper_step.onnx') in capsys.readouterr().out
 
 
 def test_a_changed_byte_of_a_model_is_named(folder, capsys):
@@ -49,7 +79,7 @@ def test_a_damaged_base_weight_is_named(folder, tmp_path, capsys):
     assert 'silero-vad: model.safetensors: expected sha256' in capsys.readouterr().out
 
 
-def test_graphs_of_an_older_format_are_called_old_and_are_no_fault(folder, capsys):
+def test_graphs_of_an_older_format_are_called_old_and_are_no_fault(folder, complete, capsys):
     graphs = make_graphs(folder)
     graphs.rename(graphs.with_name(graphs.name.rpartition('-')[0] + '-1'))
     assert main(['model', 'check', str(folder)]) == 0

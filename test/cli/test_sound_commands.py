@@ -1,6 +1,7 @@
 """The commands sounds, calibrate and teach, with runtimes that hear what a script says."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ import soundfile
 from audio_interaction_ros.alerts.thresholds import read_thresholds
 from audio_interaction_ros.cli import calibrate, sound_picture, sounds, teach
 from audio_interaction_ros.cli.main import main
+from audio_interaction_ros.cli.sound_timeline import follow_sounds
 from audio_interaction_ros.runtimes.base import EncoderSpec, Encoding
 from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
+from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.sound_events import SoundRule
 
 pytestmark = pytest.mark.unit
@@ -68,6 +71,41 @@ def test_sounds_says_which_threshold_the_background_had_raised(
     said = ' '.join(capsys.readouterr().out.split())
     assert 'doorbell 0.80 at 8.0 s: stayed below its threshold, which the background before it ' \
         'had raised from 0.50 to 0.929' in said
+
+
+@pytest.mark.parametrize('set_s', [-3600, 1_700_000_000])
+def test_a_clock_that_was_set_leaves_no_second_out(set_s):
+    """Of a bag: a robot without a battery for its clock sets it by decades after the start."""
+    timeline = follow_sounds((EncodedChunk(
+        features=np.zeros((0, 0), np.float32), epoch=0, seq=seq, model_id='m', rms_dbfs=-20.0,
+        stamp_ns=round((seq * 0.5 + (set_s if seq >= 4 else 0)) * 1e9), sounds=SoundScores(
+            names=('bell',), scores=np.full(1, seq / 10, np.float32))) for seq in range(8)), {})
+    assert [(one.start_s, one.guesses[0][1]) for one in timeline.seconds()] == [
+        (0.0, pytest.approx(0.1)), (1.0, pytest.approx(0.3)),
+        (set_s + 2.0, pytest.approx(0.5)), (set_s + 3.0, pytest.approx(0.7))]
+
+
+def test_what_is_kept_of_a_day_is_no_features(scripted, recording, monkeypatch):
+    """216,000 chunks: 14 kB each with what only a decoder reads, 0.7 without."""
+    scripted(LOUD)
+    kept = []
+    monkeypatch.setattr(calibrate, 'choose_thresholds', lambda chunks, *_, **__: (
+        kept.extend(chunks) or []))
+    assert main(['calibrate', '--from', recording]) == 0
+    assert len(kept) == 40 and not any(chunk.features.nbytes for chunk in kept)
+
+
+def test_a_picture_is_drawn_though_the_reader_of_the_table_left(
+        scripted, recording, monkeypatch, tmp_path):
+    scripted(LOUD)
+    read, write = os.pipe()
+    os.close(read)
+    monkeypatch.setattr(sounds, 'load_pyplot', lambda: None)
+    monkeypatch.setattr(sounds, 'draw_sounds', lambda _, path, name: path.write_text(name))
+    with open(write, 'w') as left:
+        monkeypatch.setattr('sys.stdout', left)
+        assert main(['sounds', recording, '--png', str(tmp_path / 'a.png')]) == 0
+    assert (tmp_path / 'a.png').exists()
 
 
 def test_sounds_as_json_has_the_same(scripted, recording, capsys):

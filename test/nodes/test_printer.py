@@ -122,6 +122,18 @@ def test_while_a_model_loads_that_is_the_only_reason(screen):
     assert credit == 'quiet?  encoder_node: fifo: no decoder: no credit'
 
 
+def test_a_recording_that_waits_for_what_reads_words_says_so_and_not_that_no_audio_comes(screen):
+    reading = (WARN, 'loading what reads words for {n} s so far',
+               {'loaded': 'True', 'second_pass_loading': 'True'})
+    tasks = {'encoder_node: audio input': (WARN, 'no audio for {n} s on /audio', {}),
+             'encoder_node: model': reading}
+    screen.until('loading what reads words', tasks)
+    for _ in range(5):
+        screen.report(tasks)
+    (reason,) = screen.reasons
+    assert reason.startswith('quiet?  encoder_node: model: loading what reads words for ')
+
+
 def test_what_passes_by_itself_is_not_told(screen):
     bad, good = {'a: b': (WARN, 'no credit', {})}, {'a: b': (OK, 'ok', {})}
     for _ in range(3):

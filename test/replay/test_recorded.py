@@ -17,7 +17,8 @@ from audio_interaction_ros.alerts.alert import Severity
 from audio_interaction_ros.cli import report
 from audio_interaction_ros.cli.day_page import describe_day
 from audio_interaction_ros.cli.main import main
-from audio_interaction_ros.replay.day import Day, join_days
+from audio_interaction_ros.errors import AudioFormatError
+from audio_interaction_ros.replay.day import Day, join_days, settle
 from audio_interaction_ros.replay.expectation import FORMAT
 from audio_interaction_ros.replay.heard import Heard
 
@@ -174,6 +175,27 @@ def test_recordings_of_known_times_are_laid_where_they_were():
     assert [bool(hour.listened_s) for hour in day.hours] == [True, False, False, True]
     page = '\n'.join(describe_day(day))
     assert page.count('| nobody listened |') == 2 and 'Losses: fifo 2.' in page
+
+
+def test_recordings_of_a_clock_that_was_not_set_are_laid_one_after_another():
+    """No report of decades of quiet hours."""
+    days = [Day(name=str(year), begin_ns=year * 366 * 86_400 * 10 ** 9, seconds=60.0, heard=())
+            for year in (31, 2)]
+    day = join_days('both', days)
+    assert (day.begin_ns, day.seconds, len(day.hours)) == (0, 120.0, 1)
+
+
+def test_what_a_clock_that_was_set_back_puts_before_the_beginning_is_in_an_hour():
+    said = Heard(kind='transcript', start_s=-3500.0, end_s=-3499.0, text='hello')
+    day = settle(Day(name='bag', begin_ns=BEGIN_S * 10 ** 9, seconds=60.0, heard=(said,),
+                     listened={0: 60.0, -59: 60.0}))
+    assert (day.begin_ns, day.seconds) == ((BEGIN_S - 3540) * 10 ** 9, 3600.0)
+    assert [(hour.words, hour.listened_s) for hour in day.hours] == [(1, 120.0)]
+
+
+def test_a_recording_whose_clock_was_set_by_decades_is_refused():
+    with pytest.raises(AudioFormatError, match='the clock was set on the way; cut it there'):
+        settle(Day(name='bag', seconds=1.7e9, heard=()))
 
 
 @pytest.mark.parametrize('words', [['nowhere'], ['{folder}'], ['{folder}', '--out', '{file}/x']])

@@ -1,6 +1,7 @@
 """Rules of safety events: what is on, what happens once, and what is so while nothing is heard."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -254,3 +255,19 @@ def test_a_log_that_cannot_be_written_says_so_and_stops_nothing(tmp_path):
         log = EventLog(EventLogSettings(file=str(full), most_bytes=1 << 30))
         log.write('happened')
         assert 'could not be written' in log.failure
+        log.close()
+
+
+@pytest.mark.parametrize('take_away', [
+    lambda path: path.rename(path.with_suffix('.moved')), lambda path: path.unlink(),
+    lambda path: shutil.rmtree(path.parent)], ids=['moved', 'removed', 'its folder too'])
+def test_a_log_that_was_taken_away_is_begun_anew(tmp_path, take_away):
+    """As logrotate and people do; no line goes where nobody will find it."""
+    path = tmp_path / 'logs' / 'events.jsonl'
+    log = EventLog(EventLogSettings(file=str(path)))
+    log.write('before')
+    take_away(path)
+    log.write('after')
+    log.close()
+    assert [json.loads(line)['event'] for line in path.read_text().splitlines()] == ['after']
+    assert not log.failure

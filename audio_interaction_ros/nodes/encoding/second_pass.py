@@ -74,6 +74,7 @@ class SecondPassLink:
                                     ) if words and config.audio.echo != 'none' else None
         self._told = False  # an item of the worker waits that says that audio came
         self._takes_time = False
+        self._began, self._loaded = time.monotonic(), False
         self._finish_at: float | None = None
         self.frame_id = ''
         self.done = self.kept = 0
@@ -161,13 +162,20 @@ class SecondPassLink:
     def report(self, report: StatusReport) -> None:
         """Add what diagnostics say of the readings."""
         report.values.update(second_pass_done=self.done, second_pass_reused=self.reused,
-                             second_pass_kept=self.kept)
+                             second_pass_kept=self.kept, second_pass_loading=self._is_loading)
         if self._words is not None:
             self._words.report(report)
         if self._overheard is not None:
             report.values['overheard_read'] = self._overheard.read
+        if self._is_loading:
+            loading_s = time.monotonic() - self._began
+            report.add(WARN, f'loading what reads words for {loading_s:.0f} s so far')
         if self.failure:
             report.add(WARN, self.failure)
+
+    @property
+    def _is_loading(self) -> bool:
+        return not self._loaded and not self.failure
 
     def forget(self) -> None:
         """Drop all audio."""
@@ -207,6 +215,7 @@ class SecondPassLink:
         return _Models(transcriber, judge, missing)
 
     def _adopt_models(self, models: _Models, _seconds: float) -> None:
+        self._loaded = True
         if self._words is not None:
             self._words.adopt(models.transcriber, models.judge,
                               judge_missing=models.judge_missing)

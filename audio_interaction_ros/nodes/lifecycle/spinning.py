@@ -22,7 +22,7 @@ from audio_interaction_ros.nodes.lifecycle.transport import start_ros
 from audio_interaction_ros.nodes.lifecycle.worker import is_any_left_behind
 from audio_interaction_ros.parameter_file import check_arguments
 from audio_interaction_ros.process_memory import keep_memory_small
-from audio_interaction_ros.terminal import make_printable, one_line
+from audio_interaction_ros.terminal import make_printable, one_line, print_on
 
 __all__ = ['find_wrong_arguments', 'run', 'run_or_say_why_not']
 
@@ -60,8 +60,8 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         for number, handler in before.items():
             signal.signal(number, handler)
     if is_any_left_behind():
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            print_on(stream, '', end='')  # nobody else will flush them
         os._exit(code())
     return code()
 
