@@ -2,22 +2,29 @@
 Start the assistant: microphone or recording, encoder and decoder.
 
 ``single_process:=true`` (default) runs all in one process; false gives each node its own, and a
-node that dies is started again. Without ``discovery`` and without a variable that says otherwise
-the nodes are found on this machine only: nobody else in the network hears what they hear.
+node that dies is started again. Where nothing would start the ears again, or in vain, the launch
+ends with code 1, for whoever watches over it (``required``). Without ``discovery`` and without a
+variable that says otherwise the nodes are found on this machine only: nobody else in the network
+hears what they hear.
 """
 
 import difflib
 import os
+from collections.abc import Container
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
 
 PACKAGE = 'audio_interaction_ros'
+WRONG = 2
+"""Code of a node that cannot work with what it was started with, nor if started so again."""
 ARGUMENTS = {
     'namespace': ('audio_interaction', 'Namespace of all nodes and topics.', None),
     'params_file': ('', 'Parameter file; empty: the shipped edge.yaml.', None),
@@ -34,6 +41,8 @@ ARGUMENTS = {
     'runtime': ('', 'Backend; empty: as in the parameter file.', None),
     'device': ('', 'Device of the backend; empty: as in the parameter file.', None),
     'single_process': ('true', 'All nodes in one process.', ('true', 'false')),
+    'required': ('true', 'End the launch with code 1 where ears, voice or safety events die for '
+                         'good; false: only log it.', ('true', 'false')),
     'speech': ('false', 'Say replies and alerts aloud (docs/voice.md).', ('true', 'false')),
     'monitor': ('false', 'Serve a page that shows what is heard, on this machine only (see '
                          'docs/monitor.md).', ('true', 'false')),
@@ -88,10 +97,12 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         'ros_arguments': ['--log-level', values['log_level']],
         'additional_env': discovery(values['discovery']),
         'sigterm_timeout': '15'}  # a busy machine needs more than the 5 s of launch to end
-    alive = {'respawn': True, 'respawn_delay': 1.0}
+    once = {'on_exit': end_launch} if values['required'] == 'true' else {}
+    alive = {'respawn': True, 'respawn_delay': 1.0,
+             **({'on_exit': partial(end_launch, codes=(WRONG,))} if once else {})}
     # Lookers-on have processes of their own, so that nothing of theirs holds up the ears. The page
     # comes back later: without its package it would fill the log.
-    nodes = [Node(executable='monitor_node', **{**alive, 'respawn_delay': 30.0}, **common)
+    nodes = [Node(executable='monitor_node', respawn=True, respawn_delay=30.0, **common)
              ] if values['monitor'] == 'true' else []
     nodes += [Node(executable='foxglove_audio_node', **common)
               ] if values['foxglove_audio'] == 'true' else []
@@ -101,7 +112,7 @@ def make_nodes(context: LaunchContext) -> list[Node]:
     if values['single_process'] == 'true':
         file = ['--file', values['file']] if values['file'] else []
         return [Node(executable='assistant', arguments=['--source', values['source'], *file],
-                     **common), *nodes, *make_safety_events(values, common)]
+                     **once, **common), *nodes, *make_safety_events(values, {**alive, **common})]
     if values['source'] == 'file':
         overrides['alerts.journal_s'] = 0.0  # what a recording raises is no alarm of today
     nodes += [Node(executable='encoder_node', name='encoder_node', **alive, **common),
@@ -110,8 +121,21 @@ def make_nodes(context: LaunchContext) -> list[Node]:
         nodes.append(Node(executable='microphone_node', **alive, **common))
     elif values['source'] == 'file':
         common['parameters'] = [*common['parameters'], {'path': values['file']}]
-        nodes.append(Node(executable='audio_file_node', **common))
-    return [*nodes, *make_safety_events(values, common)]
+        nodes.append(Node(executable='audio_file_node', **once, **common))
+    return [*nodes, *make_safety_events(values, {**alive, **common})]
+
+
+def end_launch(event: ProcessExited, context: LaunchContext, codes: Container[int] = ()) -> None:
+    """
+    Raise RuntimeError where a process ended by itself with one of these codes, or any but 0.
+
+    launch has no other way to end with a code that is not 0: it logs the error, ends the other
+    processes and returns 1.
+    """
+    is_told_to_end = context.is_shutdown or event.returncode == 0
+    if not is_told_to_end and (not codes or event.returncode in codes):
+        raise RuntimeError(f'{event.process_name} ended with {event.returncode}, see above; with '
+                           'required:=false the others go on')
 
 
 def make_safety_events(values: dict[str, str], common: dict[str, Any]) -> list[Node]:
@@ -122,8 +146,7 @@ def make_safety_events(values: dict[str, str], common: dict[str, Any]) -> list[N
     if file != 'shipped' and not Path(file).expanduser().is_file():
         raise FileNotFoundError(f'safety_events: expected a file, found none at {file}')
     told = {'use_sim_time': values['use_sim_time'] == 'true', 'rules_file': file}
-    return [Node(executable='safety_events_node', respawn=True, respawn_delay=1.0,
-                 **{**common, 'parameters': [told]})]
+    return [Node(executable='safety_events_node', **{**common, 'parameters': [told]})]
 
 
 def discovery(wanted: str) -> dict[str, str]:

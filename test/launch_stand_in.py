@@ -55,8 +55,10 @@ class Variable:
 
 class Node:
     def __init__(self, *, package, executable, arguments=(), parameters=(), remappings=(),
-                 ros_arguments=(), namespace='', name=None, additional_env=None, **_more):
+                 ros_arguments=(), namespace='', name=None, additional_env=None, on_exit=None,
+                 **_more):
         self.executable, self.additional_env = executable, additional_env or {}
+        self.on_exit = on_exit
         renamed = [('__ns', f'/{namespace}'), *([('__node', name)] if name else []), *remappings]
         self.words = [*arguments, '--ros-args', *ros_arguments,
                       *(word for old, new in renamed for word in ('-r', f'{old}:={new}'))]
@@ -70,7 +72,7 @@ class Node:
 
     def visit(self, context):
         context.told[self.executable] = {
-            'arguments': self.words, 'parameters': self.parameters,
+            'arguments': self.words, 'parameters': self.parameters, 'on_exit': self.on_exit,
             'environment': {**os.environ, **context.environment, **self.additional_env}}
         return []
 
@@ -92,6 +94,7 @@ def modules(share):
         'launch.actions': {'DeclareLaunchArgument': Declared, 'LogInfo': Logged,
                            'OpaqueFunction': Opaque,
                            'SetEnvironmentVariable': Variable},
+        'launch.events': {}, 'launch.events.process': {'ProcessExited': object},
         'launch_ros': {}, 'launch_ros.actions': {'Node': Node},
         'ament_index_python': {},
         'ament_index_python.packages': {'get_package_share_directory': lambda _: str(share)}}

@@ -13,6 +13,7 @@ import runpy
 import sys
 import threading
 import time
+import types
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +28,8 @@ LAUNCH_FILE = ROOT / 'launch/assistant.launch.py'
 SHIPPED = ROOT / 'config/edge.yaml'
 ARGUMENTS = ['namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level', 'source',
              'file', 'audio_topic', 'audio_type', 'model', 'runtime', 'device', 'single_process',
-             'speech', 'monitor', 'foxglove_audio', 'hri', 'discovery', 'safety_events']
+             'required', 'speech', 'monitor', 'foxglove_audio', 'hri', 'discovery',
+             'safety_events']
 
 STAND_IN = '''#!{python}
 """Writes down what it was told, then waits to be ended."""
@@ -42,6 +44,9 @@ path = os.path.join({folder!r}, name + '.json')
 with open(path + '.part', 'w') as file:
     json.dump(told, file)
 os.rename(path + '.part', path)
+ends_with = json.loads(os.environ.get('ENDS_WITH', '{{}}')).get(name)
+if ends_with is not None:
+    sys.exit(ends_with)
 signal.sigwait([signal.SIGINT, signal.SIGTERM])
 '''
 
@@ -259,6 +264,39 @@ def test_the_shipped_safety_events_need_no_path(launch):
 def test_a_wrong_argument_ends_the_launch(launch, name, value):
     code, told = launch([], **{name: value})
     assert code != 0 and told == {}
+
+
+DEATHS = [  # who dies, with which code, with which arguments, and whether the launch ends for it
+    ('assistant', 2, {}, True), ('assistant', 1, {}, True), ('assistant', 0, {}, False),
+    ('assistant', 2, {'required': 'false'}, False),
+    ('encoder_node', 2, {'single_process': 'false'}, True),
+    ('decoder_node', 1, {'single_process': 'false'}, False),  # it is started again
+    ('audio_file_node', 1, {'single_process': 'false', 'source': 'file', 'file': 'a.wav'}, True),
+    ('speech_node', 2, {'speech': 'true'}, True),
+    ('safety_events_node', 2, {'safety_events': 'shipped'}, True),
+    ('monitor_node', 2, {'monitor': 'true'}, False), ('hri_node', 1, {'hri': 'true'}, False)]
+
+
+@pytest.mark.parametrize(('who', 'code', 'arguments', 'ends'), DEATHS)
+def test_the_launch_ends_with_1_where_what_it_is_for_died_for_good(
+        monkeypatch, who, code, arguments, ends):
+    _, told = by_stand_in(monkeypatch)([who], **{'source': 'none', **arguments})
+    event = types.SimpleNamespace(returncode=code, process_name=f'{who}-1')
+    on_exit = told[who]['on_exit'] or (lambda *_: None)
+    on_exit(event, types.SimpleNamespace(is_shutdown=True))
+    if ends:
+        with pytest.raises(RuntimeError, match=f'{who}-1 ended with {code}'):
+            on_exit(event, types.SimpleNamespace(is_shutdown=False))
+    else:
+        on_exit(event, types.SimpleNamespace(is_shutdown=False))
+
+
+@pytest.mark.parametrize(('who', 'code', 'arguments', 'ends'), DEATHS)
+def test_so_does_the_real_launch(tmp_path, monkeypatch, who, code, arguments, ends):
+    launch = really(tmp_path, monkeypatch)
+    monkeypatch.setenv('ENDS_WITH', json.dumps({who: code}))
+    ended_with, told = launch([who], **{'source': 'none', 'monitor': 'true', **arguments})
+    assert ended_with == int(ends) and who in told
 
 
 def test_a_mistyped_name_of_an_argument_is_told(monkeypatch, capsys):

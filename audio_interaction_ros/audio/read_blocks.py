@@ -152,9 +152,9 @@ def _refuse_foreign(head: bytes, name: str) -> str:
     if not is_readable(head):
         raise AudioFormatError(
             f'Expected WAV, FLAC, Ogg, Opus, MP3, AIFF, AU or CAF in {name}, it seems to be '
-            f'{name_kind(head)}; {_CONVERT}, or name the format of samples without a header: '
-            '--raw s16le:16000:1, with make ARGS="--raw s16le:16000:1", of audio_file_node the '
-            'parameter raw')
+            f'{name_kind(head)}; {_CONVERT}. Samples without a header are read where their format '
+            'is named: audio-interaction stream with --raw s16le:16000:1, make assistant with '
+            'ARGS="--raw s16le:16000:1", audio_file_node with the parameter raw')
     return {b'fLaC': 'FLAC', b'OggS': 'Ogg', b'FORM': 'AIFF', b'.snd': 'AU', b'caff': 'CAF',
             b'riff': 'W64', b'RIFX': 'WAV'}.get(head[:4], 'MP3')
 

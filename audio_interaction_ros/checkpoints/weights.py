@@ -82,9 +82,9 @@ def locate(name: str) -> Path:
     except ConfigurationError:
         pass  # no shipped model is called so; a repository may be
     if name.partition('@')[0].count('/') != 1 or name.startswith(('.', '/', '~')):
-        raise CheckpointError(f'model {name!r}: expected an existing folder, a shipped model or a '
-                              'Hugging Face repository id (owner/name or owner/name@revision), '
-                              'found none of these')
+        raise ConfigurationError(
+            f'model {name!r}: expected an existing folder, a shipped model or a Hugging Face '
+            'repository id (owner/name or owner/name@revision), found none of these')
     return _download(name)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.duration import Duration
 from rclpy.node import Node
 
 from audio_interaction_msgs.msg import AudioChunk, Decision, FifoCredit
@@ -35,13 +36,14 @@ from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import ERROR, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.live_parameters import logger_service
-from audio_interaction_ros.nodes.lifecycle.spinning import run
+from audio_interaction_ros.nodes.lifecycle.spinning import run_or_say_why_not
 
 __all__ = ['AudioFileNode', 'main']
 
 _NS = 1_000_000_000
 _MATCHING_S = 0.5  # a reader that the writer knows of may not know the writer yet
 _STALLED_S = 3.0  # with nothing waiting in the decoder, nothing is under way any more
+_SENDING_S = 2.0
 _PARAMETERS = {
     'path': ('', 'WAV, FLAC, Ogg, Opus, MP3, AIFF, AU or CAF file; or a rosbag2: its folder, an '
              '.mcap or a .db3 file.'),
@@ -224,6 +226,12 @@ class AudioFileNode(Node):
             publisher.publish(message)
             self.published_s = due_s
         self.get_logger().info(f'played {self.recorded_s:.1f} s')
+        self._withdraw(publisher)
+
+    def _withdraw(self, publisher: Any) -> None:
+        """End the topic with the recording, so that nobody who listens waits for more of it."""
+        publisher.wait_for_all_acked(Duration(seconds=_SENDING_S))
+        self.destroy_publisher(publisher)
 
     def _wait_for_room(self, due_s: float) -> None:
         """Wait until no more than max_ahead chunks are under way."""
@@ -280,8 +288,8 @@ class AudioFileNode(Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Play one recording."""
-    return run(lambda: [AudioFileNode()], args)
+    """Play one recording; code 1 where it cannot be played."""
+    return run_or_say_why_not(AudioFileNode, args)
 
 
 if __name__ == '__main__':

@@ -59,12 +59,12 @@ class MicrophoneNode(Node):
     def __init__(self, *, library: Any = None, **options: Any) -> None:
         """Open the device; ``library`` stands in for sounddevice in tests."""
         super().__init__('microphone_node', **{**logger_service(), **options})
+        self._changed, self._library = False, None
+        self.add_on_set_parameters_callback(self._on_set_parameters)  # of a start, too
         for name, (default, text) in _PARAMETERS.items():
             self.declare_parameter(name, default, ParameterDescriptor(
                 description=text, dynamic_typing=name == 'device'))
-        self._changed = False
-        self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._library = library
+        self._changed, self._library = False, library  # a device that is not there may come
         self._stream: Any = None
         self._blocks: deque[tuple[np.ndarray, int, int]] = deque(maxlen=_QUEUE_BLOCKS)
         self._listening = True
@@ -78,7 +78,8 @@ class MicrophoneNode(Node):
         self._ended_at_ns: int | None = None  # steady time at which the newest block ended
         self._heard_at = float('-inf')
         group = MutuallyExclusiveCallbackGroup()
-        self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
+        self._publisher: Any = None
+        self._offer(True)
         self._guard = self.create_guard_condition(self._publish_blocks, callback_group=group)
         steady_timer(self, _RETRY_S, self._watch, callback_group=group)
         self.create_service(SetBool, '~/set_listening', self._on_set_listening,
@@ -91,6 +92,14 @@ class MicrophoneNode(Node):
         self._listening = False
         self._close()
         super().destroy_node()
+
+    def _offer(self, wanted: bool) -> None:
+        """Have a publisher, or none: whoever listens then knows that nothing is to come."""
+        if wanted and self._publisher is None:
+            self._publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
+        elif not wanted and self._publisher is not None:
+            self.destroy_publisher(self._publisher)
+            self._publisher = None
 
     def _watch(self) -> None:
         """Open the device if it should be open and is not, or went silent."""
@@ -115,8 +124,8 @@ class MicrophoneNode(Node):
         except AudioInteractionError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - PortAudio has its own exceptions
-            problem = (f'Expected a device that opens, got {error}; check the parameter device '
-                       f'(--list-devices)')
+            problem = (f'Expected a device that opens, got {error}; check the parameter device; '
+                       'microphone_node --list-devices names what there is')
         if problem and problem != self._problem:
             self.get_logger().error(problem)
         self._problem = problem
@@ -212,6 +221,7 @@ class MicrophoneNode(Node):
 
     def _on_set_listening(self, request: Any, response: Any) -> Any:
         self._listening = request.data
+        self._offer(request.data)
         if request.data:
             self._watch()
         else:

@@ -44,7 +44,8 @@ def load(model: str, *, device: str, threads: int | None, dtype: str, rope_index
                                  'change model.device or model.runtime')
     if dtype != 'auto':
         raise ConfigurationError(f"dtype: the runtime tensorrt expects 'auto', found {dtype!r}; "
-                                 'the graphs have their precision from export onnx --precision')
+                                 'the graphs have their precision from: python -m export onnx '
+                                 '--precision')
     target = Target(trt.__version__, describe_gpu())
     encoder: Any = NotLoaded('encoder')
     decoder: Any = NotLoaded('decoder')

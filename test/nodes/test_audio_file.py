@@ -51,6 +51,21 @@ def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
     assert stats().dropped == 0
 
 
+def test_a_recording_that_is_over_is_not_waited_for(robot, recording):
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    robot.decoder()
+    encoder = robot.encoder()
+    node = play(robot, recording)
+    robot.wait(lambda: node.finished, 'it is over')
+    encoder._input.be_patient(0.2)
+
+    def told():
+        return sum('no publisher on /robot/audio any more: a recording is over' in item.message
+                   for array in diagnostics for item in array.status)
+    robot.wait(lambda: told() >= 2, 'it is said')
+    assert encoder._input.received and encoder._input.renewed == 0
+
+
 @pytest.mark.parametrize('chunk_s', [0.2, 0.8])
 def test_consumed_pace_finds_out_how_long_chunks_are(robot, recording, chunk_s):
     """A model of chance of another size, in the nodes: nobody tells them how long a chunk is."""

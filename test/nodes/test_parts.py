@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import time
 import types
@@ -268,6 +269,19 @@ def test_a_microphone_survives_unplugging_and_mute(robot):
     assert [one.seq for one in heard][:2] == [0, 1] and 300 <= heard[-1].seq - before < 400
     assert robot.call(SetBool, 'microphone_node/set_listening', data=False).success
     assert not library.streams[-1].active and node._stream is None
+    robot.wait(lambda: node.count_publishers('audio') == 0, 'nobody waits for it')
+    before = heard[-1].seq
+    assert robot.call(SetBool, 'microphone_node/set_listening', data=True).success
+    robot.wait(lambda: speak()[-1].seq > before, 'it is heard again')
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('channels', '0'), ('block_ms', '-1'), ('device', '1.5'), ('sample_rate_hz', 'fast')])
+def test_a_microphone_that_is_started_wrongly_ends(name, value):
+    ended = subprocess.run(
+        [sys.executable, '-m', 'audio_interaction_ros.nodes.microphone_node', '--ros-args', '-p',
+         f'{name}:={value}'], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2 and name in ended.stderr and ended.stderr.count('\n') == 1
 
 
 @pytest.mark.parametrize('processes', [[], ['--processes']])

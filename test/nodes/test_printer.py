@@ -181,7 +181,7 @@ def test_samples_without_a_header_are_played_where_their_format_is_named(
                '--print']
     ros = ['--ros-args', '-p', 'lanes:=[assistant]', '-r', '__ns:=/alone']
     assert assistant.main([*command, *ros], runtime=robot.scripted()) == 1
-    assert 'with make ARGS="--raw s16le:16000:1"' in capfd.readouterr().err
+    assert 'make assistant with ARGS="--raw s16le:16000:1"' in capfd.readouterr().err
     assert assistant.main([*command, '--raw', 's16le:16000:1', *ros],
                           runtime=robot.scripted()) == 0
     assert 'nothing heard in 1.0 s' in capfd.readouterr().out

@@ -236,10 +236,17 @@ def test_a_wrong_configuration_waits_for_another_parameter(robot, stream, monkey
     def load(_model):
         asked.append(1)
         return robot.scripted(script={})()
-    decoder = robot.decoder({'lane.assistant.max_reply_tokens': 400}, runtime=load)
+    decoder = robot.decoder(runtime=load)
+    robot.wait(lambda: decoder.ready, 'it works')
+    for leave in (decoder.trigger_deactivate, decoder.trigger_cleanup):
+        leave()
+    decoder.set_parameters([Parameter('lane.assistant.max_reply_tokens', value=400)])
+    asked.clear()
+    decoder.autostart()
     robot.wait(lambda: 'lower lane.assistant.max_reply_tokens to 245' in decoder.failure
                and 'before a parameter is set' in decoder.failure, 'it says what to change')
     robot.wait(lambda: decoder.state == 'unconfigured', 'it waits')
+    assert not decoder.recovery.is_hopeless
     ticks = len(stream.diagnostics)
     robot.wait(lambda: len(stream.diagnostics) >= ticks + 2, 'time passes')
     # it is counted, and makes nobody wait longer
@@ -253,7 +260,7 @@ def test_a_wrong_configuration_waits_for_another_parameter(robot, stream, monkey
 def test_a_change_is_waited_for_until_it_can_be_read(robot):
     """Nothing calls after a change on every distribution; a try must not read the old value."""
     decoder = robot.decoder({'lane.assistant.max_reply_tokens': 400})
-    robot.wait(lambda: 'before a parameter is set' in decoder.failure, 'it waits')
+    robot.wait(lambda: decoder.recovery.is_hopeless, 'it cannot work')
     robot.wait(lambda: decoder.state == 'unconfigured', 'it fell back')
     with decoder.lock:  # the timer that recovers stands still
         accepted = decoder._on_set_parameters(

@@ -240,7 +240,9 @@ class AudioInput:
         if self._problem:
             report.add(ERROR, self._problem)
         elif not publishers:
-            report.add(WARN, f'no publisher on {topic}; start a microphone or remap audio')
+            gone = ' any more: a recording is over, or a microphone is muted or ended'
+            report.add(WARN, f'no publisher on {topic}{gone if self.received else ""}; start a '
+                             'microphone or remap audio')
         elif age_s > _QUIET_AFTER_S:
             report.add(WARN, f'no audio for {age_s:.0f} s on {topic}')
 

@@ -2,8 +2,9 @@
 How a node that cannot work comes to work again: when it is configured once more, and when not.
 
 Owns what failed last, how often, and the timer of the next try. What fails now and may work later,
-as a download, is tried again with back-off where the node starts by itself (``autostart``); a
-wrong configuration is not, before a parameter is set.
+as a download, is tried again with back-off where the node starts by itself (``autostart``). A
+wrong configuration is not: one that the process was started with ends it (``is_hopeless``), so
+that whoever started it learns of it; one that came later waits until a parameter is set.
 """
 
 import time
@@ -54,6 +55,10 @@ class Recovery:
         self._configuration_is_wrong = False
         self._awaited: Mapping[str, Any] = {}
         """What was accepted for a wrong configuration and may not be stored yet."""
+        self._is_as_started = True
+        """It never worked, and no parameter was set."""
+        self.is_hopeless = False
+        """It starts by itself, and cannot work with what the process was started with."""
         # It rests while nothing fails: each timer wakes the executor, which costs in a quiet room.
         self._timer = steady_timer(node, _LOOK_S, node.exclusive(self._look),
                                    callback_group=MutuallyExclusiveCallbackGroup())
@@ -88,23 +93,23 @@ class Recovery:
     def plan_retry(self, error: BaseException | None) -> str:
         """Decide when to try again; return it in words."""
         self._awaited = {}
-        if self._start_error:
-            self.attempts.give_up()
-            return '; then start the node again'
-        if not self._node.get_parameter('autostart').value:
-            self.attempts.give_up()
-            return ''
+        starts_itself = self._node.get_parameter('autostart').value
         # What the machine refuses today, a folder or a file, may work tomorrow.
-        self._configuration_is_wrong = (isinstance(error, ConfigurationError)
-                                        and not isinstance(error.__cause__, OSError))
-        if self._configuration_is_wrong:
-            self.attempts.give_up()
-            return '; not tried again before a parameter is set'
-        return f'; next try in {self.attempts.fail(time.monotonic()):.0f} s'
+        is_wrong = bool(self._start_error) or (isinstance(error, ConfigurationError)
+                                               and not isinstance(error.__cause__, OSError))
+        if starts_itself and not is_wrong:
+            return f'; next try in {self.attempts.fail(time.monotonic()):.0f} s'
+        self.attempts.give_up()
+        self._configuration_is_wrong = starts_itself and not self._start_error
+        self.is_hopeless = starts_itself and self._is_as_started
+        if self._start_error or self.is_hopeless:
+            return '; then start the node again'
+        return '; not tried again before a parameter is set' if starts_itself else ''
 
     def note_success(self) -> None:
         """Note that the node does what it is for: earlier failures are forgiven."""
         self.attempts.succeed()
+        self._is_as_started = False
 
     def note_cleanup(self) -> None:
         """Take it that the node was cleaned up; who asks for that also ends the tries."""
@@ -116,6 +121,7 @@ class Recovery:
         """Take it that parameters were accepted; they are stored a little later."""
         # A callback after the change, which would know it stored, is not in Humble.
         self._awaited = values
+        self._is_as_started = self.is_hopeless = False
 
     def report(self, report: StatusReport) -> None:
         """Say what keeps the node from working, and how often it was configured again for it."""

@@ -29,6 +29,8 @@ __all__ = ['find_wrong_arguments', 'run', 'run_or_say_why_not']
 _IMPATIENT_S = 10.0
 _FAREWELL_S = 2.0
 _SENDING_S = 0.3
+_WRONG_CONFIGURATION = 2
+"""Exit code of a process that cannot work before somebody changes what it was started with."""
 _NO_LOG = '; set ROS_LOG_DIR to a folder that can be written'
 _SWITCH_INTERVAL_S = 0.0005
 """A model step gives up the interpreter lock hundreds of times; at Python's 5 ms per hand-over a
@@ -40,10 +42,11 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
     """
     Spin the nodes that ``make_nodes`` returns until a signal comes or ``done`` says so.
 
-    Lifecycle nodes start by themselves unless their autostart parameter is false. Threads are
-    joined before rclpy goes down, or the process would end with 'terminate called'. Returns what
-    ``code`` says, except where a thread still computes, as when a model is being loaded: then
-    the process ends here with that code.
+    Lifecycle nodes start by themselves unless their autostart parameter is false; one that cannot
+    work with what it was started with ends it with 2. Threads are joined before rclpy goes down,
+    or the process would end with 'terminate called'. Returns what ``code`` says, except where a
+    thread still computes, as when a model is being loaded: then the process ends here with that
+    code.
     """
     make_printable()
     keep_memory_small()
@@ -54,16 +57,16 @@ def run(make_nodes: Callable[[], Sequence[Node]], args: Sequence[str] | None = N
         wrong = _start_ros(args)
         if wrong:
             print(wrong, file=sys.stderr)
-            return 2
-        _spin(make_nodes, stopping, done)
+            return _WRONG_CONFIGURATION
+        ended_with = code() if _spin(make_nodes, stopping, done) else _WRONG_CONFIGURATION
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if is_any_left_behind():
         for stream in (sys.stdout, sys.stderr):
             print_on(stream, '', end='')  # nobody else will flush them
-        os._exit(code())
-    return code()
+        os._exit(ended_with)
+    return ended_with
 
 
 def _start_ros(args: Sequence[str] | None) -> str:
@@ -78,9 +81,13 @@ def _start_ros(args: Sequence[str] | None) -> str:
 
 
 def _spin(make_nodes: Callable[[], Sequence[Node]], stopping: threading.Event,
-          done: Callable[[], bool]) -> None:
-    """Make the nodes and run their callbacks until it is over, then take ROS down."""
-    spinner = Spinner()
+          done: Callable[[], bool]) -> bool:
+    """
+    Make the nodes and run their callbacks until it is over, then take ROS down.
+
+    False where one of them cannot work with what it was started with.
+    """
+    spinner, hopeful = Spinner(), True
     try:
         nodes = _make(make_nodes)
         for node in nodes:
@@ -89,7 +96,10 @@ def _spin(make_nodes: Callable[[], Sequence[Node]], stopping: threading.Event,
         for node in managed:
             if not stopping.is_set():
                 node.autostart()
-        while rclpy.ok() and not stopping.is_set() and not done():
+        while rclpy.ok() and not stopping.is_set():
+            hopeful = not any(node.recovery.is_hopeless for node in managed)
+            if not hopeful or done():
+                break
             spinner.spin_once()
         _take_leave(spinner, managed)
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -97,6 +107,7 @@ def _spin(make_nodes: Callable[[], Sequence[Node]], stopping: threading.Event,
     finally:
         spinner.close()
         rclpy.try_shutdown()
+    return hopeful
 
 
 def _make(make_nodes: Callable[[], Sequence[Node]]) -> list[Node]:
@@ -106,7 +117,8 @@ def _make(make_nodes: Callable[[], Sequence[Node]]) -> list[Node]:
     except ParameterException as error:
         print(f'error: {one_line(str(error))}; correct it where the node is started',
               file=sys.stderr, flush=True)
-        os._exit(2)  # a node that is half made cannot be destroyed, which rclpy would do
+        # a node that is half made cannot be destroyed, which rclpy would do
+        os._exit(_WRONG_CONFIGURATION)
 
 
 def run_or_say_why_not(kind: Callable[[], Any], args: Sequence[str] | None = None) -> int:
