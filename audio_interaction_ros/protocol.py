@@ -41,6 +41,7 @@ __all__ = [
 
 SAMPLE_RATE_HZ = 16_000
 MEL_HOP_SAMPLES = 160  # 10 ms
+_PART_FRAMES = 20
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class ChunkSize:
     def per_s(self) -> float:
         """Chunks in a second."""
         return 100 / self.frames
+
+    @property
+    def part(self) -> 'ChunkSize':
+        """What is heard for words before a chunk is whole: 0.2 s, or 0.1 s where that fits."""
+        return ChunkSize(math.gcd(self.frames, _PART_FRAMES))
 
 
 RELEASED_CHUNK = ChunkSize()

@@ -32,14 +32,15 @@ from audio_interaction_ros.audio.linear_echo import LinearEcho
 from audio_interaction_ros.audio.overhearing import Overhearing
 from audio_interaction_ros.config import AlertsConfig, AssistantConfig, ModelConfig, split_list
 from audio_interaction_ros.intents.barge_in import BargeIn
-from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_transcriber
 from audio_interaction_ros.speech.engines import EspeakNg, Hibari
-from audio_interaction_ros.stream.final_text import Draft, read_again
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundStarted
+from audio_interaction_ros.stream.spoken_word import WordsShown
+from audio_interaction_ros.stream.word_steps import finish_all, take_steps
 from eval.echo_figures import LINE_UP, figures, print_tables
 from eval.echo_scenes import BEGAN_NS, NS, EchoScene, go_over, make_scene
+from eval.live_stream import fail
 from eval.scenes import cut_event
 from eval.speech_clips import read_speech
 from held_out.classes import accepted_labels, kind_of, robot_rules
@@ -91,11 +92,11 @@ class EchoListener:
         canceller = EchoCanceller(
             LinearEcho() if cancel == 'linear' else make_echo_processor(cancel),
             lead_s=self._lead_s) if cancel else None
-        chunks: list[AudioChunk] = []
+        parts: list[AudioChunk] = []
         config = AssistantConfig()
         self._runtime.encoder.reset()
         pipeline = build_pipeline(config, self._runtime.encoder, self._runtime.sounds, (),
-                                  canceller=canceller, on_chunk=chunks.append)
+                                  canceller=canceller, on_part=parts.append)
         ears = pipeline if sounds else pipeline.frontend
         overhearing, overheard = Overhearing(), list[tuple[float, str]]()
         if canceller is not None and words:
@@ -114,10 +115,9 @@ class EchoListener:
             if overhearing.due:
                 overheard += self._read_beneath(overhearing, (at + BLOCK) / RATE)
         heard += ears.flush(1.2)
-        chunks = chunks if sounds else heard
-        left = np.concatenate([chunk.samples for chunk in chunks])[:len(samples)]
+        left = np.concatenate([part.samples for part in parts])[:len(samples)]
         return {'alerts': self._find_alerts(heard) if sounds else [],
-                'texts': self._read(chunks) if words else [], 'overheard': overheard,
+                'texts': self._read(parts) if words else [], 'overheard': overheard,
                 'levels': _levels(scene, left)}
 
     def _read_beneath(self, overhearing: Overhearing, at: float) -> list[tuple[float, str]]:
@@ -137,24 +137,21 @@ class EchoListener:
                               for change in policy.on_sound(event)]
         return found
 
-    def _read(self, chunks: Sequence[AudioChunk]) -> list[tuple[float, str]]:
-        """Return each text, partial or final, and when it was shown (end of the chunk)."""
+    def _read(self, parts: Sequence[AudioChunk]) -> list[tuple[float, str]]:
+        """Return each text, partial or final, and when it was shown (end of the part)."""
         config = AssistantConfig()
         words = build_live_words(config, self._transcriber)
         history = build_reader(config, translates=False)
         assert words is not None, 'Whisper shows words'
         shown = []
-        for chunk in chunks:
-            at = (chunk.stamp_ns - BEGAN_NS) / NS + CHUNK_S
-            words.remember(chunk)
-            history.remember(chunk)
-            over = words.hear()
-            if words.due and (text := words.read()) is not None:
-                shown.append((at, text.text))
-            for span in [*over, *(words.finish() if chunk is chunks[-1] else [])]:
-                final = read_again(history, self._transcriber, Draft(
-                    text='', confidence=0.0, start_ns=span.start_ns, end_ns=span.end_ns))
-                shown += [(at, final.text)] * bool(final.text)
+        for part in parts:
+            history.remember(part)
+            words.remember(part)
+            steps = [*take_steps(words, history, self._transcriber, fail, read=words.read),
+                     *(finish_all(words.finish(), history, self._transcriber, fail)
+                       if part is parts[-1] else ())]
+            texts = [one.text if isinstance(one, WordsShown) else one.text.text for one in steps]
+            shown += [((part.end_ns - BEGAN_NS) / NS, text) for text in texts if text]
         return shown
 
 

@@ -1,7 +1,7 @@
 """
-One stream played chunk by chunk, and what was shown of it and became final when.
+One stream played part by part, and what was shown of it and became final when.
 
-Owns the clock: a chunk is heard when it is over, one thing after the other is computed, and what
+Owns the clock: a part is heard when it is over, one thing after the other is computed, and what
 takes long makes all that follows late, as in a process with one processor. Without a streaming
 model (``play``) the words are those of the second pass alone; with one (``play_assistant``) it is
 the assistant as it ships. Knows no figure.
@@ -22,8 +22,6 @@ from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.parameter_file import load_configuration
 from audio_interaction_ros.protocol import (
-    CHUNK_NS,
-    CHUNK_S,
     RELEASED_CHUNK,
     SAMPLE_RATE_HZ,
     ChunkSize,
@@ -33,12 +31,13 @@ from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_turn_judge
 from audio_interaction_ros.stream.events import FinalTranscript, PartialTranscript
 from audio_interaction_ros.stream.final_text import FinalText
-from audio_interaction_ros.stream.final_words import finish_span
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.stream.spoken_word import WordsShown
+from audio_interaction_ros.stream.word_steps import WordsFinal, take_steps
 
 __all__ = ['CLOCKS', 'Clock', 'HeardFinal', 'HeardStream', 'Play', 'PlayedAssistant', 'Shown',
-           'TimedEvent', 'add_play_arguments', 'make_play', 'play', 'play_assistant']
+           'TimedEvent', 'add_play_arguments', 'fail', 'make_play', 'play', 'play_assistant']
 
 NS = 1e9
 TAIL_S = 3.0
@@ -100,9 +99,9 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--as-shipped', action='store_true',
                         help='the whole assistant of config/edge.yaml hears the words; without it '
                         'the second pass does alone')
-    parser.add_argument('--look-every', type=float, default=CHUNK_S, metavar='S',
+    parser.add_argument('--look-every', type=float, default=RELEASED_CHUNK.part.s, metavar='S',
                         help='how often the second pass looks whether an utterance is over; as '
-                        'shipped: once a chunk (default: %(default)s)')
+                        'shipped: once a part of a chunk (default: %(default)s)')
     parser.add_argument('--clock', default='wall', choices=sorted(CLOCKS),
                         help='processor: count the time of the processor, where other programs '
                         'use the machine as well; none: computing takes no time (default: '
@@ -117,7 +116,7 @@ def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None)
     config = replace(config, transcript=replace(config.transcript, end=options.end))
     if not options.as_shipped:
         return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock,
-                                    look=ChunkSize.of_seconds(options.look_every))
+                                    part=ChunkSize.of_seconds(options.look_every))
     assert runtime is not None, 'the streaming model'
     return lambda samples: play_assistant(
         Assistant.over(runtime, config, reader=second, turn_judge=judge), samples, clock=clock)
@@ -143,8 +142,7 @@ class _Processor:
         return self._clock() - self._began
 
 
-def _cut_into_chunks(samples: np.ndarray, tail_s: float,
-                     size: ChunkSize = RELEASED_CHUNK) -> Iterator[np.ndarray]:
+def _cut_up(samples: np.ndarray, tail_s: float, size: ChunkSize) -> Iterator[np.ndarray]:
     padded = np.pad(samples, (0, round(tail_s * SAMPLE_RATE_HZ)))
     yield from np.pad(padded, (0, -len(padded) % size.samples)).reshape(-1, size.samples)
 
@@ -152,56 +150,72 @@ def _cut_into_chunks(samples: np.ndarray, tail_s: float,
 def play(second: Any, samples: np.ndarray, settings: TranscriptConfig, *,
          judge: TurnJudge | None = None, clock: Clock = time.perf_counter,
          tail_s: float = TAIL_S, interpreter: WordInterpreter | None = None,
-         look: ChunkSize = RELEASED_CHUNK) -> HeardStream:
+         part: ChunkSize = RELEASED_CHUNK.part) -> HeardStream:
     """
     Play samples [n] at 16 kHz to a second pass; as in the nodes it rests as long as it reads.
 
-    ``judge`` hears whether a voice is through; ``interpreter`` translates the words. It is looked
-    for the end of an utterance once in each piece of the size ``look``.
+    ``judge`` hears whether a voice is through; ``interpreter`` translates the words. ``part`` is
+    what is heard at once.
     """
     live = build_live_words(AssistantConfig(transcript=settings), second, judge=judge)
     assert live is not None, 'a second pass that reads speech that goes on'
     reader, heard, processor = SpanReader(seconds=settings.buffer_s), HeardStream(), _Processor(
         clock)
     rest_until = 0.0
-    for place, piece in enumerate(_cut_into_chunks(samples, tail_s, look)):
-        chunk = AudioChunk(samples=piece, stamp_ns=place * look.ns, lost_samples_before=0)
+
+    def read() -> WordsShown | None:
+        nonlocal rest_until
+        began = processor.now()
+        if live.behind or not live.pausing and began < rest_until:
+            return None
+        shown = live.read()
+        now = processor.now()
+        rest_until = now + now - began
+        heard.readings.append(now - began)
+        return shown
+
+    for place, piece in enumerate(_cut_up(samples, tail_s, part)):
+        chunk = AudioChunk(samples=piece, stamp_ns=place * part.ns, lost_samples_before=0)
         reader.remember(chunk)
         live.remember(chunk)
-        at = (place + 1) * look.s
-        if processor.free > at + look.s:
-            continue  # the reader is busy until the next piece is there as well
+        at = (place + 1) * part.s
+        if processor.free > at + part.s:
+            continue  # the reader is busy until the next part is there as well
         processor.begin(at)
-        over = live.hear()
-        began = processor.now()
-        if live.due and (live.pausing or began >= rest_until):
-            shown = live.read()
-            now = processor.now()
-            rest_until = now + now - began
-            heard.readings.append(now - began)
-            if shown is not None:
-                heard.shown.append((shown.utterance_id, Shown(
-                    at=at, spent=now - at, text=shown.text,
-                    stable=shown.text[:shown.stable_length])))
-                if interpreter is not None:
-                    growing = interpreter.on_partial(PartialTranscript(**_NO_PLACE, **vars(shown)))
-                    if growing is not None:
-                        heard.translated.append((shown.utterance_id, Shown(
-                            at=at, spent=processor.now() - at, text=growing.text,
-                            stable=growing.text[:growing.stable_length])))
-        for span in [*over, *live.end()]:
-            final = finish_span(span, reader, second)
-            heard.finals.append(HeardFinal(
-                at=at, spent=processor.now() - at, text=final.text, ended_by=span.ended_by,
-                start=final.start_ns / NS, end=final.end_ns / NS))
-            if interpreter is not None:
-                whole = interpreter.on_final(_make_final(span.utterance_id, final, span.ended_by))
-                if whole is not None:
-                    heard.translated.append((span.utterance_id, Shown(
-                        at=at, spent=processor.now() - at, text=whole.text, stable=whole.text)))
+        for words in take_steps(live, reader, second, fail, read=read):
+            _note(heard, words, at, processor, interpreter)
         processor.now()
         heard.busy_s += processor.spent()
     return heard
+
+
+def fail(what: str, error: Exception) -> None:
+    """Let a fault end the measurement."""
+    raise RuntimeError(what) from error
+
+
+def _note(heard: HeardStream, words: WordsShown | WordsFinal, at: float, processor: _Processor,
+          interpreter: WordInterpreter | None) -> None:
+    """Note words that were read of the audio up to a second, and their translation."""
+    spent = processor.now() - at
+    if isinstance(words, WordsShown):
+        name = words.utterance_id
+        heard.shown.append((name, Shown(at=at, spent=spent, text=words.text,
+                                        stable=words.text[:words.stable_length])))
+        growing = interpreter and interpreter.on_partial(
+            PartialTranscript(**_NO_PLACE, **vars(words)))
+        text, stable = (growing.text, growing.stable_length) if growing else ('', 0)
+    else:
+        name, final = words.span.utterance_id, words.text
+        heard.finals.append(HeardFinal(
+            at=at, spent=spent, text=final.text, ended_by=words.span.ended_by,
+            start=final.start_ns / NS, end=final.end_ns / NS))
+        growing = interpreter and interpreter.on_final(
+            _make_final(name, final, words.span.ended_by))
+        text, stable = (growing.text, len(growing.text)) if growing else ('', 0)
+    if growing:
+        heard.translated.append((name, Shown(at=at, spent=processor.now() - at, text=text,
+                                             stable=text[:stable])))
 
 
 _NO_PLACE: dict[str, Any] = {'lane': '', 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
@@ -237,14 +251,15 @@ class PlayedAssistant:
             yield TimedEvent(at=self._at, spent=self._processor.now() - self._at, event=event)
 
     def _hand_out(self, samples: np.ndarray, tail_s: float) -> Iterator[AudioBlock]:
-        for place, piece in enumerate(_cut_into_chunks(samples, tail_s)):
+        part = RELEASED_CHUNK.part
+        for place, piece in enumerate(_cut_up(samples, tail_s, part)):
             if place:
                 self._processor.now()
                 self.busy_s += self._processor.spent()
-            self._at = (place + 1) * CHUNK_NS / NS
+            self._at = (place + 1) * part.s
             self._processor.begin(self._at)
             yield AudioBlock(samples=piece, sample_rate_hz=SAMPLE_RATE_HZ,
-                             stamp_ns=place * CHUNK_NS)
+                             stamp_ns=place * part.ns)
 
 
 def play_assistant(assistant: Assistant, samples: np.ndarray, *,

@@ -1,9 +1,10 @@
 """The listening side: from blocks of audio to encoded chunks, without the robot's own voice."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.audio.echo import EchoCanceller, EchoProcessor
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.audio.mel import StreamingMel
@@ -24,13 +25,15 @@ _LOG = logging.getLogger(__name__)
 
 def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead | None = None,
                    taught: Sequence[TaughtSound] | None = None,
-                   canceller: EchoCanceller | None = None, **options: Any) -> ListeningPipeline:
+                   canceller: EchoCanceller | None = None,
+                   on_part: Callable[[AudioChunk], object] = lambda _: None,
+                   **options: Any) -> ListeningPipeline:
     """
     Return the listening side for an encoder, with the mel that it was trained with.
 
     ``sounds`` tells sounds apart; without it only taught sounds are. ``taught`` are those that the
     user taught; None: those in the user's folder that this model can hear. ``canceller`` takes
-    the robot's own voice out.
+    the robot's own voice out. ``on_part`` is told each part of a chunk before that is whole.
     """
     select, size = config.audio.channel_select, encoder.spec.chunk_size
     if taught is None:
@@ -38,7 +41,7 @@ def build_pipeline(config: AssistantConfig, encoder: Encoder, sounds: SoundHead 
     return ListeningPipeline(
         frontend=FrontEnd(channel_select=None if select < 0 else select,
                           gap_tolerance_ms=config.audio.gap_tolerance_ms, canceller=canceller,
-                          chunk_size=size),
+                          chunk_size=size, on_part=on_part),
         mel=StreamingMel(bins=encoder.spec.mel_bins, decay_per_s=encoder.spec.mel_decay_per_s,
                          maximum_floor=encoder.spec.mel_maximum_floor,
                          magnitudes=encoder.spec.magnitudes, chunk_size=size),

@@ -33,9 +33,9 @@ class AudioBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class AudioChunk:
-    """One chunk of 16 kHz mono audio, of the size that the model hears."""
+    """One chunk of 16 kHz mono audio, of the size that the model hears, or a part of one."""
 
-    samples: np.ndarray  # [n] float32; 6400 in chunks of 0.4 s
+    samples: np.ndarray  # [n] float32; 6400 in chunks of 0.4 s, 3200 in their parts
     stamp_ns: int
     """Time of the first sample."""
     lost_samples_before: int
@@ -44,6 +44,8 @@ class AudioChunk:
     """True: the stream ended here; missing samples were padded with zeros."""
     padding: bool = False
     """True: silence that was added after the end of a stream; the source sent none of it."""
+    ends_chunk: bool = False
+    """True of a part: its chunk is whole with it."""
 
     @property
     def end_ns(self) -> int:

@@ -1,9 +1,13 @@
 """
 Samples to chunks of one size, each with the time of its first sample.
 
-Owns the incomplete chunk and the mapping from 16 kHz sample to stamp. Knows nothing of blocks
-or of other rates; whoever sees a gap tells it by ``skip``, ``move`` and ``move_next``.
+Owns the incomplete chunk and the mapping from 16 kHz sample to stamp. A chunk has parts of one
+size, which can be heard before it is whole. Knows nothing of blocks or of other rates; whoever
+sees a gap tells it by ``skip``, ``move`` and ``move_next``.
 """
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,14 +20,20 @@ __all__ = ['Chunker']
 class Chunker:
     """Cuts 16 kHz mono into chunks; the first sample is at 0 ns until ``move`` says else."""
 
-    def __init__(self, chunk_size: ChunkSize = RELEASED_CHUNK) -> None:
-        """Begin with nothing pending."""
+    def __init__(self, chunk_size: ChunkSize = RELEASED_CHUNK,
+                 on_part: Callable[[AudioChunk], object] = lambda _: None) -> None:
+        """
+        Begin with nothing pending.
+
+        ``on_part`` is told each part as soon as it is whole, and before its chunk.
+        """
         self._buffer = np.zeros(chunk_size.samples, dtype=np.float32)
+        self._part, self._on_part = chunk_size.part.samples, on_part
         self._fill = 0
         self._start_ns = 0  # time of the incomplete chunk's first sample
         self._lost_samples = 0
         self._owed = (0, 0)  # ns to move and samples lost, from the next chunk on
-        self._sound = False  # a sample of the incomplete chunk came from the source
+        self._sent = 0  # samples of the incomplete chunk up to the last one from the source
 
     @property
     def pending(self) -> np.ndarray:
@@ -50,21 +60,24 @@ class Chunker:
         chunks = []
         taken = 0
         while taken < len(samples):
-            part = min(len(samples) - taken, len(self._buffer) - self._fill)
-            self._buffer[self._fill:self._fill + part] = samples[taken:taken + part]
-            self._fill += part
-            taken += part
-            self._sound = self._sound or not padding
+            count = min(len(samples) - taken, self._part - self._fill % self._part)
+            self._buffer[self._fill:self._fill + count] = samples[taken:taken + count]
+            self._fill += count
+            taken += count
+            self._sent = self._sent if padding else self._fill
+            if self._fill % self._part == 0:
+                self._tell_part(self._fill - self._part)
             if self._fill == len(self._buffer):
-                chunks.append(self._finish(end_of_stream=False))
+                chunks.append(self._finish())
         return chunks
 
     def pad(self, *, end_of_stream: bool = False) -> list[AudioChunk]:
         """Complete the incomplete chunk with zeros; nothing pending, no chunk."""
         if self._fill == 0:
             return []
-        self._buffer[self._fill:] = 0.0
-        return [self._finish(end_of_stream=end_of_stream)]
+        zeros = np.zeros(len(self._buffer) - self._fill, dtype=np.float32)
+        return [replace(chunk, end_of_stream=end_of_stream)
+                for chunk in self.push(zeros, padding=True)]
 
     def move(self, delta_ns: int) -> None:
         """Correct the clock: all samples from the incomplete chunk on are later by this."""
@@ -82,15 +95,20 @@ class Chunker:
         self._start_ns = stamp_ns
         self._lost_samples += lost_samples
 
-    def _finish(self, *, end_of_stream: bool) -> AudioChunk:
+    def _tell_part(self, begin: int) -> None:
+        self._on_part(AudioChunk(
+            samples=self._buffer[begin:self._fill].copy(),
+            stamp_ns=self._start_ns + begin * SAMPLE_NS, padding=self._sent <= begin,
+            lost_samples_before=0 if begin else self._lost_samples,
+            ends_chunk=self._fill == len(self._buffer)))
+
+    def _finish(self) -> AudioChunk:
         chunk = AudioChunk(
             samples=self._buffer.copy(), stamp_ns=self._start_ns,
-            lost_samples_before=self._lost_samples, end_of_stream=end_of_stream,
-            padding=not self._sound)
+            lost_samples_before=self._lost_samples, padding=not self._sent)
         self._start_ns += len(self._buffer) * SAMPLE_NS
-        self._fill = 0
+        self._fill = self._sent = 0
         self._lost_samples = 0
-        self._sound = False
         self._apply_owed_move()
         return chunk
 

@@ -6,6 +6,7 @@ source sends is dropped. What it did not send is counted, and filled with zeros 
 or skipped where its place is known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,13 +61,15 @@ class FrontEnd:
 
     def __init__(
             self, *, channel_select: int | None = None, gap_tolerance_ms: float = 60.0,
-            canceller: EchoCanceller | None = None, chunk_size: ChunkSize = RELEASED_CHUNK):
+            canceller: EchoCanceller | None = None, chunk_size: ChunkSize = RELEASED_CHUNK,
+            on_part: Callable[[AudioChunk], object] = lambda _: None):
         """
         Begin a stream; with ``canceller`` the robot's own voice is taken out of it.
 
         ``channel_select`` counts from 0; None mixes all channels. Stamps further than
         ``gap_tolerance_ms`` from where the audio before them ended are, when they stay so, a gap
-        or a jump back. ``chunk_size`` is that of the model.
+        or a jump back. ``chunk_size`` is that of the model; ``on_part`` is told each part of a
+        chunk, in order, as soon as it is whole.
         """
         if not gap_tolerance_ms > 0.0:
             raise ConfigurationError(
@@ -74,7 +77,7 @@ class FrontEnd:
                 'correct it')
         self._channel_select = channel_select
         self.canceller = canceller
-        self._chunk_size = chunk_size
+        self._chunk_size, self._on_part = chunk_size, on_part
         self._tolerance_ns = round(gap_tolerance_ms * _NS_PER_MS)
         self.stats = FrontEndStats()
         self.reset()
@@ -113,7 +116,7 @@ class FrontEnd:
         self._format: tuple[int, int, str] | None = None
         self._resampler: Resampler | None = None
         self._rate_hz = 0
-        self._chunker = Chunker(self._chunk_size)
+        self._chunker = Chunker(self._chunk_size, self._on_part)
         if self.canceller is not None:
             self.canceller.reset()
         self._timeline = StreamClock(tolerance_ns=self._tolerance_ns)
@@ -133,7 +136,7 @@ class FrontEnd:
         chunks += self._chunker.push(tail, padding=True)
         chunks += self._chunker.pad(end_of_stream=True)
         self.stats.streams += 1
-        self._resampler, self._chunker = None, Chunker(self._chunk_size)
+        self._resampler, self._chunker = None, Chunker(self._chunk_size, self._on_part)
         self._timeline.restart(self._timeline.next_ns)
         self._timeline.follow_next_stamp()
         self._chunker.skip(self._timeline.next_ns, lost_samples=0)

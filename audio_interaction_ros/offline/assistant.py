@@ -2,8 +2,8 @@
 The whole assistant in one object without ROS: blocks of audio in, events and alerts out.
 
 Joins the listening pipeline, the session, the words that second passes read and the alert policy.
-Every chunk is worked off before the next one enters, so the events of a recording depend on its
-samples only, not on how it was cut or how fast it came.
+Every chunk is worked off before the next one enters, and what is said in its parts before it, so
+the events of a recording depend on its samples only, not on how it was cut or how fast it came.
 """
 
 import logging
@@ -107,7 +107,7 @@ class Assistant:
         self._words = Words(
             config, lane=self._words_lane, second_pass=second_pass, turn_judge=turn_judge,
             translation_second_pass=translation_second_pass)
-        self._pipeline = build_pipeline(config, encoder, sounds, on_chunk=self._words.remember)
+        self._pipeline = build_pipeline(config, encoder, sounds, on_part=self._words.remember)
         self.session = build_session(config, config.lanes, decoder=decoder, tokenizer=tokenizer,
                                      translates=translates and interpreter is None)
         if self._words.are_shown:  # what is read is better than what the lane would write
@@ -196,20 +196,25 @@ class Assistant:
 
     def _work(self, listen: Any, *block: Any) -> Iterator[Event | AlertChange]:
         began = time.perf_counter()
-        for chunk in listen(*block):
-            for event in self._step_chunk(chunk):
-                self.stats.busy_s += time.perf_counter() - began
-                yield event
-                began = time.perf_counter()
+        for event in self._follow(listen(*block)):
+            self.stats.busy_s += time.perf_counter() - began
+            yield event
+            began = time.perf_counter()
         self.stats.busy_s += time.perf_counter() - began
+
+    def _follow(self, chunks: Iterable[EncodedChunk]) -> Iterator[Event | AlertChange]:
+        """Yield what comes of chunks, and of the parts of the one that is not whole yet."""
+        for chunk in chunks:
+            yield from self._step_chunk(chunk)
+        yield from self._read_on()
 
     def _step_chunk(self, chunk: EncodedChunk) -> Iterator[Event | AlertChange]:
         self.policy.note_classes(chunk.sounds.names)
+        yield from self._read_on()
         for sound in self._push_chunk(chunk):  # before any pass: an alert waits for no model
             yield sound
             yield from self._count_alerts(self.policy.on_sound(sound))
-        for words in self._words.read_on(chunk):  # before what a lane writes, which takes longer
-            yield from self._take_words(words)
+        yield from self._read_on(chunk)  # before what a lane writes, which takes longer
         while self.session.busy:
             for event in self.session.step():
                 yield event
@@ -223,6 +228,10 @@ class Assistant:
         if self.answers is not None:
             yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
+
+    def _read_on(self, chunk: EncodedChunk | None = None) -> Iterator[Event]:
+        for words in self._words.read_on(chunk):
+            yield from self._take_words(words)
 
     def _take_words(self, words: PartialTranscript | FinalTranscript) -> Iterator[Event]:
         """Yield words that were read, and what follows them."""

@@ -6,7 +6,8 @@ words only; what was shown or streamed stands for them. Knows neither lanes nor 
 """
 
 import logging
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from audio_interaction_ros.assembly import build_live_words, build_reader
@@ -20,27 +21,26 @@ from audio_interaction_ros.stream.final_text import (
     Draft,
     FinalText,
     choose_final,
-    nobody,
     read_for_translation,
     write_english,
 )
-from audio_interaction_ros.stream.final_words import (
-    SettledDraft,
-    finish_span,
-    read_settled,
-    settle_draft,
-)
+from audio_interaction_ros.stream.final_words import SettledDraft, read_settled, settle_draft
 from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
 from audio_interaction_ros.stream.pause_judge import TurnJudge
+from audio_interaction_ros.stream.spoken_word import WordsShown
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
+from audio_interaction_ros.stream.word_steps import WordsFinal, finish_all, take_steps
 
 __all__ = ['Words']
 
 _LOG = logging.getLogger(__name__)
+_EPOCH = 1
+"""That of a stream without ROS, which begins once."""
+_Read = PartialTranscript | FinalTranscript
 
 
 class Words:
-    """What second passes read of one stream; chunk by chunk, in one thread."""
+    """What second passes read of one stream; part by part, in one thread."""
 
     def __init__(self, config: AssistantConfig, *, lane: str, second_pass: Transcriber | None,
                  translation_second_pass: Transcriber | None,
@@ -58,48 +58,62 @@ class Words:
         self._live: LiveWords | None = (
             build_live_words(config, second_pass, judge=turn_judge) if lane else None)
         self._english = translation_second_pass if config.writes_english else None
+        self._waiting: deque[AudioChunk] = deque()
+        self._seq = 0  # of the chunk whose parts are heard
 
     @property
     def are_shown(self) -> bool:
         """True where words are shown while they are spoken."""
         return self._live is not None
 
-    def remember(self, chunk: AudioChunk) -> None:
-        """Remember a chunk of audio."""
-        self._reader.remember(chunk)
-        if self._live is not None:
-            self._live.remember(chunk)
+    def remember(self, part: AudioChunk) -> None:
+        """Take a part of a chunk in; it is worked off by ``read_on``, however many wait."""
+        self._waiting.append(part)
 
-    def read_on(self, chunk: EncodedChunk) -> Iterator[PartialTranscript | FinalTranscript]:
-        """Yield what is read of the speech that goes on, and the finals of what silence ended."""
-        live = self._live
-        if live is None:
+    def read_on(self, chunk: EncodedChunk | None = None) -> Iterator[_Read]:
+        """
+        Yield what is read of the speech that goes on, and the finals of what silence ended.
+
+        Of the next chunk all parts but the last are heard, as soon as they came; with that
+        ``chunk`` the last one is, too. So it is the same however the audio was cut.
+        """
+        while self._waiting and not self._waiting[0].ends_chunk:
+            yield from self._hear(self._waiting.popleft())
+        if chunk is None:
             return
-        place: dict[str, Any] = {'lane': self._lane, 'stamp_ns': chunk.end_ns,
-                                 'epoch': chunk.epoch, 'seq': chunk.seq}
-        over = live.hear(chunk.stamp_ns)
-        if live.due:
-            try:
-                shown = live.read()
-            except Exception:  # the final is still to come
-                _LOG.exception('reading speech that goes on failed')
-                shown = None
-            if shown is not None:
-                yield PartialTranscript(**place, **vars(shown))
-        for span in [*over, *live.end(), *(live.finish() if chunk.end_of_stream else [])]:
-            yield self._finish(span, place)
+        yield from self._hear(self._waiting.popleft())
+        self._seq = chunk.seq + 1
+        if chunk.end_of_stream and self._live is not None:
+            yield from self._tell(self._finish(self._live.finish()), chunk.end_ns)
 
-    def _finish(self, span: OverSpan, place: dict[str, Any]) -> FinalTranscript:
-        """Return the final of an utterance that was over before a lane answered it."""
+    def _hear(self, part: AudioChunk) -> Iterator[_Read]:
+        if part.padding:
+            return
+        self._reader.remember(part)
+        live = self._live
+        if live is not None:
+            live.remember(part)
+            yield from self._tell(take_steps(
+                live, self._reader, self._transcriber, _note_fault, read=live.read), part.end_ns)
+
+    def _finish(self, spans: Iterable[OverSpan]) -> Iterator[WordsFinal]:
+        return finish_all(spans, self._reader, self._transcriber, _note_fault)
+
+    @property
+    def _transcriber(self) -> Transcriber:
         assert self.second_pass is not None, 'words are shown by the second pass'
-        try:
-            final = finish_span(span, self._reader, self.second_pass)
-        except Exception:  # what was shown must come to an end
-            _LOG.exception('second pass failed, an utterance has no text')
-            final = nobody(Draft(text='', confidence=0.0, start_ns=span.start_ns,
-                                 end_ns=span.end_ns))
-        return _final_event(final, reply_id=span.utterance_id, utterance_id=span.utterance_id,
-                            streamed_text='', ended_by=span.ended_by, **place)
+        return self.second_pass
+
+    def _tell(self, words: Iterable[WordsShown | WordsFinal], stamp_ns: int) -> Iterator[_Read]:
+        place: dict[str, Any] = {'lane': self._lane, 'stamp_ns': stamp_ns, 'epoch': _EPOCH,
+                                 'seq': self._seq}
+        for one in words:
+            if isinstance(one, WordsShown):
+                yield PartialTranscript(**place, **vars(one))
+            else:
+                name = one.span.utterance_id
+                yield _final_event(one.text, reply_id=name, utterance_id=name, streamed_text='',
+                                   ended_by=one.span.ended_by, **place)
 
     def read_again(self, reply: ReplyFinished) -> tuple[FinalTranscript, bool]:
         """Return what was said, and whether that was final already, so that nothing is left."""
@@ -138,6 +152,10 @@ class Words:
         except Exception:  # the words can still be translated
             _LOG.exception('the second pass cannot translate, words are translated instead')
             return ''
+
+
+def _note_fault(what: str, error: Exception) -> None:
+    _LOG.error(what, exc_info=error)
 
 
 def _make_draft(reply: ReplyFinished) -> Draft:

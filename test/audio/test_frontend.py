@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
+from audio_interaction_ros.protocol import ChunkSize
 
 pytestmark = pytest.mark.unit
 
@@ -74,6 +75,30 @@ def test_chunks_are_the_audio_in_order_with_stamps():
 def test_slicing_does_not_matter(sizes, rate):
     samples = noise(rate, seed=rate)
     assert_same(run(blocks(samples, sizes, rate)), run(blocks(samples, [len(samples)], rate)))
+
+
+@pytest.mark.parametrize('sizes', [[1], [333], [3_200], [20_000]])
+def test_the_parts_of_chunks_are_the_audio_however_it_is_cut(sizes):
+    samples, told = noise(16_000), []
+    frontend = FrontEnd(on_part=told.append)
+    chunks = run(blocks(samples, sizes), frontend)
+    chunks += frontend.push(block(samples[:1_000], 9.0)) + frontend.flush(tail_s=0.4)
+    np.testing.assert_array_equal(joined(told), joined(chunks))
+    assert [part.stamp_ns for part in told] == [
+        chunk.stamp_ns + half * CHUNK_NS // 2 for chunk in chunks for half in (0, 1)]
+    assert [part.ends_chunk for part in told] == [False, True] * len(chunks)
+    assert [part.padding for part in told] == [False] * 5 + [True] + [False] + [True] * 3
+    assert [part.lost_samples_before for part in told] == [
+        lost for chunk in chunks for lost in (chunk.lost_samples_before, 0)]
+
+
+def test_a_part_is_told_as_soon_as_it_is_whole():
+    told = []
+    frontend = FrontEnd(on_part=told.append)
+    assert not frontend.push(block(noise(3_199))) and not told
+    assert not frontend.push(block(noise(1), 3_199 / 16_000)) and len(told) == 1
+    assert [ChunkSize.of_seconds(s).part.s for s in (0.1, 0.2, 0.3, 0.4, 0.5, 0.8)] == [
+        0.1, 0.2, 0.1, 0.2, 0.1, 0.2]
 
 
 def test_one_sample_at_a_time_from_48_khz_stereo_int16():

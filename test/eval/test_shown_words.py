@@ -108,6 +108,6 @@ def test_who_looks_more_often_finds_the_end_sooner(seconds, after_s):
     whisper = Whisper()
     played = play(whisper, np.full(32_000, 0.1, np.float32),
                   TranscriptConfig(second_pass='whisper', end_unfinished_ms=1000.0),
-                  clock=whisper.clock, look=ChunkSize.of_seconds(seconds))
+                  clock=whisper.clock, part=ChunkSize.of_seconds(seconds))
     final, = played.finals
     assert final.at - 2.0 == pytest.approx(after_s)

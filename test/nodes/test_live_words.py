@@ -5,19 +5,31 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from whisper_stand_in import Whisper
+from whisper_stand_in import ClosingWhisper, Whisper
 
 from audio_interaction_msgs.msg import Transcript
-from audio_interaction_ros.audio.block import AudioChunk
+from audio_interaction_ros.audio.block import AudioBlock, AudioChunk
+from audio_interaction_ros.audio.frontend import FrontEnd
 from audio_interaction_ros.config import AssistantConfig, LaneConfig, TranscriptConfig
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.reply_board import ReplyBoard
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
 from audio_interaction_ros.nodes.encoding.live_words_link import LiveWordsLink
-from audio_interaction_ros.nodes.io.stamps import time_message
+from audio_interaction_ros.nodes.io.stamps import stamp_ns, time_message
+from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.protocol import CHUNK_NS, CHUNK_SAMPLES, Emotion
-from audio_interaction_ros.stream.events import ReplyFinished, ReplyStarted
+from audio_interaction_ros.runtimes.scripted import (
+    ScriptedDecoder,
+    ScriptedEncoder,
+    ScriptedTokenizer,
+)
+from audio_interaction_ros.stream.events import (
+    FinalTranscript,
+    PartialTranscript,
+    ReplyFinished,
+    ReplyStarted,
+)
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import read_settled
 from audio_interaction_ros.stream.span_reader import SpanReader
@@ -36,11 +48,15 @@ def message(text, *, name='a', start=1, end=3, source='partial', **fields):
 def board():
     """Return a board, what it published, and how messages reach it."""
     said, heard = [], []
-    node = SimpleNamespace(managed_subscription=lambda kind, topic, callback, *_, **__:
-                           heard.append(callback))
+    looks, encoders = [], ['encoder_node']
+    node = SimpleNamespace(
+        managed_subscription=lambda kind, topic, callback, *_, **__: heard.append(callback),
+        managed_timer=lambda period_s, look, **_: looks.append(look),
+        count_publishers=lambda topic: len(encoders))
     one = WordBoard(node=node, group=None, publish=lambda it: said.append(
         (it.utterance_id, it.revision, it.text, it.is_final)))
-    return SimpleNamespace(board=one, said=said, hear=heard[0])
+    return SimpleNamespace(board=one, said=said, hear=heard[0], look=looks[0],
+                           encoders=encoders)
 
 
 def test_a_final_of_a_lane_ends_the_words_in_its_span_under_their_name(board):
@@ -83,6 +99,29 @@ def test_words_that_nobody_ends_become_final_when_all_is_given_up(board):
     board.board.give_up()
     board.board.give_up()
     assert board.said[-1] == ('a', 3, 'Turn', True) and len(board.said) == 2
+
+
+def test_what_an_encoder_showed_that_is_gone_is_taken_back_once(board):
+    board.hear(message('Turn', revision=2))
+    board.look()
+    board.encoders.clear()
+    board.look()
+    board.look()
+    board.hear(message('Turn on', revision=3))
+    assert board.said == [('a', 2, 'Turn', False), ('a', 3, '', True)]
+
+
+def test_two_utterances_may_be_open_and_what_was_left_behind_is_taken_back(board):
+    board.hear(message('Turn', revision=2, start=1, end=3))
+    board.hear(message('Go', name='b', start=4, end=5))
+    answered = message('Turn on.', name='7-3-transcript', source='second_pass', start=1, end=4)
+    board.board.take_over(answered)
+    assert (answered.utterance_id, answered.revision) == ('a', 3), 'late, and yet its own'
+    board.hear(message('Stop', name='c', start=6, end=7))
+    board.hear(message('Stop.', name='c', start=6, end=7, is_final=True, source='second_pass'))
+    assert board.said[-2:] == [('b', 1, '', True), ('c', 1, 'Stop.', True)]
+    board.board.give_up()
+    assert len(board.said) == 5
 
 
 class Topic:
@@ -199,6 +238,51 @@ def test_words_come_during_speech_with_their_places_and_then_the_final():
     assert list(partial.words) == ['alpha', 'bravo'] and partial.word_starts[1].sec == 2
     assert final.is_final and final.source == 'second_pass' and final.text
     assert len({it.utterance_id for it in heard.told}) == 1
+
+
+def test_what_the_nodes_read_is_what_is_read_without_ros():
+    """The same audio, cut into the same parts; only a live stream may leave readings out."""
+    heard, whisper = link(ClosingWhisper(), ''), ClosingWhisper()
+    heard.link.hurried = False
+    samples = np.repeat([0.1 * (sign == '#') for sign in '#' * 9 + '..#....##....'],
+                        CHUNK_SAMPLES).astype(np.float32)
+    parts = FrontEnd(on_part=heard.link.remember)
+    parts.push(AudioBlock(samples=samples, sample_rate_hz=16_000, stamp_ns=0))
+    heard.link.work(whisper, heard.told.append, read=True, finish=False)
+    lanes = (LaneConfig(name='transcript', kind='transcript'),)
+    config = AssistantConfig(lanes=lanes, transcript=TranscriptConfig(second_pass='whisper'))
+    offline = Assistant(config=config, encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(),
+                        decoder=ScriptedDecoder(script={}), second_pass=whisper)
+    events = [event for event in offline.listen([
+        AudioBlock(samples=samples, sample_rate_hz=16_000, stamp_ns=0)])
+        if isinstance(event, PartialTranscript | FinalTranscript)]
+    assert len(heard.told) > 5 and sum(it.is_final for it in heard.told) == 2
+    assert [(it.text, it.is_final, it.ended_by, stamp_ns(it.end)) for it in heard.told] == [
+        (event.text, isinstance(event, FinalTranscript), getattr(event, 'ended_by', ''),
+         event.end_ns) for event in events[:len(heard.told)]]
+
+
+@pytest.mark.parametrize('drop', ['reset', 'models that failed', 'clean-up'])
+def test_what_was_shown_and_comes_to_nothing_is_taken_back(drop):
+    heard = link(Whisper(mark=''), '#' * 5)
+    shown = heard.told[-1]
+    if drop == 'reset':
+        heard.link.forget()
+        heard.link.work(heard.whisper, heard.told.append, read=True, finish=False)
+    else:
+        heard.told += heard.link.drop()
+    taken = heard.told[-1]
+    assert (taken.is_final, taken.text, taken.ended_by) == (True, '', 'reset')
+    assert taken.utterance_id == shown.utterance_id
+    assert not heard.link.drop(), 'once'
+
+
+def test_models_that_are_loaded_again_use_no_name_twice():
+    heard = link(Whisper(mark=''), '#' * 5)
+    heard.link.adopt(heard.whisper)
+    for place in range(5, 10):
+        feed(heard, place, '#')
+    assert heard.told[-1].utterance_id != heard.told[0].utterance_id
 
 
 def test_a_draft_gets_only_what_is_not_final_yet():

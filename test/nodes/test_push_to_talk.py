@@ -1,7 +1,7 @@
 """Push-to-talk over DDS: while the button is held all is one utterance, and it ends with it."""
 
 import pytest
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 from whisper_stand_in import ClosingWhisper
 
 from audio_interaction_msgs.msg import Transcript
@@ -58,11 +58,28 @@ def test_who_is_muted_while_holding_it_has_let_go(robot):
 
 def test_without_it_a_voice_that_sounds_through_ends_an_utterance(robot):
     encoder, microphone, heard = start(robot, lambda samples: 1.0)
-    robot.tell(microphone, encoder, 4)
+    robot.tell(microphone, encoder, 5)
     robot.tell(microphone, encoder, 2, level=0.0)
     robot.wait(lambda: robot.finals(heard), 'a final')
     final, = (one for one in heard if one.is_final)
     assert (final.ended_by, final.text) == ('silence', 'alpha. bravo.'), 'nobody reads it again'
+
+
+@pytest.mark.parametrize('way', ['reset', 'clean-up'])
+def test_words_that_are_dropped_come_to_an_end(robot, way):
+    encoder, microphone, heard = start(robot, lambda samples: 0.0)
+    robot.tell(microphone, encoder, 4)
+    robot.wait(lambda: heard, 'words are shown')
+    if way == 'reset':
+        assert robot.call(Trigger, 'encoder_node/reset').success
+    else:
+        encoder.trigger_deactivate()
+        encoder.trigger_cleanup()
+    robot.wait(lambda: robot.finals(heard), 'a final')
+    final, = (one for one in heard if one.is_final)
+    assert {one.utterance_id for one in heard} == {final.utterance_id}
+    if way == 'reset':
+        assert (final.text, final.ended_by) == ('', 'reset'), 'nobody acts on half a sentence'
 
 
 def test_a_judge_that_fails_stops_nothing_and_diagnostics_say_so(robot):

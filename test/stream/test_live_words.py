@@ -94,7 +94,8 @@ class OneUtterance:
 class Stream:
     """Chunks one after the other; '#' is one of speech, '.' one of silence."""
 
-    def __init__(self, reader=None, *, mark='', judge=None, **options):
+    def __init__(self, reader=None, *, mark='', judge=None, parts=1, **options):
+        self.parts = parts
         self.reader = reader or Reader(mark)
         self.told = []
         self.live = LiveWords(self.reader, Voice(), period_s=0.8, end=PauseJudge(
@@ -104,15 +105,19 @@ class Stream:
     def play(self, pattern):
         for sign in pattern:
             samples = np.full(CHUNK_SAMPLES, 0.1 if sign == '#' else 0.0, np.float32)
-            self.live.remember(AudioChunk(samples=samples, stamp_ns=self.at_ns,
-                                            lost_samples_before=0))
-            self.at_ns += CHUNK_NS
-            self.over += self.live.hear()
-            if self.live.due:
-                shown = self.live.read()
-                self.shown += [shown] if shown else []
-            self.over += self.live.end()
+            for part in np.split(samples, self.parts):
+                self.hear(part)
         return self
+
+    def hear(self, samples):
+        part = AudioChunk(samples=samples, stamp_ns=self.at_ns, lost_samples_before=0)
+        self.live.remember(part)
+        self.at_ns = part.end_ns
+        self.over += self.live.hear()
+        if self.live.due:
+            shown = self.live.read()
+            self.shown += [shown] if shown else []
+        self.over += self.live.end()
 
 
 def test_speech_is_read_while_it_goes_on_and_over_after_silence():
@@ -174,13 +179,44 @@ def test_a_late_answer_to_what_is_final_has_nothing_left():
     assert Stream().live.rest_of(0, S) == (0, S)
 
 
-def test_a_gap_ends_an_utterance_and_forgetting_drops_it():
+def test_a_gap_ends_an_utterance():
     stream = Stream().play('#' * 5)
     stream.at_ns += 3 * S
     assert len(stream.play('.').over) == 1
+
+
+def test_what_was_shown_of_forgotten_audio_is_taken_back_once_and_what_was_not_is_not():
     stream = Stream().play('#' * 5)
     stream.live.forget()
-    assert stream.play('....').over == []
+    taken, = stream.play('....').over
+    assert taken.utterance_id == stream.shown[-1].utterance_id
+    assert taken.ended_by == 'reset' and (taken.reading, taken.shown) == (None, None)
+    quiet = Stream().play('#')
+    quiet.live.forget()
+    assert not quiet.shown and not quiet.play('....').over
+
+
+def test_an_end_is_found_in_the_part_in_which_it_is():
+    ends = []
+    for parts in (1, 2, 5):
+        stream = Stream(mark='.', judge=lambda _: 0.9, parts=parts).play('#' * 6)
+        spoken_ns = stream.at_ns
+        while not stream.over:
+            stream.hear(np.zeros(CHUNK_SAMPLES // parts, np.float32))
+        ends.append((stream.at_ns - spoken_ns) / CHUNK_NS)
+    assert ends == [1, 1, 0.8], '0.3 s of silence are over after so many chunks'
+
+
+@pytest.mark.parametrize('parts', [1, 2, 5])
+def test_speech_begins_where_it_began_and_however_it_is_cut(parts):
+    """A tenth of a second in two parts is as much as in one."""
+    stream = Stream(parts=parts).play('..')
+    sound = np.zeros(CHUNK_SAMPLES, np.float32)
+    sound[2560:4480] = 0.1  # three pieces of 0.04 s, around the middle
+    for part in np.split(sound, parts):
+        stream.hear(part)
+    assert stream.live._open.start_ns == 2 * CHUNK_NS + 160_000_000 - 400_000_000
+    assert stream.live._open.spoken_ns == 120_000_000
 
 
 def test_a_reading_in_doubt_is_not_shown():

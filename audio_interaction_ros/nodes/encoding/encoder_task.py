@@ -149,7 +149,7 @@ class EncoderTask:
         runtime = self._runtime(self._config.model)
         return EncoderSetup(runtime, build_pipeline(
             self._config, runtime.encoder, runtime.sounds, canceller=self.canceller,
-            on_chunk=self._on_chunk))
+            on_chunk=self._on_chunk, on_part=self._on_part))
 
     def compute(self, model: EncoderSetup, items: list[Any], emit: Emit) -> bool:
         """
@@ -187,6 +187,8 @@ class EncoderTask:
     def _encode(self, pipeline: ListeningPipeline, item: Any) -> list[EncodedChunk]:
         if isinstance(item, BeginEpoch):
             pipeline.reset(item.epoch)
+            if self._second_pass is not None:
+                self._second_pass.forget()  # also what was heard since the epoch was named
             return []
         if isinstance(item, PushToTalk):
             if self._second_pass is not None:
@@ -235,8 +237,11 @@ class EncoderTask:
         self.loudest_dbfs = max(self.loudest_dbfs, self.level_dbfs)
         silent = not chunk.samples.any()
         self.silent_s = self.silent_s + len(chunk.samples) / SAMPLE_RATE_HZ if silent else 0.0
-        if self._second_pass is not None:
-            self._second_pass.remember(chunk, own_voice=self._is_own_voice(
-                chunk.stamp_ns, chunk.end_ns))
         if self._recorder is not None:
             self._recorder.write(chunk)
+
+    def _on_part(self, part: AudioChunk) -> None:
+        """Have each part of a chunk read as soon as it is heard."""
+        if self._second_pass is not None and not part.padding:
+            self._second_pass.remember(part, own_voice=self._is_own_voice(
+                part.stamp_ns, part.end_ns))

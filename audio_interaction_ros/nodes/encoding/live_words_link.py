@@ -4,13 +4,14 @@ Words while they are spoken, in the encoder's process: read where the audio is.
 Owns when the second pass' thread reads speech that goes on: never while a draft waits, and at most
 half of the time. What is read goes out as messages on ``transcript/partial``; a final among them
 is of an utterance that silence, a pause or a button ended. The decoder node publishes them, with
-one name for each utterance. Everything but ``remember``, ``hold`` and ``forget`` runs in that
-thread.
+one name for each utterance. ``remember``, ``hold`` and ``forget`` run in any thread, ``adopt`` and
+``drop`` where that thread does not work, all else in it.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from audio_interaction_msgs.msg import Transcript
@@ -20,11 +21,18 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.nodes.io.text_messages import partial_message, put_final
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.runtimes.base import Transcriber
-from audio_interaction_ros.stream.final_text import Draft, nobody
-from audio_interaction_ros.stream.final_words import SettledDraft, finish_span, settle_draft
-from audio_interaction_ros.stream.live_words import LiveWords, OverSpan
+from audio_interaction_ros.stream.final_text import Draft
+from audio_interaction_ros.stream.final_words import SettledDraft, settle_draft
+from audio_interaction_ros.stream.live_words import LiveWords
 from audio_interaction_ros.stream.pause_judge import TurnJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
+from audio_interaction_ros.stream.spoken_word import WordsShown
+from audio_interaction_ros.stream.word_steps import (
+    WordsFinal,
+    finish_all,
+    take_back,
+    take_steps,
+)
 
 __all__ = ['LiveWordsLink']
 
@@ -40,7 +48,6 @@ class LiveWordsLink:
         self._config, self._reader, self._log = config, reader, log
         self._lock = threading.Lock()
         self._live: LiveWords | None = None
-        self._run = f'{time.time_ns() // 1_000_000:x}'
         self._held = False
         self._rest_until = 0.0
         self.hurried = True
@@ -56,8 +63,8 @@ class LiveWordsLink:
 
         ``judge_missing`` says why there is no judge where one is wanted.
         """
-        live = build_live_words(self._config, transcriber, judge=judge, run=self._run,
-                                tell=self._log)
+        live = build_live_words(self._config, transcriber, judge=judge, tell=self._log,
+                                run=f'{time.time_ns() // 1_000_000:x}')
         self._judge_missing = judge_missing
         with self._lock:
             self._live = live
@@ -77,17 +84,22 @@ class LiveWordsLink:
         if why:
             report.add(WARN, why)
 
-    def remember(self, chunk: AudioChunk) -> None:
-        """Remember a chunk; from any thread."""
+    def remember(self, part: AudioChunk) -> None:
+        """Remember a part of a chunk; from any thread."""
         with self._lock:
             if self._live is not None:
-                self._live.remember(chunk)
+                self._live.remember(part)
 
     def forget(self) -> None:
         """Drop all audio; from any thread."""
         with self._lock:
             if self._live is not None:
                 self._live.forget()
+
+    def drop(self) -> list[Transcript]:
+        """Let what goes on come to nothing; return its final, where words of it were shown."""
+        live = self._live
+        return [] if live is None else [_final_message(take_back(span)) for span in live.drop()]
 
     def hold(self, held: bool) -> None:
         """Take it that a button is held, so that all is one utterance, or was let go."""
@@ -104,48 +116,41 @@ class LiveWordsLink:
         return settle_draft(live, draft)
 
     def work(self, transcriber: Transcriber, emit: Emit, *, read: bool, finish: bool) -> None:
-        """
-        Hear what came; with ``read`` read it where it is time, with ``finish`` end the utterance.
-
-        A reading that fails is logged, and the words come with the next one or the final.
-        """
+        """Hear what came; with ``read`` read it too, with ``finish`` end the utterance."""
         live = self._live
         if live is None:
             return
-        over = live.hear()
-        if live.due:
-            rested = live.pausing or time.monotonic() >= self._rest_until
-            if read and rested or not self.hurried:
-                self._read(live, emit)
-            else:
-                self.skipped += 1
-        for span in [*over, *live.end(), *(live.finish() if finish else [])]:
-            emit(self._make_final(transcriber, span))
+        for words in take_steps(live, self._reader, transcriber, self._note_fault,
+                                read=partial(self._read, live, allowed=read)):
+            emit(partial_message(words) if isinstance(words, WordsShown) else
+                 _final_message(words))
+        for final in finish_all(live.finish() if finish else (), self._reader, transcriber,
+                                self._note_fault):
+            emit(_final_message(final))
 
-    def _read(self, live: LiveWords, emit: Emit) -> None:
+    def _read(self, live: LiveWords, *, allowed: bool) -> WordsShown | None:
+        """Read, where there is time: all that came was heard, and it does not read all day."""
         began = time.monotonic()
-        try:
-            shown = live.read()
-        except Exception as error:  # noqa: BLE001 - the final is still to come
-            self._log(f'reading speech that goes on failed: {error!r}')
-            shown = None
+        rested = live.pausing or began >= self._rest_until
+        if self.hurried and not (allowed and rested and not live.behind):
+            self.skipped += 1
+            return None
         self.read += 1
-        if shown is not None:
-            emit(partial_message(shown))
-        now = time.monotonic()
-        self._rest_until = now + (now - began)  # so that it takes at most half of the time
-
-    def _make_final(self, transcriber: Transcriber, span: OverSpan) -> Transcript:
         try:
-            final = finish_span(span, self._reader, transcriber)
-        except Exception as error:  # noqa: BLE001 - what was shown must come to an end
-            self._log(f'second pass failed, an utterance has no text: {error!r}')
-            final = nobody(Draft(text='', confidence=0.0, start_ns=span.start_ns,
-                                 end_ns=span.end_ns))
-        nan = float('nan')
-        message = Transcript(utterance_id=span.utterance_id, is_final=True,
-                             confidence=nan, encode_latency_s=nan, decode_latency_s=nan,
-                             bearing=nan, ended_by=span.ended_by)
-        put_final(message, final)
-        message.stable_length = len(message.text)
-        return message
+            return live.read()
+        finally:
+            now = time.monotonic()
+            self._rest_until = now + (now - began)  # so that it takes at most half of the time
+
+    def _note_fault(self, what: str, error: Exception) -> None:
+        self._log(f'{what}: {error!r}')
+
+
+def _final_message(final: WordsFinal) -> Transcript:
+    nan = float('nan')
+    message = Transcript(
+        utterance_id=final.span.utterance_id, is_final=True, ended_by=final.span.ended_by,
+        confidence=nan, encode_latency_s=nan, decode_latency_s=nan, bearing=nan)
+    put_final(message, final.text)
+    message.stable_length = len(message.text)
+    return message

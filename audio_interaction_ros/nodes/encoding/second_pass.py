@@ -117,11 +117,11 @@ class SecondPassLink:
         """How many drafts needed no reading, because another of the same span had it."""
         return self._reader.reused
 
-    def remember(self, chunk: AudioChunk, *, own_voice: bool = False) -> None:
-        """Remember a chunk; from any thread. No words are shown of the robot's own voice."""
-        self._reader.remember(chunk)
+    def remember(self, part: AudioChunk, *, own_voice: bool = False) -> None:
+        """Remember a part of a chunk; no words are shown of the robot's own voice."""
+        self._reader.remember(part)
         if self._words is not None and self._words.working and not own_voice:
-            self._words.remember(chunk)
+            self._words.remember(part)
             self._finish_at = None
             self._wake()
 
@@ -178,17 +178,23 @@ class SecondPassLink:
         return not self._loaded and not self.failure
 
     def forget(self) -> None:
-        """Drop all audio."""
+        """Drop all audio; what was shown of an utterance that goes on is taken back."""
         self._reader.forget()
         if self._words is not None:
             self._words.forget()
+            self._wake()
         if self._overheard is not None:
             self._overheard.forget()
 
     def close(self) -> None:
         """Stop the thread and drop all audio. Idempotent."""
         self._worker.close()
+        self._drop_words()
         self.forget()
+
+    def _drop_words(self) -> None:
+        for message in self._words.drop() if self._words is not None else ():
+            self._publish(message)
 
     def _look_after(self) -> None:
         self._worker.look()
@@ -217,6 +223,7 @@ class SecondPassLink:
     def _adopt_models(self, models: _Models, _seconds: float) -> None:
         self._loaded = True
         if self._words is not None:
+            self._drop_words()  # of models that failed
             self._words.adopt(models.transcriber, models.judge,
                               judge_missing=models.judge_missing)
 
