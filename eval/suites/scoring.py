@@ -33,11 +33,16 @@ _ROUNDS = 200
 
 
 def score_mmau(answers: Sequence[Answered], judge: Judge | None = None) -> dict[str, Any]:
-    """Return accuracy in all and by task, difficulty and sub-category; chance; silent items."""
+    """
+    Return accuracy in all and by task, difficulty and sub-category; chance; silent items.
+
+    Items without an answer key (all of the large test) count as asked, and as silent.
+    """
     known = [one for one in answers if one.item.references]
     figures = _score_shares(known, _is_mmau_right, ('task', 'difficulty', 'sub-category'))
     chance = [1 / len(one.item.choices) for one in known]
-    return {**figures, 'chance': sum(chance) / len(chance) if chance else math.nan,
+    return {**figures, 'items': len(answers), 'silent': _count_silent(answers),
+            'chance': sum(chance) / len(chance) if chance else math.nan,
             'without an answer key': len(answers) - len(known)}
 
 

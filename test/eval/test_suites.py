@@ -326,6 +326,13 @@ def test_a_row_without_a_field_names_the_file_and_the_row(tmp_path):
         forms.read_spoken_questions(tmp_path / 'sd-qa')
 
 
+def test_a_test_without_an_answer_key_tells_how_many_were_silent_and_no_accuracy():
+    item = SuiteItem(id='1', audio='x', choices=CHOICES)
+    part = scoring.score_mmau([Answered(item=item, text=''), Answered(item=item, text='a voice')])
+    assert part['items'] == part['without an answer key'] == 2
+    assert part['silent'].value == 0.5 and np.isnan(part['accuracy'].value)
+
+
 def test_an_answer_that_is_no_choice_is_refused(tmp_path):
     make_samples(tmp_path, ['mmau'])
     path = tmp_path / 'mmau' / 'mmau-test-mini.json'
