@@ -22,7 +22,7 @@ from audio_interaction_ros.runtimes.base import Runtime
 from eval.hearing.listener import Listener
 from eval.hearing.record import Hearing
 from eval.psb_quality import judge_replies, read_standard_answers
-from eval.psb_rows import BenchmarkClip, read_benchmark, read_predictions
+from eval.psb_rows import BenchmarkClip, read_benchmark, read_predictions, write_predictions
 from eval.psb_scores import (
     Decided,
     ignore_all,
@@ -162,8 +162,9 @@ def _score_model(options: argparse.Namespace, runtime: Runtime, rows: Sequence[B
         cache=out / 'hearings.jsonl', variant=report.describe_variant(options))
     scores: dict[str, Any] = {}
     if options.tier != 'multiple':
-        scores['model, Single'] = _score_replies(
-            options, rows, listen_single(listener, folder, rows), out)
+        replies = listen_single(listener, folder, rows)
+        write_predictions(out / 'predictions.jsonl', replies)
+        scores['model, Single'] = _score_replies(options, rows, replies, out)
     if options.tier != 'single':
         streams = make_triples(rows, seed=options.seed)[:options.streams or None]
         heard = listen_multiple(listener, folder, streams)

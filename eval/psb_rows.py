@@ -14,14 +14,16 @@ from typing import Any
 from held_out.clips import MaterialError
 
 __all__ = ['DECISIONS', 'MANIFEST', 'BenchmarkClip', 'read_benchmark', 'read_predictions',
-           'reply_of']
+           'reply_of', 'write_predictions']
 
 MANIFEST = 'proactive_reply_benchmark.jsonl'
 DECISIONS = ('RESPOND', 'IGNORE')
-RAW = ('response', '_raw_reply', 'raw', 'reply')
+RAW = ('_raw_reply', 'reply', 'response', 'raw')
 """What the raw reply is called, in the authors' files and in others."""
-TAG = re.compile(r'<decision>\s*(respond|ignore)\s*</decision>', re.IGNORECASE)
-REPLY = re.compile(r'<reply>(.*?)</reply>', re.IGNORECASE | re.DOTALL)
+DECISION, REPLY = (re.compile(rf'<\s*{tag}\s*>(.*?)<\s*/\s*{tag}\s*>', re.IGNORECASE | re.DOTALL)
+                   for tag in ('decision', 'reply'))
+LEGAL = re.compile(r'\b(respond|ignore)\b', re.IGNORECASE)
+"""As core.py of masaz14/Proactive-Sound-Effect-Benchmark at 0873b2b reads what was replied."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ def reply_of(values: Mapping[str, Any]) -> str | None:
     """
     Return what a predicted row replies: empty where it stays silent, None for nothing legal.
 
-    The decision is a tag in the raw reply, or a plain field; a reply that is not told is ``…``.
+    The decision is a tag in the raw reply, by the rule of the authors, or a plain field where
+    there is no raw reply: beside one, the field may be the answer key. A reply that is not told
+    is ``…``.
     """
-    raw = next((str(values[name]) for name in RAW if values.get(name)), '')
-    tag, text = TAG.search(raw), REPLY.search(raw)
-    decision = (tag.group(1) if tag else str(values.get('decision', ''))).strip().upper()
+    raw = next((str(values[name]) for name in RAW if values.get(name)), '').strip()
+    tag, text = DECISION.search(raw), REPLY.search(raw)
+    told = tag.group(1) if tag else '' if raw else str(values.get('decision', ''))
+    legal = LEGAL.search(told)
+    decision = legal.group(1).upper() if legal and not raw.startswith('Error:') else ''
     if decision not in DECISIONS:
         return None
     return (text.group(1).strip() if text else '') or '…' if decision == 'RESPOND' else ''
@@ -95,3 +101,15 @@ def read_predictions(path: Path) -> dict[str, str | None]:
             raise MaterialError(f'{path}:{number}: expected an object with id, got '
                                 f'{line[:60]!r}; correct the predictions') from error
     return replies
+
+
+def write_predictions(path: Path, replies: Mapping[str, str | None]) -> None:
+    """
+    Write replies by id as the authors' evaluate.py reads them.
+
+    What was not heard has no row.
+    """
+    rows = ({'id': name, '_raw_reply': f'<Decision>{DECISIONS[not reply]}</Decision>'
+             f'<Reply>{reply}</Reply>'} for name, reply in replies.items() if reply is not None)
+    path.write_text(''.join(json.dumps(row, ensure_ascii=False) + '\n' for row in rows),
+                    encoding='utf-8')

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
                 variant=report.describe_variant(options), background=background,
                 in_one_stream=options.in_one_stream, second_pass=second_pass,
                 protocol=options.protocol))
-            figures[name] = _note_ours(folder) | _score(options, name, answers, out)
+            figures[name] = _note_data(folder, items) | _score(options, name, answers, out)
         except MaterialError as error:
             if options.suite != 'all':
                 raise
@@ -102,14 +102,19 @@ def _score(options: argparse.Namespace, name: str, answers: Sequence[Answered],
            out: Path) -> dict[str, Any]:
     suite = SUITES[name]
     for form in filter(None, ('answers', suite.export)):
-        export(answers, form, out / f'{name}.{form}.jsonl')
+        export(answers, form, out / f'{name}.{form}')
     return suite.score(answers, make_judge(options, out / f'{name}.verdicts.jsonl'))
 
 
-def _note_ours(folder: Path) -> dict[str, Any]:
-    """Return what says that items are our own, so that no published figure stands beside them."""
-    note = folder / NOTE
-    return {OURS: note.read_text(encoding='utf-8').strip()} if note.is_file() else {}
+def _note_data(folder: Path, items: Sequence[SuiteItem]) -> dict[str, Any]:
+    """
+    Return which file items are from, and whether they are our own.
+
+    Beside our own ones nothing published stands.
+    """
+    note, source = folder / NOTE, items[0].source
+    ours = {OURS: note.read_text(encoding='utf-8').strip()} if note.is_file() else {}
+    return ours | ({'data': source} if source else {})
 
 
 def _load_background(options: argparse.Namespace) -> np.ndarray | None:

@@ -6,7 +6,7 @@ titles; its list of British spellings is left out) and the measures. Knows no mo
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -53,10 +53,15 @@ class UnderstoodUtterance:
     group: str
 
 
-def count_errors(reference: str, hypothesis: str) -> tuple[int, int]:
-    """Return wrong words (substituted, left out, put in) and words of the reference."""
+def count_errors(reference: str, hypothesis: str,
+                 compared: Callable[[str], str] = normalise) -> tuple[int, int]:
+    """
+    Return wrong words (substituted, left out, put in) and words of the reference.
+
+    ``compared`` makes texts comparable.
+    """
     import jiwer
-    said, heard = normalise(reference), normalise(hypothesis)
+    said, heard = compared(reference), compared(hypothesis)
     words = len(said.split())
     if not said or not heard:
         return max(words, len(heard.split())), words
@@ -64,18 +69,20 @@ def count_errors(reference: str, hypothesis: str) -> tuple[int, int]:
     return counts.substitutions + counts.deletions + counts.insertions, words
 
 
-def _pool_errors(utterances: Sequence[UnderstoodUtterance]) -> dict[str, tuple[int, int]]:
+def _pool_errors(utterances: Sequence[UnderstoodUtterance],
+                 compared: Callable[[str], str] = normalise) -> dict[str, tuple[int, int]]:
     groups: dict[str, tuple[int, int]] = {}
     for utterance in utterances:
-        wrong, words = count_errors(utterance.reference, utterance.hypothesis)
+        wrong, words = count_errors(utterance.reference, utterance.hypothesis, compared)
         before = groups.get(utterance.group, (0, 0))
         groups[utterance.group] = (before[0] + wrong, before[1] + words)
     return groups
 
 
-def word_error_rate(utterances: Sequence[UnderstoodUtterance]) -> Estimate:
+def word_error_rate(utterances: Sequence[UnderstoodUtterance],
+                    compared: Callable[[str], str] = normalise) -> Estimate:
     """Return wrong words per word of the reference, with a bootstrap over groups."""
-    counts = np.array(list(_pool_errors(utterances).values())).reshape(-1, 2)
+    counts = np.array(list(_pool_errors(utterances, compared).values())).reshape(-1, 2)
     return quotients(counts[:, 0], counts[:, 1])
 
 

@@ -6,7 +6,9 @@ repositories; a field that is missing is an error that names file and row, never
 """
 
 import csv
+import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,15 @@ def read_mmau(folder: Path, part: str = '') -> list[SuiteItem]:
     """
     spoken = part == 'spoken'
     path = _find(folder, MMAU_FILES if part in ('', 'spoken') else (part,))
-    return [_read_mmau_row(folder, where, row, spoken=spoken) for where, row in read_rows(path)]
+    source = f'{path.name}, git blob {_name_blob(path)}'
+    return [replace(_read_mmau_row(folder, where, row, spoken=spoken), source=source)
+            for where, row in read_rows(path)]
+
+
+def _name_blob(path: Path) -> str:
+    """Return the name that git has for a file; ``git log --find-object`` tells its commit."""
+    data = path.read_bytes()
+    return hashlib.sha1(b'blob %d\0' % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _read_mmau_row(folder: Path, where: str, row: Mapping[str, Any], *,

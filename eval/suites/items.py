@@ -31,6 +31,8 @@ class SuiteItem:
     """Name of a breakdown to the part of it: task: sound."""
     row: Mapping[str, Any] = field(default_factory=dict)
     """The item as it is published, without its audio, for files of answers."""
+    source: str = ''
+    """The file that it is from, with its version, where files of a name differ."""
 
 
 @dataclass(frozen=True)

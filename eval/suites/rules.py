@@ -1,15 +1,24 @@
 """
 The public rules by which answers count, as pure functions.
 
-Owns what is right. Each rule says where it comes from; its traps are told in docs/benchmarks of
-the suites (docs/suites.md). Knows no file and no model.
+Owns what is right. Each rule says where it comes from; traps are told in docs/suites.md. Knows no
+file and no model.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any
 
-__all__ = ['has_reference', 'is_mmau_right', 'split_words']
+from audio_interaction_ros.errors import MissingDependencyError
+
+__all__ = ['describe_normaliser', 'has_reference', 'is_mmau_right', 'normalise_english',
+           'split_words']
+
+_NORMALISER = 'whisper-normalizer'
 
 
 def split_words(text: str) -> list[str]:
@@ -30,18 +39,48 @@ def is_mmau_right(prediction: str, answer: str, choices: Sequence[str]) -> bool:
 
 def has_reference(prediction: str, references: Sequence[str]) -> bool:
     """
-    Tell whether any reference occurs in a prediction, word after word (UltraEval-Audio).
+    Tell whether the tokens of any reference occur in a prediction, one after the other.
 
-    Compared without case and accents (NFD). This is the first of two protocols for spoken
-    questions; the other asks a language model, and figures of both must not be mixed.
+    As qa_exact_match.py of OpenBMB/UltraEval-Audio at 9b69da6 has it, but that a reference
+    without a token never occurs; there it always does. This is the first of two protocols for
+    spoken questions; the other asks a language model, and figures of both must not be mixed.
     """
     said = _tokens(prediction)
     return any(_occurs(_tokens(reference), said) for reference in references)
 
 
 def _tokens(text: str) -> list[str]:
-    plain = unicodedata.normalize('NFD', text)
-    return split_words(''.join(letter for letter in plain if not unicodedata.combining(letter)))
+    """
+    Return tokens in lower case: letters, digits and marks side by side, any other sign alone.
+
+    Accents count (NFD makes them marks of their own), and so does punctuation.
+    """
+    tokens = list[str]()
+    for is_word, run in groupby(unicodedata.normalize('NFD', text),
+                                lambda sign: unicodedata.category(sign)[0] in 'LNM'):
+        signs = [sign.lower() for sign in run if unicodedata.category(sign)[0] not in 'ZC']
+        tokens += [''.join(signs)] if is_word else signs
+    return tokens
+
+
+def normalise_english(text: str) -> str:
+    """Return a text as OpenAI's Whisper compares English, American spelling included."""
+    return str(_normaliser()(text))
+
+
+def describe_normaliser() -> str:
+    """Return what makes words comparable, with its version."""
+    return f"Whisper's English normaliser ({_NORMALISER} {version(_NORMALISER)}), jiwer"
+
+
+@cache
+def _normaliser() -> Any:
+    try:
+        from whisper_normalizer.english import EnglishTextNormalizer
+    except ImportError as error:
+        raise MissingDependencyError(f'word errors of a benchmark need {_NORMALISER}; run: pip '
+                                     'install -r requirements/eval.txt') from error
+    return EnglishTextNormalizer()
 
 
 def _occurs(part: Sequence[str], whole: Sequence[str]) -> bool:

@@ -13,22 +13,36 @@ from typing import Any
 from eval.suites.items import Answered
 from eval.suites.judge import PROMPT_VERSION, SAMPLES, Judge
 from eval.suites.lagging import score_streaming
-from eval.suites.rules import has_reference, is_mmau_right
+from eval.suites.rules import (
+    describe_normaliser,
+    has_reference,
+    is_mmau_right,
+    normalise_english,
+)
 from measure.intervals import Estimate, bootstrap, wilson
 from measure.word_errors import UnderstoodUtterance, word_error_rate
 
-__all__ = ['score_closed', 'score_mmau', 'score_open', 'score_transcripts', 'score_translations']
+__all__ = ['SD_QA', 'score_closed', 'score_mmau', 'score_open', 'score_sd_qa',
+           'score_transcripts', 'score_translations']
+
+SD_QA = 'mean of PEDANT and the judge'
+"""What VoiceBench tells of SD-QA."""
 
 _NO_JUDGE = 'not measured: it needs a judge; give --judge ENDPOINT and --judge-model NAME'
 _ROUNDS = 200
 
 
 def score_mmau(answers: Sequence[Answered], judge: Judge | None = None) -> dict[str, Any]:
-    """Return accuracy in all and by task, difficulty and sub-category; chance; silent items."""
+    """
+    Return accuracy in all and by task, difficulty and sub-category; chance; silent items.
+
+    Items without an answer key (all of the large test) count as asked, and as silent.
+    """
     known = [one for one in answers if one.item.references]
     figures = _score_shares(known, _is_mmau_right, ('task', 'difficulty', 'sub-category'))
     chance = [1 / len(one.item.choices) for one in known]
-    return {**figures, 'chance': sum(chance) / len(chance) if chance else math.nan,
+    return {**figures, 'items': len(answers), 'silent': _count_silent(answers),
+            'chance': sum(chance) / len(chance) if chance else math.nan,
             'without an answer key': len(answers) - len(known)}
 
 
@@ -49,6 +63,12 @@ def score_closed(answers: Sequence[Answered], judge: Judge | None = None) -> dic
             'without a verdict': sum(vote is None for vote in said)}
 
 
+def score_sd_qa(answers: Sequence[Answered], judge: Judge | None = None) -> dict[str, Any]:
+    """Return what ``score_closed`` does, and that VoiceBench's own figure needs its script."""
+    return {**score_closed(answers, judge),
+            SD_QA: "not measured: run VoiceBench's scripts on sd-qa.voicebench.jsonl"}
+
+
 def score_open(answers: Sequence[Answered], judge: Judge | None = None) -> dict[str, Any]:
     """Return the mean mark, 1 to 5, of answers to open questions."""
     figures: dict[str, Any] = {'items': len(answers), 'silent': _count_silent(answers)}
@@ -65,7 +85,8 @@ def score_transcripts(answers: Sequence[Answered], judge: Judge | None = None) -
     said = [UnderstoodUtterance(one.item.references[0], one.text, one.item.groups['speaker'])
             for one in answers]
     return {'items': len(answers), 'silent': _count_silent(answers),
-            'word error rate': word_error_rate(said), 'always silent': 1.0,
+            'word error rate': word_error_rate(said, normalise_english), 'always silent': 1.0,
+            'rule': describe_normaliser(),
             **score_streaming(answers, by_letter=False)}
 
 

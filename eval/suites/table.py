@@ -55,7 +55,7 @@ SUITES: Mapping[str, Suite] = {
     'web-questions': _spoken('Web Questions', scoring.score_closed, {'accuracy': 0.5434},
                              export='ultraeval'),
     'alpacaeval': _spoken('AlpacaEval (VoiceBench)', scoring.score_open, {'mark': 4.28}),
-    'sd-qa': _spoken('SD-QA (VoiceBench)', scoring.score_closed, {'judged accuracy': 0.5214}),
+    'sd-qa': _spoken('SD-QA (VoiceBench)', scoring.score_sd_qa, {scoring.SD_QA: 0.5214}),
     'librispeech-clean': Suite(
         title='LibriSpeech test-clean', read=forms.read_librispeech, lane=_TRANSCRIPT,
         score=scoring.score_transcripts, part='test-clean', paper={'word error rate': 0.0317}),

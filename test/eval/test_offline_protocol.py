@@ -78,6 +78,27 @@ def test_a_suite_is_asked_offline_and_goes_on_where_it_stopped(options, parts, t
     assert suite.run(chosen, mute) == 0  # nobody is asked again
 
 
+@pytest.mark.torch
+def test_a_released_checkpoint_is_asked_by_its_path_alone(tmp_path, monkeypatch):
+    from audio_interaction_ros.parity import write_released
+    monkeypatch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path / 'cache'))
+    reference = Path(__file__).parents[1] / 'data' / 'tiny_reference.json'
+    (tmp_path / 'released').mkdir()
+    write_released(tmp_path / 'released', json.loads(reference.read_text()))
+    parser = argparse.ArgumentParser()
+    suite.add_arguments(parser)
+    for protocol in ('streaming', 'offline'):
+        out = tmp_path / protocol
+        chosen = parser.parse_args([
+            'librispeech-clean', '--model', str(tmp_path / 'released'), '--runtime', 'torch',
+            '--dtype', 'float32', '--threads', '1', '--limit', '1', '--protocol', protocol,
+            '--out', str(out)])
+        assert suite.run(chosen) == 0
+        found = json.loads((out / 'suite.json').read_text())
+        assert found['figures']['librispeech-clean']['items'] == 1
+        assert found['model_id'] and found['machine']
+
+
 def test_what_only_a_stream_has_is_refused(options):
     with pytest.raises(ConfigurationError, match='leave them out'):
         suite.run(options('sd-qa', '--in-one-stream', '3'))

@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.parity import write_released
 from audio_interaction_ros.runtimes.registry import load_runtime
 from eval import probe
-from eval.probes import heads
+from eval.probes import continuity, heads
 from eval.probes.clips import ProbeClip, read_clips
 from eval.probes.continuity import compare_pairs
 from eval.probes.heads import measure_effect, measure_heads
@@ -35,14 +36,20 @@ def runtime(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def released(tmp_path_factory):
-    """Return a tiny model of the released layout, loaded as any checkpoint is."""
+def checkpoint(tmp_path_factory):
+    """Return the folder of a tiny model of the released layout; its cache is beside it."""
     folder = tmp_path_factory.mktemp('released')
     write_released(folder, json.loads(REFERENCE.read_text()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('AUDIO_INTERACTION_CACHE', str(tmp_path_factory.mktemp('cache')))
-        return load_runtime(str(folder), runtime='torch', device='cpu', threads=1,
-                            dtype='float32')
+        yield folder
+
+
+@pytest.fixture(scope='module')
+def released(checkpoint):
+    """Return that model, loaded as any checkpoint is."""
+    return load_runtime(str(checkpoint), runtime='torch', device='cpu', threads=1,
+                        dtype='float32')
 
 
 @pytest.fixture(scope='module')
@@ -184,6 +191,25 @@ def test_a_probe_leaves_a_picture_and_figures(name, runtime, tmp_path, capsys, p
     else:
         assert figures['lanes']['assistant']['clips'] == 2
     assert str(tmp_path / 'out') in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('name', ['continuity', 'heads'])
+def test_both_probes_run_on_a_released_checkpoint(name, checkpoint, tmp_path, parts, monkeypatch):
+    parts.write_folder(tmp_path / 'data', [('a.wav', parts.hiss(0.9, 0.1), {'label': 'rain'}),
+                                           ('b.wav', parts.hiss(1.3, 0.1, 1), {'label': 'rain'})])
+    (tmp_path / 'data' / 'manifest.jsonl').unlink()
+    few = tuple(replace(lane, max_reply_tokens=2) for lane in LANES)  # its vocabulary is large
+    monkeypatch.setattr(continuity, 'LANES', few)
+    monkeypatch.setattr(heads, 'listen', partial(listen, lanes=few))
+    chosen = options_of(tmp_path, name, '--data', str(tmp_path / 'data'), '--model',
+                        str(checkpoint), '--dtype', 'float32', '--threads', '1')
+    assert probe.run(chosen) == 0
+    found = json.loads((tmp_path / 'out' / f'{name}.json').read_text())
+    if name == 'continuity':
+        assert {'encoder', 'projector', 'layer 1'} <= set(found['figures'])
+        assert found['figures']['encoder']['ratio']['n'] == 2
+    else:
+        assert np.shape(found['figures']['lanes']['assistant']['moved']) == (3, 4)
 
 
 def test_a_runtime_without_nets_is_refused(parts, clips):

@@ -79,6 +79,10 @@ def test_what_is_missing_or_illegal_is_wrong_and_lowers_the_coverage(rows):
     ({'_raw_reply': '<Decision>RESPOND</Decision>'}, '…'), ({'decision': 'RESPOND'}, '…'),
     ({'response': '<Decision>IGNORE</Decision>'}, ''), ({'response': 'I would respond'}, None),
     ({'response': 'Error: no audio'}, None), ({'decision': 'ignore'}, ''),
+    ({'reply': '< Decision >(RESPOND)</ decision ><Reply>Out!</Reply>'}, 'Out!'),
+    ({'_raw_reply': 'Error: <Decision>RESPOND</Decision>'}, None),
+    ({'_raw_reply': 'I would help', 'decision': 'RESPOND'}, None),
+    ({'_raw_reply': '<Decision>IGNORE</Decision>', 'reply': '<Decision>RESPOND</Decision>'}, ''),
     ({'decision': 'maybe'}, None), ({}, None)])
 def test_a_decision_is_legal_in_its_tag_or_its_field(values, expected):
     assert psb_rows.reply_of(values) == expected
@@ -154,6 +158,12 @@ def test_the_whole_command_with_audio(parts, tmp_path):
     single = found['model, Single']
     assert single['coverage'] == single['accuracy']['value'] == 0.75
     assert found['model, Multiple']['rows'] == 12
+    told = psb_rows.read_predictions(tmp_path / 'out' / 'predictions.jsonl')
+    assert [bool(told[entry['id']]) for entry in entries[:3]] == [True, True, False]
+    assert entries[3]['id'] not in told  # it was not heard
+    again = run(tmp_path, tmp_path / 'again', None, '--predictions',
+                str(tmp_path / 'out' / 'predictions.jsonl'))
+    assert again['predictions, Single'] == single
 
 
 def test_without_audio_predictions_are_scored_or_it_is_said(parts, rows, tmp_path, capsys):
