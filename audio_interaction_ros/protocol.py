@@ -218,14 +218,18 @@ def text_block(ids: TokenIds, prompt: Sequence[int], source: Sequence[int]) -> B
 
 
 def task_block(ids: TokenIds, prompt: Sequence[int], *, features: int = 0,
-               source: Sequence[int] = ()) -> Block:
+               source: Sequence[int] = (),
+               history: Sequence[tuple[Sequence[int], Sequence[int]]] = ()) -> Block:
     """
     Return the block that stands before the reply of an offline task (A_T_T, A_T, T_T).
 
-    Encoded system prompt, a recording of so many features (0: none) and the encoded text of a
-    user (empty: none). RESPOND is the last id, and is read: nothing is decided.
+    Encoded system prompt, what was asked before with its answers (``history``), a recording of so
+    many features (0: none) and the encoded text of a user (empty: none). RESPOND is the last id,
+    and is read: nothing is decided.
     """
     fed, feature_at = [*offline_block(ids, prompt).ids], list[int]()
+    for asked, answered in history:
+        fed += [*user_block(ids, asked).ids, ids.assistant, ids.respond, *answered, ids.text_end]
     if features:
         audio = audio_block(ids, features)
         feature_at = [len(fed) + place for place in audio.feature_at]

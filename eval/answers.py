@@ -15,15 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audio_interaction_ros.config import REPLY_PROMPT, LaneConfig
+from audio_interaction_ros.assembly.answers import OWN_SLOTS
+from audio_interaction_ros.config import REPLY_PROMPT
 from audio_interaction_ros.dialogue.chat import Chat
-from audio_interaction_ros.dialogue.text_writer import TextWriter, Turn
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.dialogue.text_writer import TaskWriter, TextWriter, TokenWriter, Turn
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.runtimes.registry import load_text_model
-from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
-from audio_interaction_ros.stream.session import Session
-from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 from audio_interaction_ros.strict_yaml import read_yaml
 from held_out.lines import read_whole_lines
 from held_out.splits import chance_of
@@ -63,28 +60,9 @@ def is_right(answer: str, groups: Sequence[Sequence[str]]) -> bool:
                    if word.isascii() else word in said for word in group) for group in groups)
 
 
-def open_listener(runtime: Runtime) -> Ask:
-    """Return what asks the model that listens, in the text layout of its lane assistant."""
-    known = runtime.config.lanes['assistant']
-    session = Session(
-        decoder=runtime.decoder, tokenizer=runtime.tokenizer, translate_text=True,
-        lanes=(LaneConfig(name='assistant', prompt=known.prompt, threshold=0.5),))
-
-    def ask(said: str) -> dict[str, Any]:
-        began = time.perf_counter()
-        session.translate(
-            ReplyFinished(lane='assistant', stamp_ns=0, epoch=0, seq=0, reply_id='r', text='',
-                          emotion=Emotion.NORMAL, reason='end', start_ns=0, end_ns=1,
-                          p_respond=1.0),
-            RecognisedSpeech(text=said, language='en', confidence=1.0))
-        final, = (event for event in session.drain() if isinstance(event, FinalTranslation))
-        return {'text': final.text, 's': time.perf_counter() - began}
-    return ask
-
-
-def open_chat(writer: TextWriter) -> Ask:
-    """Return what asks a text model as a robot asks it, each question for itself."""
-    chat = Chat(writer, prompt=REPLY_PROMPT, most_turns=0, most_tokens=64)
+def open_chat(writer: TokenWriter, prompt: str = REPLY_PROMPT) -> Ask:
+    """Return what asks a model as a robot asks it, each question for itself."""
+    chat = Chat(writer, prompt=prompt, most_turns=0, most_tokens=64)
     chat.warm_up()
 
     def ask(said: str) -> dict[str, Any]:
@@ -97,7 +75,7 @@ def open_chat(writer: TextWriter) -> Ask:
     return ask
 
 
-def open_orders(writer: TextWriter) -> Ask:
+def open_orders(writer: TokenWriter) -> Ask:
     """Return what asks a text model which intent an order has."""
     turns = [Turn('system', _ORDER)]
     for said, wanted in _SHOWN:
@@ -186,8 +164,12 @@ def _open_all(options: argparse.Namespace, runtime: Runtime | None) -> Iterator[
         tuple[str, Ask, Ask | None, float]]:
     """Yield who answers, how, how it is asked for intents, and its memory in 10^6 bytes."""
     runtime = runtime or report.load_model(options)
-    if 'assistant' in runtime.config.lanes:
-        yield f'{options.model}, asked as text', open_listener(runtime), None, float('nan')
+    known, decoder = runtime.config.lanes.get('assistant'), runtime.decoder
+    if known is not None and hasattr(decoder, 'open_text_net'):
+        writer: TokenWriter = TaskWriter(decoder.open_text_net(OWN_SLOTS), runtime.tokenizer,
+                                         decoder.spec.token_ids)
+        yield (f'{options.model}, asked as text', open_chat(writer, known.prompt), None,
+               float('nan'))
     if options.text_model:
         before = memory_mb()
         writer = TextWriter(load_text_model(options.text_model, threads=options.threads,

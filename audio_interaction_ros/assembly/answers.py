@@ -5,12 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 from audio_interaction_ros.assembly.alerts import load_file_rules
-from audio_interaction_ros.config import AssistantConfig, split_list
+from audio_interaction_ros.config import OWN_MODEL, AssistantConfig, resolve_lanes, split_list
 from audio_interaction_ros.dialogue.chat import Chat
 from audio_interaction_ros.dialogue.interpreter import Interpreter
 from audio_interaction_ros.dialogue.lane_interpreter import SLOTS, LaneInterpreter
 from audio_interaction_ros.dialogue.talker import Talker
-from audio_interaction_ros.dialogue.text_writer import TextWriter
+from audio_interaction_ros.dialogue.text_writer import TaskWriter, TextWriter, TokenWriter
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.intents.address import Address
@@ -21,7 +21,11 @@ from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import TextModel, Tokenizer
 
-__all__ = ['build_answers', 'build_matcher', 'build_talker', 'build_word_interpreter']
+__all__ = ['OWN_SLOTS', 'build_answers', 'build_matcher', 'build_talker',
+           'build_word_interpreter']
+
+OWN_SLOTS = 512
+"""Ids that a chat with the model that listens may have, answers included (24 MB more)."""
 
 
 def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
@@ -55,13 +59,38 @@ def build_matcher(config: AssistantConfig) -> IntentMatcher:
     return IntentMatcher(rules, split_list(config.assistant.names))
 
 
-def build_talker(config: AssistantConfig, model: TextModel) -> Talker:
-    """Return what answers with a text model; its first words are read here."""
+def build_talker(config: AssistantConfig, model: TextModel | None, *, decoder: Any,
+                 tokenizer: Tokenizer, lanes: Mapping[str, Any]) -> Talker | None:
+    """
+    Return what answers what no intent explains; None where nobody does.
+
+    ``model`` is the text model; with ``reply.model: own`` the model that listens is asked, with
+    the prompt of its lane, of which ``lanes`` tell. The first words are read here. Raises
+    ConfigurationError where that model cannot be asked in text.
+    """
     said = config.reply
-    chat = Chat(TextWriter(model), prompt=said.prompt, most_turns=said.history,
-                most_tokens=said.max_tokens)
+    if said.model == OWN_MODEL:
+        prompt = _own_prompt(config, decoder, lanes)
+        writer: TokenWriter = TaskWriter(decoder.open_text_net(OWN_SLOTS), tokenizer,
+                                         decoder.spec.token_ids)
+    elif model is not None:
+        prompt, writer = said.prompt, TextWriter(model)
+    else:
+        return None
+    chat = Chat(writer, prompt=prompt, most_turns=said.history, most_tokens=said.max_tokens)
     chat.warm_up()
     return Talker(chat)
+
+
+def _own_prompt(config: AssistantConfig, decoder: Any, lanes: Mapping[str, Any]) -> str:
+    """Return the prompt of the lane that answers; ConfigurationError where it cannot be asked."""
+    prompt = next((lane.prompt for lane in resolve_lanes(config.lanes, lanes)
+                   if lane.kind == 'reply'), '')
+    if not prompt or not hasattr(decoder, 'open_text_net'):
+        raise ConfigurationError(
+            'reply.model: expected a model on the runtime onnx with a lane of kind reply, for own '
+            'asks the model that listens, found another; name a text model, or leave it empty')
+    return prompt
 
 
 def build_word_interpreter(config: AssistantConfig, model: TextModel | None, *, decoder: Any,

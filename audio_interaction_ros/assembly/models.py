@@ -63,7 +63,7 @@ def load_judge(config: AssistantConfig) -> TurnJudge | None:
 
 def load_reply_model(config: AssistantConfig) -> TextModel | None:
     """Load the text model that a configuration names; None where it names none."""
-    if not config.reply.model:
+    if not config.reply.names_text_model:
         return None
     return load_text_model(config.reply.model, threads=config.model.threads,
                            dtype=config.reply.dtype)

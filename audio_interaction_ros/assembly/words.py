@@ -23,7 +23,8 @@ def build_reader(config: AssistantConfig, *, translates: bool) -> SpanReader:
     ``translates``: one of them is for translations.
     """
     return SpanReader(seconds=config.transcript.buffer_s,
-                      interpret=translates and config.translation.to_english == 'whisper')
+                      interpret=translates and config.translation.to_english == 'whisper',
+                      language=spoken_language(config))
 
 
 def build_live_words(config: AssistantConfig, reader: Any, *, judge: TurnJudge | None = None,

@@ -7,6 +7,7 @@ help is written once. Whoever needs a class takes it from here; each group has a
 
 from audio_interaction_ros.config.alerts import AlertsConfig, SoundsConfig
 from audio_interaction_ros.config.answers import (
+    OWN_MODEL,
     REPLY_PROMPT,
     AddressConfig,
     IntentsConfig,
@@ -32,7 +33,7 @@ from audio_interaction_ros.config.words import TranscriptConfig, TranslationConf
 __all__ = [
     'AddressConfig', 'AlertsConfig', 'AssistantConfig', 'AudioConfig', 'DRAIN_LAYOUTS',
     'DirectionConfig', 'FieldHelp', 'FifoConfig', 'IntentsConfig', 'LaneConfig', 'LaneDefaults',
-    'ModelConfig', 'MonitorConfig', 'OVERFLOW_POLICIES', 'RANGES', 'REPLY_PROMPT',
+    'ModelConfig', 'MonitorConfig', 'OVERFLOW_POLICIES', 'OWN_MODEL', 'RANGES', 'REPLY_PROMPT',
     'ROPE_INDEX_DTYPES', 'RecordConfig', 'ReplyConfig', 'SPEECH_ENGINES', 'SoundsConfig',
     'SpeechConfig', 'TranscriptConfig', 'TranslationConfig', 'fields_with_help', 'resolve_lanes',
     'split_list',

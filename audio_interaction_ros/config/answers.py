@@ -8,6 +8,8 @@ __all__ = ['AddressConfig', 'IntentsConfig', 'ReplyConfig', 'split_list']
 
 REPLY_SOURCES = ('words', 'model')
 REPLY_DTYPES = ('int8', 'int4', 'float32')
+OWN_MODEL = 'own'
+"""What reply.model is called where the model that listens answers, too."""
 REPLY_PROMPT = ('You are a helpful robot. Answer in one short sentence, in the language of the '
                 'question. You cannot do anything but talk.')
 ADDRESS_MODES = ('always', 'name', 'after_wake')
@@ -22,17 +24,22 @@ class ReplyConfig:
     min_word_confidence: float = 0.35
     """Words that were read with less confidence are not understood."""
     model: str = ''
-    """Text model that answers what no intent explains: a name, a folder or a GGUF; empty: none."""
+    """Text model that answers what no intent explains: name, folder, GGUF, or own; empty: none."""
     dtype: str = 'int8'
     """Arithmetic of that model: int8, int4 (less memory, less sure) or float32."""
     prompt: str = REPLY_PROMPT
-    """What that model is told of itself."""
+    """What that model is told of itself; own has the prompt of its lane."""
     max_tokens: int = 64
     """Tokens that its answer may have."""
     history: int = 3
     """Questions with their answers that it remembers, for two minutes; 0: none."""
     active_topic: str = ''
     """Topic (Bool) that mutes answers while it says false, such as active_listening; or empty."""
+
+    @property
+    def names_text_model(self) -> bool:
+        """True where a model beside the one that listens is to be loaded."""
+        return self.model not in ('', OWN_MODEL)
 
     def __post_init__(self) -> None:
         """Check names and ranges."""

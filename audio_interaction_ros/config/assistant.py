@@ -65,7 +65,7 @@ class AssistantConfig:
         if self.translation.source == 'lane':
             return
         why = f', for translation.source is {self.translation.source}'
-        require(self.translation.source == 'words' or bool(self.reply.model), 'reply.model',
+        require(self.translation.source == 'words' or self.reply.names_text_model, 'reply.model',
                  f'a text model{why}', self.reply.model)
         require(self.transcript.second_pass != 'none', 'transcript.second_pass',
                  f'a reader of words{why} (with lane, what streams is translated)',

@@ -7,7 +7,7 @@ Owns the history, which is short in turns and in time: who comes after a pause i
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from audio_interaction_ros.dialogue.text_writer import TextWriter, Turn, Written
+from audio_interaction_ros.dialogue.text_writer import TokenWriter, Turn, Written
 
 __all__ = ['Chat']
 
@@ -16,9 +16,9 @@ PAUSE_NS = 120_000_000_000
 
 
 class Chat:
-    """Answers of a text model, with history."""
+    """Answers of a model to text, with history."""
 
-    def __init__(self, writer: TextWriter, *, prompt: str, most_turns: int,
+    def __init__(self, writer: TokenWriter, *, prompt: str, most_turns: int,
                  most_tokens: int) -> None:
         """
         Take who writes; ``prompt`` tells it what it is.

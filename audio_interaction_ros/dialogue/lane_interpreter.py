@@ -8,8 +8,8 @@ beside the lanes and with a beginning that stays.
 from collections.abc import Callable, Iterator, Sequence
 
 from audio_interaction_ros.dialogue.directions import target_of
-from audio_interaction_ros.dialogue.text_writer import TokenWriter, Written
-from audio_interaction_ros.protocol import TokenIds, text_block
+from audio_interaction_ros.dialogue.text_writer import TaskWriter, Turn, Written
+from audio_interaction_ros.protocol import TokenIds
 from audio_interaction_ros.runtimes.base import TextNet, Tokenizer
 
 __all__ = ['SLOTS', 'LaneInterpreter']
@@ -23,8 +23,8 @@ class LaneInterpreter:
 
     def __init__(self, net: TextNet, tokenizer: Tokenizer, *, ids: TokenIds, prompt: str) -> None:
         """Take a net of SLOTS over the model's weights; ``prompt`` is that of its lane."""
-        self._writer = TokenWriter(net, tokenizer, ends={ids.text_end}, never=ids.suppressed)
-        self._ids, self._prompt = ids, tokenizer.encode(prompt)
+        self._writer = TaskWriter(net, tokenizer, ids)
+        self._prompt = Turn('system', prompt)
 
     def translate(self, text: str, language: str, *, begin: Sequence[int] = (),
                   cancelled: Callable[[], bool] = lambda: False) -> Iterator[Written]:
@@ -35,7 +35,7 @@ class LaneInterpreter:
         translated and for a text that does not fit.
         """
         target_of(language)  # the prompt of the lane is the same for both
-        ids = text_block(self._ids, self._prompt, self._writer.encode(text)).ids
+        ids = self._writer.lay_out([self._prompt, Turn('user', text)])
         yield from self._writer.write(ids, begin=begin, most_tokens=SLOTS // 2,
                                       cancelled=cancelled)
 

@@ -1,10 +1,12 @@
 """
-Writes with a language model: one greedy token after the other; chats laid out in ChatML.
+Writes with a language model: one greedy token after the other, in the layout it was trained with.
 
-Owns what ends a text (a mark, the budget, running in circles, being cancelled) and what of the
-text before is still in the model's memory. Knows neither who speaks nor what about.
+Owns what ends a text (a mark, the budget, running in circles, being cancelled), what of the text
+before is still in the model's memory, and how turns are laid out: in ChatML for a text model, in
+the offline text task (T_T) for a model that listens. Knows neither who speaks nor what about.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,11 +14,12 @@ from typing import Literal
 import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError, ModelFaultError
+from audio_interaction_ros.protocol import TokenIds, task_block
 from audio_interaction_ros.runtimes.base import TextModel, TextNet, Tokenizer
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.machine import is_loop
 
-__all__ = ['TextWriter', 'TokenWriter', 'Turn', 'Written']
+__all__ = ['TaskWriter', 'TextWriter', 'TokenWriter', 'Turn', 'Written']
 
 _BEGIN, _END, _END_OF_TEXT = '<|im_start|>', '<|im_end|>', '<|endoftext|>'
 _PIECE = 32
@@ -42,7 +45,7 @@ class Written:
     """Why it is over: end, budget, loop or cancel; empty while it goes on."""
 
 
-class TokenWriter:
+class TokenWriter(ABC):
     """One text after the other with one net, from one thread."""
 
     def __init__(self, net: TextNet, tokenizer: Tokenizer, *, ends: Collection[int],
@@ -51,6 +54,10 @@ class TokenWriter:
         self._net, self._tokenizer = net, tokenizer
         self._ends, self._never = frozenset(ends), list(never)
         self._known: list[int] = []
+
+    @abstractmethod
+    def lay_out(self, turns: Sequence[Turn]) -> list[int]:
+        """Return the ids of turns, the system's first, up to where the assistant writes."""
 
     @property
     def slots(self) -> int:
@@ -154,3 +161,19 @@ class TextWriter(TokenWriter):
             ids += [self._marks[_BEGIN], *self.encode(f'{turn.role}\n{turn.text}'),
                     self._marks[_END], *self.encode('\n')]
         return [*ids, self._marks[_BEGIN], *self.encode('assistant\n')]
+
+
+class TaskWriter(TokenWriter):
+    """Writes with the model that listens, asked in text as its training asked it."""
+
+    def __init__(self, net: TextNet, tokenizer: Tokenizer, ids: TokenIds) -> None:
+        """Take a net over the model's weights, and its structural ids."""
+        super().__init__(net, tokenizer, ends={ids.text_end}, never=ids.suppressed)
+        self._ids = ids
+
+    def lay_out(self, turns: Sequence[Turn]) -> list[int]:
+        """Return the ids of the offline text task: prompt, earlier turns in pairs, question."""
+        prompt, *said = [self.encode(turn.text) for turn in turns]
+        source = said.pop() if len(said) % 2 else []
+        return [*task_block(self._ids, prompt, source=source,
+                            history=list(zip(said[::2], said[1::2], strict=True))).ids]

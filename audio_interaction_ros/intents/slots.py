@@ -34,7 +34,8 @@ _FUNCTION_WORDS = """
     there again so then have has had said says it its"""
 _NO_NOUN = frozenset(_FUNCTION_WORDS.split())
 _NO_CHINESE_NOUN = frozenset('我你您他她它们吗呢吧了不没别请去来和在是着过让把给到')
-_UNITS_EN = {'second': 's', 'minute': 'min', 'hour': 'h', 'metre': 'm', 'meter': 'm'}
+_UNITS_EN = {'second': 's', 'sec': 's', 'minute': 'min', 'min': 'min', 'hour': 'h', 'hr': 'h',
+             'metre': 'm', 'meter': 'm'}
 _UNITS_ZH = {('秒',): 's', ('秒', '钟'): 's', ('分', '钟'): 'min', ('分',): 'min',
              ('小', '时'): 'h', ('个', '小', '时'): 'h'}
 _TIMES = frozenset(('noon', 'midnight'))
@@ -138,7 +139,7 @@ def _name_english(said: tuple[str, ...]) -> str | None:
 
 def _write_number(said: Sequence[str]) -> str | None:
     value = parse_number(list(said))
-    return None if value is None else f'{value:g}'
+    return None if value is None else f'{value:.12g}'
 
 
 def _write_duration(said: tuple[str, ...]) -> str | None:
@@ -148,7 +149,7 @@ def _write_duration(said: tuple[str, ...]) -> str | None:
         words = list(said[:count])
         number = 1.0 if words in (['a'], ['an']) else parse_number(words)
         if unit and number is not None:
-            return f'{number:g} {unit}'
+            return f'{number:.12g} {unit}'
     return None
 
 

@@ -15,12 +15,16 @@ _CHINESE = r'[\u3400-\u9fff\uf900-\ufaff]'
 _TOKEN = re.compile(rf"{_CHINESE}|[0-9]+(?:[.:][0-9]+)*|(?:(?!{_CHINESE})[^\W\d_])+"
                     rf"(?:'(?:(?!{_CHINESE})[^\W\d_])+)*")
 _SENTENCE_END = re.compile(r'(?<![0-9])[.?!;]+|[.?!;]+(?![0-9])|[。？！；…\n]+')
+_HALF_DAY = re.compile(r'\b([apAP])\.\s?[mM]\b\.?(\s+(?=[A-Z]))?')
+_AMOUNT = r'\s?([0-9]+(?:\.[0-9]+)?)'
 _SHORT_FORMS = (
     (r"\bwon't\b", 'will not'), (r"\bcan't\b|\bcannot\b", 'can not'), (r"\bain't\b", 'is not'),
     (r"n't\b", ' not'), (r'\b(dont|doesnt|didnt)\b', 'do not'), (r"\bi'm\b", 'i am'),
     (r"\blet's\b", 'let us'), (r"'re\b", ' are'), (r"'ve\b", ' have'), (r"'ll\b", ' will'),
     (r"\b(what|who|where|how|it|that|there|here|he|she)'s\b", r'\1 is'), (r"'d\b", ' would'),
-    (r'\b(o\.k\.|ok)(?!\w)', 'okay'))
+    (r'\b(o\.k\.|ok)(?!\w)', 'okay'),
+    (rf'\${_AMOUNT}', r'\1 dollars'), (f'€{_AMOUNT}', r'\1 euros'), (f'£{_AMOUNT}', r'\1 pounds'),
+    ('(?<=[0-9]) ?°', ' degrees '), ('(?<=[0-9]) ?%', ' percent '), (r'\bper cent\b', 'percent'))
 ARTICLES = frozenset(('the', 'a', 'an', 'to'))
 """Words that a reader may leave out without taking away any meaning."""
 FILLERS = frozenset(('um', 'uh', 'er', 'hmm', 'ah', 'oh', 'please', 'just', 'now', 'okay', 'well',
@@ -57,7 +61,7 @@ def split_sentences(text: str) -> list[str]:
     One that ends with "not" or the like is part of the next: "Do not. Stop." is no order to stop.
     """
     sentences: list[str] = []
-    for part in _SENTENCE_END.split(text):
+    for part in _SENTENCE_END.split(_HALF_DAY.sub(_write_half_day, text)):
         tokens = tokenise(part)
         if not tokens:
             continue
@@ -69,9 +73,19 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
+def _write_half_day(found: re.Match[str]) -> str:
+    """Return "am" for "a.m.", whose points end no sentence unless another one begins."""
+    return f'{found[1].lower()}m{". " if found[2] else ""}'
+
+
 def tokenise(text: str) -> list[str]:
-    """Return the tokens of a text: folded words and numbers, short forms written out."""
-    folded = unicodedata.normalize('NFKC', text).casefold()
+    """
+    Return the tokens of a text: folded words and numbers, short forms and signs written out.
+
+    So a phrase matches "twenty dollars" as well as "$20", as Whisper writes it.
+    """
+    folded = unicodedata.normalize('NFKC', _HALF_DAY.sub(_write_half_day, text)).casefold()
+    folded = re.sub('(?<=[0-9]),(?=[0-9]{3}(?![0-9]))', '', folded)  # 1,000
     folded = re.sub('[\u2018\u2019\u02bc`]', "'", folded)
     for short, written_out in _SHORT_FORMS:
         folded = re.sub(short, written_out, folded)
@@ -80,9 +94,9 @@ def tokenise(text: str) -> list[str]:
 
 
 def join_tokens(tokens: list[str]) -> str:
-    """Return tokens as a text: words with blanks between them, Chinese characters without."""
-    text = ' '.join(tokens)
-    return re.sub(rf'(?<={_CHINESE}) (?={_CHINESE})', '', text)
+    """Return tokens as a text: with blanks, but none beside Chinese ones, also "25分钟"."""
+    text, close = ' '.join(tokens), rf'(?:{_CHINESE}|[0-9])'
+    return re.sub(rf'(?<={close}) (?={_CHINESE})|(?<={_CHINESE}) (?={close})', '', text)
 
 
 def are_alike(heard: str, wanted: str) -> bool:
@@ -117,7 +131,7 @@ def _differ_by_one(one: str, other: str) -> bool:
 
 def parse_number(tokens: list[str]) -> float | None:
     """Return the number that all of these tokens say, of 0 to 999; None where they say none."""
-    if len(tokens) == 1 and re.fullmatch(r'[0-9]{1,6}(\.[0-9]+)?', tokens[0]):
+    if len(tokens) == 1 and re.fullmatch(r'[0-9]{1,9}(\.[0-9]+)?', tokens[0]):
         return float(tokens[0])
     if tokens and all(token in _DIGITS or token in '十百半' for token in tokens):
         return _parse_chinese(tokens)

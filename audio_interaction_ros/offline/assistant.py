@@ -117,7 +117,8 @@ class Assistant:
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
         self.answers = build_answers(config, reads=second_pass is not None)
         """What answers words that were read; None where replies are the model's own."""
-        self._talker = None if text_model is None else build_talker(config, text_model)
+        self._talker = build_talker(config, text_model, decoder=decoder, tokenizer=tokenizer,
+                                    lanes={})  # those of the configuration are resolved
         self._interpreter = interpreter
         self.stats = AssistantStats()
 
@@ -153,7 +154,7 @@ class Assistant:
             tell('loading the model of the second pass')
             reader = load_reader(config, threads=config.model.threads)
         judge = load_judge(config) if 'transcript' in config.second_passes else None
-        if config.reply.model:
+        if config.reply.names_text_model:
             tell(f'loading the text model {config.reply.model}')
         return partial(cls.over, runtime, config, reader=reader, turn_judge=judge,
                        text_model=load_reply_model(config))

@@ -42,11 +42,7 @@ from audio_interaction_ros.runtimes.spoken_part import (
     open_voice,
     shift_words,
 )
-from audio_interaction_ros.runtimes.whisper_words import (
-    find_doubt,
-    keep_agreed,
-    most_tokens,
-)
+from audio_interaction_ros.runtimes.whisper_words import find_doubt, most_tokens
 from audio_interaction_ros.runtimes.word_making import make_words, place_words
 
 __all__ = ['FasterWhisperReader', 'load']
@@ -127,8 +123,8 @@ class FasterWhisperReader(PaddedReading):
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
         read = self._read(heard, (language,) if language else (), seconds, self._before(before),
                           forced, most_tokens(len(forced), seconds))
-        words = keep_agreed(agreed, make_words(read.ids, read.log_probs, self._decode,
-                                               new_from=len(forced)))
+        words = make_words(read.ids[len(forced):], read.log_probs[len(forced):], self._decode,
+                           agreed=agreed)
         words = say_once(words, len(agreed)) if once else words
         words = place_words(words, None, seconds, kept=len(agreed), starts=read.starts)
         return WindowReading(words=tuple(words), language=self._languages[read.language],

@@ -34,7 +34,7 @@ from audio_interaction_ros.runtimes.spoken_part import (
     open_voice,
     shift_words,
 )
-from audio_interaction_ros.runtimes.whisper_words import find_doubt, keep_agreed, most_tokens
+from audio_interaction_ros.runtimes.whisper_words import find_doubt, most_tokens
 from audio_interaction_ros.runtimes.word_making import make_words, place_words
 
 __all__ = ['MoonshineReader', 'load']
@@ -87,8 +87,8 @@ class MoonshineReader:
         seconds = len(samples) / SAMPLE_RATE_HZ
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
         ids, log_probs = self._read(samples, forced, seconds)
-        words = keep_agreed(agreed, make_words(ids, log_probs, self._decode,
-                                               new_from=len(forced)))
+        words = make_words(ids[len(forced):], log_probs[len(forced):], self._decode,
+                           agreed=agreed)
         words = place_words(say_once(words, len(agreed)), None, seconds, kept=len(agreed))
         return WindowReading(words=tuple(words), language='en', doubt=find_doubt(words, seconds))
 

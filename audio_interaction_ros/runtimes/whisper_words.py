@@ -7,7 +7,6 @@ when somebody wants to know.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -31,7 +30,7 @@ from audio_interaction_ros.runtimes.second_pass import (
 from audio_interaction_ros.runtimes.spoken_part import open_voice
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
 
-__all__ = ['WhisperWords', 'find_doubt', 'keep_agreed', 'most_tokens']
+__all__ = ['WhisperWords', 'find_doubt', 'most_tokens']
 
 _MOST_BEFORE = 60
 """Tokens of what was said before a window that the text is continued from."""
@@ -63,8 +62,8 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
         forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
         step = self._net.begin(frames)
         ids, log_probs = self._write_on(step, start, forced, seconds)
-        words = keep_agreed(agreed, make_words(
-            ids, log_probs, self._tokenizer.decode, new_from=len(forced)))
+        words = make_words(ids[len(forced):], log_probs[len(forced):], self._tokenizer.decode,
+                           agreed=agreed)
         words = say_once(words, len(agreed)) if once else words
         words = place_words(words, looks_of(step, len(start)), seconds, kept=len(agreed))
         return WindowReading(words=tuple(words), language=self._languages[code],
@@ -100,15 +99,6 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
 def most_tokens(forced: int, seconds: float) -> int:
     """Return how many tokens a window may have: those given and as many as anybody can say."""
     return forced + _FEWEST_TOKENS + round(_TOKENS_PER_S * seconds)
-
-
-def keep_agreed(agreed: Sequence[ReadWord], words: list[ReadWord]) -> list[ReadWord]:
-    """Return words that begin with those agreed on, as these were; only the last mark is new."""
-    if not agreed or len(words) < len(agreed):
-        return words
-    last = words[len(agreed) - 1]
-    return [*agreed[:-1], replace(agreed[-1], mark=last.mark, mark_ids=last.mark_ids),
-            *words[len(agreed):]]
 
 
 def find_doubt(words: Sequence[ReadWord], seconds: float) -> str:

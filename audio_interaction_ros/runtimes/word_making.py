@@ -21,15 +21,16 @@ _MARKS = frozenset('.,!?;:…。，、！？；：")]}”’»')
 
 
 def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[[list[int]], str],
-               *, new_from: int = 0) -> list[ReadWord]:
+               *, agreed: Sequence[ReadWord] = ()) -> list[ReadWord]:
     """
-    Return the words of a text of ids, without places; each has the probability of its tokens.
+    Return the words of a text, without places; each has the probability of its tokens.
 
-    A word begins where a space stands before it, with each piece of a script without spaces, and
-    at the id ``new_from``, where that is no mark.
+    The text begins with the words ``agreed``, which stay as they are, and goes on with ids. A
+    word begins where a space stands before it, with each piece of a script without spaces, and
+    behind those agreed on, whose last one only a mark can follow: "5" and ":30".
     """
-    words: list[ReadWord] = []
-    shares: list[float] = []
+    words, fixed = list(agreed), len(agreed)
+    shares = [0.0] * fixed
     waiting: list[int] = []
     for place, code in enumerate(ids):
         waiting.append(code)
@@ -41,19 +42,19 @@ def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[
         if words and text.strip() and set(text.strip()) <= _MARKS and not text.startswith(' '):
             words[-1] = replace(words[-1], mark=words[-1].mark + text,
                                 mark_ids=words[-1].mark_ids + piece)
-        elif words and place != new_from and not _begins_word(text) and not words[-1].mark:
+        elif len(words) > fixed and not _begins_word(text) and not words[-1].mark:
             shares[-1] += share
             words[-1] = replace(words[-1], text=words[-1].text + text,
                                 ids=words[-1].ids + piece)
-        elif words and place != new_from and not _begins_word(text):  # "3.5", "o'clock"
+        elif len(words) > fixed and not _begins_word(text):  # "3.5", "o'clock"
             last, shares[-1] = words[-1], shares[-1] + share
             words[-1] = replace(last, text=last.written + text, mark='', mark_ids=(),
                                 ids=last.ids + last.mark_ids + piece)
         else:
             words.append(ReadWord(text=text, start_s=0.0, end_s=0.0, ids=piece))
             shares.append(share)
-    return [replace(word, confidence=float(np.exp(share / len(word.ids))))
-            for word, share in zip(words, shares, strict=True)]
+    return [*words[:fixed], *(replace(word, confidence=float(np.exp(share / len(word.ids))))
+                              for word, share in zip(words[fixed:], shares[fixed:], strict=True))]
 
 
 def _begins_word(text: str) -> bool:

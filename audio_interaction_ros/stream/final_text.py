@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
-from audio_interaction_ros.stream.span_reader import SpanReader, SpanReading
+from audio_interaction_ros.stream.span_reader import SURE_LOG_PROB, SpanReader, SpanReading
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
@@ -24,7 +24,7 @@ SURE = 0.6
 ALIKE = 0.5
 """A streamed text that has so many words in common with a reading takes away all doubt."""
 MUCH_DOUBT_LOG_PROB = -1.5
-DOUBT_LOG_PROB, DOUBT_NO_SPEECH = -0.8, 0.5
+DOUBT_LOG_PROB, DOUBT_NO_SPEECH = SURE_LOG_PROB, 0.5
 MOST_COMPRESSION = 2.4
 """Text that zlib makes smaller by more runs in circles."""
 MOST_WORDS_PER_S = 8.0
@@ -101,14 +101,17 @@ def choose_final(draft: Draft, reading: SpanReading | None) -> FinalText:
     Choose between what was streamed and what was read; None: nobody could read it.
 
     A reading in doubt counts where the streamed text agrees with it. Where it does not, a
-    streamed text that is sure of itself stays, and else nobody said anything.
+    streamed text that is sure of itself stays, and else nobody said anything. In doubt is also
+    what is unsure and in a language that nobody here speaks: of a noise Whisper writes a word or
+    two of any.
     """
     if reading is None:
         return FinalText(text=draft.text, language='', source='streamed',
                          confidence=draft.confidence, start_ns=draft.start_ns, end_ns=draft.end_ns)
     start_ns, end_ns = _locate(draft, reading)
     read = reading.recognition
-    doubted = why_doubtful(read, (end_ns - start_ns) / 1e9)
+    doubted = why_doubtful(read, (end_ns - start_ns) / 1e9) or (
+        reading.strange and read.mean_log_prob < DOUBT_LOG_PROB)
     if not doubted or agreement(draft.text, reading.text) >= ALIKE:
         return FinalText(text=reading.text, language=reading.language, source='second_pass',
                          confidence=read.confidence, start_ns=start_ns, end_ns=end_ns,

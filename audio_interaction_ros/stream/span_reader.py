@@ -10,7 +10,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 
-__all__ = ['SpanReading', 'SpanReader']
+__all__ = ['SURE_LOG_PROB', 'SpanReading', 'SpanReader']
 
+SURE_LOG_PROB = -0.8
+"""Mean log-probability of a text from which on it is sure."""
 _SAME = 0.8
 _REMEMBERED = 8
 _LATEST_NS = 2_000_000_000
@@ -46,6 +48,8 @@ class SpanReading:
     """Those of the text; none where the reading model gives them no places."""
     as_spoken: bool = False
     """True where it was read while it was spoken, so that nothing else was said in the span."""
+    strange: bool = False
+    """True where it is in a language that nobody here is known to speak."""
 
     @property
     def text(self) -> str:
@@ -102,10 +106,17 @@ def _cut_out(chunks: Sequence[AudioChunk], start_ns: int,
 class SpanReader:
     """Keeps the newest audio and readings; ``remember`` and ``forget`` from any thread."""
 
-    def __init__(self, *, seconds: float, interpret: bool = False) -> None:
-        """Hold ``seconds`` of audio; with ``interpret`` readings can tell their English."""
+    def __init__(self, *, seconds: float, interpret: bool = False, language: str = '') -> None:
+        """
+        Hold ``seconds`` of audio; with ``interpret`` readings can tell their English.
+
+        A ``language`` (ISO 639-1; empty: any) is spoken here, and so are those that are
+        translated.
+        """
         self._history = AudioHistory(seconds=seconds)
         self._interpret = interpret
+        self._spoken = frozenset((language, '', *TRANSLATION_TARGETS))
+        self._read_surely = set[str]()  # languages
         self._readings: deque[SpanReading] = deque(maxlen=_REMEMBERED)
         self._newest_ns = -math.inf
         self._lock = threading.Lock()
@@ -129,6 +140,7 @@ class SpanReader:
     def _clear(self) -> None:
         self._history.clear()
         self._readings.clear()
+        self._read_surely.clear()
         self._newest_ns = -math.inf
         self._generation += 1
 
@@ -137,8 +149,10 @@ class SpanReader:
         """
         Take it that an utterance was read while it was spoken, so that nobody need read it again.
 
-        Not where its English is to come from the audio.
+        Not where its English is to come from the audio. Its language is one that is spoken here.
         """
+        with self._lock:
+            self._read_surely.add(language)
         if not text or TRANSLATION_TARGETS.get(language, 'en') == 'en':
             return
         with self._lock:
@@ -177,6 +191,10 @@ class SpanReader:
                 _stamp_at(chunks, skipped_s + recognition.span_s[0]),
                 _stamp_at(chunks, skipped_s + recognition.span_s[1])))
         with self._lock:
+            if recognition.mean_log_prob >= SURE_LOG_PROB:
+                self._read_surely.add(recognition.language)
+            reading = replace(reading, strange=recognition.language not in (
+                self._spoken | self._read_surely))
             if generation == self._generation:
                 self._readings.append(reading)
         return reading

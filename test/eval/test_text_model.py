@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from audio_interaction_ros.checkpoints.config import lanes_by_setting
@@ -30,10 +31,21 @@ pytestmark = pytest.mark.unit
 PAIRS = [Pair(f'I see {count} dogs.', f'我看见{count}只狗。') for count in range(60)]
 
 
+class Mute:
+    """A text net that says nothing."""
+
+    def __init__(self, slots, end):
+        self.slots, self._end = slots, end
+
+    def feed(self, ids, at):
+        return np.eye(1, 200_000, self._end, dtype=np.float32)[0]
+
+
 def runtime(said):
+    decoder = ScriptedDecoder(script={}, translations=said, max_positions=1024)
+    decoder.open_text_net = lambda slots: Mute(slots, decoder.spec.token_ids.text_end)
     return Runtime(
-        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(), sounds=None,
-        decoder=ScriptedDecoder(script={}, translations=said, max_positions=1024),
+        encoder=ScriptedEncoder(), tokenizer=ScriptedTokenizer(), sounds=None, decoder=decoder,
         config=SimpleNamespace(lanes=lanes_by_setting(
             prompts={'translation': 'Translate.', 'assistant': 'Answer.'})))
 

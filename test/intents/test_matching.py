@@ -30,6 +30,14 @@ WORDS = sorted({token for intent in RULES.intents for language in ('en', 'zh')
     ('Set a timer for twenty five minutes.', 'timer', {'duration': '25 min'},
      'Timer for twenty five minutes.'),
     ('Wait for 10 seconds', 'wait', {'duration': '10 s'}, 'Waiting for 10 seconds.'),
+    ('Wait 30 sec.', 'wait', {'duration': '30 s'}, 'Waiting for 30 sec.'),
+    ('Set a 5-minute timer.', 'timer', {'duration': '5 min'}, 'Timer for 5 minute.'),
+    ('Set a timer for 1.25 hours.', 'timer', {'duration': '1.25 h'}, 'Timer for 1.25 hours.'),
+    ('Wake me up at 5:30.', 'wake_me', {'time': '5:30'}, 'Waking you at 5:30.'),
+    ('Wake me up at 5:30 a.m.', 'wake_me', {'time': '5:30 am'}, 'Waking you at 5:30 am.'),
+    ('Wake me at seven.', 'wake_me', {'time': '7'}, 'Waking you at seven.'),
+    ('25分钟后提醒我', 'timer', {'duration': '25 min'}, '计时25分钟。'),
+    ('等10秒。', 'wait', {'duration': '10 s'}, '我等10秒。'),
     ('Turn left', 'turn', {'direction': 'left'}, 'Turning left.'),
     ('Where are my keys?', 'ask_where', {'object': 'my keys'}, 'I cannot see your keys.'),
     ('Hello robot. Turn on the lights, please.', 'switch_on', {'device': 'light'},
@@ -149,3 +157,23 @@ def test_an_order_that_is_taken_back_is_never_that_order(rule, negation, data):
 @given(st.text(max_size=40))
 def test_any_text_is_survived(text):
     MATCHER.match(text)
+
+
+@pytest.mark.parametrize(('text', 'name', 'value'), [
+    ('Turn 45 degrees.', 'turn_by', '45'), ('Turn forty five degrees.', 'turn_by', '45'),
+    ('Turn 45°.', 'turn_by', '45'), ('Turn 22.5°', 'turn_by', '22.5'),
+    ('转45度。', 'turn_by', '45'), ('Pay twenty dollars.', 'pay', '20'),
+    ('Pay $20.', 'pay', '20'), ('Pay $1,250.75!', 'pay', '1250.75'),
+    ('付20元。', 'pay', '20'), ('Dim to 20%.', 'dim', '20'),
+    ('Dim to twenty percent.', 'dim', '20')])
+def test_numbers_with_signs_are_those_that_were_said(tmp_path, text, name, value):
+    path = tmp_path / 'intents.yaml'
+    path.write_text("""
+slots: {number: {kind: number}}
+intents:
+  - {name: turn_by, en: ['turn {number} degrees'], zh: ['转{number}度']}
+  - {name: pay, en: ['pay {number} dollars'], zh: ['付{number}元']}
+  - {name: dim, en: ['dim to {number} percent']}
+""", encoding='utf-8')
+    intent = IntentMatcher(read_intents(path), []).match(text)
+    assert intent is not None and (intent.name, intent.slots['number']) == (name, value)

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.unit
     ("I can't, I won't", ['i', 'can', 'not', 'i', 'will', 'not']),
     ("What's my wife's name?", ['what', 'is', 'my', 'wifes', 'name']),
     ('a double-shot at 6:30', ['a', 'double', 'shot', 'at', '6:30']),
+    ('at 5:30 a.m., or 6 P.M.', ['at', '5:30', 'am', 'or', '6', 'pm']),
+    ('$20, €1.50 or 1,250,000', ['20', 'dollars', '1.50', 'euros', 'or', '1250000']),
+    ('45° and 20%', ['45', 'degrees', 'and', '20', 'percent']),
+    ('rooms 5, 100 and 7,20', ['rooms', '5', '100', 'and', '7', '20']),
+    ('45℃，25分钟', ['45', 'degrees', 'c', '25', '分', '钟']),
     ('去厨房 now', ['去', '厨', '房', 'now']),
     ('…', []),
 ])
@@ -34,6 +39,9 @@ def test_tokens_are_folded_words_and_characters(text, tokens):
     ('不要。停。', ['不要 停']),
     ('No. Stop.', ['No', 'Stop']),
     ('It takes 2.5 hours.', ['It takes 2.5 hours']),
+    ('Wake me at 5:30 a.m.', ['Wake me at 5:30 am']),
+    ('At 5 p.m. Then go.', ['At 5 pm', 'Then go']),
+    ('I am. A man came.', ['I am', 'A man came']),
     ('?!', []),
 ])
 def test_sentences_end_where_they_may(text, sentences):

@@ -1,5 +1,7 @@
 """Words out of tokens: where one begins, what is a mark behind it, where in the audio it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,10 +13,10 @@ from audio_interaction_ros.runtimes.word_making import make_words, place_words
 pytestmark = pytest.mark.unit
 
 
-def words_of(*pieces, new_from=0):
+def words_of(*pieces, agreed=()):
     """Return the words of tokens that are these pieces of text."""
     return make_words(list(range(len(pieces))), [0.0] * len(pieces),
-                      lambda ids: ''.join(pieces[code] for code in ids), new_from=new_from)
+                      lambda ids: ''.join(pieces[code] for code in ids), agreed=agreed)
 
 
 @pytest.mark.parametrize(('pieces', 'expected'), [
@@ -27,9 +29,29 @@ def test_tokens_become_words_and_marks(pieces, expected):
 
 
 def test_behind_what_was_agreed_a_mark_is_a_mark_and_all_else_another_word():
-    first, other = words_of(' lamp', 'post', new_from=1)
-    assert (first.text, other.text) == (' lamp', 'post')
-    assert words_of(' lamp', ',', new_from=1)[0].mark == ','
+    agreed = words_of(' lamp')
+    first, other = words_of('post', agreed=agreed)
+    assert (first, other.text) == (agreed[0], 'post')
+    assert words_of(',', agreed=agreed)[0].mark == ','
+
+
+@pytest.mark.parametrize('pieces', [
+    (' at', ' 5', ':', '30', '.'), (' 1', ',', '000', ' metres'), (' $', '20', '.', '50', '!'),
+    (' 45', '°', ',', ' then'), (' 20', '%', '.'), (' 2', '.', '5', '-', 'hour'),
+    ('下', '午', '5', '点', '半', '。'), ('付', '20', '.', '5', '元', '，')])
+@pytest.mark.parametrize('count', range(1, 5))
+def test_what_follows_words_that_were_agreed_in_mid_number_is_not_lost(pieces, count):
+    agreed = words_of(*pieces[:count])
+    agreed = [*agreed[:-1], replace(agreed[-1], mark='', mark_ids=())]
+    read = sum(len(word.ids) + len(word.mark_ids) for word in agreed)
+    for _ in range(2):  # the reading after that begins with its words as well
+        words = make_words(range(read, len(pieces)), [0.0] * (len(pieces) - read),
+                           lambda ids: ''.join(pieces[code] for code in ids), agreed=agreed)
+        assert ''.join(word.written for word in words) == ''.join(pieces)
+        assert [code for word in words for code in (*word.ids, *word.mark_ids)] == list(
+            range(len(pieces)))
+        assert [word.text for word in words[:len(agreed)]] == [word.text for word in agreed]
+        agreed, read = words, len(pieces)
 
 
 def test_a_word_is_as_sure_as_its_tokens():

@@ -27,9 +27,9 @@ def draft(text='turn on the light', confidence=0.9):
     return Draft(text=text, confidence=confidence, start_ns=0, end_ns=10 * S)
 
 
-def reading(text='Turn on the lights.', speech_ns=(4 * S, 6 * S), **signs):
+def reading(text='Turn on the lights.', speech_ns=(4 * S, 6 * S), strange=False, **signs):
     return SpanReading(start_ns=0, end_ns=10 * S, any_language=True, speech_ns=speech_ns,
-                       recognition=Recognition(text=text, language='en', **signs))
+                       strange=strange, recognition=Recognition(text=text, language='en', **signs))
 
 
 GUESSED = {'mean_log_prob': MUCH_DOUBT_LOG_PROB - 0.1}
@@ -51,6 +51,15 @@ def test_a_text_that_is_sure_stands_against_a_reading_in_doubt(signs):
     final = choose_final(draft(confidence=SURE), reading(**{'text': 'Thank you.', **signs}))
     assert (final.text, final.language, final.source) == ('turn on the light', '', 'streamed')
     assert final.confidence == SURE and (final.start_ns, final.end_ns) == (4 * S, 6 * S)
+
+
+@pytest.mark.parametrize(('log_prob', 'strange', 'text'), [
+    (DOUBT_LOG_PROB - 0.1, True, ''), (DOUBT_LOG_PROB + 0.1, True, '아니다.'),
+    (DOUBT_LOG_PROB - 0.1, False, '아니다.')])
+def test_what_is_unsure_and_in_a_language_that_nobody_speaks_was_not_said(log_prob, strange, text):
+    said = choose_final(draft('', 0.0), reading('아니다.', strange=strange, no_speech=0.4,
+                                                mean_log_prob=log_prob))
+    assert said.text == text
 
 
 @pytest.mark.parametrize('streamed', [draft(confidence=SURE - 0.1), draft('', 1.0)])

@@ -17,12 +17,13 @@ class Whisper:
 
     def __init__(self, language='en'):
         self.language, self.asked, self.span_s = language, [], None
+        self.log_prob = 0.0
 
     def transcribe(self, samples, languages=()):
         self.asked.append((len(samples), languages))
         return Recognition(
             text=f' {len(samples)} samples ', language=languages[0] if languages else
-            self.language, span_s=self.span_s,
+            self.language, span_s=self.span_s, mean_log_prob=self.log_prob,
             write_english=lambda: f' {len(samples)} in English ')
 
 
@@ -47,6 +48,26 @@ def test_a_second_question_about_the_span_needs_no_second_reading(reader):
     first = reader.read(whisper, 0, 8 * CHUNK_NS)
     assert reader.read(whisper, CHUNK_NS, 8 * CHUNK_NS, languages=('en', 'zh')) is first
     assert (len(whisper.asked), reader.reused) == (1, 1)
+
+
+def test_a_language_is_strange_until_it_was_read_surely_or_is_named(reader):
+    def read(language, log_prob, start, one=reader):
+        whisper = Whisper(language)
+        whisper.log_prob = log_prob
+        return one.read(whisper, start * CHUNK_NS, (start + 1) * CHUNK_NS).strange
+    assert not read('en', -2.0, 0) and not read('zh', -2.0, 1) and not read('', -2.0, 2)
+    assert read('ko', -0.9, 3) and read('ko', -0.9, 4)
+    assert not read('ko', -0.5, 5) and not read('ko', -0.9, 6)
+    reader.note('ja', 'ja', 0.9, 0, 1)
+    assert not read('ja', -0.9, 7)
+    reader.forget()
+    reader.remember(AudioChunk(samples=np.ones(6400, np.float32), stamp_ns=0,
+                               lost_samples_before=0))
+    assert read('ko', -0.9, 0)
+    german = SpanReader(seconds=1.0, language='de')
+    german.remember(AudioChunk(samples=np.ones(6400, np.float32), stamp_ns=0,
+                               lost_samples_before=0))
+    assert not read('de', -2.0, 0, german)
 
 
 @pytest.mark.parametrize(('start', 'end', 'same'), [

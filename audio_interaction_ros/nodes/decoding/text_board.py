@@ -174,10 +174,10 @@ class TextBoard:
     def _load_models(self) -> _Loaded:
         runtime, model = self._runtime, self._load(self._config)
         assert runtime is not None, 'the thread starts when there is a model'
-        return _Loaded(
-            None if model is None else build_talker(self._config, model),
-            build_word_interpreter(self._config, model, decoder=runtime.decoder,
-                                   tokenizer=runtime.tokenizer, lanes=runtime.config.lanes))
+        listener = {'decoder': runtime.decoder, 'tokenizer': runtime.tokenizer,
+                    'lanes': runtime.config.lanes}
+        return _Loaded(build_talker(self._config, model, **listener),
+                       build_word_interpreter(self._config, model, **listener))
 
     def _adopt_models(self, loaded: _Loaded, seconds: float) -> None:
         self._talker, self._ready = loaded.talker, True
