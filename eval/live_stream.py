@@ -202,20 +202,21 @@ def _note(heard: HeardStream, words: WordsShown | WordsFinal, at: float, process
         name = words.utterance_id
         heard.shown.append((name, Shown(at=at, spent=spent, text=words.text,
                                         stable=words.text[:words.stable_length])))
-        growing = interpreter and interpreter.on_partial(
+        growing = None if interpreter is None else interpreter.on_partial(
             PartialTranscript(**_NO_PLACE, **vars(words)))
-        text, stable = (growing.text, growing.stable_length) if growing else ('', 0)
+        told = None if growing is None else (growing.text, growing.text[:growing.stable_length])
     else:
         name, final = words.span.utterance_id, words.text
         heard.finals.append(HeardFinal(
             at=at, spent=spent, text=final.text, ended_by=words.span.ended_by,
             start=final.start_ns / NS, end=final.end_ns / NS))
-        growing = interpreter and interpreter.on_final(
+        whole = None if interpreter is None else interpreter.on_final(
             _make_final(name, final, words.span.ended_by))
-        text, stable = (growing.text, len(growing.text)) if growing else ('', 0)
-    if growing:
+        told = None if whole is None else (whole.text, whole.text)
+    if told is not None:
+        text, stable = told
         heard.translated.append((name, Shown(at=at, spent=processor.now() - at, text=text,
-                                             stable=text[:stable])))
+                                             stable=stable)))
 
 
 _NO_PLACE: dict[str, Any] = {'lane': '', 'stamp_ns': 0, 'epoch': 0, 'seq': 0}
