@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from enum import Enum
 
-from audio_interaction_ros.alerts.alert import AlertChange
+from audio_interaction_ros.alerts.alert import Alert, AlertChange
 from audio_interaction_ros.offline import Assistant
 from audio_interaction_ros.stream.events import (
     AnswerText,
@@ -28,6 +28,8 @@ from audio_interaction_ros.terminal import draw_in_place, is_live, one_line
 __all__ = ['JsonPrinter', 'TextPrinter', 'describe_intent', 'describe_silence',
            'describe_sound']
 
+_UNFINISHED = {ReplyFinished: ' (draft)', ReplyText: ''}
+"""What stands behind words that are shown in place; an ellipsis else."""
 _MARKS = {'second_pass': 'second pass', 'streamed': 'as streamed'}
 
 
@@ -62,6 +64,15 @@ def describe_intent(name: str, confidence: float, slots: Mapping[str, str]) -> s
         return ''
     said = ', '.join(f'{slot} {value}' for slot, value in slots.items())
     return f'[{name}{": " if said else ""}{said} {confidence:.2f}]'
+
+
+def _tell_final(event: ReplyWithheld | FinalTranscript | FinalTranslation) -> str:
+    """Return what is printed of words that will not change any more."""
+    if isinstance(event, ReplyWithheld):
+        return f'(withheld, confidence {event.confidence:.2f}: {event.text})'
+    source = f'  ← {event.source_text}' if isinstance(
+        event, FinalTranslation) and event.source_text else ''
+    return f'{event.text or "(nobody spoke)"}{source}  [{_MARKS[event.source]}]'
 
 
 class JsonPrinter:
@@ -106,46 +117,38 @@ class TextPrinter:
         """Print one event."""
         match event:
             case AlertChange():
-                alert = event.alert
-                message = '' if alert.message == self._said else f': {alert.message}'
-                self._print_line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
-                                 f'{alert.label} ({alert.state.name.lower()}){message}')
+                self._show_alert(event.alert)
             case SoundStarted():
                 self._print_line(event.onset_ns, 'sound',
                                  describe_sound(event.sound, event.score, event.threshold))
-            case ReplyFinished() if event.lane in self._assistant.read_again:
-                self._in_place(event, f'{event.text} (draft)')
-            case ReplyFinished():
-                self._print_line(event.stamp_ns, event.lane, event.text or '(no text)')
-                self._said = event.text
+            case Silence():
+                self._show_silence(event)
+            case ReplyFinished() if event.lane not in self._assistant.read_again:
+                self._show_reply(event, event.text)
             case FinalReply():
                 intent = describe_intent(event.intent, event.intent_confidence, event.slots)
-                self._print_line(event.stamp_ns, event.lane, ' '.join(
-                    part for part in (event.text, intent) if part) or '(no text)')
-                self._said = event.text
-            case ReplyWithheld():
-                self._print_line(event.stamp_ns, event.lane,
-                                 f'(withheld, confidence {event.confidence:.2f}: {event.text})')
-            case FinalTranscript():
-                self._print_line(event.stamp_ns, event.lane,
-                                 f'{event.text or "(nobody spoke)"}  [{_MARKS[event.source]}]')
-            case FinalTranslation():
-                source = f'  ← {event.source_text}' if event.source_text else ''
-                self._print_line(event.stamp_ns, event.lane, f'{event.text or "(nobody spoke)"}'
-                                 f'{source}  [{_MARKS[event.source]}]')
-            case PartialTranscript():
-                self._in_place(event, f'{event.text} …')
-            case PartialTranslation() | AnswerText():
-                self._in_place(event, f'{event.text} …')
+                self._show_reply(event, ' '.join(filter(None, (event.text, intent))))
+            case ReplyWithheld() | FinalTranscript() | FinalTranslation():
+                self._print_line(event.stamp_ns, event.lane, _tell_final(event))
             case ReplyText() if event.lane in self._assistant.shows_words:
                 pass  # what was read of the same speech is better
-            case ReplyText():
-                self._in_place(event, event.text)
-            case Silence():
-                self._nearest[event.lane] = max(event.p_respond,
-                                                self._nearest.get(event.lane, 0.0))
-                if self._silent_too:
-                    self._write(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
+            case (ReplyFinished() | PartialTranscript() | PartialTranslation() | AnswerText()
+                  | ReplyText()):
+                self._in_place(event, event.text + _UNFINISHED.get(type(event), ' …'))
+
+    def _show_alert(self, alert: Alert) -> None:
+        message = '' if alert.message == self._said else f': {alert.message}'
+        self._print_line(alert.last_seen_ns, 'ALERT', f'{alert.severity.name} '
+                         f'{alert.label} ({alert.state.name.lower()}){message}')
+
+    def _show_reply(self, event: ReplyFinished | FinalReply, text: str) -> None:
+        self._print_line(event.stamp_ns, event.lane, text or '(no text)')
+        self._said = event.text
+
+    def _show_silence(self, event: Silence) -> None:
+        self._nearest[event.lane] = max(event.p_respond, self._nearest.get(event.lane, 0.0))
+        if self._silent_too:
+            self._write(event.stamp_ns, event.lane, f'. p_respond {event.p_respond:.3f}')
 
     def _print_line(self, stamp_ns: int, lane: str, text: str) -> None:
         self._printed += 1

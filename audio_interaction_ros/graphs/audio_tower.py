@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import Array, GraphBuilder
+from audio_interaction_ros.graphs.builder import GraphBuilder
 from audio_interaction_ros.graphs.names import (
     EMBEDDING_OUTPUT,
     ENCODED,
     FEATURES_OUTPUT,
     MEL_INPUT,
 )
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.graphs.yamnet import add_yamnet
 from audio_interaction_ros.model.shapes import AudioTowerConfig, sinusoids
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import Array, GraphBuilder
+from audio_interaction_ros.graphs.builder import GraphBuilder
 from audio_interaction_ros.graphs.decoder_layers import DecoderLayers, declare_outputs
 from audio_interaction_ros.graphs.names import LOGITS_OUTPUT, new_names
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['decoder_step', 'head_weight', 'vocabulary_head']

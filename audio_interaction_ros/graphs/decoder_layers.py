@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import Array, GraphBuilder
+from audio_interaction_ros.graphs.builder import GraphBuilder
 from audio_interaction_ros.graphs.names import HIDDEN_OUTPUT, cache_names
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['DecoderLayers', 'declare_outputs']

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import OPSET_OF_CACHES, Array, GraphBuilder
+from audio_interaction_ros.graphs.builder import GraphBuilder
 from audio_interaction_ros.graphs.decoder_layers import DecoderLayers, declare_outputs
+from audio_interaction_ros.graphs.graph_file import OPSET_OF_CACHES
 from audio_interaction_ros.graphs.names import STATIC_MASK, WRITE_AT, written_names
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['static_step']

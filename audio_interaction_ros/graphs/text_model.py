@@ -13,8 +13,8 @@ import numpy as np
 
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.graphs import manifest
-from audio_interaction_ros.graphs.builder import Array
 from audio_interaction_ros.graphs.decoder import decoder_step, vocabulary_head
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.model.shapes import DecoderConfig
 
 __all__ = ['HALF', 'read_shape', 'write_text_model']

@@ -20,9 +20,9 @@ from audio_interaction_ros.checkpoints.manifest import DECODER_PREFIX, TOWER_PRE
 from audio_interaction_ros.checkpoints.weights import StoredModel
 from audio_interaction_ros.graphs import manifest
 from audio_interaction_ros.graphs.audio_tower import audio_tower
-from audio_interaction_ros.graphs.builder import Array
 from audio_interaction_ros.graphs.decoder import decoder_step, head_weight, vocabulary_head
 from audio_interaction_ros.graphs.static_decoder import static_step
+from audio_interaction_ros.graphs.weights import Array
 
 __all__ = ['HALVES', 'write_half']
 

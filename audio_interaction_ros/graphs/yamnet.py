@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from audio_interaction_ros.graphs.builder import Array, GraphBuilder
+from audio_interaction_ros.graphs.builder import GraphBuilder
+from audio_interaction_ros.graphs.weights import Array
 from audio_interaction_ros.model.shapes import PATCH_FRAMES, TAGGER_BLOCKS, TAGGER_WIDTH
 
 __all__ = ['add_yamnet']

@@ -7,7 +7,6 @@ costs that lane its context and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from audio_interaction_ros.config import FifoConfig, LaneConfig
@@ -15,54 +14,26 @@ from audio_interaction_ros.errors import (
     AudioFormatError,
     ConfigurationError,
     ForeignModelError,
-    ModelFaultError,
 )
 from audio_interaction_ros.runtimes.base import Decoder, StepRequest, StepResult, Tokenizer
 from audio_interaction_ros.stream.chunk import EncodedChunk, check_features
-from audio_interaction_ros.stream.events import Event, FinalTranslation, ReplyFinished
+from audio_interaction_ros.stream.events import Event, ReplyFinished
 from audio_interaction_ros.stream.fifo import Fifo
 from audio_interaction_ros.stream.lane import Lane
+from audio_interaction_ros.stream.session_stats import SessionStats
 from audio_interaction_ros.stream.shared_pass import run_pass
 from audio_interaction_ros.stream.sound_events import SoundDetector, SoundEvent, SoundRule
+from audio_interaction_ros.stream.step_failures import StepFailures
+from audio_interaction_ros.stream.text_desk import TextDesk
 from audio_interaction_ros.stream.text_lane import (
     TEXT_SLOTS,
     RecognisedSpeech,
     TextJob,
     TextLane,
-    finish_empty,
     keep_streamed,
-    use_written,
 )
 
-__all__ = ['Session', 'SessionStats']
-
-_MOST_FAILURES = 5
-"""Steps in a row that may fail without any lane coming to a result."""
-
-
-@dataclass
-class SessionStats:
-    """Counters since the session began."""
-
-    steps: int = 0
-    refused: int = 0
-    """Chunks of a foreign model, of a wrong shape, or with features that are no numbers."""
-    missing: int = 0
-    """Sequence numbers that never arrived."""
-    stale: int = 0
-    """Chunks that came twice or late."""
-    unasked: int = 0
-    """Decisions to stay silent for which the model was not asked, for nothing was heard."""
-    resets: int = 0
-    faults: int = 0
-    """Times that a lane failed and lost its context."""
-    unheard: int = 0
-    """Chunks that a lane had taken, or had to let go, when it failed."""
-    translated: int = 0
-    """Final translations made in the second pass, from text or by who read it."""
-    kept: int = 0
-    """Final translations that are the streamed text, for want of a better one."""
-
+__all__ = ['Session']
 
 class Session:
     """
@@ -92,16 +63,14 @@ class Session:
                  drain=fifo.drain, prompt=self._prompts[lane.name],
                  token_bytes=tokenizer.token_bytes)
             for i, lane in enumerate(lanes)]
-        self._text = TextLane(
+        self._texts = TextDesk(TextLane(
             index=len(lanes), spec=decoder.spec, slots=opened, encode=tokenizer.encode,
-            token_bytes=tokenizer.token_bytes) if translate_text else None
+            token_bytes=tokenizer.token_bytes) if translate_text else None)
         self._sounds = sounds or SoundDetector({})
         self._epoch: int | None = None
         self._next_seq = 0
         self._outbox: list[Event] = []
-        self._fault = ''
-        self._failures = 0  # steps that failed since a lane came to a result
-        self._failed: set[int] = set()  # lanes that failed and came to no result since
+        self._failures = StepFailures()
         self.stats = SessionStats()
 
     @property
@@ -122,7 +91,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """True while a step has something to do."""
-        return bool(self._outbox) or self._text is not None and self._text.busy or any(
+        return bool(self._outbox) or self._texts.busy or any(
             lane.speaking or self._fifo.count_waiting(i) for i, lane in enumerate(self._lanes))
 
     def queue_depth(self, lane: str) -> int:
@@ -173,10 +142,9 @@ class Session:
         A lane that fails loses its context, with a StreamReset that says why; the others go on.
         Raises ModelFaultError when five steps have failed and no lane came to a result.
         """
-        faults = self.stats.faults
         events, self._outbox = self._outbox, []
         due: list[StepRequest] = []
-        for index in range(len(self._lanes) + (self._text is not None)):
+        for index in range(len(self._lanes) + 1):  # the last one translates texts
             try:
                 request = self._request_of(index)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
@@ -189,14 +157,14 @@ class Session:
             answers = run_pass(self._decoder, due)
             for request, answer in zip(due, answers, strict=True):
                 events.extend(self._give_result(request, answer))
-        self._check_failures(self.stats.faults > faults)
-        self._count_translations(events)
+        self._failures.end_step()
+        self.stats.count_translations(events)
         return events
 
     def _request_of(self, index: int) -> StepRequest | None:
         if index < len(self._lanes):
             return self._lanes[index].request(partial(self._fifo.take, index))
-        return None if self._text is None else self._text.request()
+        return self._texts.request()
 
     def _take_unasked(self, index: int) -> list[Event]:
         events = self._lanes[index].take_unasked() if index < len(self._lanes) else []
@@ -209,49 +177,31 @@ class Session:
         try:
             if isinstance(answer, Exception):
                 raise answer
-            target = self._lanes[index] if index < len(self._lanes) else self._text
-            events = [] if target is None else target.on_result(answer)
+            target = self._lanes[index] if index < len(self._lanes) else self._texts
+            events = target.on_result(answer)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this lane's alone
             return self._restart_lane(index, error)
         if len(request.read):  # a prompt alone proves nothing
-            self._failures = -1
-            self._failed.discard(index)
+            self._failures.clear(index)
         return [*events]
 
     def _restart_lane(self, index: int, error: Exception) -> list[Event]:
         """Let a lane that failed forget its context."""
         self.stats.faults += 1
-        self._fault = f'{error}' or repr(error)
+        again = self._failures.note(index, error)
         try:
             self._decoder.forget(index)
         except Exception as worse:  # noqa: BLE001 - where that matters the lane fails again
-            self._fault += f'; its cache cannot be cleared: {worse}'
+            self._failures.reason += f'; its cache cannot be cleared: {worse}'
         if index >= len(self._lanes):
-            return [] if self._text is None else [*self._text.give_up()]
+            return self._texts.give_up()
         lane = self._lanes[index]
         self.stats.unheard += lane.chunks_under_way
-        if index in self._failed and not lane.chunks_under_way:
+        if again and not lane.chunks_under_way:
             self.stats.unheard += len(self._fifo.take(index, 1))  # no lane may hold up the rest
-        self._failed.add(index)
         events = lane.cancel()
         lane.restart()
-        return [*events, lane.reset_event(self._fault)]
-
-    def _check_failures(self, failed: bool) -> None:
-        """Raise where steps fail one after another."""
-        if self._failures < 0:  # a lane came to a result
-            self._failures = 0
-        elif failed:
-            self._failures += 1
-        if self._failures >= _MOST_FAILURES:
-            raise ModelFaultError(
-                f'{_MOST_FAILURES} steps in a row failed, the last one with: {self._fault}')
-
-    def _count_translations(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, FinalTranslation):
-                self.stats.translated += bool(event.language)
-                self.stats.kept += event.source == 'streamed'
+        return [*events, lane.reset_event(self._failures.reason)]
 
     def drain(self) -> list[Event]:
         """Step until nothing is left to do."""
@@ -268,26 +218,15 @@ class Session:
         already becomes final as it is. The streamed text stays where there is none to translate,
         no room, no lane for text, or that English is empty; where nobody spoke, no text does.
         """
-        job = TextJob(reply=reply, said=said)
-        lane = self._lanes[self._index_of(reply.lane)].config
-        if said.nobody:
-            self._outbox.append(finish_empty(job))
-        elif said.english is not None:
-            self._outbox.append(use_written(job))
-        elif not self._put_job(job, lane):
-            self._outbox.append(keep_streamed(job))
-
-    def _put_job(self, job: TextJob, lane: LaneConfig) -> bool:
-        """Hand a job to the text lane; False where there is none or it cannot take it."""
-        if self._text is None:
-            return False
+        job, lane = TextJob(reply=reply, said=said), self._lanes[self._index_of(reply.lane)]
         try:
-            return self._text.put(
-                job, prompt=self._prompts[lane.name], most_tokens=lane.max_reply_tokens)
+            finals = self._texts.take(job, prompt=self._prompts[reply.lane],
+                                      most_tokens=lane.config.max_reply_tokens)
         except Exception as error:  # noqa: BLE001 - a text that cannot be encoded costs itself
             self.stats.faults += 1
-            self._fault = f'{error}' or repr(error)
-            return False
+            self._failures.explain(error)
+            finals = [keep_streamed(job)]
+        self._outbox.extend(finals)
 
     def cancel(self, lane: str = '') -> bool:
         """
@@ -297,13 +236,9 @@ class Session:
         """
         chosen = self._lanes if not lane else [self._lanes[self._index_of(lane)]]
         events = [event for target in chosen for event in target.cancel()]
-        events.extend(self._give_up_texts(lane))
+        events.extend(self._texts.clear(lane))
         self._outbox.extend(events)
         return bool(events)
-
-    def _give_up_texts(self, lane: str = '') -> list[Event]:
-        """Let what waits for the text lane keep its streamed text."""
-        return [] if self._text is None else [keep_streamed(job) for job in self._text.clear(lane)]
 
     def set_prompt(self, lane: str, prompt: str) -> None:
         """
@@ -358,7 +293,7 @@ class Session:
     def _restart_lanes(self) -> None:
         self.stats.resets += 1
         self._fifo.clear()
-        self._outbox.extend(self._give_up_texts())
+        self._outbox.extend(self._texts.clear())
         for lane in self._lanes:
             self._outbox.extend(lane.cancel())
             lane.restart()

@@ -16,9 +16,9 @@ from train.compose import ClipError, Script, Step, compose
 from train.compose.bind import Pool, UnboundError, bind, scripts_of
 from train.compose.command import build_all, read_cleaned
 from train.compose.curated import curated_plan
-from train.curation.curate import CurationResult, Placed
 from train.curation.plan import Constraint, SubEvent
 from train.curation.plan import ScenarioPlan as CuratedPlan
+from train.curation.result import CurationResult, Placed
 from train.records import Clip, Stream, read_records, write_records
 from train.speech.make import line_id
 from train.stages import StageError

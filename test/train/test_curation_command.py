@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from train.__main__ import main
-from train.curation.curate import CurationResult
 from train.curation.plan import ScenarioPlan, SubEvent
+from train.curation.result import CurationResult
 from train.records import read_records, write_records
 from train.stages import read_stage
 

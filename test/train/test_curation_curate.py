@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from train.curation.curate import CurationResult, curate, summarise
+from train.curation.curate import curate
 from train.curation.plan import Constraint, ScenarioPlan, ScenarioPlanError, SubEvent
+from train.curation.result import CurationResult, summarise
 from train.curation.retrieve import ClipIndex
 from train.curation.verify import verify
 from train.records import Clip, from_dict, to_dict

@@ -23,7 +23,7 @@ from train.compose.lanes import Rules
 from train.compose.mix import Mix, compose
 from train.compose.script import Plan, PlanError, Script
 from train.corpora.licences import check_groups, write_attribution
-from train.curation.curate import CurationResult
+from train.curation.result import CurationResult
 from train.records import Clip, Stream, read_records, write_records
 from train.sounds.signals import LABELS
 from train.stages import Rejected, StageReport, read_stage, run_stage, stable_seed

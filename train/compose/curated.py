@@ -11,7 +11,7 @@ from pathlib import Path
 from train.compose.bind import UnboundError
 from train.compose.lanes import CRITICAL, PROMPTS
 from train.compose.script import LONGEST, LanePlan, Order, Plan
-from train.curation.curate import CurationResult
+from train.curation.result import CurationResult
 from train.records import Clip
 
 __all__ = ['curated_plan']

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
-from train.curation.curate import CurationResult, curate, summarise
+from train.curation.curate import curate
 from train.curation.features import EXTRACTORS
 from train.curation.fit_tagger import choose_clips, fit
 from train.curation.language_planner import LanguagePlanner
 from train.curation.plan import ScenarioPlan
 from train.curation.planner import GrammarPlanner, Planner, draw_bag
+from train.curation.result import CurationResult, summarise
 from train.curation.retrieve import ClipIndex
 from train.curation.tagger import LinearTagger
 from train.records import Clip, read_records, write_records

@@ -1,113 +1,34 @@
 """
 From a plan to verified sounds: retrieve, verify, reprocess once, generate where nothing fits.
 
-Owns the order of these steps, what becomes of the files and the account of everything refused.
+Owns the order of these steps, what becomes of the files and what is refused.
 Knows neither how a plan is made nor how a stream is mixed.
 """
 
 import hashlib
 import re
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
+from train.curation.beds import fit_bed
 from train.curation.clips import RATE, load, store
-from train.curation.plan import ScenarioPlan, SubEvent, check, find_problems
+from train.curation.plan import ScenarioPlan, SubEvent, check
+from train.curation.result import CurationResult, Placed, Refusal
 from train.curation.retrieve import ClipIndex
 from train.curation.tagger import Tagger
 from train.curation.verify import Verdict, verify
 from train.records import Clip
 from train.sounds.generator import Generator, Request
 
-__all__ = ['CurationResult', 'Placed', 'Refusal', 'curate', 'summarise']
+__all__ = ['curate']
 
 CANDIDATES = 3
-_LOOP_S = 4.0
-"""A bed of at least this length may be repeated."""
-_FADE_S = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A sub-event with the clip that stands for it."""
-
-    event: SubEvent
-    clip: Clip
-    how: str
-    """retrieved | generated, with ``+tfjp`` when it was reprocessed."""
-    heard: dict[str, float] = field(default_factory=dict)
-    unverified: str = ''
-    """Not empty: why identity rests on the label of the source alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """A candidate that was not taken, or a step that gave none."""
-
-    event: str
-    stage: str
-    """retrieval | retrieval+tfjp | generation | generation+tfjp"""
-    candidate: str
-    """Id of the clip, name of the generator, or nothing."""
-    checks: tuple[str, ...]
-    """Checks that failed; ``missing``, ``unreadable`` or ``error`` where none was reached."""
-    reasons: tuple[str, ...]
-
-
-def _retell(events: Iterable[SubEvent]) -> str:
-    """Return a scenario in the words of its sub-events."""
-    by_role: dict[str, list[str]] = {}
-    for event in events:
-        by_role.setdefault(event.role, []).append(event.brief_description.rstrip('.'))
-    told = [', then '.join(by_role.get('foreground', [])),
-            *(f'meanwhile {text}' for text in by_role.get('background', [])),
-            *(f'all the time {text}' for text in by_role.get('ambient', []))]
-    text = '; '.join(part for part in told if part)
-    return f'{text[:1].upper()}{text[1:]}.'
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurationResult:
-    """What became of a plan."""
-
-    plan: ScenarioPlan
-    placed: tuple[Placed, ...]
-    rejections: tuple[Refusal, ...]
-    dropped: tuple[str, ...] = ()
-    """Sub-events that were taken out of the plan because they had no sound."""
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Names of sub-events for which no sound was found."""
-        there = {placed.event.name for placed in self.placed}
-        return tuple(e.name for e in self.plan.sub_events if e.name not in there)
-
-    @property
-    def usable(self) -> bool:
-        """Whether a stream can be built: an ambient sound and a foreground are there."""
-        return {'ambient', 'foreground'} <= {placed.event.role for placed in self.placed}
-
-    def prune(self) -> 'CurationResult':
-        """
-        Return the result without its missing sub-events, if what is left is still a plan.
-
-        The scenario is then told anew from what is heard; a result that would be no plan any more
-        is returned as it is.
-        """
-        gone = self.missing
-        left = tuple(e for e in self.plan.sub_events if e.name not in gone)
-        plan = replace(self.plan, sub_events=left, scenario=_retell(left), constraints=tuple(
-            c for c in self.plan.constraints if not {c.first, c.second} & {*gone}))
-        if not gone or not self.usable or find_problems(plan):
-            return self
-        return replace(self, plan=plan, dropped=gone)
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
@@ -131,30 +52,6 @@ def _file_stem(plan: ScenarioPlan) -> str:
 
 def _seed_of(plan: ScenarioPlan, event: SubEvent) -> int:
     return zlib.crc32(f'{plan.seed} {plan.id} {event.name}'.encode())
-
-
-def _make_bed(samples: np.ndarray, seconds: float) -> np.ndarray:
-    """
-    Return a background or ambient sound of the planned length.
-
-    A longer one is cut, one of at least 4 s is repeated with crossfades, a shorter one is left
-    as it is: its duration will be refused.
-    """
-    wanted, fade = round(seconds * RATE), round(_FADE_S * RATE)
-    if len(samples) > 2 * wanted:
-        return samples[:wanted]
-    if len(samples) >= wanted // 2 or len(samples) < _LOOP_S * RATE:
-        return samples
-    rise = np.sin(np.linspace(0.0, np.pi / 2, fade, dtype=np.float32))
-    step = len(samples) - fade
-    out = np.zeros(-(-wanted // step) * step + fade, np.float32)
-    for start in range(0, len(out) - fade, step):
-        piece = samples.copy()
-        piece[-fade:] *= rise[::-1]
-        if start:
-            piece[:fade] *= rise
-        out[start:start + len(samples)] += piece
-    return out[:wanted]
 
 
 class _Curation:
@@ -204,22 +101,26 @@ class _Curation:
     def consider(self, candidate: _Candidate, event: SubEvent) -> bool:
         """Verify a candidate, reprocess it once where that may help; tell whether it is kept."""
         if event.role != 'foreground':
-            fitted = _make_bed(candidate.samples, event.rough_duration_s)
+            fitted = fit_bed(candidate.samples, event.rough_duration_s)
             candidate = replace(candidate, samples=fitted, changed=candidate.changed or (
                 len(fitted) != len(candidate.samples)))
         verdict = self.judge(candidate, event)
         if verdict.verdict == 'reprocess':
-            mended = self.process(candidate.samples)
-            stage = f'{candidate.stage}+tfjp'
-            if mended.report.verdict == 'silence':
-                self.refuse(event, stage, candidate.clip.id, ['cleanliness'],
-                            [mended.report.reason])
+            mended = self.mend(candidate, event)
+            if mended is None:
                 return False
-            candidate = replace(candidate, samples=mended.samples, changed=True, stage=stage)
-            verdict = self.judge(candidate, event)
+            candidate, verdict = mended, self.judge(mended, event)
         if verdict.verdict == 'accept':
             self.keep(candidate, event, verdict)
         return verdict.verdict == 'accept'
+
+    def mend(self, candidate: _Candidate, event: SubEvent) -> _Candidate | None:
+        """Return a candidate reprocessed; None where nothing is left of it."""
+        mended, stage = self.process(candidate.samples), f'{candidate.stage}+tfjp'
+        if mended.report.verdict == 'silence':
+            self.refuse(event, stage, candidate.clip.id, ['cleanliness'], [mended.report.reason])
+            return None
+        return replace(candidate, samples=mended.samples, changed=True, stage=stage)
 
     def retrieve(self, event: SubEvent) -> bool:
         hits = self.index.search(event.query, labels=event.accept_tags, count=CANDIDATES,
@@ -246,11 +147,7 @@ class _Curation:
             sound = self.generator.generate(Request(
                 caption=event.caption, labels=event.accept_tags,
                 seconds=event.rough_duration_s, seed=seed))
-            samples = np.asarray(sound.samples)
-            if samples.ndim != 1 or samples.dtype != np.float32 or not len(samples) or (
-                    not np.isfinite(samples).all()):
-                raise AudioFormatError(f'expected finite float32 samples [n], got {samples.dtype} '
-                                       f'{list(samples.shape)}; the generator must be corrected')
+            samples = _check_samples(sound.samples)
         except (AudioInteractionError, OSError) as error:
             self.refuse(event, 'generation', self.generator.name, ['error'], [str(error)])
             return False
@@ -261,6 +158,16 @@ class _Curation:
                     licence_group=sound.licence_group)
         return self.consider(
             _Candidate(clip=clip, samples=samples, stage='generation', changed=True), event)
+
+
+def _check_samples(made: Any) -> np.ndarray:
+    """Return what a generator made as finite float32 [n]; AudioFormatError if it is not that."""
+    samples = np.asarray(made)
+    if samples.ndim != 1 or samples.dtype != np.float32 or not len(samples) or (
+            not np.isfinite(samples).all()):
+        raise AudioFormatError(f'expected finite float32 samples [n], got {samples.dtype} '
+                               f'{list(samples.shape)}; the generator must be corrected')
+    return samples
 
 
 def _import_tfjp() -> Callable[[np.ndarray], Any]:
@@ -289,26 +196,3 @@ def curate(plan: ScenarioPlan, *, index: ClipIndex, tagger: Tagger,
             curation.generate(event)
     return CurationResult(plan=plan, placed=tuple(curation.placed),
                           rejections=tuple(curation.refused))
-
-
-def summarise(results: Iterable[CurationResult]) -> dict[str, Any]:
-    """Return counts over many plans: what was placed how, what was refused by what."""
-    results = list(results)
-    placed = [p for result in results for p in result.placed]
-    refused = [r for result in results for r in result.rejections]
-
-    def tally(items: Iterable[str]) -> dict[str, int]:
-        return dict(Counter(items).most_common())
-
-    return {
-        'plans': len(results), 'usable_plans': sum(result.usable for result in results),
-        'complete_plans': sum(not result.missing for result in results),
-        'pruned_plans': sum(bool(result.dropped) for result in results),
-        'sub_events': sum(len(r.plan.sub_events) + len(r.dropped) for r in results),
-        'placed': len(placed), 'placed_how': tally(p.how for p in placed),
-        'placed_by_role': tally(p.event.role for p in placed),
-        'identity_unverified': sum(bool(p.unverified) for p in placed),
-        'generated': sum(p.clip.generated for p in placed),
-        'refused': len(refused), 'refused_at': tally(r.stage for r in refused),
-        'refused_by': tally(c for r in refused for c in r.checks),
-        'missing': tally(name for r in results for name in (*r.missing, *r.dropped))}

@@ -43,7 +43,14 @@ from measure.bleu import score
 from measure.report import to_json
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import IDS
-from train.edge.pair_rows import BaseTokenizer, draw_rows, lay_out_pair, loss_of, scores
+from train.edge.pair_rows import (
+    BaseTokenizer,
+    PairRow,
+    draw_rows,
+    lay_out_pair,
+    loss_of,
+    scores,
+)
 from train.trainer.clock import Clock, computing_seconds
 from train.trainer.progress import resume_progress, save_progress
 from train.trainer.schedule import rate_share, set_rates
@@ -196,20 +203,13 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
     while clock.spent_share() < 1.0:
         drawn = [next(stream) for stream in streams]
         set_rates(optimizer, rate_share(spent.step, clock.spent_share(), fall=0.25))
-        loss = loss_of(model, [row for row, _ in drawn])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
-        losses.append(loss.item())
+        losses.append(_take_step(model, optimizer, learned, [row for row, _ in drawn]))
         spent.step += 1
         spent.pairs += sum(count for _, count in drawn)
         spent.tokens += sum(len(row.ids) for row, _ in drawn)
         spent.minutes = clock.spent_minutes()
         if spent.step % 10 == 0:
-            print(f'step {spent.step}, {spent.pairs} pairs, loss {np.mean(losses[-20:]):.3f}, '
-                  f'{spent.tokens / spent.minutes / 60:.0f} tokens/s, '
-                  f'{spent.minutes:.1f} of {options.minutes:g} min', flush=True)
+            _tell_step(spent, losses, options.minutes)
         if time.monotonic() - saved > SAVE_S:
             save(options.out, model, optimizer, spent)
             saved = time.monotonic()
@@ -219,11 +219,32 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
             with clock.stopped():
                 result = score_both(model, words, train, held, options.per_direction,
                                     trivial=False)
-            with curve.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps({**asdict(spent), 'loss': float(np.mean(losses[-50:])),
-                                        'directions': result}, ensure_ascii=False) + '\n')
+            _add_point(curve, spent, losses, result)
             print_scores(result)
     save(options.out, model, optimizer, spent)
+
+
+def _take_step(model: Edge, optimizer: torch.optim.Optimizer, learned: Sequence[nn.Parameter],
+               rows: Sequence[PairRow]) -> float:
+    """Learn from rows once; return the loss before."""
+    loss = loss_of(model, rows)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(learned, 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def _tell_step(spent: RunState, losses: Sequence[float], minutes: float) -> None:
+    print(f'step {spent.step}, {spent.pairs} pairs, loss {np.mean(losses[-20:]):.3f}, '
+          f'{spent.tokens / spent.minutes / 60:.0f} tokens/s, '
+          f'{spent.minutes:.1f} of {minutes:g} min', flush=True)
+
+
+def _add_point(curve: Path, spent: RunState, losses: Sequence[float], result: Any) -> None:
+    with curve.open('a', encoding='utf-8') as lines:
+        lines.write(json.dumps({**asdict(spent), 'loss': float(np.mean(losses[-50:])),
+                                'directions': result}, ensure_ascii=False) + '\n')
 
 
 def make_parser() -> argparse.ArgumentParser:
