@@ -12,8 +12,13 @@ import os
 import re
 from collections import Counter
 
-import hypothesis
 import pytest
+
+try:
+    import hypothesis
+except ModuleNotFoundError:  # as in `colcon test` after `make setup`
+    pytest.exit('the tests need more than a robot does: run `make workshop`, then try again',
+                returncode=4)
 
 # A busy machine is no fault: no property of ours is about time.
 hypothesis.settings.register_profile('any machine', deadline=None, suppress_health_check=[

@@ -39,3 +39,9 @@ def test_known_reasons_pass_in_ci(tmp_path):
 def run_again(tmp_path, **environment):
     (tmp_path / 'conftest.py').unlink()
     return run(tmp_path, 'the moon is not full', **environment)
+
+
+def test_without_what_the_tests_need_it_is_said_what_to_run(tmp_path):
+    (tmp_path / 'hypothesis.py').write_text('raise ModuleNotFoundError\n')
+    told = run(tmp_path, 'any', PYTHONPATH=str(tmp_path))
+    assert told.returncode == 4 and 'make workshop' in told.stdout + told.stderr
