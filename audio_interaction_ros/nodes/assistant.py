@@ -93,11 +93,12 @@ class AssistantProcess:
         busy = self._halves.list_busy()
         if busy:
             self._idle_since = None
-            late = now - self._ended_at > _GIVE_UP_S
+            # A slow machine that gets on is waited for; its reader wants to see what was heard.
+            late = now - max(self._ended_at, file.consumed_at) > _GIVE_UP_S
             if late:
                 file.get_logger().warning(
-                    f'{" and ".join(busy)} still busy {_GIVE_UP_S:.0f} s after the end of the '
-                    f'recording; what is missing now will not come')
+                    f'{" and ".join(busy)} still busy, and nothing was worked off for '
+                    f'{_GIVE_UP_S:.0f} s; what is missing now will not come')
             return late
         self._idle_since = self._idle_since or now
         settled = now - self._idle_since > _SETTLED_S

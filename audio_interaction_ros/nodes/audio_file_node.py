@@ -72,6 +72,8 @@ class AudioFileNode(Node):
         self.held = False
         """Do not begin yet: whoever made this node knows that somebody is not ready to hear."""
         self.failure = ''
+        self.consumed_at = 0.0
+        """Steady time at which the decoder was last seen to have taken something."""
         self.published_s = 0.0
         self._length_s = math.inf
         self._consumed: tuple[int, int] | None = None
@@ -264,6 +266,8 @@ class AudioFileNode(Node):
         with self._news:
             consumed = (message.epoch, message.consumed_seq)
             now = time.monotonic()
+            if consumed != self._consumed:
+                self.consumed_at = now
             if consumed != self._consumed or message.depth:
                 self._moved_at = now
             elif now - self._moved_at > _STALLED_S:

@@ -171,10 +171,13 @@ def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     options = assistant.parse_options(['--source', 'file', '--file', 'a', '--exit-at-end'])
     one = assistant.AssistantProcess(options, halves)
     one._file = types.SimpleNamespace(
-        failure='', finished=True, held=False,
+        failure='', finished=True, held=False, consumed_at=0.0,
         get_logger=lambda: types.SimpleNamespace(warning=said.append))
     assert not one.is_done() and not said
     monkeypatch.setattr(assistant, '_GIVE_UP_S', -1.0)
+    one._file.consumed_at = time.monotonic() + 60.0  # it is slow, and gets on
+    assert not one.is_done() and not said
+    one._file.consumed_at = 0.0
     assert one.is_done() and one.exit_code == 0
     assert 'decoder_node still busy' in said[0] and 'encoder_node' not in said[0]
 
