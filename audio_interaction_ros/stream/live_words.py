@@ -217,7 +217,7 @@ class LiveWords:
         over += self.end()
         now = self._open
         self._heard.keep_from(self._heard.until_ns - ONSET_NS - LEAD_NS if now is None else min(
-            now.window_ns, self._heard.until_ns - SOFTEST_NS - CHUNK_NS))
+            now.window_ns, now.closing_ns, self._heard.until_ns - SOFTEST_NS - CHUNK_NS))
         return over
 
     def _note_speech(self, part: AudioChunk, speech: list[int]) -> None:

@@ -1,8 +1,8 @@
 """
 An utterance that goes on: how far it was heard and read, and what is shown of it.
 
-Owns its window, which is what is read again and again, and which revision is shown. Knows neither
-audio nor who reads.
+Owns its window, which is what is read again and again, what of it is read as if it were over, and
+which revision is shown. Knows neither audio nor who reads.
 """
 
 from collections.abc import Sequence
@@ -42,6 +42,10 @@ class OpenUtterance:
     """End of the audio when it was read last."""
     closed_ns: int = 0
     """Up to where speech was read as if it were over."""
+    closing_ns: int = field(init=False)
+    """From where it is so read: all of it, but for what was read anew by then."""
+    kept: tuple[ReadWord, ...] = ()
+    """What was said before that, by a reading that did not begin with stable words."""
     over: float = 0.0
     """How likely the voice is through; 0 until that was judged."""
     asked_at: list[int] = field(default_factory=list)
@@ -52,7 +56,12 @@ class OpenUtterance:
     language: str = ''
     agreement: Agreement = field(default_factory=Agreement)
     _closed: ClosedReading | None = None
+    _fresh: tuple[ReadWord, ...] = ()  # all words by the newest reading, if it began anew
     _shown: str = ''
+
+    def __post_init__(self) -> None:
+        """Let all of it be read as if it were over."""
+        self.closing_ns = self.start_ns
 
     @property
     def reading(self) -> ClosedReading | None:
@@ -79,36 +88,59 @@ class OpenUtterance:
         self.spoken_ns += spoken_ns
 
     def _keep_read(self, at_ns: int) -> None:
-        """Let the window begin in a pause, where all before it was read surely."""
+        """Read no more of what is before a pause, where that was read surely."""
         read = self.reading
-        if read is not None and read.is_sure and self.agreement.has_read(read.words):
+        if read is None or not read.is_sure:
+            return
+        self.kept, self.closing_ns = read.words, at_ns
+        if self.agreement.has_read(read.words):
             self.agreement.keep_all()
             self.window_ns, self.language = at_ns, read.language
 
     def begin_reading(self, heard_ns: int, *, closed: bool) -> None:
         """Note that all speech is read now, whatever comes of it."""
-        self.read_ns, self.read_at_ns = self.speech_ns, heard_ns
+        self.read_ns, self.read_at_ns, self._fresh = self.speech_ns, heard_ns, ()
         if closed:
             self.closed_ns, self._closed = self.speech_ns, None
 
-    def take(self, read: WindowReading, *, agreed: int, closed: bool) -> WordsShown | None:
+    def begins_anew(self, heard_ns: int) -> bool:
+        """
+        Tell whether the next reading shall not begin with stable words.
+
+        What a long window is cut behind becomes final, and stable words are those of mid-speech.
+        """
+        return heard_ns - self.window_ns > WINDOW_NS
+
+    def take(self, read: WindowReading, *, agreed: int, fresh: bool = False,
+             closed: bool = False) -> WordsShown | None:
         """
         Take a reading of the window in, which began with ``agreed`` words; return what is new.
 
-        One that is ``closed`` may become final as it is.
+        A ``fresh`` one is of all from ``closing_ns`` on; one that is ``closed`` as well may become
+        final as it is.
         """
-        offset_s = (self.window_ns - self.start_ns) / NS
+        offset_s = ((self.closing_ns if fresh else self.window_ns) - self.start_ns) / NS
         words = [*read.words[:agreed], *(
             replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
             for word in read.words[agreed:])]
         if self.spoken_ns > NS:
             self.language = read.language
+        if fresh:
+            self._fresh = (*self.kept, *words)
+            words = self._find_in_window(self._fresh)
         if closed:
-            self._closed = ClosedReading(
-                words=(*self.agreement.past, *words), language=read.language,
-                start_ns=self.start_ns)
+            self._closed = ClosedReading(words=self._fresh, language=read.language,
+                                         start_ns=self.start_ns)
         self.agreement.push(words, growing=read.growing)
         return self._show(read.language)
+
+    def _find_in_window(self, words: Sequence[ReadWord]) -> list[ReadWord]:
+        """Return those of all words that have not left the window, by text or else by place."""
+        gone = self.kept if self.window_ns == self.closing_ns else self.agreement.past
+        if [word.text for word in words[:len(gone)]] == [word.text for word in gone]:
+            return list(words[len(gone):])
+        begin_s = (self.window_ns - self.start_ns) / NS
+        return [word for word in words if _middle_s(word) >= begin_s]
 
     def cut_window(self, heard_ns: int) -> None:
         """Let a long window begin behind a stable word, where the longest pause is."""
@@ -125,6 +157,20 @@ class OpenUtterance:
         at_s = (stable[best].end_s + stable[best + 1].start_s) / 2
         self.agreement.cut(best + 1)
         self.window_ns = self.start_ns + round(at_s * NS)
+        self._keep_fresh(at_s)
+
+    def _keep_fresh(self, at_s: float) -> None:
+        """
+        Read no more of what left the window, where it was read anew with the same cut in it.
+
+        Nor with fewer marks, for what follows would be written without them as well.
+        """
+        count = sum(_middle_s(word) < at_s for word in self._fresh)
+        past, gone = self.agreement.past, self._fresh[:count]
+        around = [word.text.casefold() for word in self._fresh[max(0, count - 1):count + 1]]
+        if (around == [word.text.casefold() for word in (past[-1], self.agreement.stable[0])]
+                and _count_marks(gone) >= _count_marks(past)):
+            self.kept, self.closing_ns = gone, self.window_ns
 
     def _show(self, language: str) -> WordsShown | None:
         text, stable = self.agreement.text, self.agreement.stable_text
@@ -138,6 +184,14 @@ class OpenUtterance:
             language=language, start_ns=self.start_ns, end_ns=self.speech_ns)
         self.revision += 1
         return shown
+
+
+def _count_marks(words: Sequence[ReadWord]) -> int:
+    return sum(bool(word.mark) for word in words)
+
+
+def _middle_s(word: ReadWord) -> float:
+    return (word.start_s + word.end_s) / 2
 
 
 def _pause_behind(words: Sequence[ReadWord], place: int) -> float:

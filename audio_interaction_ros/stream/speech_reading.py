@@ -68,28 +68,27 @@ class SpeechReading:
     def read(self, now: OpenUtterance) -> WordsShown | None:
         """Read the window; None where nothing new can be shown. Raises what the reader raises."""
         closed = self.is_pausing(now) and self._closes
-        agreed = 0 if closed else len(now.agreement.stable)
+        fresh = closed or self._closes and now.begins_anew(self._heard.until_ns)
+        agreed = 0 if fresh else len(now.agreement.stable)
         since_ns = now.read_at_ns
         now.begin_reading(self._heard.until_ns, closed=closed)
-        read = self._read_on(now, since_ns, closed=closed)
-        if read.doubt:
-            return None
-        shown = now.take(read, agreed=agreed, closed=closed)
+        read = self._read_on(now, since_ns, fresh=fresh)
+        shown = None if read.doubt else now.take(read, agreed=agreed, fresh=fresh, closed=closed)
         if now.stream is None:
             now.cut_window(self._heard.until_ns)
         return shown
 
-    def _read_on(self, now: OpenUtterance, since_ns: int, *, closed: bool) -> WindowReading:
+    def _read_on(self, now: OpenUtterance, since_ns: int, *, fresh: bool) -> WindowReading:
         """Return what the reader makes of the window, or of what came since it heard last."""
         if isinstance(self._reader, StreamReader):
             now.stream = now.stream or self._reader.open_stream()
             now.stream.push(self._heard.cut_out(since_ns, self._heard.until_ns))
             return now.stream.read(now.agreement.stable)
-        samples = self._heard.cut_out(
-            now.window_ns, min(self._heard.until_ns, now.speech_ns + LEAD_NS))
-        if closed:
+        samples = self._heard.cut_out(now.closing_ns if fresh else now.window_ns,
+                                      min(self._heard.until_ns, now.speech_ns + LEAD_NS))
+        if fresh:
             assert isinstance(self._reader, ClosingReader), 'nobody else closes'
-            return self._reader.read_closed(samples, before=now.agreement.past,
+            return self._reader.read_closed(samples, before=now.kept,
                                             language=self._language)
         return self._reader.read_window(
             samples, agreed=now.agreement.stable, before=now.agreement.past,

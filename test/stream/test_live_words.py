@@ -288,6 +288,48 @@ def test_what_was_read_before_a_long_pause_stays_and_is_not_read_again():
     assert short.reader.windows[-1] > 4.0, 'a short pause ends no sentence'
 
 
+class Hasty(Reader):
+    """Misreads every word of speech that goes on, surely and each time alike."""
+
+    def read_window(self, samples, **options):
+        read = super().read_window(samples, **options)
+        return replace(read, words=tuple(replace(word, text=word.text.replace('w', 'v'))
+                                         for word in read.words))
+
+
+def test_no_word_that_left_the_window_in_mid_speech_becomes_final():
+    stream = Stream(Hasty()).play('#' * 40 + '.......')
+    shown, final = stream.shown[-1], stream.over[0].reading.as_final(16 * S)
+    assert stream.reader.windows[-1] < 9.0 < stream.reader.closed[-1], 'all of it is read again'
+    assert final.text == ' '.join(f'w{place}' for place in range(len(final.words)))
+    assert len(final.words) == round(16 - 0.4) and final.words[-1].start_ns >= 14 * S
+    assert shown.text[:shown.stable_length].startswith('v0 v1'), 'which nothing takes back'
+
+
+def test_what_was_read_anew_when_the_window_was_cut_is_not_read_again():
+    stream = Stream().play('#' * 40 + '.......')
+    final = stream.over[0].reading.as_final(16 * S)
+    assert max(stream.reader.windows) < 9.0 and stream.reader.closed[-1] < 9.0
+    assert final.text == ' '.join(f'w{place}' for place in range(16))
+    starts = [word.start_ns for word in final.words]
+    assert starts == sorted(starts) and starts[-1] >= 14 * S
+
+
+def test_what_is_read_of_a_pause_goes_on_behind_what_left_the_window():
+    stream = Stream().play('#' * 40 + '.')
+    words = stream.shown[-1].text.split()
+    assert words == [f'w{place}' for place in range(len(words))] and len(words) == 16
+
+
+def test_a_sure_reading_of_a_long_pause_is_final_whatever_was_shown():
+    stream = Stream(Hasty()).play('#' * 25 + '....' + '#' * 10)
+    assert max(stream.reader.closed) > 10.0
+    span, = stream.play('.......').over
+    assert stream.reader.closed[-1] < 6.0, 'what was read surely is not read again'
+    text = span.reading.text.split()
+    assert text == [f'w{place}' for place in range(len(text))] and len(text) > 12
+
+
 @pytest.mark.parametrize(('confidence', 'text'), [(0.9, 'w0 w1'), (0.3, '')])
 def test_what_was_shown_surely_does_not_vanish_where_the_second_reading_is_in_doubt(
         confidence, text):
