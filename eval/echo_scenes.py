@@ -8,7 +8,7 @@ model.
 
 import random
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 
@@ -44,6 +44,36 @@ SENTENCES = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Way:
+    """What becomes of speech between the loudspeaker, small and late, and the microphone."""
+
+    response: np.ndarray
+    """[n]: of the room, at 16 kHz."""
+    bend: float
+    """Up to 4 dB less at its peaks."""
+    skew: float
+    """And not the same in both directions."""
+    peak: float
+    pace: float
+    """Of the loudspeaker's clock, seen from the microphone's."""
+    late: float
+    """Samples at 16 kHz; below 0: the stamps are late."""
+
+    def carry(self, played: np.ndarray, begin: int, end: int) -> np.ndarray:
+        """Return what is heard from sample ``begin`` to ``end`` of speech [n] at 24 kHz."""
+        import soxr
+        first = max(0, begin - len(self.response) - RATE) // RATE * RATE
+        last = end + RATE // 2
+        samples = soxr.resample(played[first * PLAYED_HZ // RATE:last * PLAYED_HZ // RATE],
+                                PLAYED_HZ, RATE).astype(float)
+        bent = np.tanh(self.bend * samples / self.peak) / self.bend
+        bent += self.skew * bent ** 2
+        times = np.arange(first, end) * self.pace - self.late - first
+        late = np.interp(times, np.arange(len(bent)), bent, left=0.0, right=0.0)
+        return np.asarray(fftconvolve(late, self.response)[begin - first:end - first])
+
+
+@dataclass(frozen=True, kw_only=True)
 class EchoScene:
     """What is played and what is heard; all of it 16 kHz but for what is played."""
 
@@ -60,6 +90,8 @@ class EchoScene:
     begin: int
     """First sample of that."""
     end: int
+    way: 'Way'
+    """From the loudspeaker to the microphone."""
 
     @property
     def heard(self) -> np.ndarray:
@@ -104,11 +136,13 @@ def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
     count = round(seconds * RATE)
     played = speak_for(engine, seconds, name)
     near, far = _draw_responses(rng)
-    echo = fftconvolve(_play(played, count, rng), near)[:count]
+    way = _draw_way(played, near, rng)
+    echo = way.carry(played, 0, count)
     own = root_mean_square(echo)
     draws = np.random.default_rng(round(chance_of(name, 'noise') * 2 ** 32))
     noise = draws.normal(0, 10 ** (NOISE_DBFS / 20), count).astype(np.float32)
     level = 10 ** (OWN_DBFS / 20)
+    way = replace(way, response=way.response * (level / own))
     echo = echo * (level / own) + noise
     begin, heard = round(BEGINS_S * RATE), np.zeros(count)
     if other is not None:
@@ -116,20 +150,17 @@ def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
         heard[begin:begin + len(wet)] = wet * (
             level * 10 ** (ratio_db / 20) / root_mean_square(wet[:length]))
     return EchoScene(name=name, ratio_db=ratio_db, played=played, echo=echo.astype(np.float32),
-                     noise=noise, other=heard.astype(np.float32), begin=begin, end=begin + length)
+                     noise=noise, other=heard.astype(np.float32), begin=begin, end=begin + length,
+                     way=way)
 
 
-def _play(played: np.ndarray, count: int, rng: random.Random) -> np.ndarray:
-    """Return what a small loudspeaker makes of speech [n] 24 kHz, as 16 kHz [count], late."""
+def _draw_way(played: np.ndarray, response: np.ndarray, rng: random.Random) -> Way:
+    """Return the way of one room; ``played`` [n] 24 kHz says how loud speech is at its peaks."""
     import soxr
-    samples = soxr.resample(played, PLAYED_HZ, RATE).astype(float)
-    peak = float(np.abs(samples).max())
-    bend = rng.uniform(0.3, 1.6)  # up to 4 dB less at its peaks
-    bent = np.tanh(bend * samples / peak) / bend
-    bent += rng.uniform(0.0, 0.05) * bent ** 2  # and not the same in both directions
-    pace = 1.0 + rng.uniform(-DRIFT_PPM, DRIFT_PPM) * 1e-6
-    times = np.arange(count) * pace - rng.uniform(*DELAY_S) * RATE
-    return np.asarray(np.interp(times, np.arange(len(bent)), bent, left=0.0, right=0.0))
+    peak = float(np.abs(soxr.resample(played, PLAYED_HZ, RATE)).max())
+    return Way(response=response, peak=peak, bend=rng.uniform(0.3, 1.6),
+               skew=rng.uniform(0.0, 0.05), pace=1.0 + rng.uniform(-DRIFT_PPM, DRIFT_PPM) * 1e-6,
+               late=rng.uniform(*DELAY_S) * RATE)
 
 
 def _draw_responses(rng: random.Random) -> tuple[np.ndarray, np.ndarray]:
