@@ -15,7 +15,6 @@ from typing import Any, cast
 import numpy as np
 from scipy.signal import fftconvolve
 
-from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.speech.engine import SpeechEngine
 from held_out.clips import RATE, root_mean_square
 from held_out.splits import chance_of
@@ -24,6 +23,7 @@ __all__ = ['BEGINS_S', 'EchoScene', 'SENTENCES', 'make_scene', 'speak_for']
 
 BEGINS_S = 4.0
 """The other sound begins so long after the robot began to speak."""
+ALONE_S = 8.0
 AFTER_S = 1.6
 RATIOS_DB = (0.0, -10.0, -20.0)
 """How loud the other sound is against the robot's own voice, at the microphone."""
@@ -79,6 +79,8 @@ class EchoScene:
 
     name: str
     ratio_db: float
+    said: str
+    """What the robot says."""
     played: np.ndarray
     """[n] float32 at 24 kHz, from second 0 on."""
     echo: np.ndarray
@@ -98,22 +100,26 @@ class EchoScene:
         """Return what the microphone hears of both."""
         return np.clip(self.echo + self.other, -1.0, 1.0).astype(np.float32)
 
-    def played_blocks(self) -> Iterator[AudioBlock]:
-        """Yield what speech_node publishes: blocks of 20 ms with stamps."""
-        size = PLAYED_HZ // 50
-        for number, at in enumerate(range(0, len(self.played), size)):
-            yield AudioBlock(samples=self.played[at:at + size], sample_rate_hz=PLAYED_HZ,
-                             stamp_ns=BEGAN_NS + at * NS // PLAYED_HZ, seq=number)
+    def softer(self, decibels: float) -> 'EchoScene':
+        """Return the same with a robot that speaks softer all the time."""
+        played = (self.played * 10.0 ** (-decibels / 20.0)).astype(np.float32)
+        echo = self.way.carry(played, 0, len(self.noise)) + self.noise
+        return replace(self, played=played, echo=echo.astype(np.float32))
+
+    def without_robot(self) -> 'EchoScene':
+        """Return the same with a robot that keeps silent."""
+        return replace(self, played=np.zeros_like(self.played), echo=self.noise)
 
 
-def speak_for(engine: SpeechEngine, seconds: float, name: str) -> np.ndarray:
-    """Return speech [n] at 24 kHz of at least so many seconds, sentences drawn by name."""
-    rng, parts, count = random.Random(f'{name} says'), [], 0
+def speak_for(engine: SpeechEngine, seconds: float, name: str) -> tuple[str, np.ndarray]:
+    """Return a text and its speech [n] at 24 kHz, so many seconds at least, drawn by name."""
+    rng, said, parts, count = random.Random(f'{name} says'), list[str](), [], 0
     pause = np.zeros(PLAYED_HZ // 5, np.float32)
     while count < seconds * PLAYED_HZ:
-        parts += [_say(cast(Hashable, engine), rng.choice(SENTENCES)), pause]
+        said.append(rng.choice(SENTENCES))
+        parts += [_say(cast(Hashable, engine), said[-1]), pause]
         count = sum(map(len, parts))
-    return np.concatenate(parts)
+    return ' '.join(said), np.concatenate(parts)
 
 
 @lru_cache(maxsize=64)
@@ -123,18 +129,18 @@ def _say(engine: Any, text: str) -> np.ndarray:
     return soxr.resample(spoken.samples, spoken.rate_hz, PLAYED_HZ).astype(np.float32)
 
 
-def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
-               ratio_db: float) -> EchoScene:
+def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None, ratio_db: float, *,
+               alone_s: float = ALONE_S) -> EchoScene:
     """
     Return the robot speaking in a room of its own, and ``other`` [n] sounding there.
 
-    None: nothing else sounds, and the robot speaks for eight seconds.
+    None: nothing else sounds, and the robot speaks for ``alone_s`` and a little more.
     """
     rng = random.Random(name)
-    length = 4 * RATE if other is None else len(other)
+    length = round((alone_s - BEGINS_S) * RATE) if other is None else len(other)
     seconds = BEGINS_S + length / RATE + AFTER_S
     count = round(seconds * RATE)
-    played = speak_for(engine, seconds, name)
+    said, played = speak_for(engine, seconds, name)
     near, far = _draw_responses(rng)
     way = _draw_way(played, near, rng)
     echo = way.carry(played, 0, count)
@@ -149,9 +155,9 @@ def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
         wet = fftconvolve(other, far)[:count - begin]
         heard[begin:begin + len(wet)] = wet * (
             level * 10 ** (ratio_db / 20) / root_mean_square(wet[:length]))
-    return EchoScene(name=name, ratio_db=ratio_db, played=played, echo=echo.astype(np.float32),
-                     noise=noise, other=heard.astype(np.float32), begin=begin, end=begin + length,
-                     way=way)
+    return EchoScene(name=name, ratio_db=ratio_db, said=said, played=played, way=way,
+                     echo=echo.astype(np.float32), noise=noise, other=heard.astype(np.float32),
+                     begin=begin, end=begin + length)
 
 
 def _draw_way(played: np.ndarray, response: np.ndarray, rng: random.Random) -> Way:
