@@ -19,6 +19,7 @@ from bench import (
     exporting,
     frontend,
     hour,
+    hush,
     latency,
     models,
     nodes,
@@ -38,7 +39,7 @@ from measure import machine
 ROOT = Path(__file__).parents[1]
 PARTS = ('frontend', 'encoder', 'decoder', 'constant', 'hour', 'nodes')
 # Too long for all, or of no interest to a robot.
-ALONE = ('soak', 'page', 'parts', 'compare', 'export', 'accelerator', 'stream', 'products')
+ALONE = ('soak', 'page', 'hush', 'parts', 'compare', 'export', 'accelerator', 'stream', 'products')
 
 
 def _parse_options() -> argparse.Namespace:
@@ -117,6 +118,7 @@ def _make_parts(options: argparse.Namespace) -> dict[str, Callable[[], list[Figu
             hours=options.hours, seed=options.seed, fault_every_s=options.fault_every,
             model=options.model, realtime=options.realtime),
         'page': lambda: page.run(seconds=options.seconds, file=options.file),
+        'hush': lambda: hush.run(repeat=options.repeat),
         'accelerator': accelerator,
         'stream': lambda: stream.run(load_runtime(), chunks=options.chunks, device=options.device,
                                      slots=options.slots),

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.intents.barge_in import BargeIn
+from eval.echo_listener import HEARINGS
 from measure import report
 from measure.intervals import Estimate, bootstrap, poisson, wilson
 from measure.word_errors import UnderstoodUtterance, normalise, word_error_rate
 
 __all__ = ['LINE_UP', 'figures', 'print_tables']
 
-LINE_UP = ('alone', 'own voice', 'webrtc', 'speex', 'linear')
-"""
-The other sound alone; under the robot's own voice; with that voice taken out by each canceller,
-the last of which (audio.linear_echo) only helps the others.
-"""
+LINE_UP = tuple(HEARINGS)
 LATE_S = 3.0
 """So long after it is over something may still be told."""
+HELD_S, LEARNT_S = 1.5, 2.0
+"""So long the robot stays softer after a sign, and its canceller takes to learn the room."""
+BESIDE = ('alarm', 'signal', 'call', 'word', 'speech')
+RATIOS = {'': None, **{f' at {ratio:g} dB': ratio for ratio in (0.0, -10.0, -20.0)}}
 Row = Mapping[str, Any]
 
 
@@ -34,10 +35,10 @@ def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
     for row in rows:
         groups[row['key'][0], row['key'][2]].append(row)
     return {which: {
-        'alarm': _share(groups['alarm', which], _heard_alarm),
-        **{f'alarm at {ratio:g} dB': _share(
-            [row for row in groups['alarm', which] if row['ratio_db'] == ratio], _heard_alarm)
-            for ratio in (0.0, -10.0, -20.0)},
+        **{f'alarm{at}': _share(_at(groups['alarm', which], ratio), _heard_alarm)
+           for at, ratio in RATIOS.items()},
+        **{f'signal{at}': _share(_at(groups['signal', which], ratio), _heard_alarm)
+           for at, ratio in RATIOS.items()},
         'call': _share(groups['call', which], lambda row: _heard_call(row, calls)),
         'call, overheard too': _share(
             groups['call', which],
@@ -47,13 +48,25 @@ def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
              if not calls.find_call(row.get('text', row.get('word', '')), '')], calls),
         'word': _share(groups['word', which], _heard_word),
         'wer': _word_errors(groups['speech', which]),
-        'false alerts per hour': _false_alerts(groups['silence', which]),
+        'false alerts per hour': _false_alerts(
+            groups['silence', which] + groups['monologue', which]),
+        **{f'noticed beside it{at}': _share(_at(
+            [row for kind in BESIDE for row in groups[kind, which] if 'beside' in row],
+            ratio), _noticed)
+           for at, ratio in RATIOS.items()},
+        'softer without a reason': _softer(
+            [row for (_, one), rows in groups.items() for row in rows if one == which]),
         'own words read per minute': _own_words(groups['silence', which]),
         'false calls per hour': _false_calls(groups['silence', which], calls),
     } for which in LINE_UP} | {
         'erle': {f'{which}, {name}': value for which in LINE_UP[2:] for name, value in _erle(
             [row for row in rows if row['key'][2] == which]).items()},
         'scenes': len({tuple(row['key'][:2]) for row in rows})}
+
+
+def _at(rows: Sequence[Row], ratio: float | None) -> Sequence[Row]:
+    """Return those as loud, against the robot's own voice, as ``ratio`` (dB) says; None: all."""
+    return [row for row in rows if ratio in (None, row['ratio_db'])]
 
 
 def _in_time(row: Row, at: float) -> bool:
@@ -66,6 +79,27 @@ def _share(rows: Sequence[Row], heard: Callable[[Row], bool]) -> Estimate:
     for row in rows:
         shares[row['group']].append(heard(row))
     return wilson(sum(float(np.mean(found)) for found in shares.values()), len(shares))
+
+
+def _noticed(row: Row) -> bool:
+    return any(end > row['begin'] and begin < row['end'] for begin, end in row.get('beside', []))
+
+
+def _softer(rows: Sequence[Row]) -> Estimate:
+    """Return for what part of what it says alone the robot would speak softer at such a sign."""
+    def share(some: Sequence[tuple[float, float]]) -> float:
+        return sum(soft for soft, _ in some) / max(sum(whole for _, whole in some), 1e-9)
+    return bootstrap([_time_softer(row) for row in rows if 'beside' in row], share)
+
+
+def _time_softer(row: Row) -> tuple[float, float]:
+    """Return seconds that are softer, and all, from when the room is learnt until others sound."""
+    over = row['end'] if row['key'][0] not in BESIDE else row['begin']
+    soft, until = 0.0, LEARNT_S
+    for begin, end in row['beside']:
+        begin, end = max(begin, until), min(end + HELD_S, over)
+        soft, until = soft + max(0.0, end - begin), max(until, end)
+    return soft, over - LEARNT_S
 
 
 def _heard_alarm(row: Row) -> bool:
@@ -138,8 +172,9 @@ def _erle(rows: Sequence[Row]) -> dict[str, Estimate]:
 
 def print_tables(measured: Mapping[str, Any]) -> None:
     """Print what was measured."""
-    names = list(measured[LINE_UP[0]])
-    report.print_table(f'{measured["scenes"]} scenes', ['', *LINE_UP], [
-        (name, *(measured[which][name] for which in LINE_UP)) for name in names])
+    heard = [which for which in LINE_UP
+             if any(str(figure) != '–' for figure in measured[which].values())]
+    report.print_table(f'{measured["scenes"]} scenes', ['', *heard], [
+        (name, *(measured[which][name] for which in heard)) for name in measured[LINE_UP[0]]])
     report.print_table('dB less of the own voice (median)', ['', 'ERLE'],
                        measured['erle'].items())

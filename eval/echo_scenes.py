@@ -8,14 +8,13 @@ model.
 
 import random
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
 from scipy.signal import fftconvolve
 
-from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.speech.engine import SpeechEngine
 from held_out.clips import RATE, root_mean_square
 from held_out.splits import chance_of
@@ -24,6 +23,7 @@ __all__ = ['BEGINS_S', 'EchoScene', 'SENTENCES', 'make_scene', 'speak_for']
 
 BEGINS_S = 4.0
 """The other sound begins so long after the robot began to speak."""
+ALONE_S = 8.0
 AFTER_S = 1.6
 RATIOS_DB = (0.0, -10.0, -20.0)
 """How loud the other sound is against the robot's own voice, at the microphone."""
@@ -44,11 +44,43 @@ SENTENCES = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Way:
+    """What becomes of speech between the loudspeaker, small and late, and the microphone."""
+
+    response: np.ndarray
+    """[n]: of the room, at 16 kHz."""
+    bend: float
+    """Up to 4 dB less at its peaks."""
+    skew: float
+    """And not the same in both directions."""
+    peak: float
+    pace: float
+    """Of the loudspeaker's clock, seen from the microphone's."""
+    late: float
+    """Samples at 16 kHz; below 0: the stamps are late."""
+
+    def carry(self, played: np.ndarray, begin: int, end: int) -> np.ndarray:
+        """Return what is heard from sample ``begin`` to ``end`` of speech [n] at 24 kHz."""
+        import soxr
+        first = max(0, begin - len(self.response) - RATE) // RATE * RATE
+        last = end + RATE // 2
+        samples = soxr.resample(played[first * PLAYED_HZ // RATE:last * PLAYED_HZ // RATE],
+                                PLAYED_HZ, RATE).astype(float)
+        bent = np.tanh(self.bend * samples / self.peak) / self.bend
+        bent += self.skew * bent ** 2
+        times = np.arange(first, end) * self.pace - self.late - first
+        late = np.interp(times, np.arange(len(bent)), bent, left=0.0, right=0.0)
+        return np.asarray(fftconvolve(late, self.response)[begin - first:end - first])
+
+
+@dataclass(frozen=True, kw_only=True)
 class EchoScene:
     """What is played and what is heard; all of it 16 kHz but for what is played."""
 
     name: str
     ratio_db: float
+    said: str
+    """What the robot says."""
     played: np.ndarray
     """[n] float32 at 24 kHz, from second 0 on."""
     echo: np.ndarray
@@ -60,28 +92,34 @@ class EchoScene:
     begin: int
     """First sample of that."""
     end: int
+    way: 'Way'
+    """From the loudspeaker to the microphone."""
 
     @property
     def heard(self) -> np.ndarray:
         """Return what the microphone hears of both."""
         return np.clip(self.echo + self.other, -1.0, 1.0).astype(np.float32)
 
-    def played_blocks(self) -> Iterator[AudioBlock]:
-        """Yield what speech_node publishes: blocks of 20 ms with stamps."""
-        size = PLAYED_HZ // 50
-        for number, at in enumerate(range(0, len(self.played), size)):
-            yield AudioBlock(samples=self.played[at:at + size], sample_rate_hz=PLAYED_HZ,
-                             stamp_ns=BEGAN_NS + at * NS // PLAYED_HZ, seq=number)
+    def softer(self, decibels: float) -> 'EchoScene':
+        """Return the same with a robot that speaks softer all the time."""
+        played = (self.played * 10.0 ** (-decibels / 20.0)).astype(np.float32)
+        echo = self.way.carry(played, 0, len(self.noise)) + self.noise
+        return replace(self, played=played, echo=echo.astype(np.float32))
+
+    def without_robot(self) -> 'EchoScene':
+        """Return the same with a robot that keeps silent."""
+        return replace(self, played=np.zeros_like(self.played), echo=self.noise)
 
 
-def speak_for(engine: SpeechEngine, seconds: float, name: str) -> np.ndarray:
-    """Return speech [n] at 24 kHz of at least so many seconds, sentences drawn by name."""
-    rng, parts, count = random.Random(f'{name} says'), [], 0
+def speak_for(engine: SpeechEngine, seconds: float, name: str) -> tuple[str, np.ndarray]:
+    """Return a text and its speech [n] at 24 kHz, so many seconds at least, drawn by name."""
+    rng, said, parts, count = random.Random(f'{name} says'), list[str](), [], 0
     pause = np.zeros(PLAYED_HZ // 5, np.float32)
     while count < seconds * PLAYED_HZ:
-        parts += [_say(cast(Hashable, engine), rng.choice(SENTENCES)), pause]
+        said.append(rng.choice(SENTENCES))
+        parts += [_say(cast(Hashable, engine), said[-1]), pause]
         count = sum(map(len, parts))
-    return np.concatenate(parts)
+    return ' '.join(said), np.concatenate(parts)
 
 
 @lru_cache(maxsize=64)
@@ -91,45 +129,44 @@ def _say(engine: Any, text: str) -> np.ndarray:
     return soxr.resample(spoken.samples, spoken.rate_hz, PLAYED_HZ).astype(np.float32)
 
 
-def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None,
-               ratio_db: float) -> EchoScene:
+def make_scene(name: str, engine: SpeechEngine, other: np.ndarray | None, ratio_db: float, *,
+               alone_s: float = ALONE_S) -> EchoScene:
     """
     Return the robot speaking in a room of its own, and ``other`` [n] sounding there.
 
-    None: nothing else sounds, and the robot speaks for eight seconds.
+    None: nothing else sounds, and the robot speaks for ``alone_s`` and a little more.
     """
     rng = random.Random(name)
-    length = 4 * RATE if other is None else len(other)
+    length = round((alone_s - BEGINS_S) * RATE) if other is None else len(other)
     seconds = BEGINS_S + length / RATE + AFTER_S
     count = round(seconds * RATE)
-    played = speak_for(engine, seconds, name)
+    said, played = speak_for(engine, seconds, name)
     near, far = _draw_responses(rng)
-    echo = fftconvolve(_play(played, count, rng), near)[:count]
+    way = _draw_way(played, near, rng)
+    echo = way.carry(played, 0, count)
     own = root_mean_square(echo)
     draws = np.random.default_rng(round(chance_of(name, 'noise') * 2 ** 32))
     noise = draws.normal(0, 10 ** (NOISE_DBFS / 20), count).astype(np.float32)
     level = 10 ** (OWN_DBFS / 20)
+    way = replace(way, response=way.response * (level / own))
     echo = echo * (level / own) + noise
     begin, heard = round(BEGINS_S * RATE), np.zeros(count)
     if other is not None:
         wet = fftconvolve(other, far)[:count - begin]
         heard[begin:begin + len(wet)] = wet * (
             level * 10 ** (ratio_db / 20) / root_mean_square(wet[:length]))
-    return EchoScene(name=name, ratio_db=ratio_db, played=played, echo=echo.astype(np.float32),
-                     noise=noise, other=heard.astype(np.float32), begin=begin, end=begin + length)
+    return EchoScene(name=name, ratio_db=ratio_db, said=said, played=played, way=way,
+                     echo=echo.astype(np.float32), noise=noise, other=heard.astype(np.float32),
+                     begin=begin, end=begin + length)
 
 
-def _play(played: np.ndarray, count: int, rng: random.Random) -> np.ndarray:
-    """Return what a small loudspeaker makes of speech [n] 24 kHz, as 16 kHz [count], late."""
+def _draw_way(played: np.ndarray, response: np.ndarray, rng: random.Random) -> Way:
+    """Return the way of one room; ``played`` [n] 24 kHz says how loud speech is at its peaks."""
     import soxr
-    samples = soxr.resample(played, PLAYED_HZ, RATE).astype(float)
-    peak = float(np.abs(samples).max())
-    bend = rng.uniform(0.3, 1.6)  # up to 4 dB less at its peaks
-    bent = np.tanh(bend * samples / peak) / bend
-    bent += rng.uniform(0.0, 0.05) * bent ** 2  # and not the same in both directions
-    pace = 1.0 + rng.uniform(-DRIFT_PPM, DRIFT_PPM) * 1e-6
-    times = np.arange(count) * pace - rng.uniform(*DELAY_S) * RATE
-    return np.asarray(np.interp(times, np.arange(len(bent)), bent, left=0.0, right=0.0))
+    peak = float(np.abs(soxr.resample(played, PLAYED_HZ, RATE)).max())
+    return Way(response=response, peak=peak, bend=rng.uniform(0.3, 1.6),
+               skew=rng.uniform(0.0, 0.05), pace=1.0 + rng.uniform(-DRIFT_PPM, DRIFT_PPM) * 1e-6,
+               late=rng.uniform(*DELAY_S) * RATE)
 
 
 def _draw_responses(rng: random.Random) -> tuple[np.ndarray, np.ndarray]:

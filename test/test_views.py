@@ -89,6 +89,15 @@ def test_the_panels_show_fields_that_exist():
             check_path(path)
 
 
+def test_the_lanes_are_those_of_the_shipped_configuration():
+    paths = [path['value'] for panel in layout()['configById'].values()
+             for path in panel.get('paths', ())]
+    shown = re.findall(r'decisions\{lane=="(\w+)"\}', ' '.join(paths))
+    edge = yaml.safe_load((ROOT / 'config/edge.yaml').read_text(encoding='utf-8'))
+    parameters = edge['/**']['ros__parameters']
+    assert set(shown) == set(parameters['lanes'])
+
+
 def test_the_button_calls_the_service_with_its_fields():
     panel = layout()['configById']['CallService!acknowledge']
     request = (ROOT / 'audio_interaction_msgs/srv/AcknowledgeAlert.srv').read_text().split('---')

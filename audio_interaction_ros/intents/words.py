@@ -8,8 +8,8 @@ and so is each Chinese character. Knows no phrase and no intent.
 import re
 import unicodedata
 
-__all__ = ['ARTICLES', 'FILLERS', 'NEGATIONS', 'are_alike', 'is_chinese', 'is_negation',
-           'join_tokens', 'parse_number', 'split_sentences', 'tokenise']
+__all__ = ['ARTICLES', 'FILLERS', 'NEGATIONS', 'are_alike', 'has_other_words', 'is_chinese',
+           'is_negation', 'join_tokens', 'parse_number', 'split_sentences', 'tokenise']
 
 _CHINESE = r'[\u3400-\u9fff\uf900-\ufaff]'
 _TOKEN = re.compile(rf"{_CHINESE}|[0-9]+(?:[.:][0-9]+)*|(?:(?!{_CHINESE})[^\W\d_])+"
@@ -170,3 +170,8 @@ def _parse_chinese(signs: list[str]) -> float | None:
     value = 100 * _DIGITS[hundreds] if hundreds else 0
     value += 10 * (_DIGITS[tens] if tens else 1) if ten else 0
     return float(value + (_DIGITS[units] if units else 0))
+
+
+def has_other_words(text: str, *, said: str) -> bool:
+    """Tell whether a text that was read while the robot spoke holds words besides its own."""
+    return not set(tokenise(text)) <= set(tokenise(said))

@@ -1,6 +1,7 @@
 """ROS 2 shell: the only place that imports rclpy or messages."""
 
 import sys
+from pathlib import Path
 from types import TracebackType
 
 _usual_hook = sys.excepthook
@@ -13,4 +14,15 @@ def _end_quietly(kind: type[BaseException], error: BaseException,
         _usual_hook(kind, error, trace)
 
 
-sys.excepthook = _end_quietly
+def _is_program() -> bool:
+    """
+    Tell whether this process is one of our nodes, and not a program of somebody who imports them.
+
+    Python calls a program ``-m`` while it looks for the module of that name.
+    """
+    name = Path(sys.argv[0]).stem if sys.argv else ''
+    return name == '-m' or bool(name) and Path(__file__).with_name(f'{name}.py').is_file()
+
+
+if _is_program():
+    sys.excepthook = _end_quietly

@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from audio_interaction_msgs.msg import Alert, AudioChunk, Reply, Transcript
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig, SpeechConfig, split_list
+from audio_interaction_ros.intents.words import has_other_words
 from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import (
@@ -51,7 +52,9 @@ class SpeechNode(ManagedNode):
         super().__init__('speech_node', groups=('speech', 'assistant'), **options)
         self._load, self._open_speaker = load, open_speaker
         self.mouth: Mouth | None = None
-        self._number = self._seq = 0
+        self._number = 0
+        self.played_blocks = 0
+        """Published on speech/reference."""
         self._speaking = False
         self._action_group = MutuallyExclusiveCallbackGroup()
         self._action = SayAction(node=self, group=self._action_group, refusal=self._refuse,
@@ -198,7 +201,7 @@ class SpeechNode(ManagedNode):
         """Speak softer where a text holds words that are not the robot's own."""
         assert self.mouth is not None, 'only a configured node hears'
         decibels = self.config.speech.duck_db
-        if decibels and self._words.is_other(text, said=' '.join(self._said)):
+        if decibels and has_other_words(text, said=' '.join(self._said)):
             self.mouth.duck(decibels)
 
     def _on_stop(self, _request: Any, response: Any) -> Any:
@@ -228,8 +231,8 @@ class SpeechNode(ManagedNode):
         assert self.mouth is not None, 'nothing is played before set_up'
         self._reference.publish(audio_message(AudioBlock(
             samples=block.samples, sample_rate_hz=self.mouth.rate_hz, stamp_ns=stamp_ns),
-            seq=self._seq, frame_id='loudspeaker'))
-        self._seq += 1
+            seq=self.played_blocks, frame_id='loudspeaker'))
+        self.played_blocks += 1
 
     def _tell_speaking(self, speaking: bool) -> None:
         if speaking != self._speaking:

@@ -61,24 +61,46 @@ class Slow:
             time.sleep(60)
 sys.meta_path.insert(0, Slow())
 """
-COMMAND = ('from audio_interaction_ros.cli import main\n'
-           'sys.exit(main.main(["stream", "x.wav"]))')
+COMMAND = """import sys
+from audio_interaction_ros.{module} import main
+sys.exit(main({words}))
+"""
+OURS = 'audio_interaction_ros.nodes.printer'
 
 
-@pytest.mark.parametrize(('module', 'program', 'code'), [
-    ('audio_interaction_ros.cli.stream', COMMAND, 130),
-    ('rclpy', 'import audio_interaction_ros.nodes.printer', -signal.SIGINT)])
-def test_ctrl_c_while_a_program_is_being_read_is_quiet(module, program, code):
-    process = subprocess.Popen(
-        [sys.executable, '-c', IMPORTS_SLOWLY.format(module=module) + program], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder, name, script, *, words=(), slow):
+    """Start a script, or with ``-m`` a module, that hangs while it imports ``slow``."""
+    (folder / 'sitecustomize.py').write_text(IMPORTS_SLOWLY.format(module=slow))
+    path = folder / name
+    path.write_text(script)
+    return subprocess.Popen(
+        [sys.executable, *(words or [path])], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(
+            [str(folder), str(ROOT), os.environ.get('PYTHONPATH', '')])})
+
+
+@pytest.mark.parametrize(('slow', 'name', 'script', 'words', 'code'), [
+    ('audio_interaction_ros.cli.stream', 'audio-interaction', COMMAND.format(
+        module='cli.main', words='["stream", "x.wav"]'), (), 130),
+    ('rclpy', 'encoder_node', COMMAND.format(module='nodes.encoder_node', words=''), (),
+     -signal.SIGINT),
+    ('rclpy', 'unused', '', ('-m', OURS), -signal.SIGINT)])
+def test_ctrl_c_while_a_program_is_being_read_is_quiet(tmp_path, slow, name, script, words, code):
+    process = start(tmp_path, name, script, words=words, slow=slow)
     assert process.stdout.readline() == 'importing\n'
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert (process.returncode, said) == (code, '')
 
 
-def test_what_else_a_node_raises_is_not_hidden():
-    raised = subprocess.run([sys.executable, '-c', 'import audio_interaction_ros.nodes\n1 / 0'],
-                            cwd=ROOT, capture_output=True, text=True)
-    assert raised.returncode == 1 and 'ZeroDivisionError' in raised.stderr
+def test_who_imports_a_node_keeps_the_ways_of_their_own_program(tmp_path):
+    process = start(tmp_path, 'theirs.py', f'import {OURS}', slow='rclpy')
+    assert process.stdout.readline() == 'importing\n'
+    process.send_signal(signal.SIGINT)
+    assert 'KeyboardInterrupt' in process.communicate()[1]
+
+
+def test_what_else_a_node_raises_is_not_hidden(tmp_path):
+    process = start(tmp_path, 'encoder_node', 'import audio_interaction_ros.nodes\n1 / 0', slow='')
+    assert 'ZeroDivisionError' in process.communicate()[1] and process.returncode == 1

@@ -1,5 +1,6 @@
 """A robot of its own for each test: domain, namespace, executor, and a node that looks on."""
 
+import contextlib
 import functools
 import gc
 import importlib.util
@@ -30,14 +31,15 @@ def load_scripted():
 class Robot:
     """Nodes in process, spun as in production; ``wait`` for conditions, never for time."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, make_spinner=None):
         import rclpy
 
         from audio_interaction_ros.nodes.lifecycle.spinner import Spinner
         self.namespace = namespace
         self.context = rclpy.Context()
         rclpy.init(context=self.context)
-        self.spinner = Spinner(context=self.context)
+        self.spinner = (make_spinner(self.context) if make_spinner
+                        else Spinner(context=self.context))
         self.seen, self.processes = {}, []
         self.watcher = self.add(rclpy.create_node(
             'watcher', namespace=namespace, context=self.context))
@@ -55,6 +57,13 @@ class Robot:
         return {'namespace': self.namespace, 'context': self.context,
                 'parameter_overrides': [Parameter(key, value=value) for key, value
                                         in (parameters or {}).items()]}
+
+    @contextlib.contextmanager
+    def at(self, namespace):
+        """Make nodes and publishers in another namespace meanwhile."""
+        before, self.namespace = self.namespace, namespace
+        yield
+        self.namespace = before
 
     def add(self, node):
         self.spinner.add(node)
@@ -116,7 +125,8 @@ class Robot:
     def microphone(self, kind=None):
         from audio_interaction_msgs.msg import AudioChunk
         from audio_interaction_ros.nodes.lifecycle import qos
-        return self.watcher.create_publisher(kind or AudioChunk, 'audio', qos.AUDIO_OUT)
+        return self.watcher.create_publisher(
+            kind or AudioChunk, f'{self.namespace}/audio', qos.AUDIO_OUT)
 
     def voice(self):
         """Return what a small speech node is told: it says each text at once."""
@@ -204,8 +214,8 @@ def robots():
     """Return a function that makes robots."""
     made = []
 
-    def make(namespace='/robot'):
-        made.append(Robot(namespace))
+    def make(namespace='/robot', **more):
+        made.append(Robot(namespace, **more))
         return made[-1]
     yield make
     while made:

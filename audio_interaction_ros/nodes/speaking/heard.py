@@ -10,7 +10,6 @@ from typing import Any
 from audio_interaction_msgs.msg import Alert
 from audio_interaction_ros.config import AssistantConfig, split_list
 from audio_interaction_ros.intents.barge_in import BargeIn
-from audio_interaction_ros.intents.words import tokenise
 from audio_interaction_ros.speech.queue import Priority
 
 __all__ = ['AlertWatch', 'WordWatch', 'alert_priority']
@@ -76,11 +75,6 @@ class WordWatch:
             return ''
         self._spent_until_s = now_s + _OVERHEARD_S
         return f'somebody said {call!r} over it'
-
-    @staticmethod
-    def is_other(text: str, *, said: str) -> bool:
-        """Tell whether a text that was read while the robot spoke holds words besides its own."""
-        return not set(tokenise(text)) <= set(tokenise(said))
 
     def why_silent_for_reply(self, reply: Any, mode: str) -> str:
         """Return why a reply ends what was said before it; empty where it does not."""
