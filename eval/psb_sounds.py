@@ -15,14 +15,14 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.offline import TAIL_S
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.events import SoundStarted
-from eval.listening import HeardReply, Hearing
+from eval.hearing.record import HeardReply, Hearing
 from held_out.clips import RATE
 
 __all__ = ['SoundListener']
 
 
 class SoundListener:
-    """Takes the place of ``eval.listening.Listener``: a sound that begins is a reply."""
+    """Takes the place of ``eval.hearing.listener.Listener``: a sound that begins is a reply."""
 
     def __init__(self, runtime: Runtime, profile: str, lane: str) -> None:
         """Take a model that tells sounds apart, and the lane in whose name they are told."""

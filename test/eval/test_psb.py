@@ -11,7 +11,7 @@ import pytest
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
 from eval import psb, psb_rows, psb_scores
-from eval.listening import HeardReply, Hearing
+from eval.hearing.record import HeardReply, Hearing
 from eval.psb_quality import ANSWERS, judge_replies, read_standard_answers
 from eval.suites.judge import Judge
 from held_out.clips import MaterialError
