@@ -1,16 +1,17 @@
 """
 ``python -m eval psb``: ProactiveSound-Bench, tiers Single and Multiple.
 
-Owns the run and the making of the Multiple tier. A model's decision on a clip is RESPOND when any
-chunk of it, or of the silence behind it, gets a reply. The benchmark's audio is not part of this
-project: without it, predictions in a file can be scored, and the two policies that need no ears
-always are.
+Owns the run and the making of the Multiple tier. A decision on a clip is RESPOND when any chunk of
+it, or of the silence behind it, gets a reply, or a sound begins in it (``--evidence sounds``). The
+benchmark's audio is not part of this project: without it, predictions in a file can be scored, and
+the two policies that need no ears always are.
 """
 
 import argparse
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from eval.psb_scores import (
     score_decided,
     score_policies,
 )
+from eval.psb_sounds import SoundListener
 from eval.suites.judge import add_judge_arguments, make_judge
 from held_out.clips import RATE, load
 from measure import plots, report
@@ -39,6 +41,7 @@ __all__ = ['add_arguments', 'answer_windows', 'make_triples', 'run']
 
 LANE = 'assistant'
 LATE_CHUNKS = 2
+Ears = Listener | SoundListener
 
 
 def make_triples(rows: Sequence[BenchmarkClip], *, seed: int = 0,
@@ -69,12 +72,12 @@ def answer_windows(lengths_s: Sequence[float]) -> list[tuple[float, float]]:
     Return (after, until) in seconds for clips played one after the other.
 
     An event's replies come between its onset and LATE_CHUNKS after the next one. What comes in
-    these chunks belongs to the event before, so the windows do not overlap.
+    these chunks counts for both, for nobody can tell whose it is: if it were the earlier one's
+    alone, a short event that is answered at once would count as missed.
     """
     onsets = np.concatenate([[0.0], np.cumsum(lengths_s)])
-    late = LATE_CHUNKS * CHUNK_S
-    starts = [0.0, *(onset + late for onset in onsets[1:-1])]
-    return [(start, end + late) for start, end in zip(starts, onsets[1:], strict=True)]
+    return [(float(start), float(end) + LATE_CHUNKS * CHUNK_S)
+            for start, end in pairwise(onsets)]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='score this file ({id, decision} or {id, response} a line) instead '
                              'of listening')
     add_judge_arguments(parser)
+    parser.add_argument('--evidence', default='model', choices=('model', 'sounds'),
+                        help='model: replies of the assistant lane; sounds: what the sound head '
+                             'hears begin (default: %(default)s)')
+    parser.add_argument('--profile', default='home',
+                        help='of sounds, as alerts.profile (default: %(default)s)')
     parser.add_argument('--threshold', type=float, default=0.0)
     parser.add_argument('--seed', type=int, default=0, help='of the Multiple tier')
     parser.add_argument('--streams', type=int, default=0, metavar='N',
@@ -101,8 +109,8 @@ def _load_samples(folder: Path, row: BenchmarkClip) -> np.ndarray | None:
     return load(path) if path.is_file() else None
 
 
-def listen_single(listener: Listener, folder: Path, rows: Sequence[BenchmarkClip]) -> dict[
-        str, str | None]:
+def listen_single(listener: Ears, folder: Path,
+                  rows: Sequence[BenchmarkClip]) -> dict[str, str | None]:
     """Return the reply to each clip, empty for silence, None where its audio is missing."""
     replies: dict[str, str | None] = {}
     for row in report.track('Single', rows):
@@ -112,7 +120,7 @@ def listen_single(listener: Listener, folder: Path, rows: Sequence[BenchmarkClip
     return replies
 
 
-def listen_multiple(listener: Listener, folder: Path,
+def listen_multiple(listener: Ears, folder: Path,
                     streams: Sequence[tuple[BenchmarkClip, ...]]) -> list[Decided]:
     """Return the decision on each event of each stream, None where audio is missing."""
     decisions: list[Decided] = []
@@ -157,20 +165,27 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
 def _score_model(options: argparse.Namespace, runtime: Runtime, rows: Sequence[BenchmarkClip],
                  out: Path) -> dict[str, Any]:
     folder = _folder_of(options)
-    listener = Listener(runtime, (LaneConfig(
-        name=LANE, threshold=options.threshold, max_reply_tokens=48),),
-        cache=out / 'hearings.jsonl', variant=report.describe_variant(options))
+    listener, who = _make_listener(options, runtime, out), options.evidence
     scores: dict[str, Any] = {}
     if options.tier != 'multiple':
         replies = listen_single(listener, folder, rows)
         write_predictions(out / 'predictions.jsonl', replies)
-        scores['model, Single'] = _score_replies(options, rows, replies, out)
+        scores[f'{who}, Single'] = _score_replies(options, rows, replies, out)
     if options.tier != 'single':
         streams = make_triples(rows, seed=options.seed)[:options.streams or None]
         heard = listen_multiple(listener, folder, streams)
         scores |= {'always IGNORE, Multiple': ignore_all(heard),
-                   'model, Multiple': score_decided(heard)}
+                   f'{who}, Multiple': score_decided(heard)}
     return scores
+
+
+def _make_listener(options: argparse.Namespace, runtime: Runtime,
+                   out: Path) -> Ears:
+    if options.evidence == 'sounds':
+        return SoundListener(runtime, options.profile, LANE)
+    return Listener(runtime, (LaneConfig(
+        name=LANE, threshold=options.threshold, max_reply_tokens=48),),
+        cache=out / 'hearings.jsonl', variant=report.describe_variant(options))
 
 
 def _score_replies(options: argparse.Namespace, rows: Sequence[BenchmarkClip],

@@ -2,10 +2,16 @@
 
 import argparse
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
 from eval import psb, psb_rows, psb_scores
+from eval.hearing.record import HeardReply, Hearing
 from eval.psb_quality import ANSWERS, judge_replies, read_standard_answers
 from eval.suites.judge import Judge
 from held_out.clips import MaterialError
@@ -115,8 +121,18 @@ def test_streams_of_several_events_follow_from_the_seed_and_stay_in_a_category(r
                and len({row.id for row in stream}) == len(stream) == 3 for stream in streams)
 
 
-def test_windows_end_two_chunks_after_the_next_onset_and_do_not_overlap():
-    assert psb.answer_windows([2.0, 3.0]) == [(0.0, 2.8), (2.8, 5.8)]
+def test_windows_begin_at_the_onset_and_end_two_chunks_after_the_next():
+    assert psb.answer_windows([2.0, 3.0]) == [(0.0, 2.8), (2.0, 5.8)]
+
+
+def test_a_short_event_that_is_answered_at_once_is_answered(rows, tmp_path, monkeypatch):
+    stream = tuple(row for row in rows if row.respond)[:3]
+    monkeypatch.setattr(psb, '_load_samples', lambda folder, row: np.zeros(psb.RATE, np.float32))
+    replies = [HeardReply(lane=psb.LANE, at=at, p_respond=1.0, text='x') for at in (2.4,)]
+    ears = SimpleNamespace(hear=lambda name, samples: Hearing(
+        key='', name=name, seconds=3.0, replies=replies))
+    decided = psb.listen_multiple(ears, tmp_path, [stream])
+    assert [one.responds for one in decided] == [False, True, True]  # 0.4 s after the third began
 
 
 def test_a_clip_in_several_streams_counts_each_time_and_is_drawn_once(rows):
@@ -164,6 +180,28 @@ def test_the_whole_command_with_audio(parts, tmp_path):
     again = run(tmp_path, tmp_path / 'again', None, '--predictions',
                 str(tmp_path / 'out' / 'predictions.jsonl'))
     assert again['predictions, Single'] == single
+
+
+def test_with_sounds_as_evidence_what_begins_is_a_response(parts, tmp_path):
+    import soundfile
+    entries = list(lines({'Traffic': {'Traffic': (1, 1)}}))
+    for entry in entries:
+        path = tmp_path / entry['path']
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, parts.hiss(2.0, 0.1), parts.RATE)
+    (tmp_path / psb_rows.MANIFEST).write_text(''.join(json.dumps(e) + '\n' for e in entries))
+    # Eight chunks of a clip and of the silence behind it; the first clip is due a response. Then
+    # both streams of Multiple, 13 chunks long, with the due clip first and second.
+    heard = [2, 16 + 2, 16 + 13 + 5 + 3]
+    encoder = ScriptedEncoder(sounds={at + more: {'siren': 1.0} for at in heard
+                                      for more in range(2)})
+    runtime = replace(parts.loud_runtime(), encoder=encoder, sounds=encoder.head)
+    found = run(tmp_path, tmp_path / 'out', runtime, '--evidence', 'sounds')
+    assert found['sounds, Single']['accuracy']['value'] == 1.0
+    assert found['sounds, Multiple']['rows'] == 4
+    assert found['sounds, Multiple']['accuracy']['value'] == 1.0
+    with pytest.raises(ConfigurationError, match='sound head'):
+        run(tmp_path, tmp_path / 'out', parts.loud_runtime(), '--evidence', 'sounds')
 
 
 def test_without_audio_predictions_are_scored_or_it_is_said(parts, rows, tmp_path, capsys):
