@@ -19,11 +19,12 @@ from train.sound_head.curves import (
     CheckedStream,
     count_alarms,
     draw_curves,
-    extrapolate,
     is_heard,
 )
 from train.sound_head.dataset import Stream
+from train.sound_head.place import LEAD_S
 from train.sound_head.scenes import SceneEvent
+from train.sound_head.tails import extrapolate
 
 pytestmark = pytest.mark.unit
 
@@ -108,6 +109,22 @@ def test_a_steady_background_costs_recall_and_false_alarms_where_the_rules_say_s
         assert told['recall']['dry']['1 of 1'][place] == 1.0
 
 
+def test_a_robot_knows_the_place_of_an_event_and_a_check_is_no_easier():
+    """One chunk of a place that sounds like the event stands for twelve seconds of it."""
+    rule = SoundRule(threshold=1.0, background=0.5)
+    place, silent = stream('dry', [0.3, 0.6, 0, 0], 'siren'), stream('dry', [0, 0.6, 0], 'siren')
+    heard = is_heard(place, 0, rule)
+    assert not heard[THRESHOLDS.index(0.4)] and heard[THRESHOLDS.index(0.05)]
+    assert is_heard(silent, 0, rule)[THRESHOLDS.index(0.6)]
+    scores, more = place.hear(0)
+    assert more * 0.4 == LEAD_S and scores[:more + 1].tolist() == [0.3] * (more + 1)
+
+
+def test_what_is_told_of_a_place_before_a_check_is_one_alarm_as_far_as_it_goes_on():
+    assert count_alarms(np.array([0.9, 0.9, 0.0, 0.0]), ONE, 2)[THRESHOLDS.index(0.5)] == 0
+    assert count_alarms(np.array([0.9, 0.9, 0.9, 0.0]), ONE, 2)[THRESHOLDS.index(0.5)] == 1
+
+
 @pytest.fixture
 def table():
     unknown = np.full((900, 2), -1, np.int8)
@@ -182,7 +199,7 @@ def test_the_short_table_says_threshold_recall_and_rates(table):
 def test_a_tail_tells_how_rare_alarms_are_above_all_that_was_heard():
     chance = np.random.default_rng(0)
     odds = chance.exponential(1.0, 4000)  # of 4,000 streams in 40 hours
-    rates = extrapolate(1 / (1 + np.exp(-odds)), 40.0)
+    rates = extrapolate(1 / (1 + np.exp(-odds)), 40.0, THRESHOLDS)
     for threshold in (0.998, 0.9998):
         true = 100.0 * (1 - threshold) / threshold  # e^-t of 100 peaks an hour
         assert 0.3 < rates[THRESHOLDS.index(threshold)] / true < 3.0

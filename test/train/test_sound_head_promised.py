@@ -12,8 +12,9 @@ from audio_interaction_ros.stream.sound_events import SoundRule  # noqa: E402
 from train.sound_head.classes import SoundClass, SoundClasses  # noqa: E402
 from train.sound_head.curves import CheckedStream  # noqa: E402
 from train.sound_head.dataset import Stream  # noqa: E402
+from train.sound_head.forms import Form  # noqa: E402
 from train.sound_head.lasting import follow_lasting, say_lasting  # noqa: E402
-from train.sound_head.promised import Form, compare_ways, say_ways  # noqa: E402
+from train.sound_head.promised import compare_ways, say_ways  # noqa: E402
 from train.sound_head.scenes import SceneEvent  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -29,9 +29,10 @@ from train.sound_head.clips import FOLDS
 from train.sound_head.curves import CheckedStream
 from train.sound_head.dataset import Stream
 from train.sound_head.fit import score_streams
+from train.sound_head.forms import FORMS, Form
 from train.sound_head.heads import HeadPlan, Training
 from train.sound_head.helpers import Helpers, Shares
-from train.sound_head.promised import FORMS, Form, compare_ways, say_ways
+from train.sound_head.promised import compare_ways, say_ways
 
 __all__ = ['compare_across', 'group_of', 'weigh_without']
 
@@ -40,7 +41,11 @@ GROUPS = (('karolpiczak/ESC-10', 'ESC-50'), ('Fris0uman/CDDA-Soundpacks',),
 """By the beginnings of their sources; all other collections are one group more."""
 LATELY_S = 2.4
 """So long after its end an event is still heard by the context of a head."""
-TAGGER_SHARES = (0.0, 0.1, 0.3, 0.5, 0.7)
+SHARES = {**{f'head {1 - share:.1f}, YAMNet {share:.1f}':
+             Shares(head=1 - share, branch=0.0, tagger=share)
+             for share in (0.0, 0.1, 0.3, 0.5, 0.7)},
+          'head 0.6, branch 0.3, YAMNet 0.1': Shares(),
+          'thirds': Shares(head=1 / 3, branch=1 / 3, tagger=1 / 3)}
 HALF = 'head 0.5, YAMNet 0.5'
 """With these shares the forms of detection are compared."""
 
@@ -116,11 +121,10 @@ def _share_out(training: Training, branch: Branch, streams: Sequence[Stream],
     """Return the logits of each row."""
     targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
     own = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+    calibrated = [one * own.scale + own.shift for one in logits]
     rows = {}
-    for share in TAGGER_SHARES:
-        helpers = Helpers(branch, training.tagger, training.classes,
-                          Shares(head=1 - share, branch=0.0, tagger=share))
-        rows[f'head {1 - share:.1f}, YAMNet {share:.1f}'] = [
-            helpers.join(one * own.scale + own.shift, training.dataset.embeddings[stream.places])
-            for one, stream in zip(logits, streams, strict=True)]
+    for name, shares in SHARES.items():
+        helpers = Helpers(branch, training.tagger, training.classes, shares)
+        rows[name] = [helpers.join(one, training.dataset.embeddings[stream.places])
+                      for one, stream in zip(calibrated, streams, strict=True)]
     return rows

@@ -23,8 +23,10 @@ from train.sound_head.curves import CheckedStream
 from train.sound_head.dataset import Dataset, read_dataset
 from train.sound_head.embeddings import Amounts, write_aside
 from train.sound_head.files import write_json
+from train.sound_head.forms import FORMS
 from train.sound_head.lasting import follow_lasting, say_lasting
-from train.sound_head.promised import FORMS, LEAD_S, compare_ways, say_ways
+from train.sound_head.place import LEAD_S
+from train.sound_head.promised import compare_ways, say_ways
 from train.sound_head.tagger import TaggerClasses, fetch_tagger_classes
 
 __all__ = ['compare_aside', 'score_windows']

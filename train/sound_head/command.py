@@ -24,7 +24,7 @@ from train.sound_head.choose import (
     weights_of_alerts,
 )
 from train.sound_head.class_table import say_classes
-from train.sound_head.promised import LEAD_S
+from train.sound_head.place import LEAD_S
 
 __all__ = ['add_arguments', 'run']
 

@@ -2,8 +2,9 @@
 What a threshold costs and brings: recall per event and false alarms per hour, for each class.
 
 Owns the table of curves and the rules of chunks (N of the last M reach a threshold) in it; what
-else makes an alarm is as in the rules file. Alarms are those of the robot's own detector. Scores
-are calibrated ones of heads that were not trained on the stream.
+else makes an alarm is as in the rules file. Alarms are those of the robot's own detector, which
+has heard the place of a check for a while (``place``). Scores are calibrated ones of heads that
+were not trained on the stream.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,11 @@ from train.sound_head.classes import ABSENT, SoundClasses
 from train.sound_head.clips import HELD_OUT
 from train.sound_head.dataset import Stream
 from train.sound_head.hours import HOURS
+from train.sound_head.place import LEAD_S, count_place, lengthen
+from train.sound_head.tails import extrapolate
 
 __all__ = ['FORMAT', 'RULES', 'THRESHOLDS', 'CheckedStream', 'count_alarms', 'draw_curves',
-           'extrapolate', 'is_heard', 'rate_of']
+           'is_heard', 'rate_of']
 
 FORMAT = 'audio-interaction-sound-curves/1'
 THRESHOLDS = (0.02, 0.05, *(round(0.05 * step, 2) for step in range(2, 20)), 0.97, 0.98, 0.99,
@@ -32,10 +35,6 @@ ONE = {'1 of 1': (1, 1)}
 """The rule of what raises no alert."""
 STREAMS_OF = {'ambience': ('ambience', HOURS)}
 """Kinds of streams that count as one kind of background, where that is more than its own."""
-TAIL_PEAKS = 15
-"""So many of the highest scores of streams say how fast alarms become fewer above them."""
-LEAST_MEAN = 0.05
-"""Log-odds: no tail falls faster than that."""
 TAIL_S = 1.2
 """So long after its end an event may still be told."""
 
@@ -48,22 +47,35 @@ class CheckedStream:
     scores: np.ndarray
     targets: np.ndarray
 
+    def hear(self, number: int, lead_s: float = LEAD_S) -> tuple[np.ndarray, int]:
+        """Return the scores of a class [more + chunks] after ``lead_s`` of the place, and more."""
+        return lengthen(self.scores[:, number], count_place(self.stream), lead_s)
 
-def count_alarms(scores: np.ndarray, rule: SoundRule) -> np.ndarray:
-    """Return how often an alarm begins in a stream of scores [chunks], per threshold."""
-    highest = levels_of(scores, rule).max(initial=0.0)  # above it nothing begins
-    return np.array([len(find_alarms(scores, rule, threshold)) if threshold <= highest else 0
-                     for threshold in THRESHOLDS])
+    @property
+    def span(self) -> tuple[int, int]:
+        """Return (first, last + 1) of the chunks in which the event of a stream may be told."""
+        event = self.stream.events[0]
+        return int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
+
+
+def count_alarms(scores: np.ndarray, rule: SoundRule, place: int = 0) -> np.ndarray:
+    """Return how many alarms are on after the first ``place`` of scores [chunks], by threshold."""
+    return np.array([sum(last > place for _, last in alarms)
+                     for alarms in _list_alarms(scores, rule)])
 
 
 def is_heard(checked: CheckedStream, number: int, rule: SoundRule) -> np.ndarray:
     """Tell per threshold whether the event of a stream makes an alarm of a class in its time."""
-    event, scores = checked.stream.events[0], checked.scores[:, number]
-    begin, end = int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
+    (scores, more), (begin, end) = checked.hear(number), checked.span
+    return np.array([any(first < more + end and last > more + begin for first, last in alarms)
+                     for alarms in _list_alarms(scores, rule)])
+
+
+def _list_alarms(scores: np.ndarray, rule: SoundRule) -> list[list[tuple[int, int]]]:
+    """Return the alarms at each threshold; above the highest level nothing begins."""
     highest = levels_of(scores, rule).max(initial=0.0)
-    return np.array([threshold <= highest and any(
-        first < end and last > begin for first, last in find_alarms(scores, rule, threshold))
-        for threshold in THRESHOLDS])
+    return [find_alarms(scores, rule, threshold) if threshold <= highest else []
+            for threshold in THRESHOLDS]
 
 
 def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses,
@@ -110,9 +122,10 @@ def _add_recall(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream
 
 def _add_alarms(told: dict[str, Any], kind: str, streams: Sequence[CheckedStream],
                 number: int, rules: Mapping[str, SoundRule]) -> None:
-    told['hours'][kind] = round(sum(one.stream.chunks for one in streams) * CHUNK_S / 3600, 4)
+    heard = [one.hear(number) for one in streams]
+    told['hours'][kind] = round(_hours(streams), 4)
     told['false_alarms'][kind] = {
-        said: sum((count_alarms(one.scores[:, number], rule) for one in streams),
+        said: sum((count_alarms(scores, rule, more) for scores, more in heard),
                   np.zeros(len(THRESHOLDS), int)).tolist() for said, rule in rules.items()}
     if kind in STREAMS_OF:
         told['rates'][kind] = {said: _rates_beyond(
@@ -131,37 +144,12 @@ def _rates_beyond(streams: Sequence[CheckedStream], number: int, rule: SoundRule
     rates = [counts / max(_hours(streams), 1e-9)]
     for group in groups:
         peaks = [float(levels_of(one.scores[:, number], rule).max(initial=0.0)) for one in group]
-        rates.append(extrapolate(np.array(peaks), _hours(group)))
+        rates.append(extrapolate(np.array(peaks), _hours(group), THRESHOLDS))
     return np.max(rates, axis=0).round(4)
 
 
 def _hours(streams: Sequence[CheckedStream]) -> float:
     return sum(one.stream.chunks for one in streams) * CHUNK_S / 3600
-
-
-def extrapolate(peaks: np.ndarray, hours: float,
-                thresholds: Sequence[float] | np.ndarray = THRESHOLDS) -> np.ndarray:
-    """
-    Return alarms per hour at each threshold by the highest score of each stream, ``peaks`` [n].
-
-    Of TAIL_PEAKS streams or fewer nothing can be told: 0.
-
-    The excess of the highest peaks over the next one, as log-odds, is taken for exponential: so
-    a rate can be told for thresholds that hardly any stream reached. Below the peaks that it is
-    fitted on, it is the rate at the lowest of them.
-    """
-    if len(peaks) <= TAIL_PEAKS:
-        return np.zeros(len(thresholds))
-    odds = np.sort(_log_odds(peaks))[::-1]
-    start = odds[TAIL_PEAKS]
-    mean = max(float(np.mean(odds[:TAIL_PEAKS] - start)), LEAST_MEAN)
-    above = np.maximum(_log_odds(np.array(thresholds)) - start, 0.0)
-    return np.asarray(TAIL_PEAKS / hours * np.exp(-above / mean))
-
-
-def _log_odds(scores: np.ndarray) -> np.ndarray:
-    kept = np.clip(scores.astype(np.float64), 1e-12, 1 - 1e-12)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
 def rate_of(told: Mapping[str, Any], kind: str, rule: str, place: int) -> float:

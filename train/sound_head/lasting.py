@@ -17,7 +17,7 @@ from train.sound_head.alarms import find_alarms
 from train.sound_head.checks import CONDITIONS
 from train.sound_head.classes import SoundClasses
 from train.sound_head.curves import CheckedStream
-from train.sound_head.promised import lengthen
+from train.sound_head.place import lengthen
 
 __all__ = ['Lasting', 'follow_lasting', 'say_lasting']
 

@@ -3,69 +3,31 @@ Forms of detection at equal promised rates: what each hears, and whether that is
 
 A form says what scores must do to be an alarm: chunks, and how a background raises thresholds.
 Each form gets the lowest threshold of each class that keeps within a rate of false alarms, so that
-none is better by being looser. Owns that choice, the forms that are compared and the paired
-intervals. Before the event of a check there is a second or two of its place. That counts as though
-it had lasted LEAD_S, or a form that learns places would be tried where it knows none. Knows no
-net.
+none is better by being looser. Owns that choice and the paired intervals. Knows no net.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from audio_interaction_ros.protocol import CHUNK_S
-from audio_interaction_ros.stream.sound_background import SILENCE, SoundBackground
 from audio_interaction_ros.stream.sound_events import SoundRule
-from train.sound_head.alarms import lower_by, series_of
 from train.sound_head.calibration import sigmoid
 from train.sound_head.checks import BACKGROUNDS, CONDITIONS
 from train.sound_head.choose import HARMLESS_FACTOR
 from train.sound_head.classes import ABSENT, SoundClasses
-from train.sound_head.curves import STREAMS_OF, TAIL_S, CheckedStream, extrapolate
+from train.sound_head.curves import STREAMS_OF, CheckedStream
+from train.sound_head.forms import Form
+from train.sound_head.place import LEAD_S
+from train.sound_head.tails import extrapolate
 
-__all__ = ['FORMS', 'LEAD_S', 'RATES', 'Form', 'compare_ways', 'lengthen', 'say_ways']
+__all__ = ['RATES', 'compare_ways', 'say_ways']
 
 RATES = (0.025, 0.125, 0.5)
 """False alarms per hour of ambience that a class may have; ten times as many of close sounds."""
-LEAD_S = 12.0
 STEPS = sigmoid(np.arange(-14.0, 16.01, 0.25))
 """Thresholds that are tried."""
 DRAWS = 1000
-ALIKE = -16.0
-"""Log-odds below every score: where that is silence, a quiet place raises thresholds as well."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """How scores become alarms, where that differs from the rules file; as ``SoundRule``."""
-
-    chunks: tuple[int, int] | None = None
-    """Hits, of; None: as the rules file says of each class."""
-    share: float = 0.0
-    seconds: float = 10.0
-    quantile: float = 0.5
-    silence: float = SILENCE
-
-    def levels_of(self, scores: np.ndarray, rule: SoundRule) -> np.ndarray:
-        """Return the highest threshold that makes an alarm at each chunk [chunks]."""
-        hits, of = self.chunks or (rule.hits, rule.of if rule.hits > 1 else 1)
-        return series_of(lower_by(SoundBackground(
-            share=self.share, seconds=self.seconds, quantile=self.quantile,
-            silence=self.silence), scores), hits, of)
-
-
-FORMS: Mapping[str, Form] = {
-    'as the rules file': Form(), 'one chunk': Form(chunks=(1, 1)),
-    'two chunks of three': Form(chunks=(2, 3)),
-    'background 0.3': Form(share=0.3), 'background 0.5': Form(share=0.5),
-    'background 0.7': Form(share=0.7), '0.5, of 5 s': Form(share=0.5, seconds=5.0),
-    '0.5, of 20 s': Form(share=0.5, seconds=20.0), '0.5, lower quartile': Form(share=0.5,
-                                                                              quantile=0.25),
-    '0.5, and two of three': Form(share=0.5, chunks=(2, 3)),
-    '0.5, above -10': Form(share=0.5, silence=-10.0),
-    '0.5, quiet places too': Form(share=0.5, silence=ALIKE)}
-"""What is compared; the first is what the others are beside."""
 
 Found = dict[tuple[str, str], dict[str, bool]]
 """Whether an event was heard, by its class and recording, and by condition."""
@@ -114,17 +76,8 @@ def _listen(checked: Sequence[CheckedStream], classes: SoundClasses,
 
 def _peak(one: CheckedStream, number: int, rule: SoundRule, form: Form, lead_s: float) -> float:
     """Return the highest threshold at which the event of a stream is heard in its time."""
-    event = one.stream.events[0]
-    begin, end = int(event.start / CHUNK_S), int(np.ceil((event.end + TAIL_S) / CHUNK_S))
-    scores, more = lengthen(one.scores[:, number], begin, lead_s)
+    (scores, more), (begin, end) = one.hear(number, lead_s), one.span
     return float(form.levels_of(scores, rule)[more + begin:more + end].max(initial=0.0))
-
-
-def lengthen(scores: np.ndarray, lead: int, lead_s: float = LEAD_S) -> tuple[np.ndarray, int]:
-    """Return scores whose first ``lead`` chunks last ``lead_s`` more, and how many these are."""
-    more = round(lead_s / CHUNK_S)
-    own = scores[min(1, lead - 1):lead]  # the very first window is not full yet
-    return (np.concatenate([np.resize(own, more), scores]), more) if lead else (scores, 0)
 
 
 def _cost(checked: Sequence[CheckedStream], number: int, rule: SoundRule, form: Form,
@@ -134,9 +87,7 @@ def _cost(checked: Sequence[CheckedStream], number: int, rule: SoundRule, form: 
     for one in checked:
         if one.stream.kind in STREAMS_OF.get(kind, (kind,)) and (
                 one.targets[:, number] == ABSENT).all():
-            # single sounds stand in silence, and ambience is a place of its own
-            scores, more = lengthen(one.scores[:, number], 0 if kind in STREAMS_OF else 2,
-                                    lead_s)
+            scores, more = one.hear(number, lead_s)
             levels.append(form.levels_of(scores, rule)[more:])
     hours = sum(map(len, levels)) * CHUNK_S / 3600
     if not hours:
