@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from rosbags import rosbag2
+from rosbags.typesys import Stores, get_typestore
 
 from audio_interaction_ros.alerts.thresholds import read_thresholds
 from audio_interaction_ros.cli import calibrate, sound_picture, sounds, teach
@@ -164,6 +166,34 @@ def test_calibrate_hears_all_recordings_of_a_folder_each_from_its_beginning(
     (tmp_path / 'empty').mkdir()
     assert main(['calibrate', '--from', str(tmp_path / 'empty')]) == 2
     assert 'expected recordings in the folder' in capsys.readouterr().err
+
+
+def write_bag(path, recording):
+    """Write a recording as a bag of a robot's microphone, a tenth of a second a message."""
+    store, kind = get_typestore(Stores.ROS2_HUMBLE), 'std_msgs/msg/Int16MultiArray'
+    layout = store.types['std_msgs/msg/MultiArrayLayout'](dim=[], data_offset=0)
+    samples, _ = soundfile.read(recording, dtype='int16')
+    with rosbag2.Writer(path, version=9,
+                        storage_plugin=rosbag2.StoragePlugin.MCAP) as writer:
+        microphone = writer.add_connection('/mic', kind, typestore=store)
+        for number, part in enumerate(samples.reshape(-1, 1600)):
+            message = store.types[kind](layout=layout, data=part)
+            writer.write(microphone, (number + 1) * 10 ** 8, store.serialize_cdr(message, kind))
+    return str(path)
+
+
+def test_calibrate_hears_a_bag_that_the_robot_recorded(scripted, recording, tmp_path, capsys):
+    scripted({chunk: {'dog_bark': 0.8} for chunk in range(10, 15)})
+    out, bag = tmp_path / 'thresholds.yaml', write_bag(tmp_path / 'bag', recording)
+    assert main(['calibrate', '--from', bag, '--out', str(out)]) == 0
+    assert 'false alarms 1 -> 0' in capsys.readouterr().out
+    assert 0.8 < read_thresholds(out).thresholds['dog_bark'] < 0.9
+
+
+def test_a_sound_is_taught_beside_a_bag_of_its_home(lesson, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'bag', lesson[-1])
+    assert main(['teach', 'our doorbell', *lesson[:-1], bag]) == 0
+    assert 'it is the class our_doorbell' in capsys.readouterr().out
 
 
 def test_how_much_a_critical_class_must_keep_is_the_users_to_say(
