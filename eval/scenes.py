@@ -8,7 +8,7 @@ so two models hear the same. Streams are made when they are asked for. Knows no 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 import numpy as np
 
@@ -70,6 +70,8 @@ class ScenePlan:
 
     name: str
     make: Callable[[], Scene]
+    recordings: tuple[tuple[float, str], ...] = ()
+    """Of a background: when each recording begins, in seconds, and what it is called."""
 
 
 def cut_event(item: HeldOutClip) -> np.ndarray:
@@ -193,7 +195,11 @@ def background_plans(items: Sequence[HeldOutClip], hours: float, limit: int = 0,
 
 def _background_plan(name: str, what: str, parts: list[tuple[int, HeldOutClip]],
                      beds: Sequence[HeldOutClip], which: str) -> ScenePlan:
-    return ScenePlan(name, lambda: background_scene(name, what, parts, beds, which))
+    gap = GAP_S if what != 'ambience' else 0.0
+    begins = accumulate((item.seconds + gap for _, item in parts), initial=0.0)
+    return ScenePlan(name, lambda: background_scene(name, what, parts, beds, which),
+                     tuple((begin, item.name) for begin, (_, item) in zip(begins, parts,
+                                                                       strict=False)))
 
 
 def long_scene(items: Sequence[HeldOutClip], known: AlertRules, *, number: int, minutes: float,

@@ -20,6 +20,7 @@ from eval.scenes import ScenePlan
 from eval.sounds import beside, pictures, tables
 from eval.sounds.confusion import confusions, misses
 from eval.sounds.embeddings import BatchedEars, EmbeddingCache, HeardScene
+from eval.sounds.false_alarms import Begins, list_false_alarms
 from eval.sounds.figures import calibration_by_class, goals, point_of, test_figures
 from eval.sounds.scorers import HeadScorer, Scorer
 from eval.sounds.settings import (
@@ -86,7 +87,8 @@ def run(options: argparse.Namespace, hear_model: HearModel | None = None) -> int
     heard = hear(options, items, plans, known, out)
     scorers = beside.make_scorers(options)
     measured = measure(heard, scorers, known.rules_of_sounds(options.profile), known, rates,
-                       _hear_test_side(plans, heard, known, hear_model) if hear_model else {})
+                       _hear_test_side(plans, heard, known, hear_model) if hear_model else {},
+                       {plan.name: plan.recordings for plan in plans})
     pictures.draw(out, measured)
     path = report.write(out, 'alerts', options, measured,
                         next((scorer.identity for scorer in scorers
@@ -107,11 +109,13 @@ def _hear_test_side(plans: Sequence[ScenePlan], heard: Sequence[HeardScene], kno
 def measure(heard: Sequence[HeardScene], scorers: Sequence[Scorer],
             rules: Mapping[str, SoundRule], known: AlertRules,
             rates: Mapping[str, float] = RATES,
-            said: Mapping[int, StreamOutcome] | None = None) -> dict[str, Any]:
+            said: Mapping[int, StreamOutcome] | None = None,
+            recordings: Mapping[str, Begins] | None = None) -> dict[str, Any]:
     """
     Return the figures of all ways to decide, the configured head first.
 
     ``said``: what the language model replied, by place in ``heard``, for two ways more.
+    ``recordings``: what sounds in a background, by its name, to tell where false alarms are.
     """
     told = dict(zip((scorer.name for scorer in scorers), score_streams(heard, scorers),
                     strict=True))
@@ -130,6 +134,7 @@ def measure(heard: Sequence[HeardScene], scorers: Sequence[Scorer],
     rows = {setting.name: _measure_setting(setting, test) for setting in settings}
     blind = [settings[0].outcomes[place] for place in test] if settings else []
     return {'rates': dict(rates), 'settings': rows, 'refused': refused,
+            'false_alarms': list_false_alarms(blind, recordings or {}),
             'constant': {name: test_figures(apply_constant(blind, respond=respond))
                          for name, respond in (('always silent', False),
                                                ('always respond', True))} if blind else {},

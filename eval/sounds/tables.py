@@ -1,6 +1,7 @@
 """The tables of alerts that sounds decide, on the screen. Knows no metric."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from measure import report
@@ -22,6 +23,7 @@ def print_all(measured: Mapping[str, Any]) -> None:
     _print_classes(name, first)
     _print_backgrounds(settings)
     _print_false_labels(name, first)
+    _print_false_alarms(name, measured['false_alarms'])
     _print_confusion(name, first)
     _print_misses(name, first)
     _print_subset(measured['subset'])
@@ -80,6 +82,14 @@ def _print_false_labels(name: str, part: Mapping[str, Any]) -> None:
     report.print_table(f'What was raised for nothing: {name}', ['background', 'alerts'], [
         (kind, _tell_counts(row['by_label'])) for kind, row in part['backgrounds'].items()
         if row['by_label']])
+
+
+def _print_false_alarms(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    found = Counter((row['kind'], row['recording'].rpartition('/')[2], '+'.join(row['alerts']))
+                    for row in rows)
+    report.print_table(f'In which recording: {name}', [
+        'background', 'recording', 'alert', 'times'],
+        [(*key, count) for key, count in found.most_common()])
 
 
 def _print_confusion(name: str, part: Mapping[str, Any]) -> None:

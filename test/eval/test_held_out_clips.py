@@ -175,10 +175,15 @@ def test_plans_of_events_obey_their_limits(parts, tmp_path):
 
 def test_backgrounds_last_as_long_as_asked_and_say_what_was_new(parts, tmp_path):
     items = read_held_out(parts.small_folder(tmp_path))
-    scenes = [plan.make() for plan in background_plans(items, hours=200 / 3600)]
+    plans = background_plans(items, hours=200 / 3600)
+    scenes = [plan.make() for plan in plans]
     assert sum(len(scene.samples) for scene in scenes) / RATE >= 200
     assert sum(scene.unique_s for scene in scenes) == pytest.approx(35)
     assert all(not scene.events for scene in scenes)
+    for plan, scene in zip(plans, scenes, strict=True):
+        begins = [begin for begin, _ in plan.recordings]
+        assert begins[0] == 0.0 and begins == sorted(begins)
+        assert begins[-1] < len(scene.samples) / RATE
 
 
 def test_a_long_stream_ends_as_it_began(parts, tmp_path):

@@ -19,6 +19,7 @@ from eval.sounds.beside import HEAD, _split
 from eval.sounds.confusion import confusions, misses
 from eval.sounds.detection import ScoredStream, raise_alerts
 from eval.sounds.embeddings import HeardScene
+from eval.sounds.false_alarms import list_false_alarms
 from eval.sounds.figures import (
     PRESENT,
     UNKNOWN,
@@ -275,6 +276,16 @@ def test_confusions_and_misses_name_what_came_instead():
     assert missed['named'] == [] and missed['own'] == {
         'class': 'gunshot', 'score': 0.3, 'threshold': 0.5}
     assert missed['top'][0]['class'] == 'gunshot'
+
+
+def test_a_false_alarm_is_told_with_the_recording_that_it_was_raised_in():
+    heard = [outcome('street', [(1.0, {'horn'}), (30.4, {'siren'})], kind='ambience'),
+             outcome('hit', [(9.0, {'horn'})], [SMOKE]), outcome('one', [(1.0, {'horn'})],
+                                                                 kind='single')]
+    rows = list_false_alarms(heard, {'street': ((0.0, 'busy.ogg'), (20.0, 'quiet.ogg'))})
+    assert [(row['alerts'], row['recording']) for row in rows] == [
+        (['horn'], 'busy.ogg'), (['siren'], 'quiet.ogg')]
+    assert list_false_alarms(heard, {})[0]['recording'] == ''
 
 
 def test_always_silent_is_right_as_often_as_in_the_benchmark():

@@ -19,6 +19,7 @@ from train.sound_head.embeddings import ASIDE, Amounts, Part, Workshop, plan_par
 from train.sound_head.hours import HOURS
 from train.sound_head.net import HeadShape
 from train.sound_head.pipeline import RunPlan, make_head
+from train.sound_head.sharing import WAYS
 from train.sound_head.tagger import TaggerClasses
 
 pytestmark = pytest.mark.torch
@@ -115,6 +116,7 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5', 'yamnet'} < set(across['parts'])
     assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5; background 0.5'} < set(across['rates'])
     assert any('mean average precision of alerts: seed-0' in line for line in lines)
+    assert set(json.loads((plan.out / 'sharings.json').read_text())) == set(WAYS)
     first = {name: (plan.out / name).read_bytes() for name in (
         'sounds.safetensors', 'curves.json', 'ablations.json', 'across.json')}
     make_head(plan, 'model', True, lambda line: None, across=True)

@@ -18,8 +18,8 @@ from train.sound_head.checks import BACKGROUNDS
 from train.sound_head.curves import rate_of
 
 __all__ = ['Chosen', 'HARMLESS_FACTOR', 'choose_thresholds', 'compare_rules',
-           'detection_of_alerts', 'recall_curves', 'rules_of_alerts', 'say_rules', 'to_yaml',
-           'weights_of_alerts']
+           'detection_of_alerts', 'price_thresholds', 'recall_curves', 'rules_of_alerts',
+           'say_rules', 'share_evenly', 'to_yaml', 'weights_of_alerts']
 
 HARMLESS_FACTOR = 10.0
 """Single close sounds, one after the other, are many days' worth in an hour: so many times the
@@ -28,6 +28,8 @@ MISNAMED_FACTOR = 20.0
 """And so many times on other alerts one after the other: a wrong name beside the right one."""
 WEIGHTS = {'CRITICAL': 4.0, 'ERROR': 2.0}
 """How much the recall of an alert of some severity counts beside that of others."""
+PRICES = tuple(2.0 ** (step / 4) for step in range(-40, 60))
+"""What a false alarm per hour may cost in recall, summed over classes."""
 LEAST = 0.1
 """No threshold goes lower: that false alarms were rare in a few hours proves nothing there."""
 
@@ -67,6 +69,38 @@ def choose_thresholds(table: Mapping[str, Any], rate: float, rules: Mapping[str,
     relaxed = {name: max(_lowest(table), _relax(table['classes'][name], place, rules[name]))
                for name, place in places.items()}
     return {name: _tell(table, name, place, rules[name]) for name, place in relaxed.items()}
+
+
+def price_thresholds(table: Mapping[str, Any], rate: float, rules: Mapping[str, str],
+                     weights: Mapping[str, float] | None = None) -> dict[str, Chosen]:
+    """
+    Return thresholds for which all classes pay one price: that of a false alarm in recall.
+
+    Each class takes the threshold with the most weighted recall less the price of what it costs;
+    the price is the lowest at which the sums over all classes stay within the rates.
+    """
+    for price in PRICES:
+        places = {name: _place_at(table, name, rule, (weights or {}).get(name, 1.0), price)
+                  for name, rule in rules.items()}
+        if _within(table, places, rate, rules):
+            break
+    return {name: _tell(table, name, place, rules[name]) for name, place in places.items()}
+
+
+def _place_at(table: Mapping[str, Any], name: str, rule: str, weight: float, price: float) -> int:
+    told = table['classes'][name]
+    return max(range(_lowest(table), len(table['thresholds'])), key=lambda place: (
+        weight * _recall(told, place, rule) - price * _cost(told, place, rule)))
+
+
+def share_evenly(table: Mapping[str, Any], rate: float, rules: Mapping[str, str],
+                 weights: Mapping[str, float] | None = None) -> dict[str, Chosen]:
+    """Return the lowest thresholds at which each class alone keeps within its equal share."""
+    highest = len(table['thresholds']) - 1
+    return {name: _tell(table, name, next(
+        (place for place in range(_lowest(table), highest) if _within(
+            table, {name: place}, rate / len(rules), rules)), highest), rule)
+        for name, rule in rules.items()}
 
 
 def _lowest(table: Mapping[str, Any]) -> int:

@@ -79,19 +79,23 @@ def _list_alarms(scores: np.ndarray, rule: SoundRule) -> list[list[tuple[int, in
 
 
 def draw_curves(checked: Sequence[CheckedStream], classes: SoundClasses,
-                detect: Mapping[str, SoundRule] | None = None) -> dict[str, Any]:
+                detect: Mapping[str, SoundRule] | None = None,
+                only: Mapping[str, str] | None = None) -> dict[str, Any]:
     """
     Return the table of ``curves.json``: recall and counts of false alarms per threshold.
 
     ``detect`` says by class what makes an alarm beside threshold and chunks; none: the defaults.
+    ``only``: rules of chunks by class, of which alone curves are drawn; none: all of all.
     """
     table: dict[str, Any] = {'format': FORMAT, 'thresholds': list(THRESHOLDS),
                              'rules': {name: list(rule) for name, rule in RULES.items()},
                              'classes': {}}
     for number, name in enumerate(classes.names):
+        if only is not None and name not in only:
+            continue
         base = (detect or {}).get(name, SoundRule(threshold=1.0))
         rules = {said: replace(base, hits=hits, of=of) for said, (hits, of) in (
-            RULES if name in classes.alerts else ONE).items()}
+            RULES if name in classes.alerts else ONE).items() if not only or said == only[name]}
         told: dict[str, Any] = {'events': {}, 'recall': {}, 'hours': {}, 'false_alarms': {},
                                 'rates': {}}
         if name in classes.alerts:

@@ -15,14 +15,12 @@ import numpy as np
 from train.sound_head.ablations import LACKING, make_table, plan_ablations, say_rows
 from train.sound_head.across import compare_across
 from train.sound_head.baselines import Branch
-from train.sound_head.calibration import Calibration, calibration_error, fit_calibration
-from train.sound_head.choose import detection_of_alerts, recall_curves, rules_of_alerts
-from train.sound_head.classes import CLASSES_FILE, PRESENT, UNKNOWN, read_classes
+from train.sound_head.classes import CLASSES_FILE, read_classes
 from train.sound_head.clips import HELD_OUT
-from train.sound_head.curves import CheckedStream, draw_curves
 from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Amounts, Part, write_parts
 from train.sound_head.files import write_json
+from train.sound_head.finish import finish
 from train.sound_head.heads import (
     FIRST,
     FIRST_EPOCHS,
@@ -30,20 +28,11 @@ from train.sound_head.heads import (
     mean_precision,
     plan_first,
     plan_heads,
-    score_held_out,
     score_mean,
 )
-from train.sound_head.helpers import Helpers, Shares
 from train.sound_head.hours import HOURS
 from train.sound_head.mining import MINED_WEIGHT, mine
-from train.sound_head.net import (
-    HeadShape,
-    Scaling,
-    SoundNet,
-    merge_heads,
-    prepare_inputs,
-    save_head,
-)
+from train.sound_head.net import HeadShape, Scaling, SoundNet, prepare_inputs
 from train.sound_head.tagger import fetch_tagger_classes
 
 __all__ = ['RunPlan', 'make_head']
@@ -107,7 +96,7 @@ def make_head(plan: RunPlan, model: str | None, ablations: bool,
     if across and branch:
         table = compare_across(training, heads[0], branch, plan.data, report)
         write_json(plan.out / 'across.json', table)
-    _finish(training, nets, branch, plan.out)
+    finish(training, nets, branch, plan.out, report if ablations else None)
     report(f'{plan.out / "sounds.safetensors"} and {plan.out / "curves.json"}: written')
 
 
@@ -119,33 +108,6 @@ def load_mined(plan: RunPlan, parts: Sequence[Part], report: Callable[[str], Non
     weights = mine(training, first)
     report(f'{int((weights > 1).sum())} chunks mined')
     return replace(training, weights=weights)
-
-
-def _finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | None,
-            out: Path) -> None:
-    """Calibrate and join, draw the curves and write what ships."""
-    streams = training.dataset.choose(lambda stream: stream.kind not in training.composed)
-    targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
-    logits = score_held_out(training, nets, streams)
-    own = fit_calibration(np.concatenate(logits), np.concatenate(targets))
-    seeds = [net for name, net in nets.items() if name.startswith('seed-')]
-    tensors = merge_heads(seeds, own.scale, own.shift)
-    logits = [one * own.scale + own.shift for one in logits]
-    calibration = Calibration(np.ones_like(own.scale), np.zeros_like(own.shift))
-    context = seeds[0].shape.context
-    if branch:
-        helpers = Helpers(branch, training.tagger, training.classes, Shares())
-        logits = [helpers.join(one, training.dataset.embeddings[stream.places])
-                  for one, stream in zip(logits, streams, strict=True)]
-        calibration = fit_calibration(np.concatenate(logits), np.concatenate(targets))
-        tensors = helpers.merge(tensors, context, calibration)
-    checked = [CheckedStream(stream, calibration.apply(one), target)
-               for stream, one, target in zip(streams, logits, targets, strict=True)]
-    table = draw_curves(checked, training.classes, detection_of_alerts()) | {
-        'calibration_error': _errors(checked, training)}
-    write_json(out / 'curves.json', table)
-    write_json(out / 'sounds_curves.json', recall_curves(table, rules_of_alerts()))
-    save_head(tensors, training.classes.names, context, out / 'sounds.safetensors')
 
 
 def _describe(training: Training) -> str:
@@ -185,15 +147,3 @@ def _compare_parts(training: Training, nets: Mapping[str, SoundNet],
                                   for name, own in rows.items()}, streams, branch)
     write_json(out / 'ablations.json', table)
     report(say_rows(table))
-
-
-def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, float]:
-    """Return the calibration error of each class on held-out streams."""
-    scores = np.concatenate([one.scores for one in checked])
-    targets = np.concatenate([one.targets for one in checked])
-    errors = {}
-    for column, name in enumerate(training.classes.names):
-        known = targets[:, column] != UNKNOWN
-        errors[name] = round(calibration_error(scores[known, column],
-                                               targets[known, column] == PRESENT), 4)
-    return errors
