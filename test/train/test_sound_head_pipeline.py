@@ -146,12 +146,14 @@ def compare_the_head(data, out, tagger, monkeypatch, capsys):
     monkeypatch.setattr(aside, 'write_aside', write)
     monkeypatch.setattr(aside, 'fetch_tagger_classes', lambda folder: tagger)
     capsys.readouterr()
+    head = str(out / 'sounds.safetensors')
     assert main(['sounds', '--data', str(data), '--out', str(out), '--hours', '0.1',
-                 '--compare', str(out / 'sounds.safetensors')]) == 0
+                 '--compare', head, head]) == 0
     assert '| two chunks of three | ' in capsys.readouterr().out
     table = json.loads((out / 'forms.json').read_text())
     assert set(table) == {'head', 'half head, half YAMNet', 'YAMNet', 'lasting'}
     assert table['head']['as the rules file']['0.125'][2:] == [0.0, 0.0, 0.0]
+    assert table['head'][head] == table['head']['as the rules file']
 
 
 def test_a_stream_scored_at_once_is_scored_as_on_the_robot():

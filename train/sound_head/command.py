@@ -51,10 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', metavar='FOLDER',
                         help='model whose sound branch helps the head, as YAMNet does; without it '
                         'nobody helps')
-    parser.add_argument('--compare', type=Path, metavar='HEAD',
+    parser.add_argument('--compare', type=Path, nargs='+', metavar='HEAD',
                         help='sounds.safetensors of a finished head: print which form of '
                         'detection (chunks, thresholds that rise with the background) hears most '
-                        'at equal rates of false alarms, on what is put aside; trains nothing')
+                        'at equal rates of false alarms, on what is put aside, and what other '
+                        'heads hear there; trains nothing')
     parser.add_argument('--lead', type=float, default=LEAD_S, metavar='SECONDS',
                         help='with --compare: so much longer counts the place of an event before '
                         'it (default: %(default)g; 0: streams as short as they are)')
