@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from eval.alert_figures import SINGLE, StreamOutcome
+from eval.alert_figures.outcome import SINGLE, StreamOutcome
 from eval.matching import match
 
 __all__ = ['list_false_alarms', 'name_recording']
