@@ -81,7 +81,8 @@ class Words:
             yield from self._hear(self._waiting.popleft())
         if chunk is None:
             return
-        yield from self._hear(self._waiting.popleft())
+        if self._waiting:
+            yield from self._hear(self._waiting.popleft())
         self._seq = chunk.seq + 1
         if chunk.end_of_stream and self._live is not None:
             yield from self._tell(self._finish(self._live.finish()), chunk.end_ns)

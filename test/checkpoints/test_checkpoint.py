@@ -259,7 +259,7 @@ def test_unknown_configuration_key_is_named(own):
 
 
 def test_names_what_is_no_model():
-    with pytest.raises(CheckpointError, match='no-such-model'):
+    with pytest.raises(ConfigurationError, match='no-such-model'):
         locate('no-such-model')
 
 

@@ -77,7 +77,7 @@ def test_text_beside_listening_equals_full_passes(loaded, source):
         emotion=Emotion.NORMAL, reason='end', start_ns=0, end_ns=1, p_respond=1.0),
         RecognisedSpeech(text=source, language='en'))
     heard, seq = [], 0
-    while one._text.busy:
+    while one._texts.busy:
         one.push(EncodedChunk(
             features=np.random.default_rng(seq).standard_normal((5, 32), dtype=np.float32),
             stamp_ns=seq * 400_000_000, epoch=1, seq=seq, model_id='small-1'))

@@ -112,6 +112,12 @@ def test_a_run_writes_a_head_its_curves_and_the_ablations_and_the_same_again(
     assert set(json.loads((plan.out / 'ablations.json').read_text())) == {
         'head', 'seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context', 'yamnet', 'branch',
         'branch + yamnet'}
+    contexts = {}
+    for name in ('seed-0', 'lacks-yamnet', 'lacks-whisper', 'lacks-context'):
+        with safe_open(plan.out / f'{name}.safetensors', 'np') as file:
+            contexts[name] = file.metadata()['context']
+    assert contexts == {'seed-0': '2', 'lacks-yamnet': '2', 'lacks-whisper': '2',
+                        'lacks-context': '1'}
     across = json.loads((plan.out / 'across.json').read_text())
     assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5', 'yamnet'} < set(across['parts'])
     assert {'head 1.0, YAMNet 0.0', 'head 0.5, YAMNet 0.5; background 0.5'} < set(across['rates'])

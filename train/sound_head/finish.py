@@ -14,13 +14,14 @@ from train.sound_head.calibration import Calibration, calibration_error, fit_cal
 from train.sound_head.choose import detection_of_alerts, recall_curves, rules_of_alerts
 from train.sound_head.classes import PRESENT, UNKNOWN
 from train.sound_head.curves import CheckedStream, draw_curves
+from train.sound_head.dataset import Stream
 from train.sound_head.files import write_json
 from train.sound_head.heads import Training, score_held_out
 from train.sound_head.helpers import Helpers, Shares
 from train.sound_head.net import SoundNet, merge_heads, save_head
 from train.sound_head.sharing import compare_sharings, say_sharings
 
-__all__ = ['finish']
+__all__ = ['finish', 'write_alone']
 
 
 def finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | None,
@@ -52,6 +53,15 @@ def finish(training: Training, nets: Mapping[str, SoundNet], branch: Branch | No
         sharings = compare_sharings(checked, training.classes, detection_of_alerts())
         write_json(out / 'sharings.json', sharings)
         report(say_sharings(sharings))
+
+
+def write_alone(training: Training, net: SoundNet, streams: Sequence[Stream],
+                logits: Sequence[np.ndarray], path: Path) -> None:
+    """Write one net without helpers as a head, calibrated on its logits of these streams."""
+    targets = [training.dataset.targets[stream.places].numpy() for stream in streams]
+    own = fit_calibration(np.concatenate(logits), np.concatenate(targets))
+    save_head(merge_heads([net], own.scale, own.shift), training.classes.names,
+              net.shape.context, path)
 
 
 def _errors(checked: Sequence[CheckedStream], training: Training) -> dict[str, float]:

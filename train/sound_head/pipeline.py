@@ -20,7 +20,7 @@ from train.sound_head.clips import HELD_OUT
 from train.sound_head.dataset import Stream, read_dataset
 from train.sound_head.embeddings import Amounts, Part, write_parts
 from train.sound_head.files import write_json
-from train.sound_head.finish import finish
+from train.sound_head.finish import finish, write_alone
 from train.sound_head.heads import (
     FIRST,
     FIRST_EPOCHS,
@@ -77,8 +77,8 @@ def _digest(plan: RunPlan) -> str:
 def make_head(plan: RunPlan, model: str | None, ablations: bool,
               report: Callable[[str], None], across: bool = False) -> None:
     """
-    Make ``sounds.safetensors`` and ``curves.json``; where asked for also ``ablations.json`` and,
-    with a model, ``across.json``.
+    Make ``sounds.safetensors`` and ``curves.json``; where asked for also ``ablations.json`` with
+    the heads of its rows and, with a model, ``across.json``.
     """
     amounts = Amounts(scenes=plan.scenes, shaped=plan.shaped, hours=plan.hours)
     parts = write_parts(plan.data, plan.out / 'parts', amounts, plan.workers, report)
@@ -141,9 +141,11 @@ def _compare_parts(training: Training, nets: Mapping[str, SoundNet],
                    seeds: Mapping[str, SoundNet], branch: Branch | None, out: Path,
                    report: Callable[[str], None]) -> None:
     streams = _validation(training)
-    rows = {'head': list(seeds.values())} | {
-        name: [nets[name]] for name in ('seed-0', *LACKING)}
-    table = make_table(training, {name: score_mean(training, own, streams)
-                                  for name, own in rows.items()}, streams, branch)
+    alone = {name: nets[name] for name in ('seed-0', *LACKING)}
+    rows = {'head': list(seeds.values())} | {name: [net] for name, net in alone.items()}
+    logits = {name: score_mean(training, own, streams) for name, own in rows.items()}
+    for name, net in alone.items():
+        write_alone(training, net, streams, logits[name], out / f'{name}.safetensors')
+    table = make_table(training, logits, streams, branch)
     write_json(out / 'ablations.json', table)
     report(say_rows(table))
