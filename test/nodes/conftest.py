@@ -114,6 +114,11 @@ class Robot:
                 pytest.fail(f'never happened: {what}')
             time.sleep(0.02)
 
+    def sees(self, *names):
+        """Return whether nodes of these names are in the namespace of the robot."""
+        found = self.watcher.get_node_names_and_namespaces()
+        return {(name, self.namespace) for name in names} <= set(found)
+
     def call(self, kind, name, **fields):
         client = self.watcher.create_client(kind, name)
         self.wait(lambda: client.service_is_ready(), f'service {name}')

@@ -97,9 +97,8 @@ def test_two_assistants_in_one_executor_of_rclpy_keep_apart(robot):
     assert second.encoder._input.received == 0 and not second.texts
     second.hear()
     robot.wait(lambda: robot.finals(second.texts) == ['I am /two'], 'and the second')
-    first.voice.say('Hello.')
-    robot.wait(lambda: first.voice.mouth.counts.said == 1
-               and first.encoder._voice.speech._began_at > 0, 'it speaks')
+    first.voice.say('Hello. ' * 50)  # a flag that is true only shortly may be missed
+    robot.wait(lambda: first.encoder._voice.speech._began_at > 0, 'it speaks')
     began = [one.encoder._voice.speech._began_at > 0 for one in both]
     assert began == [True, False], 'each knows of its own voice'
 

@@ -143,7 +143,7 @@ def test_the_assistant_starts_it_in_a_process_of_its_own_and_ends_it(robot):
     process = MonitorProcess(['--ros-args', '-r', f'__ns:={robot.namespace}',
                               '-p', 'monitor.port:=0'])
     try:
-        robot.wait(lambda: 'monitor_node' in robot.watcher.get_node_names(), 'it runs')
+        robot.wait(lambda: robot.sees('monitor_node'), 'it runs')
     finally:
         process.close()
     assert process._process.returncode == 0

@@ -139,8 +139,8 @@ def test_processes_of_an_assistant_end_together(robot, victim):
     process = subprocess.Popen(
         [sys.executable, str(SCRIPT), 'assistant', '--processes', '--ros-args', '-r',
          f'__ns:={robot.namespace}'], stderr=subprocess.PIPE, text=True)
-    robot.wait(lambda: {'encoder_node', 'decoder_node'} <= set(robot.watcher.get_node_names()),
-               'both are there')
+    robot.processes.append(process)
+    robot.wait(lambda: robot.sees('encoder_node', 'decoder_node'), 'both are there')
     halves = children(process)
     assert len(halves) == 2
     if victim == 'the command':
@@ -160,7 +160,8 @@ def test_a_model_that_is_being_loaded_does_not_hold_up_the_end(robot, ending):
         [sys.executable, str(SCRIPT), 'encoder_node', '--ros-args', '-r',
          f'__ns:={robot.namespace}'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=environment)
-    robot.wait(lambda: 'encoder_node' in robot.watcher.get_node_names(), 'it is there')
+    robot.processes.append(process)
+    robot.wait(lambda: robot.sees('encoder_node'), 'it is there')
     robot.wait(lambda: robot.watcher.count_subscribers('encoded/credit'), 'it is configured')
     process.send_signal(ending)
     said, _ = process.communicate(timeout=60)
@@ -176,6 +177,7 @@ def test_nothing_is_printed_at_the_end(robot, tmp_path, ending):
          '--pace', 'consumed', *(['--exit-at-end'] if ending is None else []), '--ros-args', '-r',
          f'__ns:={robot.namespace}', '--log-level', 'warn'],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    robot.processes.append(process)
     # played as fast as it is taken, it may be over before the two have found each other
     robot.wait(lambda: any(one.consumed_seq >= 4 for one in offers)
                or (ending is None and process.poll() is not None), 'it listens')

@@ -64,7 +64,7 @@ class LiveWordsLink:
         ``judge_missing`` says why there is no judge where one is wanted.
         """
         live = build_live_words(self._config, transcriber, judge=judge, tell=self._log,
-                                run=f'{time.time_ns() // 1_000_000:x}')
+                                run=f'{time.time_ns() // 1000:x}')
         self._judge_missing = judge_missing
         with self._lock:
             self._live = live
