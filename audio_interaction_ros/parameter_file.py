@@ -17,8 +17,8 @@ from audio_interaction_ros.strict_yaml import build, parse_yaml, read_yaml
 
 __all__ = ['NODES', 'PLAIN', 'check_arguments', 'files_in', 'load_configuration']
 
-NODES = ('encoder_node', 'decoder_node', 'audio_file_node', 'microphone_node', 'monitor_node',
-         'foxglove_audio_node', 'hri_node', 'safety_events_node')
+NODES = ('encoder_node', 'decoder_node', 'audio_file_node', 'microphone_node', 'speech_node',
+         'monitor_node', 'foxglove_audio_node', 'hri_node', 'safety_events_node')
 """Nodes whose sections are read."""
 PLAIN = frozenset({
     'autostart', 'path', 'raw', 'topic', 'pace', 'block_ms', 'tail_s', 'frame_id',

@@ -1,7 +1,9 @@
 """The same YAML gives the same verdict, read by the command line and given to a node."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import rclpy
@@ -11,7 +13,7 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioInteractionError, ConfigurationError
 from audio_interaction_ros.nodes import audio_file_node, microphone_node, safety_events_node
 from audio_interaction_ros.nodes.lifecycle import parameters
-from audio_interaction_ros.parameter_file import PLAIN, load_configuration
+from audio_interaction_ros.parameter_file import NODES, PLAIN, load_configuration
 
 pytestmark = pytest.mark.ros
 
@@ -153,6 +155,13 @@ def test_what_ros_alone_refuses_ends_the_assistant_with_one_sentence(capfd):
 def test_every_parameter_of_a_plain_node_may_stand_in_a_file():
     assert {*audio_file_node._PARAMETERS, *microphone_node._PARAMETERS,
             *safety_events_node._PARAMETERS} <= PLAIN
+
+
+def test_the_section_of_every_node_is_checked():
+    text = (Path(__file__).parents[2] / 'setup.py').read_text()
+    (nodes,) = (ast.literal_eval(node.iter) for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.comprehension) and isinstance(node.iter, ast.Tuple))
+    assert {*nodes} - {'assistant'} == {*NODES}
 
 
 @pytest.mark.parametrize(('node', 'parameter'), [
