@@ -168,7 +168,6 @@ class TextPrinter:
         stats = self._assistant.stats
         if not self._printed:
             print(describe_silence(stats.audio_s, self._nearest, self._assistant.thresholds))
-        print(f'{stats.audio_s:.1f} s of audio in {stats.busy_s:.1f} s of computing '
-              f'(real-time factor {stats.real_time_factor:.2f}), '
+        print(f'{stats.audio_s:.1f} s of audio, worked off in {stats.busy_s:.1f} s, '
               f'{stats.replies} replies, {stats.alerts} alerts'
               + (f', {stats.withheld} replies withheld' if stats.withheld else ''))

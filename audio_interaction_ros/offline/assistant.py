@@ -66,19 +66,15 @@ TAIL_S = 1.2
 
 @dataclass
 class AssistantStats:
-    """What was heard and what it cost."""
+    """What was heard and how long it took."""
 
     audio_s: float = 0.0
     busy_s: float = 0.0
+    """Wall time it was worked on; beside other programs that is more than it computed."""
     replies: int = 0
     withheld: int = 0
     """Replies that nobody was told of, for the model was not sure of their words."""
     alerts: int = 0
-
-    @property
-    def real_time_factor(self) -> float:
-        """Computing time per second of audio."""
-        return self.busy_s / self.audio_s if self.audio_s else 0.0
 
 
 class Assistant:
