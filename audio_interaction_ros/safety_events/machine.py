@@ -196,7 +196,8 @@ class SafetyMachine:
             return _NOTHING_YET
         if now - self._alerts_at > watch.decoder_silent_s:
             self._sounds.clear()  # nobody will say that they ended
-            return f'no alerts/active for {watch.decoder_silent_s:g} s: the decoder is gone'
+            return (f'no alerts/active for {watch.decoder_silent_s:g} s: the decoder is busy or '
+                    'gone')
         if watch.deaf_s and now - self._heard_at > watch.deaf_s:
             return (f'no decisions for {watch.deaf_s:g} s: no audio, muted, or a model that is '
                     'being loaded')

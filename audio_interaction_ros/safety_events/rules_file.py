@@ -120,7 +120,7 @@ class Watch:
     """When the ears count as lost."""
 
     decoder_silent_s: float = 3.0
-    """No ``alerts/active`` for so long, which comes twice a second: the decoder is gone."""
+    """No ``alerts/active`` for so long, which comes twice a second: the ears count as lost."""
     deaf_s: float = 10.0
     """No ``decisions`` for so long, which come with every 0.4 s of audio: no audio, no encoder,
     muted, or a model that is being loaded. 0: not watched."""

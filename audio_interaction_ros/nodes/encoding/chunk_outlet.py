@@ -72,7 +72,7 @@ class ChunkOutlet:
         if self.decoder_seen and not present:
             settings = self.fifo.settings
             self._node.get_logger().warning(
-                f'no credit for {settings.credit_timeout_s} s: the decoder is gone; '
+                f'no credit for {settings.credit_timeout_s} s: the decoder is busy or gone; '
                 f'keeping the newest {settings.capacity} chunks')
         self.decoder_seen = present
         self.publish()
@@ -91,7 +91,8 @@ class ChunkOutlet:
         stats = self.fifo.stats(now)
         report.values.update(vars(stats), capacity=self.fifo.settings.capacity)
         if node.active and not stats.decoder_present:
-            report.add(WARN, 'no decoder: no credit within fifo.credit_timeout_s')
+            report.add(WARN, 'no credit within fifo.credit_timeout_s: no decoder, or one '
+                             'that is busy')
         dropped = self._recent_drops.growth(now, {'dropped': stats.dropped})
         if dropped['dropped']:
             report.add(WARN, f'{dropped["dropped"]:.0f} chunks dropped in the last 10 s: the '
