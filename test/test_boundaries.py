@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = 'audio_interaction_ros'
 
 FACTS = {'protocol', 'config', 'errors', 'reading', 'resources', 'strict_yaml',
-         'parameter_file', 'terminal', 'process_memory'}
+         'parameter_file', 'terminal', 'process_memory', 'whole_file'}
 HEARING = FACTS | {'audio'}
 CORE = HEARING | {'stream', 'alerts', 'runtimes.base'}
 RUNTIME = FACTS | {'runtimes'}
@@ -38,6 +38,7 @@ ROWS = {
     'parameter_file': (FACTS, set()),
     'strict_yaml': ({'errors'}, {'yaml'}),
     'terminal': (set(), set()),
+    'whole_file': (set(), set()),
     'process_memory': (set(), set()),
     'audio': (HEARING, {'numpy', 'soxr', 'soundfile'}),
     'audio.bag': (HEARING, {'numpy', 'rosbags'}),

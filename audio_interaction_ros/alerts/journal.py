@@ -5,11 +5,9 @@ Owns the format and how it is written: whole or not at all. Knows no ROS, no thr
 clock; which file it is and how old it may be is the caller's matter.
 """
 
-import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, NoReturn
 
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Category, Severity
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.whole_file import write_whole
 
 __all__ = ['JournalError', 'JournalContents', 'read', 'waiting_for_a_person', 'write']
 
@@ -81,7 +80,7 @@ def write(path: Path, kept: JournalContents) -> None:
             _require_room(path.parent)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, dump(kept))
+        write_whole(path, dump(kept), private=True)
     except OSError as error:
         raise JournalError(f'{path}: the journal of alerts cannot be written ({error})') from error
 
@@ -92,26 +91,6 @@ def _require_room(folder: Path) -> None:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise PermissionError(f'{folder} is no folder that can be written')
-
-
-def _replace(path: Path, data: bytes) -> None:
-    # a name of its own, readable by the owner only: two processes may write at once
-    number, name = tempfile.mkstemp(prefix=f'.{path.name}.', suffix='.tmp', dir=path.parent)
-    try:
-        with os.fdopen(number, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def dump(kept: JournalContents) -> bytes:

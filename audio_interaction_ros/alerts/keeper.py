@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audio_interaction_ros.alerts.journal import JournalContents, JournalError, read, write
+from audio_interaction_ros.whole_file import remove_left
 
 __all__ = ['AlertKeeper', 'journal_path']
 
@@ -70,6 +71,7 @@ class AlertKeeper:
         """Return what an earlier process left; nothing where that is too old or damaged."""
         if self.path is None:
             return JournalContents()
+        remove_left(self.path.parent, self.path.name)
         try:
             kept = read(self.path)
         except JournalError as error:

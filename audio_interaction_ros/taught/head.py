@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from audio_interaction_ros.errors import ConfigurationError, ForeignModelError
+from audio_interaction_ros.whole_file import write_whole
 
 __all__ = ['FORMAT', 'TaughtSound', 'make_name', 'read_taught', 'write_taught']
 
@@ -94,11 +95,9 @@ def write_taught(path: Path, sound: TaughtSound) -> None:
             'model_id': sound.model_id, 'embedding_width': sound.width, 'middle': sound.middle,
             'slope': sound.slope, 'threshold': sound.threshold, 'made': sound.made}
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f'.{path.name}.new')
-    save_file({name: np.ascontiguousarray(getattr(sound, name), dtype)
-               for name, dtype in _TENSORS.items()}, scratch,
-              metadata={'taught': json.dumps(said, ensure_ascii=False)})
-    scratch.replace(path)
+    write_whole(path, save({name: np.ascontiguousarray(getattr(sound, name), dtype)
+                            for name, dtype in _TENSORS.items()},
+                           metadata={'taught': json.dumps(said, ensure_ascii=False)}))
 
 
 def read_taught(path: Path) -> TaughtSound:

@@ -10,8 +10,8 @@ Knows no sound by name and no figure.
 """
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -22,6 +22,7 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
+from audio_interaction_ros.whole_file import remove_left, write_whole
 from eval import scenes
 from eval.matching import ExpectedEvent
 from eval.scenes import Scene, ScenePlan
@@ -99,6 +100,7 @@ class EmbeddingCache:
     def hear(self, plans: Sequence[ScenePlan]) -> list[HeardScene]:
         """Return all streams in their order, hearing what is missing and showing how far it is."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        remove_left(self._folder, '*.npy')
         heard = []
         with report.progress_bar() as bar:
             task = bar.add_task('streams heard', total=len(plans))
@@ -120,10 +122,9 @@ class EmbeddingCache:
         name = _digest(self._ears.name, samples.astype('<f4').tobytes())
         path = self._folder / f'{name}.npy'
         if not path.is_file():
-            scratch = path.with_suffix(f'.{os.getpid()}.part')  # another run may hear it too
-            with scratch.open('wb') as file:
-                np.save(file, self._ears.hear(samples))
-            scratch.replace(path)
+            data = io.BytesIO()
+            np.save(data, self._ears.hear(samples))
+            write_whole(path, data.getvalue())  # another run may hear it too
             self.fresh += 1
         return name
 

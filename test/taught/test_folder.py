@@ -28,6 +28,13 @@ def test_a_sound_is_the_same_after_it_was_kept(tmp_path):
     assert [item.name for item in path.parent.iterdir()] == ['our_doorbell.safetensors']
 
 
+def test_what_a_killed_teach_left_goes_with_the_next_look(tmp_path):
+    path = sounds.add_sound(tmp_path, make_sound())
+    (tmp_path / f'.{path.name}.abc.tmp').write_bytes(b'half')
+    assert [found for found, _ in sounds.list_sounds(tmp_path)] == [path]
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_is_no_number_is_not_heard():
     assert make_sound().score(np.full(6, np.nan, np.float32)) < 0.01
 
