@@ -132,15 +132,17 @@ class AudioFileNode(Node):
             if not before or before[-1].is_info:
                 raise AudioFormatError(f'Expected audio in {path}, found no message of it; the '
                                        'bag is damaged, name another one')
-            publisher: Any = self.create_publisher(before[-1].kind, 'audio', qos.AUDIO_OUT)
-            items = self._bag_items(before, messages)
+            kind, items = before[-1].kind, self._bag_items(before, messages)
         else:
             next(self._read_file(path), None)  # a bad file is named at once
-            publisher = self.create_publisher(AudioChunk, 'audio', qos.AUDIO_OUT)
-            items = self._file_items(path)
-        if not self._wait_for_ears(publisher):
+            kind, items = AudioChunk, self._file_items(path)
+        # While it waits to begin there is no publisher: nobody shall miss audio from one.
+        if not self._wait_until(self._is_free):
             return
-        self._publish(publisher, items, pace)
+        publisher = self.create_publisher(kind, 'audio', qos.AUDIO_OUT)
+        if self._wait_until(publisher.get_subscription_count):
+            self._sleep(_MATCHING_S)
+            self._publish(publisher, items, pace)
 
     @staticmethod
     def _until_audio(messages: Iterator[BagMessage]) -> Iterator[BagMessage]:
@@ -200,19 +202,18 @@ class AudioFileNode(Node):
         return read_blocks(path, self._parameter_value('block_ms'),
                            raw=PcmFormat.parse(raw) if raw else None, warn=warn)
 
-    def _wait_for_ears(self, publisher: Any) -> bool:
-        """Wait until somebody will hear the first block; False when closing."""
-        told = False
-        while not self._closing:
-            credit = self._consumed is not None or not self._parameter_value('wait_for_decoder')
-            if credit and not self.held and publisher.get_subscription_count():
-                self._sleep(_MATCHING_S)
-                return not self._closing
-            if not told:
-                self.get_logger().info('waiting for an encoder and a decoder')
-                told = True
+    def _is_free(self) -> bool:
+        """Return whether a decoder is there, where one is waited for, and nobody holds it."""
+        waits = self._consumed is None and self._parameter_value('wait_for_decoder')
+        return not self.held and not waits
+
+    def _wait_until(self, ready: Callable[[], object]) -> bool:
+        """Wait for what the first block needs to be heard; False when closing."""
+        if not ready():
+            self.get_logger().info('waiting for an encoder and a decoder', once=True)
+        while not self._closing and not ready():
             self._sleep(0.05)
-        return False
+        return not self._closing
 
     def _publish(self, publisher: Any, items: Iterator[tuple[float, Any]], pace: str) -> None:
         began = time.monotonic()

@@ -66,6 +66,20 @@ def test_a_recording_that_is_over_is_not_waited_for(robot, recording):
     assert encoder._input.received and encoder._input.renewed == 0
 
 
+def test_a_recording_that_waits_is_not_waited_for(robot, recording):
+    """Held while what reads words is loaded, or without a decoder yet: no audio is missing."""
+    encoder = robot.encoder()
+    encoder._input.be_patient(0.05)
+    node = robot.add(AudioFileNode(**robot.options({'path': str(recording), 'tail_s': 0.4})))
+    node.held = True
+    robot.decoder()
+    robot.wait(lambda: node._consumed is not None, 'there is a decoder')
+    time.sleep(0.5)
+    assert encoder.count_publishers('audio') == encoder._input.renewed == 0
+    node.held = False
+    robot.wait(lambda: node.published_s > 1.0 and encoder._input.received, 'it begins')
+
+
 @pytest.mark.parametrize('chunk_s', [0.2, 0.8])
 def test_consumed_pace_finds_out_how_long_chunks_are(robot, recording, chunk_s):
     """A model of chance of another size, in the nodes: nobody tells them how long a chunk is."""
