@@ -24,7 +24,12 @@ from audio_interaction_ros.audio.devices import hear_device, sound_library
 from audio_interaction_ros.checkpoints.weights import locate
 from audio_interaction_ros.cli.numbers import above_zero, share
 from audio_interaction_ros.cli.recording import expect_writable, open_recordings, print_notice
-from audio_interaction_ros.cli.sounds import add_model_arguments, hear_blocks, make_configuration
+from audio_interaction_ros.cli.sounds import (
+    add_model_arguments,
+    hear_blocks,
+    make_configuration,
+    tell_minutes,
+)
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -35,7 +40,6 @@ __all__ = ['add_parser', 'describe_bound']
 
 _MINUTES = 10.0
 _CURVES = 'sounds_curves.json'
-_TOLD_EVERY = round(60 / CHUNK_S)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -121,11 +125,8 @@ def _hear(chunks: Iterable[EncodedChunk], minutes: float | None) -> list[Encoded
     count = None if minutes is None else max(1, round(minutes * 60 / CHUNK_S))
     heard: list[EncodedChunk] = []
     try:
-        for chunk in itertools.islice(chunks, count):
+        for chunk in tell_minutes(itertools.islice(chunks, count), minutes):
             heard.append(chunk)
-            if len(heard) % _TOLD_EVERY == 0:
-                of = f' of {minutes:g}' if minutes is not None else ''
-                print_notice(f'{len(heard) * CHUNK_S / 60:.0f}{of} min heard')
     except KeyboardInterrupt:
         print_notice(f'stopped after {len(heard) * CHUNK_S / 60:.1f} min; nothing is written')
         raise

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,14 +17,18 @@ from audio_interaction_ros.cli.sound_picture import draw_sounds, load_pyplot
 from audio_interaction_ros.cli.sound_timeline import SoundTimeline, follow_sounds
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.parameter_file import load_configuration
+from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
 from audio_interaction_ros.terminal import print_result
 
-__all__ = ['add_model_arguments', 'add_parser', 'hear_blocks', 'make_configuration']
+__all__ = ['add_model_arguments', 'add_parser', 'hear_blocks', 'make_configuration',
+           'tell_minutes']
 
 _NO_FEATURES = np.empty((0, 0), np.float32)
+_TOLD_EVERY = round(60 / CHUNK_S)
+Heard = TypeVar('Heard')
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +77,15 @@ def hear_blocks(pipeline: ListeningPipeline, blocks: Iterable[AudioBlock]
     for block in blocks:
         yield from map(_leave_features, pipeline.push(block))
     yield from map(_leave_features, pipeline.flush())
+
+
+def tell_minutes(chunks: Iterable[Heard], minutes: float | None = None) -> Iterator[Heard]:
+    """Yield what comes of each chunk, and tell every minute how far it is, of how many."""
+    of = f' of {minutes:g}' if minutes is not None else ''
+    for count, chunk in enumerate(chunks, 1):
+        yield chunk
+        if count % _TOLD_EVERY == 0:
+            print_notice(f'{count * CHUNK_S / 60:.0f}{of} min heard')
 
 
 def _leave_features(chunk: EncodedChunk) -> EncodedChunk:

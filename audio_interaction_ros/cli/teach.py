@@ -2,7 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,11 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli.calibrate import describe_bound
 from audio_interaction_ros.cli.numbers import above_zero
 from audio_interaction_ros.cli.recording import open_recording, open_recordings, print_notice
-from audio_interaction_ros.cli.sounds import make_configuration
+from audio_interaction_ros.cli.sounds import hear_blocks, make_configuration, tell_minutes
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Encoder, Encoding, Runtime
-from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.taught.fit import Background, Lesson, learn, whiten
 from audio_interaction_ros.taught.folder import (
     add_sound,
@@ -29,11 +29,19 @@ from audio_interaction_ros.taught.folder import (
     sounds_folder,
 )
 from audio_interaction_ros.taught.head import TaughtSound, make_name
-from audio_interaction_ros.taught.recordings import Embed, hear_recording, read_samples
+from audio_interaction_ros.taught.recordings import (
+    Bed,
+    Embed,
+    hear_recording,
+    read_chunks,
+    read_samples,
+)
 from audio_interaction_ros.terminal import print_result
 
 __all__ = ['add_parser', 'make_embedder', 'teach']
 
+Hear = Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]
+"""An embedding [width] of each chunk of samples that come in pieces [n] of a stream."""
 LEAST_CLIPS, MOST_CLIPS = 3, 10
 LEAST_RECALL = 0.5
 """Where less than half of the recordings that were left out are heard, nothing is stored."""
@@ -106,13 +114,15 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
     _check(options)
     name = make_name(options.name)
     clips = [_read(path, open_recording(path, options.topic)) for path in options.clips]
-    background = _read_background(options.background, options.topic)
+    room = open_recordings(options.background, options.topic)
     config = make_configuration(options)
     print_notice(f'loading the model {config.model.path}')
     runtime = load_model(config.model, halves=('encoder',))
     _check_name(name, runtime)
-    sound, lesson = teach(options.name, clips, background, make_embedder(config, runtime.encoder),
-                          runtime.encoder, options.rate)
+    hear, bed = _make_hearer(config, runtime.encoder), Bed()
+    background = _hear_background(room, hear, bed)
+    sound, lesson = teach(options.name, clips, whiten(background), bed.samples,
+                          _embed_with(hear), runtime.encoder, options.rate)
     print_result(_describe(lesson, len(clips)))
     print_result(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
     if lesson.recall < LEAST_RECALL and not options.force:
@@ -155,13 +165,37 @@ def _check_name(name: str, runtime: Runtime) -> None:
 def _read(path: str | Path, blocks: Iterator[AudioBlock]) -> np.ndarray:
     samples = read_samples(blocks)
     if not len(samples):
-        raise AudioFormatError(f'{path}: expected a recording, found no samples; name another')
+        raise _explain_empty(path)
     return samples
 
 
-def _read_background(path: Path, topic: str) -> np.ndarray:
-    """Return a file, a bag, or all recordings of a folder one after another."""
-    return np.concatenate([_read(*opened) for opened in open_recordings(path, topic)])
+def _explain_empty(path: str | Path) -> AudioFormatError:
+    return AudioFormatError(f'{path}: expected a recording, found no samples; name another')
+
+
+def _hear_background(room: Iterable[tuple[Path, Iterable[AudioBlock]]], hear: Hear, bed: Bed
+                     ) -> np.ndarray:
+    """
+    Return embeddings [chunks, width] float16 of recordings, one after the other.
+
+    They take half a gigabyte of a day, in which all samples would be 5.5; ``bed`` keeps some.
+    """
+    found, width = bytearray(), 0  # which grows in place
+    for embedding in tell_minutes(hear(_read_all(room, bed))):
+        found += embedding.astype(np.float16).tobytes()
+        width = len(embedding)
+    return np.frombuffer(found, np.float16).reshape(-1, max(1, width))
+
+
+def _read_all(room: Iterable[tuple[Path, Iterable[AudioBlock]]], bed: Bed
+              ) -> Iterator[np.ndarray]:
+    for path, blocks in room:
+        empty = True
+        for chunk in bed.keep(read_chunks(blocks)):
+            empty = False
+            yield chunk
+        if empty:
+            raise _explain_empty(path)
 
 
 class _Tap:
@@ -169,7 +203,7 @@ class _Tap:
 
     def __init__(self, encoder: Encoder) -> None:
         self.spec, self._encoder = encoder.spec, encoder
-        self.heard: list[np.ndarray] = []
+        self.heard = deque[np.ndarray]()
 
     def encode(self, mel: np.ndarray) -> Encoding:
         """Encode a chunk."""
@@ -188,33 +222,46 @@ class _Tap:
 
 def make_embedder(config: AssistantConfig, encoder: Encoder) -> Embed:
     """Return what makes embeddings of samples as the pipeline would hear them."""
+    return _embed_with(_make_hearer(config, encoder))
+
+
+def _embed_with(hear: Hear) -> Embed:
+    return lambda samples: np.stack([*hear(
+        samples[start:start + SAMPLE_RATE_HZ]
+        for start in range(0, len(samples), SAMPLE_RATE_HZ))])
+
+
+def _make_hearer(config: AssistantConfig, encoder: Encoder) -> Hear:
     # No chunk is passed over for being quiet, so that each has its embedding.
     config = replace(config, audio=replace(config.audio, quiet_below_dbfs=-200.0))
     tap = _Tap(encoder)
     pipeline = build_pipeline(config, tap, taught=())
 
-    def embed(samples: np.ndarray) -> np.ndarray:
+    def hear(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         tap.heard.clear()
         pipeline.reset(epoch=1)
-        chunks: list[EncodedChunk] = []
-        for start in range(0, len(samples), SAMPLE_RATE_HZ):
-            chunks += pipeline.push(AudioBlock(
-                samples=samples[start:start + SAMPLE_RATE_HZ], sample_rate_hz=SAMPLE_RATE_HZ,
-                stamp_ns=start * 1_000_000_000 // SAMPLE_RATE_HZ))
-            if start and start % (60 * SAMPLE_RATE_HZ) == 0:
-                print_notice(f'{start // (60 * SAMPLE_RATE_HZ)} of '
-                             f'{len(samples) / 60 / SAMPLE_RATE_HZ:.1f} min heard')
-        chunks += pipeline.flush()
-        assert len(chunks) == len(tap.heard), 'each chunk has its embedding'
-        return np.stack(tap.heard)
-    return embed
+        for _ in hear_blocks(pipeline, _stamp(pieces)):
+            yield tap.heard.popleft()
+        assert not tap.heard, 'each embedding has its chunk'
+    return hear
 
 
-def teach(title: str, clips: list[np.ndarray], background: np.ndarray, embed: Embed,
+def _stamp(pieces: Iterable[np.ndarray]) -> Iterator[AudioBlock]:
+    start = 0
+    for samples in pieces:
+        yield AudioBlock(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ,
+                         stamp_ns=start * 1_000_000_000 // SAMPLE_RATE_HZ)
+        start += len(samples)
+
+
+def teach(title: str, clips: list[np.ndarray], room: Background, bed: np.ndarray, embed: Embed,
           encoder: Encoder, rate: float) -> tuple[TaughtSound, Lesson]:
-    """Return the sound of recordings [n] each, and how well it is told from the background."""
-    room: Background = whiten(embed(background))
-    recordings = [hear_recording(clip, background, embed, seed)
+    """
+    Return the sound of recordings [n] each, and how well it is told from the background.
+
+    ``bed`` [n] is of that background what they are mixed into.
+    """
+    recordings = [hear_recording(clip, bed, embed, seed)
                   for seed, clip in enumerate(clips)]
     lesson = learn(recordings, room, rate)
     made = {'when': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'clips': len(clips),

@@ -22,6 +22,8 @@ DIMENSIONS = 256
 HITS, OF = 2, 3
 """Chunks that must reach the threshold, as config/alerts.yaml asks by default."""
 _MOST_SAMPLES = 2000
+_AT_ONCE = 10_000
+"""Chunks: those of a day in 32 bits are a gigabyte."""
 _LEAST_BACKGROUND = 150
 """Chunks: a minute."""
 _SHARE_OF_RATE = 0.5
@@ -79,7 +81,7 @@ class Lesson:
 
 def whiten(embeddings: np.ndarray, dimensions: int = DIMENSIONS) -> Background:
     """
-    Return a background by its embeddings [chunks, width] in the order of time.
+    Return a background by its embeddings [chunks, width] in the order of time, 16 or 32 bits.
 
     Raises ConfigurationError for less than a minute.
     """
@@ -98,7 +100,9 @@ def whiten(embeddings: np.ndarray, dimensions: int = DIMENSIONS) -> Background:
     deviations = np.sqrt(values[keep] / len(samples)) + 1e-3
     basis = (axes / deviations / scale[:, None]).T.astype(np.float32)
     offset = -(basis @ mean)
-    return Background(places=_unit(embeddings @ basis.T + offset), basis=basis, offset=offset)
+    places = np.concatenate([_unit(part.astype(np.float32) @ basis.T + offset) for part
+                             in np.array_split(embeddings, len(embeddings) // _AT_ONCE + 1)])
+    return Background(places=places, basis=basis, offset=offset)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ Owns the mixing and which chunks count as the sound. Chance comes from a seed, s
 recordings teach the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 from audio_interaction_ros.taught.fit import Recording
 
-__all__ = ['Embed', 'find_sounding', 'hear_recording', 'mix', 'read_samples']
+__all__ = ['Bed', 'Embed', 'find_sounding', 'hear_recording', 'mix', 'read_chunks',
+           'read_samples']
 
 Embed = Callable[[np.ndarray], np.ndarray]
 """Embeddings [chunks, width] of samples [n] float32 at 16 kHz, from the start of a stream."""
@@ -24,6 +25,10 @@ SURROUNDINGS_DB = (None, 20.0, 20.0, 10.0)
 _LEAD_CHUNKS = 5
 """A window of the encoder, two seconds."""
 _LONGEST_S = 12.0
+_PIECE_CHUNKS = 50
+"""20 s, longer than a surrounding."""
+_BED_CHUNKS = 4500
+"""Half an hour, 115 MB: more than a lesson draws from."""
 _FRAME = 320
 _FLOOR_DBFS = -70.0
 _LEVEL_DBFS = (-30.0, -20.0)
@@ -31,12 +36,50 @@ _OVERLAP = 0.5
 """A chunk counts as the sound when so much of it is."""
 
 
+def read_chunks(blocks: Iterable[AudioBlock]) -> Iterator[np.ndarray]:
+    """Yield a recording as mono samples [CHUNK_SAMPLES] float32 at 16 kHz."""
+    front = FrontEnd()
+    for block in blocks:
+        yield from (chunk.samples for chunk in front.push(block))
+    yield from (chunk.samples for chunk in front.flush(0.0))
+
+
 def read_samples(blocks: Iterable[AudioBlock]) -> np.ndarray:
     """Return a recording as mono samples [n] float32 at 16 kHz, in whole chunks."""
-    front = FrontEnd()
-    chunks = [chunk.samples for block in blocks for chunk in front.push(block)]
-    chunks += [chunk.samples for chunk in front.flush(0.0)]
-    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+    return np.concatenate([np.zeros(0, np.float32), *read_chunks(blocks)])
+
+
+class Bed:
+    """What of a background is kept for sounds to be mixed into: of a day pieces from all of it."""
+
+    def __init__(self, most_chunks: int = _BED_CHUNKS) -> None:
+        """Keep all of so many chunks; of more as many, in pieces that chance draws."""
+        self._most = max(1, most_chunks // _PIECE_CHUNKS)
+        self._kept: list[np.ndarray] = []
+        self._piece: list[np.ndarray] = []
+        self._heard = 0
+        self._rng = np.random.default_rng(0)
+
+    def keep(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the chunks of a recording as they are, and keep of them what is wanted."""
+        for chunk in chunks:
+            self._piece.append(chunk)
+            if len(self._piece) == _PIECE_CHUNKS:
+                self._draw(np.concatenate(self._piece))
+                self._piece = []
+            yield chunk
+
+    def _draw(self, piece: np.ndarray) -> None:
+        self._heard += 1
+        if len(self._kept) < self._most:
+            self._kept.append(piece)
+        elif (place := int(self._rng.integers(self._heard))) < self._most:
+            self._kept[place] = piece  # so each of all pieces is kept with the same chance
+
+    @property
+    def samples(self) -> np.ndarray:
+        """What was kept [n] float32."""
+        return np.concatenate([np.zeros(0, np.float32), *self._kept, *self._piece])
 
 
 def find_sounding(samples: np.ndarray, below_db: float = 35.0) -> np.ndarray:

@@ -20,6 +20,8 @@ from audio_interaction_ros.runtimes.base import EncoderSpec, Encoding
 from audio_interaction_ros.runtimes.scripted import ScriptedEncoder
 from audio_interaction_ros.stream.chunk import EncodedChunk, SoundScores
 from audio_interaction_ros.stream.sound_events import SoundRule
+from audio_interaction_ros.taught.fit import whiten
+from audio_interaction_ros.taught.recordings import Bed, hear_recording
 
 pytestmark = pytest.mark.unit
 
@@ -276,6 +278,20 @@ def test_a_sound_is_taught_listed_moved_and_removed(lesson, tmp_path, capsys):
     assert main(['teach', '--remove', 'our doorbell']) == 0
     assert main(['teach', '--import', file]) == 0
     assert 'as our_doorbell' in capsys.readouterr().out
+
+
+def test_of_a_background_only_what_the_lesson_needs_is_kept(lesson, monkeypatch, capsys):
+    """The samples of a day are 5.5 GB."""
+    kept = []
+    monkeypatch.setattr(teach, 'Bed', lambda: Bed(most_chunks=50))
+    monkeypatch.setattr(teach, 'whiten', lambda found: kept.append(found) or whiten(found))
+    monkeypatch.setattr(teach, 'hear_recording', lambda clip, bed, *others: (
+        kept.append(bed) or hear_recording(clip, bed, *others)))
+    assert main(['teach', 'our doorbell', *lesson]) == 0
+    found, bed = kept[:2]
+    assert found.dtype == np.float16 and found.shape == (200, 80)
+    assert len(bed) == 50 * 6400
+    assert '1 min heard' in capsys.readouterr().err
 
 
 def test_what_cannot_be_told_from_the_background_is_not_stored(lesson, tmp_path, capsys):

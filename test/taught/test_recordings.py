@@ -38,6 +38,17 @@ def test_a_sound_stands_out_of_its_background_by_so_much(snr_db):
                                                  during / before < expected * 1.25)
 
 
+def test_of_a_day_pieces_from_all_of_it_are_kept_and_of_less_everything():
+    hours = [np.full(6400, chunk, np.float32) for chunk in range(1000)]
+    bed = recordings.Bed(most_chunks=200)
+    assert sum(1 for _ in bed.keep(iter(hours[:199]))) == 199
+    assert np.array_equal(bed.samples, np.concatenate(hours[:199]))
+    assert [chunk[0] for chunk in bed.keep(iter(hours[199:]))] == list(range(199, 1000))
+    kept = bed.samples[::6400]
+    assert len(kept) == 200 and kept.min() < 500 < kept.max()
+    assert all(np.diff(piece).tolist() == [1] * 49 for piece in kept.reshape(-1, 50))
+
+
 def test_the_chunks_of_a_sound_are_those_in_which_it_is_heard():
     room = np.random.default_rng(0).standard_normal(160_000).astype(np.float32)
     heard = recordings.hear_recording(tone(1.2), room, loudness, seed=3)
