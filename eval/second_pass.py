@@ -7,7 +7,6 @@ speaks for a text. Leaves ``second_pass.json`` and a cache of readings.
 """
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.final_text import Draft, choose_final
 from audio_interaction_ros.stream.onset import OnsetGuess
 from audio_interaction_ros.stream.span_reader import SpanReading
+from eval.kept_lines import KeptLines
 from eval.second_pass_streams import CONDITIONS, make_plain_stream, make_stream
 from eval.second_pass_windows import measure_windows
 from eval.speech_clips import LONGEST_S
@@ -96,16 +96,15 @@ def measure_onsets(clips: Sequence[HeldOutClip],
     return errors
 
 
+def _without_key(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != 'key'}
+
+
 class Readings:
     """What Whisper read of pieces of audio, all of it and where somebody speaks, kept."""
 
     def __init__(self, cache: Path) -> None:
-        self._cache = cache
-        self._known: dict[str, dict[str, Any]] = {}
-        if cache.is_file():
-            for line in cache.read_text(encoding='utf-8').splitlines():
-                row = json.loads(line)
-                self._known[row.pop('key')] = row
+        self._known = KeptLines[dict[str, Any]](cache, from_row=_without_key, to_row=dict)
         self._models: dict[bool, Any] = {}
 
     def has(self, name: str, *, find_speech: bool) -> bool:
@@ -117,10 +116,8 @@ class Readings:
         """Return what was read in samples [n], or in those that a function makes, or before."""
         key = f'{name} {find_speech}'
         if key not in self._known:
-            self._known[key] = self._transcribe(samples() if callable(samples) else samples,
-                                                find_speech)
-            with self._cache.open('a', encoding='utf-8') as file:
-                file.write(json.dumps({'key': key, **self._known[key]}) + '\n')
+            self._known.keep(key, self._transcribe(
+                samples() if callable(samples) else samples, find_speech))
         row = dict(self._known[key])
         span = row.pop('span_s')
         return Recognition(span_s=None if span is None else (span[0], span[1]), **row)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.speech_clips import LONGEST_S
 from held_out.clips import (
     RATE,
     HeldOutClip,
@@ -25,7 +26,7 @@ __all__ = ['KINDS', 'PlacedClip', 'TurnStream', 'join_clips', 'make_quiet', 'pic
 
 KINDS = ('speech_read', 'speech_command', 'speech_phrase', 'speech_names', 'speech_numbers',
          'speech_addresses')
-LONGEST_S, SHORTEST_S = 20.0, 0.6
+SHORTEST_S = 0.6
 AROUND_S = 0.1
 """Of a clip so much is kept around what sounds."""
 LEVEL_DBFS, FLOOR_DBFS = -23.0, -65.0

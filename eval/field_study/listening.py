@@ -7,8 +7,7 @@ audio, and what computing adds is for the day's report.
 """
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.replay.collect import EventCollector
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.stream.events import Event, ReplyStarted, Silence
+from eval.kept_lines import KeptLines
 
 __all__ = ['StudyHearing', 'StudyListener']
 
@@ -57,19 +57,15 @@ class StudyListener:
 
         ``variant`` is what decides what they hear: model and configuration.
         """
-        self._make, self._kinds, self._cache, self._variant = make, kinds, cache, variant
-        lines = cache.read_text(encoding='utf-8').splitlines() if cache.exists() else []
-        self._known = dict(_read_lines(lines))
+        self._make, self._kinds, self._variant = make, kinds, variant
+        self._cache = KeptLines(cache, from_row=_from_row, to_row=asdict)
 
     def hear(self, samples: np.ndarray) -> StudyHearing:
         """Return what is heard of samples [n] float32 at 16 kHz, now or before."""
         key = hashlib.sha256(self._variant.encode() + samples.astype('<f4').tobytes()).hexdigest()
-        if key not in self._known:
-            self._known[key] = self._hear(samples)
-            row = {'key': key, **asdict(self._known[key])}
-            with self._cache.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps(row, ensure_ascii=False) + '\n')
-        return self._known[key]
+        if key not in self._cache:
+            self._cache.keep(key, self._hear(samples))
+        return self._cache[key]
 
     def _hear(self, samples: np.ndarray) -> StudyHearing:
         assistant, hearing = self._make(), StudyHearing(seconds=len(samples) / SAMPLE_RATE_HZ)
@@ -109,17 +105,11 @@ def _decisions(event: Event | AlertChange) -> list[tuple[float, bool]]:
     return []
 
 
-def _read_lines(lines: Iterable[str]) -> Iterator[tuple[str, StudyHearing]]:
-    """Yield the hearings of a cache; a last line cut off by a kill is left out."""
-    for line in lines:
-        try:
-            row = json.loads(line)
-            yield row.pop('key'), StudyHearing(
-                seconds=row['seconds'], heard=[_heard(one) for one in row['heard']],
-                told=[(when, _heard(one)) for when, one in row['told']],
-                decisions=[(at, responded) for at, responded in row['decisions']])
-        except (ValueError, KeyError, TypeError):
-            continue
+def _from_row(row: dict[str, Any]) -> StudyHearing:
+    return StudyHearing(
+        seconds=row['seconds'], heard=[_heard(one) for one in row['heard']],
+        told=[(when, _heard(one)) for when, one in row['told']],
+        decisions=[(at, responded) for at, responded in row['decisions']])
 
 
 def _heard(row: dict[str, Any]) -> Heard:

@@ -23,7 +23,6 @@ import numpy as np
 
 from audio_interaction_ros.config import LaneConfig, LaneDefaults, resolve_lanes
 from audio_interaction_ros.runtimes.base import Runtime, Transcriber
-from eval.hearing.cache import HearingCache
 from eval.hearing.playing import (
     TO_ENGLISH,
     TRACE,
@@ -34,6 +33,7 @@ from eval.hearing.playing import (
     make_once,
 )
 from eval.hearing.record import Hearing
+from eval.kept_lines import KeptLines
 from eval.reply_probe import FLOOR
 from eval.worker_pool import WorkerPool
 
@@ -66,7 +66,7 @@ class Listener:
         self._translator, self._to_english = translator, to_english
         self._runtime, self._second_pass = runtime, second_pass
         self.lanes = self._resolve(lanes)
-        self._cache = HearingCache(cache)
+        self._cache = KeptLines(cache, from_row=Hearing.from_row, to_row=asdict)
 
     def with_lanes(self, lanes: Sequence[LaneConfig]) -> 'Listener':
         """Return a listener with other lanes that keeps what it hears in the same cache."""
@@ -106,9 +106,10 @@ class Listener:
         """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
         stream = self._stream(0, name, samples)
         if stream.key not in self._cache:
-            self._cache.keep(hear(self._runtime, stream, second_pass=self._second_pass,
-                                  translation_second_pass=make_once(self._translator),
-                                  to_english=self._to_english))
+            self._cache.keep(stream.key, hear(
+                self._runtime, stream, second_pass=self._second_pass,
+                translation_second_pass=make_once(self._translator),
+                to_english=self._to_english))
         return self._cache[stream.key]
 
     def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
@@ -121,7 +122,7 @@ class Listener:
         crew = replace(self._crew, streams=1) if self.translates_again else self._crew
         for place, hearing in crew.work(self._runtime, self._list_missing(streams, there), partial(
                 hear_in_pool, translator=self._translator, to_english=self._to_english)):
-            self._cache.keep(hearing)
+            self._cache.keep(hearing.key, hearing)
             yield place, hearing
         yield from there
 

@@ -1,7 +1,7 @@
 """What a model made of one stream: plain data, one line of JSON on disk. Knows no metric."""
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ['HeardReply', 'Hearing']
 
@@ -53,14 +53,9 @@ class Hearing:
         """Return the replies of a lane."""
         return [reply for reply in self.replies if reply.lane == lane]
 
-    def to_line(self) -> str:
-        """Return all of it as a line of JSON, its end included."""
-        return json.dumps(asdict(self), ensure_ascii=False) + '\n'
-
     @classmethod
-    def from_line(cls, line: str) -> 'Hearing':
-        """Return what ``to_line`` wrote; ValueError, KeyError or TypeError where it did not."""
-        row = json.loads(line)
+    def from_row(cls, row: dict[str, Any]) -> 'Hearing':
+        """Return what ``asdict`` made a row; ValueError, KeyError or TypeError for others."""
         replies = [HeardReply(**{**reply, 'shown': [tuple(part) for part in reply['shown']]})
                    for reply in row['replies']]
         return cls(**{**row, 'replies': replies,

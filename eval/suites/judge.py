@@ -14,11 +14,13 @@ import json
 import os
 import re
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
+from eval.kept_lines import KeptLines
 from eval.suites.items import Answered
 
 __all__ = ['PROMPT_VERSION', 'SAMPLES', 'Judge', 'add_judge_arguments', 'connect', 'make_judge']
@@ -49,15 +51,9 @@ class Judge:
 
     def __init__(self, complete: Complete, name: str, cache: Path) -> None:
         """Ask by ``complete``; ``name`` of the model is part of what is kept."""
-        self._complete, self.name, self._cache = complete, name, cache
-        self._known: dict[str, str] = {}
-        if cache.exists():
-            for line in cache.read_text(encoding='utf-8').splitlines():
-                try:
-                    row = json.loads(line)
-                    self._known[row['key']] = row['verdict']
-                except (ValueError, KeyError, TypeError):
-                    continue  # a last line that a kill cut off
+        self._complete, self.name = complete, name
+        self._known = KeptLines[str](cache, from_row=itemgetter('verdict'),
+                                     to_row=lambda verdict: {'verdict': verdict})
 
     def rate(self, answered: Answered) -> float | None:
         """Return 1 to 5 for an open question; None where the judge gave no number."""
@@ -82,10 +78,7 @@ class Judge:
         key = hashlib.sha256(json.dumps(
             [PROMPT_VERSION, self.name, sample, prompt]).encode()).hexdigest()
         if key not in self._known:
-            self._known[key] = self._complete(prompt, sample)
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
-            with self._cache.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps({'key': key, 'verdict': self._known[key]}) + '\n')
+            self._known.keep(key, self._complete(prompt, sample))
         return self._known[key]
 
 

@@ -10,6 +10,7 @@ keeps what was answered. Knows no rule.
 import hashlib
 import json
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from audio_interaction_ros.protocol import Block, reply_block, task_block
 from audio_interaction_ros.runtimes.base import Allowed, Decoder, Runtime, StepRequest, Tokenizer
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.machine import Machine, Phase, State
+from eval.kept_lines import KeptLines
 from eval.suites.items import Answered, Said, SuiteItem
 from eval.suites.questions import phrase_question, read_recording
 from held_out.clips import RATE
@@ -36,17 +38,18 @@ LONGEST_S = 20.0
 def answer_offline(runtime: Runtime, items: Sequence[SuiteItem], lane: LaneConfig, cache: Path,
                    variant: str) -> list[Answered]:
     """Return every item with the answer to it; what was answered before is in ``cache``."""
-    known, answered = _read_known(cache), list[Answered]()
+    # Hearings of the other protocol may stand in the same file.
+    known = KeptLines[str](cache, from_row=itemgetter('offline'),
+                           to_row=lambda text: {'offline': text})
+    answered = list[Answered]()
     for item in report.track('asking offline', items):
         samples = read_recording(item)[:round(LONGEST_S * RATE)]
         key = _key(runtime, lane, variant, item, samples)
         if key not in known:
             features = encode_whole(runtime, samples)
             block = lay_out(runtime, lane, item, len(features))
-            known[key] = _write_out(runtime.tokenizer, write_reply(
-                runtime.decoder, block, features, lane.max_reply_tokens))
-            with cache.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps({'key': key, 'offline': known[key]}) + '\n')
+            known.keep(key, _write_out(runtime.tokenizer, write_reply(
+                runtime.decoder, block, features, lane.max_reply_tokens)))
         seconds = len(samples) / RATE
         said = (Said(seconds, known[key]),) if known[key] else ()
         answered.append(Answered(item=item, text=known[key], said=said, seconds=seconds))
@@ -125,14 +128,3 @@ def _key(runtime: Runtime, lane: LaneConfig, variant: str, item: SuiteItem,
              lane.max_reply_tokens, phrase_question(item),
              hashlib.sha256(samples.astype('<f4').tobytes()).hexdigest()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
-
-
-def _read_known(cache: Path) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for line in cache.read_text(encoding='utf-8').splitlines() if cache.is_file() else ():
-        try:
-            row = json.loads(line)
-            known[row['key']] = row['offline']
-        except (ValueError, KeyError, TypeError):
-            continue  # a hearing of the other protocol, or a last line that a kill cut off
-    return known

@@ -15,8 +15,8 @@ import soundfile
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.strict_yaml import read_yaml
 from eval import suite
-from eval.hearing import cache
 from eval.hearing.record import HeardReply, Hearing
+from eval.kept_lines import KeptLines
 from eval.suites import answering, forms, judge, page, rules, scoring
 from eval.suites.exports import export
 from eval.suites.items import Answered, Said, SuiteItem
@@ -222,7 +222,7 @@ def test_delay_lagging_and_words_taken_back_stand_beside_word_errors():
 def test_a_suite_reads_its_file_of_hearings_once(options, parts, monkeypatch):
     """Each item of MMAU is an instruction of its own, and the file may be long."""
     read = []
-    monkeypatch.setattr(cache, '_read', lambda path: read.append(path) or iter(()))
+    monkeypatch.setattr(KeptLines, '_read', lambda kept: read.append(kept._path) or iter(()))
     chosen = options('mmau')
     for _ in range(2):
         assert suite.run(chosen, parts.loud_runtime()) == 0
