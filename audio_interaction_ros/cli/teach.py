@@ -1,11 +1,14 @@
 """`audio-interaction teach NAME CLIP…`: a class of its own for the sound of one device."""
 
 import argparse
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -176,15 +179,32 @@ def _explain_empty(path: str | Path) -> AudioFormatError:
 def _hear_background(room: Iterable[tuple[Path, Iterable[AudioBlock]]], hear: Hear, bed: Bed
                      ) -> np.ndarray:
     """
-    Return embeddings [chunks, width] float16 of recordings, one after the other.
+    Return embeddings [chunks, width] float16 of recordings, one after the other; ``bed`` keeps
+    some of the samples.
 
-    They take half a gigabyte of a day, in which all samples would be 5.5; ``bed`` keeps some.
+    They lie in a file without a name, for those of a day are gigabytes, and go with the array.
     """
-    found, width = bytearray(), 0  # which grows in place
-    for embedding in tell_minutes(hear(_read_all(room, bed))):
-        found += embedding.astype(np.float16).tobytes()
-        width = len(embedding)
-    return np.frombuffer(found, np.float16).reshape(-1, max(1, width))
+    with _make_spool() as file:
+        for embedding in tell_minutes(hear(_read_all(room, bed))):
+            with _explain_no_room():
+                file.write(embedding.astype(np.float16).tobytes())
+        return np.memmap(file, np.float16, 'r').reshape(-1, len(embedding))
+
+
+def _make_spool() -> IO[bytes]:
+    with _explain_no_room():
+        return tempfile.TemporaryFile(buffering=0)
+
+
+@contextmanager
+def _explain_no_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            'expected room among the temporary files for what is heard of the background, 0.1 GB '
+            f'an hour, found none ({error}); free some, or name another folder in TMPDIR'
+        ) from error
 
 
 def _read_all(room: Iterable[tuple[Path, Iterable[AudioBlock]]], bed: Bed

@@ -22,8 +22,8 @@ DIMENSIONS = 256
 HITS, OF = 2, 3
 """Chunks that must reach the threshold, as config/alerts.yaml asks by default."""
 _MOST_SAMPLES = 2000
-_AT_ONCE = 10_000
-"""Chunks: those of a day in 32 bits are a gigabyte."""
+_AT_ONCE = 1000
+"""Chunks: those of a day in 32 bits are gigabytes."""
 _LEAST_BACKGROUND = 150
 """Chunks: a minute."""
 _SHARE_OF_RATE = 0.5

@@ -27,8 +27,8 @@ _LEAD_CHUNKS = 5
 _LONGEST_S = 12.0
 _PIECE_CHUNKS = 50
 """20 s, longer than a surrounding."""
-_BED_CHUNKS = 4500
-"""Half an hour, 115 MB: more than a lesson draws from."""
+_BED_CHUNKS = 1500
+"""Ten minutes: more than the surroundings of ten recordings take together."""
 _FRAME = 320
 _FLOOR_DBFS = -70.0
 _LEVEL_DBFS = (-30.0, -20.0)

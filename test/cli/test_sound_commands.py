@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -292,6 +293,13 @@ def test_of_a_background_only_what_the_lesson_needs_is_kept(lesson, monkeypatch,
     assert found.dtype == np.float16 and found.shape == (200, 80)
     assert len(bed) == 50 * 6400
     assert '1 min heard' in capsys.readouterr().err
+
+
+def test_no_room_for_what_is_heard_of_a_background_is_said(lesson, monkeypatch, capsys):
+    full = Path('/dev/full').open('wb', buffering=0)  # noqa: SIM115 - the command closes it
+    monkeypatch.setattr(teach.tempfile, 'TemporaryFile', lambda **_: full)
+    assert main(['teach', 'our doorbell', *lesson]) == 2
+    assert 'No space left on device' in (said := capsys.readouterr().err) and 'TMPDIR' in said
 
 
 def test_what_cannot_be_told_from_the_background_is_not_stored(lesson, tmp_path, capsys):
