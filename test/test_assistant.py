@@ -108,10 +108,11 @@ def test_replies_become_alerts_and_final_transcripts():
 
 @pytest.fixture(autouse=True)
 def _profile(tmp_path, monkeypatch):
-    """Give the shipped rules thresholds that no training moves."""
+    """Give the shipped rules thresholds and hits that no training moves."""
     rules = yaml.safe_load(shipped_path('config/alerts.yaml').read_text(encoding='utf-8'))
     rules |= {'default_profile': 'test', 'profiles': {'test': {
         'doorbell': 0.875, 'glass_break': 0.875}}}
+    rules['labels']['doorbell']['detect'] = {'hits': 1}
     (tmp_path / 'rules.yaml').write_text(yaml.safe_dump(rules, allow_unicode=True),
                                          encoding='utf-8')
     monkeypatch.setattr(f'{__name__}.RULES', str(tmp_path / 'rules.yaml'))
