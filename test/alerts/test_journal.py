@@ -19,6 +19,7 @@ from audio_interaction_ros.alerts.journal import (
     waiting_for_a_person,
     write,
 )
+from audio_interaction_ros.alerts.keeper import AlertKeeper
 
 pytestmark = pytest.mark.unit
 
@@ -103,6 +104,16 @@ def test_a_full_disk_leaves_the_old_journal_whole(tmp_path, monkeypatch):
         write(path, replace(KEPT, alerts=(ALERT,)))
     assert read(path) == KEPT
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_killed_decoder_left_of_a_journal_goes_at_the_next_start(tmp_path):
+    path = tmp_path / 'alerts.json'
+    write(path, KEPT)
+    (tmp_path / '.alerts.json.abc.tmp').write_bytes(b'half')
+    keeper = AlertKeeper(place=lambda: path, lifetime_s=1e9)
+    assert keeper.recall() == KEPT
+    keeper.close()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_is_no_ordinary_file_is_not_opened(tmp_path):
