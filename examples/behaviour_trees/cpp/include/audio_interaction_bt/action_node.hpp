@@ -5,58 +5,36 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <rclcpp_action/rclcpp_action.hpp>
 
-#include "audio_interaction_bt/callbacks.hpp"
+#include "audio_interaction_bt/client_node.hpp"
 #include "audio_interaction_bt/ports.hpp"
-#include "behaviortree_cpp/action_node.h"
 
 namespace audio_interaction_bt
 {
 
-// Sends a goal to the action of its port action_name; FAILURE where nobody takes it within 3 s.
+// What is known of one goal.
 //
-// A goal can be over, or not answered yet, at the moment in which its node is halted. So all that
-// is known of one goal is a Call of its own, and what comes late finds it gone.
+// A goal can be over, or not answered yet, at the moment in which its node is halted. So each has
+// one of its own, and what comes late finds it gone.
 template<class T>
-class ActionNode : public BT::StatefulActionNode
+struct GoalCall
+{
+  bool answered = false, cancel_answered = false;
+  typename rclcpp_action::ClientGoalHandle<T>::SharedPtr handle;
+  std::shared_ptr<const typename T::Result> result;
+};
+
+// Sends a goal to the action of its port action_name; FAILURE where nobody takes it within 3 s.
+template<class T>
+class ActionNode : public ClientNode<rclcpp_action::Client<T>, GoalCall<T>>
 {
 public:
   using Goal = typename T::Goal;
   using Result = typename T::Result;
-  ActionNode(
-    const std::string & name, const BT::NodeConfig & config,
-    const std::shared_ptr<rclcpp::Node> & node)
-  : BT::StatefulActionNode(name, config), node_(node), callbacks_(node) {}
-
-  BT::NodeStatus onStart() final
-  {
-    if (!client_) {
-      client_ = rclcpp_action::create_client<T>(
-        node_, value_of<std::string>(*this, "action_name"), callbacks_.group);
-    }
-    call_ = std::make_shared<Call>();
-    began_ = Clock::now();
-    return onRunning();
-  }
-
-  BT::NodeStatus onRunning() final
-  {
-    if (!call_->sent && client_->action_server_is_ready()) {
-      send();
-    }
-    callbacks_.take();
-    if (call_->result) {
-      return end(*call_->result);
-    }
-    const bool refused = call_->answered && !call_->handle;
-    const bool late = !call_->answered && Clock::now() - began_ > std::chrono::seconds(3);
-    if (late) {
-      call_off();  // it may be taken yet
-    }
-    return refused || late ? end(Result()) : BT::NodeStatus::RUNNING;
-  }
+  using ActionNode::ClientNode::ClientNode;
 
   // Waits for half a second at most until the goal is called off.
   void onHalted() final
@@ -71,21 +49,28 @@ protected:
   virtual bool is_success(const Result & result) = 0;
 
 private:
-  using Clock = std::chrono::steady_clock;
+  using Client = rclcpp_action::Client<T>;
+  using Call = GoalCall<T>;
   using Handle = rclcpp_action::ClientGoalHandle<T>;
-  struct Call
-  {
-    bool sent = false, answered = false, cancel_answered = false;
-    typename Handle::SharedPtr handle;
-    std::shared_ptr<const Result> result;
-  };
 
-  void send()
+  std::shared_ptr<Client> connect() final
+  {
+    return rclcpp_action::create_client<T>(
+      this->node_, value_of<std::string>(*this, "action_name"), this->callbacks_.group);
+  }
+
+  bool is_served() const final
+  {
+    return this->client_->action_server_is_ready();
+  }
+
+  std::shared_ptr<Call> ask() final
   {
     Goal goal;
     fill(goal);
-    typename rclcpp_action::Client<T>::SendGoalOptions options;
-    const std::weak_ptr<Call> known = call_;
+    const auto call = std::make_shared<Call>();
+    typename Client::SendGoalOptions options;
+    const std::weak_ptr<Call> known = call;
     options.goal_response_callback = [this, known](typename Handle::SharedPtr handle) {
         if (const auto call = known.lock()) {
           call->answered = true;
@@ -99,14 +84,33 @@ private:
           call->result = result.result ? result.result : std::make_shared<Result>();
         }
       };
-    call_->sent = true;
-    client_->async_send_goal(goal, options);
+    this->client_->async_send_goal(goal, options);
+    return call;
+  }
+
+  BT::NodeStatus look() final
+  {
+    const auto & call = this->call_;
+    if (call && call->result) {
+      return end(*call->result);
+    }
+    const bool answered = call && call->answered;
+    if (answered ? !call->handle : this->is_late()) {  // refused, or nobody took it
+      call_off();  // it may be taken yet
+      return end(Result());
+    }
+    return BT::NodeStatus::RUNNING;
+  }
+
+  BT::NodeStatus end(const Result & result)
+  {
+    return is_success(result) ? BT::NodeStatus::SUCCESS : BT::NodeStatus::FAILURE;
   }
 
   void call_off()
   {
-    const auto call = std::move(call_);
-    if (!call || !call->sent || call->result || !rclcpp::ok()) {
+    const auto call = std::move(this->call_);
+    if (!call || call->result || !rclcpp::ok()) {
       return;
     }
     bool cancelled = false;
@@ -117,13 +121,13 @@ private:
         }
         return call->result || call->cancel_answered || (call->answered && !call->handle);
       };
-    callbacks_.take_until(over, std::chrono::milliseconds(500));
+    this->callbacks_.take_until(over, std::chrono::milliseconds(500));
   }
 
   void cancel(const typename Handle::SharedPtr & handle, const std::weak_ptr<Call> & known = {})
   {
     try {
-      client_->async_cancel_goal(handle, [known](auto) {
+      this->client_->async_cancel_goal(handle, [known](auto) {
           if (const auto call = known.lock()) {
             call->cancel_answered = true;
           }
@@ -132,17 +136,6 @@ private:
       // it is over
     }
   }
-
-  BT::NodeStatus end(const Result & result)
-  {
-    return is_success(result) ? BT::NodeStatus::SUCCESS : BT::NodeStatus::FAILURE;
-  }
-
-  std::shared_ptr<rclcpp::Node> node_;
-  Callbacks callbacks_;
-  typename rclcpp_action::Client<T>::SharedPtr client_;
-  std::shared_ptr<Call> call_;
-  Clock::time_point began_{};
 };
 
 }  // namespace audio_interaction_bt
