@@ -5,7 +5,7 @@ Owns what counts as heard. Knows neither audio nor models.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,38 +30,45 @@ Row = Mapping[str, Any]
 
 
 def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
-    """Return the figures by what was done about the robot's voice."""
-    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[row['key'][0], row['key'][2]].append(row)
+    """Return the figures by what was done about the robot's voice; of what was not asked none."""
+    groups, heard, read = (_group(row for row in rows if name in row)
+                           for name in ('key', 'alerts', 'texts'))
     return {which: {
-        **{f'alarm{at}': _share(_at(groups['alarm', which], ratio), _heard_alarm)
+        **{f'alarm{at}': _share(_at(heard['alarm', which], ratio), _heard_alarm)
            for at, ratio in RATIOS.items()},
-        **{f'signal{at}': _share(_at(groups['signal', which], ratio), _heard_alarm)
+        **{f'signal{at}': _share(_at(heard['signal', which], ratio), _heard_alarm)
            for at, ratio in RATIOS.items()},
-        'call': _share(groups['call', which], lambda row: _heard_call(row, calls)),
+        'call': _share(read['call', which], lambda row: _heard_call(row, calls)),
         'call, overheard too': _share(
-            groups['call', which],
+            read['call', which],
             lambda row: _heard_call(row, calls) or _overheard_call(row, calls)),
         'false stops per hour': _false_stops(
-            [row for kind in ('word', 'speech', 'silence') for row in groups[kind, which]
+            [row for kind in ('word', 'speech', 'silence') for row in read[kind, which]
              if not calls.find_call(row.get('text', row.get('word', '')), '')], calls),
-        'word': _share(groups['word', which], _heard_word),
-        'wer': _word_errors(groups['speech', which]),
+        'word': _share(read['word', which], _heard_word),
+        'wer': _word_errors(read['speech', which]),
         'false alerts per hour': _false_alerts(
-            groups['silence', which] + groups['monologue', which]),
+            heard['silence', which] + heard['monologue', which]),
         **{f'noticed beside it{at}': _share(_at(
             [row for kind in BESIDE for row in groups[kind, which] if 'beside' in row],
             ratio), _noticed)
            for at, ratio in RATIOS.items()},
         'softer without a reason': _softer(
             [row for (_, one), rows in groups.items() for row in rows if one == which]),
-        'own words read per minute': _own_words(groups['silence', which]),
-        'false calls per hour': _false_calls(groups['silence', which], calls),
+        'own words read per minute': _own_words(read['silence', which]),
+        'false calls per hour': _false_calls(read['silence', which], calls),
     } for which in LINE_UP} | {
         'erle': {f'{which}, {name}': value for which in LINE_UP[2:] for name, value in _erle(
             [row for row in rows if row['key'][2] == which]).items()},
         'scenes': len({tuple(row['key'][:2]) for row in rows})}
+
+
+def _group(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Return rows by kind of scene and by what was done about the robot's voice."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row['key'][0], row['key'][2]].append(row)
+    return groups
 
 
 def _at(rows: Sequence[Row], ratio: float | None) -> Sequence[Row]:

@@ -84,7 +84,8 @@ class EchoListener:
         """
         Return labels that were raised with times, texts, and what was left of the audio.
 
-        ``sounds`` and ``words`` say what to listen for.
+        ``sounds`` and ``words`` say what to listen for; of what was not listened for nothing is
+        returned, for it is not that nothing was heard.
         """
         canceller = EchoCanceller(
             LinearEcho() if hearing.cancel == 'linear' else make_echo_processor(hearing.cancel),
@@ -107,10 +108,14 @@ class EchoListener:
         robot.finish(parts)
         drowned = hearing.own_voice and canceller is None
         left = np.concatenate([part.samples for part in parts])[:len(scene.noise)]
-        return {'alerts': self._find_alerts([replace(chunk, robot_speaking=drowned)
-                                             for chunk in encoded]) if sounds else [],
-                'texts': robot.texts, 'overheard': robot.overheard, 'beside': robot.beside,
-                'softer_s': robot.speaker.softer_s, 'levels': _levels(scene, left)}
+        told: dict[str, Any] = {}
+        if sounds:
+            told['alerts'] = self._find_alerts([replace(chunk, robot_speaking=drowned)
+                                                for chunk in encoded])
+        if words:
+            told |= {'texts': robot.texts, 'overheard': robot.overheard}
+        return {**told, 'beside': robot.beside, 'softer_s': robot.speaker.softer_s,
+                'levels': _levels(scene, left)}
 
     def _open_ears(self, canceller: EchoCanceller | None,
                    parts: list[AudioChunk]) -> ListeningPipeline:

@@ -104,6 +104,15 @@ def test_what_is_noticed_beside_its_voice_and_what_it_cost():
     assert found['softer without a reason'].value == pytest.approx(5.0 / 12)
 
 
+def test_what_was_not_listened_for_is_no_miss():
+    unasked = row('alarm', 'a', 'webrtc', accepts=['siren'], beside=[[4.2, 4.9]])
+    del unasked['alerts'], unasked['texts']
+    spoken = {**unasked, 'key': ('speech', 'b', 'webrtc'), 'text': 'a step'}
+    found = figures([unasked, spoken], BargeIn(['stop']))['webrtc']
+    assert np.isnan([found[name].value for name in ('alarm', 'wer')]).all()
+    assert found['noticed beside it'].value == 1.0
+
+
 def take(sign, number, left):
     heard = np.full(160, 0.1, np.float32)
     sign.take(EchoFrame(number * 10_000_000, heard, heard, left * heard))
