@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
 from audio_interaction_ros.runtimes.base import Recognition, Transcriber
-from audio_interaction_ros.stream.span_reader import SURE_LOG_PROB, SpanReader, SpanReading
+from audio_interaction_ros.stream.span_reader import (
+    MOST_COMPRESSION,
+    SURE_LOG_PROB,
+    SpanReader,
+    SpanReading,
+)
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
@@ -25,8 +30,6 @@ ALIKE = 0.5
 """A streamed text that has so many words in common with a reading takes away all doubt."""
 MUCH_DOUBT_LOG_PROB = -1.5
 DOUBT_LOG_PROB, DOUBT_NO_SPEECH = SURE_LOG_PROB, 0.5
-MOST_COMPRESSION = 2.4
-"""Text that zlib makes smaller by more runs in circles."""
 MOST_WORDS_PER_S = 8.0
 
 

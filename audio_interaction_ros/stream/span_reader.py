@@ -20,10 +20,12 @@ from audio_interaction_ros.runtimes.base import Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 
-__all__ = ['SURE_LOG_PROB', 'SpanReading', 'SpanReader']
+__all__ = ['MOST_COMPRESSION', 'SURE_LOG_PROB', 'SpanReading', 'SpanReader']
 
 SURE_LOG_PROB = -0.8
 """Mean log-probability of a text from which on it is sure."""
+MOST_COMPRESSION = 2.4
+"""Text that zlib makes smaller by more runs in circles."""
 _SAME = 0.8
 _REMEMBERED = 8
 _LATEST_NS = 2_000_000_000
@@ -179,7 +181,7 @@ class SpanReader:
         if not chunks:
             return None
         samples, skipped_s = _cut_out(chunks, start_ns, end_ns)
-        recognition = transcriber.transcribe(samples, languages)
+        recognition = self._transcribe(transcriber, samples, languages)
         reading = SpanReading(
             start_ns=start_ns, end_ns=end_ns, recognition=recognition,
             any_language=not languages, interpret=self._interpret,
@@ -191,13 +193,30 @@ class SpanReader:
                 _stamp_at(chunks, skipped_s + recognition.span_s[0]),
                 _stamp_at(chunks, skipped_s + recognition.span_s[1])))
         with self._lock:
-            if recognition.mean_log_prob >= SURE_LOG_PROB:
+            if (recognition.mean_log_prob >= SURE_LOG_PROB
+                    and recognition.compression_ratio <= MOST_COMPRESSION):
                 self._read_surely.add(recognition.language)
-            reading = replace(reading, strange=recognition.language not in (
-                self._spoken | self._read_surely))
+            reading = replace(reading, strange=recognition.language not in self._spoken_here)
             if generation == self._generation:
                 self._readings.append(reading)
         return reading
+
+    @property
+    def _spoken_here(self) -> frozenset[str]:
+        return self._spoken | self._read_surely
+
+    def _transcribe(self, transcriber: Transcriber, samples: np.ndarray,
+                    languages: Collection[str]) -> Recognition:
+        """
+        Read once more in languages that are spoken here what runs in circles in another.
+
+        A language that was mistaken for another is often read so ("Mae'n tryb yn yn yn").
+        """
+        read = transcriber.transcribe(samples, languages)
+        if (languages or read.compression_ratio <= MOST_COMPRESSION
+                or read.language in self._spoken_here):
+            return read
+        return transcriber.transcribe(samples, sorted(self._spoken_here - {''}))
 
     def _find_reading(self, start_ns: int, end_ns: int,
                       languages: Collection[str]) -> SpanReading | None:

@@ -5,7 +5,7 @@ import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.runtimes.base import Recognition
-from audio_interaction_ros.stream.span_reader import SpanReader, SpanReading
+from audio_interaction_ros.stream.span_reader import MOST_COMPRESSION, SpanReader, SpanReading
 
 pytestmark = pytest.mark.unit
 
@@ -17,13 +17,14 @@ class Whisper:
 
     def __init__(self, language='en'):
         self.language, self.asked, self.span_s = language, [], None
-        self.log_prob = 0.0
+        self.log_prob, self.compression = 0.0, 1.0
 
     def transcribe(self, samples, languages=()):
         self.asked.append((len(samples), languages))
         return Recognition(
             text=f' {len(samples)} samples ', language=languages[0] if languages else
             self.language, span_s=self.span_s, mean_log_prob=self.log_prob,
+            compression_ratio=1.0 if languages else self.compression,
             write_english=lambda: f' {len(samples)} in English ')
 
 
@@ -68,6 +69,20 @@ def test_a_language_is_strange_until_it_was_read_surely_or_is_named(reader):
     german.remember(AudioChunk(samples=np.ones(6400, np.float32), stamp_ns=0,
                                lost_samples_before=0))
     assert not read('de', -2.0, 0, german)
+
+
+def test_what_runs_in_circles_in_a_strange_language_is_read_in_one_that_is_spoken_here(reader):
+    whisper = Whisper('cy')
+    whisper.compression = MOST_COMPRESSION + 0.1
+    reading = reader.read(whisper, 0, CHUNK_NS)
+    assert whisper.asked == [(6400, ()), (6400, ['en', 'zh'])]
+    assert (reading.language, reading.strange) == ('en', False)
+    whisper.compression = 1.0
+    whisper.log_prob = -0.9
+    assert reader.read(whisper, 2 * CHUNK_NS, 3 * CHUNK_NS).strange, 'it was never read surely'
+    whisper.language, whisper.compression = 'en', MOST_COMPRESSION + 0.1
+    reader.read(whisper, 4 * CHUNK_NS, 5 * CHUNK_NS)
+    assert len(whisper.asked) == 4, 'English in circles is no other language'
 
 
 @pytest.mark.parametrize(('start', 'end', 'same'), [
