@@ -155,9 +155,8 @@ class SpanReader:
         """
         with self._lock:
             self._read_surely.add(language)
-        if not text or TRANSLATION_TARGETS.get(language, 'en') == 'en':
-            return
-        with self._lock:
+            if not text or TRANSLATION_TARGETS.get(language, 'en') == 'en':
+                return
             self._readings.append(SpanReading(
                 start_ns=start_ns, end_ns=end_ns, any_language=True, as_spoken=True,
                 speech_ns=(start_ns, end_ns), recognition=Recognition(
@@ -213,10 +212,12 @@ class SpanReader:
         A language that was mistaken for another is often read so ("Mae'n tryb yn yn yn").
         """
         read = transcriber.transcribe(samples, languages)
+        with self._lock:
+            spoken = self._spoken_here
         if (languages or read.compression_ratio <= MOST_COMPRESSION
-                or read.language in self._spoken_here):
+                or read.language in spoken):
             return read
-        return transcriber.transcribe(samples, sorted(self._spoken_here - {''}))
+        return transcriber.transcribe(samples, sorted(spoken - {''}))
 
     def _find_reading(self, start_ns: int, end_ns: int,
                       languages: Collection[str]) -> SpanReading | None:
