@@ -20,6 +20,7 @@ import numpy as np
 from audio_interaction_ros.cli.teach import LEAST_RECALL
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
 from audio_interaction_ros.taught.fit import Recording
+from audio_interaction_ros.whole_file import open_whole, write_whole
 from eval.scenes import single_plans
 from eval.sounds.embeddings import BatchedEars, Ears
 from eval.taught_figures import (
@@ -122,8 +123,9 @@ def _keep(path: Path, make: Callable[[], tuple[np.ndarray, list[Any]]]
     lines = path.with_suffix('.json')
     if not lines.is_file():
         values, names = make()
-        np.save(path.with_suffix('.npy'), values)
-        lines.write_text(json.dumps(names), encoding='utf-8')
+        with open_whole(path.with_suffix('.npy')) as file:
+            np.save(file, values)
+        write_whole(lines, json.dumps(names).encode())
     return np.load(path.with_suffix('.npy')), json.loads(lines.read_text(encoding='utf-8'))
 
 

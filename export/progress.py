@@ -15,6 +15,7 @@ from typing import Any
 
 from audio_interaction_ros.checkpoints.cache import cache_root
 from audio_interaction_ros.runtimes.engine_files import Target
+from audio_interaction_ros.whole_file import write_whole
 
 __all__ = ['Progress', 'Timings', 'monitor']
 
@@ -130,9 +131,7 @@ class Timings:
     def save(self) -> None:
         """Keep what was measured, for the next build."""
         if self._cache is not None:
-            new = self.path.with_suffix('.new')
-            new.write_bytes(bytes(self._cache.serialize()))
-            new.replace(self.path)
+            write_whole(self.path, bytes(self._cache.serialize()))
 
 
 def _duration(seconds: float) -> str:

@@ -1,43 +1,101 @@
-"""Files that are written whole or not at all, and what a killed writer leaves."""
+"""Files and folders that are written whole or not at all, and what a killed writer leaves."""
 
 import subprocess
 import sys
 
 import pytest
 
-from audio_interaction_ros.whole_file import remove_left, write_whole
+from audio_interaction_ros import whole_file
+from audio_interaction_ros.whole_file import (
+    open_whole,
+    open_whole_folder,
+    remove_left,
+    write_whole,
+)
 
 pytestmark = pytest.mark.unit
-WRITER = """
-import os, sys
+WRITERS = {
+    'file': """
+import sys
 from pathlib import Path
-from audio_interaction_ros.whole_file import write_whole
-def stop(_):
+from audio_interaction_ros.whole_file import open_whole
+with open_whole(Path(sys.argv[1])) as file:
+    file.write(b'new')
     print('half', flush=True)
     sys.stdin.read()
-os.fsync = stop
-write_whole(Path(sys.argv[1]), b'new')
-"""
+""",
+    'folder': """
+import sys
+from pathlib import Path
+from audio_interaction_ros.whole_file import open_whole_folder
+with open_whole_folder(Path(sys.argv[1]).with_name('model')) as new:
+    (new / 'weights').write_bytes(b'new')
+    print('half', flush=True)
+    sys.stdin.read()
+"""}
 
 
-def test_only_what_a_dead_process_left_is_removed(tmp_path):
+def names(folder):
+    return {item.name for item in folder.iterdir()}
+
+
+@pytest.mark.parametrize('kind', WRITERS)
+def test_only_what_a_dead_process_left_is_removed(tmp_path, kind):
     path = tmp_path / 'alerts.json'
     write_whole(path, b'old')
     (tmp_path / '.notes.tmp').write_text('of somebody else')
-    with subprocess.Popen([sys.executable, '-c', WRITER, path], stdin=subprocess.PIPE,
+    with subprocess.Popen([sys.executable, '-c', WRITERS[kind], path], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout.readline() == 'half\n'
-        remove_left(tmp_path, path.name)
-        assert len(list(tmp_path.iterdir())) == 3, 'it still writes'
+        beside = names(tmp_path)
+        remove_left(tmp_path)
+        assert names(tmp_path) == beside > {'alerts.json', '.notes.tmp'}, 'it still writes'
         writer.kill()
-    assert len(list(tmp_path.iterdir())) == 3
-    remove_left(tmp_path, path.name)
-    assert {item.name for item in tmp_path.iterdir()} == {'alerts.json', '.notes.tmp'}
+    assert names(tmp_path) == beside
+    remove_left(tmp_path)
+    assert names(tmp_path) == {'alerts.json', '.notes.tmp'}
     assert path.read_bytes() == b'old'
 
 
+def test_the_next_process_that_writes_there_removes_what_was_left(tmp_path):
+    (tmp_path / '.b.abc.unfinished').write_bytes(b'half')
+    write_whole(tmp_path / 'a', b'', durable=False)
+    assert names(tmp_path) == {'a'}
+
+
+def test_what_fails_on_the_way_leaves_the_old_one(tmp_path):
+    write_whole(tmp_path / 'a', b'old')
+    with pytest.raises(KeyError), open_whole(tmp_path / 'a') as file:
+        file.write(b'new')
+        raise KeyError
+    with pytest.raises(KeyError), open_whole_folder(tmp_path / 'b') as new:
+        (new / 'c').touch()
+        raise KeyError
+    assert names(tmp_path) == {'a'} and (tmp_path / 'a').read_bytes() == b'old'
+
+
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
+    for said in ('old', 'new'):
+        with open_whole_folder(tmp_path / 'a') as folder:
+            (folder / said).touch()
+    assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'new'}
+
+
+def test_a_writer_whose_file_was_removed_before_it_was_locked_takes_another(tmp_path, monkeypatch):
+    lock, removed = whole_file.fcntl.flock, []
+
+    def late(file, how):
+        if not removed:
+            removed.extend(tmp_path.iterdir())
+            removed[0].unlink()
+        lock(file, how)
+    monkeypatch.setattr(whole_file.fcntl, 'flock', late)
+    write_whole(tmp_path / 'a', b'all of it')
+    assert (tmp_path / 'a').read_bytes() == b'all of it' and len(removed) == 1
+
+
 def test_a_folder_that_is_not_there_is_no_mistake(tmp_path):
-    remove_left(tmp_path / 'nowhere', '*')
+    remove_left(tmp_path / 'nowhere')
 
 
 def test_a_file_may_be_read_by_whoever_may_read_its_folder(tmp_path):

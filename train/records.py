@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import CHUNK_S, ChunkSize
 from audio_interaction_ros.strict_yaml import build
+from audio_interaction_ros.whole_file import open_whole
 
 __all__ = ['ABILITIES', 'LICENCE_GROUPS', 'Clip', 'Event', 'Lane', 'RecordError', 'Reply',
            'Stream', 'from_dict', 'read_records', 'to_dict', 'write_records']
@@ -163,10 +164,9 @@ def read_records(path: Path, kind: type[T]) -> Iterator[T]:
 
 def write_records(path: Path, records: Iterable[Any]) -> int:
     """Write records as JSON lines, all or nothing; return how many."""
-    scratch, count = path.with_name(path.name + '.part'), 0
-    with scratch.open('w', encoding='utf-8') as lines:
+    count = 0
+    with open_whole(path) as lines:
         for record in records:
-            lines.write(json.dumps(to_dict(record), ensure_ascii=False) + '\n')
+            lines.write((json.dumps(to_dict(record), ensure_ascii=False) + '\n').encode())
             count += 1
-    scratch.replace(path)
     return count

@@ -71,7 +71,7 @@ class AlertKeeper:
         """Return what an earlier process left; nothing where that is too old or damaged."""
         if self.path is None:
             return JournalContents()
-        remove_left(self.path.parent, self.path.name)
+        remove_left(self.path.parent)  # a sentence that somebody said, half of it
         try:
             kept = read(self.path)
         except JournalError as error:

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.whole_file import open_whole_folder, remove_left
 
 __all__ = ['cache_root', 'ensure_filled', 'print_progress', 'sha256']
 
@@ -91,17 +91,13 @@ def ensure_filled(folder: Path, *, build: Callable[[Path], None], fault: Callabl
 
 def _make(folder: Path, build: Callable[[Path], None], fault: Callable[[Path], str],
           space_mb: int) -> None:
-    mark = f'.{folder.name}.new-'
-    for left in folder.parent.glob(f'{mark}*'):  # of a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_left(folder.parent)  # its room is needed
     free_mb = shutil.disk_usage(folder.parent).free // 10 ** 6
     if free_mb < space_mb:
         raise CheckpointError(
             f'{folder}: expected {space_mb} MB free to make it, found {free_mb} MB; free some '
             f'space {_ELSEWHERE}')
-    with tempfile.TemporaryDirectory(prefix=mark, dir=folder.parent) as scratch:
-        new = Path(scratch) / 'new'
-        new.mkdir()
+    with open_whole_folder(folder) as new:
         build(new)
         problem = fault(new)
         if problem:
@@ -109,9 +105,6 @@ def _make(folder: Path, build: Callable[[Path], None], fault: Callable[[Path], s
         for path in new.rglob('*'):
             if path.is_file():  # other users of a shared cache may read what is public anyway
                 path.chmod(new.stat().st_mode & 0o666)
-        if folder.exists():
-            folder.rename(Path(scratch) / 'old')
-        new.rename(folder)
 
 
 @contextmanager

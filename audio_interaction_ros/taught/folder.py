@@ -15,7 +15,6 @@ from audio_interaction_ros.taught.head import (
     read_taught,
     write_taught,
 )
-from audio_interaction_ros.whole_file import remove_left
 
 __all__ = ['add_sound', 'export_sound', 'import_sound', 'list_sounds', 'remove_sound',
            'sounds_folder']
@@ -37,7 +36,6 @@ def sounds_folder() -> Path:
 def list_sounds(folder: Path) -> list[tuple[Path, TaughtSound | str]]:
     """Return each file, in the order of names, with its sound or what is wrong with it."""
     found: list[tuple[Path, TaughtSound | str]] = []
-    remove_left(folder, f'*{_ENDING}')
     for path in sorted(folder.glob(f'*{_ENDING}')):
         try:
             found.append((path, read_taught(path)))

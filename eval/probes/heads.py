@@ -10,7 +10,6 @@ numbered from 0, as in the paper.
 """
 
 import hashlib
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -21,6 +20,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.whole_file import open_whole
 from eval.probes.clips import ProbeClip
 from eval.probes.lived import LANES, listen
 from eval.probes.passes import ablate_heads, batches
@@ -88,9 +88,8 @@ def _probe_clip(runtime: Runtime, clip: ProbeClip, cache: Path,
     if not path.is_file():
         arrays = {f'{lane} {name}': array for lane, effect in _ablate(runtime, clip)
                   for name, array in effect._asdict().items()}
-        with tempfile.TemporaryDirectory(dir=cache) as folder:  # whole, or not at all
-            np.savez(Path(folder) / path.name, **arrays)
-            (Path(folder) / path.name).replace(path)
+        with open_whole(path, durable=False) as file:
+            np.savez(file, **arrays)
     with np.load(path) as kept:
         return {lane.name: ClipEffect(*(kept[f'{lane.name} {name}']
                                         for name in ClipEffect._fields)) for lane in LANES}

@@ -22,7 +22,7 @@ import numpy as np
 
 from audio_interaction_ros.alerts.rules import AlertRules
 from audio_interaction_ros.protocol import CHUNK_SAMPLES
-from audio_interaction_ros.whole_file import remove_left, write_whole
+from audio_interaction_ros.whole_file import write_whole
 from eval import scenes
 from eval.matching import ExpectedEvent
 from eval.scenes import Scene, ScenePlan
@@ -100,7 +100,6 @@ class EmbeddingCache:
     def hear(self, plans: Sequence[ScenePlan]) -> list[HeardScene]:
         """Return all streams in their order, hearing what is missing and showing how far it is."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        remove_left(self._folder, '*.npy')
         heard = []
         with report.progress_bar() as bar:
             task = bar.add_task('streams heard', total=len(plans))
@@ -114,7 +113,7 @@ class EmbeddingCache:
         if not told.is_file():
             scene = plan.make()
             row = {**_describe(scene), 'samples': self._keep(scene.samples)}
-            told.write_text(json.dumps(row, ensure_ascii=False), encoding='utf-8')
+            write_whole(told, json.dumps(row, ensure_ascii=False).encode())
         return self._restore(json.loads(told.read_text(encoding='utf-8')))
 
     def _keep(self, samples: np.ndarray) -> str:

@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_old_journal_whole(tmp_path, monkeypatch):
 def test_what_a_killed_decoder_left_of_a_journal_goes_at_the_next_start(tmp_path):
     path = tmp_path / 'alerts.json'
     write(path, KEPT)
-    (tmp_path / '.alerts.json.abc.tmp').write_bytes(b'half')
+    (tmp_path / '.alerts.json.abc.unfinished').write_bytes(b'half')
     keeper = AlertKeeper(place=lambda: path, lifetime_s=1e9)
     assert keeper.recall() == KEPT
     keeper.close()

@@ -178,8 +178,11 @@ def test_a_run_that_was_cut_off_gives_the_same_bits(records, tmp_path, extra):
 
 def test_a_checkpoint_that_was_not_finished_is_not_used(records, tmp_path):
     trainer_of(records, tmp_path, *SMALL).run(2)
-    (tmp_path / 'checkpoints/step-0000004.part').mkdir()
-    assert trainer_of(records, tmp_path, *SMALL).step == 2
+    (tmp_path / 'checkpoints/step-0000003.part').mkdir()
+    trainer = trainer_of(records, tmp_path, *SMALL)
+    assert trainer.step == 2
+    trainer.run(4)
+    assert not list(tmp_path.glob('checkpoints/*.part'))
 
 
 def test_only_the_newest_checkpoints_are_kept(records, tmp_path):

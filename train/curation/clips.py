@@ -13,6 +13,7 @@ import soxr
 
 from audio_interaction_ros.errors import AudioFormatError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.whole_file import write_whole
 from train.records import Clip
 
 __all__ = ['RATE', 'load', 'store']
@@ -49,6 +50,4 @@ def store(samples: np.ndarray, path: Path) -> None:
     file, peak = io.BytesIO(), float(np.abs(samples).max(initial=0.0))
     soundfile.write(file, samples / max(peak, 1.0), RATE, format='FLAC')
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + '.part')
-    scratch.write_bytes(file.getvalue())
-    scratch.replace(path)
+    write_whole(path, file.getvalue(), durable=False)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.whole_file import open_whole
 from train.curation.features import EXTRACTORS, find_extractor
 
 __all__ = ['FOLDS', 'LinearTagger', 'Tagger', 'fit_linear', 'fold_of']
@@ -91,13 +92,11 @@ class LinearTagger:
 
     def save(self, path: Path) -> None:
         """Write one ``.npz`` file, all or nothing, in half precision."""
-        scratch = path.with_name(path.name + '.part')
-        with scratch.open('wb') as file:
+        with open_whole(path) as file:
             np.savez_compressed(
                 file, version=_VERSION, features=self.features, names=np.array(self.names),
                 mean=np.float32(self.mean), basis=np.float16(self.basis * _BASIS_GAIN),
                 weights=np.float32(self.weights), bias=np.float32(self.bias))
-        scratch.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> 'LinearTagger':

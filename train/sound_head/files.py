@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from audio_interaction_ros.whole_file import write_whole
+
 __all__ = ['write_json', 'write_tensors']
 
 
@@ -24,13 +26,9 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
     size, = struct.unpack('<Q', content[:8])
     header = json.dumps(json.loads(content[8:8 + size]), sort_keys=True, separators=(',', ':'))
     text = header.encode() + b' ' * (-len(header.encode()) % 8)  # data begin at a multiple of 8
-    scratch = path.with_suffix('.part')
-    scratch.write_bytes(struct.pack('<Q', len(text)) + text + content[8 + size:])
-    scratch.replace(path)
+    write_whole(path, struct.pack('<Q', len(text)) + text + content[8 + size:])
 
 
 def write_json(path: Path, table: dict[str, Any]) -> None:
     """Write a table to a path, on one line."""
-    scratch = path.with_suffix('.part')
-    scratch.write_text(json.dumps(table, separators=(',', ':')) + '\n', encoding='utf-8')
-    scratch.replace(path)
+    write_whole(path, (json.dumps(table, separators=(',', ':')) + '\n').encode())

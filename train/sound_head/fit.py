@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from audio_interaction_ros.whole_file import open_whole
 from train.sound_head.classes import PRESENT, UNKNOWN, SoundClasses
 from train.sound_head.dataset import Dataset, Stream
 from train.sound_head.net import HeadShape, Scaling, SoundNet, find_context
@@ -122,10 +123,9 @@ def score_streams(net: SoundNet, dataset: Dataset, streams: Sequence[Stream]) ->
 
 def _keep(path: Path, net: SoundNet, optimizer: torch.optim.Optimizer, epochs: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix('.part')
-    torch.save({'epochs': epochs, 'net': net.state_dict(), 'optimizer': optimizer.state_dict()},
-               scratch)
-    scratch.replace(path)
+    with open_whole(path) as file:
+        torch.save({'epochs': epochs, 'net': net.state_dict(),
+                    'optimizer': optimizer.state_dict()}, file)
 
 
 def _resume(path: Path, net: SoundNet, optimizer: torch.optim.Optimizer) -> int:

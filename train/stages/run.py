@@ -145,8 +145,6 @@ def _open_folder(folder: Path, job: dict[str, Any], resume: bool) -> None:
                          'resuming')
     write_whole(known, text)
     (folder / 'report.json').unlink(missing_ok=True)
-    for scratch in folder.glob('.part-*.part'):  # of writers that were killed
-        scratch.unlink(missing_ok=True)
 
 
 class _Run:

@@ -11,7 +11,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import os
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from audio_interaction_ros import whole_file
 from audio_interaction_ros.errors import (
     AudioInteractionError,
     ConfigurationError,
@@ -111,22 +111,11 @@ def explain_full_storage(folder: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """
-    Write a file so that it is there entirely or not at all, where ``durable`` also after a power
-    cut (which costs milliseconds a file: too much for each of many small clips).
-    """
+    """Write a file as ``whole_file`` does; StageError for a full disk."""
     # Two writers of one shard (an orphan of a killed build and the next build) write the same
-    # bytes under names of their own; the later rename wins.
-    scratch = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        with explain_full_storage(path.parent), scratch.open('wb') as file:
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    # bytes; the later rename wins.
+    with explain_full_storage(path.parent):
+        whole_file.write_whole(path, data, durable=durable)
 
 
 def _to_dict(record: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import torch
 from audio_interaction_ros.checkpoints import layout
 from audio_interaction_ros.config import LaneDefaults
 from audio_interaction_ros.errors import CheckpointError
+from audio_interaction_ros.whole_file import open_whole_folder
 from train.trainer.model import Trainee
 
 __all__ = ['export']
@@ -35,14 +36,10 @@ def export(trainee: Trainee, folder: Path, tokenizer_json: str, prompts: Mapping
         max_positions=max(trainee.config.max_positions, trainee.recipe.data.max_positions))
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-            scratch = Path(name)
-            (scratch / 'tokenizer.json').write_text(tokenizer_json, encoding='utf-8')
-            layout.save(scratch / 'model', config, trainee.tensors(dtype),
-                            scratch / 'tokenizer.json')
-            if folder.exists():
-                folder.rename(scratch / 'before')
-            (scratch / 'model').rename(folder)
+        with open_whole_folder(folder) as new, tempfile.TemporaryDirectory() as scratch:
+            tokenizer = Path(scratch) / 'tokenizer.json'
+            tokenizer.write_text(tokenizer_json, encoding='utf-8')
+            layout.save(new, config, trainee.tensors(dtype), tokenizer)
     except OSError as error:
         raise CheckpointError(f'{folder}: cannot write the model ({error}); make room, then run '
                               'the same command again') from error

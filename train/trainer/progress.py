@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from audio_interaction_ros.errors import AudioInteractionError
+from audio_interaction_ros.whole_file import open_whole
 
 __all__ = ['OtherStartError', 'hash_files', 'resume_progress', 'save_progress', 'write_weights']
 
@@ -34,10 +35,9 @@ def hash_files(starts: Mapping[str, Path]) -> dict[str, str]:
 def write_weights(path: Path, tensors: Mapping[str, Tensor],
                   about: Mapping[str, str] | None = None) -> None:
     """Write tensors as they are, with metadata; a stop on the way leaves the file before."""
-    scratch = path.with_suffix('.part')
-    save_file({name: value.contiguous() for name, value in tensors.items()}, scratch,
-              metadata=dict(about or {}) or None)
-    scratch.replace(path)
+    with open_whole(path) as file:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, file.name,
+                  metadata=dict(about or {}) or None)
 
 
 def save_progress(path: Path, tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer,
@@ -48,9 +48,8 @@ def save_progress(path: Path, tensors: Mapping[str, Tensor], optimizer: torch.op
     ``counts`` is what a continuation counts on from, ``about`` what else is to be known: text.
     """
     counted = json.dumps(counts)
-    state = path.with_suffix('.state.part')
-    torch.save({'counts': counted, 'optimizer': optimizer.state_dict()}, state)
-    state.replace(path.with_suffix('.state'))
+    with open_whole(path.with_suffix('.state')) as state:
+        torch.save({'counts': counted, 'optimizer': optimizer.state_dict()}, state)
     write_weights(path, {name: value.to(torch.float16) for name, value in tensors.items()},
                   {**about, 'counts': counted})
 

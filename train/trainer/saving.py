@@ -70,7 +70,8 @@ def save(accelerator: Any, parameters: dict[str, nn.Parameter], recipe: Recipe, 
                if str(accelerator.distributed_type).endswith('DEEPSPEED') else {})
     try:
         if accelerator.is_main_process:
-            shutil.rmtree(scratch, ignore_errors=True)
+            for left in folder.glob(f'{PREFIX}*.part'):  # of a run that was killed
+                shutil.rmtree(left, ignore_errors=True)
             scratch.mkdir(parents=True)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(scratch), **options)
