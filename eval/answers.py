@@ -8,10 +8,10 @@ said nobody judges. What was written is kept, so that a run goes on where it was
 """
 
 import argparse
-import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from held_out.lines import read_whole_lines
 from held_out.splits import chance_of
 from measure import report
 from measure.intervals import percentiles, wilson
+from measure.kept_lines import KeptLines, keep_rows
 
 __all__ = ['QUESTIONS', 'add_arguments', 'is_right', 'run']
 
@@ -88,34 +89,23 @@ def open_orders(writer: TokenWriter) -> Ask:
     return ask
 
 
-class Kept:
-    """Answers of earlier runs, by who gave them and to what."""
+Kept = KeptLines[dict[str, Any]]
+"""Answers, of earlier runs too, by who gave them and to what."""
 
-    def __init__(self, path: Path) -> None:
-        """Read them, if there are any."""
-        self.path = path
-        self._known = {(row['who'], row['asked']): row for row in (
-            read_whole_lines(path) if path.exists() else ())}
 
-    def ask_all(self, who: str, ask: Ask, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """Return an answer to each text, showing how far it is."""
-        made = []
-        with report.progress_bar() as bar:
-            for text in bar.track(texts, description=who):
-                if (who, text) not in self._known:
-                    row = {'who': who, 'asked': text, **ask(text)}
-                    with self.path.open('a', encoding='utf-8') as lines:
-                        lines.write(json.dumps(row, ensure_ascii=False) + '\n')
-                    self._known[who, text] = row
-                made.append(self._known[who, text])
-        return made
+def ask_all(who: str, ask: Ask, kept: Kept, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return an answer to each text, showing how far it is."""
+    def answer(text: str) -> dict[str, Any]:
+        return {'who': who, 'asked': text, **ask(text)}
+    return [kept.find(f'{who}: {text}', partial(answer, text))
+            for text in report.track(who, texts)]
 
 
 def _score(who: str, ask: Ask, kept: Kept, questions: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     every: list[dict[str, Any]] = []
     for language, asked in questions.items():
-        made = kept.ask_all(who, ask, [question['ask'] for question in asked])
+        made = ask_all(who, ask, kept, [question['ask'] for question in asked])
         right = [is_right(row['text'], question['any'])
                  for row, question in zip(made, asked, strict=True)]
         result[language] = wilson(sum(right), len(right))
@@ -141,7 +131,7 @@ def _score_orders(who: str, ask: Ask, kept: Kept,
                   chosen: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for sort, rows in chosen.items():
-        made = kept.ask_all(f'{who}, orders', ask, [row['text'] for row in rows])
+        made = ask_all(f'{who}, orders', ask, kept, [row['text'] for row in rows])
         said = [re.sub(r'\W', '', row['text']).casefold() for row in made]
         result[sort] = {
             who: wilson(sum(one == row['wanted'].casefold() for one, row
@@ -182,7 +172,7 @@ def _open_all(options: argparse.Namespace, runtime: Runtime | None) -> Iterator[
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0."""
     out = report.make_folder(options, 'answers')
-    kept, questions = Kept(out / 'answers_given.jsonl'), read_yaml(QUESTIONS)
+    kept, questions = keep_rows(out / 'answers_given.jsonl'), read_yaml(QUESTIONS)
     measured: dict[str, Any] = {'questions': {}, 'orders': {}}
     for who, ask, ask_order, held_mb in _open_all(options, runtime):
         measured['questions'][who] = _score(who, ask, kept, questions) | {'memory_mb': held_mb}

@@ -8,10 +8,8 @@ detector and policy, words from the reader that shows them while they are spoken
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.assembly import load_model
@@ -25,6 +23,7 @@ from eval.echo_material import KINDS, list_scenes
 from eval.echo_scenes import ALONE_S, make_scene
 from held_out.clips import RATE, read_held_out
 from measure import report
+from measure.kept_lines import KeptLines, keep_rows
 
 __all__ = ['add_arguments', 'run']
 
@@ -66,13 +65,12 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         path=options.model, runtime=options.runtime, device=options.device,
         dtype=options.dtype, threads=options.threads), halves=('encoder',)))
     path = out / 'echo_heard.jsonl'
-    rows = {tuple(row['key']): row for row in map(json.loads, path.read_text(
-        encoding='utf-8').splitlines())} if path.is_file() else {}
+    rows = keep_rows(path)
     scenes = [scene for scene in list_scenes(items, options.limit or options.scenes)
               if scene[0] in options.kinds]
-    _hear_missing(scenes, rows, path, EchoListener(options, load), options)
-    heard = [rows[kind, name, which] for kind, name, *_ in scenes for which in HEARINGS
-             if (kind, name, which) in rows]
+    _hear_missing(scenes, rows, EchoListener(options, load), options)
+    heard = [rows[key] for kind, name, *_ in scenes for which in HEARINGS
+             if (key := _key(kind, name, which)) in rows]
     measured = figures(heard, BargeIn(split_list(AssistantConfig().assistant.barge_in)))
     print_tables(measured)
     model_id = '' if options.only_signs else load().encoder.spec.model_id
@@ -80,25 +78,24 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     return 0
 
 
-def _hear_missing(scenes: Sequence[Any], rows: dict[Any, Any], path: Path,
-                  listener: EchoListener, options: argparse.Namespace) -> None:
+def _key(kind: str, name: str, hearing: str) -> str:
+    return f'{kind}: {name}: {hearing}'
+
+
+def _hear_missing(scenes: Sequence[Any], rows: KeptLines[dict[str, Any]], listener: EchoListener,
+                  options: argparse.Namespace) -> None:
     engine = Hibari()
-    with report.progress_bar() as bar, path.open('a', encoding='utf-8') as file:
-        for kind, name, ratio, wanted, make in bar.track(scenes, description='scenes'):
-            which = [one for one in options.hearings if HEARINGS[one].own_voice
-                     or kind not in ('silence', 'monologue')]
-            if all((kind, name, one) in rows for one in which):
-                continue
-            scene = make_scene(f'{kind} {name}', engine, make(), ratio,
-                               alone_s=MONOLOGUE_S if kind == 'monologue' else ALONE_S)
-            for one in which:
-                if (kind, name, one) in rows:
-                    continue
-                row = {'key': (kind, name, one), 'ratio_db': ratio, 'begin': scene.begin / RATE,
-                       'end': scene.end / RATE, **wanted, **listener.hear(
-                           scene, HEARINGS[one],
-                           words=kind in WITH_WORDS and not options.only_signs,
-                           sounds=kind in WITH_SOUNDS and not options.only_signs)}
-                rows[kind, name, one] = row
-                file.write(json.dumps(row) + '\n')
-                file.flush()
+    for kind, name, ratio, wanted, make in report.track('scenes', scenes):
+        missing = [one for one in options.hearings if _key(kind, name, one) not in rows
+                   and (HEARINGS[one].own_voice or kind not in ('silence', 'monologue'))]
+        if not missing:
+            continue
+        scene = make_scene(f'{kind} {name}', engine, make(), ratio,
+                           alone_s=MONOLOGUE_S if kind == 'monologue' else ALONE_S)
+        for one in missing:
+            rows.keep(_key(kind, name, one), {
+                'kind': kind, 'name': name, 'hearing': one, 'ratio_db': ratio,
+                'begin': scene.begin / RATE, 'end': scene.end / RATE, **wanted, **listener.hear(
+                    scene, HEARINGS[one],
+                    words=kind in WITH_WORDS and not options.only_signs,
+                    sounds=kind in WITH_SOUNDS and not options.only_signs)})

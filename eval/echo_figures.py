@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
     """Return the figures by what was done about the robot's voice; of what was not asked none."""
     groups, heard, read = (_group(row for row in rows if name in row)
-                           for name in ('key', 'alerts', 'texts'))
+                           for name in ('kind', 'alerts', 'texts'))
     return {which: {
         **{f'alarm{at}': _share(_at(heard['alarm', which], ratio), _heard_alarm)
            for at, ratio in RATIOS.items()},
@@ -59,15 +59,15 @@ def figures(rows: Sequence[Row], calls: BargeIn) -> dict[str, Any]:
         'false calls per hour': _false_calls(read['silence', which], calls),
     } for which in LINE_UP} | {
         'erle': {f'{which}, {name}': value for which in LINE_UP[2:] for name, value in _erle(
-            [row for row in rows if row['key'][2] == which]).items()},
-        'scenes': len({tuple(row['key'][:2]) for row in rows})}
+            [row for row in rows if row['hearing'] == which]).items()},
+        'scenes': len({(row['kind'], row['name']) for row in rows})}
 
 
 def _group(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     """Return rows by kind of scene and by what was done about the robot's voice."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row['key'][0], row['key'][2]].append(row)
+        groups[row['kind'], row['hearing']].append(row)
     return groups
 
 
@@ -101,7 +101,7 @@ def _softer(rows: Sequence[Row]) -> Estimate:
 
 def _time_softer(row: Row) -> tuple[float, float]:
     """Return seconds that are softer, and all, from when the room is learnt until others sound."""
-    over = row['end'] if row['key'][0] not in BESIDE else row['begin']
+    over = row['end'] if row['kind'] not in BESIDE else row['begin']
     soft, until = 0.0, LEARNT_S
     for begin, end in row['beside']:
         begin, end = max(begin, until), min(end + HELD_S, over)

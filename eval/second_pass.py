@@ -23,13 +23,13 @@ from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.final_text import Draft, choose_final
 from audio_interaction_ros.stream.onset import OnsetGuess
 from audio_interaction_ros.stream.span_reader import SpanReading
-from eval.kept_lines import KeptLines
 from eval.second_pass_streams import CONDITIONS, make_plain_stream, make_stream
 from eval.second_pass_windows import measure_windows
 from eval.speech_clips import LONGEST_S
 from held_out.clips import RATE, HeldOutClip, MaterialError, load, read_held_out
 from held_out.splits import chance_of
 from measure import report
+from measure.kept_lines import keep_rows
 from measure.word_errors import UnderstoodUtterance, word_error_rate
 
 __all__ = ['add_arguments', 'run']
@@ -96,15 +96,11 @@ def measure_onsets(clips: Sequence[HeldOutClip],
     return errors
 
 
-def _without_key(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != 'key'}
-
-
 class Readings:
     """What Whisper read of pieces of audio, all of it and where somebody speaks, kept."""
 
     def __init__(self, cache: Path) -> None:
-        self._known = KeptLines[dict[str, Any]](cache, from_row=_without_key, to_row=dict)
+        self._known = keep_rows(cache)
         self._models: dict[bool, Any] = {}
 
     def has(self, name: str, *, find_speech: bool) -> bool:
@@ -114,11 +110,8 @@ class Readings:
     def read(self, name: str, samples: np.ndarray | Callable[[], np.ndarray], *,
              find_speech: bool) -> Recognition:
         """Return what was read in samples [n], or in those that a function makes, or before."""
-        key = f'{name} {find_speech}'
-        if key not in self._known:
-            self._known.keep(key, self._transcribe(
-                samples() if callable(samples) else samples, find_speech))
-        row = dict(self._known[key])
+        row = dict(self._known.find(f'{name} {find_speech}', lambda: self._transcribe(
+            samples() if callable(samples) else samples, find_speech)))
         span = row.pop('span_s')
         return Recognition(span_s=None if span is None else (span[0], span[1]), **row)
 

@@ -8,10 +8,8 @@ on where it was stopped.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +23,6 @@ from audio_interaction_ros.runtimes.registry import load_text_model
 from audio_interaction_ros.stream.events import FinalTranslation, ReplyFinished
 from audio_interaction_ros.stream.session import Session
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
-from held_out.lines import read_whole_lines
 from held_out.pairs import (
     DIRECTIONS,
     Pair,
@@ -39,6 +36,7 @@ from held_out.spoken_sentences import Sentence
 from measure import report
 from measure.bleu import score
 from measure.intervals import percentiles
+from measure.kept_lines import KeptLines, keep_rows
 
 __all__ = ['add_text_arguments', 'choose_texts', 'follow_words', 'measure_texts', 'open_text_lane',
            'translate_read']
@@ -157,25 +155,12 @@ def translate_read(options: argparse.Namespace, sentences: Sequence[TranslatedTe
             sentence.beside[name] = translate(read)['text'] if sentence.read else ''
 
 
-@dataclass
-class _Kept:
-    """Translations of earlier runs, by who made them and of what."""
-
-    path: Path
-
-    def __post_init__(self) -> None:
-        self.known = {(row['who'], row['source']): row for row in (
-            read_whole_lines(self.path) if self.path.exists() else ())}
-
-    def ask(self, who: str, translate: Translate, sentence: Sentence) -> dict[str, Any]:
-        key = who, sentence.text
-        if key not in self.known:
-            row = {'who': who, 'source': sentence.text, 'wanted': sentence.references,
-                   **translate(sentence)}
-            with self.path.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps(row, ensure_ascii=False) + '\n')
-            self.known[key] = row
-        return self.known[key]
+def _ask(kept: KeptLines[dict[str, Any]], who: str, translate: Translate,
+         sentence: Sentence) -> dict[str, Any]:
+    """Return a translation, made now or by an earlier run."""
+    return kept.find(f'{who}: {sentence.text}', lambda: {
+        'who': who, 'source': sentence.text, 'wanted': sentence.references,
+        **translate(sentence)})
 
 
 def _name_of(options: argparse.Namespace) -> str:
@@ -200,17 +185,14 @@ def _open_all(options: argparse.Namespace, runtime: Runtime | None) -> Iterator[
 def measure_texts(options: argparse.Namespace, out: Path, runtime: Runtime | None = None) -> int:
     """Measure; return 0. PairsError for a file of pairs that is none."""
     train, held = split_pairs(read_pairs(options.pairs))
-    texts, kept = choose_texts(held, options.texts), _Kept(out / 'texts_read.jsonl')
+    texts, kept = choose_texts(held, options.texts), keep_rows(out / 'texts_read.jsonl')
     rows: dict[str, dict[str, Any]] = {direction: {} for direction in texts}
     for who, translate, most in _open_all(options, runtime):
         for direction, sentences in texts.items():
-            some, made = sentences[:most], []
-            with report.progress_bar() as bar:
-                task = bar.add_task(f'{direction}: {who}', total=len(some))
-                for sentence in some:
-                    made.append(kept.ask(who, translate, sentence))
-                    bar.advance(task)
-            rows[direction][who] = _figures(some, made)
+            some = sentences[:most]
+            rows[direction][who] = _figures(some, [
+                _ask(kept, who, translate, sentence)
+                for sentence in report.track(f'{direction}: {who}', some)])
     for direction, sentences in texts.items():
         for name, said in baseline_texts(train, direction,
                                          [sentence.text for sentence in sentences]).items():

@@ -3,12 +3,21 @@
 import json
 from pathlib import Path
 
-__all__ = ['read_whole_lines']
+__all__ = ['mend_lines', 'read_whole_lines']
 
 
 def read_whole_lines(path: Path) -> list[dict]:
     """Return the lines of a JSON Lines file without what a stopped run left of a last one."""
     if not path.exists():
         return []
-    text = path.read_text(encoding='utf-8')
-    return [json.loads(line) for line in text[:text.rfind('\n') + 1].splitlines()]
+    content = path.read_bytes()
+    return [json.loads(line) for line in content[:content.rfind(b'\n') + 1].splitlines()]
+
+
+def mend_lines(path: Path) -> list[dict]:
+    """Return the same, and cut the rest off, so that what is written next is a line of its own."""
+    rows = read_whole_lines(path)
+    if path.exists():
+        with path.open('r+b') as file:
+            file.truncate(file.read().rfind(b'\n') + 1)
+    return rows

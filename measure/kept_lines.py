@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-__all__ = ['KeptLines']
+__all__ = ['KeptLines', 'keep_rows']
 
 Kept = TypeVar('Kept')
 
@@ -20,8 +20,10 @@ class KeptLines(Generic[Kept]):
 
         A row of which ``from_row`` raises ValueError, KeyError or TypeError is somebody else's.
         """
-        self._path, self._from_row, self._to_row = path, from_row, to_row
-        self._known = dict(self._read()) if path.exists() else {}
+        self.path, self._from_row, self._to_row = path, from_row, to_row
+        content = path.read_bytes() if path.exists() else b''
+        self._cut_off = bool(content) and not content.endswith(b'\n')
+        self._known = dict(self._read(content))
         self.fresh = 0
         """Those that were not in the file."""
 
@@ -31,31 +33,36 @@ class KeptLines(Generic[Kept]):
     def __getitem__(self, key: str) -> Kept:
         return self._known[key]
 
+    def find(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """Return what is kept under a key, made first where there is nothing."""
+        if key not in self._known:
+            self.keep(key, make())
+        return self._known[key]
+
     def keep(self, key: str, kept: Kept) -> None:
         """Add one, to the file as well."""
         self._known[key] = kept
         self.fresh += 1
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        cut_off = self._is_cut_off()
         row = {'key': key, **self._to_row(kept)}
-        with self._path.open('a', encoding='utf-8') as lines:
-            lines.write('\n' if cut_off else '')
-            lines.write(json.dumps(row, ensure_ascii=False) + '\n')
+        line = '\n' * self._cut_off + json.dumps(row, ensure_ascii=False) + '\n'
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._cut_off = True  # until all of it is written: the disk may be full
+        with self.path.open('a', encoding='utf-8') as lines:
+            lines.write(line)
+        self._cut_off = False
 
-    def _is_cut_off(self) -> bool:
-        """Tell whether a kill left the file without the end of its last line."""
-        if not self._path.exists() or not self._path.stat().st_size:
-            return False
-        with self._path.open('rb') as file:
-            file.seek(-1, 2)
-            return file.read() != b'\n'
-
-    def _read(self) -> Iterator[tuple[str, Kept]]:
-        """Yield what the file holds; a line cut off by a kill is left out."""
-        for line in self._path.read_bytes().splitlines():
+    def _read(self, content: bytes) -> Iterator[tuple[str, Kept]]:
+        """Yield what a file holds; a line cut off by a kill is left out."""
+        for line in content.splitlines():
             try:
                 row = json.loads(line)
                 key = row['key']
                 yield key, self._from_row(row)
             except (ValueError, KeyError, TypeError):
                 continue
+
+
+def keep_rows(path: Path) -> KeptLines[dict[str, Any]]:
+    """Open a file of plain rows; ``key`` is not among what is read."""
+    return KeptLines(path, from_row=lambda row: {
+        name: value for name, value in row.items() if name != 'key'}, to_row=dict)

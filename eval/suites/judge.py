@@ -20,8 +20,8 @@ from statistics import mean
 from typing import Any
 
 from audio_interaction_ros.errors import ConfigurationError
-from eval.kept_lines import KeptLines
 from eval.suites.items import Answered
+from measure.kept_lines import KeptLines
 
 __all__ = ['PROMPT_VERSION', 'SAMPLES', 'Judge', 'add_judge_arguments', 'connect', 'make_judge']
 
@@ -77,9 +77,7 @@ class Judge:
     def _ask_once(self, prompt: str, sample: int) -> str:
         key = hashlib.sha256(json.dumps(
             [PROMPT_VERSION, self.name, sample, prompt]).encode()).hexdigest()
-        if key not in self._known:
-            self._known.keep(key, self._complete(prompt, sample))
-        return self._known[key]
+        return self._known.find(key, lambda: self._complete(prompt, sample))
 
 
 def connect(endpoint: str, model: str) -> Complete:

@@ -10,6 +10,7 @@ keeps what was answered. Knows no rule.
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ from audio_interaction_ros.protocol import Block, reply_block, task_block
 from audio_interaction_ros.runtimes.base import Allowed, Decoder, Runtime, StepRequest, Tokenizer
 from audio_interaction_ros.stream.detokenizer import Detokenizer
 from audio_interaction_ros.stream.machine import Machine, Phase, State
-from eval.kept_lines import KeptLines
 from eval.suites.items import Answered, Said, SuiteItem
 from eval.suites.questions import phrase_question, read_recording
 from held_out.clips import RATE
 from measure import report
+from measure.kept_lines import KeptLines
 
 __all__ = ['LONGEST_S', 'answer_offline', 'encode_whole', 'lay_out', 'write_reply']
 
@@ -45,15 +46,18 @@ def answer_offline(runtime: Runtime, items: Sequence[SuiteItem], lane: LaneConfi
     for item in report.track('asking offline', items):
         samples = read_recording(item)[:round(LONGEST_S * RATE)]
         key = _key(runtime, lane, variant, item, samples)
-        if key not in known:
-            features = encode_whole(runtime, samples)
-            block = lay_out(runtime, lane, item, len(features))
-            known.keep(key, _write_out(runtime.tokenizer, write_reply(
-                runtime.decoder, block, features, lane.max_reply_tokens)))
+        text = known.find(key, partial(_answer, runtime, lane, item, samples))
         seconds = len(samples) / RATE
-        said = (Said(seconds, known[key]),) if known[key] else ()
-        answered.append(Answered(item=item, text=known[key], said=said, seconds=seconds))
+        said = (Said(seconds, text),) if text else ()
+        answered.append(Answered(item=item, text=text, said=said, seconds=seconds))
     return answered
+
+
+def _answer(runtime: Runtime, lane: LaneConfig, item: SuiteItem, samples: np.ndarray) -> str:
+    features = encode_whole(runtime, samples)
+    block = lay_out(runtime, lane, item, len(features))
+    return _write_out(runtime.tokenizer, write_reply(
+        runtime.decoder, block, features, lane.max_reply_tokens))
 
 
 def lay_out(runtime: Runtime, lane: LaneConfig, item: SuiteItem, features: int) -> Block:

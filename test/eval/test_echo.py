@@ -54,7 +54,8 @@ def test_a_speaker_is_heard_as_the_scene_says_until_it_is_softer():
 
 
 def row(kind, name, which, **more):
-    return {'key': (kind, name, which), 'ratio_db': 0.0, 'begin': 4.0, 'end': 5.0, 'group': name,
+    return {'kind': kind, 'name': name, 'hearing': which, 'ratio_db': 0.0, 'begin': 4.0,
+            'end': 5.0, 'group': name,
             'alerts': [], 'texts': [], 'levels': [(1.0, 1.0)] * 8, **more}
 
 
@@ -107,7 +108,7 @@ def test_what_is_noticed_beside_its_voice_and_what_it_cost():
 def test_what_was_not_listened_for_is_no_miss():
     unasked = row('alarm', 'a', 'webrtc', accepts=['siren'], beside=[[4.2, 4.9]])
     del unasked['alerts'], unasked['texts']
-    spoken = {**unasked, 'key': ('speech', 'b', 'webrtc'), 'text': 'a step'}
+    spoken = {**unasked, 'kind': 'speech', 'name': 'b', 'text': 'a step'}
     found = figures([unasked, spoken], BargeIn(['stop']))['webrtc']
     assert np.isnan([found[name].value for name in ('alarm', 'wer')]).all()
     assert found['noticed beside it'].value == 1.0

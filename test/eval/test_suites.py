@@ -16,7 +16,6 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.strict_yaml import read_yaml
 from eval import suite
 from eval.hearing.record import HeardReply, Hearing
-from eval.kept_lines import KeptLines
 from eval.suites import answering, forms, judge, page, rules, scoring
 from eval.suites.exports import export
 from eval.suites.items import Answered, Said, SuiteItem
@@ -27,6 +26,7 @@ from eval.suites.sample import NOTE, SPOKEN, make_samples
 from eval.suites.table import SUITES
 from held_out.clips import MaterialError, root_mean_square
 from measure.intervals import Estimate
+from measure.kept_lines import KeptLines
 
 pytestmark = pytest.mark.unit
 
@@ -222,11 +222,12 @@ def test_delay_lagging_and_words_taken_back_stand_beside_word_errors():
 def test_a_suite_reads_its_file_of_hearings_once(options, parts, monkeypatch):
     """Each item of MMAU is an instruction of its own, and the file may be long."""
     read = []
-    monkeypatch.setattr(KeptLines, '_read', lambda kept: read.append(kept._path) or iter(()))
+    monkeypatch.setattr(KeptLines, '_read',
+                        lambda kept, content: read.append(kept.path) or iter(()))
     chosen = options('mmau')
     for _ in range(2):
         assert suite.run(chosen, parts.loud_runtime()) == 0
-    assert len(read) == 1  # the first time there was none
+    assert len(read) == 2  # once each time
     rows = (chosen.out / 'mmau.hearings.jsonl').read_text().splitlines()
     assert len(rows) == 6 and len({json.loads(row)['key'] for row in rows}) == 3
 

@@ -5,7 +5,7 @@ from operator import itemgetter
 
 import pytest
 
-from eval.kept_lines import KeptLines
+from measure.kept_lines import KeptLines, keep_rows
 
 pytestmark = pytest.mark.unit
 
@@ -33,3 +33,22 @@ def test_rows_of_somebody_else_are_left_alone(tmp_path):
     kept.keep('b', 'x')
     assert [json.loads(line) for line in path.read_text().splitlines() if line][1:] == [
         {'key': 'a', 'other': 1}, {'key': 'b', 'said': 'x'}]
+
+
+def test_what_is_not_there_is_made_once_and_plain_rows_come_back_as_they_were(tmp_path):
+    made = []
+    for _ in range(2):
+        kept = keep_rows(tmp_path / 'rows.jsonl')
+        for _ in range(2):
+            assert kept.find('a', lambda: made.append(1) or {'b': [2]}) == {'b': [2]}
+    assert made == [1]
+
+
+def test_the_end_of_the_file_is_looked_at_once(tmp_path):
+    path = tmp_path / 'kept.jsonl'
+    path.write_bytes(b'{"key": "a", "sa')
+    kept = open_kept(path)
+    for key in 'bc':
+        kept.keep(key, 'x')
+    assert path.read_text().splitlines() == [
+        '{"key": "a", "sa', '{"key": "b", "said": "x"}', '{"key": "c", "said": "x"}']

@@ -1,15 +1,11 @@
 """Features on disk: a stage over streams, which goes on and is read whole."""
 
-import json
-
 import numpy as np
 import pytest
 
-from held_out.lines import read_whole_lines
 from train.compose.audio import write_clip
 from train.edge import features
 from train.edge.feature_folder import feature_files, read_features, read_streams
-from train.edge.synthesise import mend_lines
 from train.records import Lane, Stream
 from train.stages import StageError, run_stage
 
@@ -62,11 +58,3 @@ def test_what_is_done_is_not_heard_again_and_unfinished_streams_are_refused(fold
     monkeypatch.setattr(features, 'encode', None)
     write(folder, monkeypatch)
     assert before == {path: path.stat().st_mtime_ns for path in before}
-
-
-def test_half_a_line_is_cut_off(tmp_path):
-    path = tmp_path / 'a.jsonl'
-    assert mend_lines(path) == [] and not path.exists()
-    path.write_text(json.dumps({'a': 1}) + '\n{"a": ')
-    assert mend_lines(path) == [{'a': 1}] and path.read_text() == '{"a": 1}\n'
-    assert read_whole_lines(path) == [{'a': 1}]

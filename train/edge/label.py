@@ -32,6 +32,7 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.whole_file import write_whole
 from measure.word_errors import count_errors
 from train.speech.style import to_spoken
 
@@ -187,8 +188,8 @@ def read_labels(path: str | Path) -> dict[str, Label]:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[Label, WhisperReading]]:
-    text = path.read_text(encoding='utf-8')
-    whole = text[:text.rfind('\n') + 1]  # what a killed run left of a line is read again
+    content = path.read_bytes()
+    whole = content[:content.rfind(b'\n') + 1]  # what a killed run left of a line is read again
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             row = json.loads(line)
@@ -231,12 +232,9 @@ def label(data: Path, out: Path, read: Words) -> Iterator[Label]:
     text = (data / 'manifest.jsonl').read_text(encoding='utf-8')
     rows = {row['path']: row for row in map(json.loads, text.splitlines()) if wants_label(row)}
     known = {old.path: reading for old, reading in _read_lines(out)} if out.exists() else {}
-    fresh = out.with_suffix('.part')
-    with fresh.open('w', encoding='utf-8') as lines:
-        for path, row in rows.items():
-            if path in known:
-                lines.write(_format_line(judge_reading(row, known[path]), known[path]))
-    fresh.replace(out)
+    write_whole(out, ''.join(
+        _format_line(judge_reading(row, known[path]), known[path])
+        for path, row in rows.items() if path in known).encode())
     yield from (judge_reading(row, known[path]) for path, row in rows.items() if path in known)
     with out.open('a', encoding='utf-8') as lines:
         for path, row in rows.items():

@@ -32,7 +32,7 @@ import soxr
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from held_out.lines import read_whole_lines
+from held_out.lines import mend_lines
 from train.edge.speech_plan import (
     Utterance,
     plan_utterances,
@@ -147,15 +147,6 @@ def check_voices(plan: list[Utterance]) -> list[Utterance]:
         raise MissingVoicesError(f'expected utterances for the side {side!r}, no voice of it is '
                                  f'there ({", ".join(missing)} missing); run {INSTALL}')
     return left
-
-
-def mend_lines(path: Path) -> list[dict]:
-    """Return the lines of a file and cut off what a stopped run left of a last one."""
-    rows = read_whole_lines(path)
-    if path.exists():
-        with path.open('r+b') as file:
-            file.truncate(file.read().rfind(b'\n') + 1)
-    return rows
 
 
 def speak_all(plan: Sequence[Any], out: Path, workers: int,

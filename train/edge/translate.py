@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from audio_interaction_ros.errors import AudioInteractionError
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
+from held_out.lines import mend_lines
 from held_out.pairs import (
     DIRECTIONS,
     Pair,
@@ -199,7 +200,7 @@ def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pa
         computing_seconds, options.threads) if options.device == 'cpu' else time.monotonic)
     saved, losses = time.monotonic(), list[float]()
     curve = options.out / 'curve.jsonl'
-    points = len(curve.read_text(encoding='utf-8').splitlines()) if curve.exists() else 0
+    points = len(mend_lines(curve))
     while clock.spent_share() < 1.0:
         drawn = [next(stream) for stream in streams]
         set_rates(optimizer, rate_share(spent.step, clock.spent_share(), fall=0.25))
