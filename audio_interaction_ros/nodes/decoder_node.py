@@ -37,7 +37,11 @@ from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings, model_report
-from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_decoder
+from audio_interaction_ros.nodes.lifecycle.runtime_source import (
+    HalfInUse,
+    RuntimeSource,
+    load_decoder,
+)
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.stream.events import Event, ReplyStarted, Silence
@@ -108,8 +112,8 @@ class DecoderNode(ManagedNode):
     def _make_worker(self, group: CallbackGroup) -> Worker:
         return Worker(
             node=self, group=group,
-            setup=partial(DecoderTask, load=self._runtime, config=self.config,
-                          timings=self._timings, busy=self._busy),
+            setup=partial(DecoderTask, load=self._runtime, take=partial(HalfInUse, node=self),
+                          config=self.config, timings=self._timings, busy=self._busy),
             compute=DecoderTask.compute, publish=self._publish,
             capacity=2 * self.config.fifo.capacity + 4, name='decoder')
 

@@ -35,7 +35,11 @@ from audio_interaction_ros.nodes.encoding.talk_button import TalkButton
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, Diagnostics, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.nodes.lifecycle.model_load import model_report
-from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource, load_encoder
+from audio_interaction_ros.nodes.lifecycle.runtime_source import (
+    HalfInUse,
+    RuntimeSource,
+    load_encoder,
+)
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.worker import Ready, Worker, WorkerFailure
 from audio_interaction_ros.offline import TAIL_S
@@ -136,7 +140,8 @@ class EncoderNode(ManagedNode):
         self._ears = EncoderTask(
             config=self.config, runtime=self._runtime, recorder=self._recorder,
             second_pass=self._second_pass, log=self.get_logger().error,
-            interruption=self._interruption, make_canceller=self._make_canceller)
+            interruption=self._interruption, make_canceller=self._make_canceller,
+            take=partial(HalfInUse, node=self))
         self._input_report = InputReport(
             ears=self._ears, silence_warning_s=self.config.audio.silence_warning_s)
         return Worker(

@@ -105,3 +105,24 @@ def test_a_model_that_nobody_keeps_is_let_go(monkeypatch):
     source(other)
     assert source(one) is kept
     assert loaded == [one, other, other]
+
+
+@pytest.mark.parametrize('name', ['encoder', 'decoder'])
+def test_what_remembers_one_stream_is_had_by_one_node_at_a_time(robot, name):
+    runtime, make = robot.scripted(script={})(), getattr(robot, name)
+    first = make(runtime=lambda _: runtime)
+    robot.wait(lambda: first.ready, 'it has the model')
+    with robot.at('/other'):
+        second = make(runtime=lambda _: runtime)
+    robot.wait(lambda: second.failure, 'it is refused')
+    assert f'the one that {first.get_fully_qualified_name()} listens with' in second.failure
+    assert 'give each assistant a SharedRuntime of its own' in second.failure
+    for _ in range(2):  # itself it may have it again, and another once it is let go
+        first.trigger_deactivate()
+        first.trigger_cleanup()
+        first.autostart()
+        robot.wait(lambda: first.ready, 'it has it again')
+    first.trigger_deactivate()
+    first.trigger_cleanup()
+    second.trigger_configure()
+    robot.wait(lambda: second.ready, 'the other one has it')

@@ -18,7 +18,7 @@ from audio_interaction_ros.errors import AudioFormatError, ForeignModelError
 from audio_interaction_ros.nodes.decoding.chunk_origin import ChunkOrigin
 from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
-from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.base import Decoder, Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import Event
 from audio_interaction_ros.stream.sound_events import SoundEvent
@@ -86,15 +86,18 @@ Command = Callable[['DecoderTask', Emit], object]
 class DecoderTask:
     """One model at work on one stream."""
 
-    def __init__(self, *, load: Callable[[ModelConfig], Runtime], config: AssistantConfig,
+    def __init__(self, *, load: Callable[[ModelConfig], Runtime],
+                 take: Callable[[Decoder], object], config: AssistantConfig,
                  timings: Timings, busy: BusyMeter) -> None:
         """
         Load the model; raises what loading raises, ConfigurationError for lanes that do not fit.
 
+        ``take`` is told which decoder is used; what it returns is kept as long as that is so.
         ``timings`` and ``busy`` take one entry per pass, and may be read by anybody.
         """
         self.runtime = load(config.model)
         """Kept, for a shared one lives only as long as somebody keeps it."""
+        self._taken = take(self.runtime.decoder)
         self.session = build_session(
             config, resolve_for(self.runtime, config.lanes), decoder=self.runtime.decoder,
             tokenizer=self.runtime.tokenizer, translates='translation' in config.drafted)

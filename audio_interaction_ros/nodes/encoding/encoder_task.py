@@ -26,7 +26,7 @@ from audio_interaction_ros.nodes.lifecycle.model_load import BusyMeter, Timings
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.worker import Emit
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import Runtime
+from audio_interaction_ros.runtimes.base import Encoder, Runtime
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.listening import ListeningPipeline
 
@@ -85,6 +85,7 @@ class EncoderSetup:
 
     runtime: Runtime
     """Kept, for a shared one lives only as long as somebody keeps it."""
+    taken: object
     pipeline: ListeningPipeline
 
 
@@ -118,9 +119,15 @@ class EncoderTask:
     def __init__(self, *, config: AssistantConfig, runtime: RuntimeSource,
                  recorder: Recorder | None, second_pass: SecondPassLink | None,
                  log: Callable[[str], Any], interruption: Interruption,
+                 take: Callable[[Encoder], object] = lambda encoder: None,
                  make_canceller: Callable[[AudioConfig], EchoCanceller | None] = build_canceller,
                  ) -> None:
-        """Load nothing yet; ``log`` takes what an operator must see of a fault."""
+        """
+        Load nothing yet; ``log`` takes what an operator must see of a fault.
+
+        ``take`` is told which encoder is used; what it returns is kept as long as that is so.
+        """
+        self._take = take
         self._make_canceller = make_canceller
         self.canceller: EchoCanceller | None = None
         """Takes the robot's own voice out, once it is loaded."""
@@ -147,7 +154,7 @@ class EncoderTask:
         if self.canceller is not None and self._second_pass is not None:
             self.canceller.on_frame = self._second_pass.overhear
         runtime = self._runtime(self._config.model)
-        return EncoderSetup(runtime, build_pipeline(
+        return EncoderSetup(runtime, self._take(runtime.encoder), build_pipeline(
             self._config, runtime.encoder, runtime.sounds, canceller=self.canceller,
             on_chunk=self._on_chunk, on_part=self._on_part))
 

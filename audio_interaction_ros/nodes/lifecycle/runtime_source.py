@@ -1,14 +1,22 @@
-"""How a node gets its model: by configuration, or handed in by tests and by ``assistant``."""
+"""
+How a node gets its model: by configuration, or handed in by tests and by ``assistant``.
+
+Owns who may have a half of one: an encoder and a decoder remember one stream each.
+"""
 
 import threading
 from collections.abc import Callable
-from weakref import WeakValueDictionary
+from typing import ClassVar
+from weakref import WeakValueDictionary, ref
+
+from rclpy.node import Node
 
 from audio_interaction_ros.assembly import load_model
 from audio_interaction_ros.config import ModelConfig
+from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.base import Runtime
 
-__all__ = ['RuntimeSource', 'SharedRuntime', 'load_decoder', 'load_encoder']
+__all__ = ['HalfInUse', 'RuntimeSource', 'SharedRuntime', 'load_decoder', 'load_encoder']
 
 RuntimeSource = Callable[[ModelConfig], Runtime]
 """Loads what a configuration names; called in a worker thread."""
@@ -44,3 +52,22 @@ class SharedRuntime:
             if runtime is None:
                 runtime = self._loaded[model] = load_model(model)
             return runtime
+
+
+class HalfInUse:
+    """An encoder or a decoder at work for one node, as long as somebody keeps this."""
+
+    _lock = threading.Lock()
+    _all: ClassVar[WeakValueDictionary[int, 'HalfInUse']] = WeakValueDictionary()
+
+    def __init__(self, half: object, node: Node) -> None:
+        """Take it; ConfigurationError where another node of this process has it."""
+        self._half, self._node, self._name = half, ref(node), node.get_fully_qualified_name()
+        with self._lock:
+            other = self._all.get(id(half))
+            if other is not None and other._node() is not node:
+                raise ConfigurationError(
+                    f'{self._name}: expected a model of its own, got the one that {other._name} '
+                    'listens with, and it remembers one stream only; give each assistant a '
+                    'SharedRuntime of its own')
+            self._all[id(half)] = self
