@@ -8,18 +8,15 @@ from train.corpora.release import (
     OnlineRow,
     OnlineTurn,
     card_dict,
-    card_of,
     card_row,
     offline_dict,
     offline_row,
     online_dict,
-    online_of,
     online_row,
     read_release,
-    stream_of,
-    with_idx,
     write_release,
 )
+from train.corpora.release_streams import card_of, online_of, stream_of
 from train.records import Clip, Event, Lane, RecordError, Reply, Stream
 from train.stages import Rejected
 
@@ -69,9 +66,9 @@ def test_a_wrong_online_row_is_refused(values):
 
 
 def test_online_rows_survive_a_file_with_the_fields_of_the_builder(tmp_path):
-    rows = list(with_idx([online_of(stream(*REPLIES), 'assistant'),
-                          OnlineRow(turns=(OnlineTurn(audio_path='x', assistant=''),),
-                                    tail_noise_start_s=1.5, pt_path_dir='f')]))
+    rows = [online_of(stream(*REPLIES), 'assistant'),
+            OnlineRow(turns=(OnlineTurn(audio_path='x', assistant=''),), idx=1,
+                      tail_noise_start_s=1.5, pt_path_dir='f')]
     assert write_release(tmp_path / 'o.jsonl', map(online_dict, rows)) == 2
     assert list(read_release(tmp_path / 'o.jsonl', online_row)) == rows
     last = json.loads((tmp_path / 'o.jsonl').read_text().splitlines()[1])

@@ -20,6 +20,7 @@ from train.corpora.importers import Rejection, by_reason, read_folder
 from train.corpora.intake import IMPORTERS, import_corpus
 from train.corpora.licences import check_groups, write_attribution
 from train.corpora.recipe import RECIPE, Recipe, load_recipe
+from train.corpora.release_streams import card_of, online_of
 from train.corpora.store import pack_shar, save_manifests, unpack_shar
 from train.records import LICENCE_GROUPS, Clip, Stream, read_records, write_records
 from train.stages import Rejected, StageError, read_stage
@@ -147,7 +148,7 @@ def _convert(options: argparse.Namespace, console: Console) -> int:
         if options.lane not in stream.lanes:
             rejections.append(Rejection(stream.id, f'no lane {options.lane}'))
             continue
-        made = (release.online_of if options.form == 'online' else release.card_of)(
+        made = (online_of if options.form == 'online' else card_of)(
             stream, options.lane)
         if isinstance(made, Rejected):
             rejections.append(Rejection(stream.id, made.reason, made.detail))

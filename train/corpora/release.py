@@ -1,28 +1,26 @@
 """
 The files of the released code and of the published dataset card, read and written.
 
-Owns their fields and how they correspond to our streams. A frame is one encoder output, 640
-samples or 40 ms; ten make a chunk. Knows no audio file and no token.
+Owns their fields. What they say of our streams is ``release_streams``'. Knows no audio file and
+no token.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from audio_interaction_ros.protocol import Emotion
-from train.records import Clip, Event, Lane, RecordError, Reply, Stream
-from train.stages.shards import Rejected, write_whole
+from train.records import RecordError
+from train.stages.shards import write_whole
 
-__all__ = ['CardRow', 'CardTurn', 'OfflineRow', 'OnlineRow', 'OnlineTurn', 'card_dict', 'card_of',
-           'card_row', 'offline_dict', 'offline_row', 'online_dict', 'online_of', 'online_row',
-           'read_release', 'stream_of', 'with_idx', 'write_release']
+__all__ = ['CardRow', 'CardTurn', 'OfflineRow', 'OnlineRow', 'OnlineTurn', 'card_dict',
+           'card_row', 'offline_dict', 'offline_row', 'online_dict', 'online_row', 'read_release',
+           'write_release']
 
 SILENCE = '<no need to response>'
 """Exact words of the release for a turn that is answered by silence."""
-FRAMES_PER_CHUNK = 10
-FRAME_S = 0.04
 EMOTIONS = tuple(emotion.name.lower() for emotion in Emotion)
 T = TypeVar('T')
 
@@ -197,106 +195,3 @@ def write_release(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     lines = [json.dumps(row, ensure_ascii=False) + '\n' for row in rows]
     write_whole(path, ''.join(lines).encode())
     return len(lines)
-
-
-def stream_of(row: OnlineRow, *, name: str, ability: str, task: str, prompt: str, lane: str
-              ) -> Stream:
-    """
-    Return the stream of an online row whose audio is already joined (``concat_wav_path``).
-
-    A reply stands on chunk floor(E / 10), E being the end of its clip in frames: the first chunk
-    that ends strictly later. Raises RecordError where the row lacks the builder's fields or a
-    reply would fall behind the end.
-    """
-    frames = [(turn.leading_silence_frames, turn.audio_frames) for turn in row.turns]
-    if row.concat_wav_path is None or any(None in pair for pair in frames):
-        raise RecordError(f'{name}: expected concat_wav_path and, in every turn, audio_frames and '
-                          'leading_silence_frames; run the builder of the release over the row')
-    events: list[Event] = []
-    replies: list[Reply] = []
-    end = 0
-    for turn in row.turns:
-        start = end + (turn.leading_silence_frames or 0)
-        end = start + (turn.audio_frames or 0)
-        clip = Clip(id=turn.audio_path, path=turn.audio_path,
-                    seconds=(turn.audio_frames or 0) * FRAME_S)
-        if turn.assistant:
-            replies.append(Reply(chunk=end // FRAMES_PER_CHUNK, text=turn.assistant,
-                                 emotion=turn.emotion, event=len(events)))
-        events.append(Event(clip=clip, role='foreground', start_s=start * FRAME_S,
-                            end_s=end * FRAME_S))
-    total = end + (row.tail_silence_frames_actual or row.tail_silence_frames or 0)
-    if replies and replies[-1].chunk >= total // FRAMES_PER_CHUNK:
-        raise RecordError(f'{name}: the last reply falls behind the end of the stream; give the '
-                          'row a longer tail')
-    return Stream(id=name, ability=ability, task=task, seed=row.idx or 0,
-                  path=row.concat_wav_path, chunks=total // FRAMES_PER_CHUNK,
-                  events=tuple(events), lanes={lane: Lane(prompt=prompt, replies=tuple(replies))})
-
-
-def _replies_by_event(stream: Stream, lane: str) -> dict[int, Reply] | Rejected:
-    """Return the reply to each event, or why these forms cannot say what the lane says."""
-    answers: dict[int, Reply] = {}
-    for reply in stream.lanes[lane].replies:
-        if reply.event is None or reply.event in answers:
-            return Rejected('more replies than events', f'{stream.id}, chunk {reply.chunk}')
-        answers[reply.event] = reply
-    return answers
-
-
-def _answered_events(stream: Stream,
-                     answers: Mapping[int, Reply]) -> list[tuple[Event, Reply | None]]:
-    """Return the foreground events and whatever else is answered, by their ends."""
-    chosen = [(event, answers.get(index)) for index, event in enumerate(stream.events)
-              if event.role == 'foreground' or index in answers]
-    return sorted(chosen, key=lambda each: each[0].end_s)
-
-
-def online_of(stream: Stream, lane: str) -> OnlineRow | Rejected:
-    """
-    Return a stream in the online form with the builder's fields, so that its next steps apply.
-
-    The lane may give one reply to an event at most. The ends of the clips are moved within the
-    frames of the chunk that carries the reply, so the release's rule puts it on the same chunk.
-    """
-    answers = _replies_by_event(stream, lane)
-    if isinstance(answers, Rejected):
-        return answers
-    turns, before = [], 0
-    for event, reply in _answered_events(stream, answers):
-        end = round(event.end_s / FRAME_S)
-        if reply is not None:
-            first = reply.chunk * FRAMES_PER_CHUNK
-            end = min(max(end, first), first + FRAMES_PER_CHUNK - 1)
-        start = max(before, min(round(event.start_s / FRAME_S), end))
-        if end < before:
-            return Rejected('replies out of order', f'{stream.id} at {event.end_s} s')
-        turns.append(OnlineTurn(
-            audio_path=event.clip.path, assistant=reply.text if reply else '',
-            emotion=reply.emotion if reply else 'normal', leading_silence_frames=start - before,
-            audio_frames=end - start))
-        before = end
-    tail = stream.chunks * FRAMES_PER_CHUNK - before
-    if not turns or tail < 0:
-        return Rejected('no turn or events behind the end', stream.id)
-    return OnlineRow(turns=tuple(turns), concat_wav_path=stream.path,
-                     tail_silence_frames=tail, tail_silence_frames_actual=tail)
-
-
-def card_of(stream: Stream, lane: str) -> CardRow | Rejected:
-    """Return a stream in the form of the dataset card, one turn per event that is answered."""
-    answers = _replies_by_event(stream, lane)
-    if isinstance(answers, Rejected):
-        return answers
-    turns = tuple(
-        CardTurn(user=event.clip.text or event.clip.caption or event.clip.label,
-                 assistant=reply.text if reply else '', scene_type=stream.task,
-                 emotion=reply.emotion if reply else 'normal', audio_path=event.clip.path)
-        for event, reply in _answered_events(stream, answers))
-    return CardRow(id=stream.id, stream_scene_type=stream.ability, turns=turns)
-
-
-def with_idx(rows: Iterable[OnlineRow]) -> Iterator[OnlineRow]:
-    """Yield rows numbered from 0, which the release's builder resumes by."""
-    for number, row in enumerate(rows):
-        yield replace(row, idx=number)
