@@ -12,7 +12,7 @@ from torch import nn
 from audio_interaction_ros.model.decoder import Decoder
 from audio_interaction_ros.model.shapes import DecoderConfig
 from held_out.pairs import Pair, PairsError
-from train.edge import pair_rows
+from train.edge import greedy_translation, pair_rows
 from train.edge import translate as subject
 from train.edge.adapter import ADAPTED, CONTROL_ROWS, Edge
 from train.edge.layout import BASE_VOCABULARY, IDS
@@ -54,7 +54,7 @@ class SmallEdge(Edge):
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr(subject, 'DECODER', SMALL)
+    monkeypatch.setattr(greedy_translation, 'DECODER', SMALL)
     monkeypatch.setattr(pair_rows, 'DECODER', SMALL)
     return SmallEdge()
 
@@ -117,12 +117,12 @@ def test_cached_decoding_says_what_full_passes_say(model):
         if name.endswith('.B'):
             nn.init.normal_(values, std=0.1)
     sources = ['tea', 'I run away', 'no']
-    said = subject.translate(model, sources, words)
+    said = greedy_translation.translate(model, sources, words)
     for source, text in zip(sources, said, strict=True):
         assert len(text) > 0
         ids = pair_rows.lay_out_pair(words, source, '').ids.tolist()
         found = []
-        for _ in range(subject.LONGEST_REPLY):
+        for _ in range(greedy_translation.LONGEST_REPLY):
             row = pair_rows.PairRow(ids=np.array(ids), labels=np.array(ids),
                               positions=np.arange(len(ids)), group=np.zeros(len(ids), int))
             hidden, _ = pair_rows.hidden_states(model, [row])
@@ -144,7 +144,7 @@ def test_a_run_learns_stops_and_goes_on(model, tmp_path, monkeypatch):
     assert 0 < before.step < subject.resume(tmp_path, SmallEdge()).step
     for direction in subject.DIRECTIONS:
         ends = [pair.ends(direction) for pair in PAIRS]
-        assert subject.translate(fresh, [given for given, _ in ends], Letters()) == [
+        assert greedy_translation.translate(fresh, [given for given, _ in ends], Letters()) == [
             wanted for _, wanted in ends]
 
 

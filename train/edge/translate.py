@@ -3,8 +3,8 @@ Translation of text: what the language model of the edge can do before it has to
 
 Low-rank differences and control rows (those of stage B; nothing that hears) learn English to
 Chinese and Chinese to English in one model, from sentence pairs, with the loss on the target
-alone. Owns the run, its curve and greedy translation; rows of ids are ``pair_rows``'. Spoken
-translation hears less than it is given here: these figures bound what a translation lane can do.
+alone. Owns the run and its curve; rows of ids are ``pair_rows``'. Spoken translation hears less
+than it is given here: these figures bound what a translation lane can do.
 
     python -m train.edge.translate fit --pairs PAIRS.tsv --out FOLDER --minutes 25
     python -m train.edge.translate score --pairs PAIRS.tsv --out FOLDER --per-direction 300 \
@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
@@ -28,39 +28,29 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audio_interaction_ros.errors import AudioInteractionError
-from audio_interaction_ros.model.decoder import KVCache, rope_tables
 from held_out.lines import mend_lines
 from held_out.pairs import (
     DIRECTIONS,
     Pair,
-    baseline_texts,
-    find_references,
     keep_short,
     read_pairs,
     split_pairs,
 )
-from held_out.spoken_sentences import Sentence
-from measure.bleu import score
-from measure.report import to_json
-from train.edge.adapter import DECODER, Edge
-from train.edge.layout import IDS
+from train.edge.adapter import Edge
+from train.edge.greedy_translation import print_scores, score_both
 from train.edge.pair_rows import (
     BaseTokenizer,
     PairRow,
     draw_rows,
-    lay_out_pair,
     loss_of,
-    scores,
 )
 from train.trainer.clock import Clock, computing_seconds
 from train.trainer.progress import resume_progress, save_progress
 from train.trainer.schedule import rate_share, set_rates
 
-__all__ = ['main', 'score_both', 'translate']
+__all__ = ['main']
 
-LONGEST_REPLY = 48
 SAVE_S = 120.0
-AT_ONCE = 50
 
 
 @dataclass
@@ -102,84 +92,6 @@ def load_learned(model: Edge, path: Path) -> None:
     """Take over from any file of the edge's weights what is learned here."""
     known = learned_tensors(model)
     model.load_trained({name: value for name, value in load_file(path).items() if name in known})
-
-
-@torch.inference_mode()
-def translate(model: Edge, sources: Sequence[str], words: Any) -> list[str]:
-    """Return greedy translations, at most 48 ids each; all sources go through as one batch."""
-    # An empty target leaves prompt, source, and RESPOND at the end.
-    given = [lay_out_pair(words, source, '').ids for source in sources]
-    lengths = np.array([len(ids) for ids in given])
-    place, longest = model.table.device, int(lengths.max())
-    cache = KVCache(DECODER, lanes=len(given), slots=longest + LONGEST_REPLY,
-                    dtype=model.table.dtype, device=place)
-    ids = np.stack([np.pad(row, (0, longest - len(row))) for row in given])
-    places = np.broadcast_to(np.arange(longest), ids.shape)
-    slots = np.where(places < lengths[:, None], places, cache.trash_slot)
-    said: list[list[int]] = [[] for _ in given]
-    open_ = np.ones(len(given), bool)
-    for _ in range(LONGEST_REPLY):
-        hidden = _run_cached(model, cache, ids, slots, places)
-        last = np.zeros_like(lengths) if said[0] else lengths - 1
-        picked = hidden[torch.arange(len(given)), torch.from_numpy(last)]
-        tokens = scores(model, picked).argmax(-1).cpu().numpy()
-        open_ &= tokens != IDS.text_end
-        for row, token in zip(said, np.where(open_, tokens, IDS.text_end), strict=True):
-            row.append(int(token))
-        if not open_.any():
-            break
-        ids, slots = tokens[:, None], lengths[:, None]
-        places, lengths = slots, lengths + 1
-    return [words.decode([token for token in row if token < IDS.user]) for row in said]
-
-
-def _run_cached(model: Edge, cache: KVCache, ids: np.ndarray, slots: np.ndarray,
-                places: np.ndarray) -> Tensor:
-    place = model.table.device
-    span = int(places.max()) + 1
-    seen = np.arange(span) <= places[..., None]
-    cos, sin = rope_tables(places, DECODER.head_dim, DECODER.rope_base)
-    return model.decoder(
-        model.embed(torch.from_numpy(ids).to(place)), cos.to(place), sin.to(place), cache=cache,
-        slots=torch.from_numpy(np.ascontiguousarray(slots)).to(place),
-        mask=torch.from_numpy(seen[:, None]).to(place))
-
-
-def _make_sentences(direction: str, known: Mapping[str, tuple[str, ...]],
-                    sources: Sequence[str]) -> list[Sentence]:
-    return [Sentence(source, Path(), direction[:2], source, known[source]) for source in sources]
-
-
-def score_both(model: Edge, words: Any, train: Sequence[Pair], held: Sequence[Pair], count: int, *,
-               trivial: bool) -> dict[str, Any]:
-    """Return BLEU and chrF of both directions over ``count`` sources each, and the texts."""
-    result: dict[str, Any] = {}
-    for direction in DIRECTIONS:
-        known = find_references(held, direction)
-        sources = list(known)[:count]
-        said: list[str] = []
-        for at in range(0, len(sources), AT_ONCE):
-            said += translate(model, sources[at:at + AT_ONCE], words)
-        spoken = {'model': said}
-        if trivial:
-            spoken |= baseline_texts(train, direction, sources)
-        sentences = _make_sentences(direction, known, sources)
-        result[direction] = {
-            'figures': {name: {'sentences': len(sources), **to_json(score(sentences, texts))}
-                        for name, texts in spoken.items()},
-            'texts': [{'source': source, 'said': text, 'references': known[source]}
-                      for source, text in zip(sources, said, strict=True)]}
-    return result
-
-
-def print_scores(result: Mapping[str, Any]) -> None:
-    """Print the figures of ``score_both``, one line for each translator."""
-    for direction, part in result.items():
-        for name, row in part['figures'].items():
-            cells = [f'{what} {row[what]["value"]:5.1f} [{row[what]["low"]:.1f}, '
-                     f'{row[what]["high"]:.1f}]' for what in ('BLEU', 'chrF')]
-            print(f'  {direction} {name:9s} {row["sentences"]} sentences  ' + '  '.join(cells),
-                  flush=True)
 
 
 def fit(options: argparse.Namespace, model: Edge, words: Any, train: Sequence[Pair],
