@@ -25,21 +25,21 @@ from eval.hearing.record import Hearing
 from eval.live_stream import CLOCKS
 from eval.text_translation import add_text_arguments, measure_texts, translate_read
 from eval.translation_streams import measure_profiles
+from eval.translation_tables import draw, print_tables
 from eval.translators import stand_beside
 from eval.worker_pool import add_pool_arguments, make_pool
 from held_out.clips import RATE, MaterialError, find_sounding, load, read_held_out
 from held_out.pairs import sentence_key
 from held_out.spoken_sentences import Sentence, SentencePairs, pair_spoken
-from measure import plots, report
+from measure import report
 from measure.bleu import score
-from measure.intervals import Estimate, percentiles
+from measure.intervals import percentiles
 
 __all__ = ['TranslatedSentence', 'add_arguments', 'choose_sentences', 'figures', 'make_lane',
            'run', 'note_hearing']
 
 LANE = 'translation'
 LEAD_S = 0.6
-COLUMNS = ('BLEU streamed', 'BLEU final', 'chrF streamed', 'chrF final')
 
 
 @dataclass
@@ -196,10 +196,7 @@ def report_not_measured(options: argparse.Namespace, out: Path, why: str) -> int
 
 def choose_material(options: argparse.Namespace,
                     pairs: SentencePairs | None) -> dict[str, list[TranslatedSentence]]:
-    """Return the sentences to hear by direction; MaterialError for options that do not fit."""
-    if options.speech and pairs is None:
-        raise MaterialError('--speech without --pairs: expected the sentence pairs of the '
-                            'training, for they tell what is held out; give both')
+    """Return the sentences to hear by direction."""
     items = read_held_out(options.data) if options.data else []
     return choose_sentences(pair_spoken(items, options.speech, pairs),
                             min(options.per_direction, options.limit or options.per_direction))
@@ -208,14 +205,21 @@ def choose_material(options: argparse.Namespace,
 def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
     """Measure; return 0, or 1 where the model cannot translate or there is nothing to say."""
     out = report.make_folder(options, 'translation')
-    if options.texts:
-        if options.pairs is None:
-            raise MaterialError('--texts without --pairs: expected the sentence pairs of the '
+    for option in ('texts', 'speech'):
+        if getattr(options, option) and options.pairs is None:
+            raise MaterialError(f'--{option} without --pairs: expected the sentence pairs of the '
                                 'training, for they tell what is held out; give both')
+    if options.texts:
         return measure_texts(options, out, runtime)
+    pairs = SentencePairs.read(options.pairs) if options.pairs else None
     if options.profiles:
-        pairs = SentencePairs.read(options.pairs) if options.pairs else None
         return measure_profiles(options, out, choose_material(options, pairs))
+    return measure_lane(options, out, pairs, runtime)
+
+
+def measure_lane(options: argparse.Namespace, out: Path, pairs: SentencePairs | None,
+                 runtime: Runtime | None) -> int:
+    """Measure the lane alone and who stands beside it; return 0, or 1 where it cannot be."""
     crew = make_pool(options, runtime)
     runtime = runtime or report.load_model(options)
     lane = make_lane(runtime, options.prompt, options.threshold)
@@ -223,20 +227,20 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         return report_not_measured(options, out,
                                    f'the model {options.model} has no lane {LANE!r}: it '
                                    'was not trained to translate. --prompt TEXT tries it anyway.')
-    pairs = SentencePairs.read(options.pairs) if options.pairs else None
     by_direction = choose_material(options, pairs)
     if not by_direction:
         return report_not_measured(options, out,
                                    'no held-out spoken sentence has a translation; add '
                                    '"translation" to the manifest, or give --speech and --pairs')
+    every = [sentence for mine in by_direction.values() for sentence in mine]
     listener = Listener(runtime, (lane,), cache=out / 'hearings.jsonl',
                         variant=report.describe_variant(options), crew=crew,
                         translator=make_second_pass(options), to_english=options.to_english)
-    listen(listener, [sentence for mine in by_direction.values() for sentence in mine])
+    listen(listener, every)
     readers = {direction: stand_beside(
         mine, pairs.train if pairs else (), out / 'whisper.jsonl', threads=options.threads,
         choice=options.beside) for direction, mine in by_direction.items()}
-    translate_read(options, [sentence for mine in by_direction.values() for sentence in mine])
+    translate_read(options, every)
     measured: dict[str, Any] = {
         'measured': True, 'threshold': listener.lanes[0].threshold,
         'second_pass': options.second_pass, 'to_english': options.to_english,
@@ -244,64 +248,9 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         'directions': {direction: figures(mine) for direction, mine in by_direction.items()}}
     (out / 'texts.jsonl').write_text(''.join(
         json.dumps(report.to_json(sentence), ensure_ascii=False) + '\n'
-        for mine in by_direction.values() for sentence in mine), encoding='utf-8')
+        for sentence in every), encoding='utf-8')
     draw(out, measured['directions'])
     path = report.write(out, 'translation', options, measured, runtime.encoder.spec.model_id)
     print_tables(measured)
     print(f'written to {path}; what was said and translated: {out / "texts.jsonl"}')
     return 0
-
-
-def table_rows(directions: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str, int,
-                                                                        dict[str, Any]]]:
-    """Yield (direction, who, sentences, scores): the lane first, then who stands beside."""
-    for direction, row in directions.items():
-        yield direction, 'this model', row['sentences'], row
-        new = row['translation_never_heard']
-        if 0 < new['sentences'] < row['sentences']:
-            yield direction, 'this model, new target', new['sentences'], new
-        for name, other in row['beside'].items():
-            yield direction, name, row['sentences'], other
-
-
-def scores_by_column(row: dict[str, Any]) -> dict[str, Estimate]:
-    """Return scores by column; who stands beside has all of an utterance, so theirs are final."""
-    of_lane = 'sentences' in row
-    parts = {'streamed': row if of_lane else {}, 'final': row.get('final', {}) if of_lane else row}
-    return {f'{name} {part}': scored[name] for name in ('BLEU', 'chrF')
-            for part, scored in parts.items() if name in scored}
-
-
-def draw(out: Path, directions: dict[str, dict[str, Any]]) -> None:
-    """Draw the scores of the lane and of who stands beside."""
-    bars = {f'{direction}: {who} ({count})': scores_by_column(row)
-            for direction, who, count, row in table_rows(directions)}
-    plots.draw_bars(out / 'translation.png', bars, title='Translation of spoken sentences',
-                    label='score, 95 % interval', top=100.0)
-
-
-def print_tables(measured: dict[str, Any]) -> None:
-    """Print the tables."""
-    directions = measured['directions']
-    report.print_table(f'Translation of spoken sentences, threshold {measured["threshold"]:.2f}',
-                       ['', 'who', 'sentences', *COLUMNS],
-                       [(direction, who, count, *map(scores_by_column(row).get, COLUMNS))
-                        for direction, who, count, row in table_rows(directions)])
-    for direction, row in directions.items():
-        if 'final' in row:
-            print(f'{direction}: {row["final"]["kept_as_streamed"]} of {row["final"]["replies"]} '
-                  'final translations are kept as streamed')
-    report.print_table('This model by voice', ['', 'voice', 'sentences', *COLUMNS],
-                       [(direction, voice, scores_of_voice['sentences'],
-                         *map(scores_by_column(scores_of_voice).get, COLUMNS))
-                        for direction, row in directions.items()
-                        for voice, scores_of_voice in row['voices'].items()])
-    report.print_table('When it replies', ['', 'no reply', 'replies each', 'first p50 s', 'p95 s',
-                                           'before the end'],
-                       [(direction, row['without_any_reply'], row['replies_per_sentence'],
-                         row['first_reply_s']['p50'], row['first_reply_s']['p95'],
-                         row['first_reply_before_the_end']) for direction,
-                        row in directions.items()])
-    for direction in ('en-zh', 'zh-en'):
-        if direction not in directions:
-            print(f'NOT MEASURED: {direction}: no held-out speech in that direction')

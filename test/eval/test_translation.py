@@ -17,9 +17,8 @@ from eval.translation import (
     TranslatedSentence,
     figures,
     note_hearing,
-    scores_by_column,
-    table_rows,
 )
+from eval.translation_tables import scores_by_column, table_rows
 from held_out.clips import MaterialError
 from held_out.spoken_sentences import Sentence
 
