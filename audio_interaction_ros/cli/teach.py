@@ -1,27 +1,25 @@
 """`audio-interaction teach NAME CLIP…`: a class of its own for the sound of one device."""
 
 import argparse
-import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from audio_interaction_ros.assembly import build_pipeline, load_model
-from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.assembly import load_model
 from audio_interaction_ros.cli.calibrate import describe_bound
+from audio_interaction_ros.cli.embeddings import (
+    embed_with,
+    hear_background,
+    make_hearer,
+    read_clip,
+)
 from audio_interaction_ros.cli.numbers import above_zero
 from audio_interaction_ros.cli.recording import open_recording, open_recordings, print_notice
-from audio_interaction_ros.cli.sounds import hear_blocks, make_configuration, tell_minutes
-from audio_interaction_ros.config import AssistantConfig
-from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
-from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import Encoder, Encoding, Runtime
+from audio_interaction_ros.cli.sounds import make_configuration
+from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.runtimes.base import Encoder, Runtime
 from audio_interaction_ros.taught.fit import Background, Lesson, learn, whiten
 from audio_interaction_ros.taught.folder import (
     add_sound,
@@ -36,15 +34,11 @@ from audio_interaction_ros.taught.recordings import (
     Bed,
     Embed,
     hear_recording,
-    read_chunks,
-    read_samples,
 )
 from audio_interaction_ros.terminal import print_result
 
-__all__ = ['add_parser', 'make_embedder', 'teach']
+__all__ = ['LEAST_RECALL', 'add_parser', 'teach']
 
-Hear = Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]
-"""An embedding [width] of each chunk of samples that come in pieces [n] of a stream."""
 LEAST_CLIPS, MOST_CLIPS = 3, 10
 LEAST_RECALL = 0.5
 """Where less than half of the recordings that were left out are heard, nothing is stored."""
@@ -116,16 +110,16 @@ def _describe_all(folder: Path) -> Iterator[str]:
 def _teach(options: argparse.Namespace, folder: Path) -> int:
     _check(options)
     name = make_name(options.name)
-    clips = [_read(path, open_recording(path, options.topic)) for path in options.clips]
+    clips = [read_clip(path, open_recording(path, options.topic)) for path in options.clips]
     room = open_recordings(options.background, options.topic)
     config = make_configuration(options)
     print_notice(f'loading the model {config.model.path}')
     runtime = load_model(config.model, halves=('encoder',))
     _check_name(name, runtime)
-    hear, bed = _make_hearer(config, runtime.encoder), Bed()
-    background = _hear_background(room, hear, bed)
+    hear, bed = make_hearer(config, runtime.encoder), Bed()
+    background = hear_background(room, hear, bed)
     sound, lesson = teach(options.name, clips, whiten(background), bed.samples,
-                          _embed_with(hear), runtime.encoder, options.rate)
+                          embed_with(hear), runtime.encoder, options.rate)
     print_result(_describe(lesson, len(clips)))
     print_result(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
     if lesson.recall < LEAST_RECALL and not options.force:
@@ -165,115 +159,6 @@ def _check_name(name: str, runtime: Runtime) -> None:
                                  'use the edge model')
 
 
-def _read(path: str | Path, blocks: Iterator[AudioBlock]) -> np.ndarray:
-    samples = read_samples(blocks)
-    if not len(samples):
-        raise _explain_empty(path)
-    return samples
-
-
-def _explain_empty(path: str | Path) -> AudioFormatError:
-    return AudioFormatError(f'{path}: expected a recording, found no samples; name another')
-
-
-def _hear_background(room: Iterable[tuple[Path, Iterable[AudioBlock]]], hear: Hear, bed: Bed
-                     ) -> np.ndarray:
-    """
-    Return embeddings [chunks, width] float16 of recordings, one after the other; ``bed`` keeps
-    some of the samples.
-
-    They lie in a file without a name, for those of a day are gigabytes, and go with the array.
-    """
-    with _make_spool() as file:
-        for embedding in tell_minutes(hear(_read_all(room, bed))):
-            with _explain_no_room():
-                file.write(embedding.astype(np.float16).tobytes())
-        return np.memmap(file, np.float16, 'r').reshape(-1, len(embedding))
-
-
-def _make_spool() -> IO[bytes]:
-    with _explain_no_room():
-        return tempfile.TemporaryFile(buffering=0)
-
-
-@contextmanager
-def _explain_no_room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ConfigurationError(
-            'expected room among the temporary files for what is heard of the background, 0.1 GB '
-            f'an hour, found none ({error}); free some, or name another folder in TMPDIR'
-        ) from error
-
-
-def _read_all(room: Iterable[tuple[Path, Iterable[AudioBlock]]], bed: Bed
-              ) -> Iterator[np.ndarray]:
-    for path, blocks in room:
-        empty = True
-        for chunk in bed.keep(read_chunks(blocks)):
-            empty = False
-            yield chunk
-        if empty:
-            raise _explain_empty(path)
-
-
-class _Tap:
-    """An encoder that remembers what it embedded."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.spec, self._encoder = encoder.spec, encoder
-        self.heard = deque[np.ndarray]()
-
-    def encode(self, mel: np.ndarray) -> Encoding:
-        """Encode a chunk."""
-        encoding = self._encoder.encode(mel)
-        self.heard.append(encoding.embedding)
-        return encoding
-
-    def skip(self, mel: np.ndarray) -> None:
-        """Let a chunk be."""
-        self._encoder.skip(mel)
-
-    def reset(self) -> None:
-        """Forget all left context."""
-        self._encoder.reset()
-
-
-def make_embedder(config: AssistantConfig, encoder: Encoder) -> Embed:
-    """Return what makes embeddings of samples as the pipeline would hear them."""
-    return _embed_with(_make_hearer(config, encoder))
-
-
-def _embed_with(hear: Hear) -> Embed:
-    return lambda samples: np.stack([*hear(
-        samples[start:start + SAMPLE_RATE_HZ]
-        for start in range(0, len(samples), SAMPLE_RATE_HZ))])
-
-
-def _make_hearer(config: AssistantConfig, encoder: Encoder) -> Hear:
-    # No chunk is passed over for being quiet, so that each has its embedding.
-    config = replace(config, audio=replace(config.audio, quiet_below_dbfs=-200.0))
-    tap = _Tap(encoder)
-    pipeline = build_pipeline(config, tap, taught=())
-
-    def hear(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        tap.heard.clear()
-        pipeline.reset(epoch=1)
-        for _ in hear_blocks(pipeline, _stamp(pieces)):
-            yield tap.heard.popleft()
-        assert not tap.heard, 'each embedding has its chunk'
-    return hear
-
-
-def _stamp(pieces: Iterable[np.ndarray]) -> Iterator[AudioBlock]:
-    start = 0
-    for samples in pieces:
-        yield AudioBlock(samples=samples, sample_rate_hz=SAMPLE_RATE_HZ,
-                         stamp_ns=start * 1_000_000_000 // SAMPLE_RATE_HZ)
-        start += len(samples)
-
-
 def teach(title: str, clips: list[np.ndarray], room: Background, bed: np.ndarray, embed: Embed,
           encoder: Encoder, rate: float) -> tuple[TaughtSound, Lesson]:
     """
@@ -299,4 +184,3 @@ def _describe(lesson: Lesson, clips: int) -> str:
             f'surroundings: {lesson.recall:.0%} of {lesson.trials} were heard; as loud as they '
             f'were recorded: {lesson.as_recorded:.0%} of {clips}; '
             f'{lesson.false_alarms} false alarms in {lesson.hours * 60:.1f} minutes of background')
-

@@ -14,7 +14,7 @@ from rosbags import rosbag2
 from rosbags.typesys import Stores, get_typestore
 
 from audio_interaction_ros.alerts.thresholds import read_thresholds
-from audio_interaction_ros.cli import calibrate, sound_picture, sounds, teach
+from audio_interaction_ros.cli import calibrate, embeddings, sound_picture, sounds, teach
 from audio_interaction_ros.cli.main import main
 from audio_interaction_ros.cli.sound_timeline import follow_sounds
 from audio_interaction_ros.runtimes.base import EncoderSpec, Encoding
@@ -297,7 +297,7 @@ def test_of_a_background_only_what_the_lesson_needs_is_kept(lesson, monkeypatch,
 
 def test_no_room_for_what_is_heard_of_a_background_is_said(lesson, monkeypatch, capsys):
     full = Path('/dev/full').open('wb', buffering=0)  # noqa: SIM115 - the command closes it
-    monkeypatch.setattr(teach.tempfile, 'TemporaryFile', lambda **_: full)
+    monkeypatch.setattr(embeddings.tempfile, 'TemporaryFile', lambda **_: full)
     assert main(['teach', 'our doorbell', *lesson]) == 2
     assert 'No space left on device' in (said := capsys.readouterr().err) and 'TMPDIR' in said
 
