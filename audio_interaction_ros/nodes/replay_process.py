@@ -38,14 +38,18 @@ from audio_interaction_ros.audio.bag import is_bag, read_bag_blocks
 from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.audio.read_blocks import read_blocks
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError, ResourceError
-from audio_interaction_ros.nodes.decoder_node import DecoderNode
-from audio_interaction_ros.nodes.encoder_node import EncoderNode
 from audio_interaction_ros.nodes.io.audio_messages import audio_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.runtime_source import RuntimeSource
 from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.nodes.lifecycle.turns import Traffic, Turns
+from audio_interaction_ros.nodes.replayed_nodes import (
+    STALLED_S,
+    Player,
+    ReplayedDecoder,
+    ReplayedEncoder,
+)
 from audio_interaction_ros.replay.heard import Heard
 from audio_interaction_ros.replay.messages import MessageCollector
 from audio_interaction_ros.resources import shipped_path
@@ -58,89 +62,11 @@ _KINDS = {'transcript': Transcript, 'translation': Translation, 'reply': Reply, 
 _CHANGES = {'audio.idle_flush_s': 0.0, 'alerts.journal_s': 0.0,
             'audio.msg_type': 'audio_interaction_msgs/msg/AudioChunk',
             'fifo.credit_timeout_s': 600.0}
-_STALLED_S = 300.0
 _STEP_S = 0.002
-_UNCOUNTED = 'encoded/credit'
-"""Only its newest message matters: what credit is still due, the queue itself knows."""
 _LONGEST_S = 0.2
 """Longer blocks are cut, so that never two chunks come at once, and no message of megabytes."""
 _LATER_NS = 86_400_000_000_000
 """Added to the stamps of a file, for a stamp of 0 would mean that there is none."""
-
-
-class _Counted:
-    """Counts the messages of a node from when it is given where."""
-
-    traffic: Traffic | None = None
-
-    def create_publisher(self, kind: Any, topic: str, *words: Any, **options: Any) -> Any:
-        """Create a publisher that is counted."""
-        made = super().create_publisher(kind, topic, *words, **options)  # type: ignore[misc]
-        return self._count(made, topic)
-
-    def create_lifecycle_publisher(self, kind: Any, topic: str, *words: Any,
-                                   **options: Any) -> Any:
-        """Create a publisher that is counted while it speaks."""
-        made = super().create_lifecycle_publisher(  # type: ignore[misc]
-            kind, topic, *words, **options)
-        return self._count(made, topic)
-
-    def create_subscription(self, kind: Any, topic: str, callback: Any, *words: Any,
-                            **options: Any) -> Any:
-        """Create a subscription that is counted."""
-        if self.traffic is not None and topic != _UNCOUNTED:
-            callback = self.traffic.count_received(
-                self.resolve_topic_name(topic), callback)  # type: ignore[attr-defined]
-        return super().create_subscription(  # type: ignore[misc]
-            kind, topic, callback, *words, **options)
-
-    def _count(self, publisher: Any, topic: str) -> Any:
-        if self.traffic is None or topic == _UNCOUNTED:
-            return publisher
-        return self.traffic.count_sent(publisher)
-
-
-class _ReplayedEncoder(_Counted, EncoderNode):
-    """An encoder to whom the times at which a replay comes say nothing."""
-
-    def set_up(self) -> None:
-        """Be patient: no audio comes while what came is worked off."""
-        super().set_up()
-        assert self._input is not None, 'it is made there'
-        self._input.be_patient(_STALLED_S)
-        if self._second_pass is not None:
-            self._second_pass.take_time()
-
-    def end(self) -> bool:
-        """Make final what nobody answered before the end; False where there is nothing."""
-        return self._second_pass is not None and self._second_pass.end()
-
-    @property
-    def owes(self) -> bool:
-        """True while a chunk is not handed over or not decided on."""
-        return self._outlet is None or not self._outlet.empty
-
-    def _on_block(self, block: AudioBlock, frame_id: str) -> bool:
-        return super()._on_block(replace(block, arrival_ns=None), frame_id)
-
-    def _tick(self) -> None:
-        """Keep what was heard to the end: a slow machine may read it late."""
-        self._forget_at = None
-        super()._tick()
-
-
-class _ReplayedDecoder(_Counted, DecoderNode):
-    """A decoder for whom only audio lets time pass: a slow machine makes nobody wait in vain."""
-
-    def set_up(self) -> None:
-        """Be patient: a slow machine makes nobody wait in vain."""
-        super().set_up()
-        if self.boards.answers is not None:
-            self.boards.answers.be_patient()
-
-
-class _Player(_Counted, Node):
-    """Plays the recording and hears what comes of it."""
 
 
 class Replay:
@@ -180,10 +106,10 @@ class Replay:
     def make_nodes(self) -> list[Node]:
         """Create both nodes, and one that plays and listens."""
         changes = [Parameter(name, value=value) for name, value in _CHANGES.items()]
-        self._encoder = _ReplayedEncoder(runtime=self._runtime, transcriber=self._transcriber,
+        self._encoder = ReplayedEncoder(runtime=self._runtime, transcriber=self._transcriber,
                                          parameter_overrides=changes)
-        self._decoder = _ReplayedDecoder(runtime=self._runtime, parameter_overrides=changes)
-        self._player = _Player('player')
+        self._decoder = ReplayedDecoder(runtime=self._runtime, parameter_overrides=changes)
+        self._player = Player('player')
         for node in (self._encoder, self._decoder, self._player):
             node.traffic = self._traffic
         self._encoder.turns = self._decoder.turns = self._turns
@@ -199,8 +125,8 @@ class Replay:
         """Let a worker go on; where all is worked off, do what comes next."""
         now = time.monotonic()
         self.failure = self.failure or self._encoder.failure or self._decoder.failure
-        if now - self._moved_at > _STALLED_S:
-            self.failure = (f'expected the nodes to go on, they stand still for {_STALLED_S:g} s '
+        if now - self._moved_at > STALLED_S:
+            self.failure = (f'expected the nodes to go on, they stand still for {STALLED_S:g} s '
                             f'after {self._sent_s:.1f} s of audio; look at their log above')
         if self.failure or self.done:
             self.done = True
