@@ -36,7 +36,8 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor],
                   about: Mapping[str, str] | None = None) -> None:
     """Write tensors as they are, with metadata; a stop on the way leaves the file before."""
     with open_whole(path) as file:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, file.name,
+        save_file({name: value.contiguous() for name, value in tensors.items()},
+                  Path(file.name),
                   metadata=dict(about or {}) or None)
 
 
