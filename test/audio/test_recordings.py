@@ -205,7 +205,7 @@ def test_a_home_in_a_path_is_found(tmp_path, monkeypatch):
 
 
 def test_a_compressed_pipe_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr('audio_interaction_ros.audio.read_blocks._SPOOL_BYTES', 10_000)
+    monkeypatch.setattr('audio_interaction_ros.audio.rewindable._SPOOL_BYTES', 10_000)
     monkeypatch.setattr(sys, 'stdin', types.SimpleNamespace(
         buffer=Pipe(written('FLAC', 'PCM_16', np.random.default_rng(0).normal(0, 0.1, 20_000)))))
     with pytest.raises(AudioFormatError, match='got more'):
