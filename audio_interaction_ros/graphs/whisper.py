@@ -57,35 +57,18 @@ def decoder_step(config: WhisperDecoderConfig, tensors: Tensors, *,
     """
     b = GraphBuilder('whisper_decoder', bits=bits)
     layers = _Layers(b, config, tensors)
-    heads, dim = config.heads, config.head_dim
     x = b.input(names.EMBEDDINGS, np.float32, ('new', config.width))
     past_mask = b.input(names.PAST_MASK, np.float32, (1, 'slots'))
     new_mask = b.input(names.NEW_MASK, np.float32, ('new', 'new'))
     cached = zip(names.cache_names(config.layers), names.cross_names(config.layers),
                  names.new_names(config.layers), strict=True)
-    looks = []
+    looks: list[str] = []
     for layer, (past, cross, new) in enumerate(cached):
-        prefix = f'layers.{layer}.'
-        past_keys = b.input(past[0], np.float32, (heads, dim, 'slots'))
-        past_values = b.input(past[1], np.float32, (heads, 'slots', dim))
-        cross_keys = b.input(cross[0], np.float32, (heads, dim, 'frames'))
-        cross_values = b.input(cross[1], np.float32, (heads, 'frames', dim))
-        normed = layers.norm(f'{prefix}self_attn_layer_norm', x)
-        query, new_keys, new_values = layers.query_key_value(f'{prefix}self_attn.', normed)
-        b.output(b.rename(new_keys, new[0]), np.float32, (heads, dim, 'new'))
-        b.output(b.rename(new_values, new[1]), np.float32, (heads, 'new', dim))
-        seen = layers.attend(query, [(past_keys, past_values, past_mask),
-                                     (new_keys, new_values, new_mask)])
-        x = b.node('Add', x, layers.linear(f'{prefix}self_attn.out_proj', seen))
-        normed = layers.norm(f'{prefix}encoder_attn_layer_norm', x)
-        query = layers.query(f'{prefix}encoder_attn.', normed)
-        shares = b.node('Softmax', b.node('MatMul', query, cross_keys), axis=-1)
-        looks += [b.node('Gather', shares, b.scalar([head], np.int64), axis=0)
-                  for place, head in config.alignment_heads if place == layer]
-        heard = layers.join_heads(b.node('MatMul', shares, cross_values))
-        x = b.node('Add', x, layers.linear(f'{prefix}encoder_attn.out_proj', heard))
-        inner = layers.linear(f'{prefix}fc1', layers.norm(f'{prefix}final_layer_norm', x))
-        x = b.node('Add', x, layers.linear(f'{prefix}fc2', b.gelu(inner)))
+        before, encoded = (layers.stored(*past, 'slots'), layers.stored(*cross, 'frames'))
+        x = layers.see_words(layer, x, [(*before, past_mask)], new, new_mask)
+        x, seen = layers.see_sound(layer, x, *encoded)
+        looks += seen
+        x = layers.think(layer, x)
     last = b.node('Slice', x, b.scalar([-1], np.int64), b.scalar([2 ** 31], np.int64),
                   b.scalar([0], np.int64))
     scores = b.linear(layers.norm('layer_norm', last), tensors['embed_tokens.weight'], name='head')
@@ -102,6 +85,40 @@ class _Layers:
     builder: GraphBuilder
     config: WhisperDecoderConfig
     tensors: Tensors
+
+    def stored(self, keys: str, values: str, length: str) -> tuple[str, str]:
+        """Return keys [heads, d, length] and values [heads, length, d] that are given."""
+        heads, dim = self.config.heads, self.config.head_dim
+        return (self.builder.input(keys, np.float32, (heads, dim, length)),
+                self.builder.input(values, np.float32, (heads, length, dim)))
+
+    def see_words(self, layer: int, x: str, seen: list[tuple[str, str, str]],
+                  new: tuple[str, str], mask: str) -> str:
+        """Add what new tokens see in those before them and in each other; ``new`` goes out."""
+        b, prefix = self.builder, f'layers.{layer}.self_attn'
+        query, keys, values = self.query_key_value(
+            f'{prefix}.', self.norm(f'{prefix}_layer_norm', x))
+        heads, dim = self.config.heads, self.config.head_dim
+        b.output(b.rename(keys, new[0]), np.float32, (heads, dim, 'new'))
+        b.output(b.rename(values, new[1]), np.float32, (heads, 'new', dim))
+        return b.node('Add', x, self.linear(
+            f'{prefix}.out_proj', self.attend(query, [*seen, (keys, values, mask)])))
+
+    def see_sound(self, layer: int, x: str, keys: str, values: str) -> tuple[str, list[str]]:
+        """Add what new tokens see in the encoder's frames; return what alignment heads look at."""
+        b, prefix = self.builder, f'layers.{layer}.encoder_attn'
+        query = self.query(f'{prefix}.', self.norm(f'{prefix}_layer_norm', x))
+        shares = b.node('Softmax', b.node('MatMul', query, keys), axis=-1)
+        looks = [b.node('Gather', shares, b.scalar([head], np.int64), axis=0)
+                 for place, head in self.config.alignment_heads if place == layer]
+        heard = self.join_heads(b.node('MatMul', shares, values))
+        return b.node('Add', x, self.linear(f'{prefix}.out_proj', heard)), looks
+
+    def think(self, layer: int, x: str) -> str:
+        """Add what the two wide layers make of each token."""
+        prefix = f'layers.{layer}.'
+        inner = self.linear(f'{prefix}fc1', self.norm(f'{prefix}final_layer_norm', x))
+        return self.builder.node('Add', x, self.linear(f'{prefix}fc2', self.builder.gelu(inner)))
 
     def query(self, prefix: str, x: str) -> str:
         """Return scaled queries [heads, T, d]."""
