@@ -73,8 +73,7 @@ class TokenWriter(ABC):
         text = Detokenizer()
         for code in ids:
             text.push(self._tokenizer.token_bytes(code))
-        text.flush()
-        return text.text
+        return text.text if text.is_whole else f'{text.text}\ufffd'
 
     def read(self, ids: Sequence[int], cancelled: Callable[[], bool] = lambda: False
              ) -> np.ndarray | None:
@@ -128,8 +127,7 @@ class TokenWriter(ABC):
                     reason = 'budget'
                 else:
                     scores = self.read([*ids, *out], cancelled)
-        text.flush()
-        yield Written(ids=tuple(out), text=text.text.replace('\ufffd', ''), reason=reason)
+        yield Written(ids=tuple(out), text=text.text, reason=reason)
 
     def _choose(self, scores: np.ndarray) -> int:
         if not np.isfinite(scores).all():

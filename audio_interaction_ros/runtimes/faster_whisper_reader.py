@@ -43,7 +43,7 @@ from audio_interaction_ros.runtimes.spoken_part import (
     shift_words,
 )
 from audio_interaction_ros.runtimes.whisper_words import find_doubt, most_tokens
-from audio_interaction_ros.runtimes.word_making import make_words, place_words
+from audio_interaction_ros.runtimes.word_making import ids_of, make_words, place_words, write_ids
 
 __all__ = ['FasterWhisperReader', 'load']
 
@@ -106,12 +106,13 @@ class FasterWhisperReader(PaddedReading):
         if window_s < WINDOW_S and self._is_doubtful(read):
             heard = self._hear(part.samples, WINDOW_S)
             read = self._read(heard, languages, seconds, self._before(()), [], LONGEST_TEXT)
-        text, name = self._decode(read.ids).strip(), self._languages[read.language]
+        (text, whole), name = write_ids(read.ids, self._decode), self._languages[read.language]
         words = place_words(make_words(read.ids, read.log_probs, self._decode), None, seconds,
                             starts=read.starts)
         return Recognition(
             text=text, language=name, no_speech=read.no_speech, mean_log_prob=read.log_prob,
-            compression_ratio=compression_ratio(text), span_s=part.span_s,
+            compression_ratio=compression_ratio(text), loops=is_repeating(read.ids),
+            broken=not whole and len(read.ids) < LONGEST_TEXT, span_s=part.span_s,
             words=tuple(shift_words(words, part.start_s)),
             write_english=lambda: text if name == 'en' else self._translate(heard, read.language))
 
@@ -120,15 +121,16 @@ class FasterWhisperReader(PaddedReading):
                      once: bool = False) -> WindowReading:
         seconds = len(samples) / SAMPLE_RATE_HZ
         heard = self._hear(samples, min(WINDOW_S, ceil((seconds + pad_s) * 10) / 10))
-        forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
+        forced = ids_of(agreed)
         read = self._read(heard, (language,) if language else (), seconds, self._before(before),
                           forced, most_tokens(len(forced), seconds))
         words = make_words(read.ids[len(forced):], read.log_probs[len(forced):], self._decode,
                            agreed=agreed)
+        broken = len(ids_of(words)) < len(read.ids)
         words = say_once(words, len(agreed)) if once else words
         words = place_words(words, None, seconds, kept=len(agreed), starts=read.starts)
         return WindowReading(words=tuple(words), language=self._languages[read.language],
-                             doubt=find_doubt(words, seconds))
+                             doubt=find_doubt(words, seconds, broken=broken))
 
     def _hear(self, samples: np.ndarray, window_s: float) -> Any:
         padded = np.pad(samples, (0, max(0, round(window_s * SAMPLE_RATE_HZ) - len(samples))))
@@ -172,7 +174,7 @@ class FasterWhisperReader(PaddedReading):
             self._ids['startoftranscript'], language, self._ids['translate'],
             self._ids['notimestamps']]], beam_size=1, max_length=LONGEST_TEXT)
         ids = list(made.sequences_ids[0])
-        return '' if is_repeating(ids) else self._decode(ids).strip()
+        return '' if is_repeating(ids) else write_ids(ids, self._decode)[0]
 
     def _language_id(self, heard: Any, languages: Collection[str]) -> int:
         code = {name: code for code, name in self._languages.items()}
@@ -188,8 +190,7 @@ class FasterWhisperReader(PaddedReading):
                      if name in allowed), code[allowed[0]])
 
     def _before(self, words: Sequence[ReadWord]) -> list[int]:
-        said = [code for word in words for code in (*word.ids, *word.mark_ids)]
-        return [*self._hot, *said[-_MOST_BEFORE:]]
+        return [*self._hot, *ids_of(words)[-_MOST_BEFORE:]]
 
     def _is_doubtful(self, read: _Read) -> bool:
         return (is_repeating(read.ids) or read.log_prob < LEAST_LOG_PROB

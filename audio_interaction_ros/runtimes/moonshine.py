@@ -35,7 +35,7 @@ from audio_interaction_ros.runtimes.spoken_part import (
     shift_words,
 )
 from audio_interaction_ros.runtimes.whisper_words import find_doubt, most_tokens
-from audio_interaction_ros.runtimes.word_making import make_words, place_words
+from audio_interaction_ros.runtimes.word_making import ids_of, make_words, place_words, write_ids
 
 __all__ = ['MoonshineReader', 'load']
 
@@ -73,11 +73,12 @@ class MoonshineReader:
         seconds = len(part.samples) / SAMPLE_RATE_HZ
         ids, log_probs = self._read(part.samples, [], seconds)
         words = place_words(make_words(ids, log_probs, self._decode), None, seconds)
-        text = self._decode(ids).strip()
+        text, whole = write_ids(ids, self._decode)
         return Recognition(
             text=text, language='en', span_s=part.span_s,
             mean_log_prob=sum(log_probs) / max(1, len(log_probs)),
-            compression_ratio=compression_ratio(text),
+            compression_ratio=compression_ratio(text), loops=is_repeating(ids),
+            broken=not whole,
             words=tuple(shift_words(words, part.start_s)),
             write_english=lambda: text)
 
@@ -85,12 +86,14 @@ class MoonshineReader:
                     before: Sequence[ReadWord] = (), language: str = '') -> WindowReading:
         """Return what a window says so far; see runtimes.base.WindowReader."""
         seconds = len(samples) / SAMPLE_RATE_HZ
-        forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
+        forced = ids_of(agreed)
         ids, log_probs = self._read(samples, forced, seconds)
         words = make_words(ids[len(forced):], log_probs[len(forced):], self._decode,
                            agreed=agreed)
+        broken = len(ids_of(words)) < len(ids)
         words = place_words(say_once(words, len(agreed)), None, seconds, kept=len(agreed))
-        return WindowReading(words=tuple(words), language='en', doubt=find_doubt(words, seconds))
+        return WindowReading(words=tuple(words), language='en',
+                             doubt=find_doubt(words, seconds, broken=broken))
 
     def _read(self, samples: np.ndarray, forced: list[int],
               seconds: float) -> tuple[list[int], list[float]]:

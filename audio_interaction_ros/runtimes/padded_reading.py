@@ -14,14 +14,14 @@ import numpy as np
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 from audio_interaction_ros.runtimes.second_pass import WINDOW_S
 
-__all__ = ['CIRCLES', 'PaddedReading']
+__all__ = ['BROKEN', 'CIRCLES', 'PaddedReading']
 
 PAD_S = 1.0
 """Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""
 DOUBTED_PAD_S = 4.0
 """With so much a window is read again whose text runs in circles; the second pass has as much."""
-CIRCLES = 'in circles'
-"""The doubt of a reading that repeats itself."""
+CIRCLES, BROKEN = 'in circles', 'broken'
+"""The doubts of a reading that repeats itself, and of one that holds half a character."""
 
 
 class PaddedReading(ABC):
@@ -36,7 +36,7 @@ class PaddedReading(ABC):
                     language: str = '') -> WindowReading:
         """Return what a window says if nobody speaks on; see runtimes.base.ClosingReader."""
         read = self._read_padded(samples, (), before, language, DOUBTED_PAD_S)
-        if read.doubt == CIRCLES:
+        if read.doubt in (CIRCLES, BROKEN):
             read = self._read_padded(samples, (), before, language, WINDOW_S)
         return read
 

@@ -21,7 +21,7 @@ from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition
 from audio_interaction_ros.runtimes.hot_words import HotWords
 from audio_interaction_ros.runtimes.spoken_part import FindSpeech, cut_spoken_part, shift_words
-from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
+from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words, write_ids
 
 __all__ = ['WINDOW_S', 'FindSpeech', 'WhisperNet', 'WhisperSecondPass', 'compression_ratio',
            'log_probability', 'pick_likeliest', 'is_repeating', 'style_ids']
@@ -107,11 +107,12 @@ class _Reading:
     log_prob: float
     no_speech: float
     loops: bool
+    broken: bool
     words: list[ReadWord]
 
     @property
     def doubtful(self) -> bool:
-        return (self.loops or compression_ratio(self.text) > MOST_COMPRESSION
+        return (self.loops or self.broken or compression_ratio(self.text) > MOST_COMPRESSION
                 or self.log_prob < LEAST_LOG_PROB)
 
 
@@ -164,7 +165,8 @@ class WhisperSecondPass:
         return Recognition(
             text=read.text, language=name, no_speech=read.no_speech,
             mean_log_prob=read.log_prob, compression_ratio=compression_ratio(read.text),
-            span_s=part.span_s, words=tuple(shift_words(read.words, part.start_s)),
+            loops=read.loops, broken=read.broken, span_s=part.span_s,
+            words=tuple(shift_words(read.words, part.start_s)),
             write_english=lambda: read.text if name == 'en' else self._translate(
                 read.encoded, read.language))
 
@@ -189,9 +191,11 @@ class WhisperSecondPass:
         ids, log_probs = self._read_text(step, start)
         words = place_words(make_words(ids, log_probs, self._tokenizer.decode),
                             looks_of(step, len(start)), len(samples) / SAMPLE_RATE_HZ)
+        text, whole = write_ids(ids, self._tokenizer.decode)
         return _Reading(
-            encoded=encoded, language=language, text=self._tokenizer.decode(ids).strip(),
-            log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids), words=words,
+            encoded=encoded, language=language, text=text, words=words,
+            log_prob=sum(log_probs) / max(1, len(log_probs)), loops=is_repeating(ids),
+            broken=not whole and len(ids) < LONGEST_TEXT,
             no_speech=float(np.exp(log_probability(scores, NO_SPEECH))))
 
     def _shown_before(self, language: str) -> list[int]:
@@ -204,7 +208,7 @@ class WhisperSecondPass:
         """Return what encoder frames say, in English; '' for a loop."""
         ids, _ = self._read_text(self._net.begin(self._net.attend(encoded)),
                                  [START, language, TASKS['translate'], NO_TIMESTAMPS])
-        return '' if is_repeating(ids) else self._tokenizer.decode(ids).strip()
+        return '' if is_repeating(ids) else write_ids(ids, self._tokenizer.decode)[0]
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, without those that frame it."""

@@ -15,7 +15,7 @@ from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
 from audio_interaction_ros.runtimes.circles import is_said_again, say_once
-from audio_interaction_ros.runtimes.padded_reading import CIRCLES, PaddedReading
+from audio_interaction_ros.runtimes.padded_reading import BROKEN, CIRCLES, PaddedReading
 from audio_interaction_ros.runtimes.second_pass import (
     END,
     NO_TIMESTAMPS,
@@ -28,7 +28,7 @@ from audio_interaction_ros.runtimes.second_pass import (
     log_probability,
 )
 from audio_interaction_ros.runtimes.spoken_part import open_voice
-from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words
+from audio_interaction_ros.runtimes.word_making import ids_of, looks_of, make_words, place_words
 
 __all__ = ['WhisperWords', 'find_doubt', 'most_tokens']
 
@@ -59,15 +59,16 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
                 if not language else self._code_of(language))
         start = [*self._context_ids(self._languages[code], before),
                  START, code, self._task, NO_TIMESTAMPS]
-        forced = [code for word in agreed for code in (*word.ids, *word.mark_ids)]
+        forced = ids_of(agreed)
         step = self._net.begin(frames)
         ids, log_probs = self._write_on(step, start, forced, seconds)
         words = make_words(ids[len(forced):], log_probs[len(forced):], self._tokenizer.decode,
                            agreed=agreed)
+        broken = len(ids_of(words)) < len(ids)
         words = say_once(words, len(agreed)) if once else words
         words = place_words(words, looks_of(step, len(start)), seconds, kept=len(agreed))
         return WindowReading(words=tuple(words), language=self._languages[code],
-                             doubt=find_doubt(words, seconds))
+                             doubt=find_doubt(words, seconds, broken=broken))
 
     def _code_of(self, language: str) -> int:
         return int(self._tokenizer.token_to_id(f'<|{language}|>'))
@@ -75,7 +76,7 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
     def _context_ids(self, language: str, before: Sequence[ReadWord]) -> list[int]:
         """Return what the text continues: how the language is written, and what was said."""
         shown = self._shown_before(language)
-        said = [code for word in before for code in (*word.ids, *word.mark_ids)][-_MOST_BEFORE:]
+        said = ids_of(before)[-_MOST_BEFORE:]
         return [*(shown or [START_OF_PREVIOUS]), *said] if shown or said else []
 
     def _write_on(self, step: Callable[[Sequence[int]], np.ndarray], start: Sequence[int],
@@ -101,12 +102,18 @@ def most_tokens(forced: int, seconds: float) -> int:
     return forced + _FEWEST_TOKENS + round(_TOKENS_PER_S * seconds)
 
 
-def find_doubt(words: Sequence[ReadWord], seconds: float) -> str:
-    """Return why a text is not to be believed; '' if it is."""
-    ids = [code for word in words for code in (*word.ids, *word.mark_ids)]
+def find_doubt(words: Sequence[ReadWord], seconds: float, *, broken: bool) -> str:
+    """
+    Return why a text is not to be believed; '' if it is.
+
+    ``broken``: some of its ids were no whole character, and are of no word.
+    """
+    ids = ids_of(words)
     text = ''.join(word.written for word in words)
     if is_repeating(ids) or is_said_again(ids) or compression_ratio(text) > 2.4:
         return CIRCLES
+    if broken:
+        return BROKEN
     if len(words) > _MOST_WORDS_PER_S * max(1.0, seconds):
         return 'too fast'
     if words and sum(word.confidence for word in words) < _LEAST_CONFIDENCE * len(words):

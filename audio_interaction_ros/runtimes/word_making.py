@@ -15,8 +15,10 @@ from audio_interaction_ros.reading import has_no_spaces
 from audio_interaction_ros.runtimes.base import ReadWord
 from audio_interaction_ros.runtimes.word_alignment import FRAME_S, align_tokens
 
-__all__ = ['looks_of', 'make_words', 'place_words']
+__all__ = ['HALF_CHARACTER', 'ids_of', 'looks_of', 'make_words', 'place_words', 'write_ids']
 
+HALF_CHARACTER = '\ufffd'
+"""What decoders write for bytes that are no whole character."""
 _MARKS = frozenset('.,!?;:…。，、！？；：")]}”’»')
 
 
@@ -27,7 +29,8 @@ def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[
 
     The text begins with the words ``agreed``, which stay as they are, and goes on with ids. A
     word begins where a space stands before it, with each piece of a script without spaces, and
-    behind those agreed on, whose last one only a mark can follow: "5" and ":30".
+    behind those agreed on, whose last one only a mark can follow: "5" and ":30". Ids at the end
+    that are no whole character are of no word.
     """
     words, fixed = list(agreed), len(agreed)
     shares = [0.0] * fixed
@@ -35,7 +38,7 @@ def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[
     for place, code in enumerate(ids):
         waiting.append(code)
         text = decode(waiting)
-        if '\ufffd' in text and place + 1 < len(ids):  # a character of several ids
+        if HALF_CHARACTER in text:  # a character of several ids
             continue
         piece, waiting = tuple(waiting), []
         share = log_probs[place]
@@ -55,6 +58,17 @@ def make_words(ids: Sequence[int], log_probs: Sequence[float], decode: Callable[
             shares.append(share)
     return [*words[:fixed], *(replace(word, confidence=float(np.exp(share / len(word.ids))))
                               for word, share in zip(words[fixed:], shares[fixed:], strict=True))]
+
+
+def write_ids(ids: Sequence[int], decode: Callable[[list[int]], str]) -> tuple[str, bool]:
+    """Return the text of ids, and False where it is broken: some were no whole character."""
+    text = decode(list(ids))
+    return text.replace(HALF_CHARACTER, '').strip(), HALF_CHARACTER not in text
+
+
+def ids_of(words: Sequence[ReadWord]) -> list[int]:
+    """Return the ids of words and of the marks behind them."""
+    return [code for word in words for code in (*word.ids, *word.mark_ids)]
 
 
 def _begins_word(text: str) -> bool:

@@ -6,22 +6,21 @@ __all__ = ['Detokenizer']
 
 
 class Detokenizer:
-    """Collects the bytes of one reply; bytes that are no UTF-8 become U+FFFD."""
+    """Collects the bytes of one text; what is no whole character in UTF-8 says nothing."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder('utf-8')(errors='replace')
+        self._decoder = codecs.getincrementaldecoder('utf-8')(errors='ignore')
         self.text = ''
 
     def push(self, data: bytes) -> str:
         """Add the bytes of one token; return the characters that are now whole."""
-        return self._append(self._decoder.decode(data))
-
-    def flush(self) -> str:
-        """End the reply; return what an unfinished character became."""
-        return self._append(self._decoder.decode(b'', final=True))
-
-    def _append(self, delta: str) -> str:
+        delta = self._decoder.decode(data)
         if not self.text:
             delta = delta.lstrip()  # byte-level vocabularies put the space before a word
         self.text += delta
         return delta
+
+    @property
+    def is_whole(self) -> bool:
+        """False where the bytes so far end within a character."""
+        return not self._decoder.getstate()[0]

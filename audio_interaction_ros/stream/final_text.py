@@ -92,7 +92,9 @@ def why_doubtful(read: Recognition, seconds: float) -> str:
         return 'guessed'
     if read.no_speech > DOUBT_NO_SPEECH and read.mean_log_prob < DOUBT_LOG_PROB:
         return 'no speech'
-    if read.compression_ratio > MOST_COMPRESSION:
+    if read.broken:
+        return 'broken'
+    if read.compression_ratio > MOST_COMPRESSION or read.loops and read.confidence < SURE:
         return 'in circles'
     if words_per_s(read.text, seconds) > MOST_WORDS_PER_S:
         return 'too fast'

@@ -187,8 +187,7 @@ class TextLane:
         if not outcome.is_end:
             return []
         job, self._running = self._running.job, None
-        # Half a character, where a budget cut the text, says nothing.
-        text = self._text.text.replace('\ufffd', '').strip()
+        text = self._text.text.strip()
         if not text or outcome is Outcome.LOOP:
             return [keep_streamed(job)]
         return [_use_translation(job, text, TRANSLATION_TARGETS[job.said.language])]

@@ -60,17 +60,15 @@ class WrittenReply:
 
     def finish(self, reason: str, place: dict[str, Any]) -> list[Event]:
         """End it; return what is still to be told, or that it is withheld."""
-        events = self._tell_more(self._text.flush(), place)
         sure = self._confidence.value
         what: dict[str, Any] = {
             **place, 'reply_id': self._id, 'text': self._text.text.strip(),
             'emotion': self._emotion or Emotion.NORMAL, 'start_ns': self._start_ns,
             'end_ns': self._end_ns, 'p_respond': self._p_respond, 'confidence': sure}
-        if self._least > 0:
-            if not sure >= self._least:  # also where it is NaN
-                return [ReplyWithheld(**what)]
-            events = [] if self._own_voice else self._tell_all(place)
-        return [*events, ReplyFinished(**what, reason=reason, robot_speaking=self._own_voice)]
+        if self._least > 0 and not sure >= self._least:  # also where it is NaN
+            return [ReplyWithheld(**what)]
+        late = self._tell_all(place) if self._least > 0 and not self._own_voice else []
+        return [*late, ReplyFinished(**what, reason=reason, robot_speaking=self._own_voice)]
 
     @property
     def _is_kept_back(self) -> bool:

@@ -123,7 +123,7 @@ def _write_out(tokenizer: Tokenizer, tokens: Sequence[int]) -> str:
     text = Detokenizer()
     for token in tokens:
         text.push(tokenizer.token_bytes(token))
-    return text.text.replace('\ufffd', '').strip()  # half a character says nothing
+    return text.text.strip()
 
 
 def _key(runtime: Runtime, lane: LaneConfig, variant: str, item: SuiteItem,

@@ -14,6 +14,7 @@ from audio_interaction_ros.errors import (
     MissingDependencyError,
 )
 from audio_interaction_ros.runtimes import registry
+from audio_interaction_ros.runtimes.word_making import ids_of
 
 pytestmark = pytest.mark.torch
 
@@ -63,10 +64,6 @@ def load_other(folder, **options):
     return FasterWhisperReader(
         ctranslate2.models.Whisper(str(folder), compute_type='float32', intra_threads=1),
         Tokenizer.from_file(str(folder / 'tokenizer.json')), **{'language': 'en'} | options)
-
-
-def ids_of(words):
-    return [code for word in words for code in (*word.ids, *word.mark_ids)]
 
 
 def begin_alike(one, other):

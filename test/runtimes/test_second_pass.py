@@ -151,6 +151,27 @@ def test_english_that_runs_in_circles_is_none():
     assert one.transcribe(sound()).write_english() == ''
 
 
+class Halves(Numbers):
+    """A tokenizer that writes half a character for 7, and the other half for 8."""
+
+    def decode(self, ids):
+        return super().decode(ids).replace('7 8', '好').replace('7', '\ufffd')
+
+
+@pytest.mark.parametrize(('ids', 'text', 'broken'), [
+    ([1, 7, 8], '1 好', False), ([1, 7], '1', True), ([7, 1], '1', True),
+    ([*range(10, 229), 7], None, False)])
+def test_half_a_character_says_nothing_and_is_told_but_where_a_text_is_too_long(ids, text, broken):
+    read = WhisperSecondPass(Says(50_259, transcribe=ids), Halves()).transcribe(sound())
+    assert read.broken is broken and '\ufffd' not in read.text
+    assert text is None or read.text == text
+
+
+@pytest.mark.parametrize(('ids', 'loops'), [([5, 6] * 4, True), ([5, 6] * 3, False)])
+def test_a_text_that_was_stopped_in_circles_is_told(ids, loops):
+    assert second_pass(50_259, transcribe=ids).transcribe(sound()).loops is loops
+
+
 def test_silence_says_nothing_in_any_language():
     one = second_pass(50_260)
     read = one.transcribe(np.zeros(SAMPLE_RATE_HZ, np.float32))

@@ -100,6 +100,22 @@ def test_a_long_phrase_that_begins_again_is_written_no_further():
     assert len(words(net).read_window(sound(4.0)).words) == 12
 
 
+class Halves(Spoken):
+    """Writes half a character for 7, and the other half for 8."""
+
+    def decode(self, ids):
+        return super().decode(ids).replace(' w7 w8', '好').replace(' w7', '\ufffd')
+
+
+def test_what_ends_within_a_character_is_read_again_and_in_doubt():
+    net = Fed(50_259, transcribe=[1, 7])
+    reader = WhisperWords(net, Halves())
+    assert [reader.read_window(sound()).doubt, reader.read_closed(sound()).doubt] == ['broken'] * 2
+    assert net.windows_s == [3.0, 6.0, 30.0]
+    read = WhisperWords(Fed(50_259, transcribe=[1, 7, 8]), Halves()).read_window(sound())
+    assert ([word.text for word in read.words], read.doubt) == ([' w1', '好'], '')
+
+
 def test_a_guess_is_told():
     net = Fed(50_259, transcribe=[1, 2])
     net.sure = 1.0

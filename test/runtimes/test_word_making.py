@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio_interaction_ros.runtimes.word_alignment import FRAME_S, align_tokens
-from audio_interaction_ros.runtimes.word_making import make_words, place_words
+from audio_interaction_ros.runtimes.word_making import ids_of, make_words, place_words, write_ids
 
 pytestmark = pytest.mark.unit
 
@@ -48,10 +48,24 @@ def test_what_follows_words_that_were_agreed_in_mid_number_is_not_lost(pieces, c
         words = make_words(range(read, len(pieces)), [0.0] * (len(pieces) - read),
                            lambda ids: ''.join(pieces[code] for code in ids), agreed=agreed)
         assert ''.join(word.written for word in words) == ''.join(pieces)
-        assert [code for word in words for code in (*word.ids, *word.mark_ids)] == list(
-            range(len(pieces)))
+        assert ids_of(words) == list(range(len(pieces)))
         assert [word.text for word in words[:len(agreed)]] == [word.text for word in agreed]
         agreed, read = words, len(pieces)
+
+
+@given(st.text(st.characters(codec='utf-8', exclude_characters='\ufffd')), st.integers(0, 99))
+def test_what_ends_within_a_character_has_whole_ones_only_and_says_so(text, count):
+    """A byte is a token, as the rarest characters are written."""
+    data = text.encode()[:count]
+
+    def decode(ids):
+        return bytes(ids).decode('utf-8', 'replace')
+
+    whole = data.decode('utf-8', 'ignore')
+    words = make_words(data, [0.0] * len(data), decode)
+    assert ''.join(word.written for word in words) == whole
+    assert ids_of(words) == [*whole.encode()]
+    assert write_ids(data, decode) == (whole.strip(), whole.encode() == data)
 
 
 def test_a_word_is_as_sure_as_its_tokens():

@@ -46,6 +46,7 @@ def test_a_reading_without_doubt_is_final_where_the_speech_was():
 
 @pytest.mark.parametrize('signs', [
     GUESSED, NOBODY, {'compression_ratio': MOST_COMPRESSION + 0.1}, {'text': 'you', **GUESSED},
+    {'broken': True}, {'loops': True, 'mean_log_prob': math.log(SURE) - 0.1},
     {'text': ''}, {'text': '- ...'}, {'text': 'one two three four five six ' * 3}])
 def test_a_text_that_is_sure_stands_against_a_reading_in_doubt(signs):
     final = choose_final(draft(confidence=SURE), reading(**{'text': 'Thank you.', **signs}))
@@ -60,6 +61,12 @@ def test_what_is_unsure_and_in_a_language_that_nobody_speaks_was_not_said(log_pr
     said = choose_final(draft('', 0.0), reading('아니다.', strange=strange, no_speech=0.4,
                                                 mean_log_prob=log_prob))
     assert said.text == text
+
+
+def test_who_says_the_same_again_and_again_is_believed_where_the_reading_is_sure():
+    said = choose_final(draft('', 0.0), reading('Stop! Stop! Stop! Stop!', loops=True,
+                                                mean_log_prob=math.log(SURE) + 0.1))
+    assert said.text == 'Stop! Stop! Stop! Stop!'
 
 
 @pytest.mark.parametrize('streamed', [draft(confidence=SURE - 0.1), draft('', 1.0)])

@@ -15,15 +15,17 @@ pytestmark = pytest.mark.unit
 def test_any_cut_gives_the_same_text(text, size):
     """Bytes in pieces of any size give whole characters only."""
     data, one = text.encode(), Detokenizer()
-    deltas = [one.push(data[i:i + size]) for i in range(0, len(data), size)] + [one.flush()]
-    assert ''.join(deltas) == one.text == text.lstrip()
+    deltas = [one.push(data[i:i + size]) for i in range(0, len(data), size)]
+    assert ''.join(deltas) == one.text == text.lstrip() and one.is_whole
 
 
-def test_bytes_that_are_no_text_are_shown_as_such():
-    """Half a character at the end becomes the replacement character."""
+def test_bytes_that_are_no_character_say_nothing():
+    """Neither half a one where a text was cut off, nor what begins none."""
     one = Detokenizer()
-    assert one.push('好'.encode()[:2]) == ''
-    assert one.flush() == '\ufffd'
+    pieces = ['好'.encode()[:2], b' on', b'\xff', '你'.encode()[:1], '你'.encode()[1:2]]
+    assert [one.push(piece) for piece in pieces] == ['', 'on', '', '', '']
+    assert (one.text, one.is_whole) == ('on', False)
+    assert one.push('你'.encode()[2:]) == '你' and one.is_whole
 
 
 def test_probability_is_the_softmax_of_two():

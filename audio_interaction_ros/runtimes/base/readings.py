@@ -57,6 +57,10 @@ class Recognition:
     """Mean log-probability of the tokens of the text."""
     compression_ratio: float = 1.0
     """How many times smaller zlib makes the text."""
+    loops: bool = False
+    """True where it was stopped, for it said the same four times in a row."""
+    broken: bool = False
+    """True where some of it was no whole character, and is left out."""
     span_s: tuple[float, float] | None = None
     """Where in the audio the speech is, in seconds; None where nobody looked or spoke."""
     write_english: Callable[[], str] | None = None
