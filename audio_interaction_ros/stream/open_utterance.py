@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading, WordStream
 from audio_interaction_ros.stream.agreement import Agreement
 from audio_interaction_ros.stream.closed_reading import ClosedReading, place_word
+from audio_interaction_ros.stream.said_before import SaidBefore
 from audio_interaction_ros.stream.spoken_word import WordsShown
 
 __all__ = ['OpenUtterance']
@@ -36,6 +37,8 @@ class OpenUtterance:
     """End of the newest speech."""
     spoken_ns: int = 0
     """How much speech there was."""
+    said_before: SaidBefore | None = None
+    """What ended right before it; None: nothing that was read surely."""
     read_ns: int = 0
     """Up to where speech was read."""
     read_at_ns: int = 0
@@ -62,6 +65,13 @@ class OpenUtterance:
     def __post_init__(self) -> None:
         """Let all of it be read as if it were over."""
         self.closing_ns = self.start_ns
+
+    @property
+    def needed_ns(self) -> int:
+        """Start of the oldest audio that may still be read."""
+        before = self.start_ns if self.said_before is None else self.said_before.start_ns
+        return before if self.closing_ns == self.start_ns else min(
+            self.window_ns, self.closing_ns)
 
     @property
     def reading(self) -> ClosedReading | None:
