@@ -2,12 +2,13 @@
 ``python -m eval asr``: words of real speech and of synthetic voices that training never heard.
 
 Owns the run: each utterance through the transcript lane alone, its second pass beside, and Whisper
-base on the whole utterance next to them; then words while they are spoken (eval.shown_words).
-Leaves ``asr.json``, pictures, the texts and the caches.
+base on the whole utterance next to them; then words while they are spoken (eval.shown_words), and
+speech of minutes (eval.unbroken). Leaves ``asr.json``, pictures, the texts and the caches.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from eval.hearing.listener import Listener
 from eval.live_stream import add_play_arguments, make_play
 from eval.shown_words import measure_words, print_words
 from eval.speech_clips import LONGEST_S, SpeechClip, choose_clips, read_speech, read_synthetic
+from eval.unbroken import measure_unbroken, print_unbroken
 from eval.word_pictures import draw_words
 from held_out.clips import HeldOutClip, MaterialError, read_held_out
 from measure import report
@@ -44,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'many in which nobody speaks; 0: none')
     parser.add_argument('--only-words', action='store_true',
                         help='nothing but words while they are spoken')
+    parser.add_argument('--unbroken', type=float, default=0.0, metavar='MINUTES',
+                        help='read books are joined to speech of so many minutes, to see what '
+                        'is lost where it is cut into finals')
     add_play_arguments(parser)
     parser.add_argument('--reader', default='whisper', metavar='KIND[:FOLDER]',
                         help='who reads, as transcript.reader (default: %(default)s)')
@@ -69,10 +74,16 @@ def run(options: argparse.Namespace, runtime: Runtime | None = None) -> int:
         measured |= _measure_utterances(options, runtime, second, out)
     if options.words and second is not None:
         measured |= _measure_words(options, runtime, second)
+        _write_lines(out / 'words.jsonl', measured['words'].pop('read'))
+    if options.unbroken and second is not None:
+        measured['unbroken'] = measure_unbroken(
+            _load_whole(options), read_held_out(options.data), options.unbroken,
+            make_play(options, second, runtime))
     path = report.write(out, 'asr', options, measured,
                         runtime.encoder.spec.model_id if runtime is not None else '')
     _draw_and_print(out, measured)
-    print(f'written to {path}, with pictures; what was said and understood: {out / "texts.jsonl"}')
+    print(f'written to {path}, with pictures; what was said and understood is beside it '
+          '(texts.jsonl of whole utterances, words.jsonl while they are spoken)')
     return 0
 
 
@@ -92,10 +103,13 @@ def _measure_utterances(options: argparse.Namespace, runtime: Runtime, second: A
                         variant=report.describe_variant(options), second_pass=second)
     beside = make_reader(out / 'whisper.jsonl', options.threads, options.beside)
     utterances = listen(listener, choose_utterances(options), beside)
-    (out / 'texts.jsonl').write_text(''.join(
-        json.dumps(report.to_json(utterance), ensure_ascii=False) + '\n' for utterance
-        in utterances), encoding='utf-8')
+    _write_lines(out / 'texts.jsonl', utterances)
     return measure(utterances, beside.name if beside else 'none')
+
+
+def _write_lines(path: Path, things: Sequence[Any]) -> None:
+    path.write_text(''.join(json.dumps(report.to_json(thing), ensure_ascii=False) + '\n'
+                            for thing in things), encoding='utf-8')
 
 
 def choose_utterances(options: argparse.Namespace) -> list[SpeechClip]:
@@ -113,12 +127,15 @@ def choose_utterances(options: argparse.Namespace) -> list[SpeechClip]:
 def _measure_words(options: argparse.Namespace, runtime: Runtime | None,
                    second: Any) -> dict[str, Any]:
     """Return the figures of words while they are spoken."""
-    from audio_interaction_ros.runtimes.registry import load_transcriber
-    # Who is measured does not say what was said.
-    whole = load_transcriber(language=options.language, threads=options.threads)
     return {'reader': ' and '.join(filter(None, (options.reader, options.partials_reader))),
-            'words': measure_words(whole, choose_spoken(options), options.words,
-                                   make_play(options, second, runtime))}
+            'words': measure_words(_load_whole(options), choose_spoken(options),
+                                   options.words, make_play(options, second, runtime))}
+
+
+def _load_whole(options: argparse.Namespace) -> Any:
+    """Return who reads whole clips: who is measured does not say what was said."""
+    from audio_interaction_ros.runtimes.registry import load_transcriber
+    return load_transcriber(language=options.language, threads=options.threads)
 
 
 def choose_spoken(options: argparse.Namespace) -> list[HeldOutClip]:
@@ -139,3 +156,5 @@ def _draw_and_print(out: Path, measured: dict[str, Any]) -> None:
     if 'words' in measured:
         draw_words(out, measured['words'])
         print_words(measured['words'])
+    if 'unbroken' in measured:
+        print_unbroken(measured['unbroken'])

@@ -96,6 +96,9 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what hears the words, and how computing is counted."""
     parser.add_argument('--end', default='smart', choices=('smart', 'silence'),
                         help='what ends utterances, as transcript.end (default: %(default)s)')
+    parser.add_argument('--partial-ms', type=float, metavar='MS',
+                        help='how often speech that goes on is read, as transcript.partial_ms '
+                        '(default: as shipped)')
     parser.add_argument('--as-shipped', action='store_true',
                         help='the whole assistant of config/edge.yaml hears the words; without it '
                         'the second pass does alone')
@@ -113,9 +116,12 @@ def make_play(options: argparse.Namespace, second: Any, runtime: Runtime | None)
     judge = load_turn_judge(threads=options.threads) if options.end == 'smart' else None
     clock = CLOCKS[options.clock]
     config = load_configuration(shipped_path('config/edge.yaml'))
-    config = replace(config, transcript=replace(config.transcript, end=options.end))
+    settings = replace(config.transcript, end=options.end)
+    if options.partial_ms is not None:
+        settings = replace(settings, partial_ms=options.partial_ms)
+    config = replace(config, transcript=settings)
     if not options.as_shipped:
-        return lambda samples: play(second, samples, config.transcript, judge=judge, clock=clock,
+        return lambda samples: play(second, samples, settings, judge=judge, clock=clock,
                                     part=ChunkSize.of_seconds(options.look_every))
     assert runtime is not None, 'the streaming model'
     return lambda samples: play_assistant(

@@ -20,8 +20,8 @@ from measure import report
 from measure.intervals import percentiles, quotients
 from measure.word_errors import count_erased, count_errors, normalise
 
-__all__ = ['ShownClip', 'count_wrong', 'figures', 'make_clip', 'measure_words', 'note_words',
-           'place_words', 'print_words']
+__all__ = ['ShownClip', 'count_wrong', 'describe', 'figures', 'make_clip', 'measure_words',
+           'note_words', 'place_words', 'print_words']
 
 AFTER_S = 1.0
 """So long after a word was spoken the screen is looked at."""
@@ -47,6 +47,8 @@ class ShownClip:
     """Seconds of each reading."""
     busy_s: float = 0.0
     name: str = ''
+    has_text: bool = True
+    """False where what was read of all of it stands for what was said."""
 
 
 def note_words(clip: ShownClip, heard: HeardStream) -> ShownClip:
@@ -122,12 +124,13 @@ def make_clip(second: Any, item: HeldOutClip, samples: np.ndarray) -> ShownClip 
     """Return a clip with its reference and where its words end; None where there are none."""
     read = second.transcribe(samples)
     placed = [(word, at.end_s) for at in read.words for word in normalise(at.written).split()]
-    text = normalise(item.text) if item.text else ' '.join(word for word, _ in placed)
+    text = normalise(item.text or read.text)
     if not text or not placed:
         return None
     seconds = len(samples) / SAMPLE_RATE_HZ
     return ShownClip(group=item.group, reference=text, whole=read.text, seconds=seconds,
-                     ends=place_words(text.split(), placed, seconds), name=item.name)
+                     ends=place_words(text.split(), placed, seconds), name=item.name,
+                     has_text=bool(item.text))
 
 
 def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:
@@ -147,6 +150,10 @@ def figures(clips: Sequence[ShownClip]) -> dict[str, Any]:
         'wer_shown_after_1_s_without_computing': quotients(*zip(*heard, strict=True)),
         'wer_final': quotients(*zip(*final, strict=True)),
         'wer_whole': quotients(*zip(*whole, strict=True)),
+        'wrong_final': sum(count for count, _ in final),
+        'wrong_whole': sum(count for count, _ in whole),
+        'final_over_whole': quotients(*([count for count, _ in counts]
+                                        for counts in (final, whole))),
         'first_word_s': percentiles([at for at, _ in first]),
         'first_word_with_computing_s': percentiles([at + spent for at, spent in first]),
         'final_s': percentiles([at for at, _ in last]),
@@ -199,11 +206,22 @@ def measure_words(whole: Any, items: Sequence[HeldOutClip], most: int, play: Pla
             kinds[kind].append(note_words(spoken, play(samples)))
     nobody = kinds.pop('nobody speaks', [])
     return {'kinds': {kind: figures(clips) for kind, clips in kinds.items() if clips},
+            'read': [describe(clip) for clips in kinds.values() for clip in clips],
             'drawn': [asdict(clip) for clip in _pick_drawn(kinds)[:drawn]],
             'nobody_speaks': {'clips': len(nobody), 'minutes': quiet_s / 60,
                               'finals': len(quiet_texts), 'texts': quiet_texts,
                               'shown': sum(any(text for _, _, text, _ in clip.shown)
                                            for clip in nobody)}}
+
+
+def describe(clip: ShownClip) -> dict[str, Any]:
+    """Return what became final of a clip beside what was said and what was read of all of it."""
+    finals = ' '.join(text for *_, text in clip.finals)
+    return {'clip': clip.name, 'said': clip.reference if clip.has_text else None,
+            'whole': clip.whole, 'finals': [text for *_, text in clip.finals],
+            'wrong_final': count_errors(clip.reference, finals)[0],
+            'wrong_whole': count_errors(clip.reference, clip.whole)[0],
+            'final_differs_from_whole': count_errors(clip.whole, finals)[0]}
 
 
 def _pick_drawn(kinds: dict[str, list[ShownClip]]) -> list[ShownClip]:
@@ -217,12 +235,12 @@ def print_words(measured: dict[str, Any]) -> None:
     """Print the table of words while they are spoken."""
     report.print_table('Words while they are spoken', [
         'speech', 'clips', 'words', 'wrong 1 s after', 'without computing', 'final', 'whole clip',
-        'first word p50 s', 'with computing', 'final p50 s', 'p95', 'with computing p50', 'p95',
-        'reading p50 s', 'p95', 'stable taken back', 'changed by final', 'finals per clip',
-        'factor'],
+        'final over whole', 'first word p50 s', 'with computing', 'final p50 s', 'p95',
+        'with computing p50', 'p95', 'reading p50 s', 'p95', 'stable taken back',
+        'changed by final', 'finals per clip', 'factor'],
         [(kind, row['clips'], row['words'], row['wer_shown_after_1_s'],
           row['wer_shown_after_1_s_without_computing'], row['wer_final'],
-          row['wer_whole'], row['first_word_s']['p50'],
+          row['wer_whole'], row['final_over_whole'], row['first_word_s']['p50'],
           row['first_word_with_computing_s']['p50'], row['final_s']['p50'], row['final_s']['p95'],
           row['final_with_computing_s']['p50'], row['final_with_computing_s']['p95'],
           row['reading_s']['p50'], row['reading_s']['p95'], row['stable_taken_back'],

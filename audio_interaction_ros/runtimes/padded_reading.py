@@ -14,7 +14,7 @@ import numpy as np
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
 from audio_interaction_ros.runtimes.second_pass import WINDOW_S
 
-__all__ = ['BROKEN', 'CIRCLES', 'PaddedReading']
+__all__ = ['BROKEN', 'CIRCLES', 'DOUBTED_PAD_S', 'PaddedReading']
 
 PAD_S = 1.0
 """Silence behind the speech. Of less Whisper reads the last word worse, of more it costs more."""

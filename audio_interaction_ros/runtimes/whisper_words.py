@@ -7,6 +7,7 @@ when somebody wants to know.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -15,7 +16,12 @@ from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
 from audio_interaction_ros.runtimes.circles import is_said_again, say_once
-from audio_interaction_ros.runtimes.padded_reading import BROKEN, CIRCLES, PaddedReading
+from audio_interaction_ros.runtimes.padded_reading import (
+    BROKEN,
+    CIRCLES,
+    DOUBTED_PAD_S,
+    PaddedReading,
+)
 from audio_interaction_ros.runtimes.second_pass import (
     END,
     NO_TIMESTAMPS,
@@ -46,6 +52,15 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
     def open_voice(self) -> VoiceListener | None:
         """Return what hears when speech begins and ends; None where nobody can."""
         return open_voice(self._voice)
+
+    def read_after(self, samples: np.ndarray, *, after: Sequence[ReadWord],
+                   language: str) -> WindowReading:
+        """Return what is said behind words that are final; see runtimes.base.ContinuingReader."""
+        last = after[-1] if after[-1].mark else replace(
+            after[-1], mark='.', mark_ids=tuple(self.encode('.')))  # or none would follow it
+        read = self._read_padded(samples, (*after[:-1], last), (), language, DOUBTED_PAD_S)
+        words = read.words[len(after):]
+        return replace(read, words=words, doubt=find_doubt(words, len(samples) / SAMPLE_RATE_HZ))
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
                      before: Sequence[ReadWord], language: str, pad_s: float, *,

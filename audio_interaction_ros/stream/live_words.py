@@ -16,6 +16,7 @@ from audio_interaction_ros.runtimes.base import StreamReader, VoiceListener, Win
 from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.open_utterance import OpenUtterance
 from audio_interaction_ros.stream.pause_judge import PauseJudge
+from audio_interaction_ros.stream.said_before import SaidBefore
 from audio_interaction_ros.stream.settled_speech import SettledSpeech
 from audio_interaction_ros.stream.speech_heard import SOFTEST_NS, SpeechHeard
 from audio_interaction_ros.stream.speech_inbox import FORGOTTEN, Item, SpeechInbox
@@ -81,6 +82,7 @@ class LiveWords:
         self._open: OpenUtterance | None = None
         self._onset: list[int] = []  # ends of the newest pieces of speech, while none is open
         self._settled = SettledSpeech()
+        self._said: SaidBefore | None = None  # of the newest utterance that is final
 
     def remember(self, part: AudioChunk) -> None:
         """Take a part of a chunk in, to be heard later."""
@@ -170,6 +172,7 @@ class LiveWords:
             return None
         goes_on = now.speech_ns > end_ns + CUT_PAUSE_NS
         name = now.name if now.revision else None
+        self._said = None if goes_on else SaidBefore.of(now.reading, end_ns)
         self._open = None
         if goes_on:
             self._begin(end_ns, now.speech_ns)
@@ -215,10 +218,17 @@ class LiveWords:
             self._held = self._releasing = False
             over += self._close('push_to_talk', self._heard.until_ns) if self._open else []
         over += self.end()
-        now = self._open
-        self._heard.keep_from(self._heard.until_ns - ONSET_NS - LEAD_NS if now is None else min(
-            now.window_ns, now.closing_ns, self._heard.until_ns - SOFTEST_NS - CHUNK_NS))
+        self._heard.keep_from(self._needed_ns)
         return over
+
+    @property
+    def _needed_ns(self) -> int:
+        """Return the start of the oldest audio that may still be read."""
+        now, until_ns = self._open, self._heard.until_ns
+        if now is not None:
+            return min(now.needed_ns, until_ns - SOFTEST_NS - CHUNK_NS)
+        onset_ns, said = until_ns - ONSET_NS - LEAD_NS, self._said
+        return min(onset_ns, said.start_ns) if said and said.is_near(onset_ns) else onset_ns
 
     def _note_speech(self, part: AudioChunk, speech: list[int]) -> None:
         """Take down who speaks in the newest part: begin an utterance, or let one grow."""
@@ -240,9 +250,11 @@ class LiveWords:
     def _begin(self, start_ns: int, speech_ns: int, spoken_ns: int | None = None) -> None:
         start_ns = max(start_ns, self._settled.until_ns, self._heard.oldest_ns)
         self._count, self._onset = self._count + 1, []
+        said = self._said
         self._open = OpenUtterance(
             name=f'{self._run}-{self._count}-words', start_ns=start_ns, window_ns=start_ns,
             speech_ns=speech_ns, read_at_ns=start_ns,
+            said_before=said if said and said.is_near(start_ns) else None,
             spoken_ns=max(0, speech_ns - start_ns) if spoken_ns is None else spoken_ns)
 
     def end(self) -> list[OverSpan]:
@@ -279,6 +291,7 @@ class LiveWords:
         if now.spoken_ns < (READ_FROM_NS if by != 'push_to_talk' else 1):
             return []
         whole = end_ns >= now.speech_ns  # else its reading has words of what follows
+        self._said = SaidBefore.of(now.reading, end_ns) if whole else None
         return [OverSpan(utterance_id=now.name, start_ns=now.start_ns, end_ns=end_ns, ended_by=by,
                          reading=now.reading if whole else None,
                          shown=now.shown if whole else None)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from audio_interaction_ros.runtimes.base import ReadWord, WindowReading, WordStream
 from audio_interaction_ros.stream.agreement import Agreement
 from audio_interaction_ros.stream.closed_reading import ClosedReading, place_word
+from audio_interaction_ros.stream.said_before import SaidBefore
 from audio_interaction_ros.stream.spoken_word import WordsShown
 
 __all__ = ['OpenUtterance']
@@ -22,6 +23,8 @@ KEPT_PAUSE_NS = 800_000_000
 """What was read surely before so long a pause is not read again when somebody speaks on."""
 _LEFT_NS, _CUT_OFF_NS = 1_500_000_000, 2 * NS
 """So much stays at least in a window that is cut, and so much goes at least."""
+_SHORTEST_REST = 3
+"""Letters of a word's end that would be said again behind a cut: "fireplace" and "place"."""
 
 
 @dataclass(kw_only=True)
@@ -36,6 +39,8 @@ class OpenUtterance:
     """End of the newest speech."""
     spoken_ns: int = 0
     """How much speech there was."""
+    said_before: SaidBefore | None = None
+    """What ended right before it; None: nothing that was read surely."""
     read_ns: int = 0
     """Up to where speech was read."""
     read_at_ns: int = 0
@@ -62,6 +67,13 @@ class OpenUtterance:
     def __post_init__(self) -> None:
         """Let all of it be read as if it were over."""
         self.closing_ns = self.start_ns
+
+    @property
+    def needed_ns(self) -> int:
+        """Start of the oldest audio that may still be read."""
+        before = self.start_ns if self.said_before is None else self.said_before.start_ns
+        return before if self.closing_ns == self.start_ns else min(
+            self.window_ns, self.closing_ns)
 
     @property
     def reading(self) -> ClosedReading | None:
@@ -123,6 +135,9 @@ class OpenUtterance:
         words = [*read.words[:agreed], *(
             replace(word, start_s=word.start_s + offset_s, end_s=word.end_s + offset_s)
             for word in read.words[agreed:])]
+        before = self.kept if fresh else self.agreement.past
+        if not agreed and before and words and _is_rest_of(words[0], before[-1]):
+            words = words[1:]
         if self.spoken_ns > NS:
             self.language = read.language
         if fresh:
@@ -184,6 +199,12 @@ class OpenUtterance:
             language=language, start_ns=self.start_ns, end_ns=self.speech_ns)
         self.revision += 1
         return shown
+
+
+def _is_rest_of(word: ReadWord, last: ReadWord) -> bool:
+    """Tell whether a word is the end of the last one, through which a window was cut."""
+    rest, whole = (''.join(filter(str.isalnum, one.text.casefold())) for one in (word, last))
+    return len(rest) >= _SHORTEST_REST and rest != whole and whole.endswith(rest)
 
 
 def _count_marks(words: Sequence[ReadWord]) -> int:

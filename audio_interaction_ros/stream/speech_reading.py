@@ -7,6 +7,7 @@ what came since. Knows neither when an utterance begins nor when it is over.
 
 from audio_interaction_ros.runtimes.base import (
     ClosingReader,
+    ContinuingReader,
     StreamReader,
     WindowReader,
     WindowReading,
@@ -73,10 +74,24 @@ class SpeechReading:
         since_ns = now.read_at_ns
         now.begin_reading(self._heard.until_ns, closed=closed)
         read = self._read_on(now, since_ns, fresh=fresh)
+        if closed:
+            read = self._read_behind(now, read)
         shown = None if read.doubt else now.take(read, agreed=agreed, fresh=fresh, closed=closed)
         if now.stream is None:
             now.cut_window(self._heard.until_ns)
         return shown
+
+    def _read_behind(self, now: OpenUtterance, alone: WindowReading) -> WindowReading:
+        """Return what goes on from what is final, where that helps, or what was read alone."""
+        said = now.said_before
+        if (said is None or not isinstance(self._reader, ContinuingReader)
+                or now.closing_ns > now.start_ns
+                or not said.helps(alone, now.start_ns, now.speech_ns)):
+            return alone
+        behind = self._reader.read_after(
+            self._heard.cut_out(said.start_ns, min(self._heard.until_ns, now.speech_ns + LEAD_NS)),
+            after=said.words, language=said.language)
+        return said.choose(alone, behind, now.start_ns)
 
     def _read_on(self, now: OpenUtterance, since_ns: int, *, fresh: bool) -> WindowReading:
         """Return what the reader makes of the window, or of what came since it heard last."""

@@ -1,16 +1,18 @@
 """Words while they are spoken: what counts as right a second after it was said."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audio_interaction_ros.config import TranscriptConfig
 from audio_interaction_ros.protocol import ChunkSize
-from audio_interaction_ros.runtimes.base import ReadWord, WindowReading
+from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from eval.live_stream import play
-from eval.shown_words import ShownClip, count_wrong, figures, note_words
+from eval.shown_words import ShownClip, count_wrong, describe, figures, make_clip, note_words
 from eval.word_pictures import draw_words
+from held_out.clips import HeldOutClip
 
 pytest.importorskip('jiwer')
 pytest.importorskip('transformers')
@@ -39,6 +41,33 @@ def test_figures_say_when_the_first_word_and_the_final_came():
     assert (row['first_word_s']['p50'], row['first_word_with_computing_s']['p50']) == (0.6, 0.8)
     assert (row['final_s']['p50'], row['final_with_computing_s']['p50']) == (1.0, 1.3)
     assert (row['wer_final'].value, row['wer_whole'].value) == (0.0, 0.0)
+
+
+def test_finals_stand_beside_what_was_read_of_the_whole_clip():
+    """One word is wrong in both, another in the final only."""
+    spoken = clip(finals=[(3.0, 0.1, 'turn of'), (5.0, 0.1, 'the night')])
+    spoken.whole = 'Turn of the light.'
+    row, said = figures([spoken]), describe(spoken)
+    assert (row['wrong_final'], row['wrong_whole'], row['final_over_whole'].value) == (2, 1, 2.0)
+    assert (said['wrong_final'], said['final_differs_from_whole']) == (2, 1)
+    assert said['finals'] == ['turn of', 'the night'] and said['said'] == spoken.reference
+
+
+def test_what_is_read_of_a_clip_without_a_text_is_its_reference_to_the_word():
+    """Normalised word by word, "twenty one" would be other digits than in a text."""
+    words = tuple(ReadWord(text=text, start_s=float(place), end_s=place + 0.5)
+                  for place, text in enumerate((' Twenty', ' one', ' oranges')))
+
+    class Reader:
+        def transcribe(self, samples):
+            return Recognition(text='Twenty one oranges', language='en', words=words)
+
+    item = HeldOutClip(path=Path('a/b/c.wav'), label='speech_read', group='g', seconds=3.0)
+    spoken = make_clip(Reader(), item, np.zeros(48_000))
+    assert spoken.reference == '2 1 oranges' and not spoken.has_text
+    assert figures([spoken])['wrong_whole'] == 0
+    assert describe(spoken)['said'] is None
+    assert len(spoken.ends) == 3 and spoken.ends[-1] == 2.5
 
 
 class Whisper:

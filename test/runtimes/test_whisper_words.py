@@ -124,3 +124,16 @@ def test_a_guess_is_told():
 
 def test_without_a_voice_detector_nobody_hears_when_speech_begins():
     assert words(Fed(50_259, transcribe=[1])).open_voice() is None
+
+
+def test_what_is_final_is_fed_as_a_sentence_and_does_not_come_back():
+    net = Fed(50_259, transcribe=[1, 2, 3])
+    final = [ReadWord(text=' w1', start_s=0.1, end_s=0.2, ids=(1,))]
+    whisper = words(net)
+    whisper.encode = lambda text: {'.': [77]}[text]
+    read = whisper.read_after(sound(), after=final, language='en')
+    assert net.starts[0][-2:] == [1, 77], 'a text that goes on behind no mark has none itself'
+    assert [word.ids for word in read.words] == [(2,), (3,)] and read.doubt == ''
+    marked = [ReadWord(text=' w1', start_s=0.1, end_s=0.2, ids=(1,), mark='!', mark_ids=(2,))]
+    whisper.read_after(sound(), after=marked, language='en')
+    assert net.starts[1][-2:] == [1, 2] and net.windows_s == [6.0, 6.0]

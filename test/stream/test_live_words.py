@@ -315,6 +315,26 @@ def test_what_was_read_anew_when_the_window_was_cut_is_not_read_again():
     assert starts == sorted(starts) and starts[-1] >= 14 * S
 
 
+class CutThrough(Reader):
+    """Reads one number of long words; what begins behind a cut begins with a word's end."""
+
+    def _read(self, samples, agreed, before, mark):
+        read = super()._read(samples, agreed, before, mark)
+        words = [replace(word, text=word.text.replace('w', 'word')) for word in read.words]
+        if before and not agreed:
+            rest = before[-1].text.strip().replace('wo', '')
+            words.insert(0, ReadWord(text=f' {rest}', start_s=0.0, end_s=0.1, ids=(99,)))
+        return replace(read, words=tuple(words))
+
+
+def test_the_end_of_a_word_through_which_a_window_was_cut_is_not_said_again():
+    stream = Stream(CutThrough()).play('#' * 40 + '.......')
+    final = stream.over[0].reading.as_final(16 * S)
+    assert max(stream.reader.closed) > 8.0 > stream.reader.closed[-1], 'a part was kept'
+    assert final.text == ' '.join(f'word{place}' for place in range(16))
+    assert not any(word.startswith('rd') for shown in stream.shown for word in shown.text.split())
+
+
 def test_what_is_read_of_a_pause_goes_on_behind_what_left_the_window():
     stream = Stream().play('#' * 40 + '.')
     words = stream.shown[-1].text.split()

@@ -19,6 +19,7 @@ from audio_interaction_ros.runtimes.base.halves import (
 )
 from audio_interaction_ros.runtimes.base.readers import (
     ClosingReader,
+    ContinuingReader,
     StreamReader,
     Transcriber,
     VoiceListener,
@@ -29,8 +30,8 @@ from audio_interaction_ros.runtimes.base.readings import ReadWord, Recognition, 
 from audio_interaction_ros.runtimes.base.steps import Allowed, StepRequest, StepResult
 from audio_interaction_ros.runtimes.base.texts import ChatTokenizer, TextModel, TextNet, Tokenizer
 
-__all__ = ['Allowed', 'ChatTokenizer', 'ClosingReader', 'Decoder', 'DecoderSpec', 'Encoder',
-           'EncoderSpec', 'Encoding', 'HALVES', 'NotLoaded', 'ReadWord', 'Recognition', 'Runtime',
-           'SoundHead', 'StepRequest', 'StepResult', 'StreamReader', 'TextModel', 'TextNet',
-           'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader', 'WindowReading',
-           'WordStream']
+__all__ = ['Allowed', 'ChatTokenizer', 'ClosingReader', 'ContinuingReader', 'Decoder',
+           'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding', 'HALVES', 'NotLoaded', 'ReadWord',
+           'Recognition', 'Runtime', 'SoundHead', 'StepRequest', 'StepResult', 'StreamReader',
+           'TextModel', 'TextNet', 'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader',
+           'WindowReading', 'WordStream']

@@ -7,8 +7,8 @@ import numpy as np
 
 from audio_interaction_ros.runtimes.base.readings import ReadWord, Recognition, WindowReading
 
-__all__ = ['ClosingReader', 'StreamReader', 'Transcriber', 'VoiceListener', 'WindowReader',
-           'WordStream']
+__all__ = ['ClosingReader', 'ContinuingReader', 'StreamReader', 'Transcriber', 'VoiceListener',
+           'WindowReader', 'WordStream']
 
 
 class Transcriber(Protocol):
@@ -66,6 +66,21 @@ class ClosingReader(Protocol):
         Return what samples [n] float32 at 16 kHz say, at most 30 s, if nobody speaks on.
 
         ``before`` was said before the window. ``language`` is detected when empty.
+        """
+        ...
+
+
+@runtime_checkable
+class ContinuingReader(Protocol):
+    """A ClosingReader that can also go on from what is final already."""
+
+    def read_after(self, samples: np.ndarray, *, after: Sequence[ReadWord],
+                   language: str) -> WindowReading:
+        """
+        Return what samples [n] float32 at 16 kHz say behind the words that they begin with.
+
+        Those, ``after``, are of the same reader and are not among the words that are returned,
+        whose places are in all of the samples.
         """
         ...
 
