@@ -63,10 +63,10 @@ def start(robot, rules, settings=None, **more):
     return decoder, Ears(robot, decoder)
 
 
-def values(messages):
+def values(messages, task='sounds'):
     for array in reversed(messages):
         for item in array.status:
-            if item.name == 'decoder_node: sounds':
+            if item.name == f'decoder_node: {task}':
                 return {'message': item.message,
                         **{value.key: value.value for value in item.values}}
     return {}
@@ -166,6 +166,16 @@ def test_diagnostics_say_what_it_thinks_it_hears_and_what_was_too_unsure(robot, 
     ears.hear({'bark': 0.1})  # no smoke alarm among what this model tells apart
     robot.wait(lambda: 'does not tell apart: smoke_alarm' in values(diagnostics)['message'],
                'a warning')
+
+
+def test_what_of_an_own_rules_file_comes_to_no_alert_is_said(robot, rules, tmp_path):
+    mistyped = tmp_path / 'mistyped.yaml'
+    mistyped.write_text(RULES.replace('sounds: [bark]', 'sounds: [bark, barc]'), encoding='utf-8')
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    _, ears = start(robot, str(mistyped))
+    ears.hear({'bark': 0.1, 'smoke_alarm': 0.1})
+    robot.wait(lambda: 'labels.dog.sounds: the model does not tell barc apart, did you mean bark'
+               in values(diagnostics, 'alerts')['message'], 'the file and the nearest are named')
 
 
 def test_where_only_sounds_count_a_model_without_them_is_warned_of(robot, rules):

@@ -21,6 +21,7 @@ from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import JournalContents, waiting_for_a_person
 from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
 from audio_interaction_ros.alerts.rules import AlertRules
+from audio_interaction_ros.alerts.unheard import list_unheard
 from audio_interaction_ros.assembly import build_policy, make_policy_settings
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
@@ -144,6 +145,10 @@ class AlertBoard:
         for problem in (self._keeper.failure, self._keeper.lost):
             if problem:
                 report.add(WARN, problem)
+        if self._settings.rules and self._policy.classes:  # else nobody mistyped, or none is known
+            for said in list_unheard(self.rules, self._policy.settings.sounds,
+                                     self._policy.classes):
+                report.add(WARN, f'{self._settings.rules}: {said}')
         if waiting:
             report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
         return report
