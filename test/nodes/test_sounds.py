@@ -239,6 +239,34 @@ def test_a_reset_ends_what_sounds(robot, rules):
     robot.wait(lambda: len(events) == 2, 'it ended')
 
 
+@pytest.mark.parametrize('clean_up', [False, True])
+def test_what_sounds_and_what_is_open_is_ended_in_words_when_the_node_is_deactivated(
+        robot, rules, clean_up):
+    """Whoever acts on changes hears of each end; also an alert that waits for nobody lives on."""
+    events = robot.watch(SoundEvent, 'sounds', qos.EVENTS)
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    decoder, ears = start(robot, rules)
+    ears.hear({'bark': 0.9}, {'bark': 0.9})
+    robot.wait(lambda: events and alerts, 'it began')
+    robot.wait(lambda: decoder.idle, 'all is heard')
+    decoder.trigger_deactivate()
+    if clean_up:
+        decoder.trigger_cleanup()
+        decoder.trigger_configure()
+    decoder.trigger_activate()
+    robot.wait(lambda: len(events) == 2 and decoder.ready, 'it ended')
+    assert (events[1].state, stamp_ns(events[1].onset), stamp_ns(events[1].offset)) == (
+        SoundEvent.ENDED, START, START + 2 * CHUNK_NS)
+    ears.hear({'bark': 0.9})
+    robot.wait(lambda: len(alerts) == 2 and len(events) == 3, 'heard again')
+    assert (alerts[1].id, alerts[1].count) == (alerts[0].id, 2)
+    assert [event.state for event in events] == [
+        SoundEvent.STARTED, SoundEvent.ENDED, SoundEvent.STARTED], 'each end is told once'
+    ears.hear(*[{'bark': 0.0}] * 90)
+    robot.wait(lambda: alerts[-1].state == Alert.EXPIRED, 'it ends in words')
+    assert alerts[-1].id == alerts[0].id
+
+
 def test_scores_that_do_not_fit_their_names_are_refused():
     sounds = chunks.SoundScores(names=('a', 'b'), scores=np.array([0.5, 0.25], np.float32))
     message = chunk_message(chunks.EncodedChunk(
