@@ -36,7 +36,8 @@ class AlertPolicy:
         self._line = MonotonicClock(
             tolerance_ns=round(self.settings.backwards_tolerance_s * _NS_PER_S))
         self._tracks: dict[str, Track] = {}
-        self._classes: frozenset[str] = frozenset()
+        self.classes: frozenset[str] = frozenset()
+        """Sounds that the model tells apart; none before ``note_classes``."""
         self._raised = 0
         self._restored_ids: set[str] = set()
         self.stats = AlertStats()
@@ -74,8 +75,8 @@ class AlertPolicy:
 
     def note_classes(self, names: Sequence[str]) -> None:
         """Learn which classes of sounds the model tells apart; none before this is called."""
-        if len(names) != len(self._classes) or not self._classes.issuperset(names):
-            self._classes = frozenset(names)
+        if len(names) != len(self.classes) or not self.classes.issuperset(names):
+            self.classes = frozenset(names)
 
     def on_reply(self, reply: ReplyFinished) -> list[AlertChange]:
         """Take a finished reply in; return what changed, expired alerts first."""
@@ -119,7 +120,7 @@ class AlertPolicy:
         """Tell whether replies do not count for a label."""
         if self.settings.evidence != 'both':
             return self.settings.evidence == 'sounds'
-        return any(sound in self.settings.sounds and sound in self._classes
+        return any(sound in self.settings.sounds and sound in self.classes
                    for sound in rule.sounds)
 
     def _is_drowned(self, robot_speaking: bool, severity: Severity) -> bool:
@@ -130,8 +131,10 @@ class AlertPolicy:
         return drowned
 
     def _count_sound(self, rule: LabelRule, heard: SoundStarted) -> list[AlertChange]:
-        return self._count_sighting(
-            rule, Sighting.of_sound(heard, rule, self.settings.language))
+        return self._count_sighting(rule, self._sight(rule, heard))
+
+    def _sight(self, rule: LabelRule, heard: SoundStarted) -> Sighting:
+        return Sighting.of_sound(heard, rule, self.settings.language)
 
     def tick(self, now_ns: int) -> list[AlertChange]:
         """
@@ -151,16 +154,23 @@ class AlertPolicy:
         return changes
 
     def _hear_on(self, label: str, track: Track, stamp_ns: int) -> list[AlertChange]:
-        """Keep alive what still sounds; raise it again where its alert ended meanwhile."""
-        now = self._line.now_ns
+        """
+        Keep alive what still sounds; raise it again where its alert ended meanwhile.
+
+        What sounds through the time in which it should repeat need not fall silent to be raised.
+        """
+        now, rule = self._line.now_ns, self._rule_of(label)
         if track.alert is not None:
             track.hear_on(now, stamp_ns)
             return []
-        outlasts = track.has_cooled(now) or track.covered and not self._is_covered(label)
-        if not outlasts or self.settings.evidence == 'model':
+        if self.settings.evidence == 'model':
             return []
-        heard = next(iter(track.sounding.values()))
-        return self._count_sound(self.rules.labels[label], replace(heard, stamp_ns=stamp_ns))
+        heard = replace(next(iter(track.sounding.values())), stamp_ns=stamp_ns)
+        if track.has_cooled(now) or track.covered and not self._is_covered(label):
+            return self._count_sound(rule, heard)
+        if track.sounds_through(now, rule.timing.repeat_window_s * _NS_PER_S):
+            return [self._raise(rule, track, self._sight(rule, heard))]
+        return []
 
     def _is_covered(self, label: str) -> bool:
         """Tell whether an open alert of another label, heard lately, stands for this one."""
@@ -226,10 +236,14 @@ class AlertPolicy:
         track.pending.append(now)
         if len(track.pending) < timing.min_repeats:
             return []
+        return [self._raise(rule, track, sighting)]
+
+    def _raise(self, rule: LabelRule, track: Track, sighting: Sighting) -> AlertChange:
+        """Open an alert of the sightings that wait."""
         self.stats.raised += 1
         self.stats.counted += len(track.pending)
-        return [track.raise_alert(self._new_id(rule.label, sighting.start_ns), rule, sighting,
-                                  now)]
+        return track.raise_alert(self._new_id(rule.label, sighting.start_ns), rule, sighting,
+                                 self._line.now_ns)
 
     def _new_id(self, label: str, start_ns: int) -> str:
         while True:  # a recording that begins again has the stamps of the alerts it raised before

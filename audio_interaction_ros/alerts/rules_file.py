@@ -197,6 +197,8 @@ class RulesFile:
         for label, said in self.labels.items():
             self._check_covers(f'labels.{label}.covers', label, said)
             self._check_detection(f'labels.{label}.detect', said.detect or _Detect())
+            self._check_repeats(f'labels.{label}.min_repeats', said)
+        self._check_repeats('urgent.min_repeats', self.urgent)
 
     def _refuse_shared_phrases(self) -> None:
         owner: dict[object, str] = {}
@@ -248,13 +250,24 @@ class RulesFile:
         except ConfigurationError as error:
             raise ConfigurationError(f'{at}: {error}') from error
 
+    def _check_repeats(self, at: str, said: _Times) -> None:
+        """Refuse more sightings than can be counted before the first of them is forgotten."""
+        timing = self._time(said)
+        _require((timing.min_repeats - 1) * timing.min_interval_s <= timing.repeat_window_s, at,
+                 f'so many as fit into repeat_window_s ({timing.repeat_window_s:g}) where those '
+                 f'sooner than min_interval_s ({timing.min_interval_s:g}) count once',
+                 timing.min_repeats)
+
+    def _time(self, said: _Times) -> Timing:
+        return said.override(self.defaults.override(Timing()))
+
     def make_rule(self, label: str, said: _Label | _Urgent) -> LabelRule:
         """Return the rule of a label, with what the defaults say of it."""
         latches = said.severity >= self.defaults.requires_ack_from
         rule = LabelRule(
             label=label, category=said.category, severity=said.severity,
             requires_ack=latches if said.requires_ack is None else said.requires_ack,
-            timing=said.override(self.defaults.override(Timing())))
+            timing=self._time(said))
         if isinstance(said, _Urgent):
             return rule
         inherited = self.defaults.detect.override(Detection())

@@ -59,11 +59,16 @@ class Track:
         return self.cooled_until_ns is not None and now_ns >= self.cooled_until_ns
 
     def forget_pending(self, now_ns: int, window_ns: float) -> int:
-        """Drop sightings that waited too long for repeats; return how many."""
+        """Drop sightings that waited too long for repeats, and are over; return how many."""
         before = len(self.pending)
-        while self.pending and now_ns - self.pending[0] > window_ns:
+        while len(self.pending) > bool(self.sounding) and now_ns - self.pending[0] > window_ns:
             self.pending.popleft()
         return before - len(self.pending)
+
+    def sounds_through(self, now_ns: int, window_ns: float) -> bool:
+        """Tell whether the newest sighting waits for repeats and has sounded ever since."""
+        return (bool(self.sounding and self.pending)
+                and now_ns - self.pending[-1] >= window_ns)
 
     def raise_alert(self, alert_id: str, rule: LabelRule, sighting: Sighting,
                     now_ns: int) -> AlertChange:

@@ -122,8 +122,8 @@ class DecoderNode(ManagedNode):
         self._credit.begin()
 
     def stop(self) -> None:
-        """Stop hearing; running replies are ended."""
-        self._commands.cancel_all()
+        """Stop hearing; running replies and sounds that go on are ended."""
+        self._commands.end_all()
         self.boards.give_up()
         self._listen.give_up('the node was deactivated')
 

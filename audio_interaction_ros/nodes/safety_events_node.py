@@ -31,6 +31,7 @@ from audio_interaction_ros.nodes.lifecycle.spinning import run
 from audio_interaction_ros.nodes.lifecycle.steady_timer import steady_timer
 from audio_interaction_ros.nodes.safety.outputs import Outputs
 from audio_interaction_ros.resources import shipped_path
+from audio_interaction_ros.safety_events.doubts import list_doubts
 from audio_interaction_ros.safety_events.event_log import EventLog
 from audio_interaction_ros.safety_events.machine import OpenAlert, SafetyMachine
 from audio_interaction_ros.safety_events.rules_file import read_safety_events
@@ -71,6 +72,9 @@ class SafetyEventsNode(Node):
         self.create_subscription(Decision, 'decisions', self._on_decision, qos.DECISIONS)
         self.diagnostics = Diagnostics(node=self, tasks={'rules': self._make_report})
         self._tell('started', rules=sorted(self._file.rules))
+        for doubt in list_doubts(self._file):
+            self.get_logger().warning(f'{said or "shipped"}: {doubt} (nothing is wrong where your '
+                                      'own rules have it)')
         self._step()
         steady_timer(self, _STEP_S, self._step)
 
@@ -82,8 +86,9 @@ class SafetyEventsNode(Node):
 
     def _on_alerts(self, message: Any) -> None:
         self._machine.note_alerts([OpenAlert(
-            id=alert.id, label=alert.label, severity=Severity(alert.severity),
-            state=AlertState(alert.state)) for alert in message.alerts], time.monotonic())
+            id=alert.id, label=alert.label, severity=_known(Severity, alert.severity),
+            state=_known(AlertState, alert.state)) for alert in message.alerts],
+            time.monotonic())
         self._step()
 
     def _on_sound(self, message: Any) -> None:
@@ -151,6 +156,12 @@ class SafetyEventsNode(Node):
             if failure:
                 report.add(ERROR, failure)
         return report
+
+
+def _known(kind: Any, value: int) -> Any:
+    """Return what a number of a message means; of one that is unknown here the worst."""
+    worst = {Severity: Severity.CRITICAL, AlertState: AlertState.ACTIVE}
+    return kind(value) if value in list(kind) else worst[kind]
 
 
 def main(args: list[str] | None = None) -> int:

@@ -285,9 +285,13 @@ class Session:
         """Let sounds begin and end by other rules; ends of those that change come with a step."""
         self._outbox.extend(self._sounds.adjust(rules))
 
+    def end_sounds(self) -> None:
+        """End the sounds that are on; what tells of it comes with the next step."""
+        self._outbox.extend(self._sounds.reset())
+
     def reset(self) -> None:
         """Forget the queue, every context and every sound; the events come with the next step."""
-        self._outbox.extend(self._sounds.reset())
+        self.end_sounds()
         self._restart_lanes()
 
     def _restart_lanes(self) -> None:

@@ -50,6 +50,9 @@ def labels(rules, text):
     ('ignore: {en: [Fire]}\n' + MINIMAL, 'ignore'),
     (MINIMAL + '  fire: {category: ALARM, severity: INFO, en: [flames]}\n', "'fire' given twice"),
     ('labels: [', 'valid YAML'),
+    ('defaults: {min_repeats: 12, min_interval_s: 1}\n' + MINIMAL, 'labels.fire.min_repeats'),
+    ('urgent: {min_repeats: 2, repeat_window_s: 1, min_interval_s: 2}\n' + MINIMAL,
+     'urgent.min_repeats: expected so many as fit into repeat_window_s (1)'),
 ])
 def test_a_fault_is_refused_naming_file_and_key(text, named):
     with pytest.raises(ConfigurationError) as caught:

@@ -296,3 +296,22 @@ def test_an_alert_that_was_raised_first_goes_on_beside_what_would_cover_it():
     assert {alert.label for alert in policy.active} == {'fire', 'smoke'}
     policy.on_sound(end(8, 'fire_bell'))
     assert kinds(policy.on_sound(begin(9, 'fire_bell'))) == [ChangeKind.REPEATED]
+
+
+def test_what_sounds_through_is_raised_where_repeats_are_asked_for():
+    """One alarm that never falls silent is one sighting; it must not wait for a second."""
+    policy = make_policy()
+    assert not policy.on_sound(begin(0, 'cough'))
+    assert not policy.tick(at(4.8))
+    (change,) = policy.tick(at(5.2))
+    assert (change.kind, change.alert.label, change.alert.count) == (ChangeKind.RAISED, 'cough', 1)
+    assert change.alert.last_seen_ns == at(5.2) and not policy.tick(at(9))
+    assert policy.stats.sightings == policy.stats.counted == 1
+
+
+@pytest.mark.parametrize('ends_s', [1, 4.9])
+def test_what_fell_silent_in_time_still_has_to_repeat(ends_s):
+    policy = make_policy()
+    policy.on_sound(begin(0, 'cough'))
+    policy.on_sound(end(ends_s, 'cough'))
+    assert not policy.tick(at(20)) and (policy.stats.debounced, policy.pending) == (1, 0)

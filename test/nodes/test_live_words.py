@@ -29,6 +29,7 @@ from audio_interaction_ros.stream.events import (
     PartialTranscript,
     ReplyFinished,
     ReplyStarted,
+    ReplyText,
 )
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import read_settled
@@ -154,15 +155,27 @@ def replies():
             directions=SimpleNamespace(find_bearing=lambda *_: float('nan'))),
         let_write=lambda *what: told.append(what))
 
-    def answer(number, text=''):
-        """Let the lane answer what was heard up to a second."""
-        place = {'lane': 'words', 'stamp_ns': number * S, 'epoch': 1, 'seq': number,
-                 'reply_id': f'1-{number}-words'}
-        board.publish_event(ReplyStarted(**place, p_respond=0.9, start_ns=S), ChunkOrigin())
+    def place(number):
+        return {'lane': 'words', 'stamp_ns': number * S, 'epoch': 1, 'seq': number,
+                'reply_id': f'1-{number}-words'}
+
+    def start(number, text=''):
+        """Let the lane begin to answer what was heard up to a second."""
+        board.publish_event(ReplyStarted(**place(number), p_respond=0.9, start_ns=S),
+                            ChunkOrigin())
+        if text:
+            board.publish_event(ReplyText(**place(number), delta=text, text=text), ChunkOrigin())
+
+    def finish(number, text=''):
         board.publish_event(ReplyFinished(
-            **place, text=text, emotion=Emotion.NORMAL, reason='end', start_ns=S,
+            **place(number), text=text, emotion=Emotion.NORMAL, reason='end', start_ns=S,
             end_ns=number * S, p_respond=0.9), ChunkOrigin())
-    return SimpleNamespace(board=board, topics=topics, heard=heard, told=told, answer=answer)
+
+    def answer(number, text=''):
+        start(number)
+        finish(number, text)
+    return SimpleNamespace(board=board, topics=topics, heard=heard, told=told, answer=answer,
+                           start=start, finish=finish)
 
 
 def test_a_lane_writes_nothing_while_words_are_read_and_writes_again_where_they_are_not(replies):
@@ -180,6 +193,43 @@ def test_a_lane_writes_nothing_while_words_are_read_and_writes_again_where_they_
     replies.heard['transcript/read'](drafts.sent[-1])  # as it was: the reader has failed
     assert (shown.sent[-1].text, shown.sent[-1].is_final) == ('Turn it', True), 'what was shown'
     assert replies.told[1:] == [('words', True)]
+
+
+@pytest.mark.parametrize('readers', [1, 0])
+def test_what_a_lane_showed_ends_though_its_words_are_final_under_another_name(replies, readers):
+    """The lane wrote before the first reading came, as it does beside other programs."""
+    shown, drafts = replies.topics['transcript'], replies.topics['transcript/draft']
+    replies.start(3, 'Burn')
+    replies.heard['transcript/partial'](message('Turn'))
+    drafts.listeners = readers
+    replies.finish(3, 'Burn on.')
+    for draft in drafts.sent:
+        draft.text, draft.source = 'Turn on.', 'second_pass'
+        replies.heard['transcript/read'](draft)
+    assert [(it.revision, it.text, it.is_final, it.ended_by) for it in shown.sent
+            if it.utterance_id == '1-3-words'] == [
+        (0, 'Burn', False, ''), (1, '', True, 'reset')]
+    assert [(it.revision, it.text, it.stable_length) for it in shown.sent
+            if it.utterance_id == 'a'] == [(0, 'Turn', 0), (1, 'Turn on.', 8)][:1 + readers]
+
+
+def test_revisions_are_counted_without_a_gap_up_to_the_final_of_a_draft(replies):
+    replies.start(3, 'Burn')
+    replies.finish(3, 'Burn on.')
+    draft, = replies.topics['transcript/draft'].sent
+    replies.heard['transcript/read'](draft)
+    assert [(it.revision, it.text, it.stable_length, it.is_final) for it
+            in replies.topics['transcript'].sent] == [(0, 'Burn', 0, False),
+                                                      (1, 'Burn on.', 8, True)]
+
+
+def test_what_nobody_could_read_at_its_end_is_stable_as_it_was_shown(replies):
+    replies.heard['transcript/partial'](message('Turn'))
+    replies.answer(3)
+    draft, = replies.topics['transcript/draft'].sent
+    replies.heard['transcript/read'](draft)
+    last = replies.topics['transcript'].sent[-1]
+    assert (last.text, last.is_final, last.stable_length) == ('Turn', True, 4)
 
 
 def test_what_only_a_lane_heard_and_nobody_read_is_no_transcript(replies):

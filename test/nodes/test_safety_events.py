@@ -102,6 +102,12 @@ def test_a_robot_stands_until_it_is_heard_and_at_each_alarm(guarded):
                       'intent stop 0.90']
 
 
+def test_a_severity_and_a_state_that_are_unknown_here_count_as_the_worst(guarded):
+    one = guarded()
+    one.until_lock(False, lambda: one.tell('alerts/active', AlertArray()))
+    one.until_lock(True, lambda: one.alert(state=9, severity=9))
+
+
 def test_a_sound_is_a_flag_that_late_comers_get(guarded):
     one = guarded()
     hears = lambda: one.tell('alerts/active', AlertArray())  # noqa: E731

@@ -63,10 +63,10 @@ def start(robot, rules, settings=None, **more):
     return decoder, Ears(robot, decoder)
 
 
-def values(messages):
+def values(messages, task='sounds'):
     for array in reversed(messages):
         for item in array.status:
-            if item.name == 'decoder_node: sounds':
+            if item.name == f'decoder_node: {task}':
                 return {'message': item.message,
                         **{value.key: value.value for value in item.values}}
     return {}
@@ -168,6 +168,16 @@ def test_diagnostics_say_what_it_thinks_it_hears_and_what_was_too_unsure(robot, 
                'a warning')
 
 
+def test_what_of_an_own_rules_file_comes_to_no_alert_is_said(robot, rules, tmp_path):
+    mistyped = tmp_path / 'mistyped.yaml'
+    mistyped.write_text(RULES.replace('sounds: [bark]', 'sounds: [bark, barc]'), encoding='utf-8')
+    diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
+    _, ears = start(robot, str(mistyped))
+    ears.hear({'bark': 0.1, 'smoke_alarm': 0.1})
+    robot.wait(lambda: 'labels.dog.sounds: the model does not tell barc apart, did you mean bark'
+               in values(diagnostics, 'alerts')['message'], 'the file and the nearest are named')
+
+
 def test_where_only_sounds_count_a_model_without_them_is_warned_of(robot, rules):
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
     decoder, ears = start(robot, rules, {'alerts.evidence': 'sounds'})
@@ -227,6 +237,34 @@ def test_a_reset_ends_what_sounds(robot, rules):
     robot.wait(lambda: len(events) == 1, 'it began')
     assert robot.call(Trigger, 'decoder_node/reset').success
     robot.wait(lambda: len(events) == 2, 'it ended')
+
+
+@pytest.mark.parametrize('clean_up', [False, True])
+def test_what_sounds_and_what_is_open_is_ended_in_words_when_the_node_is_deactivated(
+        robot, rules, clean_up):
+    """Whoever acts on changes hears of each end; also an alert that waits for nobody lives on."""
+    events = robot.watch(SoundEvent, 'sounds', qos.EVENTS)
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    decoder, ears = start(robot, rules)
+    ears.hear({'bark': 0.9}, {'bark': 0.9})
+    robot.wait(lambda: events and alerts, 'it began')
+    robot.wait(lambda: decoder.idle, 'all is heard')
+    decoder.trigger_deactivate()
+    if clean_up:
+        decoder.trigger_cleanup()
+        decoder.trigger_configure()
+    decoder.trigger_activate()
+    robot.wait(lambda: len(events) == 2 and decoder.ready, 'it ended')
+    assert (events[1].state, stamp_ns(events[1].onset), stamp_ns(events[1].offset)) == (
+        SoundEvent.ENDED, START, START + 2 * CHUNK_NS)
+    ears.hear({'bark': 0.9})
+    robot.wait(lambda: len(alerts) == 2 and len(events) == 3, 'heard again')
+    assert (alerts[1].id, alerts[1].count) == (alerts[0].id, 2)
+    assert [event.state for event in events] == [
+        SoundEvent.STARTED, SoundEvent.ENDED, SoundEvent.STARTED], 'each end is told once'
+    ears.hear(*[{'bark': 0.0}] * 90)
+    robot.wait(lambda: alerts[-1].state == Alert.EXPIRED, 'it ends in words')
+    assert alerts[-1].id == alerts[0].id
 
 
 def test_scores_that_do_not_fit_their_names_are_refused():

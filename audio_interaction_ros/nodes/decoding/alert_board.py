@@ -21,6 +21,7 @@ from audio_interaction_ros.alerts.history import MOST_CHARACTERS, AlertHistory
 from audio_interaction_ros.alerts.journal import JournalContents, waiting_for_a_person
 from audio_interaction_ros.alerts.keeper import AlertKeeper, journal_path
 from audio_interaction_ros.alerts.rules import AlertRules
+from audio_interaction_ros.alerts.unheard import list_unheard
 from audio_interaction_ros.assembly import build_policy, make_policy_settings
 from audio_interaction_ros.config import AlertsConfig, LaneConfig
 from audio_interaction_ros.nodes.decoding.direction_input import DirectionInput
@@ -48,8 +49,8 @@ class AlertBoard:
         """
         Load the rules, create the topics and take over what an earlier board left.
 
-        ``before`` is that of an earlier configuration; without one the journal is read. Raises
-        ConfigurationError for bad rules.
+        ``before`` is that of an earlier configuration, of which every alert stays open; without
+        one the journal is read. Raises ConfigurationError for bad rules.
         """
         self._policy, self._lanes = build_policy(settings, lanes), lanes
         self._node, self._settings, self._hearing = node, settings, hearing
@@ -58,7 +59,7 @@ class AlertBoard:
         self._now_ns: int | None = None
         self._history: AlertHistory = AlertHistory() if before is None else before._history
         self._keeper = self._make_keeper()
-        kept = self._keeper.recall() if before is None else before.journal_contents
+        kept = self._keeper.recall() if before is None else before.contents
         self._policy.restore(kept.alerts)
         self._frame_id = kept.frame_id
         self._keeper.keep(self.journal_contents)
@@ -76,6 +77,11 @@ class AlertBoard:
                              callback_group=group)
         node.managed_service(AcknowledgeAlert, 'alerts/clear', self._on_clear,
                              callback_group=group)
+
+    @property
+    def contents(self) -> JournalContents:
+        """All that is open."""
+        return JournalContents(alerts=tuple(self._policy.active), frame_id=self._frame_id)
 
     @property
     def journal_contents(self) -> JournalContents:
@@ -144,6 +150,10 @@ class AlertBoard:
         for problem in (self._keeper.failure, self._keeper.lost):
             if problem:
                 report.add(WARN, problem)
+        if self._settings.rules and self._policy.classes:  # else nobody mistyped, or none is known
+            for said in list_unheard(self.rules, self._policy.settings.sounds,
+                                     self._policy.classes):
+                report.add(WARN, f'{self._settings.rules}: {said}')
         if waiting:
             report.add(WARN, 'unacknowledged: ' + ', '.join(alert.label for alert in waiting))
         return report

@@ -108,6 +108,8 @@ class Boards:
         self.replies.give_up()
         if self.texts is not None:
             self.texts.give_up()
+        for ended, frame_id in self.sounds.list_ends():
+            self._publish_sound(ended, frame_id)
 
     def close(self) -> None:
         """Stop what has a thread. Idempotent."""
@@ -125,13 +127,13 @@ class Boards:
         """Tell what a chunk sounds like; no pass of the model is waited for."""
         self.alerts.note_classes(heard.chunk.sounds.names)
         for event, origin in heard.sounds:
-            self._publish_sound(event, origin)
+            self._publish_sound(event, origin.frame_id)
         self.sounds.on_chunk(heard.chunk, heard.thresholds, heard.heard.frame_id)
 
     def publish_event(self, event: Event, heard: ChunkOrigin) -> None:
         """Tell what a session came to on a chunk."""
         if isinstance(event, (SoundStarted, SoundEnded)):
-            self._publish_sound(event, heard)
+            self._publish_sound(event, heard.frame_id)
         self.replies.publish_event(event, heard)
         if isinstance(event, ReplyFinished):
             self.alerts.on_reply(event, heard.frame_id)
@@ -147,9 +149,9 @@ class Boards:
             if board is not None:
                 board.report(report)
 
-    def _publish_sound(self, event: SoundEvent, heard: ChunkOrigin) -> None:
-        self.alerts.on_sound(event, heard.frame_id)
-        self.sounds.on_event(event, heard.frame_id)
+    def _publish_sound(self, event: SoundEvent, frame_id: str) -> None:
+        self.alerts.on_sound(event, frame_id)
+        self.sounds.on_event(event, frame_id)
 
     def _hear_transcript(self, message: Any) -> None:
         if self.texts is not None:

@@ -38,8 +38,8 @@ class Draft:
     message: Any
     reply: ReplyFinished
     heard: ChunkOrigin
-    seen: bool
-    """Revisions of it were published, which must come to an end."""
+    shown: Any
+    """The newest revision of it that was published, which must come to an end; None: none was."""
     until: float = math.inf
     """Steady second up to which somebody may still read it; infinite when that was done."""
 

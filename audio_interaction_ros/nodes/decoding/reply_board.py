@@ -19,7 +19,11 @@ from audio_interaction_ros.nodes.decoding.draft_board import Draft, DraftBoard
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.running_reply import RunningReply
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
-from audio_interaction_ros.nodes.io.text_messages import final_transcript, words_transcript
+from audio_interaction_ros.nodes.io.text_messages import (
+    final_transcript,
+    taken_back,
+    words_transcript,
+)
 from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.events import (
@@ -157,6 +161,8 @@ class ReplyBoard:
             return
         if self._is_news(event, running):
             self._show('transcript', message, running)
+        elif isinstance(event, ReplyFinished):
+            self._take_back(running.shown)
         if not self.has_reader('transcript'):
             self._let_write(True)  # whoever read is gone
 
@@ -168,7 +174,7 @@ class ReplyBoard:
         message.stable_length, message.is_final = 0, False  # it is final when it was read again
         if not isinstance(event, ReplyFinished):
             return False
-        self._drafts.put(Draft(kind, message, event, heard, seen=running.shown is not None))
+        self._drafts.put(Draft(kind, message, event, heard, shown=running.shown))
         if kind == 'transcript' and self._answers is not None:
             self._answers.note_reading(event)
         return True
@@ -208,16 +214,23 @@ class ReplyBoard:
 
     def _finish_draft(self, draft: Draft, message: Any) -> None:
         """Publish what became of a draft."""
-        message.is_final, message.revision = True, draft.message.revision + 1
-        message.stable_length = len(message.text)
+        message.is_final = True
         message.decode_latency_s = time.monotonic() - draft.heard.arrived_at
         was_final = draft.kind == 'transcript' and self._words is not None and (
             self._words.take_over(message))
-        ends_something = draft.seen or message.utterance_id != draft.reply.reply_id
-        if ends_something or message.text and not was_final:
+        message.stable_length = len(message.text)
+        is_renamed = message.utterance_id != draft.reply.reply_id
+        if is_renamed:
+            self._take_back(draft.shown)
+        if is_renamed or draft.shown is not None or message.text and not was_final:
             self._publish(draft.kind, message)
         if draft.kind == 'transcript' and self._answers is not None:
             self._answer_draft(draft, message, self._answers)
+
+    def _take_back(self, shown: Any) -> None:
+        """End what was shown of a transcript whose words are final under another name."""
+        if shown is not None:
+            self._publish('transcript', taken_back(shown))
 
     def _answer_draft(self, draft: Draft, message: Any, answers: AnswerBoard) -> None:
         if message.text or self._writes:

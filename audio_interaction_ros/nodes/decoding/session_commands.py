@@ -48,9 +48,10 @@ class SessionCommands:
         """Have a lane write its texts, or only say when."""
         self._put(lambda model, _: model.session.let_write(lane, writes))
 
-    def cancel_all(self) -> None:
-        """Have what every lane writes ended."""
+    def end_all(self) -> None:
+        """Have what every lane writes ended, and every sound."""
         self._put(lambda model, _: model.session.cancel())
+        self._put(lambda model, _: model.session.end_sounds())
 
     def cancel_replies(self) -> None:
         """Have the lanes that answer end what they write."""

@@ -17,7 +17,7 @@ from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.stream.chunk import EncodedChunk
-from audio_interaction_ros.stream.events import SoundStarted
+from audio_interaction_ros.stream.events import SoundEnded, SoundStarted
 from audio_interaction_ros.stream.sound_events import SoundEvent, SoundRule, list_likeliest
 
 __all__ = ['SoundBoard']
@@ -38,7 +38,7 @@ class SoundBoard:
         self._events = node.managed_publisher(SoundEventMessage, 'sounds', qos.EVENTS)
         self._scores = node.managed_publisher(SoundScoresMessage, 'sounds/scores', qos.DECISIONS)
         self._counts: Counter[str] = Counter()
-        self._on: dict[str, SoundStarted] = {}
+        self._on: dict[str, tuple[SoundStarted, str]] = {}  # beside each its microphone
         self._newest: deque[EncodedChunk] = deque(maxlen=_SHOWN_CHUNKS)
         self._below: deque[dict[str, tuple[float, float]]] = deque(maxlen=_REMEMBERED_CHUNKS)
         self.apply(alerts, sounds, rules)
@@ -65,15 +65,24 @@ class SoundBoard:
         """Publish that a sound began or ended."""
         if isinstance(event, SoundStarted):
             self._counts[event.sound] += 1
-            self._on[event.sound] = event
+            self._on[event.sound] = event, frame_id
             for scores in self._below:
                 scores.pop(event.sound, None)
-        else:
-            self._on.pop(event.sound, None)
+        elif self._on.pop(event.sound, None) is None:  # told by whoever gave up
+            return
         ended_ns = event.stamp_ns if isinstance(event, SoundStarted) else event.offset_ns
         self._events.publish(sound_event_message(
             event, frame_id=frame_id,
             bearing=self._directions.find_bearing(event.onset_ns, ended_ns, frame_id)))
+
+    def list_ends(self) -> list[tuple[SoundEnded, str]]:
+        """Return the end of each sound that goes on, where hearing ended, and its microphone."""
+        heard_ns = self._newest[-1].end_ns if self._newest else 0
+        return [(SoundEnded(
+            lane=event.lane, stamp_ns=heard_ns, epoch=event.epoch, seq=event.seq,
+            sound=event.sound, score=event.score, threshold=event.threshold,
+            onset_ns=event.onset_ns, offset_ns=heard_ns), frame_id)
+            for event, frame_id in self._on.values()]
 
     def report(self) -> StatusReport:
         """Say what is heard, how loud, and which threshold was nearly reached."""

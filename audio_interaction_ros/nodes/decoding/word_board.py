@@ -14,6 +14,7 @@ from rclpy.callback_groups import CallbackGroup
 
 from audio_interaction_msgs.msg import Transcript
 from audio_interaction_ros.nodes.io.stamps import stamp_ns
+from audio_interaction_ros.nodes.io.text_messages import taken_back
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 
@@ -21,7 +22,6 @@ __all__ = ['WordBoard']
 
 _ENDED = 32
 _LOOK_S = 1.0
-_NAN = float('nan')
 _SAME_NS = 1_500_000_000
 """A draft that ends so soon after words that are final has none of its own."""
 
@@ -61,7 +61,7 @@ class WordBoard:
                 message.text, message.source = shown.text, shown.source
             self._end(message)
         elif message.source == 'streamed' and self._are_final(stamp_ns(message.end)):
-            message.text, message.source, message.stable_length = '', 'second_pass', 0
+            message.text, message.source = '', 'second_pass'
             return True
         return False
 
@@ -110,8 +110,4 @@ class WordBoard:
         for shown in messages:
             del self._open[shown.utterance_id]
             self._ended.append(shown.utterance_id)
-            self._publish(Transcript(
-                header=shown.header, utterance_id=shown.utterance_id, is_final=True,
-                revision=shown.revision + 1, source='second_pass', start=shown.start,
-                end=shown.end, ended_by='reset', confidence=_NAN, word_confidence=_NAN,
-                encode_latency_s=_NAN, decode_latency_s=_NAN, bearing=_NAN))
+            self._publish(taken_back(shown))

@@ -23,7 +23,7 @@ from audio_interaction_ros.stream.spoken_word import SpokenWord, WordsShown
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 
 __all__ = ['answer_message', 'final_transcript', 'partial_message', 'partial_transcript',
-           'put_final', 'put_recognised', 'recognised_of', 'translation_message',
+           'put_final', 'put_recognised', 'recognised_of', 'taken_back', 'translation_message',
            'words_transcript']
 
 
@@ -66,6 +66,16 @@ def partial_message(shown: WordsShown) -> msg.Transcript:
     _put_span(message, shown.start_ns, shown.end_ns)
     _put_words(message, shown.words)
     return message
+
+
+def taken_back(shown: Any) -> msg.Transcript:
+    """Return the final without text that ends an utterance of which this was shown last."""
+    nan = float('nan')
+    return msg.Transcript(
+        header=shown.header, utterance_id=shown.utterance_id, is_final=True,
+        revision=shown.revision + 1, source='second_pass', start=shown.start, end=shown.end,
+        ended_by='reset', confidence=nan, word_confidence=nan, encode_latency_s=nan,
+        decode_latency_s=nan, bearing=nan)
 
 
 def final_transcript(message: Any, reply: ReplyFinished) -> FinalTranscript:
