@@ -2,23 +2,25 @@
 ``python -m eval intents``: what somebody wants, from what Whisper reads of their voice.
 
 Owns the run over recordings: orders of drinks with their intent and slots (a user's file of
-intents beside the shipped one), names that a robot may have, and other speech, in which no intent
-should be found. Voices are told apart: those that the phrases were written on are reported beside
-the others. Readings are kept in ``readings.jsonl``, so another matcher costs no new reading.
-Leaves ``intents.json`` and ``understood.jsonl``.
+intents beside the shipped one), names that a robot may have, calls for help and talk of help
+(``eval.spoken_calls``), and other speech, in which no intent should be found. Voices are told
+apart: those that the phrases were written on are reported beside the others. Readings are kept in
+``readings.jsonl``, so another matcher costs no new reading. Leaves ``intents.json`` and
+``understood.jsonl``.
 """
 
 import argparse
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audio_interaction_ros.assembly import build_matcher
-from audio_interaction_ros.config import AssistantConfig, IntentsConfig
+from audio_interaction_ros.assembly.alerts import load_file_rules
+from audio_interaction_ros.config import AlertsConfig, AssistantConfig, IntentsConfig
 from audio_interaction_ros.intents.address import Address
 from audio_interaction_ros.intents.matching import IntentMatcher
 from audio_interaction_ros.intents.words import tokenise
@@ -31,6 +33,7 @@ from measure.intervals import poisson, wilson
 __all__ = ['DRINKS', 'SpokenClip', 'Understood', 'add_arguments', 'choose_clips', 'figures', 'run']
 
 DRINKS = Path(__file__).parent / 'data' / 'drinks.yaml'
+HELP = ('call for help', 'talk of help')
 DEVELOPMENT = 0.3
 """Share of the voices on which the phrases of DRINKS were written."""
 KEYWORDS = ('coffee', 'mocha', 'espresso', 'americano', 'cappuccino', 'latte')
@@ -45,7 +48,7 @@ class SpokenClip:
 
     path: Path
     sort: str
-    """drinks, drinks (development), names or other speech."""
+    """drinks, drinks (development), names, call for help, talk of help or other speech."""
     seconds: float
     intent: str = ''
     slots: tuple[tuple[str, str], ...] = ()
@@ -69,6 +72,8 @@ class Understood:
     slots: tuple[tuple[str, str], ...]
     keyword: str
     """What a look-up of words understands."""
+    alert: bool
+    """Whether the shipped rules make an alert of the intent."""
     named: bool
     """Whether the robot, which has the name of the clip, heard itself called."""
 
@@ -103,6 +108,8 @@ def _make_clip(folder: Path, row: dict[str, Any]) -> SpokenClip | None:
             path, 'drinks (development)' if written_on else 'drinks', seconds,
             intent=row['intent'],
             slots=tuple(sorted((key, value.strip()) for key, value in row['slots'].items())))
+    if row['label'].replace('_', ' ') in HELP:
+        return SpokenClip(path, row['label'].replace('_', ' '), seconds)
     if row['label'] == 'speech_read':
         return SpokenClip(path, 'other speech', seconds)
     if row['label'] == 'speech_phrase' and row.get('text') in (
@@ -119,15 +126,20 @@ def look_up(text: str) -> str:
     return next((word for word in ORDERS if word in words), '')
 
 
-def understand(clip: SpokenClip, matcher: IntentMatcher, readings: Readings,
-               least: float) -> Understood:
-    """Read a recording, or take what was read of it, and understand that."""
+def understand(clip: SpokenClip, matcher: IntentMatcher, readings: Readings, least: float,
+               alerts: Collection[str]) -> Understood:
+    """
+    Read a recording, or take what was read of it, and understand that.
+
+    ``alerts`` are the intents of which the rules make alerts.
+    """
     read = readings.read(clip.name, lambda: load(clip.path), find_speech=True)
     intent = matcher.match(read.text, read.confidence)
     intent = intent if intent is not None and intent.confidence >= least else None
     return Understood(
         clip=clip, text=read.text, confidence=read.confidence,
         intent='' if intent is None else intent.name,
+        alert=intent is not None and intent.name in alerts,
         slots=() if intent is None else tuple(sorted(intent.slots.items())),
         keyword=look_up(read.text),
         named=Address(names=[clip.called or 'robot']).names_robot(read.text))
@@ -157,11 +169,15 @@ def figures(understood: Sequence[Understood]) -> dict[str, Any]:
                                           lambda row: row.named)
                              for name in sorted({row.clip.called for row in rows})}
             one['all'] = _share(rows, lambda row: row.named)
+        elif sort in HELP:
+            one |= {'alert': _share(rows, lambda row: row.alert),
+                    'keyword': _share(rows, lambda row: row.keyword == 'help')}
         else:
             one |= {'false_per_hour': poisson(sum(bool(row.intent) for row in rows), hours),
                     'keyword_per_hour': poisson(sum(bool(row.keyword) for row in rows), hours),
                     'none_per_hour': poisson(0, hours),
                     'named_per_hour': poisson(sum(row.named for row in rows), hours)}
+        one['alerts_per_hour'] = poisson(sum(row.alert for row in rows), hours)
         figures['sorts'][sort] = one
     return figures
 
@@ -177,8 +193,9 @@ def run(options: argparse.Namespace) -> int:
         raise MaterialError(f'{options.data}: expected recordings with intents, names or read '
                             'speech, found none; give another folder in --data')
     matcher = build_matcher(AssistantConfig(intents=IntentsConfig(file=str(DRINKS))))
+    alerts = load_file_rules(AlertsConfig()).of_intent
     with report.progress_bar() as bar:
-        understood = [understand(clip, matcher, readings, options.min_confidence)
+        understood = [understand(clip, matcher, readings, options.min_confidence, alerts)
                       for clip in bar.track(clips, description='recordings')]
     measured = figures(understood)
     (out / 'understood.jsonl').write_text(''.join(
@@ -201,6 +218,13 @@ def print_tables(measured: dict[str, Any]) -> None:
                        [(sort, row['hours'], row['false_per_hour'], row['keyword_per_hour'],
                          row['none_per_hour'], row['named_per_hour'])
                         for sort, row in sorts.items() if 'false_per_hour' in row])
+    report.print_table('Calls for help', ['', 'clips', 'alert', 'the word help'],
+                       [(sort, row['clips'], row['alert'], row['keyword'])
+                        for sort, row in sorts.items() if 'alert' in row])
+    report.print_table('Alerts of words where nobody calls for help: per hour',
+                       ['', 'hours', 'alerts'],
+                       [(sort, row['hours'], row['alerts_per_hour'])
+                        for sort, row in sorts.items() if sort != HELP[0]])
     report.print_table('A robot of that name hears itself called', ['', 'share'],
                        [(name, share) for row in sorts.values()
                         for name, share in {**row.get('called', {}),

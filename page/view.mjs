@@ -115,7 +115,7 @@ function updateAlert(item, alert, answer) {
     sayName(alert.label), `since ${sayTime(alert.onset)}`, `heard ${alert.count} ×`,
     from && `from ${from}`,
     alert.evidence === 'sound' ? `score ${sayScore(alert.score, alert.threshold)}`
-      : 'from a reply of the model',
+      : alert.evidence === 'words' ? 'from words' : 'from a reply of the model',
     answer && !answer.done ? answer.message : '',
   ].filter(Boolean).join(' · '));
   const button = item.querySelector('button');

@@ -20,6 +20,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.cli import main as cli
 from audio_interaction_ros.cli.printer import JsonPrinter, TextPrinter
 from audio_interaction_ros.config import (
+    AddressConfig,
     AlertsConfig,
     AssistantConfig,
     LaneConfig,
@@ -512,6 +513,27 @@ def test_words_that_are_read_are_final_before_any_lane_writes_and_one_lane_only_
     answer = next(event for event in events if isinstance(event, FinalReply))
     assert events.index(finals[0]) < events.index(answer) < events.index(written[0])
     assert answer.intent == 'go'
+
+
+@pytest.mark.parametrize(('said', 'labels'), [
+    ('Help! Somebody help me!', ['help_call']),
+    ("I've fallen and I can't get up.", ['help_call']), ('救命啊！', ['help_call']),
+    ('Can you help me with the dishes?', []), ('I could not help it.', []),
+    ('He shouted for help.', []), ('Do not help me.', []), ('你能帮我洗碗吗？', [])])
+def test_a_call_for_help_is_an_alert_before_its_answer_and_talk_of_help_is_none(said, labels):
+    config = AssistantConfig(lanes=LANES, transcript=TranscriptConfig(second_pass='whisper'),
+                             assistant=AddressConfig(address='name', names='Rosie'))
+    one = Assistant(config=config, encoder=ScriptedEncoder(),
+                    decoder=ScriptedDecoder(script={0: {4: SCRIPT[0][4]}}),
+                    tokenizer=ScriptedTokenizer(), second_pass=whisper_stand_in.Whisper(said))
+    events = list(one.listen(blocks(noise(2.0), 1_600)))
+    alerts = [event.alert for event in events if hasattr(event, 'alert')]
+    assert [alert.label for alert in alerts] == labels
+    kinds = [type(event).__name__ for event in events
+             if hasattr(event, 'alert') or isinstance(event, FinalReply)]
+    assert kinds == ['AlertChange', 'FinalReply'] * len(labels)
+    assert [(alert.evidence, alert.severity.name) for alert in alerts] == [
+        ('words', 'CRITICAL')] * len(labels)
 
 
 def spoken():

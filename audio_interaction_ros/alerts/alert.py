@@ -85,13 +85,13 @@ class Alert:
     severity: Severity
     state: AlertState
     message: str
-    """Text of the newest reply that carried the label, or what the rules say of the sound."""
+    """Text of the newest reply that carried the label, or what the rules say of what was heard."""
     confidence: float
-    """Largest p_respond or score among the sightings, 0..1."""
+    """Largest p_respond, score or confidence of an intent among the sightings, 0..1."""
     count: int
     """Sightings merged into this alert, at least 1."""
     stamp_ns: int
-    """Onset in audio time: of the sound, or of what the first counted reply answered."""
+    """Onset in audio time: of the sound or words, or of what the first counted reply answered."""
     last_seen_ns: int
     """Audio time of the newest sighting."""
     ttl_ns: int
@@ -99,7 +99,7 @@ class Alert:
     requires_ack: bool
     """Latched: stays until a person acknowledges or clears it."""
     evidence: str = 'model'
-    """Who says so: sound, or, from the words of a reply, model."""
+    """Who says so: sound; words that were read; or, from the words of a reply, model."""
     sound: str = ''
     """Class of the sound with the largest score; empty where no sound was heard."""
     score: float = 0.0

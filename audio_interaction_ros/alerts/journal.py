@@ -165,8 +165,8 @@ class _Reader:
         if 'evidence' not in record:
             return {}
         evidence = record['evidence']
-        if evidence not in ('sound', 'model'):
-            self._fail(f'{at}.evidence', 'sound or model', evidence)
+        if evidence not in ('sound', 'words', 'model'):
+            self._fail(f'{at}.evidence', 'sound, words or model', evidence)
         return {'evidence': evidence, 'sound': self._read_text(record, 'sound', at),
                 'score': self._read_share(record, 'score', at),
                 'threshold': self._read_share(record, 'threshold', at)}

@@ -45,7 +45,7 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class Sentences:
-    """What is told of a sound, by the language that ``alerts.language`` chooses."""
+    """What is told of a sound or intent, in the language that ``alerts.language`` chooses."""
 
     en: str = ''
     zh: str = ''
@@ -68,6 +68,8 @@ class LabelRule:
     zh: tuple[str, ...] = ()
     sounds: tuple[str, ...] = ()
     """Classes of sounds that mean this label."""
+    intents: tuple[str, ...] = ()
+    """Intents that mean it where they are understood in words that were read."""
     say: Sentences = Sentences()
     detect: Detection = Detection()
     covers: Mapping[str, float] = field(default_factory=dict)

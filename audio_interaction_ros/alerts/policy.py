@@ -1,5 +1,5 @@
 """
-From sounds and replies to alerts: debounce, merge, latch, cool down, expire.
+From sounds, words and replies to alerts: debounce, merge, latch, cool down, expire.
 
 Owns which sightings count and the account of them; what one does to the alert of its label is the
 matter of ``track``. Time is audio time, in nanoseconds of message stamps; there is no other clock,
@@ -18,7 +18,7 @@ from audio_interaction_ros.alerts.settings import AlertSettings, AlertStats
 from audio_interaction_ros.alerts.sighting import Sighting
 from audio_interaction_ros.alerts.track import Track
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.events import ReplyFinished, SoundEnded, SoundStarted
+from audio_interaction_ros.stream.events import FinalReply, ReplyFinished, SoundEnded, SoundStarted
 
 __all__ = ['AlertPolicy']
 
@@ -26,7 +26,7 @@ _NS_PER_S = 1_000_000_000
 
 
 class AlertPolicy:
-    """Turns sounds and replies into alerts, at most one open alert per label."""
+    """Turns sounds, words and replies into alerts, at most one open alert per label."""
 
     def __init__(self, rules: AlertRules, settings: AlertSettings | None = None) -> None:
         self.rules = rules
@@ -115,6 +115,20 @@ class AlertPolicy:
         changes.extend(self._count_sound(rule, event))
         self._tracks[rule.label].sounding[event.sound] = event
         return changes
+
+    def on_answer(self, answer: FinalReply) -> list[AlertChange]:
+        """
+        Take in an answer to words that were read; return what changed.
+
+        Its intent counts, whatever ``evidence`` says: a label lists it or does not. No time passes
+        by it, for words are read after they were said.
+        """
+        rule = self.rules.of_intent.get(answer.intent)
+        if rule is None:
+            return []
+        self.stats.intents += 1
+        return self._count_sighting(
+            rule, Sighting.of_words(answer, rule, self.settings.language))
 
     def _is_left_to_sounds(self, rule: LabelRule) -> bool:
         """Tell whether replies do not count for a label."""

@@ -68,6 +68,11 @@ class AlertRules:
         return {sound: rule for rule in self.labels.values() for sound in rule.sounds}
 
     @cached_property
+    def of_intent(self) -> Mapping[str, LabelRule]:
+        """Name of an intent -> the label that it means."""
+        return {intent: rule for rule in self.labels.values() for intent in rule.intents}
+
+    @cached_property
     def covering(self) -> Mapping[str, Mapping[str, float]]:
         """Label -> labels whose open alert stands for it, each with seconds since it was heard."""
         covered = {label for rule in self.labels.values() for label in rule.covers}

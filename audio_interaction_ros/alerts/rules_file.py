@@ -125,6 +125,7 @@ class _Label(_Times, _Phrases):
     severity: Severity
     requires_ack: bool | None = None
     sounds: tuple[str, ...] = ()
+    intents: tuple[str, ...] = ()
     say: _Say | None = None
     detect: _Detect | None = None
     covers: Mapping[str, float] = field(default_factory=dict)
@@ -132,11 +133,13 @@ class _Label(_Times, _Phrases):
     def __post_init__(self) -> None:
         _Times.__post_init__(self)
         _Phrases.__post_init__(self)
-        _require(bool(self.all or self.sounds), 'en, zh or sounds',
-                 'at least one phrase or sound', ())
+        heard = self.sounds + self.intents
+        _require(bool(self.all or heard), 'en, zh, sounds or intents',
+                 'at least one phrase, sound or intent', ())
         _require(all(self.sounds), 'sounds', 'names of classes', self.sounds)
-        _require(bool(self.sounds) == (self.say is not None), 'say',
-                 'sentences where there are sounds, and only there', self.sounds)
+        _require(all(self.intents), 'intents', 'names of intents', self.intents)
+        _require(bool(heard) == (self.say is not None), 'say',
+                 'sentences where there are sounds or intents, and only there', heard)
         _require(self.detect is None or bool(self.sounds), 'detect',
                  'this only where there are sounds', self.detect)
 
@@ -192,7 +195,8 @@ class RulesFile:
         _require(self.urgent.label not in self.labels, 'urgent.label',
                  'a label that is not under labels', self.urgent.label)
         self._refuse_shared_phrases()
-        self._refuse_shared_sounds()
+        self._refuse_shared('sounds')
+        self._refuse_shared('intents')
         self._check_profiles()
         for label, said in self.labels.items():
             self._check_covers(f'labels.{label}.covers', label, said)
@@ -210,13 +214,13 @@ class RulesFile:
                          f'phrases listed once, but {owner.get(key)} has this too', phrase)
                 owner[key] = at
 
-    def _refuse_shared_sounds(self) -> None:
+    def _refuse_shared(self, key: str) -> None:
         owner: dict[str, str] = {}
         for name, label in self.labels.items():
-            for sound in label.sounds:
-                _require(sound not in owner, f'labels.{name}.sounds',
-                         f'sounds listed once, but labels.{owner.get(sound)} has this too', sound)
-                owner[sound] = name
+            for heard in getattr(label, key):
+                _require(heard not in owner, f'labels.{name}.{key}',
+                         f'{key} listed once, but labels.{owner.get(heard)} has this too', heard)
+                owner[heard] = name
 
     def _check_profiles(self) -> None:
         known = {sound for label in self.labels.values() for sound in label.sounds}
@@ -272,6 +276,7 @@ class RulesFile:
             return rule
         inherited = self.defaults.detect.override(Detection())
         return replace(
-            rule, en=said.en, zh=said.zh, sounds=said.sounds, covers=said.covers,
+            rule, en=said.en, zh=said.zh, sounds=said.sounds, intents=said.intents,
+            covers=said.covers,
             say=Sentences() if said.say is None else Sentences(en=said.say.en, zh=said.say.zh),
             detect=inherited if said.detect is None else said.detect.override(inherited))

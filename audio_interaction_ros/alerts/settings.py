@@ -29,7 +29,7 @@ class AlertSettings:
 @dataclass(kw_only=True)
 class AlertStats:
     """
-    Counters of replies, sounds and sightings.
+    Counters of replies, sounds, intents and sightings.
 
     Sightings = counted + debounced + cooled_down + covered + while_speaking + those still pending.
     """
@@ -37,6 +37,8 @@ class AlertStats:
     replies: int = 0
     sounds: int = 0
     """Sounds that began and mean a label."""
+    intents: int = 0
+    """Intents that were understood and mean a label."""
     left_to_sounds: int = 0
     """What replies said and did not count, for a sound of the same label would have been heard."""
     sightings: int = 0

@@ -1,5 +1,5 @@
 """
-A sighting: one time that a label was seen, in the words of a reply or in a sound.
+A sighting: one time that a label was seen: in a sound, in words, in what a model replies.
 
 Owns what of a sighting becomes part of an alert. Whether it counts is the matter of ``policy``.
 """
@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 from audio_interaction_ros.alerts.alert import Alert, AlertState, Severity
 from audio_interaction_ros.alerts.label_rule import LabelRule
-from audio_interaction_ros.stream.events import ReplyFinished, SoundEnded, SoundStarted
+from audio_interaction_ros.stream.events import FinalReply, ReplyFinished, SoundEnded, SoundStarted
 
 __all__ = ['Sighting', 'note_end']
+
+_WORTH = {'model': 0, 'words': 1, 'sound': 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,10 @@ class Sighting:
     """Onset in audio time."""
     end_ns: int
     """Up to where it was seen by now, audio time."""
+    evidence: str
+    """sound, words or model, as in ``Alert``."""
     sound: str = ''
-    """The class of a sound; empty: the words of a reply."""
+    """The class of a sound; else empty."""
     score: float = 0.0
     threshold: float = 0.0
 
@@ -33,14 +37,22 @@ class Sighting:
     def of_reply(cls, reply: ReplyFinished, severity: Severity) -> 'Sighting':
         """Return what a reply says; how severe that is depends on its tone, too."""
         return cls(severity=severity, message=reply.text, confidence=reply.p_respond,
-                   start_ns=reply.start_ns, end_ns=reply.end_ns)
+                   evidence='model', start_ns=reply.start_ns, end_ns=reply.end_ns)
 
     @classmethod
     def of_sound(cls, heard: SoundStarted, rule: LabelRule, language: str) -> 'Sighting':
         """Return what a sound says: its label's sentence, as severe as its label."""
         return cls(severity=rule.severity, message=rule.say.choose(language),
                    confidence=heard.score, start_ns=heard.onset_ns, end_ns=heard.stamp_ns,
-                   sound=heard.sound, score=heard.score, threshold=heard.threshold)
+                   evidence='sound', sound=heard.sound, score=heard.score,
+                   threshold=heard.threshold)
+
+    @classmethod
+    def of_words(cls, answer: FinalReply, rule: LabelRule, language: str) -> 'Sighting':
+        """Return what an intent says that was understood: its label's sentence, as of a sound."""
+        return cls(severity=rule.severity, message=rule.say.choose(language),
+                   confidence=answer.intent_confidence, evidence='words',
+                   start_ns=answer.start_ns, end_ns=answer.end_ns)
 
     def open_alert(self, alert_id: str, rule: LabelRule, *, count: int) -> Alert:
         """Return the alert that this sighting, the last of ``count``, raises."""
@@ -49,15 +61,14 @@ class Sighting:
             state=AlertState.ACTIVE, message=self.message, confidence=self.confidence,
             count=count, stamp_ns=self.start_ns, last_seen_ns=self.end_ns,
             ttl_ns=round(rule.timing.ttl_s * 1e9), requires_ack=rule.requires_ack,
-            evidence='sound' if self.sound else 'model', sound=self.sound, score=self.score,
-            threshold=self.threshold)
+            evidence=self.evidence, sound=self.sound, score=self.score, threshold=self.threshold)
 
     def merge_into(self, alert: Alert) -> Alert:
         """
         Return an open alert with this sighting.
 
         A more severe one makes it active again. Its sound is the one with the largest score, for
-        a sound says more than the words of a model.
+        a sound says more than words that were read, and these more than the words of a model.
         """
         escalates = self.severity > alert.severity
         merged = replace(
@@ -65,9 +76,9 @@ class Sighting:
             severity=max(self.severity, alert.severity),
             state=AlertState.ACTIVE if escalates else alert.state,
             confidence=max(alert.confidence, self.confidence), last_seen_ns=self.end_ns)
-        if not self.sound or alert.sound and alert.score > self.score:
+        if _WORTH[alert.evidence] > _WORTH[self.evidence] or alert.score > self.score:
             return merged
-        return replace(merged, evidence='sound', sound=self.sound, score=self.score,
+        return replace(merged, evidence=self.evidence, sound=self.sound, score=self.score,
                        threshold=self.threshold)
 
 

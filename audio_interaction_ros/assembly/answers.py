@@ -1,9 +1,10 @@
 """What is made of words that were read: intents, answers and translations."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
+from audio_interaction_ros.alerts.label_rule import LabelRule
 from audio_interaction_ros.assembly.alerts import load_file_rules
 from audio_interaction_ros.config import OWN_MODEL, AssistantConfig, resolve_lanes, split_list
 from audio_interaction_ros.dialogue.chat import Chat
@@ -36,10 +37,11 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
     intents, of an own one also where no answer comes from words.
     """
     lanes = [lane.name for lane in config.lanes if lane.kind == 'reply']
-    matcher = build_matcher(config)
+    matcher, rules = build_matcher(config), load_file_rules(config.alerts)
+    _refuse_unknown(rules.of_intent, matcher.names)
     if config.reply.source == 'model' or not reads or not lanes:
         return None
-    said, rules = config.assistant, load_file_rules(config.alerts)  # taught sounds have no words
+    said = config.assistant
     names = split_list(said.names)
     return Answers(
         lane=lanes[0], matcher=matcher,
@@ -48,7 +50,16 @@ def build_answers(config: AssistantConfig, *, reads: bool) -> Answers | None:
         min_confidence=config.intents.min_confidence,
         min_word_confidence=config.reply.min_word_confidence,
         converses=bool(config.reply.model),
-        tells_of_sound=lambda text: bool(rules.match(text)))
+        tells_of_sound=lambda text: bool(rules.match(text)))  # taught sounds have no words
+
+
+def _refuse_unknown(of_intent: Mapping[str, LabelRule], names: Collection[str]) -> None:
+    """Raise ConfigurationError where an alert waits for an intent that nothing can be."""
+    for intent, rule in of_intent.items():
+        if intent not in names:
+            raise ConfigurationError(
+                f'labels.{rule.label}.intents: expected intents of config/intents.yaml or of '
+                f'intents.file, found {intent!r}; change alerts.rules, or add the intent')
 
 
 def build_matcher(config: AssistantConfig) -> IntentMatcher:

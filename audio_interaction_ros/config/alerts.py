@@ -21,9 +21,9 @@ class AlertsConfig:
     thresholds: str = ''
     """Path of a file of audio-interaction calibrate, whose thresholds count instead; or empty."""
     evidence: str = 'both'
-    """What raises alerts: sounds, model (its replies), or both: replies where no sound can."""
+    """Beside words: sounds, model (its replies), or both: replies where no sound can."""
     language: str = 'en'
-    """Language of the sentences that alerts of sounds carry: en or zh."""
+    """Language of the sentences that alerts of sounds and words carry: en or zh."""
     event_min_severity: int = 2
     """alerts/event fires from this severity (0 INFO to 3 CRITICAL)."""
     hold_min_severity: int = 3

@@ -81,6 +81,8 @@ class IntentMatcher:
     def __init__(self, rules: IntentsFile, names: Iterable[str] = ()) -> None:
         """Take rules and names by which the robot is called; ConfigurationError for bad rules."""
         rules.check()
+        self.names = frozenset(rule.name for rule in rules.intents)
+        """What an intent may be called."""
         self._reader = SlotReader(rules.slots)
         self._skipper = Skipper([tuple(tokenise(name)) for name in names])
         exact = {name for name, slot in rules.slots.items() if slot.kind in _EXACT_SLOTS}

@@ -226,11 +226,12 @@ class Assistant:
             yield from self._say(self.answers.tick(chunk.stamp_ns))
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
 
-    def _read_on(self, chunk: EncodedChunk | None = None) -> Iterator[Event]:
+    def _read_on(self, chunk: EncodedChunk | None = None) -> Iterator[Event | AlertChange]:
         for words in self._words.read_on(chunk):
             yield from self._take_words(words)
 
-    def _take_words(self, words: PartialTranscript | FinalTranscript) -> Iterator[Event]:
+    def _take_words(self, words: PartialTranscript | FinalTranscript
+                    ) -> Iterator[Event | AlertChange]:
         """Yield words that were read, and what follows them."""
         if isinstance(words, FinalTranscript):
             yield words
@@ -263,7 +264,7 @@ class Assistant:
         if kind == 'reply' and self.answers is not None:
             yield from self._say(self.answers.on_reply(reply))
 
-    def _answer(self, heard: FinalTranscript) -> Iterator[Event]:
+    def _answer(self, heard: FinalTranscript) -> Iterator[Event | AlertChange]:
         """
         Yield what is answered to words, and their translation where it follows them.
 
@@ -277,14 +278,16 @@ class Assistant:
         if translated:
             yield translated
 
-    def _say(self, answers: Iterable[Answer]) -> Iterator[Event]:
-        """Yield answers; what no intent explains is answered by the text model."""
+    def _say(self, answers: Iterable[Answer]) -> Iterator[Event | AlertChange]:
+        """Yield answers, alerts of them first; the text model answers what no intent explains."""
         for answer in answers:
             if isinstance(answer, AnswerWanted) and self._talker is not None:
                 yield from self._talker.answer(answer)
                 continue
-            if isinstance(answer, FinalReply) and self._talker is not None:
-                self._talker.note(answer)
+            if isinstance(answer, FinalReply):
+                yield from self._count_alerts(self.policy.on_answer(answer))
+                if self._talker is not None:
+                    self._talker.note(answer)
             yield answer
 
     def _cut_short(self, text: str) -> None:

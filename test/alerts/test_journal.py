@@ -34,6 +34,12 @@ HEARD = replace(ALERT, id='fire-1-1', label='fire', state=AlertState.ACKNOWLEDGE
 KEPT = JournalContents(alerts=(ALERT, HEARD), frame_id='mic', saved_s=1_700_000_000.5)
 
 
+def test_words_that_were_read_are_evidence_too(tmp_path):
+    spoken = replace(ALERT, evidence='words')
+    write(tmp_path / 'a.json', replace(KEPT, alerts=(spoken,)))
+    assert read(tmp_path / 'a.json').alerts == (spoken,)
+
+
 def test_what_is_written_comes_back(tmp_path):
     path = tmp_path / 'deep' / 'alerts.json'
     write(path, KEPT)

@@ -1,4 +1,4 @@
-"""Alerts of sounds: raised at once, kept alive while they sound, beside what the model says."""
+"""Alerts of sounds and of words that were read, beside what the model says."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from audio_interaction_ros.alerts.policy import AlertPolicy
 from audio_interaction_ros.alerts.rules import parse_rules
 from audio_interaction_ros.alerts.settings import AlertSettings
 from audio_interaction_ros.protocol import Emotion
-from audio_interaction_ros.stream.events import ReplyFinished, SoundEnded, SoundStarted
+from audio_interaction_ros.stream.events import FinalReply, ReplyFinished, SoundEnded, SoundStarted
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +31,9 @@ labels:
   cough: {category: HUMAN_DISTRESS, severity: WARN, min_repeats: 3, repeat_window_s: 5,
           sounds: [cough], say: {en: A cough., zh: 咳嗽。}}
   train: {category: VEHICLE, severity: INFO, en: [train]}
+  help: {category: HUMAN_DISTRESS, severity: CRITICAL, intents: [help, trapped],
+         en: [call for help], sounds: [shout],
+         say: {en: Someone is calling for help., zh: 有人在呼救。}}
 """
 CLASSES = ('smoke_alarm', 'bark', 'cough', 'speech')
 
@@ -62,6 +65,13 @@ def reply(at_s, text, *, emotion=Emotion.NORMAL):
     return ReplyFinished(
         lane='assistant', stamp_ns=at(at_s), epoch=1, seq=0, reply_id='1-1', text=text,
         emotion=emotion, reason='end', start_ns=at(at_s - 1), end_ns=at(at_s), p_respond=0.75)
+
+
+def understood(at_s, intent, *, confidence=0.875):
+    return FinalReply(
+        lane='assistant', stamp_ns=at(at_s), epoch=1, seq=0, reply_id='1-1', text='Hold on.',
+        emotion=Emotion.NORMAL, source='words', source_text='said', intent=intent,
+        intent_confidence=confidence, start_ns=at(at_s - 1), end_ns=at(at_s))
 
 
 def kinds(changes):
@@ -199,10 +209,49 @@ def test_a_sound_outweighs_words_in_an_alert_that_has_both():
         'sound', 0.7, 'That dog again')
 
 
+@pytest.mark.parametrize('evidence', ['sounds', 'model', 'both'])
+def test_an_intent_that_a_label_lists_raises_its_alert_whoever_else_is_believed(evidence):
+    policy = make_policy(evidence=evidence)
+    (change,) = policy.on_answer(understood(5, 'trapped'))
+    alert = change.alert
+    assert (change.kind, alert.label, alert.severity) == (
+        ChangeKind.RAISED, 'help', Severity.CRITICAL)
+    assert (alert.evidence, alert.confidence, alert.message, alert.sound) == (
+        'words', 0.875, 'Someone is calling for help.', '')
+    assert (alert.stamp_ns, alert.last_seen_ns) == (at(4), at(5))
+    assert policy.on_answer(understood(9, 'go')) == []
+    assert policy.on_answer(understood(9, '')) == []
+    assert (policy.stats.intents, policy.stats.sightings) == (1, 1)
+
+
+def test_words_say_more_than_a_reply_and_less_than_a_sound():
+    policy = make_policy(evidence='both', language='zh')
+    policy.on_reply(reply(0, 'I hear a call for help'))
+    policy.tick(at(2))
+    (change,) = policy.on_answer(understood(2, 'help'))
+    assert (change.kind, change.alert.evidence, change.alert.message) == (
+        ChangeKind.REPEATED, 'words', '有人在呼救。')
+    policy.on_sound(begin(5, 'shout', score=0.5))
+    policy.tick(at(7))
+    (change,) = policy.on_answer(understood(7, 'help'))
+    assert (change.alert.evidence, change.alert.score, change.alert.count) == ('sound', 0.5, 4)
+
+
+def test_words_that_were_read_late_take_no_time_back():
+    policy = make_policy()
+    policy.on_sound(begin(0))
+    policy.on_sound(end(2))
+    policy.tick(at(20))
+    policy.on_answer(understood(3, 'help'))  # more than five seconds ago: no new time line
+    policy.tick(at(31))
+    assert kinds(policy.tick(at(32.5))) == [ChangeKind.EXPIRED], 'the dog, not later than it would'
+
+
 SOUNDS = st.sampled_from(['smoke_alarm', 'bark', 'howl', 'cough', 'speech'])
 ACTIONS = st.one_of(
     st.tuples(st.just('begin'), SOUNDS, st.booleans()), st.tuples(st.just('end'), SOUNDS),
     st.tuples(st.just('reply'), st.sampled_from(['a dog', 'a train', 'smoke alarm'])),
+    st.tuples(st.just('answer'), st.sampled_from(['help', 'go'])),
     st.tuples(st.sampled_from(['tick', 'acknowledge', 'clear'])))
 
 
@@ -218,6 +267,8 @@ def test_any_history_is_legal_and_every_sighting_is_accounted_for(actions, evide
             changes = policy.on_sound(end(now, rest[0]))
         elif kind == 'reply':
             changes = policy.on_reply(reply(now, rest[0]))
+        elif kind == 'answer':
+            changes = policy.on_answer(understood(now, rest[0]))
         elif kind == 'tick':
             changes = policy.tick(at(now))
         else:
@@ -228,7 +279,8 @@ def test_any_history_is_legal_and_every_sighting_is_accounted_for(actions, evide
             assert (change.previous, change.alert.state) in LEGAL_TRANSITIONS
             seen = change.kind in (ChangeKind.REPEATED, ChangeKind.ESCALATED)
             assert known is None or change.alert.count == known.count + seen
-            assert evidence == 'both' or change.alert.evidence == evidence.removesuffix('s')
+            assert evidence == 'both' or change.alert.evidence in (
+                evidence.removesuffix('s'), 'words')
             latest[change.alert.id] = change.alert
         still_open = [alert for alert in latest.values() if alert.state.open]
         assert {alert.id for alert in still_open} == {alert.id for alert in policy.active}

@@ -106,6 +106,12 @@ def test_a_taught_sound_has_a_mild_label_of_its_own_unless_one_lists_it():
     ('release: 0.8', 'background: 2', 'background: expected 0 to 1'),
     ('sounds: [bell, chime],\n             say: {en: The bell rings., zh: 门铃在响。}',
      'en: [bell]', 'labels.doorbell: detect'),
+    ('en: [dog]', 'en: [dog], intents: [""]', 'labels.dog: intents: expected names of intents'),
+    ('sounds: [bell, chime],\n             say: {en: The bell rings., zh: 门铃在响。}',
+     'intents: [ring]', 'labels.doorbell: say: expected sentences where there are sounds or '
+     'intents'),
+    ('sounds: [bell, chime]', 'sounds: [bell, chime], intents: [ring, ring]',
+     'labels.doorbell.intents: expected intents listed once'),
     ('bark: 0.9', 'bark: 0', 'profiles.shed.bark: expected a threshold above 0, up to 1'),
     ('bark: 0.9', 'bark: .nan', 'profiles.shed.bark: expected a number'),
     ('bark: 0.9', 'bark: 0.9, moo: 0.5',
@@ -131,6 +137,12 @@ def test_every_profile_of_the_shipped_file_names_sounds_of_its_labels():
         critical = {sound for sound, rule in shipped.of_sound.items()
                     if rule.severity is Severity.CRITICAL}
         assert critical <= set(found) <= set(shipped.of_sound), name
+
+
+def test_the_shipped_file_makes_a_call_for_help_an_alert_of_words():
+    assert {intent: (rule.label, rule.severity, rule.say.en)
+            for intent, rule in load_rules(SHIPPED).of_intent.items()} == {
+        'help': ('help_call', Severity.CRITICAL, 'Someone is calling for help.')}
 
 
 def test_rules_without_profiles_have_no_sounds():

@@ -17,6 +17,8 @@ ROWS = [
     {'path': 'speech/a/read.ogg', 'label': 'speech_read', 'seconds': 1800.0},
     {'path': 'speech/a/name.ogg', 'label': 'speech_phrase', 'text': 'jarvis', 'seconds': 1.0},
     {'path': 'speech/a/other.ogg', 'label': 'speech_phrase', 'text': 'you better talk'},
+    {'path': 'calls/call.flac', 'label': 'call_for_help', 'seconds': 1.0},
+    {'path': 'calls/talk.flac', 'label': 'talk_of_help', 'seconds': 36.0},
     {'path': 'sounds/a/dog.ogg', 'label': 'dog_bark', 'seconds': 1.0}]
 
 
@@ -29,7 +31,10 @@ def folder(tmp_path):
 
 def test_clips_are_those_with_something_to_understand_or_nothing(folder):
     clips = {clip.name: clip for clip in choose_clips(folder, 0)}
-    assert set(clips) == {'speech/a/order.ogg', 'speech/a/read.ogg', 'speech/a/name.ogg'}
+    assert {name for name in clips if name.startswith('speech')} == {
+        'speech/a/order.ogg', 'speech/a/read.ogg', 'speech/a/name.ogg'}
+    assert {clip.sort for name, clip in clips.items() if not name.startswith('speech')} == {
+        'call for help', 'talk of help'}
     assert clips['speech/a/order.ogg'].slots == (('coffeeDrink', 'latte'),)
     assert clips['speech/a/order.ogg'].sort in ('drinks', 'drinks (development)')
     assert clips['speech/a/name.ogg'].called == 'jarvis'
@@ -37,7 +42,7 @@ def test_clips_are_those_with_something_to_understand_or_nothing(folder):
 
 def understood(clip, **more):
     return Understood(**{'clip': clip, 'text': '', 'confidence': 0.9, 'intent': '', 'slots': (),
-                         'keyword': '', 'named': False, **more})
+                         'keyword': '', 'named': False, 'alert': False, **more})
 
 
 def test_an_intent_is_right_with_its_slots_and_false_where_nobody_wants_anything(folder):
@@ -55,6 +60,21 @@ def test_an_intent_is_right_with_its_slots_and_false_where_nobody_wants_anything
     assert sorts['other speech']['keyword_per_hour'].value == 1.0
 
 
+def test_a_call_for_help_that_raises_an_alert_is_heard_and_elsewhere_it_is_false(folder):
+    by_sort = {clip.sort: clip for clip in choose_clips(folder, 0)}
+    call, talk = by_sort['call for help'], by_sort['talk of help']
+    sorts = figures([understood(call, intent='help', alert=True), understood(call),
+                     understood(call, keyword='help'), understood(talk, keyword='help'),
+                     understood(talk, intent='help', alert=True),
+                     understood(by_sort['other speech'], intent='go')])['sorts']
+    assert sorts['call for help']['alert'].value == pytest.approx(1 / 3)
+    assert sorts['call for help']['keyword'].value == pytest.approx(1 / 3)
+    assert (sorts['talk of help']['alert'].value, sorts['talk of help']['keyword'].value) == (
+        0.5, 0.5)
+    assert sorts['talk of help']['alerts_per_hour'].value == pytest.approx(50)
+    assert sorts['other speech']['alerts_per_hour'].value == 0
+
+
 @pytest.mark.parametrize(('text', 'intent'), [
     ('A coffee', 'orderDrink'), ('He did not go there', 'go'), ('The moon', '')])
 def test_the_look_up_knows_no_sentence(text, intent):
@@ -64,7 +84,9 @@ def test_the_look_up_knows_no_sentence(text, intent):
 def test_the_whole_command_over_readings_that_are_known(folder, capsys):
     texts = {'speech/a/order.ogg': 'Give me a double shot latte with a lot of soy milk.',
              'speech/a/read.ogg': 'He went to the kitchen and he stopped.',
-             'speech/a/name.ogg': 'Jarvis.'}
+             'speech/a/name.ogg': 'Jarvis.',
+             f'{folder.name}/calls/call.flac': 'Somebody help me!',
+             f'{folder.name}/calls/talk.flac': 'I can not help it.'}
     readings = folder / 'readings.jsonl'
     readings.write_text(''.join(json.dumps({
         'key': f'{name} True', 'text': text, 'language': 'en', 'no_speech': 0.0,
@@ -81,4 +103,5 @@ def test_the_whole_command_over_readings_that_are_known(folder, capsys):
     assert dict(by_sort['drinks']['slots']) == {
         'coffeeDrink': 'latte', 'milkAmount': 'a lot of soy milk', 'numberOfShots': 'double shot'}
     assert (by_sort['other speech']['intent'], by_sort['names']['named']) == ('', True)
+    assert (by_sort['call for help']['alert'], by_sort['talk of help']['alert']) == (True, False)
     assert 'What is wanted' in capsys.readouterr().out

@@ -7,6 +7,7 @@ import pytest
 from audio_interaction_ros.assembly import build_answers
 from audio_interaction_ros.config import (
     AddressConfig,
+    AlertsConfig,
     AssistantConfig,
     IntentsConfig,
     LaneConfig,
@@ -44,6 +45,22 @@ def heard(text, start=1.0, end=3.0, **more):
         'reply_id': f'1-{round(end / 0.4)}-transcript', 'text': text, 'language': 'en',
         'streamed_text': '', 'source': 'second_pass', 'confidence': 0.9,
         'start_ns': round(start * S), 'end_ns': round(end * S), **more})
+
+
+def test_an_alert_that_waits_for_an_intent_that_nothing_can_be_is_refused(tmp_path):
+    path = tmp_path / 'alerts.yaml'
+    path.write_text("""
+labels:
+  help_call: {category: HUMAN_DISTRESS, severity: CRITICAL, intents: [halp],
+              say: {en: Help., zh: 救命}}
+""", encoding='utf-8')
+    for reads in (True, False):
+        with pytest.raises(ConfigurationError, match=r"labels.help_call.intents: .* 'halp'"):
+            build_answers(AssistantConfig(alerts=AlertsConfig(rules=str(path))), reads=reads)
+    own = tmp_path / 'intents.yaml'
+    own.write_text('intents: [{name: halp, en: [halp]}]', encoding='utf-8')
+    assert build_answers(AssistantConfig(
+        alerts=AlertsConfig(rules=str(path)), intents=IntentsConfig(file=str(own))), reads=True)
 
 
 def test_answers_to_words_that_silence_ended_have_ids_of_their_own():

@@ -3,7 +3,7 @@
 import pytest
 from std_msgs.msg import Empty, String
 
-from audio_interaction_msgs.msg import Reply, Transcript
+from audio_interaction_msgs.msg import Alert, Reply, Transcript
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.runtimes.base import Recognition
 
@@ -103,6 +103,17 @@ def test_what_wakes_the_robot_is_listened_for_where_it_matters(robot, ask):
     robot.wait(lambda: decoder.idle, 'nothing waits')
     assert replies == []  # the test kept the robot from waking
     assert len(woken) == 1, 'the first audio says what time it was'
+
+
+def test_a_call_for_help_is_an_alert_of_words_for_whoever_listens_to_alerts(robot, ask):
+    alerts = robot.watch(Alert, 'alerts', qos.EVENTS)
+    muted = {'assistant.address': 'name', 'assistant.names': 'Rosie'}
+    replies, *_ = ask('Help! Somebody help me!', muted)
+    robot.wait(lambda: alerts and replies, 'an alert and an answer')
+    assert [(alert.label, alert.evidence, alert.severity, alert.message, alert.requires_ack)
+            for alert in alerts] == [('help_call', 'words', Alert.CRITICAL,
+                                      'Someone is calling for help.', True)]
+    assert alerts[0].header.frame_id == replies[0].header.frame_id != ''
 
 
 def test_a_wrong_file_of_intents_leaves_the_node_unconfigured_and_says_why(robot, tmp_path):

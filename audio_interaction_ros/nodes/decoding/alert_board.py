@@ -1,7 +1,7 @@
 """
 Alerts as topics and services: one message per change, the open ones, the event and the hold.
 
-Owns publishers, timers and services; when a sound or a reply is an alert is the policy's matter.
+Owns publishers, timers and services; when what is heard is an alert is the policy's matter.
 All of it, diagnostics included, runs with the node's lock held, so the policy needs none.
 """
 
@@ -29,7 +29,7 @@ from audio_interaction_ros.nodes.io.sound_messages import alert_message
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import WARN, StatusReport
 from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
-from audio_interaction_ros.stream.events import ReplyFinished
+from audio_interaction_ros.stream.events import FinalReply, ReplyFinished
 from audio_interaction_ros.stream.sound_events import SoundEvent
 from audio_interaction_ros.terminal import one_line
 
@@ -133,6 +133,11 @@ class AlertBoard:
         self._frame_id = frame_id
         self._now_ns = max(self._now_ns or 0, reply.stamp_ns)
         self._publish_changes(self._policy.on_reply(reply))
+
+    def on_answer(self, answer: FinalReply, frame_id: str) -> None:
+        """Take in what was understood of words that were read."""
+        self._frame_id = frame_id
+        self._publish_changes(self._policy.on_answer(answer))
 
     def tick(self, now_ns: int) -> None:
         """Let audio time pass."""

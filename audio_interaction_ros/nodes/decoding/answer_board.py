@@ -40,13 +40,16 @@ class AnswerBoard:
 
     def __init__(self, *, node: ManagedNode, answers: Answers, config: AssistantConfig,
                  group: CallbackGroup, publish: Callable[[str, Any], object],
-                 cancel: Callable[[], object], texts: TextBoard | None = None) -> None:
+                 cancel: Callable[[], object],
+                 alert: Callable[[FinalReply, str], object] = lambda *_: None,
+                 texts: TextBoard | None = None) -> None:
         """
         Subscribe to what wakes the robot; ``cancel`` ends every reply that is being written.
 
-        ``publish`` takes reply, and the message. ``texts`` answers what no intent explains.
+        ``publish`` takes reply, and the message. ``alert`` is told of every answer to words before
+        it is published, with the microphone. ``texts`` answers what no intent explains.
         """
-        self._publish, self._texts = publish, texts
+        self._publish, self._alert, self._texts = publish, alert, texts
         self._answers, self._cancel = answers, cancel
         self._expected: OrderedDict[str, tuple[float, str]] = OrderedDict()
         # Of replies that wait for words: when each was decided, and the microphone.
@@ -128,6 +131,7 @@ class AnswerBoard:
                 assert self._texts is not None, 'it is asked only where there is one'
                 self._texts.ask(answer)
                 continue
+            self._alert(answer, frame_id)
             self._publish_answer(answer, frame_id)
             if self._texts is not None:
                 self._texts.note(answer)

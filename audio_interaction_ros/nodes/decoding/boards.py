@@ -28,6 +28,7 @@ from audio_interaction_ros.nodes.lifecycle.managed_node import ManagedNode
 from audio_interaction_ros.runtimes.base import Runtime
 from audio_interaction_ros.stream.events import (
     Event,
+    FinalReply,
     ReplyFinished,
     SoundEnded,
     SoundStarted,
@@ -71,7 +72,7 @@ class Boards:
         return None if answers is None else AnswerBoard(
             node=self._node, answers=answers, config=config, group=self._group,
             publish=self._outlets.publish, cancel=self._commands.cancel_replies,
-            texts=self.texts)
+            alert=self._note_answer, texts=self.texts)
 
     def _make_replies(self) -> ReplyBoard:
         config, commands = self._config, self._commands
@@ -152,6 +153,9 @@ class Boards:
     def _publish_sound(self, event: SoundEvent, frame_id: str) -> None:
         self.alerts.on_sound(event, frame_id)
         self.sounds.on_event(event, frame_id)
+
+    def _note_answer(self, answer: FinalReply, frame_id: str) -> None:
+        self.alerts.on_answer(answer, frame_id)
 
     def _hear_transcript(self, message: Any) -> None:
         if self.texts is not None:
