@@ -17,7 +17,7 @@ __all__ = ['list_unheard']
 def list_unheard(rules: AlertRules, listened: Collection[str],
                  told_apart: Collection[str]) -> list[str]:
     """
-    Return which labels no sound and no phrase can raise, and sounds that cannot be heard.
+    Return which labels no sound, intent or phrase can raise, and sounds that cannot be heard.
 
     ``listened`` are the classes that have a threshold now, ``told_apart`` those of the model.
     """
@@ -25,13 +25,13 @@ def list_unheard(rules: AlertRules, listened: Collection[str],
     said = [f'labels.{rule.label}.sounds: the model does not tell {sound} apart'
             + _guess(sound, told_apart)
             for rule in rules.labels.values() for sound in rule.sounds if sound not in told_apart]
-    return said + [f'labels.{rule.label}: nothing raises it: it has no phrases, and no profile '
-                   f'has a threshold for {" or ".join(rule.sounds)}'
+    return said + [f'labels.{rule.label}: nothing raises it: it has no phrases and no intents, and no '
+                   f'profile has a threshold for {" or ".join(rule.sounds)}'
                    for rule in rules.labels.values() if _is_mute(rule, chosen)]
 
 
 def _is_mute(rule: LabelRule, chosen: set[str]) -> bool:
-    return not (rule.en or rule.zh) and chosen.isdisjoint(rule.sounds)
+    return not (rule.en or rule.zh or rule.intents) and chosen.isdisjoint(rule.sounds)
 
 
 def _guess(name: str, known: Collection[str]) -> str:

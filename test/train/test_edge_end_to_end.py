@@ -25,8 +25,9 @@ pytestmark = pytest.mark.torch
 
 SMALL = DecoderConfig(layers=1, width=576, mlp_width=32, heads=9, kv_heads=3, head_dim=64,
                       vocab_size=BASE_VOCABULARY + 19, tied_head=True)
-CHANGES = ('signals=1', *(f'scenes.{kind}.{side}=2' for kind in ('harmless', 'alert', 'long')
-                          for side in ('train', 'validation')),
+CHANGES = ('window_s=4', 'signals=1',
+           *(f'scenes.{kind}.{side}=2' for kind in ('harmless', 'alert', 'long')
+             for side in ('train', 'validation')),
            'scenes.speech.train=4', 'scenes.speech.validation=2', 'words.minutes=0.03',
            'sounds.minutes=0.02', 'replies.minutes=0.05', 'replies.positions=300')
 
@@ -56,8 +57,8 @@ def heard(monkeypatch):
     def encode(tower, mel):
         draw = np.random.default_rng(len(mel)).standard_normal
         return (draw((len(mel), 5, 4096)).astype(np.float16),
-                draw((len(mel), features.EARS.sound_width)).astype(np.float16))
-    monkeypatch.setattr(features, '_open_tower', lambda: None)
+                draw((len(mel), features.make_ears().sound_width)).astype(np.float16))
+    monkeypatch.setattr(features, '_open_tower', lambda window_s: None)
     monkeypatch.setattr(features, 'encode', encode)
 
 
@@ -94,7 +95,8 @@ def test_clips_become_streams_features_weights_and_a_folder(tmp_path, base, hear
     for split in ('train', 'validation'):
         run(scenes, '--recipe', recipe, '--data', tmp_path, '--speech', tmp_path, '--split',
             split, '--out', out / split, '--workers', 0)
-    run(features, '--scenes', out / 'train', '--scenes', out / 'validation', '--workers', 0)
+    run(features, '--recipe', recipe, '--scenes', out / 'train', '--scenes', out / 'validation',
+        '--workers', 0)
     assert [len(read_streams(out / split)) for split in ('train', 'validation')] == [10, 8]
     both = ('--recipe', recipe, '--scenes', out / 'train', '--validation', out / 'validation')
     run(stage_a, *both, '--out', out / 'projector.safetensors')
@@ -106,6 +108,7 @@ def test_clips_become_streams_features_weights_and_a_folder(tmp_path, base, hear
     run(ship, '--recipe', recipe, '--trained', out / 'trained.safetensors', '--out', out / 'model')
     config = load_config(out / 'model/config.yaml')
     assert config.audio_tower.sound_feature == 'strength'
+    assert config.audio_tower.window_frames == 400
     assert {'cough', 'rain', 'speech'} <= set(config.audio_tower.sounds)
     trained = load_file(out / 'model/trained.safetensors')
     assert {name.partition('.')[0] for name in trained} == {'control_rows', 'lora', 'projector',

@@ -6,8 +6,10 @@ import pytest
 from train.compose.audio import write_clip
 from train.edge import features
 from train.edge.feature_folder import feature_files, read_features, read_streams
+from train.edge.recipe import read_edge_recipe
 from train.records import Lane, Stream
 from train.stages import StageError, run_stage
+from train.trainer.recipe import dump_recipe
 
 pytestmark = pytest.mark.torch
 
@@ -26,14 +28,15 @@ def folder(tmp_path, monkeypatch):
     for stream in streams:
         write_clip(tmp_path / stream.path, np.full(6_400 * stream.chunks, 0.1, np.float32))
     run_stage('streams', streams, as_made, out=tmp_path, workers=0)
-    monkeypatch.setattr(features, '_open_tower', lambda: None)
-    monkeypatch.setattr(features, 'encode', lambda tower, mel: (
-        np.full((len(mel), 5, 2), mel.shape[1], np.float16), np.zeros((len(mel), 3), np.float16)))
+    monkeypatch.setattr(features, '_open_tower', lambda window_s: window_s)
+    monkeypatch.setattr(features, 'encode', lambda window_s, mel: (
+        np.full((len(mel), 5, 2), mel.shape[1:], np.float16),
+        np.full((len(mel), 3), window_s, np.float16)))
     return tmp_path
 
 
-def write(folder, monkeypatch):
-    monkeypatch.setattr('sys.argv', ['features', '--scenes', str(folder), '--workers', '0'])
+def write(folder, monkeypatch, *more):
+    monkeypatch.setattr('sys.argv', ['features', '--scenes', str(folder), '--workers', '0', *more])
     features.main()
 
 
@@ -45,8 +48,16 @@ def test_every_stream_has_frames_and_summaries_of_its_chunks(folder, monkeypatch
     for stream in streams:
         frames, heard = read_features(folder, stream)
         assert frames.shape == (stream.chunks, 5, 2) and heard.shape == (stream.chunks, 3)
-        assert (frames == 144).all()  # rows of mel and of the tagger
+        assert (frames == (144, 200)).all()  # rows of mel and of the tagger, frames of 2 s
     assert read_features(folder, streams[2], 1, 2)[0].shape == (1, 5, 2)
+
+
+def test_the_recipe_says_how_long_the_encoder_hears_at_once(folder, monkeypatch):
+    recipe = folder / 'recipe.yaml'
+    dump_recipe(read_edge_recipe('edge', ('window_s=6',)), recipe)
+    write(folder, monkeypatch, '--recipe', str(recipe))
+    for frames, heard in (read_features(folder, stream) for stream in read_streams(folder)):
+        assert (frames == (144, 600)).all() and (heard == 6).all()
 
 
 def test_what_is_done_is_not_heard_again_and_unfinished_streams_are_refused(folder, monkeypatch):

@@ -54,6 +54,7 @@ def test_a_recipe_is_written_and_read_equal_and_scaled(tmp_path):
 
 @pytest.mark.parametrize(('change', 'says'), [
     ('scenes.alert.often=1', 'often'), ('lanes.assistant.hears.music=1.0', 'music'),
+    ('window_s=3', r'whole chunks of 0.4 s, found 3 s'), ('window_s=0.8', '3 or more'),
     ('scenes.music.train=1', 'scenes'), ('replies.rate=quick', 'rate')])
 def test_a_wrong_recipe_names_the_key(change, says):
     with pytest.raises(ConfigurationError, match=says):

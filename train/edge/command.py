@@ -82,8 +82,8 @@ def _material_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[Rec
         *_speech_flags(options), '--split', split, '--out', out / split, '--workers', workers),))
         for split in ('train', 'validation')]
     return [*steps, RecipeStep(name='features', commands=(_module_command(
-        'features', '--scenes', out / 'train', '--scenes', out / 'validation', '--workers',
-        workers),))]
+        'features', '--recipe', out / 'recipe.yaml', '--scenes', out / 'train', '--scenes',
+        out / 'validation', '--workers', workers),))]
 
 
 def _replies_step(options: argparse.Namespace, name: str, out: Path,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_S
 from held_out.classes import ALERTS
 from train.compose.mix import Mix
 from train.trainer.recipe import read_recipe
@@ -19,6 +20,8 @@ __all__ = ['KINDS', 'EdgeRecipe', 'Hearing', 'Mandarin', 'Replies', 'Scenes', 'T
 
 KINDS = ('speech', 'alert', 'harmless', 'long', 'mandarin')
 """What happens in a scene: said, sounding, of no interest, far apart, said in Mandarin."""
+LEAST_WINDOW = 3
+"""Chunks: the sound branch hears 0.96 s at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,8 @@ class EdgeRecipe:
     """The whole recipe."""
 
     name: str
+    window_s: float
+    """What the encoder hears at once, whole chunks; its cost per chunk grows with it."""
     sound_feature: str
     """As ``audio_tower.sound_feature`` of the model: direction or strength."""
     speech: float
@@ -100,6 +105,11 @@ class EdgeRecipe:
     lanes: Mapping[str, Hearing]
 
     def __post_init__(self) -> None:
+        chunks = round(self.window_s / CHUNK_S, 6)
+        if chunks < LEAST_WINDOW or chunks % 1:
+            raise ConfigurationError(f'window_s: expected {LEAST_WINDOW} or more whole chunks of '
+                                     f'{CHUNK_S:g} s, found {self.window_s:g} s; correct the '
+                                     'recipe')
         if set(self.scenes) != set(KINDS):
             raise ConfigurationError(f'scenes: expected the kinds {sorted(KINDS)}, found '
                                      f'{sorted(self.scenes)}; correct the recipe')

@@ -24,7 +24,7 @@ from audio_interaction_ros.checkpoints.config import (
 from audio_interaction_ros.checkpoints.manifest import write_manifest
 from train.edge.adapter import DECODER, SCALE
 from train.edge.feature_folder import read_sounds
-from train.edge.features import MEL, TAGGER, tower_config
+from train.edge.features import MEL, TAGGER, WINDOW_S, tower_config
 from train.edge.layout import IDS, MIN_CONFIDENCE, PROMPTS, SLOTS, THRESHOLDS
 from train.edge.recipe import read_edge_recipe
 
@@ -34,10 +34,11 @@ __all__ = ['make_configuration']
 def make_configuration(thresholds: dict[str, float], sounds: tuple[str, ...],
                        min_confidence: dict[str, float] | None = None,
                        slots: dict[str, int] | None = None,
-                       sound_feature: str = 'direction') -> CheckpointConfig:
+                       sound_feature: str = 'direction',
+                       window_s: float = WINDOW_S) -> CheckpointConfig:
     """Return everything about the model except its weights."""
     return CheckpointConfig(
-        model='edge', audio_tower=tower_config(sounds, sound_feature), decoder=DECODER,
+        model='edge', audio_tower=tower_config(sounds, sound_feature, window_s), decoder=DECODER,
         token_ids=IDS, mel=MEL, max_positions=2048, lora_scale=SCALE,
         lanes=lanes_by_setting(prompts=PROMPTS, thresholds=thresholds,
                                min_confidence=min_confidence or {}, slots=slots or {}),
@@ -62,12 +63,13 @@ def main() -> None:
                         help='positions that a lane keeps, where fewer are better')
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    recipe = read_edge_recipe(arguments.recipe)
     dump_config(make_configuration(THRESHOLDS | by_lane(arguments.threshold),
                                    read_sounds(arguments.trained),
                                    MIN_CONFIDENCE | by_lane(arguments.min_confidence),
                                    {lane: int(count) for lane, count in
                                     (SLOTS | by_lane(arguments.slots)).items()},
-                                   read_edge_recipe(arguments.recipe).sound_feature),
+                                   recipe.sound_feature, recipe.window_s),
                 arguments.out / 'config.yaml')
     save_file({name: value.half() for name, value in load_file(arguments.trained).items()},
               arguments.out / 'trained.safetensors')
