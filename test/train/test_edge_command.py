@@ -29,7 +29,7 @@ def python(code: str) -> tuple[str, ...]:
 def options(tmp_path, **more) -> Namespace:
     return Namespace(**{'out': tmp_path, 'data': Path('data'), 'text': Path('t.tsv'),
                         'workers': 2, 'learners': None, 'threshold': [], 'tagger': None,
-                        'start': None, 'pairs': None, 'kokoro_model': None,
+                        'start': None, 'begin': None, 'pairs': None, 'kokoro_model': None,
                         'kokoro_voices': None, **more})
 
 
@@ -140,6 +140,18 @@ def test_a_tagger_and_an_earlier_projector_go_to_their_steps(tmp_path):
                 for command in step.commands}
     assert value(commands['train.edge.sound'], '--tagger') == 'scores.jsonl'
     assert value(commands['train.edge.stage_a'], '--start') == 'earlier.safetensors'
+
+
+def test_a_finished_model_learns_on_in_sessions_only(tmp_path):
+    steps = steps_of(tmp_path, begin=Path('models/edge'), pairs=Path('p.tsv'))
+    assert [step.name for step in steps] == ['speech', 'Mandarin', 'scenes, train',
+                                             'scenes, validation', 'features', 'sessions',
+                                             'model folder']
+    sessions, shipped = (step.commands[0] for step in steps[-2:])
+    assert {value(sessions, flag) for flag in ('--projector', '--sound', '--begin')} == {
+        'models/edge/trained.safetensors'}
+    assert value(sessions, '--pairs') == 'p.tsv'
+    assert value(shipped, '--trained') == value(sessions, '--out')
 
 
 def test_a_folder_is_of_one_recipe(tmp_path):

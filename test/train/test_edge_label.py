@@ -18,7 +18,8 @@ from train.edge.label import (
 
 pytestmark = pytest.mark.unit
 
-CLIP = {'path': 'a.wav', 'label': 'speech_command', 'lang': 'en', 'licence_group': 'free'}
+CLIP = {'path': 'a.wav', 'label': 'speech_command', 'lang': 'en', 'licence_group': 'free',
+        'seconds': 2.0}
 UNCHECKED = 'prompt given to the speaker, not checked against the recording'
 PROMPT = {**CLIP, 'text_note': UNCHECKED}
 
@@ -31,7 +32,8 @@ def heard(text, **fields):
 @pytest.mark.parametrize(('change', 'answer'), [
     ({}, True), ({'text': 'Stop.'}, False), ({'text': 'Stop.', 'text_note': UNCHECKED}, True),
     ({'licence_group': 'share_alike'}, False), ({'lang': 'zh'}, False),
-    ({'label': 'speech_nonverbal'}, False), ({'label': 'dog_bark'}, False)])
+    ({'label': 'speech_nonverbal'}, False), ({'label': 'dog_bark'}, False),
+    ({'seconds': 11.0}, True), ({'seconds': 11.1}, False)])
 def test_free_english_speech_without_a_checked_text_is_read(change, answer):
     assert wants_label({**CLIP, **change}) is answer
 

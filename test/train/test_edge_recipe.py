@@ -41,6 +41,13 @@ def test_the_shipped_recipe_says_of_every_lane_what_it_hears():
     assert recipe.mix.rules.critical['siren'] == ('I hear a siren.', 'urgent')
 
 
+def test_who_learns_on_hears_what_a_new_model_hears():
+    whole, more = read_edge_recipe(), read_edge_recipe('edge_continue')
+    assert (more.mix, more.lanes, more.sound_feature) == (whole.mix, whole.lanes, 'strength')
+    assert more.replies.rates == whole.replies.rates
+    assert more.replies.rate < whole.replies.rate
+
+
 def test_a_recipe_is_written_and_read_equal_and_scaled(tmp_path):
     recipe = read_edge_recipe('edge', ('replies.forgotten=0.2', 'scenes.alert.train=7'))
     assert (recipe.replies.forgotten, recipe.scenes['alert'].train) == (0.2, 7)

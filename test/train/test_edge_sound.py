@@ -5,12 +5,14 @@ from argparse import Namespace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from audio_interaction_ros.checkpoints.config import dump_config
 from audio_interaction_ros.model.audio_tower import SoundBranch
 from train.edge.feature_folder import read_sounds
 from train.edge.features import tower_config
 from train.edge.recipe import Training
+from train.edge.ship import make_configuration
 from train.edge.sound import (
     NoAlertsError,
     make_branch,
@@ -45,6 +47,12 @@ def test_what_is_written_hears_unscaled_summaries_as_the_branch_hears_scaled_one
     torch.testing.assert_close(branch(heard), expected, atol=1e-4, rtol=1e-4)
     assert read_sounds(tmp_path / 'sound.safetensors') == SOUNDS
     assert [path.name for path in tmp_path.iterdir()] == ['sound.safetensors']
+
+
+def test_weights_of_a_models_folder_are_told_apart_by_its_configuration(branch, tmp_path):
+    dump_config(make_configuration({'assistant': 0.9}, SOUNDS), tmp_path / 'config.yaml')
+    save_file(branch.state_dict(), tmp_path / 'trained.safetensors')
+    assert read_sounds(tmp_path / 'trained.safetensors') == SOUNDS
 
 
 def gradient(branch, wanted, soft=None):

@@ -26,6 +26,8 @@ __all__ = ['RecipeStep', 'add_arguments', 'make_steps', 'run', 'work_off']
 POLL_S = 0.2
 PATIENCE_S = 10.0
 """So long a process may take to end before it is killed."""
+TRAINED = 'trained.safetensors'
+"""The weights in a model's folder."""
 MACHINE = {'--workers', '--shard', '--shards', '--nproc-per-node'}
 """Options that share the work out and do not change what is made."""
 
@@ -86,23 +88,45 @@ def _material_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[Rec
         out / 'validation', '--workers', workers),))]
 
 
-def _replies_step(options: argparse.Namespace, name: str, out: Path,
+def _replies_step(options: argparse.Namespace, name: str, sound: Path, out: Path,
                   *more: object) -> RecipeStep:
     """Return a step in which decisions and words are learned, on all workers."""
     return RecipeStep(name=name, commands=((
         sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
         str(options.learners or options.workers), *_module_command(
             'stage_b', '--recipe', options.out / 'recipe.yaml', '--scenes', options.out / 'train',
-            '--sound', options.out / 'sound.safetensors', '--out', out, *more)[1:]),))
+            '--sound', sound, '--out', out, *more)[1:]),))
+
+
+def _ship_step(options: argparse.Namespace, trained: Path) -> RecipeStep:
+    return RecipeStep(name='model folder', commands=(_module_command(
+        'ship', '--recipe', options.out / 'recipe.yaml', '--trained', trained, '--out',
+        options.out / 'model',
+        *(part for lane in options.threshold for part in ('--threshold', lane))),))
+
+
+def _continued_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[RecipeStep]:
+    """
+    Return the steps in which a finished model learns on: sessions of all its lanes.
+
+    What it knows of words, sounds and text it keeps; sentence pairs among the sessions see to it.
+    """
+    before, trained = options.begin / TRAINED, options.out / 'trained.safetensors'
+    return [*_material_steps(options, recipe),
+            _replies_step(options, 'sessions', before, trained, '--projector', before, '--begin',
+                          before, *_optional_flag('--pairs', options.pairs)),
+            _ship_step(options, trained)]
 
 
 def make_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[RecipeStep]:
     """
-    Return all steps of the recipe for these options.
+    Return all steps of the recipe for these options, or those in which a model learns on.
 
     With pairs the language model learns to translate text between two rounds of sessions: what it
     is to do with what it hears it knows before, what it knows of Chinese it needs after.
     """
+    if options.begin:
+        return _continued_steps(options, recipe)
     out, told = options.out, ('--recipe', options.out / 'recipe.yaml')
     projector, sound, trained, last = (
         out / f'{name}.safetensors'
@@ -115,18 +139,16 @@ def make_steps(options: argparse.Namespace, recipe: EdgeRecipe) -> list[RecipeSt
                             *_optional_flag('--start', options.start)),
             _module_command('sound', *both, '--data', options.data, '--out', sound,
                             *_optional_flag('--tagger', options.tagger)))),
-        _replies_step(options, 'when and what', trained, '--projector', projector)]
+        _replies_step(options, 'when and what', sound, trained, '--projector', projector)]
     if options.pairs:
         text = out / 'translation'
         steps += [
             RecipeStep(name='translation of text', commands=(_module_command(
                 'translate', 'fit', '--pairs', options.pairs, '--begin', trained, '--out', text,
                 '--minutes', recipe.translation.minutes, '--rate', recipe.translation.rate),)),
-            _replies_step(options, 'three lanes', last, '--projector', trained, '--begin',
-                          text / 'trained.safetensors', '--pairs', options.pairs)]
-    return [*steps, RecipeStep(name='model folder', commands=(_module_command(
-        'ship', *told, '--trained', last if options.pairs else trained, '--out', out / 'model',
-        *(part for lane in options.threshold for part in ('--threshold', lane))),))]
+            _replies_step(options, 'three lanes', sound, last, '--projector', trained,
+                          '--begin', text / 'trained.safetensors', '--pairs', options.pairs)]
+    return [*steps, _ship_step(options, last if options.pairs else trained)]
 
 
 def run_step(step: RecipeStep, environment: dict[str, str]) -> None:
@@ -231,6 +253,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='share of data and minutes, to try the recipe')
     parser.add_argument('--until', metavar='STEP', help='end when this step is done')
     parser.add_argument('--tagger', type=Path, help='scores of a tagger on the clips')
+    parser.add_argument('--begin', type=Path, metavar='MODEL',
+                        help='folder of a finished model that learns on: only sessions')
     parser.add_argument('--start', type=Path, metavar='PROJECTOR',
                         help='projector of an earlier run that the words go on from')
     parser.add_argument('--threshold', action='append', metavar='LANE=P', default=[],

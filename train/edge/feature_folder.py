@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+from audio_interaction_ros.checkpoints.config import load_config
 from train.records import Stream
 from train.stages import read_stage
 
@@ -36,6 +37,13 @@ def read_features(folder: Path, stream: Stream, first: int = 0,
 
 
 def read_sounds(path: Path) -> tuple[str, ...]:
-    """Return the sounds that the sound branch in a file of weights tells apart."""
+    """
+    Return the sounds that the sound branch in a file of weights tells apart.
+
+    Of a model's folder the configuration beside the weights names them.
+    """
     with safe_open(path, 'np') as file:
-        return tuple(json.loads((file.metadata() or {})['sounds']))
+        about = file.metadata() or {}
+    if 'sounds' in about:
+        return tuple(json.loads(about['sounds']))
+    return load_config(path.with_name('config.yaml')).audio_tower.sounds

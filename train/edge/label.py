@@ -36,7 +36,8 @@ from audio_interaction_ros.whole_file import write_whole
 from measure.word_errors import count_errors
 from train.speech.style import to_spoken
 
-__all__ = ['Label', 'LabelError', 'WhisperReading', 'read_labels', 'judge_reading', 'wants_label']
+__all__ = ['LONGEST_S', 'Label', 'LabelError', 'WhisperReading', 'read_labels', 'judge_reading',
+           'wants_label']
 
 LEAST_LOG_PROBABILITY = -0.6
 """Mean over the tokens of the clip. Whisper gives up at -1.0; what it writes between -1.0 and
@@ -57,6 +58,9 @@ FRAME = {'a', 'an', 'and', 'brew', 'can', 'could', 'get', 'give', 'have', 'i', "
 MISHEARD = {'brue': 'brew', 'brow': 'brew', 'bruce': 'brew', 'oz': 'ounce'}
 """What base wrote of words of the drink orders that are no slots, found by reading its words that
 occur once or twice; nobody orders a brow."""
+
+LONGEST_S = 11.0
+"""A longer clip is never learnt from, so nobody reads it."""
 
 Words = Callable[[np.ndarray], 'WhisperReading']
 
@@ -99,6 +103,7 @@ def wants_label(row: dict[str, Any]) -> bool:
     label = row.get('label', '')
     return (row.get('licence_group') == 'free' and row.get('lang') == 'en'
             and label.startswith('speech_') and label != 'speech_nonverbal'
+            and row['seconds'] <= LONGEST_S
             and (not row.get('text') or 'not checked' in row.get('text_note', '')))
 
 

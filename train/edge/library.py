@@ -25,6 +25,7 @@ from held_out.classes import ALERTS, NEITHER
 from held_out.splits import is_validation, recording_of
 from train.compose.audio import ClipError, read_clip
 from train.compose.bind import Pool
+from train.edge.label import LONGEST_S as LONGEST_SPEECH_S
 from train.edge.label import Label, to_sentence
 from train.edge.synthesise import trim_with_start
 from train.records import Clip
@@ -95,7 +96,7 @@ def _read_row(row: Mapping, data: Path, known: Label | None) -> Iterator[Clip]:
     label, text = row['label'], ''
     if label.startswith('speech_') and label != 'speech_nonverbal':
         text = known.text if known else row.get('text') or ''
-        if not text or row['seconds'] > 11 or row.get('lang', 'en') != 'en' or (
+        if not text or row['seconds'] > LONGEST_SPEECH_S or row.get('lang', 'en') != 'en' or (
                 known and known.doubtful) or '_' in text or '.wav' in text:
             return
     elif label in NEITHER or (label in ('dog_bark', 'baby_cry')

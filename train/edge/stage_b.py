@@ -17,6 +17,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from train.edge.pair_rows import draw_rows as rows_of
 from train.edge.recipe import Replies, read_edge_recipe
 from train.edge.training_sessions import Item, draw_batches
 from train.tokens import IGNORE
-from train.trainer.clock import Clock
+from train.trainer.clock import Clock, computing_seconds
 from train.trainer.processes import average, mean_of, the_processes
 from train.trainer.progress import hash_files, resume_progress, save_progress
 from train.trainer.schedule import rate_share, set_rates
@@ -221,7 +222,8 @@ def main() -> None:
     pairs = split_pairs(read_pairs(arguments.pairs))[0] if arguments.pairs else []
     streams = read_streams(arguments.scenes)
     print(f'{len(streams)} streams, {spent:.1f} of {minutes:.1f} min spent', flush=True)
-    clock = Clock(minutes, spent)
+    clock = Clock(minutes, spent, partial(computing_seconds, torch.get_num_threads())
+                  if arguments.device == 'cpu' else time.monotonic)
     about = {**begun_from, 'sounds': json.dumps(model.sounds)}
 
     def single_share() -> float:
