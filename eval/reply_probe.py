@@ -89,7 +89,6 @@ class ReplyProbe:
             outcome = machine.on_token(state, token)
             if outcome not in (Outcome.EMOTION, Outcome.END):
                 text.push(self._tokenizer.token_bytes(token))
-        text.flush()
         return UnsaidReply(self._chunks, state.emotion is Emotion.URGENT, text.text.strip(),
                            sure.value)
 

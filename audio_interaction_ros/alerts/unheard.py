@@ -25,8 +25,8 @@ def list_unheard(rules: AlertRules, listened: Collection[str],
     said = [f'labels.{rule.label}.sounds: the model does not tell {sound} apart'
             + _guess(sound, told_apart)
             for rule in rules.labels.values() for sound in rule.sounds if sound not in told_apart]
-    return said + [f'labels.{rule.label}: nothing raises it: it has no phrases and no intents, and no '
-                   f'profile has a threshold for {" or ".join(rule.sounds)}'
+    return said + [f'labels.{rule.label}: nothing raises it: it has no phrases, no intents, '
+                   f'and no profile has a threshold for {" or ".join(rule.sounds)}'
                    for rule in rules.labels.values() if _is_mute(rule, chosen)]
 
 

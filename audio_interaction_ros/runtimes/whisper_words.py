@@ -60,7 +60,8 @@ class WhisperWords(PaddedReading, WhisperSecondPass):
             after[-1], mark='.', mark_ids=tuple(self.encode('.')))  # or none would follow it
         read = self._read_padded(samples, (*after[:-1], last), (), language, DOUBTED_PAD_S)
         words = read.words[len(after):]
-        return replace(read, words=words, doubt=find_doubt(words, len(samples) / SAMPLE_RATE_HZ))
+        return replace(read, words=words, doubt=find_doubt(
+            words, len(samples) / SAMPLE_RATE_HZ, broken=read.doubt == BROKEN))
 
     def _read_padded(self, samples: np.ndarray, agreed: Sequence[ReadWord],
                      before: Sequence[ReadWord], language: str, pad_s: float, *,

@@ -27,8 +27,8 @@ def test_mistyped_sounds_and_labels_that_nothing_raises_are_named():
     assert list_unheard(rules, rules.rules_of_sounds(), CLASSES) == [
         'labels.siren.sounds: the model does not tell sirene apart, did you mean siren',
         'labels.kettle.sounds: the model does not tell ketle apart, did you mean kettle',
-        'labels.kettle: nothing raises it: it has no phrases, and no profile has a threshold for '
-        'ketle']
+        'labels.kettle: nothing raises it: it has no phrases, no intents, and no profile has a '
+        'threshold for ketle']
 
 
 def test_a_threshold_of_this_place_is_one_too():
