@@ -114,7 +114,7 @@ def test_what_remembers_one_stream_is_had_by_one_node_at_a_time(robot, name):
     robot.wait(lambda: first.ready, 'it has the model')
     with robot.at('/other'):
         second = make(runtime=lambda _: runtime)
-    robot.wait(lambda: second.failure, 'it is refused')
+    robot.wait(lambda: second.failure and second.state == 'unconfigured', 'it is refused')
     assert f'the one that {first.get_fully_qualified_name()} listens with' in second.failure
     assert 'give each assistant a SharedRuntime of its own' in second.failure
     for _ in range(2):  # itself it may have it again, and another once it is let go
