@@ -30,6 +30,7 @@ from audio_interaction_ros.cli.sounds import (
     make_configuration,
     tell_minutes,
 )
+from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 from audio_interaction_ros.stream.chunk import EncodedChunk
@@ -78,13 +79,7 @@ def _run(options: argparse.Namespace) -> int:
     if not sound_rules:
         raise ConfigurationError('expected a profile with thresholds of sounds in the rules file, '
                                  'found none; name another in --profile')
-    print_notice(f'loading the model {config.model.path}')
-    runtime = load_model(config.model, halves=('encoder',))
-    pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
-    chunks = _hear(_hear_all(pipeline, streams), options.minutes)
-    if not chunks or not chunks[0].sounds.names:
-        raise ConfigurationError('expected a model that tells sounds apart, and audio, found none '
-                                 'of one; use a model folder with a file of sounds')
+    model_id, chunks = _hear_source(options, streams, config)
     hours = len(chunks) * CHUNK_S / 3600
     choices = choose_thresholds(
         chunks, sound_rules, allowed=int(options.rate * hours),
@@ -99,8 +94,21 @@ def _run(options: argparse.Namespace) -> int:
             f'refused, nothing is written: {"; ".join(refused)}. A critical sound keeps '
             f'{options.keep_recall:.0%} of its recall or more (--keep-recall). Something in what '
             'was heard sounds like it: find and stop it, or calibrate again with --force')
-    _write(options, choices, hours, runtime.encoder.spec.model_id, refused)
+    _write(options, choices, hours, model_id, refused)
     return 0
+
+
+def _hear_source(options: argparse.Namespace, streams: Iterable[Iterable[AudioBlock]],
+                 config: AssistantConfig) -> tuple[str, list[EncodedChunk]]:
+    """Return the id of the model and the chunks that it hears."""
+    print_notice(f'loading the model {config.model.path}')
+    runtime = load_model(config.model, halves=('encoder',))
+    pipeline = build_pipeline(config, runtime.encoder, runtime.sounds)
+    chunks = _hear(_hear_all(pipeline, streams), options.minutes)
+    if not chunks or not chunks[0].sounds.names:
+        raise ConfigurationError('expected a model that tells sounds apart, and audio, found none '
+                                 'of one; use a model folder with a file of sounds')
+    return runtime.encoder.spec.model_id, chunks
 
 
 def _open_source(options: argparse.Namespace) -> Iterator[Iterator[AudioBlock]]:

@@ -21,12 +21,7 @@ from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Encoder, Encoding
-from audio_interaction_ros.taught.recordings import (
-    Bed,
-    Embed,
-    read_chunks,
-    read_samples,
-)
+from audio_interaction_ros.taught.recordings import Bed, Embed, read_chunks, read_samples
 
 __all__ = ['Hear', 'embed_with', 'hear_background', 'make_hearer', 'read_clip']
 

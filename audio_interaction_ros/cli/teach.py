@@ -30,11 +30,7 @@ from audio_interaction_ros.taught.folder import (
     sounds_folder,
 )
 from audio_interaction_ros.taught.head import TaughtSound, make_name
-from audio_interaction_ros.taught.recordings import (
-    Bed,
-    Embed,
-    hear_recording,
-)
+from audio_interaction_ros.taught.recordings import Bed, Embed, hear_recording
 from audio_interaction_ros.terminal import print_result
 
 __all__ = ['LEAST_RECALL', 'add_parser', 'teach']
@@ -122,20 +118,25 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
                           embed_with(hear), runtime.encoder, options.rate)
     print_result(_describe(lesson, len(clips)))
     print_result(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
-    if lesson.recall < LEAST_RECALL and not options.force:
+    if not options.force:
+        _check_lesson(options.name, lesson)
+    print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
+    return 0
+
+
+def _check_lesson(title: str, lesson: Lesson) -> None:
+    if lesson.recall < LEAST_RECALL:
         raise ConfigurationError(
-            f'{options.name!r} cannot be told from the background: expected {LEAST_RECALL:g} of '
+            f'{title!r} cannot be told from the background: expected {LEAST_RECALL:g} of '
             f'the recordings that were left out to be heard, {lesson.recall:.2f} were; nothing is '
             'stored. Record it nearer and longer, look whether it sounds in the background, or '
             'give --force')
-    if lesson.as_recorded <= LEAST_RECALL and not options.force:
+    if lesson.as_recorded <= LEAST_RECALL:
         raise ConfigurationError(
-            f'{options.name!r} cannot be told from the background: it is heard when it is made '
+            f'{title!r} cannot be told from the background: it is heard when it is made '
             f'louder, but of the recordings as loud as they are {lesson.as_recorded:.2f} were '
             f'heard, expected more than {LEAST_RECALL:g}; nothing is stored. The background '
             'sounds like it: record the place without it, or give --force')
-    print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
-    return 0
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -31,7 +31,7 @@ from audio_interaction_ros.audio.block import AudioBlock
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.dialogue.word_interpreter import WordInterpreter
 from audio_interaction_ros.errors import AudioFormatError
-from audio_interaction_ros.intents.answers import Answer
+from audio_interaction_ros.offline.answering import Answering
 from audio_interaction_ros.offline.words import Words
 from audio_interaction_ros.runtimes.base import (
     Decoder,
@@ -44,7 +44,6 @@ from audio_interaction_ros.runtimes.base import (
 )
 from audio_interaction_ros.stream.chunk import EncodedChunk
 from audio_interaction_ros.stream.events import (
-    AnswerWanted,
     Event,
     FinalReply,
     FinalTranscript,
@@ -111,10 +110,11 @@ class Assistant:
         self.policy = build_policy(config.alerts, config.lanes)
         self.thresholds = {lane.name: lane.threshold for lane in config.lanes}
         self._kinds = {lane.name: lane.kind for lane in config.lanes}
-        self.answers = build_answers(config, reads=second_pass is not None)
-        """What answers words that were read; None where replies are the model's own."""
-        self._talker = build_talker(config, text_model, decoder=decoder, tokenizer=tokenizer,
-                                    lanes={})  # those of the configuration are resolved
+        self._answering = Answering(
+            build_answers(config, reads=second_pass is not None),
+            build_talker(config, text_model, decoder=decoder, tokenizer=tokenizer,
+                         lanes={}),  # those of the configuration are resolved
+            cancel=self._cancel_replies, alerts_of=self._alerts_of)
         self._interpreter = interpreter
         self.stats = AssistantStats()
 
@@ -122,7 +122,8 @@ class Assistant:
     def read_again(self) -> frozenset[str]:
         """Lanes whose finished replies are drafts: what is read in a second pass decides."""
         passes = {'transcript': self._words.second_pass,
-                  'translation': self._words.translation_second_pass, 'reply': self.answers}
+                  'translation': self._words.translation_second_pass,
+                  'reply': self._answering.answers}
         return frozenset(lane for lane, kind in self._kinds.items()
                          if passes.get(kind) is not None)
 
@@ -183,8 +184,7 @@ class Assistant:
             self.stats.audio_s += len(block.samples) / block.sample_rate_hz
             yield from self._work(self._pipeline.push, block)
         yield from self._work(self._pipeline.flush, TAIL_S)
-        if self.answers is not None:
-            yield from self._say(self.answers.give_up())
+        yield from self._answering.give_up()
 
     @property
     def shows_words(self) -> frozenset[str]:
@@ -222,8 +222,7 @@ class Assistant:
                 self.stats.withheld += isinstance(event, ReplyWithheld)
                 if isinstance(event, ReplyFinished):
                     yield from self._follow_up(event)
-        if self.answers is not None:
-            yield from self._say(self.answers.tick(chunk.stamp_ns))
+        yield from self._answering.tick(chunk.stamp_ns)
         yield from self._count_alerts(self.policy.tick(chunk.stamp_ns))
 
     def _read_on(self, chunk: EncodedChunk | None = None) -> Iterator[Event | AlertChange]:
@@ -237,7 +236,7 @@ class Assistant:
             yield words
             yield from self._answer(words)
             return
-        self._cut_short(words.text)
+        self._answering.cut_short(words.text)
         yield words
         translated = self._interpreter and self._interpreter.on_partial(words)
         if translated:
@@ -261,41 +260,24 @@ class Assistant:
             yield from self._answer(final)
         if kind == 'translation' and self._words.translation_second_pass is not None:
             self.session.translate(reply, self._words.read_for_translation(reply))
-        if kind == 'reply' and self.answers is not None:
-            yield from self._say(self.answers.on_reply(reply))
+        if kind == 'reply':
+            yield from self._answering.on_reply(reply)
 
     def _answer(self, heard: FinalTranscript) -> Iterator[Event | AlertChange]:
-        """
-        Yield what is answered to words, and their translation where it follows them.
-
-        Replies that they cut short end before.
-        """
-        if self.answers is not None:
-            self._cut_short(heard.text)
-            yield from self._say(self.answers.on_words(heard))
+        """Yield what is answered to words, and their translation where it follows them."""
+        yield from self._answering.on_words(heard)
         translated = self._interpreter and self._interpreter.on_final(
             heard, self._words.write_english(heard))
         if translated:
             yield translated
 
-    def _say(self, answers: Iterable[Answer]) -> Iterator[Event | AlertChange]:
-        """Yield answers, alerts of them first; the text model answers what no intent explains."""
-        for answer in answers:
-            if isinstance(answer, AnswerWanted) and self._talker is not None:
-                yield from self._talker.answer(answer)
-                continue
-            if isinstance(answer, FinalReply):
-                yield from self._count_alerts(self.policy.on_answer(answer))
-                if self._talker is not None:
-                    self._talker.note(answer)
-            yield answer
+    def _alerts_of(self, answer: FinalReply) -> list[AlertChange]:
+        return self._count_alerts(self.policy.on_answer(answer))
 
-    def _cut_short(self, text: str) -> None:
-        """End every reply at once where a text is a word such as "stop"."""
-        if self.answers is not None and self.answers.is_cut_short(text):
-            for lane, kind in self._kinds.items():
-                if kind == 'reply':
-                    self.session.cancel(lane)
+    def _cancel_replies(self) -> None:
+        for lane, kind in self._kinds.items():
+            if kind == 'reply':
+                self.session.cancel(lane)
 
     def _count_alerts(self, changes: list[AlertChange]) -> list[AlertChange]:
         self.stats.alerts += sum(change.previous is None for change in changes)

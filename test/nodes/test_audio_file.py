@@ -40,7 +40,7 @@ def test_consumed_pace_keeps_no_more_than_max_ahead_under_way(robot, recording):
 
     def look(_message):
         with node._news:
-            ahead.append(node._count_under_way(node.published_s))
+            ahead.append(node._under_way.count(node.published_s))
     robot.watcher.create_subscription(AudioChunk, 'audio', look, qos.AUDIO_IN)
 
     def stats():
@@ -73,7 +73,7 @@ def test_a_recording_that_waits_is_not_waited_for(robot, recording):
     node = robot.add(AudioFileNode(**robot.options({'path': str(recording), 'tail_s': 0.4})))
     node.held = True
     robot.decoder()
-    robot.wait(lambda: node._consumed is not None, 'there is a decoder')
+    robot.wait(lambda: node._under_way.has_decoder, 'there is a decoder')
     time.sleep(0.5)
     assert encoder.count_publishers('audio') == encoder._input.renewed == 0
     node.held = False
@@ -93,7 +93,7 @@ def test_consumed_pace_finds_out_how_long_chunks_are(robot, recording, chunk_s):
     offers = robot.watch(FifoCredit, 'encoded/credit', qos.CREDIT)
     node = play(robot, recording, max_ahead=3)
     robot.wait(lambda: node.finished, 'it is played to the end')
-    assert node._pace.size == size
+    assert node._under_way._pace.size == size
     chunks = round(12 / chunk_s)
     robot.wait(lambda: offers and offers[-1].consumed_seq >= chunks, 'all of it is heard')
 

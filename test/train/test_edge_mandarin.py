@@ -163,23 +163,12 @@ def test_the_command_goes_on_without_kokoro_and_stops_without_any(tmp_path, monk
         main(asked)
 
 
-def test_a_stopped_run_goes_on(tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on(tmp_path, monkeypatch, one_process):
     said = []
-
-    class Alone:
-        def __init__(self, workers):
-            self.map = lambda function, *rows, chunksize: map(function, *rows)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
 
     def speak(item, model, voices):
         said.append(item.name)
         return TONE[:16_000]
-    monkeypatch.setattr('train.edge.synthesise.ProcessPoolExecutor', Alone)
     monkeypatch.setattr(mandarin, 'speak', speak)
     one = partial(make, model=tmp_path, voices=tmp_path)
     spoken = plan_utterances(PAIRS, {'kokoro': 3, 'espeak': 0}, 1)

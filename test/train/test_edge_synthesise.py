@@ -72,24 +72,13 @@ def test_the_voice_says_the_fillers_and_the_line_keeps_the_text(tmp_path, monkey
     assert soundfile.info(tmp_path / line['path']).samplerate == 16_000
 
 
-def test_a_stopped_run_keeps_its_lines_and_speaks_the_rest(tmp_path, monkeypatch):
+def test_a_stopped_run_keeps_its_lines_and_speaks_the_rest(tmp_path, monkeypatch, one_process):
     said = []
-
-    class Alone:
-        def __init__(self, workers):
-            self.map = lambda function, *rows, chunksize: map(function, *rows)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            return None
 
     def speak(text, voice, rng):
         said.append(text)
         return np.sin(np.arange(16_000, dtype=np.float32))
     monkeypatch.setattr(synthesise, 'speak', speak)
-    monkeypatch.setattr(synthesise, 'ProcessPoolExecutor', Alone)
     plan = [Utterance(name=name, text=f'Go {name}.', voice='flite:slt', seed=1, split='train')
             for name in 'abc']
     speak_all(plan[:2], tmp_path, 1)

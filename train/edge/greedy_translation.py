@@ -14,21 +14,13 @@ import torch
 from torch import Tensor
 
 from audio_interaction_ros.model.decoder import KVCache, rope_tables
-from held_out.pairs import (
-    DIRECTIONS,
-    Pair,
-    baseline_texts,
-    find_references,
-)
+from held_out.pairs import DIRECTIONS, Pair, baseline_texts, find_references
 from held_out.spoken_sentences import Sentence
 from measure.bleu import score
 from measure.report import to_json
 from train.edge.adapter import DECODER, Edge
 from train.edge.layout import IDS
-from train.edge.pair_rows import (
-    lay_out_pair,
-    scores,
-)
+from train.edge.pair_rows import lay_out_pair, scores
 
 __all__ = ['print_scores', 'score_both', 'translate']
 

@@ -173,12 +173,7 @@ class EncoderTask:
                 emit(error)
                 continue
             except Exception:
-                self._log(f'the stream starts anew after:\n{traceback.format_exc()}')
-                self.restarts += 1
-                self._failures += 1
-                if isinstance(item, Flush):
-                    self._interruption.forget()  # the pause after it is no loss
-                self._interruption.note_fault()
+                self._note_fault(item)
                 if self._failures >= _MOST_FAILURES:
                     raise
                 model.pipeline.reset(model.pipeline.epoch)
@@ -191,28 +186,40 @@ class EncoderTask:
                 emit(chunks)
         return False
 
-    def _encode(self, pipeline: ListeningPipeline, item: Any) -> list[EncodedChunk]:
-        if isinstance(item, BeginEpoch):
-            pipeline.reset(item.epoch)
-            if self._second_pass is not None:
-                self._second_pass.forget()  # also what was heard since the epoch was named
-            return []
-        if isinstance(item, PushToTalk):
-            if self._second_pass is not None:
-                self._second_pass.hold(item.held)
-            return []
+    def _note_fault(self, item: Any) -> None:
+        self._log(f'the stream starts anew after:\n{traceback.format_exc()}')
+        self.restarts += 1
+        self._failures += 1
         if isinstance(item, Flush):
-            chunks = self._mark(pipeline.flush(item.tail_s), False)
-            self._interruption.forget()
-            if self._second_pass is not None:
-                self._second_pass.finish()
-            if self._recorder is not None and item.for_good:
-                self._recorder.finish()
-            return chunks
-        if isinstance(item, PlayedAudio):
-            if self.canceller is not None:
-                self.canceller.reference.push(item.block)
-            return []
+            self._interruption.forget()  # the pause after it is no loss
+        self._interruption.note_fault()
+
+    def _encode(self, pipeline: ListeningPipeline, item: Any) -> list[EncodedChunk]:
+        match item:
+            case IncomingBlock():
+                return self._hear(pipeline, item)
+            case Flush():
+                return self._flush(pipeline, item)
+            case BeginEpoch(epoch):
+                pipeline.reset(epoch)
+                if self._second_pass is not None:
+                    self._second_pass.forget()  # also what was heard since the epoch was named
+            case PushToTalk(held) if self._second_pass is not None:
+                self._second_pass.hold(held)
+            case PlayedAudio(block) if self.canceller is not None:
+                self.canceller.reference.push(block)
+        return []
+
+    def _flush(self, pipeline: ListeningPipeline, item: Flush) -> list[EncodedChunk]:
+        chunks = self._mark(pipeline.flush(item.tail_s), False)
+        self._interruption.forget()
+        if self._second_pass is not None:
+            self._second_pass.finish()
+        if self._recorder is not None and item.for_good:
+            self._recorder.finish()
+        return chunks
+
+    def _hear(self, pipeline: ListeningPipeline, item: IncomingBlock) -> list[EncodedChunk]:
         self._spoke |= item.robot_speaking
         if self.canceller is not None:
             self.canceller.speaking = item.speaks_now
