@@ -221,6 +221,15 @@ def test_profile_language_and_thresholds_take_effect_while_it_listens(robot, rul
     robot.wait(lambda: len(alerts) == 2, 'the file counts')
     assert alerts[1].threshold == 0.125
     assert decoder.boards.sounds._rules['smoke_alarm'].threshold == 0.125
+    (tmp_path / 'here.yaml').write_text('format: audio-interaction-thresholds/1\nchosen: {}\n'
+                                        'thresholds: {smoke_alarm: 0.0625}\n')
+    assert change('thresholds', str(tmp_path / 'here.yaml')).successful
+    scores = robot.watch(SoundScores, 'sounds/scores', qos.DECISIONS)
+
+    def is_read_anew():
+        ears.hear({'smoke_alarm': 0.0})
+        return scores and scores[-1].thresholds[0] == 0.0625
+    robot.wait(is_read_anew, 'the file of the same name is read anew')
 
 
 def test_a_profile_that_the_rules_do_not_have_stops_the_configuration(robot, rules):

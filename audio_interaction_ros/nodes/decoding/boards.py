@@ -62,9 +62,10 @@ class Boards:
         self.alerts: AlertBoard = AlertBoard(
             node=node, settings=config.alerts, group=group, lanes=config.lanes, hearing=hearing,
             directions=self.directions, before=None if before is None else before.alerts)
+        self._sound_rules = read_sound_rules(config.alerts, self.alerts.rules)
         self.sounds = SoundBoard(
-            node=node, alerts=config.alerts, sounds=config.sounds,
-            rules=read_sound_rules(config.alerts, self.alerts.rules), directions=self.directions)
+            node=node, alerts=config.alerts, sounds=config.sounds, rules=self._sound_rules,
+            directions=self.directions)
 
     def _make_answers(self) -> AnswerBoard | None:
         config = self._config
@@ -98,9 +99,9 @@ class Boards:
         rules = read_sound_rules(config.alerts, self.alerts.rules)
         self.alerts.apply(config.alerts)
         self.sounds.apply(config.alerts, config.sounds, rules)
-        if config.alerts != self._config.alerts:
+        if rules != self._sound_rules:  # also where the file of the same name has others now
             self._commands.adjust_sounds(rules)
-        self._config = config
+        self._sound_rules, self._config = rules, config
 
     def give_up(self) -> None:
         """Make final what is open: nothing more will be heard."""
