@@ -276,6 +276,17 @@ def test_what_sounds_and_what_is_open_is_ended_in_words_when_the_node_is_deactiv
     assert alerts[-1].id == alerts[0].id
 
 
+def test_what_sounds_ends_where_the_encoder_is_gone(robot, rules):
+    events = robot.watch(SoundEvent, 'sounds', qos.EVENTS)
+    _, ears = start(robot, rules)
+    ears.hear({'bark': 0.9}, {'bark': 0.9})
+    robot.wait(lambda: events, 'it began')
+    robot.watcher.destroy_publisher(ears._publisher)
+    robot.wait(lambda: len(events) == 2, 'it ended')
+    assert (events[1].state, stamp_ns(events[1].offset)) == (
+        SoundEvent.ENDED, START + 2 * CHUNK_NS)
+
+
 def test_scores_that_do_not_fit_their_names_are_refused():
     sounds = chunks.SoundScores(names=('a', 'b'), scores=np.array([0.5, 0.25], np.float32))
     message = chunk_message(chunks.EncodedChunk(

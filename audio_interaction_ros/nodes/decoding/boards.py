@@ -37,6 +37,8 @@ from audio_interaction_ros.stream.sound_events import SoundEvent
 
 __all__ = ['Boards']
 
+_LOOK_S = 1.0
+
 
 class Boards:
     """All boards of one configuration of a decoder node."""
@@ -66,6 +68,7 @@ class Boards:
         self.sounds = SoundBoard(
             node=node, alerts=config.alerts, sounds=config.sounds, rules=self._sound_rules,
             directions=self.directions)
+        node.managed_timer(_LOOK_S, self._look, callback_group=group)
 
     def _make_answers(self) -> AnswerBoard | None:
         config = self._config
@@ -110,6 +113,15 @@ class Boards:
         self.replies.give_up()
         if self.texts is not None:
             self.texts.give_up()
+        self._end_sounds()
+
+    def _look(self) -> None:
+        """End what sounded where an encoder node is gone; the audio has a gap there anyway."""
+        if self.sounds.on and not self._node.count_publishers('encoded'):
+            self._commands.end_sounds()
+            self._end_sounds()
+
+    def _end_sounds(self) -> None:
         for ended, frame_id in self.sounds.list_ends():
             self._publish_sound(ended, frame_id)
 
