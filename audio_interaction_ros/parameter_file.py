@@ -72,8 +72,9 @@ def _read_overrides(arguments: Sequence[str]) -> Iterable[tuple[str, dict[str, A
 
 def _read_sections(document: Any, where: str) -> Iterable[tuple[str, dict[str, Any]]]:
     """Yield section name and nested parameters."""
-    if document is None:
-        return
+    if document is None:  # half written, or emptied by a full disk: no wish for defaults
+        raise ConfigurationError(f'{where}: expected /**: with ros__parameters: below it, found '
+                                 'nothing; name the right file, or none where all is default')
     if not isinstance(document, Mapping):
         raise ConfigurationError(f'{where}: expected /**: with ros__parameters: below it, found '
                                  f'{document!r}; change it')

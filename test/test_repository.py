@@ -290,6 +290,18 @@ def test_every_make_target_that_the_documents_name_exists():
     assert named <= targets
 
 
+def test_a_program_that_is_shown_ends_at_ctrl_c_without_a_traceback():
+    """Python raises one of two exceptions then, by who handles the signal first."""
+    shown = [code for path in project_files() if path.suffix == '.md' for code in re.findall(
+        r'```python\n(.*?)```', path.read_text(encoding='utf-8'), re.S)]
+    shown += [path.read_text(encoding='utf-8') for path in (ROOT / 'examples').rglob('*.py')]
+    spinning = [code for code in shown if 'rclpy.spin(' in code]
+    assert spinning
+    for code in spinning:
+        assert 'except (KeyboardInterrupt, ExternalShutdownException):' in code
+        assert 'import ExternalShutdownException' in code
+
+
 WIDE = {'docs/messages.md', 'docs/parameters.md'}  # made by programs
 
 

@@ -86,20 +86,29 @@ class AssistantProcess:
 
     def _is_worked_off(self, file: AudioFileNode) -> bool:
         """Return whether nothing is still to come of a recording that is over."""
-        now = time.monotonic()
-        self._ended_at = self._ended_at or now
+        self._ended_at = self._ended_at or time.monotonic()
         if self._printer is not None:
             self._printer.note_recording_over()
         busy = self._halves.list_busy()
-        if busy:
-            self._idle_since = None
-            # A slow machine that gets on is waited for; its reader wants to see what was heard.
-            late = now - max(self._ended_at, file.consumed_at) > _GIVE_UP_S
-            if late:
-                file.get_logger().warning(
-                    f'{" and ".join(busy)} still busy, and nothing was worked off for '
-                    f'{_GIVE_UP_S:.0f} s; what is missing now will not come')
-            return late
+        return self._is_given_up(file, busy) if busy else self._has_settled(file)
+
+    def _is_given_up(self, file: AudioFileNode, busy: list[str]) -> bool:
+        """Return whether those that are busy have got nowhere for too long, and say so."""
+        self._idle_since = None
+        # A slow machine that gets on is waited for; its reader wants to see what was heard.
+        late = time.monotonic() - max(self._ended_at or 0.0, file.consumed_at) > _GIVE_UP_S
+        if late:
+            file.get_logger().warning(
+                f'{" and ".join(busy)} still busy, and nothing was worked off for '
+                f'{_GIVE_UP_S:.0f} s; what is missing now will not come')
+            self.exit_code = 1
+            if self._printer is not None:
+                self._printer.tell_losses(file.recorded_s)
+        return late
+
+    def _has_settled(self, file: AudioFileNode) -> bool:
+        """Return whether nobody has had anything to do for a while; conclude then."""
+        now = time.monotonic()
         self._idle_since = self._idle_since or now
         settled = now - self._idle_since > _SETTLED_S
         if settled and self._printer is not None:

@@ -28,13 +28,18 @@ from audio_interaction_ros.cli.printer import describe_intent, describe_silence,
 from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
 from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.protocol import Emotion
+from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ, Emotion
 from audio_interaction_ros.terminal import draw_in_place, is_live, one_line, print_on
 
 __all__ = ['PrinterNode']
 
 _GRACE_S = 5.0
 _MODEL, _INPUT, _ALERTS = 'model', 'encoder_node: audio input', 'decoder_node: alerts'
+_LOSSES_S = {(_INPUT, 'lost_samples'): 1 / SAMPLE_RATE_HZ,
+             (_INPUT, 'lost_in_faults'): 1 / SAMPLE_RATE_HZ,
+             ('encoder_node: fifo', 'dropped_overflow'): CHUNK_S,
+             ('encoder_node: fifo', 'lost_in_flight'): CHUNK_S}
+"""Counts of what was not heard, by task and key, and how many seconds one of each is."""
 
 
 class PrinterNode(Node):
@@ -52,6 +57,7 @@ class PrinterNode(Node):
         self._thresholds: dict[str, float] = {}
         self._loading: set[str] = set()
         self._findings: dict[str, tuple[str, float, bool]] = {}
+        self._lost_s: dict[tuple[str, str], float] = {}
         self.create_subscription(DiagnosticArray, 'diagnostics', self._on_diagnostics,
                                  qos.DIAGNOSTICS)
         self.create_subscription(Decision, 'decisions', self._on_decision, qos.DECISIONS)
@@ -67,9 +73,18 @@ class PrinterNode(Node):
         self._over = True
 
     def conclude(self, audio_s: float) -> None:
-        """Say so where nothing was printed of so many seconds of audio."""
+        """Say what was not heard of so many seconds of audio, or that nothing was to be told."""
+        self.tell_losses(audio_s)
         if not self._printed:
             print_on(sys.stdout, describe_silence(audio_s, self._nearest, self._thresholds))
+
+    def tell_losses(self, audio_s: float) -> None:
+        """Say how much of so many seconds of audio was lost on its way, where some was."""
+        lost_s = sum(self._lost_s.values())
+        if lost_s > 0:
+            print_on(sys.stderr, f'{lost_s:.1f} of {audio_s:.1f} s of audio were not heard; where '
+                     'the machine is too slow, --pace consumed plays no faster than it hears '
+                     '(make assistant with ARGS="--pace consumed")')
 
     def _print(self, time_ns: int, topic: str, text: str) -> None:
         self._printed += 1
@@ -101,6 +116,9 @@ class PrinterNode(Node):
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
             self._thresholds.update(_read_thresholds(values))
+            self._lost_s.update({(task, key): float(values[key]) * each_s
+                                 for (task, key), each_s in _LOSSES_S.items()
+                                 if task == status.name and key in values})
             loads = values.get('loaded') == 'False' or values.get('second_pass_loading') == 'True'
             if loads and status.level != DiagnosticStatus.ERROR:
                 self._loading.add(status.name)

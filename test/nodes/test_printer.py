@@ -1,5 +1,7 @@
 """What a person reads beside the nodes: times of the audio, and true reasons of a silence."""
 
+from types import SimpleNamespace
+
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
@@ -155,6 +157,38 @@ def test_after_a_recording_no_audio_is_no_reason(screen):
                             'decoder_node: model': (ERROR, 'slow', {'loaded': 'True'})})
     assert screen.reasons == ['note    decoder_node: alerts: unacknowledged: siren',
                               'quiet?  decoder_node: model: slow']
+
+
+def test_what_was_lost_of_a_recording_is_told_at_its_end(screen):
+    tasks = {'encoder_node: audio input': (OK, 'ok', {'lost_samples': '8000',
+                                                      'lost_in_faults': '0'}),
+             'encoder_node: fifo': (WARN, 'dropped', {'dropped_overflow': '3',
+                                                      'lost_in_flight': '1'})}
+    screen.until('dropped', tasks)
+    screen.node.conclude(32.0)
+    assert '2.1 of 32.0 s of audio were not heard; ' in screen.look().err
+    assert 'nothing heard in 32.0 s' in screen.out
+
+
+def test_a_recording_that_was_whole_has_no_word_of_losses(screen):
+    screen.until('busy', {'encoder_node: fifo': (WARN, 'busy', {'dropped_overflow': '0'})})
+    screen.node.conclude(32.0)
+    assert 'not heard;' not in screen.look().err
+
+
+def test_what_is_given_up_of_a_recording_ends_with_an_error():
+    """Who reads the exit status must not take a part for the whole."""
+    told = []
+    process = assistant.AssistantProcess(
+        assistant.parse_options(['--source', 'file', '--file', 'x', '--exit-at-end']),
+        SimpleNamespace(list_busy=lambda: ['decoder_node'], ended='', failure=''))
+    process._file = SimpleNamespace(
+        held=False, finished=True, failure='', consumed_at=0.0, recorded_s=32.0,
+        get_logger=lambda: SimpleNamespace(warning=told.append))
+    assert not process.is_done() and process.exit_code == 0
+    process._ended_at -= assistant._GIVE_UP_S + 1.0
+    assert process.is_done() and process.exit_code == 1
+    assert 'decoder_node still busy' in told[0]
 
 
 @pytest.mark.parametrize('script', [{}, {0: {2: 'hello'}}])

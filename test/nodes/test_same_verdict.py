@@ -19,7 +19,6 @@ pytestmark = pytest.mark.ros
 
 ABOVE = '/**:\n  ros__parameters:\n    '
 TAKEN = {
-    'nothing': '',
     'an int for a double': ABOVE + 'fifo: {credit_timeout_s: 60}',
     'a double in its short form': ABOVE + 'record: {retention_s: 1e3}',
     'dotted names': ABOVE + 'fifo.capacity: 3',
@@ -33,6 +32,8 @@ TAKEN = {
     'a number in hexadecimal': ABOVE + 'fifo: {capacity: 0x10}',
 }
 REFUSED = {
+    'nothing': ('', 'found nothing'),
+    'comments alone': ('# none\n', 'found nothing'),
     'no wrapper': ('fifo: {capacity: 3}', 'ros__parameters'),
     'no ros__parameters': ('/**:\n  fifo: {capacity: 3}', 'ros__parameters'),
     'nothing below it': ('/**:\n  ros__parameters:\n', 'ros__parameters'),

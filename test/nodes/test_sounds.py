@@ -221,6 +221,15 @@ def test_profile_language_and_thresholds_take_effect_while_it_listens(robot, rul
     robot.wait(lambda: len(alerts) == 2, 'the file counts')
     assert alerts[1].threshold == 0.125
     assert decoder.boards.sounds._rules['smoke_alarm'].threshold == 0.125
+    (tmp_path / 'here.yaml').write_text('format: audio-interaction-thresholds/1\nchosen: {}\n'
+                                        'thresholds: {smoke_alarm: 0.0625}\n')
+    assert change('thresholds', str(tmp_path / 'here.yaml')).successful
+    scores = robot.watch(SoundScores, 'sounds/scores', qos.DECISIONS)
+
+    def is_read_anew():
+        ears.hear({'smoke_alarm': 0.0})
+        return scores and scores[-1].thresholds[0] == 0.0625
+    robot.wait(is_read_anew, 'the file of the same name is read anew')
 
 
 def test_a_profile_that_the_rules_do_not_have_stops_the_configuration(robot, rules):
@@ -265,6 +274,17 @@ def test_what_sounds_and_what_is_open_is_ended_in_words_when_the_node_is_deactiv
     ears.hear(*[{'bark': 0.0}] * 90)
     robot.wait(lambda: alerts[-1].state == Alert.EXPIRED, 'it ends in words')
     assert alerts[-1].id == alerts[0].id
+
+
+def test_what_sounds_ends_where_the_encoder_is_gone(robot, rules):
+    events = robot.watch(SoundEvent, 'sounds', qos.EVENTS)
+    _, ears = start(robot, rules)
+    ears.hear({'bark': 0.9}, {'bark': 0.9})
+    robot.wait(lambda: events, 'it began')
+    robot.watcher.destroy_publisher(ears._publisher)
+    robot.wait(lambda: len(events) == 2, 'it ended')
+    assert (events[1].state, stamp_ns(events[1].offset)) == (
+        SoundEvent.ENDED, START + 2 * CHUNK_NS)
 
 
 def test_scores_that_do_not_fit_their_names_are_refused():

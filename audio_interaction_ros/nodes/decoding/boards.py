@@ -37,6 +37,8 @@ from audio_interaction_ros.stream.sound_events import SoundEvent
 
 __all__ = ['Boards']
 
+_LOOK_S = 1.0
+
 
 class Boards:
     """All boards of one configuration of a decoder node."""
@@ -62,9 +64,11 @@ class Boards:
         self.alerts: AlertBoard = AlertBoard(
             node=node, settings=config.alerts, group=group, lanes=config.lanes, hearing=hearing,
             directions=self.directions, before=None if before is None else before.alerts)
+        self._sound_rules = read_sound_rules(config.alerts, self.alerts.rules)
         self.sounds = SoundBoard(
-            node=node, alerts=config.alerts, sounds=config.sounds,
-            rules=read_sound_rules(config.alerts, self.alerts.rules), directions=self.directions)
+            node=node, alerts=config.alerts, sounds=config.sounds, rules=self._sound_rules,
+            directions=self.directions)
+        node.managed_timer(_LOOK_S, self._look, callback_group=group)
 
     def _make_answers(self) -> AnswerBoard | None:
         config = self._config
@@ -98,9 +102,9 @@ class Boards:
         rules = read_sound_rules(config.alerts, self.alerts.rules)
         self.alerts.apply(config.alerts)
         self.sounds.apply(config.alerts, config.sounds, rules)
-        if config.alerts != self._config.alerts:
+        if rules != self._sound_rules:  # also where the file of the same name has others now
             self._commands.adjust_sounds(rules)
-        self._config = config
+        self._sound_rules, self._config = rules, config
 
     def give_up(self) -> None:
         """Make final what is open: nothing more will be heard."""
@@ -109,6 +113,15 @@ class Boards:
         self.replies.give_up()
         if self.texts is not None:
             self.texts.give_up()
+        self._end_sounds()
+
+    def _look(self) -> None:
+        """End what sounded where an encoder node is gone; the audio has a gap there anyway."""
+        if self.sounds.on and not self._node.count_publishers('encoded'):
+            self._commands.end_sounds()
+            self._end_sounds()
+
+    def _end_sounds(self) -> None:
         for ended, frame_id in self.sounds.list_ends():
             self._publish_sound(ended, frame_id)
 

@@ -51,6 +51,10 @@ class SessionCommands:
     def end_all(self) -> None:
         """Have what every lane writes ended, and every sound."""
         self._put(lambda model, _: model.session.cancel())
+        self.end_sounds()
+
+    def end_sounds(self) -> None:
+        """Have every sound ended; one that goes on begins anew."""
         self._put(lambda model, _: model.session.end_sounds())
 
     def cancel_replies(self) -> None:

@@ -6,7 +6,7 @@ detector's matter, what alert comes of it the policy's.
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from audio_interaction_msgs.msg import SoundEvent as SoundEventMessage
 from audio_interaction_msgs.msg import SoundScores as SoundScoresMessage
@@ -74,6 +74,11 @@ class SoundBoard:
         self._events.publish(sound_event_message(
             event, frame_id=frame_id,
             bearing=self._directions.find_bearing(event.onset_ns, ended_ns, frame_id)))
+
+    @property
+    def on(self) -> Collection[str]:
+        """The sounds that go on."""
+        return self._on.keys()
 
     def list_ends(self) -> list[tuple[SoundEnded, str]]:
         """Return the end of each sound that goes on, where hearing ended, and its microphone."""

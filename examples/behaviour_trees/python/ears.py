@@ -14,6 +14,7 @@ import rclpy
 from builtin_interfaces.msg import Duration
 from py_trees.common import Status
 from rclpy.action import ActionClient
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
@@ -255,7 +256,7 @@ def spin_tree(name: str, make_root: Callable[[Ears], py_trees.behaviour.Behaviou
     node.create_timer(period_s, tick)
     try:
         rclpy.spin(node)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
         tree.interrupt()
