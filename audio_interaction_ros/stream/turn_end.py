@@ -15,8 +15,8 @@ from audio_interaction_ros.stream.unfinished import (
 
 __all__ = ['TurnEnd']
 
-SURE, VERY_SURE = 0.8, 0.9
-"""So much like the end must a voice sound to end it soon, or where the words could go on."""
+VERY_SURE = 0.9
+"""A voice must sound so much like the end where the words could go on."""
 LONG_NS = 4_000_000_000
 """Who has spoken for so long tells something, and pauses between two sentences of it."""
 
@@ -49,6 +49,4 @@ class TurnEnd:
             return self.silence_ns if over >= VERY_SURE else self.unfinished_ns
         if not text or over < self.threshold:
             return self.silence_ns
-        if over >= SURE and spoken_ns < LONG_NS:
-            return self.sure_ns
-        return (self.sure_ns + self.silence_ns) // 2
+        return self.sure_ns if spoken_ns < LONG_NS else (self.sure_ns + self.silence_ns) // 2

@@ -248,9 +248,8 @@ def test_a_text_that_leads_on_is_told_from_one_that_only_lacks_its_mark():
     ('Go home.', None, 1.2), ('Go to the', None, 2.4), ('Go home.', 0.9, 0.3),
     ('Go home', 0.9, 0.3), ('Go home.', 0.1, 1.2), ('Go to the', 0.9, 2.4),
     ('Call 555', 0.7, 2.4), ('Call 555', 0.95, 1.2), ('', 0.9, 1.2), ('I S L A', 0.7, 2.4),
-    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.85, 0.3), ('So do I.', 0.7, 0.75),
-    ('A golden red drive', 0.7, 2.4), ('Chapter of the end', 0.95, 1.2),
-    ('He said "yes."', 0.8, 0.3)])
+    ('A-R-Y-A', 0.7, 2.4), ('So do I.', 0.7, 0.3), ('A golden red drive', 0.7, 2.4),
+    ('Chapter of the end', 0.95, 1.2), ('He said "yes."', 0.7, 0.3)])
 def test_how_long_silence_lasts_until_it_is_over_follows_from_words_and_voice(text, over, wait):
     assert END.wait_ns(text, over) == round(wait * S)
 
