@@ -18,6 +18,7 @@ from audio_interaction_ros.nodes.lifecycle.transport import leave_out_shared_mem
 from bench.domain import claim_domain
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE))  # stand_ins
 PATIENCE_S = 40.0
 
 
@@ -73,6 +74,46 @@ class Robot:
     def scripted(**options):
         """Return a source of runtimes that say what these options tell them."""
         return functools.partial(load_scripted().scripted, **options)
+
+    def held(self, go_on):
+        """Return a source of a runtime whose decoder computes nothing until the event is set."""
+        made = self.scripted(script={})()
+        step = made.decoder.step
+
+        def wait_and_step(requests):
+            assert go_on.wait(120)
+            return step(requests)
+        made.decoder.step = wait_and_step
+        return lambda _model: made
+
+    def listen(self, encoder, publisher, *, decoder=True):
+        """Wait until the encoder hears what the publisher says, and a decoder is there."""
+        self.wait(lambda: publisher.get_subscription_count() > 0, 'encoder listens')
+        self.wait(lambda: encoder._input._subscriptions
+                  and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
+        if decoder:
+            self.wait(lambda: self.books(encoder).decoder_present, 'decoder offers credit')
+
+    @staticmethod
+    def books(encoder):
+        """Return what the encoder's queue has counted."""
+        return encoder._outlet.fifo.stats(time.monotonic())
+
+    @staticmethod
+    def status(messages, task):
+        """Return the newest status of a task of diagnostics, None before the first."""
+        return next((item for array in reversed(messages) for item in array.status
+                     if item.name == task), None)
+
+    def says(self, messages, task, words):
+        """Tell whether the newest message of a task has these words."""
+        found = self.status(messages, task)
+        return found is not None and words in found.message
+
+    def values(self, messages, task):
+        """Return the newest values of a task by key."""
+        found = self.status(messages, task)
+        return {item.key: item.value for item in found.values} if found else {}
 
     @staticmethod
     def finals(messages):

@@ -20,17 +20,11 @@ pytestmark = pytest.mark.ros
 SCRIPT = {2: {2: 'There is a smoke alarm!'}}
 
 
-def listen(robot, encoder, publisher):
-    robot.wait(lambda: publisher.get_subscription_count() > 0, 'encoder listens')
-    robot.wait(lambda: encoder._input._subscriptions
-               and encoder._input._subscriptions[0].get_publisher_count() > 0, 'it is heard')
-
-
 def raise_alarm(robot, decoder):
     """Return what is published of the alarm that the script raises."""
     seen = Seen(robot)
     encoder, microphone = robot.encoder(), robot.microphone()
-    listen(robot, encoder, microphone)
+    robot.listen(encoder, microphone, decoder=False)
     robot.wait(lambda: decoder.ready, 'loaded')
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: seen.alerts and seen.holds and seen.holds[-1].data, 'the alarm')
@@ -101,7 +95,7 @@ def test_kill_9_keeps_an_alert_and_its_hold(robot, home):
     seen = Seen(robot)
     encoder, microphone = robot.encoder(), robot.microphone()
     victim = robot.process('decoder_node', SCRIPT=json.dumps(SCRIPT))
-    listen(robot, encoder, microphone)
+    robot.listen(encoder, microphone, decoder=False)
     robot.wait(lambda: offers, 'a decoder offers credit')
     robot.tell(microphone, encoder, 4)
     robot.wait(lambda: seen.alerts, 'the alarm')

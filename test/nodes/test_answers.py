@@ -1,26 +1,16 @@
 """Answers from words over DDS: the encoder reads, the decoder node understands and answers."""
 
 import pytest
+from stand_ins import Whisper
 from std_msgs.msg import Empty, String
 
 from audio_interaction_msgs.msg import Alert, Reply, Transcript
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
 READS = {'transcript.second_pass': 'whisper'}
 SCRIPT = {0: {3: 'a draft'}, 2: {3: 'Dancing now.'}}
-
-
-class Whisper:
-    """Reads the same of everything."""
-
-    def __init__(self, text):
-        self._text = text
-
-    def transcribe(self, samples, languages=()):
-        return Recognition(text=self._text, language='en', mean_log_prob=-0.1)
 
 
 @pytest.fixture
@@ -34,9 +24,7 @@ def ask(robot):
         decoder = robot.decoder(settings, runtime=robot.scripted(script=script))
         encoder = robot.encoder(settings, transcriber=lambda _name: Whisper(text))
         microphone = robot.microphone()
-        robot.wait(lambda: encoder._input._subscriptions
-                   and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-        robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
+        robot.listen(encoder, microphone)
         robot.wait(lambda: decoder.boards.replies.has_reader('transcript'), 'drafts are wanted')
         before(decoder)
         for _ in range(7):

@@ -95,23 +95,19 @@ def test_metadata_that_counts_wrongly_is_told(tmp_path):
     assert len(stamps) == COUNT and f'expected {COUNT + 1} messages' in told[0]
 
 
-@pytest.mark.parametrize('share', [0, 0.001, 0.3, 0.9, 0.999])
-def test_a_bag_that_was_cut_is_played_in_part_or_named(bag, share):
-    storage = storage_of(bag)
-    storage.write_bytes(storage.read_bytes()[:int(storage.stat().st_size * share)])
-    try:
-        stamps, told = played(bag)
-    except AudioFormatError as error:
-        assert str(bag) in str(error) and '\n' not in str(error)
-    else:
-        assert len(stamps) == COUNT or told
+def cut(share):
+    return lambda data: data[:int(len(data) * share)]
 
 
-def test_a_bag_with_a_hole_is_played_in_part_or_named(bag):
+def make_hole(data):
+    middle = len(data) // 2
+    return data[:middle] + b'\xa5' * 2000 + data[middle + 2000:]
+
+
+@pytest.mark.parametrize('harm', [*map(cut, (0, 0.001, 0.3, 0.9, 0.999)), make_hole])
+def test_a_bag_that_was_cut_or_has_a_hole_is_played_in_part_or_named(bag, harm):
     storage = storage_of(bag)
-    data = bytearray(storage.read_bytes())
-    data[len(data) // 2:len(data) // 2 + 2000] = b'\xa5' * 2000
-    storage.write_bytes(data)
+    storage.write_bytes(harm(storage.read_bytes()))
     try:
         stamps, told = played(bag)
     except AudioFormatError as error:

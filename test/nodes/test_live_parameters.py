@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.parameter import Parameter
+from stand_ins import FakeSound
 from std_msgs.msg import Bool
 
 from audio_interaction_msgs.msg import Alert, Decision, Reply
@@ -186,14 +187,6 @@ def start(robot, script, settings=None):
     return decoder, encoder, microphone
 
 
-def values(messages, task):
-    for array in reversed(messages):
-        for item in array.status:
-            if item.name == task:
-                return {value.key: value.value for value in item.values}
-    return {}
-
-
 def test_threshold_and_refractory_time_take_effect(robot):
     replies = robot.watch(Reply, 'reply', qos.EVENTS)
     diagnostics = robot.watch(DiagnosticArray, 'diagnostics', qos.DIAGNOSTICS)
@@ -201,7 +194,7 @@ def test_threshold_and_refractory_time_take_effect(robot):
     decoder, encoder, microphone = start(robot, script)
     assert change(decoder, 'lane.assistant.threshold', 1.0).successful
     robot.tell(microphone, encoder, 3)  # one
-    robot.wait(lambda: values(diagnostics, 'decoder_node: input').get(
+    robot.wait(lambda: robot.values(diagnostics, 'decoder_node: input').get(
         'assistant.threshold') == '1', 'diagnostics show it')
     assert change(decoder, 'lane.assistant.threshold', 0.5).successful
     robot.tell(microphone, encoder, 3)  # two
@@ -297,41 +290,14 @@ def test_a_log_level_is_set_by_service(robot):
         decoder.get_logger().set_level(20)
 
 
-class Stream:
-    def __init__(self, library, **options):
-        self.options, self.library, self.active = options, library, False
-
-    def start(self):
-        self.active = True
-        self.library.streams.append(self)
-
-    def close(self):
-        self.active = False
-
-
-class Sound:
-    """A sound library with two inputs."""
-
-    def __init__(self):
-        self.streams = []
-
-    def query_devices(self, device=None, kind=None):
-        found = [{'name': name, 'max_input_channels': 2, 'default_samplerate': 48000.0}
-                 for name in ('USB microphone', 'ReSpeaker array')]
-        return found if kind is None else found[device or 0]
-
-    def InputStream(self, **options):  # noqa: N802 - the name in sounddevice
-        return Stream(self, **options)
-
-
 def test_a_microphone_opens_its_device_again_with_what_was_set(robot):
-    library = Sound()
+    library = FakeSound()
     node = robot.add(MicrophoneNode(library=library, **robot.options()))
 
     def opened(key):
         return len(library.streams) and library.streams[-1].options[key]
     for name, value, key, expected in (
-            ('device', 'respeaker', 'device', 1), ('sample_rate_hz', 16000, 'samplerate', 16000),
+            ('device', 'respeaker', 'device', 2), ('sample_rate_hz', 16000, 'samplerate', 16000),
             ('channels', 2, 'channels', 2), ('block_ms', 100, 'blocksize', 1600)):
         assert change(node, name, value).successful
         robot.wait(lambda key=key, expected=expected: opened(key) == expected, name)

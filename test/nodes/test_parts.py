@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stand_ins import FakeSound
 
 from audio_interaction_ros.audio.mono import to_mono
 from audio_interaction_ros.audio.mp3 import looks_like_mp3
@@ -202,36 +203,6 @@ def test_the_hold_off_follows_the_robots_voice():
     assert speech.is_active(9.0)
     speech.set_speaking(False, 10.0)
     assert speech.is_active(10.3) and not speech.is_active(10.5)
-
-
-class FakeStream:
-    def __init__(self, library, **options):
-        self.options, self.library, self.active = options, library, False
-
-    def start(self):
-        self.active = True
-        self.library.streams.append(self)
-
-    def close(self):
-        self.active = False
-
-
-class FakeSound:
-    """A sound library with two inputs, which can be unplugged."""
-
-    def __init__(self):
-        self.streams, self.plugged = [], True
-
-    def query_devices(self, device=None, kind=None):
-        found = [{'name': 'HDA speakers', 'max_input_channels': 0, 'default_samplerate': 48000.0},
-                 {'name': 'USB microphone', 'max_input_channels': 1,
-                  'default_samplerate': 48000.0},
-                 {'name': 'ReSpeaker array', 'max_input_channels': 6,
-                  'default_samplerate': 16000.0}] if self.plugged else []
-        return found if kind is None else found[device or 1]
-
-    def InputStream(self, **options):  # noqa: N802 - the name in sounddevice
-        return FakeStream(self, **options)
 
 
 def test_a_device_is_chosen_by_name_or_index():

@@ -8,28 +8,18 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / 'dialogue'))
 from scripted_text import scripted
+from stand_ins import Whisper
 
 from audio_interaction_msgs.msg import Reply, Transcript, Translation
 from audio_interaction_ros.errors import CheckpointError
 from audio_interaction_ros.nodes.decoding import english_board
 from audio_interaction_ros.nodes.lifecycle import qos
 from audio_interaction_ros.nodes.lifecycle.diagnostics import StatusReport
-from audio_interaction_ros.runtimes.base import Recognition
 
 pytestmark = pytest.mark.ros
 
 SETTINGS = {'transcript.second_pass': 'whisper', 'reply.model': 'a-model'}
 FOLLOWS = {**SETTINGS, 'translation.source': 'reply_model', 'lanes': ['transcript', 'assistant']}
-
-
-class Whisper:
-    """Reads the same of everything."""
-
-    def __init__(self, text):
-        self._text = text
-
-    def transcribe(self, samples, languages=()):
-        return Recognition(text=self._text, language='en', mean_log_prob=-0.1)
 
 
 @pytest.fixture
@@ -48,9 +38,7 @@ def ask(robot):
         decoder = robot.decoder(settings, runtime=robot.scripted(script=lanes), text_model=load)
         encoder = robot.encoder(settings, transcriber=lambda _name: Whisper(text))
         microphone = robot.microphone()
-        robot.wait(lambda: encoder._input._subscriptions
-                   and encoder._input._subscriptions[0].get_publisher_count() > 0, 'heard')
-        robot.wait(lambda: encoder._outlet.decoder_seen, 'decoder offers credit')
+        robot.listen(encoder, microphone)
         robot.wait(lambda: decoder.boards.replies.has_reader('transcript'), 'drafts are wanted')
         texts = decoder.boards.texts
         robot.wait(lambda: texts.ready or texts.failure, 'it is loaded or not')
