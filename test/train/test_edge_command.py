@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from audio_interaction_ros.errors import ConfigurationError
 from train.__main__ import main
-from train.edge.command import RecipeStep, keep_recipe, make_steps, work_off
+from train.edge.command import RecipeStep, check_start, keep_recipe, make_steps, work_off
 from train.edge.recipe import read_edge_recipe, scale_recipe
 
 pytestmark = pytest.mark.unit
+
+SHIPPED = Path(__file__).parents[2] / 'models/edge'
 
 
 def writes(path: Path) -> tuple[str, ...]:
@@ -152,6 +155,12 @@ def test_a_finished_model_learns_on_in_sessions_only(tmp_path):
         'models/edge/trained.safetensors'}
     assert value(sessions, '--pairs') == 'p.tsv'
     assert value(shipped, '--trained') == value(sessions, '--out')
+
+
+def test_a_model_of_another_window_is_refused_before_anything_is_made(tmp_path):
+    check_start(SHIPPED, read_edge_recipe('edge_continue'))
+    with pytest.raises(ConfigurationError, match='hears 4 s at once, as the recipe says, found 2'):
+        check_start(SHIPPED, read_edge_recipe('edge_continue', ('window_s=4.0',)))
 
 
 def test_a_folder_is_of_one_recipe(tmp_path):

@@ -16,7 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from audio_interaction_ros.checkpoints.config import load_config
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.protocol import CHUNK_S, MEL_FRAMES_PER_CHUNK
 from train.edge.layout import THRESHOLDS
 from train.edge.recipe import EdgeRecipe, read_edge_recipe, scale_recipe
 from train.trainer.recipe import dump_recipe
@@ -262,6 +264,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         + ' without it')
 
 
+def check_start(model: Path, recipe: EdgeRecipe) -> None:
+    """Refuse a model to begin from whose window is not that of the recipe."""
+    frames = load_config(model / 'config.yaml').audio_tower.window_frames
+    if frames != round(recipe.window_s / CHUNK_S * MEL_FRAMES_PER_CHUNK):
+        raise ConfigurationError(
+            f'--begin {model}: expected a model that hears {recipe.window_s:g} s at once, as the '
+            f'recipe says, found {frames * CHUNK_S / MEL_FRAMES_PER_CHUNK:g} s; give another '
+            'model, or --set window_s')
+
+
 def choose_steps(steps: list[RecipeStep], until: str | None) -> list[RecipeStep]:
     """Return the steps up to one of that name, all without; ConfigurationError for no such."""
     names = [step.name for step in steps]
@@ -273,6 +285,8 @@ def choose_steps(steps: list[RecipeStep], until: str | None) -> list[RecipeStep]
 def run(options: argparse.Namespace) -> int:
     """Make the model, or as much of it as is asked for."""
     recipe = scale_recipe(read_edge_recipe(options.recipe, tuple(options.changes)), options.scale)
+    if options.begin:
+        check_start(options.begin, recipe)
     steps = choose_steps(make_steps(options, recipe), options.until)
     keep_recipe(recipe, options.out)
     before = signal.signal(signal.SIGTERM, _end_on_signal)
