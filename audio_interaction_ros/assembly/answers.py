@@ -64,10 +64,15 @@ def _refuse_unknown(of_intent: Mapping[str, LabelRule], names: Collection[str]) 
 
 def build_matcher(config: AssistantConfig) -> IntentMatcher:
     """Return what finds intents in texts; raises ConfigurationError for a bad file."""
-    rules = _read_shipped_intents()
-    if config.intents.file:
-        rules = join_files(rules, read_intents(config.intents.file))
-    return IntentMatcher(rules, split_list(config.assistant.names))
+    shipped, own = _read_shipped_intents(), config.intents.file
+    names = split_list(config.assistant.names)
+    if not own:
+        return IntentMatcher(shipped, names)
+    joined = join_files(shipped, read_intents(own))
+    try:
+        return IntentMatcher(joined, names)
+    except ConfigurationError as error:  # of what both have together
+        raise ConfigurationError(f'{own}: {error}') from error
 
 
 def build_talker(config: AssistantConfig, model: TextModel | None, *, decoder: Any,

@@ -16,14 +16,21 @@ import numpy as np
 
 from audio_interaction_ros.assembly import build_pipeline
 from audio_interaction_ros.audio.block import AudioBlock
+from audio_interaction_ros.cli.recording import open_recording
 from audio_interaction_ros.cli.sounds import hear_blocks, tell_minutes
 from audio_interaction_ros.config import AssistantConfig
 from audio_interaction_ros.errors import AudioFormatError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import Encoder, Encoding
-from audio_interaction_ros.taught.recordings import Bed, Embed, read_chunks, read_samples
+from audio_interaction_ros.taught.recordings import (
+    Bed,
+    Embed,
+    find_sounding,
+    read_chunks,
+    read_samples,
+)
 
-__all__ = ['Hear', 'embed_with', 'hear_background', 'make_hearer', 'read_clip']
+__all__ = ['Hear', 'embed_with', 'hear_background', 'make_hearer', 'read_clips']
 
 Hear = Callable[[Iterable[np.ndarray]], Iterator[np.ndarray]]
 """An embedding [width] of each chunk of samples that come in pieces [n] of a stream."""
@@ -113,12 +120,23 @@ def _explain_no_room() -> Iterator[None]:
         ) from error
 
 
-def read_clip(path: str | Path, blocks: Iterator[AudioBlock]) -> np.ndarray:
-    """Return the samples [n] of a recording; AudioFormatError where it has none."""
-    samples = read_samples(blocks)
-    if not len(samples):
-        raise _explain_empty(path)
-    return samples
+def read_clips(paths: Iterable[str], topic: str) -> list[np.ndarray]:
+    """Return the samples of recordings, in each of which something else sounds."""
+    clips = dict[bytes, tuple[str, np.ndarray]]()
+    for path in paths:
+        samples = read_samples(open_recording(path, topic))
+        if not len(samples):
+            raise _explain_empty(path)
+        try:
+            sound = find_sounding(samples).tobytes()
+        except AudioFormatError as error:
+            raise AudioFormatError(f'{path}: {error}') from error
+        if sound in clips:
+            raise ConfigurationError(
+                f'expected recordings of several times that it sounds, found the same in '
+                f'{clips[sound][0]} and {path}; record it once more')
+        clips[sound] = path, samples
+    return [samples for _, samples in clips.values()]
 
 
 def _read_all(room: Iterable[tuple[Path, Iterable[AudioBlock]]], bed: Bed

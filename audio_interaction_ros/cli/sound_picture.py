@@ -58,7 +58,8 @@ def draw_sounds(timeline: SoundTimeline, path: Path, title: str) -> Path:
     loud.set(ylabel='dBFS', title=title)
     for place, index in enumerate(rows):
         _draw_row(grid, timeline, index, len(rows) - 1 - place)
-    grid.set(xlabel='seconds', ylim=(-0.1, len(rows)), xlim=(0, float(times[-1]) + CHUNK_S / 2))
+    grid.set(xlabel='seconds; dashed: threshold, bar: heard', ylim=(-0.1, len(rows)),
+             xlim=(0, float(times[-1]) + CHUNK_S / 2))
     grid.set_yticks([len(rows) - 1 - place + 0.4 for place in range(len(rows))],
                     [timeline.names[index] for index in rows])
     return save_picture(figure, path, remedy='name another file in --png')

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,14 @@ from audio_interaction_ros.cli.embeddings import (
     embed_with,
     hear_background,
     make_hearer,
-    read_clip,
+    read_clips,
 )
 from audio_interaction_ros.cli.numbers import above_zero
-from audio_interaction_ros.cli.recording import open_recording, open_recordings, print_notice
+from audio_interaction_ros.cli.recording import open_recordings, print_notice
 from audio_interaction_ros.cli.sounds import make_configuration
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.runtimes.base import Encoder, Runtime
-from audio_interaction_ros.taught.fit import Background, Lesson, learn, whiten
+from audio_interaction_ros.taught.fit import Background, Lesson, count_unknown, learn, whiten
 from audio_interaction_ros.taught.folder import (
     add_sound,
     export_sound,
@@ -106,7 +107,7 @@ def _describe_all(folder: Path) -> Iterator[str]:
 def _teach(options: argparse.Namespace, folder: Path) -> int:
     _check(options)
     name = make_name(options.name)
-    clips = [read_clip(path, open_recording(path, options.topic)) for path in options.clips]
+    clips = read_clips(options.clips, options.topic)
     room = open_recordings(options.background, options.topic)
     config = make_configuration(options)
     print_notice(f'loading the model {config.model.path}')
@@ -117,7 +118,7 @@ def _teach(options: argparse.Namespace, folder: Path) -> int:
     sound, lesson = teach(options.name, clips, whiten(background), bed.samples,
                           embed_with(hear), runtime.encoder, options.rate)
     print_result(_describe(lesson, len(clips)))
-    print_result(describe_bound(lesson.false_alarms, lesson.hours, options.rate))
+    print_result(_describe_unknown(lesson, options.rate))
     if not options.force:
         _check_lesson(options.name, lesson)
     print(f'stored in {add_sound(folder, sound)}; it is the class {name} from the next start on')
@@ -169,11 +170,12 @@ def teach(title: str, clips: list[np.ndarray], room: Background, bed: np.ndarray
     """
     recordings = [hear_recording(clip, bed, embed, seed)
                   for seed, clip in enumerate(clips)]
-    lesson = learn(recordings, room, rate)
+    lesson = replace(learn(recordings, room, rate),
+                     unknown=count_unknown(recordings, room, rate))
     made = {'when': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), 'clips': len(clips),
             'recall': round(lesson.recall, 3), 'as_recorded': round(lesson.as_recorded, 3),
             'background_hours': round(lesson.hours, 3),
-            'false_alarms': lesson.false_alarms, 'rate': rate}
+            'false_alarms': lesson.false_alarms, 'unknown': lesson.unknown, 'rate': rate}
     return TaughtSound(
         name=make_name(title), title=title, model_id=encoder.spec.model_id, basis=room.basis,
         offset=room.offset, direction=lesson.direction, middle=lesson.middle,
@@ -185,3 +187,12 @@ def _describe(lesson: Lesson, clips: int) -> str:
             f'surroundings: {lesson.recall:.0%} of {lesson.trials} were heard; as loud as they '
             f'were recorded: {lesson.as_recorded:.0%} of {clips}; '
             f'{lesson.false_alarms} false alarms in {lesson.hours * 60:.1f} minutes of background')
+
+
+def _describe_unknown(lesson: Lesson, rate: float) -> str:
+    """Return what it costs where the background is not the one that the threshold keeps quiet."""
+    if lesson.unknown is None:
+        return ('less than two minutes of background do not tell how many false alarms there are '
+                'in others: record ten minutes or more')
+    return ('each half of the background, heard with what the other half taught: '
+            + describe_bound(lesson.unknown, lesson.hours, rate))

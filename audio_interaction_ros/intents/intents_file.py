@@ -77,6 +77,7 @@ class IntentRule:
             for phrase in self.phrases(language):
                 _require(is_chinese(phrase) is (language == 'zh'), f'{self.name}.{language}',
                          'a phrase in that language', phrase)
+                self._check_phrase(phrase, language)
         _require(set(self.answer) <= set(LANGUAGES), f'{self.name}.answer',
                  f'answers in {" or ".join(LANGUAGES)}', tuple(self.answer))
         for language in self.answer:
@@ -90,6 +91,12 @@ class IntentRule:
         """Return everything that may be said in a language."""
         return list(dict.fromkeys(form for phrase in self.phrases(language)
                                   for form in write_out(phrase)))
+
+    def _check_phrase(self, phrase: str, language: str) -> None:
+        try:
+            write_out(phrase)
+        except ConfigurationError as error:
+            raise ConfigurationError(f'{self.name}.{language}: {error}') from error
 
     def _check_answer(self, language: str) -> None:
         """Refuse an answer that has a slot which some phrase leaves open."""

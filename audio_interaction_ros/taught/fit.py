@@ -15,7 +15,7 @@ from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import CHUNK_S
 
 __all__ = ['DIMENSIONS', 'HITS', 'OF', 'Background', 'Lesson', 'Recording', 'count_events',
-           'find_middle', 'learn', 'sustain', 'whiten']
+           'count_unknown', 'find_middle', 'learn', 'sustain', 'whiten']
 
 DIMENSIONS = 256
 """Chosen on sessions of users that docs/sounds_howto.md does not report."""
@@ -38,6 +38,8 @@ class Background:
     """[chunks, dimensions] of length 1, in the order of time."""
     basis: np.ndarray
     offset: np.ndarray
+    embeddings: np.ndarray
+    """[chunks, width]: what was heard of it."""
 
     @property
     def hours(self) -> float:
@@ -77,6 +79,9 @@ class Lesson:
     false_alarms: int
     """In the background, at the threshold."""
     hours: float
+    unknown: int | None = None
+    """False alarms in both halves of the background, each by what was learnt with the other one;
+    None where a half is too short to learn with."""
 
 
 def whiten(embeddings: np.ndarray, dimensions: int = DIMENSIONS) -> Background:
@@ -100,9 +105,33 @@ def whiten(embeddings: np.ndarray, dimensions: int = DIMENSIONS) -> Background:
     deviations = np.sqrt(values[keep] / len(samples)) + 1e-3
     basis = (axes / deviations / scale[:, None]).T.astype(np.float32)
     offset = -(basis @ mean)
-    places = np.concatenate([_unit(part.astype(np.float32) @ basis.T + offset) for part
-                             in np.array_split(embeddings, len(embeddings) // _AT_ONCE + 1)])
-    return Background(places=places, basis=basis, offset=offset)
+    return Background(places=_place_all(embeddings, basis, offset), basis=basis, offset=offset,
+                      embeddings=embeddings)
+
+
+def _place_all(embeddings: np.ndarray, basis: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    return np.concatenate([_unit(part.astype(np.float32) @ basis.T + offset) for part
+                           in np.array_split(embeddings, len(embeddings) // _AT_ONCE + 1)])
+
+
+def count_unknown(recordings: Sequence[Recording], background: Background,
+                  rate: float) -> int | None:
+    """
+    Return false alarms in both halves of a background, each by what was learnt with the other.
+
+    A threshold that was found on a background is quiet there; this says what an hour costs that
+    was not known. None where a half is shorter than a minute.
+    """
+    halves, found = np.array_split(background.embeddings, 2), 0
+    if min(map(len, halves)) < _LEAST_BACKGROUND:
+        return None
+    for known, other in (halves, halves[::-1]):
+        room = whiten(known)
+        direction = _direct(recordings, room)
+        middle = find_middle(room.places @ direction, room.hours, rate)
+        scores = _place_all(other, room.basis, room.offset) @ direction
+        found += count_events(sustain(scores), middle)
+    return found
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -30,7 +30,12 @@ def test_what_means_nothing_says_so(capsys):
     assert capsys.readouterr().out.endswith(': none\n')
 
 
-def test_a_bad_file_is_one_clear_line(tmp_path, capsys):
-    (tmp_path / 'my.yaml').write_text(OWN.replace('{tool}.', '{spoon}.'))
+@pytest.mark.parametrize(('old', 'new', 'key'), [
+    ('{tool}.', '{spoon}.', 'hand_over.answer.en'),
+    ('(the|a|my)', '(the|a|my', 'hand_over.en: phrase'),
+    ('me (the|a|my) {tool}', 'me {tool} to {whom}', 'hand_over.en: expected slots out of')])
+def test_a_bad_file_is_one_clear_line_with_file_and_key(old, new, key, tmp_path, capsys):
+    (tmp_path / 'my.yaml').write_text(OWN.replace(old, new))
     assert main(['intent', 'hello', '--intents', str(tmp_path / 'my.yaml')]) == 2
-    assert 'hand_over' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'my.yaml' in said and key in said and said.count('\n') == 1

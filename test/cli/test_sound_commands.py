@@ -302,6 +302,29 @@ def test_no_room_for_what_is_heard_of_a_background_is_said(lesson, monkeypatch, 
     assert 'No space left on device' in (said := capsys.readouterr().err) and 'TMPDIR' in said
 
 
+def test_what_a_background_that_was_not_known_costs_is_told(lesson, tmp_path, capsys):
+    assert main(['teach', 'our doorbell', *lesson]) == 0
+    assert 'less than two minutes of background do not tell' in capsys.readouterr().out
+    room = np.random.default_rng(5).standard_normal(130 * 16_000) * 0.05
+    soundfile.write(tmp_path / 'room.wav', room, 16_000)
+    assert main(['teach', 'our doorbell', *lesson]) == 0
+    said = capsys.readouterr().out
+    assert 'heard with what the other half taught: 2.2 minutes with ' in said
+
+
+def test_the_same_recording_twice_and_silence_are_refused_by_name(lesson, tmp_path, capsys):
+    copy = str(tmp_path / 'copy.wav')
+    samples, rate = soundfile.read(lesson[0])
+    soundfile.write(copy, np.concatenate((np.zeros(6_400), samples, np.zeros(6_400))), rate)
+    assert main(['teach', 'our doorbell', copy, *lesson]) == 2
+    said = capsys.readouterr().err
+    assert 'found the same in' in said and 'copy.wav' in said and 'clip0.wav' in said
+    soundfile.write(copy, np.zeros(16_000), 16_000)
+    assert main(['teach', 'our doorbell', copy, *lesson]) == 2
+    assert 'copy.wav: expected a recording in which something sounds' in capsys.readouterr().err
+    assert not (tmp_path / 'sounds').exists()
+
+
 def test_what_cannot_be_told_from_the_background_is_not_stored(lesson, tmp_path, capsys):
     room = lesson[-1]
     samples, _ = soundfile.read(room)

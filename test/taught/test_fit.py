@@ -13,6 +13,7 @@ from audio_interaction_ros.taught.fit import (
     OF,
     Recording,
     count_events,
+    count_unknown,
     learn,
     sustain,
     whiten,
@@ -57,6 +58,21 @@ def test_what_is_heard_only_when_it_is_made_louder_is_told():
             WIDTH, dtype=np.float32)[0] * strength) for seed in range(5)]
         lesson = learn(recordings, room, rate=1.0)
         assert (lesson.recall, lesson.as_recorded) == (1.0, told)
+
+
+def test_a_background_that_is_known_is_quiet_and_one_that_is_not_is_told():
+    """The second half sounds like the lesson now and then; what both halves taught knows that."""
+    recordings = [make_recording(seed, 12.0) for seed in range(5)]
+    still = whiten(make_background())
+    assert learn(recordings, still, rate=1.0).unknown is None, 'whoever asks counts it'
+    assert count_unknown(recordings, still, rate=1.0) <= 3
+    troubled = make_background()
+    for start in range(800, 1500, 100):
+        troubled[start:start + 5, 0] += 12.0
+    room = whiten(troubled)
+    assert learn(recordings, room, rate=1.0).false_alarms == 0
+    assert count_unknown(recordings, room, rate=1.0) >= 7
+    assert count_unknown(recordings, whiten(make_background(290)), rate=1.0) is None
 
 
 def test_half_of_the_false_alarms_are_spent():
