@@ -31,7 +31,7 @@ class TranscriptConfig:
     """What ends what partial_ms reads: silence, or smart: also how it was said (Smart Turn)."""
     end_silence_ms: float = 1000.0
     """So much silence ends an utterance."""
-    end_sure_ms: float = 250.0
+    end_sure_ms: float = 300.0
     """So much does, with smart, where voice and words both say that it is over."""
     end_unfinished_ms: float = 1700.0
     """So much does where the words say that more is to come: a number, or "and"."""
