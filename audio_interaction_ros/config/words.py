@@ -25,7 +25,7 @@ class TranscriptConfig:
     """Names that are said here, with commas between them, to be read more easily; or empty."""
     buffer_s: float = 30.0
     """Seconds of audio kept in memory for the second pass."""
-    partial_ms: float = 400.0
+    partial_ms: float = 800.0
     """With a second pass, speech is read so often while it goes on; 0: only when it is over."""
     end: str = 'silence'
     """What ends what partial_ms reads: silence, or smart: also how it was said (Smart Turn)."""

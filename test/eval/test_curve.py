@@ -87,8 +87,8 @@ def test_the_words_of_a_lane_are_told_with_its_replies():
 def test_each_value_of_a_parameter_is_a_setting_beside_what_is_shipped():
     base = TranscriptConfig(second_pass='whisper')
     settings = streamed.vary(base, ['partial_ms=400,800', 'end=smart'])
-    assert [name for name, _ in settings] == ['as shipped', 'partial_ms 800', 'end smart']
-    assert settings[1].transcript.partial_ms == 800.0 and settings[2].transcript.end == 'smart'
+    assert [name for name, _ in settings] == ['as shipped', 'partial_ms 400', 'end smart']
+    assert settings[1].transcript.partial_ms == 400.0 and settings[2].transcript.end == 'smart'
     for wrong in ('partials=1', 'partial_ms'):
         with pytest.raises(ConfigurationError, match='expected PARAMETER=V1,V2'):
             streamed.vary(base, [wrong])
