@@ -118,13 +118,13 @@ class Answers:
         self.stats.cut_short += 1
         return True
 
-    def note_reading(self, draft: ReplyFinished) -> None:
-        """Take it that a transcript is being read again: its words are worth waiting for."""
-        self._being_read[draft.reply_id] = _Span(draft.start_ns, draft.end_ns)
+    def note_reading(self, name: str, start_ns: int, end_ns: int) -> None:
+        """Take it that speech is being read, for the first time or again: its words will come."""
+        self._being_read[name] = _Span(start_ns, end_ns)
 
-    def forget_reading(self, draft_id: str) -> None:
-        """Take it that no words come of a transcript; others may yet come of the same speech."""
-        self._being_read.pop(draft_id, None)
+    def forget_reading(self, name: str) -> None:
+        """Take it that no words come of a reading; others may yet come of the same speech."""
+        self._being_read.pop(name, None)
 
     def on_reply(self, reply: ReplyFinished) -> list[Answer]:
         """Take a finished reply of a lane; return it where it need not wait for any words."""

@@ -149,7 +149,8 @@ def test_a_reply_waits_for_a_transcript_that_is_being_read_and_else_not_for_long
     answers = make()
     answers.on_reply(reply('Somebody hums.'))
     assert answers.tick(3 * S + PATIENCE_NS) == []
-    answers.note_reading(reply(reply_id='1-8-transcript', lane='transcript'))
+    draft = reply(reply_id='1-8-transcript', lane='transcript')
+    answers.note_reading(draft.reply_id, draft.start_ns, draft.end_ns)
     assert answers.tick(60 * S) == []
     answer, = answers.on_words(heard('Turn left.'))
     assert answer.intent == 'turn'

@@ -101,13 +101,13 @@ class AnswerBoard:
         """How many replies wait for words."""
         return self._answers.waiting
 
-    def note_reading(self, draft: ReplyFinished) -> None:
-        """Take it that a transcript is being read again."""
-        self._answers.note_reading(draft)
+    def note_reading(self, name: str, start_ns: int, end_ns: int) -> None:
+        """Take it that speech is being read: what a lane replied to it waits for its words."""
+        self._answers.note_reading(name, start_ns, end_ns)
 
-    def forget_reading(self, draft_id: str) -> None:
-        """Take it that no words come of a transcript."""
-        self._answers.forget_reading(draft_id)
+    def forget_reading(self, name: str) -> None:
+        """Take it that no words come of a reading."""
+        self._answers.forget_reading(name)
 
     def expect(self, reply_id: str, decided_at: float, frame_id: str) -> None:
         """Take it that a reply was decided on, at a steady second, of what a microphone heard."""

@@ -19,6 +19,7 @@ from audio_interaction_ros.nodes.decoding.draft_board import Draft, DraftBoard
 from audio_interaction_ros.nodes.decoding.outlets import Outlets
 from audio_interaction_ros.nodes.decoding.running_reply import RunningReply
 from audio_interaction_ros.nodes.decoding.word_board import WordBoard
+from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.io.text_messages import (
     final_transcript,
     taken_back,
@@ -176,7 +177,7 @@ class ReplyBoard:
             return False
         self._drafts.put(Draft(kind, message, event, heard, shown=running.shown))
         if kind == 'transcript' and self._answers is not None:
-            self._answers.note_reading(event)
+            self._answers.note_reading(event.reply_id, event.start_ns, event.end_ns)
         return True
 
     def _is_news(self, event: ReplyText | ReplyFinished, running: RunningReply) -> bool:
@@ -210,6 +211,8 @@ class ReplyBoard:
             self._answers.on_words(words_transcript(message, self._words_lane),
                                    message.header.frame_id)
         elif self._answers is not None:
+            self._answers.note_reading(message.utterance_id, stamp_ns(message.start),
+                                       stamp_ns(message.end))
             self._answers.hear_partial(message.text)
 
     def _finish_draft(self, draft: Draft, message: Any) -> None:
@@ -233,6 +236,7 @@ class ReplyBoard:
             self._publish('transcript', taken_back(shown))
 
     def _answer_draft(self, draft: Draft, message: Any, answers: AnswerBoard) -> None:
+        answers.forget_reading(message.utterance_id)  # the name under which it was shown meanwhile
         if message.text or self._writes:
             answers.on_words(final_transcript(message, draft.reply), draft.heard.frame_id)
         else:  # the lane only decides, so that it is empty does not say that nobody spoke
