@@ -72,6 +72,15 @@ def check_path():
              f'{Path.home() / "audio_interaction_ros"}')
 
 
+def check_links():
+    """Stop where a folder to write is a link: what another checkout has there would be emptied."""
+    for name in ('.venv', 'build', 'install'):
+        if (ROOT / name).is_symlink():
+            fail(f'expected {name} to be a folder of this checkout or missing, it is a link to '
+                 f'{os.readlink(ROOT / name)}; nothing there was touched. Remove the link '
+                 f'(rm {name}) and run again, or work there')
+
+
 def check_machine():
     """Stop with what is missing and how to get it."""
     if sys.version_info < (3, 10):  # noqa: UP036 -- this script is what checks the version
@@ -305,6 +314,7 @@ def set_up():
     parser.add_argument('--force', action='store_true', help='forget what was done before')
     arguments = parser.parse_args()
     check_path()
+    check_links()
     check_machine()
     started = time.monotonic()
     with_what = f'ROS 2 {ros_distribution()}' if ros_distribution() else 'ROS 2 wheels'

@@ -79,6 +79,23 @@ def test_a_space_is_no_reason_to_refuse_a_path(script, tmp_path):
     script.check_path()
 
 
+@pytest.mark.parametrize('name', ['.venv', 'build', 'install'])
+def test_what_a_link_leads_to_is_never_emptied(script, tmp_path, monkeypatch, name):
+    """A second checkout that borrowed the first one's environment deleted it."""
+    kept = tmp_path / 'other checkout' / name
+    kept.mkdir(parents=True)
+    (kept / 'kept').touch()
+    script.ENVIRONMENT.rmdir()
+    (tmp_path / name).symlink_to(kept)
+    monkeypatch.setattr(sys, 'argv', ['setup_environment.py', '--force'])
+    monkeypatch.setattr(script, 'check_path', lambda: None)
+    monkeypatch.setattr(script, 'run', lambda *_, **__: pytest.fail('a command was run'))
+    with pytest.raises(SystemExit, match=rf'it is a link to .*; nothing there was touched.*rm '
+                       rf'{name}'):
+        script.main()
+    assert (kept / 'kept').exists()
+
+
 def test_a_step_runs_again_only_when_its_key_changes(script):
     done = []
     for key in ('a', 'a', 'b', 'b', 'a'):
