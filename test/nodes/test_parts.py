@@ -179,7 +179,7 @@ def test_the_assistant_says_who_is_still_busy_when_it_gives_up(monkeypatch):
     one._file.consumed_at = time.monotonic() + 60.0  # it is slow, and gets on
     assert not one.is_done() and not said
     one._file.consumed_at = 0.0
-    assert one.is_done() and one.exit_code == 0
+    assert one.is_done() and one.exit_code == 1
     assert 'decoder_node still busy' in said[0] and 'encoder_node' not in said[0]
 
 

@@ -140,9 +140,9 @@ def test_processes_of_an_assistant_end_together(robot, victim):
         [sys.executable, str(SCRIPT), 'assistant', '--processes', '--ros-args', '-r',
          f'__ns:={robot.namespace}'], stderr=subprocess.PIPE, text=True)
     robot.processes.append(process)
+    robot.wait(lambda: len(children(process)) == 2, 'both begin')
     robot.wait(lambda: robot.sees('encoder_node', 'decoder_node'), 'both are there')
     halves = children(process)
-    assert len(halves) == 2
     if victim == 'the command':
         process.kill()
     else:
