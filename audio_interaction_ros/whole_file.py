@@ -32,14 +32,15 @@ def open_whole(path: Path, *, private: bool = False, durable: bool = True) -> It
     """
     Yield a file to write that takes the place of an older one at the end, for a library by name.
 
-    Whoever may read the folder may read it, or the owner only. Where ``durable`` it is there
-    after a power cut too, which costs milliseconds a file: too much for each of many small clips.
+    Whoever may read the folder may read it, or the owner only, who alone may change it. Where
+    ``durable`` it is there after a power cut too, which costs milliseconds a file: too much for
+    each of many small clips.
     Raises OSError; whatever is raised on the way leaves the old one as it was.
     """
     _remove_left_once(path.parent.absolute())
     with _open_beside(path) as file:
         if not private:
-            os.fchmod(file.fileno(), path.parent.stat().st_mode & 0o666)
+            os.fchmod(file.fileno(), path.parent.stat().st_mode & 0o644)
         yield file
         file.flush()
         if durable:

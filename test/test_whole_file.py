@@ -99,7 +99,8 @@ def test_a_folder_that_is_not_there_is_no_mistake(tmp_path):
 
 
 def test_a_file_may_be_read_by_whoever_may_read_its_folder(tmp_path):
-    tmp_path.chmod(0o755)
-    for private, mode in ((False, 0o644), (True, 0o600)):
+    for folder, private, mode in ((0o755, False, 0o644), (0o777, False, 0o644),
+                                  (0o700, False, 0o600), (0o755, True, 0o600)):
+        tmp_path.chmod(folder)
         write_whole(tmp_path / 'a', b'', private=private)
-        assert (tmp_path / 'a').stat().st_mode & 0o777 == mode
+        assert (tmp_path / 'a').stat().st_mode & 0o777 == mode, 'only its owner may change it'
