@@ -57,12 +57,12 @@ def open_whole_folder(path: Path) -> Iterator[Path]:
     with _make_beside(path) as mark:
         scratch = Path(mark.name + _FOLDER)
         try:
-            scratch.mkdir()
-            new = scratch / 'new'
-            new.mkdir()
+            new, old = scratch / 'new', scratch / 'old'
+            for folder in (scratch, new, old):
+                folder.mkdir()
             yield new
             if path.exists():
-                path.rename(scratch / 'old')
+                path.rename(old / path.name)
             new.rename(path)
         finally:
             _remove(Path(mark.name))
@@ -83,7 +83,11 @@ def remove_left(folder: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Remove a file beside, and first the folder that it stands for, if it does."""
-    shutil.rmtree(f'{path}{_FOLDER}', ignore_errors=True)
+    scratch = Path(f'{path}{_FOLDER}')
+    for old in scratch.glob('old/*'):
+        if not (path.parent / old.name).exists():  # the new one did not get to its place
+            old.rename(path.parent / old.name)
+    shutil.rmtree(scratch, ignore_errors=True)
     with contextlib.suppress(OSError):
         path.unlink()
 

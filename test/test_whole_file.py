@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,25 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
         with open_whole_folder(tmp_path / 'a') as folder:
             (folder / said).touch()
     assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'new'}
+
+
+def test_an_older_folder_comes_back_where_the_new_one_did_not_get_to_its_place(
+        tmp_path, monkeypatch):
+    left = tmp_path / '.a.x.unfinished'
+    left.touch()
+    (tmp_path / f'{left.name}.folder' / 'old' / 'a' / 'weights').mkdir(parents=True)
+    remove_left(tmp_path)  # of a process that was killed between the two renames
+    assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'weights'}
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.name == 'new':
+            raise OSError('disk')
+        return rename(path, target)
+    monkeypatch.setattr(Path, 'rename', fail)
+    with pytest.raises(OSError, match='disk'), open_whole_folder(tmp_path / 'a'):
+        pass
+    assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'weights'}
 
 
 def test_a_writer_whose_file_was_removed_before_it_was_locked_takes_another(tmp_path, monkeypatch):
