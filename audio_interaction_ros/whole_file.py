@@ -32,14 +32,15 @@ def open_whole(path: Path, *, private: bool = False, durable: bool = True) -> It
     """
     Yield a file to write that takes the place of an older one at the end, for a library by name.
 
-    Whoever may read the folder may read it, or the owner only. Where ``durable`` it is there
-    after a power cut too, which costs milliseconds a file: too much for each of many small clips.
+    Whoever may read the folder may read it, or the owner only, who alone may change it. Where
+    ``durable`` it is there after a power cut too, which costs milliseconds a file: too much for
+    each of many small clips.
     Raises OSError; whatever is raised on the way leaves the old one as it was.
     """
     _remove_left_once(path.parent.absolute())
     with _open_beside(path) as file:
         if not private:
-            os.fchmod(file.fileno(), path.parent.stat().st_mode & 0o666)
+            os.fchmod(file.fileno(), path.parent.stat().st_mode & 0o644)
         yield file
         file.flush()
         if durable:
@@ -56,12 +57,12 @@ def open_whole_folder(path: Path) -> Iterator[Path]:
     with _make_beside(path) as mark:
         scratch = Path(mark.name + _FOLDER)
         try:
-            scratch.mkdir()
-            new = scratch / 'new'
-            new.mkdir()
+            new, old = scratch / 'new', scratch / 'old'
+            for folder in (scratch, new, old):
+                folder.mkdir()
             yield new
             if path.exists():
-                path.rename(scratch / 'old')
+                path.rename(old / path.name)
             new.rename(path)
         finally:
             _remove(Path(mark.name))
@@ -82,7 +83,11 @@ def remove_left(folder: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Remove a file beside, and first the folder that it stands for, if it does."""
-    shutil.rmtree(f'{path}{_FOLDER}', ignore_errors=True)
+    scratch = Path(f'{path}{_FOLDER}')
+    for old in scratch.glob('old/*'):
+        if not (path.parent / old.name).exists():  # the new one did not get to its place
+            old.rename(path.parent / old.name)
+    shutil.rmtree(scratch, ignore_errors=True)
     with contextlib.suppress(OSError):
         path.unlink()
 

@@ -31,7 +31,7 @@ from measure import plots, report
 __all__ = ['STREAMED', 'add_arguments', 'run']
 
 STREAMED = tuple(name for name in SUITES if name.startswith(('librispeech', 'covost')))
-VARIED = ('partial_ms=400,800,1600', 'end_silence_ms=500,2000')
+VARIED = ('partial_ms=400,800,1600', 'end_silence_ms=500,1500')
 LANE, STABLE = 'lane of the model', ', stable'
 _TITLE = 60
 

@@ -56,10 +56,11 @@ class KeptLines(Generic[Kept]):
         for line in content.splitlines():
             try:
                 row = json.loads(line)
-                key = row['key']
-                yield key, self._from_row(row)
+                key, kept = row['key'], self._from_row(row)
             except (ValueError, KeyError, TypeError):
                 continue
+            if isinstance(key, str):  # those of echo were lists
+                yield key, kept
 
 
 def keep_rows(path: Path) -> KeptLines[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,25 @@ def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
     assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'new'}
 
 
+def test_an_older_folder_comes_back_where_the_new_one_did_not_get_to_its_place(
+        tmp_path, monkeypatch):
+    left = tmp_path / '.a.x.unfinished'
+    left.touch()
+    (tmp_path / f'{left.name}.folder' / 'old' / 'a' / 'weights').mkdir(parents=True)
+    remove_left(tmp_path)  # of a process that was killed between the two renames
+    assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'weights'}
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.name == 'new':
+            raise OSError('disk')
+        return rename(path, target)
+    monkeypatch.setattr(Path, 'rename', fail)
+    with pytest.raises(OSError, match='disk'), open_whole_folder(tmp_path / 'a'):
+        pass
+    assert names(tmp_path) == {'a'} and names(tmp_path / 'a') == {'weights'}
+
+
 def test_a_writer_whose_file_was_removed_before_it_was_locked_takes_another(tmp_path, monkeypatch):
     lock, removed = whole_file.fcntl.flock, []
 
@@ -99,7 +119,8 @@ def test_a_folder_that_is_not_there_is_no_mistake(tmp_path):
 
 
 def test_a_file_may_be_read_by_whoever_may_read_its_folder(tmp_path):
-    tmp_path.chmod(0o755)
-    for private, mode in ((False, 0o644), (True, 0o600)):
+    for folder, private, mode in ((0o755, False, 0o644), (0o777, False, 0o644),
+                                  (0o700, False, 0o600), (0o755, True, 0o600)):
+        tmp_path.chmod(folder)
         write_whole(tmp_path / 'a', b'', private=private)
-        assert (tmp_path / 'a').stat().st_mode & 0o777 == mode
+        assert (tmp_path / 'a').stat().st_mode & 0o777 == mode, 'only its owner may change it'

@@ -182,7 +182,8 @@ class AlertPolicy:
         heard = replace(next(iter(track.sounding.values())), stamp_ns=stamp_ns)
         if track.has_cooled(now) or track.covered and not self._is_covered(label):
             return self._count_sound(rule, heard)
-        if track.sounds_through(now, rule.timing.repeat_window_s * _NS_PER_S):
+        window_ns = rule.timing.repeat_window_s * _NS_PER_S
+        if track.sounds_through(now, window_ns) and not self._is_covered(label):
             return [self._raise(rule, track, self._sight(rule, heard))]
         return []
 

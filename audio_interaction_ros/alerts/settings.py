@@ -9,7 +9,7 @@ __all__ = ['AlertSettings', 'AlertStats']
 
 @dataclass(frozen=True, kw_only=True)
 class AlertSettings:
-    """Which sounds and replies count, and how far a clock may step back."""
+    """Which sounds and replies count (words always do), how far a clock may step back."""
 
     lanes: tuple[str, ...] = ('assistant',)
     """Lanes whose replies may become alerts. A transcript of somebody saying "fire alarm" is

@@ -29,6 +29,8 @@ __all__ = ['NOT_UNDERSTOOD', 'Answer', 'AnswerStats', 'Answers', 'apology']
 NOT_UNDERSTOOD = {'en': 'Sorry, I did not catch that.', 'zh': '对不起，我没听清。'}
 PATIENCE_NS = 4_000_000_000
 """So long after a reply the lane of transcripts may still find that somebody spoke."""
+_LOST_NS = 60_000_000_000
+"""Words that did not come so long after they were said were lost on their way."""
 _REMEMBERED = 16
 Answer = FinalReply | AnswerWanted
 
@@ -143,6 +145,8 @@ class Answers:
 
     def tick(self, now_ns: int) -> list[FinalReply]:
         """Return replies for which no words will come any more, at this audio time."""
+        self._being_read = {name: span for name, span in self._being_read.items()
+                            if now_ns - span.end_ns <= _LOST_NS}
         late = [held for held in self._held if now_ns - held.span.end_ns > PATIENCE_NS
                 and not any(held.span.meets(span) for span in self._being_read.values())]
         return [self._release(held) for held in late]

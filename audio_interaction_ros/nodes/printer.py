@@ -8,6 +8,7 @@ for a while, once until it changes; while a model loads, that alone is the reaso
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,18 +29,17 @@ from audio_interaction_ros.cli.printer import describe_intent, describe_silence,
 from audio_interaction_ros.nodes.io.chunk_pace import ChunkPace
 from audio_interaction_ros.nodes.io.stamps import stamp_ns
 from audio_interaction_ros.nodes.lifecycle import qos
-from audio_interaction_ros.protocol import CHUNK_S, SAMPLE_RATE_HZ, Emotion
+from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, Emotion
 from audio_interaction_ros.terminal import draw_in_place, is_live, one_line, print_on
 
 __all__ = ['PrinterNode']
 
 _GRACE_S = 5.0
 _MODEL, _INPUT, _ALERTS = 'model', 'encoder_node: audio input', 'decoder_node: alerts'
-_LOSSES_S = {(_INPUT, 'lost_samples'): 1 / SAMPLE_RATE_HZ,
-             (_INPUT, 'lost_in_faults'): 1 / SAMPLE_RATE_HZ,
-             ('encoder_node: fifo', 'dropped_overflow'): CHUNK_S,
-             ('encoder_node: fifo', 'lost_in_flight'): CHUNK_S}
-"""Counts of what was not heard, by task and key, and how many seconds one of each is."""
+_LOST_SAMPLES = ((_INPUT, 'lost_samples'), (_INPUT, 'lost_in_faults'))
+_LOST_CHUNKS = (('encoder_node: fifo', 'dropped_overflow'),
+                ('encoder_node: fifo', 'lost_in_flight'))
+"""Counts of what was not heard, by task and key."""
 
 
 class PrinterNode(Node):
@@ -57,7 +57,7 @@ class PrinterNode(Node):
         self._thresholds: dict[str, float] = {}
         self._loading: set[str] = set()
         self._findings: dict[str, tuple[str, float, bool]] = {}
-        self._lost_s: dict[tuple[str, str], float] = {}
+        self._lost: Counter[tuple[str, str]] = Counter()
         self.create_subscription(DiagnosticArray, 'diagnostics', self._on_diagnostics,
                                  qos.DIAGNOSTICS)
         self.create_subscription(Decision, 'decisions', self._on_decision, qos.DECISIONS)
@@ -80,7 +80,9 @@ class PrinterNode(Node):
 
     def tell_losses(self, audio_s: float) -> None:
         """Say how much of so many seconds of audio was lost on its way, where some was."""
-        lost_s = sum(self._lost_s.values())
+        chunks_per_s = self._paces['decisions'].size.per_s
+        lost_s = (sum(self._lost[count] for count in _LOST_SAMPLES) / SAMPLE_RATE_HZ
+                  + sum(self._lost[count] for count in _LOST_CHUNKS) / chunks_per_s)
         if lost_s > 0:
             print_on(sys.stderr, f'{lost_s:.1f} of {audio_s:.1f} s of audio were not heard; where '
                      'the machine is too slow, --pace consumed plays no faster than it hears '
@@ -116,9 +118,9 @@ class PrinterNode(Node):
         for status in message.status:
             values = {pair.key: pair.value for pair in status.values}
             self._thresholds.update(_read_thresholds(values))
-            self._lost_s.update({(task, key): float(values[key]) * each_s
-                                 for (task, key), each_s in _LOSSES_S.items()
-                                 if task == status.name and key in values})
+            for task, key in (*_LOST_SAMPLES, *_LOST_CHUNKS):
+                if task == status.name and key in values:
+                    self._lost[task, key] = int(values[key])
             loads = values.get('loaded') == 'False' or values.get('second_pass_loading') == 'True'
             if loads and status.level != DiagnosticStatus.ERROR:
                 self._loading.add(status.name)

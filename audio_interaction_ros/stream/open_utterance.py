@@ -202,7 +202,13 @@ class OpenUtterance:
 
 
 def _is_rest_of(word: ReadWord, last: ReadWord) -> bool:
-    """Tell whether a word is the end of the last one, through which a window was cut."""
+    """
+    Tell whether a word is the end of the last one, through which a window was cut.
+
+    Not behind a mark, which ends a word: "… for everyone. One of them".
+    """
+    if last.mark:
+        return False
     rest, whole = (''.join(filter(str.isalnum, one.text.casefold())) for one in (word, last))
     return len(rest) >= _SHORTEST_REST and rest != whole and whole.endswith(rest)
 

@@ -38,8 +38,8 @@ labels:
 CLASSES = ('smoke_alarm', 'bark', 'cough', 'speech')
 
 
-def make_policy(*, classes=CLASSES, **settings):
-    rules = parse_rules(RULES, source='test')
+def make_policy(*, classes=CLASSES, rules=RULES, **settings):
+    rules = parse_rules(rules, source='test')
     policy = AlertPolicy(rules, AlertSettings(
         sounds=frozenset(rules.rules_of_sounds()), **settings))
     policy.note_classes(classes)
@@ -359,6 +359,17 @@ def test_what_sounds_through_is_raised_where_repeats_are_asked_for():
     assert (change.kind, change.alert.label, change.alert.count) == (ChangeKind.RAISED, 'cough', 1)
     assert change.alert.last_seen_ns == at(5.2) and not policy.tick(at(9))
     assert policy.stats.sightings == policy.stats.counted == 1
+
+
+def test_what_sounds_through_waits_while_an_open_alert_stands_for_it():
+    policy = make_policy(rules=RULES.replace('{fire: 10}', '{fire: 10, cough: 10}'))
+    policy.on_sound(begin(0, 'cough'))
+    policy.on_sound(begin(1, 'smoke_alarm'))
+    assert not policy.tick(at(6)), 'the smoke alarm stands for it'
+    policy.on_sound(end(7, 'smoke_alarm'))
+    assert not policy.tick(at(16))
+    (change,) = policy.tick(at(18))
+    assert (change.kind, change.alert.label) == (ChangeKind.RAISED, 'cough')
 
 
 @pytest.mark.parametrize('ends_s', [1, 4.9])

@@ -8,6 +8,8 @@ import pytest
 
 from audio_interaction_ros.config import TranscriptConfig
 from audio_interaction_ros.errors import ConfigurationError
+from audio_interaction_ros.parameter_file import load_configuration
+from audio_interaction_ros.resources import shipped_path
 from audio_interaction_ros.runtimes.base import ReadWord, Recognition, WindowReading
 from eval import curve
 from eval.live_stream import HeardStream, Shown
@@ -92,6 +94,13 @@ def test_each_value_of_a_parameter_is_a_setting_beside_what_is_shipped():
     for wrong in ('partials=1', 'partial_ms'):
         with pytest.raises(ConfigurationError, match='expected PARAMETER=V1,V2'):
             streamed.vary(base, [wrong])
+
+
+def test_what_is_gone_through_unless_asked_otherwise_may_be_set():
+    shipped = load_configuration(shipped_path('config/edge.yaml')).transcript
+    assert [name for name, _ in streamed.vary(shipped, curve.VARIED)] == [
+        'as shipped', 'partial_ms 400', 'partial_ms 1600', 'end_silence_ms 500',
+        'end_silence_ms 1500']
 
 
 class Reader:

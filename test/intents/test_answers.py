@@ -159,6 +159,16 @@ def test_a_reply_waits_for_a_transcript_that_is_being_read_and_else_not_for_long
     assert final.text == 'Somebody sings.'
 
 
+def test_no_reply_waits_for_ever_for_words_whose_final_was_lost():
+    answers = make()
+    answers.on_reply(reply('Somebody hums.'))
+    answers.note_reading('run-1-words', S, 2 * S)
+    answers.note_reading('run-1-words', S, 10 * S)  # the speech went on
+    assert answers.tick(70 * S) == []
+    final, = answers.tick(71 * S)
+    assert final.text == 'Somebody hums.' and not answers.waiting
+
+
 def test_words_that_were_hardly_read_are_not_understood():
     answers = make()
     answers.on_reply(reply())

@@ -49,11 +49,12 @@ def message(text, *, name='a', start=1, end=3, source='partial', **fields):
 def board():
     """Return a board, what it published, and how messages reach it."""
     said, heard = [], []
-    looks, encoders = [], ['encoder_node']
+    looks, encoders = [], ['elsewhere/partial']
     node = SimpleNamespace(
         managed_subscription=lambda kind, topic, callback, *_, **__: heard.append(callback),
         managed_timer=lambda period_s, look, **_: looks.append(look),
-        count_publishers=lambda topic: len(encoders))
+        resolve_topic_name=lambda topic: topic.replace('transcript', 'elsewhere'),
+        count_publishers=encoders.count)
     one = WordBoard(node=node, group=None, publish=lambda it: said.append(
         (it.utterance_id, it.revision, it.text, it.is_final)))
     return SimpleNamespace(board=one, said=said, hear=heard[0], look=looks[0],

@@ -159,14 +159,17 @@ def test_after_a_recording_no_audio_is_no_reason(screen):
                               'quiet?  decoder_node: model: slow']
 
 
-def test_what_was_lost_of_a_recording_is_told_at_its_end(screen):
+@pytest.mark.parametrize(('chunk_s', 'lost'), [(0.4, '2.1'), (0.8, '3.7')])
+def test_what_was_lost_of_a_recording_is_told_at_its_end(screen, chunk_s, lost):
+    for seq in range(2):
+        screen.node._paces['decisions'].note(1, seq, round(seq * chunk_s * 1e9))
     tasks = {'encoder_node: audio input': (OK, 'ok', {'lost_samples': '8000',
                                                       'lost_in_faults': '0'}),
              'encoder_node: fifo': (WARN, 'dropped', {'dropped_overflow': '3',
                                                       'lost_in_flight': '1'})}
     screen.until('dropped', tasks)
     screen.node.conclude(32.0)
-    assert '2.1 of 32.0 s of audio were not heard; ' in screen.look().err
+    assert f'{lost} of 32.0 s of audio were not heard; ' in screen.look().err
     assert 'nothing heard in 32.0 s' in screen.out
 
 

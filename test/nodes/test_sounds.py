@@ -34,7 +34,7 @@ class Ears:
 
     def __init__(self, robot, decoder):
         self._publisher = robot.watcher.create_publisher(
-            EncodedChunk, 'encoded', qos.encoded_profile(32))
+            EncodedChunk, decoder.resolve_topic_name('encoded'), qos.encoded_profile(32))
         robot.wait(lambda: decoder.ready and self._publisher.get_subscription_count() > 0,
                    'the decoder listens')
         self._seq = 0
@@ -277,11 +277,14 @@ def test_what_sounds_and_what_is_open_is_ended_in_words_when_the_node_is_deactiv
     assert alerts[-1].id == alerts[0].id
 
 
-def test_what_sounds_ends_where_the_encoder_is_gone(robot, rules):
+@pytest.mark.parametrize('remap', ['encoded:=encoded', 'encoded:=elsewhere/encoded'])
+def test_what_sounds_ends_where_the_encoder_is_gone_and_not_before(robot, rules, remap):
     events = robot.watch(SoundEvent, 'sounds', qos.EVENTS)
-    _, ears = start(robot, rules)
+    decoder, ears = start(robot, rules, cli_args=['--ros-args', '-r', remap])
     ears.hear({'bark': 0.9}, {'bark': 0.9})
     robot.wait(lambda: events, 'it began')
+    decoder.boards._look()
+    assert len(decoder.boards.sounds.on) == 1, 'the encoder is there, wherever it publishes'
     robot.watcher.destroy_publisher(ears._publisher)
     robot.wait(lambda: len(events) == 2, 'it ended')
     assert (events[1].state, stamp_ns(events[1].offset)) == (

@@ -12,6 +12,7 @@ from audio_interaction_ros.stream.closed_reading import ClosedReading
 from audio_interaction_ros.stream.final_text import Draft
 from audio_interaction_ros.stream.final_words import finish_span, settle_draft
 from audio_interaction_ros.stream.live_words import LONGEST_NS, LiveWords
+from audio_interaction_ros.stream.open_utterance import OpenUtterance
 from audio_interaction_ros.stream.pause_judge import PauseJudge
 from audio_interaction_ros.stream.span_reader import SpanReader
 from audio_interaction_ros.stream.turn_end import TurnEnd
@@ -333,6 +334,23 @@ def test_the_end_of_a_word_through_which_a_window_was_cut_is_not_said_again():
     assert max(stream.reader.closed) > 8.0 > stream.reader.closed[-1], 'a part was kept'
     assert final.text == ' '.join(f'word{place}' for place in range(16))
     assert not any(word.startswith('rd') for shown in stream.shown for word in shown.text.split())
+
+
+@pytest.mark.parametrize(('mark', 'text'), [('.', 'everyone. One day'), ('', 'everyone day')])
+def test_a_sentence_may_begin_with_the_end_of_the_last_word_before_it(mark, text):
+    now = OpenUtterance(name='a', start_ns=0, window_ns=0, speech_ns=2 * S, read_at_ns=0,
+                        spoken_ns=2 * S)
+
+    def read(*words):
+        now.begin_reading(now.speech_ns, closed=True)
+        now.take(WindowReading(language='en', words=tuple(
+            ReadWord(text=f' {word}', start_s=0.0, end_s=0.5, mark=mark * (word == 'everyone'),
+                     ids=(place,)) for place, word in enumerate(words))),
+            agreed=0, fresh=True, closed=True)
+    read('everyone')
+    now.speak(3 * S, 4 * S, S)
+    read('One', 'day')
+    assert now.text == text
 
 
 def test_what_is_read_of_a_pause_goes_on_behind_what_left_the_window():

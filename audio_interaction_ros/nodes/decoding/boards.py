@@ -117,7 +117,8 @@ class Boards:
 
     def _look(self) -> None:
         """End what sounded where an encoder node is gone; the audio has a gap there anyway."""
-        if self.sounds.on and not self._node.count_publishers('encoded'):
+        encoded = self._node.resolve_topic_name('encoded')  # it may be remapped
+        if self.sounds.on and not self._node.count_publishers(encoded):
             self._commands.end_sounds()
             self._end_sounds()
 

@@ -83,7 +83,8 @@ class WordBoard:
 
     def _look(self) -> None:
         """Take back what an encoder node showed that is gone."""
-        if self._open and not self._node.count_publishers('transcript/partial'):
+        partials = self._node.resolve_topic_name('transcript/partial')  # it may be remapped
+        if self._open and not self._node.count_publishers(partials):
             self._take_back(list(self._open.values()))
 
     def _on_partial(self, message: Any) -> None:
