@@ -26,6 +26,8 @@ _SHORTEST_NS, _LONGEST_NS = 2 * NS, 20 * NS
 """What is shorter is read alone, for orders are to be quick; longer than this is no audio read."""
 _UNSURE = 0.6
 """Confidence of a word below which its sentence is read once more."""
+_MOST_WORDS_APART = 1
+"""Readings of a sentence differ in a word, not in how many there are; else one says it twice."""
 _ENDS = tuple('.?!。？！')
 
 
@@ -70,14 +72,19 @@ class SaidBefore:
         Return the surer of two readings of what began then.
 
         Places of words of ``behind`` are in audio from ``start_ns`` of this on; in the result
-        they are in that of the utterance.
+        they are in that of the utterance. How it ends is what was read alone: whether somebody
+        is done is decided by it.
         """
-        if behind.doubt or _sureness(behind.words) <= _sureness(alone.words):
+        if (behind.doubt or abs(len(behind.words) - len(alone.words)) > _MOST_WORDS_APART
+                or _sureness(behind.words) <= _sureness(alone.words)):
             return alone
         early_s = (start_ns - self.start_ns) / NS
-        return replace(behind, words=tuple(replace(
+        *words, last = (replace(
             word, start_s=max(0.0, word.start_s - early_s), end_s=max(0.0, word.end_s - early_s))
-            for word in behind.words))
+            for word in behind.words)
+        end = alone.words[-1]
+        return replace(behind, words=(
+            *words, replace(last, mark=end.mark, mark_ids=end.mark_ids)))
 
 
 def _sureness(words: Sequence[ReadWord]) -> float:

@@ -91,6 +91,23 @@ def test_nothing_goes_on_across_a_gap():
     assert stream.reader.after == [] and len(stream.over) == 2
 
 
+def _window(text, confidence):
+    return WindowReading(language='en', words=tuple(
+        ReadWord(text=f' {word.rstrip(".")}', mark='.' * word.endswith('.'),
+                 mark_ids=(13,) * word.endswith('.'), start_s=9.0, end_s=9.5,
+                 confidence=confidence) for word in text.split()))
+
+
+@pytest.mark.parametrize(('behind', 'taken'), [
+    ('a bold', 'a bold.'),  # how it ends is known from what was read alone
+    ('bold', 'bold.'), ('a bold. a bold.', 'a bald.'), ('quite a bold one', 'a bald.')])
+def test_a_word_is_put_right_but_nothing_is_said_twice_or_left_open(behind, taken):
+    said = SaidBefore.of(_reading('a', 'b.'), 14 * S)
+    chosen = said.choose(_window('a bald.', 0.5), _window(behind, 0.9), 15 * S)
+    assert ''.join(word.written for word in chosen.words).strip() == taken
+    assert chosen.words[-1].mark_ids == (13,)
+
+
 def _reading(*texts, confidence=0.9):
     return ClosedReading(language='en', start_ns=10 * S, words=tuple(
         ReadWord(text=f' {text.rstrip(".")}', mark='.' * text.endswith('.'), start_s=2.0 * place,
