@@ -2,8 +2,8 @@
 What was said right before an utterance: audio and words that a reading of it may begin with.
 
 Who tells something pauses between two sentences, and each becomes final by itself. A sentence
-that is read alone lacks the one before ("a bald" for "a bold"); heard once more with its words
-given, that one often puts it right, and as a prompt without its audio it does not. Owns how much
+that is read alone lacks the one before; heard once more with its words given, that one may put a
+word right, and as a prompt without its audio it does not. Owns how much
 of it is heard again, where that is worth its time, and which reading is taken. Knows no reader.
 """
 
@@ -18,7 +18,7 @@ from audio_interaction_ros.stream.closed_reading import ClosedReading
 __all__ = ['KEPT_NS', 'SaidBefore']
 
 NS = 1_000_000_000
-KEPT_NS = 2_500_000_000
+KEPT_NS = 1_200_000_000
 """After so long a pause what is said next has nothing to do with it."""
 _AGAIN_S = 8.0
 """So much of it is heard again at most."""
