@@ -19,6 +19,7 @@ from audio_interaction_ros.checkpoints.voice_activity import load_voice_activity
 from audio_interaction_ros.errors import CheckpointError, ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
 from audio_interaction_ros.runtimes.base import (
+    MOST_COMPRESSION,
     ReadWord,
     Recognition,
     VoiceListener,
@@ -30,7 +31,6 @@ from audio_interaction_ros.runtimes.second_pass import (
     AFTER_S,
     LEAST_LOG_PROB,
     LONGEST_TEXT,
-    MOST_COMPRESSION,
     STYLE,
     WINDOW_S,
     compression_ratio,

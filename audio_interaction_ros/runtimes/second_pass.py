@@ -18,7 +18,7 @@ import numpy as np
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.errors import ConfigurationError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import ReadWord, Recognition
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION, ReadWord, Recognition
 from audio_interaction_ros.runtimes.hot_words import HotWords
 from audio_interaction_ros.runtimes.spoken_part import FindSpeech, cut_spoken_part, shift_words
 from audio_interaction_ros.runtimes.word_making import looks_of, make_words, place_words, write_ids
@@ -31,8 +31,8 @@ AFTER_S = 4.0
 """Silence that is heard after the speech. Whisper was trained on windows of half a minute and the
 encoder's cost grows with the window; with less silence than this it says a single word over and
 over (python -m eval second_pass)."""
-MOST_COMPRESSION, LEAST_LOG_PROB = 2.4, -1.0
-"""Bounds of a text that can be trusted, as in Whisper's own transcribe.py."""
+LEAST_LOG_PROB = -1.0
+"""Mean of a text that can be trusted, as in Whisper's own transcribe.py."""
 END = 50_257
 START = 50_258
 FIRST_LANGUAGE, LAST_LANGUAGE = 50_259, 50_357

@@ -14,7 +14,12 @@ import numpy as np
 
 from audio_interaction_ros.audio.mel import whole_file_mel
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
-from audio_interaction_ros.runtimes.base import ReadWord, VoiceListener, WindowReading
+from audio_interaction_ros.runtimes.base import (
+    MOST_COMPRESSION,
+    ReadWord,
+    VoiceListener,
+    WindowReading,
+)
 from audio_interaction_ros.runtimes.circles import is_said_again, say_once
 from audio_interaction_ros.runtimes.padded_reading import (
     BROKEN,
@@ -126,7 +131,7 @@ def find_doubt(words: Sequence[ReadWord], seconds: float, *, broken: bool) -> st
     """
     ids = ids_of(words)
     text = ''.join(word.written for word in words)
-    if is_repeating(ids) or is_said_again(ids) or compression_ratio(text) > 2.4:
+    if is_repeating(ids) or is_said_again(ids) or compression_ratio(text) > MOST_COMPRESSION:
         return CIRCLES
     if broken:
         return BROKEN

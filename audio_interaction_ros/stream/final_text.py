@@ -11,13 +11,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from audio_interaction_ros.protocol import TRANSLATION_TARGETS
-from audio_interaction_ros.runtimes.base import Recognition, Transcriber
-from audio_interaction_ros.stream.span_reader import (
-    MOST_COMPRESSION,
-    SURE_LOG_PROB,
-    SpanReader,
-    SpanReading,
-)
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION, Recognition, Transcriber
+from audio_interaction_ros.stream.span_reader import SURE_LOG_PROB, SpanReader, SpanReading
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 from audio_interaction_ros.stream.text_lane import RecognisedSpeech
 

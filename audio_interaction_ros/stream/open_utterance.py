@@ -224,4 +224,4 @@ def _middle_s(word: ReadWord) -> float:
 def _pause_behind(words: Sequence[ReadWord], place: int) -> float:
     """Return seconds of pause behind a word; the end of a sentence counts as half a second."""
     pause = words[place + 1].start_s - words[place].end_s
-    return pause + 0.5 * (words[place].mark[-1:] in tuple('.?!。？！'))
+    return pause + 0.5 * words[place].ends_sentence

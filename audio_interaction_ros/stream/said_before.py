@@ -3,8 +3,8 @@ What was said right before an utterance: audio and words that a reading of it ma
 
 Who tells something pauses between two sentences, and each becomes final by itself. A sentence
 that is read alone lacks the one before; heard once more with its words given, that one may put a
-word right, and as a prompt without its audio it does not. Owns how much
-of it is heard again, where that is worth its time, and which reading is taken. Knows no reader.
+word right, and as a prompt without its audio it does not. Owns how much of it is heard again,
+where that is worth its time, and which reading is taken. Knows no reader.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,6 @@ _UNSURE = 0.6
 """Confidence of a word below which its sentence is read once more."""
 _MOST_WORDS_APART = 1
 """Readings of a sentence differ in a word, not in how many there are; else one says it twice."""
-_ENDS = tuple('.?!。？！')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class SaidBefore:
         if not near:
             return None
         first = next((place for place in near
-                      if not place or words[place - 1].mark.endswith(_ENDS)), near[0])
+                      if not place or words[place - 1].ends_sentence), near[0])
         start_s = (words[first - 1].end_s + words[first].start_s) / 2 if first else 0.0
         return cls(words=words[first:], start_ns=reading.start_ns + round(start_s * NS),
                    end_ns=end_ns, language=reading.language)

@@ -16,16 +16,14 @@ import numpy as np
 
 from audio_interaction_ros.audio.block import AudioChunk
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ, TRANSLATION_TARGETS
-from audio_interaction_ros.runtimes.base import Recognition, Transcriber
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION, Recognition, Transcriber
 from audio_interaction_ros.stream.audio_history import AudioHistory
 from audio_interaction_ros.stream.spoken_word import SpokenWord
 
-__all__ = ['MOST_COMPRESSION', 'SURE_LOG_PROB', 'SpanReading', 'SpanReader']
+__all__ = ['SURE_LOG_PROB', 'SpanReading', 'SpanReader']
 
 SURE_LOG_PROB = -0.8
 """Mean log-probability of a text from which on it is sure."""
-MOST_COMPRESSION = 2.4
-"""Text that zlib makes smaller by more runs in circles."""
 _SAME = 0.8
 _REMEMBERED = 8
 _LATEST_NS = 2_000_000_000

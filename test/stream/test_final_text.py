@@ -4,11 +4,10 @@ import math
 
 import pytest
 
-from audio_interaction_ros.runtimes.base import Recognition
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION, Recognition
 from audio_interaction_ros.stream.final_text import (
     DOUBT_LOG_PROB,
     DOUBT_NO_SPEECH,
-    MOST_COMPRESSION,
     MUCH_DOUBT_LOG_PROB,
     SURE,
     Draft,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from audio_interaction_ros.audio.block import AudioChunk
-from audio_interaction_ros.runtimes.base import Recognition
-from audio_interaction_ros.stream.span_reader import MOST_COMPRESSION, SpanReader, SpanReading
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION, Recognition
+from audio_interaction_ros.stream.span_reader import SpanReader, SpanReading
 
 pytestmark = pytest.mark.unit
 

@@ -32,6 +32,7 @@ import soundfile
 
 from audio_interaction_ros.errors import AudioFormatError, AudioInteractionError
 from audio_interaction_ros.protocol import SAMPLE_RATE_HZ
+from audio_interaction_ros.runtimes.base import MOST_COMPRESSION
 from audio_interaction_ros.whole_file import write_whole
 from measure.word_errors import count_errors
 from train.speech.style import to_spoken
@@ -44,8 +45,6 @@ LEAST_LOG_PROBABILITY = -0.6
 -0.6 is where it replaces rare words by frequent ones."""
 MOST_NO_SPEECH = 0.6
 """Whisper's own limit for calling 30 s silent; here it counts however sure the words are."""
-MOST_COMPRESSION = 2.4
-"""Whisper's own limit for text that repeats itself."""
 MOST_PROMPT_WER = 0.34
 """Of Whisper against the prompt: about what base errs itself on accented numbers and addresses. A
 speaker who said something else is far above."""

@@ -154,7 +154,7 @@ def speak_all(plan: Sequence[Any], out: Path, workers: int,
     """
     Speak what the folder does not hold yet; return the seconds of all that it then holds.
 
-    ``one`` writes one item of the plan and returns its line, as ``make`` does.
+    ``work`` writes one item of the plan and returns its line, as ``make`` does.
     """
     path = out / 'utterances.jsonl'
     rows = [row for row in mend_lines(path) if (out / row['path']).exists()]

@@ -26,12 +26,17 @@ from audio_interaction_ros.runtimes.base.readers import (
     WindowReader,
     WordStream,
 )
-from audio_interaction_ros.runtimes.base.readings import ReadWord, Recognition, WindowReading
+from audio_interaction_ros.runtimes.base.readings import (
+    MOST_COMPRESSION,
+    ReadWord,
+    Recognition,
+    WindowReading,
+)
 from audio_interaction_ros.runtimes.base.steps import Allowed, StepRequest, StepResult
 from audio_interaction_ros.runtimes.base.texts import ChatTokenizer, TextModel, TextNet, Tokenizer
 
 __all__ = ['Allowed', 'ChatTokenizer', 'ClosingReader', 'ContinuingReader', 'Decoder',
-           'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding', 'HALVES', 'NotLoaded', 'ReadWord',
-           'Recognition', 'Runtime', 'SoundHead', 'StepRequest', 'StepResult', 'StreamReader',
-           'TextModel', 'TextNet', 'Tokenizer', 'Transcriber', 'VoiceListener', 'WindowReader',
-           'WindowReading', 'WordStream']
+           'DecoderSpec', 'Encoder', 'EncoderSpec', 'Encoding', 'HALVES', 'MOST_COMPRESSION',
+           'NotLoaded', 'ReadWord', 'Recognition', 'Runtime', 'SoundHead', 'StepRequest',
+           'StepResult', 'StreamReader', 'TextModel', 'TextNet', 'Tokenizer', 'Transcriber',
+           'VoiceListener', 'WindowReader', 'WindowReading', 'WordStream']

@@ -29,6 +29,11 @@ class ReadWord:
         """Return the word and its marks."""
         return self.text + self.mark
 
+    @property
+    def ends_sentence(self) -> bool:
+        """Tell whether a sentence ends behind it, by its mark."""
+        return self.mark.endswith(tuple('.?!。？！'))
+
 
 @dataclass(frozen=True, kw_only=True)
 class WindowReading:
@@ -42,6 +47,10 @@ class WindowReading:
     """Why it is not to be believed; empty if it is."""
     growing: int = 0
     """So many of the last words may still grow, as a name of which half was said."""
+
+
+MOST_COMPRESSION = 2.4
+"""Text that zlib makes smaller by more says the same again, as in Whisper's own transcribe.py."""
 
 
 @dataclass(frozen=True, kw_only=True)
